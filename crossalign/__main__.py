@@ -1,0 +1,5 @@
+"""``python -m crossalign``."""
+
+from crossalign.cli import main
+
+main()

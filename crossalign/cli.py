@@ -1,0 +1,233 @@
+"""The command line: ``crossalign --help``.
+
+Results go to standard output, progress to standard error. Bad input ends in one sentence and exit
+code 2. Nothing heavy is imported before a command runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Zero-shot recognition, retrieval and cross-modal transfer in one space.")
+data_app = typer.Typer(no_args_is_help=True, help="Data sets: list the built-in, check your own.")
+app.add_typer(data_app, name="data")
+
+Data = Annotated[str, typer.Option("--data", "-d", help="A built-in name, or a folder or file.")]
+Task = Annotated[str | None, typer.Option(help="gzsl, zsl, retrieval or transfer.")]
+Sets = Annotated[list[str] | None, typer.Option(
+    "--set", help="A hyper-parameter, key=value; it is then not tuned. May be repeated.")]
+Attributes = Annotated[str | None, typer.Option(
+    help="Other side information in the same folder, as sent_splits.mat.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+NoTune = Annotated[bool, typer.Option("--no-tune", help="Keep defaults; choose gamma only.")]
+
+
+def main() -> None:
+    """Run the command line; turn bad input into one sentence and exit code 2."""
+    try:
+        app()
+    except (ValueError, OSError, ImportError, KeyError) as error:
+        if os.environ.get("CROSSALIGN_DEBUG"):
+            raise
+        text = " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
+        print(f"crossalign: {text}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("crossalign: interrupted.", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+@app.command()
+def demo(out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report")) -> None:
+    """See everything run on the built-in letters, in a few minutes."""
+    check_writable(out)
+    from crossalign.demo import run_demo
+
+    run_demo(out, log)
+
+
+@app.command()
+def run(model: str, data: Data = "glyphs", task: Task = None, set_: Sets = None,
+        seeds: Annotated[int, typer.Option(min=1, help="Number of runs.")] = 1,
+        out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
+        attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False) -> None:
+    """Fit and evaluate a model over several runs.
+
+    Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
+    on validation classes.
+    """
+    if out is not None:
+        check_writable(out)
+    estimator, grid = build(model, set_, no_tune)
+    from crossalign.data import load
+    from crossalign.evaluation import evaluate
+
+    bench = load(data, task, attributes=attributes)
+    report = evaluate(estimator, bench, seeds, task=task, tune=grid, log=log,
+                      callbacks=progress(), pictures=out is not None)
+    publish(report, out, as_json)
+
+
+@app.command()
+def fit(model: str, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
+        data: Data = "glyphs", task: Task = None, set_: Sets = None,
+        attributes: Attributes = None, no_tune: NoTune = False,
+        seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0) -> None:
+    """Fit a model and save it as a folder."""
+    check_writable(out)
+    estimator, grid = build(model, set_, no_tune)
+    from crossalign.data import load
+    from crossalign.evaluation import fit_for
+
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=seed)
+    bench = load(data, task, attributes=attributes)
+    fitted = fit_for(estimator, bench, task=task, tune=grid, run=seed, log=log,
+                     callbacks=progress())
+    fitted.save(out)
+    print(f"{fitted.selection_}\nsaved to {out}")
+
+
+@app.command()
+def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
+             out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+             attributes: Attributes = None, as_json: AsJson = False) -> None:
+    """Evaluate a saved model; nothing is fitted but the head its task needs."""
+    if out is not None:
+        check_writable(out)
+    from crossalign.data import load
+    from crossalign.evaluation import score_fitted
+    from crossalign.models.store import load_model
+
+    fitted = load_model(folder)
+    bench = load(data, task or getattr(fitted, "task_", None), attributes=attributes)
+    report = score_fitted(fitted, bench, task=task, gamma=getattr(fitted, "gamma_", None),
+                          run=getattr(fitted, "run_", 0), pictures=out is not None)
+    publish(report, out, as_json)
+
+
+@app.command()
+def models(name: Annotated[str | None, typer.Argument(help="One model, in full.")] = None) -> None:
+    """What models there are, or one with its parameters."""
+    from crossalign.models.catalog import describe_model, models_table
+
+    print(models_table() if name is None else describe_model(name))
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """The built-in data sets and the layouts that a path may have."""
+    from crossalign.data import available
+
+    for name, tasks, description in available():
+        print(f"{name:12} {', '.join(tasks):32} {description}")
+
+
+@data_app.command("validate")
+def data_validate(path: str, attributes: Attributes = None) -> None:
+    """Check a folder or file and print what was found."""
+    from crossalign.data import validate
+
+    for line in validate(path, attributes=attributes):
+        print(f"ok  {line}")
+
+
+@app.command()
+def doctor() -> None:
+    """What this machine has: versions, devices, extras, cache."""
+    from crossalign.doctor import examine
+
+    print(examine())
+
+
+def build(name: str, assignments: list[str] | None, no_tune: bool) -> tuple[Any, Any]:
+    """An estimator with parameters set, and the grid of what is left to tune."""
+    from crossalign import models as registry
+
+    estimator = registry.get(name)()
+    params = parse_assignments(assignments or [], estimator.get_params(), name)
+    estimator.set_params(**params)
+    estimator._validate_params()
+    grid = {} if no_tune else {k: v for k, v in estimator.search_space.items() if k not in params}
+    return estimator, grid
+
+
+def parse_assignments(assignments: list[str], known: dict[str, Any], name: str) -> dict[str, Any]:
+    """``key=value`` strings as parameters; values are read as YAML scalars or lists.
+
+    Raises
+    ------
+    ValueError
+        For a missing ``=``, an unknown key or an unreadable value.
+    """
+    import difflib
+
+    import yaml
+
+    params = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"--set: got {text!r}; write key=value.")
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"it has {sorted(known)}."
+            raise ValueError(f"--set: {name} has no parameter {key!r}; {hint}")
+        try:
+            params[key] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ValueError(f"--set: cannot read the value of {text!r}; write a number, a word, "
+                             "true, false, null or a [list].") from None
+        if isinstance(known[key], float) and isinstance(params[key], str):
+            try:  # YAML reads 1e-3 as a word
+                params[key] = float(params[key])
+            except ValueError:
+                raise ValueError(f"--set: {key} is a number and {value!r} is not.") from None
+    return params
+
+
+def publish(report: Any, out: Path | None, as_json: bool) -> None:
+    """Print a report and, where asked, write its files."""
+    if out is not None:
+        report.save(out / "report.json")
+        report.html(out / "report.html")
+        log(f"wrote {out / 'report.json'} and {out / 'report.html'}")
+    print(json.dumps(report.to_dict()) if as_json else str(report))
+
+
+def progress() -> list[Any]:
+    """Callbacks that show progress on standard error."""
+    from crossalign.training import Progress
+
+    return [Progress()]
+
+
+def log(line: str) -> None:
+    """One line on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Fail before the work, not after it, if a folder cannot be written.
+
+    Raises
+    ------
+    ValueError
+        If it cannot.
+    """
+    probe = folder
+    while not probe.exists() and probe != probe.parent:
+        probe = probe.parent
+    if not probe.is_dir() or not os.access(probe, os.W_OK):
+        raise ValueError(f"--out: cannot write to {str(folder)!r}; choose a writable folder.")
+
+
+if __name__ == "__main__":
+    main()

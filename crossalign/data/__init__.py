@@ -1,0 +1,69 @@
+"""Where samples come from: every loader gives a `crossalign.types.Benchmark`.
+
+    from crossalign import data
+    bench = data.load("glyphs")                                  # made here, nothing to download
+    bench = data.load("path/to/CUB", attributes="sent_splits.mat")      # the xlsa17 layout
+    bench = data.load("path/to/wikipedia", task="retrieval")            # pairs
+
+Files are checked once, at the door, and every complaint is one sentence. Features come as they
+are in the file (`Scaling` is for models, on their training rows). The protocol of a benchmark says
+which rows, which features and which side information its numbers rest on, and which of the known
+ways to be wrong (`LEAKS`) are ruled out.
+
+| file | idea |
+|---|---|
+| catalog | names and paths to benchmarks |
+| glyphs, synthetic | data made here |
+| xlsa17 | proposed-split folders; xlsa17_files reads them |
+| pairs | retrieval and transfer over aligned views; pairs_table makes sense of the arrays |
+| wikipedia, tables, matlab | file formats |
+| side_information | one vector per class, matched by name |
+| splits | validation without leaks, fixed class splits |
+| scaling, leaks, digest, cache | scaling, ways to be wrong, fingerprints, arrays kept on disk |
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from crossalign.data.catalog import available, load, validate
+from crossalign.data.leaks import LEAKS
+from crossalign.data.pairs import load_pairs
+from crossalign.data.scaling import Scaling, apply_scaling, fit_scaling
+from crossalign.data.splits import (
+    class_splits,
+    gzsl_validation,
+    hold_out,
+    sempcyc_sketchy_unseen,
+    validation_rows,
+)
+from crossalign.data.xlsa17 import load_xlsa17
+
+__all__ = [
+    "LEAKS",
+    "Scaling",
+    "apply_scaling",
+    "available",
+    "class_splits",
+    "fit_scaling",
+    "gzsl_validation",
+    "hold_out",
+    "load",
+    "load_glyphs",
+    "load_pairs",
+    "load_synthetic",
+    "load_xlsa17",
+    "sempcyc_sketchy_unseen",
+    "validate",
+    "validation_rows",
+]
+
+_LATER = {"load_glyphs": "glyphs", "load_synthetic": "synthetic"}
+
+
+def __getattr__(name: str) -> Any:
+    """The makers of data are imported when they are asked for."""
+    if name in _LATER:
+        return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,112 @@
+"""What Unicode says of a letter: its base, its mark, its case and its script.
+
+The classes of the embedded data set are letters made of one base letter and one combining mark;
+their side information is read off their canonical decomposition, by nothing but `unicodedata`.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+MARK_POSITIONS = {1: "through", 202: "attached below", 216: "attached beside", 220: "below",
+                  230: "above", 240: "below"}
+"""Where a mark sits, by canonical combining class (Unicode Standard, table 4-3); 240 is the iota
+subscript."""
+
+
+class Letter(NamedTuple):
+    """One base letter and one combining mark."""
+
+    character: str
+    name: str
+    base: str
+    mark: str
+    script: str
+    capital: bool
+    combining_class: int
+
+    @property
+    def mark_name(self) -> str:
+        """The mark in words, as in "acute" or "dot below"."""
+        words = unicodedata.name(self.mark).split()
+        return " ".join(w for w in words if w not in {"COMBINING", "ACCENT"}).lower()
+
+    @property
+    def position(self) -> str:
+        """Where the mark sits, one of the values of `MARK_POSITIONS`."""
+        return MARK_POSITIONS[self.combining_class]
+
+
+def decompose(character: str) -> Letter | None:
+    """The letter as base and mark; None if it is not exactly one base and one combining mark.
+
+    Characters that Unicode keeps as second names of another letter (the angstrom sign is one)
+    are None too: they are drawn alike, and canonical composition never gives them.
+    """
+    parts = unicodedata.normalize("NFD", character)
+    if (len(parts) != 2 or unicodedata.category(character) not in {"Lu", "Ll"}
+            or unicodedata.combining(parts[1]) not in MARK_POSITIONS
+            or unicodedata.normalize("NFC", parts) != character):
+        return None
+    name = unicodedata.name(character)
+    return Letter(character, name, parts[0], parts[1], name.split()[0].lower(),
+                  unicodedata.category(character) == "Lu", unicodedata.combining(parts[1]))
+
+
+def dense_core(letters: Sequence[Letter], per_base: int, per_mark: int) -> list[Letter]:
+    """The letters left when rare bases and rare marks are removed until none is rare.
+
+    Every base of the result carries at least ``per_base`` of its letters, and every mark stands
+    on at least ``per_mark``: an unseen combination then has seen relatives on both sides.
+    """
+    kept = list(letters)
+    while True:
+        bases, marks = Counter(x.base for x in kept), Counter(x.mark for x in kept)
+        core = [x for x in kept if bases[x.base] >= per_base and marks[x.mark] >= per_mark]
+        if len(core) == len(kept):
+            return core
+        kept = core
+
+
+def attribute_words(letter: Letter) -> tuple[str, ...]:
+    """What is true of a letter: ``("letter a", "capital", "script latin", "mark acute", ...)``.
+
+    Capital and small letters share the word of their base, as their names do: what "capital"
+    does to "letter a" is for the model to learn.
+    """
+    return (f"letter {letter.base.casefold()}", "capital" if letter.capital else "small",
+            f"script {letter.script}", f"mark {letter.mark_name}", f"position {letter.position}",
+            f"combining class {letter.combining_class}")
+
+
+def attributes(letters: Sequence[Letter]) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
+    """Side information: one 0/1 column per word of `attribute_words`.
+
+    Returns
+    -------
+    embeddings : (C, a) float32
+    names : a strings
+        Name of each column, in order of first appearance.
+    """
+    words = [attribute_words(letter) for letter in letters]
+    names = tuple(dict.fromkeys(w for group in zip(*words, strict=True) for w in group))
+    column = {name: j for j, name in enumerate(names)}
+    embeddings = np.zeros((len(letters), len(names)), dtype=np.float32)
+    for row, present in enumerate(words):
+        embeddings[row, [column[w] for w in present]] = 1.0
+    return embeddings, names
+
+
+def questions(letter: Letter) -> tuple[tuple[str, str], ...]:
+    """Questions about a picture of the letter, each with its answer."""
+    return (("which letter is under the mark?", letter.base),
+            ("which mark?", letter.mark_name),
+            ("where is the mark?", letter.position),
+            ("is it a capital?", "yes" if letter.capital else "no"),
+            ("which script?", letter.script))

@@ -1,0 +1,211 @@
+"""Benchmarks out of aligned pairs: zero-shot retrieval over fixed class splits, and transfer.
+
+Retrieval: train on the seen-class pairs of the training part, ask with unseen-class items of the
+test part, search among unseen-class items of the *training* part. Ten fixed splits of the classes
+into halves; a number is the mean over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.digest import file_digest, row_digests
+from crossalign.data.leaks import leak_record
+from crossalign.data.pairs_table import TEST_FRACTION, Pairs, Table, pairs_of_table
+from crossalign.data.splits import class_splits, hold_out
+from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
+from crossalign.data.wikipedia import read_wikipedia
+from crossalign.types import Benchmark, Classes, split_id
+
+Array = npt.NDArray[Any]
+
+RUNS = 10
+VALIDATION_QUERIES = 0.25
+SUFFIXES: tuple[str, ...] = (".npz", ".npy", ".mat", ".csv")
+
+
+def load_pairs(path: str | Path, task: str = "retrieval", *,
+               modalities: Sequence[str] | None = None, seed: int = 0) -> Benchmark:
+    """Benchmark out of two or more aligned views with labels.
+
+    Parameters
+    ----------
+    path : str or Path
+        The Wikipedia folder (``raw_features.mat`` and its lists); a folder of ``.npy`` files; or
+        one ``.npz``, ``.mat`` or ``.csv`` file. Arrays are modalities, beside ``labels`` and, if
+        there, ``train`` or ``split``, ``class_names``, ``class_embeddings``, ``ids``; columns of
+        a ``.csv`` are ``image_0, image_1, ..., text_0, ..., label[, split][, class]``.
+    task : {"retrieval", "transfer"}
+        ``transfer`` has the training part twice: unlabelled as ``pairs``, labelled as ``train``.
+    modalities : strings, optional
+        Which, in which order; the first is the query or source.
+    seed : int
+        Of the class splits and, without an official one, of the test part (a quarter per class).
+
+    Returns
+    -------
+    Benchmark
+        Of the first class split; ``run(k)`` gives the others.
+
+    Raises
+    ------
+    ValueError
+        One sentence for whatever is wrong with the files.
+    """
+    if task not in ("retrieval", "transfer"):
+        raise ValueError(f"task: got {task!r}; pairs serve 'retrieval' or 'transfer'.")
+    path = Path(path)
+    table, files, one_based = _read(path)
+    pairs = pairs_of_table(table, modalities=modalities, one_based=one_based, seed=seed)
+    name = path.resolve().name if path.is_dir() else path.stem
+    source = _Source(name, pairs, _facts(pairs, files, seed), seed)
+    return source.retrieval(0) if task == "retrieval" else source.transfer()
+
+
+def _read(path: Path) -> tuple[Table, list[Path], bool]:
+    """The table, the files it stands in, and whether its labels count from 1."""
+    from crossalign.data.matlab import read_mat
+    from crossalign.data.tables import read_csv_table, read_npy_folder, read_npz
+
+    if path.name == WIKIPEDIA or path.suffix == ".npy":
+        path = path.parent
+    if path.is_dir():
+        if (path / WIKIPEDIA).is_file():
+            return read_wikipedia(path), [path / WIKIPEDIA], False
+        files = sorted(path.glob("*.npy"))
+        if not files:
+            raise ValueError(f"path: the folder {str(path)!r} holds neither {WIKIPEDIA} nor .npy "
+                             "files; give labels.npy and one .npy per modality.")
+        return read_npy_folder(path), files, False
+    if path.suffix == ".npz":
+        return read_npz(path), [path], False
+    if path.suffix == ".csv":
+        return read_csv_table(path), [path], False
+    if path.suffix == ".mat":
+        return _upright(read_mat(path)), [path], True
+    raise ValueError(f"path: {str(path)!r} is not a folder or one of {list(SUFFIXES)}; convert it.")
+
+
+def _upright(table: Table) -> Table:
+    """MATLAB matrices with samples, or classes, along the first axis."""
+    n = next((table[name].size for name in ("labels", "label") if name in table), -1)
+    count = table["class_names"].size if "class_names" in table else -1
+    upright = {}
+    for name, values in table.items():
+        wanted = count if name == "class_embeddings" else n
+        turn = values.ndim == 2 and len(values) != wanted and values.shape[1] == wanted
+        upright[name] = values.T if turn else values
+    return upright
+
+
+def _facts(pairs: Pairs, files: list[Path], seed: int) -> dict[str, Any]:
+    part = "official" if pairs.official else f"{TEST_FRACTION:.0%} per class, seed {seed}"
+    width = pairs.embeddings.shape[1]
+    return {
+        "features": {"files": [f.name for f in files], "widths": pairs.views.widths,
+                     "sha256": file_digest(*files)},
+        "normalisation": "none (model's own)",
+        "side_information": {"width": int(width)} if width else "none",
+        "test_part": part,
+    }
+
+
+@dataclass(frozen=True)
+class _Source:
+    """All pairs of a file, from which benchmarks are cut."""
+
+    name: str
+    pairs: Pairs
+    facts: dict[str, Any]
+    seed: int
+
+    def retrieval(self, k: int) -> Benchmark:
+        """The k-th fixed class split."""
+        if not 0 <= k < RUNS:
+            raise ValueError(f"k: got {k}; there are {RUNS} fixed class splits, 0 to {RUNS - 1}.")
+        if len(self.pairs.names) < 4:
+            raise ValueError(f"labels: {len(self.pairs.names)} classes; retrieval needs four, two "
+                             "of them unseen, or every item found would be right.")
+        views, test = self.pairs.views, self.pairs.test
+        seen = class_splits(len(self.pairs.names), runs=RUNS, seed=self.seed)[k]
+        of_seen = seen[self.pairs.labels]
+        rows = {"train": np.flatnonzero(~test & of_seen),
+                "query": np.flatnonzero(test & ~of_seen),
+                "gallery": np.flatnonzero(~test & ~of_seen)}
+        classes = Classes(self.pairs.embeddings, seen, self.pairs.names)
+        facts = {**self.facts, "class_split": {"k": k, "of": RUNS, "seed": self.seed},
+                 "gallery": "unseen classes of the training part"}
+        validate = (lambda: self.validation(rows["train"], seen)) if seen.sum() > 2 else None
+        return Benchmark(self.name, "retrieval", {s: views[r] for s, r in rows.items()}, classes,
+                         self.protocol(rows, facts, classes), validate, self.retrieval)
+
+    def validation(self, train: Array, seen: Array) -> Benchmark:
+        """A retrieval benchmark inside the training rows: half the seen classes play unseen.
+
+        At least two of them, since with one every item found would be right.
+        """
+        kept = np.flatnonzero(seen)
+        n_known = min((len(kept) + 1) // 2, len(kept) - 2)
+        known = class_splits(len(kept), n_known, runs=1, seed=self.seed)[0]
+        labels = np.searchsorted(kept, self.pairs.labels[train])  # numbered among the kept
+        apart = train[~known[labels]]
+        asks = hold_out(self.pairs.labels[apart], VALIDATION_QUERIES, seed=self.seed)
+        rows = {"train": train[known[labels]], "query": apart[asks], "gallery": apart[~asks]}
+        splits = {}
+        for split, index in rows.items():
+            again = np.searchsorted(kept, self.pairs.labels[index])
+            splits[split] = self.pairs.views[index].with_labels(again)
+        classes = Classes(self.pairs.embeddings, seen, self.pairs.names).take(kept, known)
+        facts = {**self.facts, "gallery": "unseen validation classes less the queries",
+                 "test_part": f"{VALIDATION_QUERIES:.0%} per class, seed {self.seed}"}
+        return Benchmark(f"{self.name} (validation)", "retrieval", splits, classes,
+                         self.protocol(rows, facts, classes))
+
+    def transfer(self) -> Benchmark:
+        """Unlabelled pairs, the labelled training part, and the test part."""
+        train, test = np.flatnonzero(~self.pairs.test), np.flatnonzero(self.pairs.test)
+        held = hold_out(self.pairs.labels[train], TEST_FRACTION, seed=self.seed)
+        return self.transferred(self.name, train, test, lambda: self.transferred(
+            f"{self.name} (validation)", train[~held], train[held]))
+
+    def transferred(self, name: str, train: Array, test: Array,
+                    validate: Any = None) -> Benchmark:
+        """Transfer from ``train`` rows to ``test`` rows; every class is seen."""
+        views, rows = self.pairs.views, {"pairs": train, "train": train, "test": test}
+        classes = Classes(self.pairs.embeddings, np.ones(len(self.pairs.names), bool),
+                          self.pairs.names)
+        splits = {split: views[index] for split, index in rows.items()}
+        splits["pairs"] = splits["pairs"].with_labels(None)
+        facts = {**self.facts, "source": views.modalities[0], "target": views.modalities[1]}
+        return Benchmark(name, "transfer", splits, classes,
+                         self.protocol(rows, facts, classes), validate)
+
+    def protocol(self, rows: dict[str, Array], facts: dict[str, Any],
+                 classes: Classes) -> dict[str, Any]:
+        """What makes two numbers comparable."""
+        known = {"scaler_fit_on_all": False, "validation_holds_test_rows": False,
+                 "single_class_split": "gallery" not in rows}
+        if "gallery" in rows and len(rows["query"]) and len(rows["gallery"]):
+            known |= self.duplicates(rows["query"], rows["gallery"])
+        return {
+            "split_id": split_id(rows), **facts,
+            "classes": {"seen": int(classes.seen.sum()), "unseen": int(classes.unseen.sum())},
+            "samples": {split: len(index) for split, index in rows.items()},
+            "leaks": leak_record(**known),
+        }
+
+    def duplicates(self, query: Array, gallery: Array) -> dict[str, bool]:
+        """Whether equal rows stand twice in the gallery, or in query and gallery."""
+        views = self.pairs.views
+        if any(isinstance(views[m], np.memmap) for m in views.modalities):
+            return {}  # too large to read for this
+        asked, found = (row_digests(views.read(m, r) for m in views.modalities)
+                        for r in (query, gallery))
+        return {"duplicate_gallery_rows": len(np.unique(found)) < len(found),
+                "query_in_gallery": bool(np.isin(asked, found).any())}

@@ -1,0 +1,112 @@
+"""Feature scaling, fitted on training rows only.
+
+``(x - shift) / scale`` per column, or unit rows. The loaders leave features as they are in the
+file; a model that wants them scaled keeps ``shift`` and ``scale`` of its own training rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+KINDS: tuple[str, ...] = ("minmax", "l2", "standard", "none")
+"""``minmax`` to [0, 1], ``standard`` to mean 0 and deviation 1, ``l2`` unit rows, ``none``."""
+
+
+def fit_scaling(x: npt.ArrayLike, kind: str) -> dict[str, Array]:
+    """Column shift and scale of training rows.
+
+    Parameters
+    ----------
+    x : (n, d) or (n, t, d) float
+        Training rows.
+    kind : {"minmax", "l2", "standard", "none"}
+        As in `KINDS`.
+
+    Returns
+    -------
+    dict
+        ``shift`` and ``scale``, (d,) float32 each; 0 and 1 for ``l2`` and ``none``. A constant
+        column has scale 1.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is unknown or there is no row.
+    """
+    _check_kind(kind)
+    x = np.asarray(x, dtype=np.float32)
+    if x.ndim < 2 or x.size == 0:
+        raise ValueError(f"x: shape {x.shape}; give at least one training row, as (n, d).")
+    rows = x.reshape(-1, x.shape[-1])  # (n, d), or (n t, d)
+    shift, scale = np.zeros(rows.shape[1], np.float32), np.ones(rows.shape[1], np.float32)
+    if kind in ("minmax", "standard"):
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        if kind == "minmax":
+            shift, scale = low, high - low
+        else:
+            shift = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+            scale = rows.std(axis=0, dtype=np.float64).astype(np.float32)
+        scale = np.where((high > low) & (scale > 0), scale, np.float32(1))
+    return {"shift": shift, "scale": scale}
+
+
+def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
+                  scale: npt.ArrayLike) -> Array:
+    """Scaled rows, float32, of the shape of ``x``; zero rows stay zero under ``l2``.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is unknown or the width is not the one fitted.
+    """
+    _check_kind(kind)
+    x = np.asarray(x, dtype=np.float32)
+    shift = np.asarray(shift, dtype=np.float32)
+    if x.shape[-1:] != shift.shape:
+        raise ValueError(f"x: width {x.shape[-1] if x.ndim else 0}, but {len(shift)} columns were "
+                         "fitted; give rows of the same features.")
+    if kind == "none":
+        return x
+    if kind == "l2":
+        norm = np.linalg.norm(x, axis=-1, keepdims=True)
+        return np.asarray(x / np.where(norm > 0, norm, np.float32(1)))
+    return np.asarray((x - shift) / np.asarray(scale, dtype=np.float32))
+
+
+class Scaling:
+    """`fit_scaling` and `apply_scaling` with their numbers kept.
+
+    Parameters
+    ----------
+    kind : {"minmax", "l2", "standard", "none"}
+
+    Attributes
+    ----------
+    shift_, scale_ : (d,) float32
+    """
+
+    def __init__(self, kind: str = "minmax") -> None:
+        _check_kind(kind)
+        self.kind = kind
+
+    def fit(self, x: npt.ArrayLike) -> Scaling:
+        """Learn shift and scale of training rows (n, d)."""
+        fitted = fit_scaling(x, self.kind)
+        self.shift_, self.scale_ = fitted["shift"], fitted["scale"]
+        return self
+
+    def transform(self, x: npt.ArrayLike) -> Array:
+        """Rows (n, d) scaled as the training rows were."""
+        if not hasattr(self, "shift_"):
+            raise ValueError("x: this scaling is not fitted; call fit on training rows first.")
+        return apply_scaling(x, self.kind, self.shift_, self.scale_)
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kind: got {kind!r}; choose one of {list(KINDS)}.")

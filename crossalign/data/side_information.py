@@ -1,0 +1,122 @@
+"""What is known of each class: the rows of a .mat, .npy or .csv file, in the order of the classes.
+
+Where both files name their classes, rows are matched by name, since public files disagree about
+the order; otherwise by order, and then the counts must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+SUFFIXES: tuple[str, ...] = (".mat", ".npy", ".csv")
+
+
+def read_side_information(path: str | Path, class_names: Sequence[str] | None,
+                          n_classes: int) -> tuple[Array, str]:
+    """Class embeddings in the order of the classes.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.mat`` with ``att`` (a, C) and, if possible, ``allclasses_names``; ``.npy`` (C, a);
+        ``.csv`` with one row per class and, if possible, a column ``class``.
+    class_names : C strings, optional
+        The order wanted; ``None`` where the classes have no names.
+    n_classes : int
+        C.
+
+    Returns
+    -------
+    embeddings : (C, a) float32
+    how : str
+        ``"by name"`` or ``"by order"``.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, lacks a class, or its count of rows is not C.
+    """
+    file = Path(path)
+    if file.suffix == ".mat":
+        rows, names = _from_mat(file, n_classes)
+    elif file.suffix == ".npy":
+        from crossalign.data.tables import read_npy
+
+        rows, names = read_npy(file), None
+    elif file.suffix == ".csv":
+        rows, names = _from_csv(file)
+    else:
+        raise ValueError(f"attributes: {file.name!r} is not one of {list(SUFFIXES)}; convert it to "
+                         "a (C, a) .npy array.")
+    if rows.ndim != 2 or rows.shape[1] == 0:
+        raise ValueError(f"attributes: {file.name!r} has shape {rows.shape}; "
+                         "give one row of numbers per class, (C, a).")
+    if not np.isfinite(rows).all():
+        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        raise ValueError(f"attributes: row {bad} of {file.name!r} holds NaN or infinity; repair "
+                         "it.")
+    if names is None or class_names is None:
+        if len(rows) != n_classes:
+            raise ValueError(f"attributes: {file.name!r} has {len(rows)} rows for {n_classes} "
+                             "classes; give one row per class, in the order of the classes.")
+        return rows.astype(np.float32), "by order"
+    assert_unique_names(names, file.name)
+    at = {name: row for row, name in enumerate(names)}
+    missing = [name for name in class_names if name not in at]
+    if missing:
+        raise ValueError(f"attributes: {file.name!r} has no row for {len(missing)} of the "
+                         f"{n_classes} classes, first {missing[0]!r}; add it or use its exact "
+                         "name.")
+    return rows[[at[name] for name in class_names]].astype(np.float32), "by name"
+
+
+def assert_unique_names(names: Sequence[str], where: str) -> None:
+    """Raise ValueError, naming the first one, where a class name stands twice."""
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"class names: {twice!r} stands twice in {where!r}; "
+                         "give every class its own name.")
+
+
+def unit_rows(embeddings: npt.ArrayLike) -> bool:
+    """True where every row has L2 norm 1, to three digits."""
+    norms = np.linalg.norm(np.asarray(embeddings), axis=1)
+    return bool(np.allclose(norms, 1.0, atol=1e-3))
+
+
+def _from_mat(file: Path, n_classes: int) -> tuple[Array, list[str] | None]:
+    from crossalign.data.matlab import read_mat
+
+    stored = read_mat(file, ["att", "allclasses_names"])
+    if "att" not in stored:
+        raise ValueError(f"attributes: {file.name!r} holds no matrix 'att'; name a file that has "
+                         "one, (a, C).")
+    att = stored["att"]
+    names = stored.get("allclasses_names")
+    count = n_classes if names is None else len(names)
+    if att.ndim == 2 and att.shape[1] == count:
+        att = att.T  # (a, C) -> (C, a)
+    elif att.ndim != 2 or att.shape[0] != count:
+        raise ValueError(f"attributes: 'att' of {file.name!r} has shape {att.shape} for {count} "
+                         "classes; give (a, C).")
+    return att, None if names is None else [str(name).strip() for name in names]
+
+
+def _from_csv(file: Path) -> tuple[Array, list[str] | None]:
+    from crossalign.data.tables import is_number, numbers, read_csv
+
+    header, rows = read_csv(file)
+    column = next((i for i, name in enumerate(header) if name in ("class", "name")), None)
+    if column is None:
+        if all(is_number(cell) for cell in header):  # no header line
+            rows = [header, *rows]
+        return numbers(rows, list(range(len(header))), header, file), None
+    rest = [i for i in range(len(header)) if i != column]
+    return numbers(rows, rest, header, file), [row[column].strip() for row in rows]

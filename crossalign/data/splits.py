@@ -1,0 +1,208 @@
+"""Which rows and which classes go where: validation without leaks, fixed class splits.
+
+Everything is a pure function of index arrays and a seed. Random order comes from the raw stream
+of PCG64, which NumPy promises not to change (NEP 19), so a split is the same on every version.
+All indices are 0-based here; the loaders convert once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Rows = dict[str, Array]
+
+
+def random_keys(n: int, *seed: int) -> Array:
+    """(n,) uint64 sort keys, the same on every NumPy version for the same ``seed``."""
+    if n == 0:
+        return np.zeros(0, dtype=np.uint64)
+    stream = np.random.PCG64(np.random.SeedSequence(seed))
+    return np.asarray(stream.random_raw(n), dtype=np.uint64)
+
+
+def hold_out(labels: npt.ArrayLike, fraction: float, *, seed: int = 0) -> Array:
+    """(n,) bool, True for about ``fraction`` of the rows of every class.
+
+    A class of two rows or more gives at least one and keeps at least one; a class of one row
+    keeps it.
+
+    Raises
+    ------
+    ValueError
+        If ``fraction`` is not strictly between 0 and 1.
+    """
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction: got {fraction}; give a number strictly between 0 and 1.")
+    labels = np.asarray(labels)
+    order = np.lexsort((random_keys(len(labels), seed), labels))
+    _, first, counts = np.unique(labels[order], return_index=True, return_counts=True)
+    rank = np.arange(len(labels)) - np.repeat(first, counts)  # 0, 1, ... within each class
+    quota = np.minimum(np.maximum(np.rint(fraction * counts), 1), counts - 1)
+    held = np.zeros(len(labels), dtype=bool)
+    held[order] = rank < np.repeat(quota, counts)
+    return held
+
+
+def validation_rows(trainval_loc: npt.ArrayLike, train_loc: npt.ArrayLike,
+                    val_loc: npt.ArrayLike, labels: npt.ArrayLike,
+                    fraction: float = 0.2, seed: int = 0) -> Rows:
+    """Validation rows of a proposed-split file, none of them a test row.
+
+    The raw ``train_loc`` and ``val_loc`` may cover every test row of seen classes, so both are
+    first cut down to ``trainval_loc``: unseen validation classes are ``val_loc & trainval_loc``,
+    and of the pool ``train_loc & trainval_loc`` a ``fraction`` of each class is held out as
+    seen validation rows.
+
+    Parameters
+    ----------
+    trainval_loc, train_loc, val_loc : integer arrays
+        Rows, 0-based.
+    labels : (n,) integers
+        Class of every row of the data set.
+    fraction : float
+        Part of each pool class that is held out.
+    seed : int
+        Of the held-out rows.
+
+    Returns
+    -------
+    dict
+        Sorted rows of ``train``, ``test_seen`` and ``test_unseen``.
+
+    Raises
+    ------
+    ValueError
+        If a part is empty or a class stands on both sides.
+    """
+    labels = np.asarray(labels)
+    unseen = np.intersect1d(val_loc, trainval_loc)
+    pool = np.intersect1d(train_loc, trainval_loc)
+    for name, rows in (("train_loc", pool), ("val_loc", unseen)):
+        if len(rows) == 0:
+            raise ValueError(f"{name}: shares no row with trainval_loc; check the split file, or "
+                             "leave train_loc and val_loc out to have validation classes drawn.")
+    both = np.intersect1d(labels[pool], labels[unseen])
+    if len(both):
+        raise ValueError(f"val_loc: {len(both)} classes, for example {both[0]}, also stand in "
+                         "train_loc; give validation classes of their own, or leave train_loc and "
+                         "val_loc out to have them drawn.")
+    held = hold_out(labels[pool], fraction, seed=seed)
+    return {"train": pool[~held], "test_seen": pool[held], "test_unseen": unseen}
+
+
+def gzsl_validation(labels: npt.ArrayLike, seen_classes: npt.ArrayLike | None = None, *,
+                    n_unseen: int | None = None, fraction: float = 0.2, seed: int = 0) -> Rows:
+    """Validation rows out of training rows, with validation classes drawn by ``seed``.
+
+    Parameters
+    ----------
+    labels : (n,) integers
+        Classes of the training rows.
+    seen_classes : integers, optional
+        The classes to draw from; those of ``labels`` by default.
+    n_unseen : int, optional
+        How many of them play unseen; a quarter by default, at least one.
+    fraction : float
+        Part of each remaining class that is held out as seen validation rows.
+    seed : int
+        Of the classes and of the held-out rows.
+
+    Returns
+    -------
+    dict
+        Sorted positions in ``labels`` of ``train``, ``test_seen`` and ``test_unseen``.
+
+    Raises
+    ------
+    ValueError
+        If a class has no row or there are fewer than two classes.
+    """
+    labels = np.asarray(labels)
+    classes = np.unique(labels if seen_classes is None else np.asarray(seen_classes))
+    empty = np.setdiff1d(classes, labels)
+    if len(empty):
+        raise ValueError(f"seen_classes: class {empty[0]} has no training row; remove it.")
+    wanted = max(1, round(len(classes) / 4)) if n_unseen is None else n_unseen
+    if not 0 < wanted < len(classes):
+        raise ValueError(f"n_unseen: got {wanted} of {len(classes)} classes; leave at least one "
+                         "class on either side.")
+    order = np.argsort(random_keys(len(classes), seed))
+    unseen = np.flatnonzero(np.isin(labels, classes[order[:wanted]]))
+    pool = np.flatnonzero(np.isin(labels, classes[order[wanted:]]))
+    held = hold_out(labels[pool], fraction, seed=seed)
+    return {"train": pool[~held], "test_seen": pool[held], "test_unseen": unseen}
+
+
+def class_splits(n_classes: int, n_seen: int | None = None, runs: int = 10, *,
+                 seed: int = 0) -> Array:
+    """(runs, n_classes) bool, True where a class is seen: the fixed class splits of retrieval.
+
+    Split k depends on ``seed`` and k alone, so asking for more runs changes none of them. Half of
+    the classes are seen by default, one more than half where the number is odd.
+
+    Raises
+    ------
+    ValueError
+        If a side would be empty.
+    """
+    n_seen = (n_classes + 1) // 2 if n_seen is None else n_seen
+    if not 0 < n_seen < n_classes:
+        raise ValueError(f"n_seen: got {n_seen} of {n_classes} classes; leave at least one class "
+                         "on either side.")
+    seen = np.zeros((runs, n_classes), dtype=bool)
+    for k in range(runs):
+        seen[k, np.argsort(random_keys(n_classes, seed, k))[:n_seen]] = True
+    return seen
+
+
+def assert_disjoint(**index_sets: npt.ArrayLike) -> None:
+    """Raise ValueError, naming two sets, a count and one index, where any two sets share one."""
+    names = list(index_sets)
+    for i, first in enumerate(names):
+        for second in names[i + 1:]:
+            both = np.intersect1d(index_sets[first], index_sets[second])
+            if len(both):
+                raise ValueError(f"{first}: {len(both)} rows also stand in {second}, for example "
+                                 f"row {both[0]} (0-based); make the two disjoint.")
+
+
+def leak(train_loc: npt.ArrayLike, val_loc: npt.ArrayLike,
+         test_loc: npt.ArrayLike) -> dict[str, int]:
+    """How many test rows stand in the raw training and validation lists.
+
+    Returns
+    -------
+    dict
+        Counts ``train_loc``, ``val_loc`` and their ``union``, beside the size of ``test``.
+    """
+    test = np.unique(np.asarray(test_loc))
+    train, val = np.isin(test, train_loc), np.isin(test, val_loc)
+    return {"train_loc": int(train.sum()), "val_loc": int(val.sum()),
+            "union": int((train | val).sum()), "test": len(test)}
+
+
+def assert_no_leak(train_loc: npt.ArrayLike, val_loc: npt.ArrayLike,
+                   test_loc: npt.ArrayLike) -> None:
+    """Raise ValueError, with the counts, where tuning on the raw lists would use test rows."""
+    count = leak(train_loc, val_loc, test_loc)
+    if count["union"]:
+        raise ValueError(f"train_loc: holds {count['train_loc']} and val_loc {count['val_loc']} of "
+                         f"the {count['test']} test rows; tune on rows of trainval_loc only, as "
+                         "validation_rows gives them.")
+
+
+def sempcyc_sketchy_unseen() -> tuple[str, ...]:
+    """The 25 unseen Sketchy classes of Dutta and Akata (CVPR 2019), sorted.
+
+    They train on 100 of the 125 sorted class names, drawn without replacement by NumPy's legacy
+    generator with seed 0, and test on the rest (12 of which their code calls validation classes
+    and adds back). The legacy generator is frozen, so this recomputes their list.
+    """
+    from crossalign.data.sketchy_classes import SKETCHY_CLASSES
+
+    seen = np.random.RandomState(0).choice(np.array(SKETCHY_CLASSES), 100, replace=False)
+    return tuple(sorted(set(SKETCHY_CLASSES) - set(seen.tolist())))

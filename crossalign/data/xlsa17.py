@@ -1,0 +1,186 @@
+"""Folders in the layout of the proposed split of Xian et al. (TPAMI 2018), known as xlsa17.
+
+``res101.mat`` holds ``features`` (d, n) of any width and ``labels`` (n, 1); ``att_splits.mat``
+holds ``att`` (a, C), ``allclasses_names`` and the index lists. All of them count from 1, and that
+is undone here, once. Whatever may be wrong with the files is said here in one sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.digest import file_digest
+from crossalign.data.leaks import leak_record
+from crossalign.data.matlab import read_mat
+from crossalign.data.side_information import read_side_information, unit_rows
+from crossalign.data.splits import Rows, assert_disjoint, gzsl_validation, leak, validation_rows
+from crossalign.data.xlsa17_files import (
+    FEATURES,
+    SPLITS,
+    matrix,
+    read_class_names,
+    read_features,
+    read_rows,
+    required_file,
+    side_file,
+)
+from crossalign.types import Benchmark, Classes, Views, split_id
+
+Array = npt.NDArray[Any]
+
+TEST_LISTS = {"train": "trainval_loc", "test_seen": "test_seen_loc",
+              "test_unseen": "test_unseen_loc"}
+TUNING_LISTS = ("train_loc", "val_loc")
+
+
+def load_xlsa17(folder: str | Path, *, attributes: str | Path = SPLITS, modality: str = "image",
+                validation_fraction: float = 0.2, seed: int = 0) -> Benchmark:
+    """Generalized zero-shot benchmark out of an xlsa17 folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds ``res101.mat`` and ``att_splits.mat``, MATLAB v5 or v7.3.
+    attributes : str or Path
+        File with the side information, in ``folder`` or anywhere: a ``.mat`` with ``att`` (a, C),
+        or ``.npy`` or ``.csv`` of shape (C, a). The split always comes from ``att_splits.mat``.
+    modality : str
+        Name of the feature modality.
+    validation_fraction : float
+        Part of each class of the validation pool held out as seen validation rows.
+    seed : int
+        Of the validation split only; the test split is the file's.
+
+    Returns
+    -------
+    Benchmark
+        Splits ``train`` (= trainval), ``test_seen``, ``test_unseen``; ids are rows of the file.
+
+    Raises
+    ------
+    ValueError
+        One sentence for each of: a missing or damaged file, a missing variable, widths or labels
+        that do not fit, NaN, overlapping rows or classes, an empty class, a class named twice.
+    """
+    folder = Path(folder)
+    lists = read_mat(required_file(folder, SPLITS))
+    features, labels = read_features(folder)
+    names = read_class_names(lists)
+    n_classes = len(names) if names is not None else int(matrix(lists, "att").shape[1])
+    if labels.min() < 0 or labels.max() >= n_classes:
+        raise ValueError(f"labels: {labels.min() + 1}..{labels.max() + 1} in {FEATURES}, but "
+                         f"{SPLITS} has {n_classes} classes; labels count from 1 to {n_classes}.")
+    rows = {split: read_rows(lists, name, len(labels)) for split, name in TEST_LISTS.items()}
+    tuning = {name: read_rows(lists, name, len(labels)) for name in TUNING_LISTS if name in lists}
+    seen = _seen_classes(labels, rows, n_classes, names)
+    side = side_file(folder, attributes)
+    embeddings, how = read_side_information(side, names, n_classes)
+    source = _Source(folder.resolve().name, modality,
+                     Views({modality: features}, labels),
+                     Classes(embeddings, seen, tuple(names or ())))
+    raw_leak = _leak_sentence(tuning, rows)
+    facts = {
+        "features": {"file": FEATURES, "width": int(features.shape[1]),
+                     "sha256": file_digest(folder / FEATURES)},
+        "normalisation": "none (model's own)",
+        "side_information": {"file": side.name, "width": int(embeddings.shape[1]),
+                             "l2_normalised_rows": unit_rows(embeddings), "mapped": how},
+        "split": f"{SPLITS} (proposed split)",
+    }
+    validation, origin = _validation(labels, rows, tuning, seen, validation_fraction, seed)
+    facts["validation"] = f"{origin}; seed {seed}; {raw_leak}"
+    return source.benchmark(rows, facts, lambda: source.restricted(validation, facts))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """All rows and classes of a folder, from which benchmarks are cut."""
+
+    name: str
+    modality: str
+    views: Views
+    classes: Classes
+
+    def benchmark(self, rows: Rows, facts: dict[str, Any], validation: Any) -> Benchmark:
+        splits = {split: self.views[index] for split, index in rows.items()}
+        return Benchmark(self.name, "gzsl", splits, self.classes, _protocol(
+            facts, rows, self.classes), validation)
+
+    def restricted(self, rows: Rows, facts: dict[str, Any]) -> Benchmark:
+        """The benchmark of validation rows: its classes alone, numbered from 0."""
+        labels = self.views.labels
+        assert labels is not None
+        kept = np.unique(np.concatenate([labels[index] for index in rows.values()]))
+        classes = self.classes.take(kept, np.isin(kept, labels[rows["train"]]))
+        splits = {split: self.views[index].with_labels(np.searchsorted(kept, labels[index]))
+                  for split, index in rows.items()}
+        own = {**facts, "split": f"validation rows of {self.name}"}
+        return Benchmark(f"{self.name} (validation)", "gzsl", splits, classes,
+                         _protocol(own, rows, classes))
+
+
+def _protocol(facts: dict[str, Any], rows: Rows, classes: Classes) -> dict[str, Any]:
+    return {
+        "split_id": split_id(rows), **facts,
+        "classes": {"seen": int(classes.seen.sum()), "unseen": int(classes.unseen.sum())},
+        "samples": {split: len(index) for split, index in rows.items()},
+        "leaks": leak_record(scaler_fit_on_all=False, validation_holds_test_rows=False,
+                             duplicate_gallery_rows=False, query_in_gallery=False,
+                             single_class_split=True,
+                             unusual_side_information=facts["side_information"]["file"] != SPLITS),
+    }
+
+
+def _seen_classes(labels: Array, rows: Rows, n_classes: int, names: list[str] | None) -> Array:
+    """(C,) bool after checking that rows and classes are disjoint and no class is empty."""
+    assert_disjoint(**{TEST_LISTS[split]: index for split, index in rows.items()})
+    held = {split: np.bincount(labels[index], minlength=n_classes) > 0
+            for split, index in rows.items()}
+
+    def named(mask: Array) -> str:
+        c = int(np.flatnonzero(mask)[0])
+        return repr(names[c]) if names is not None else str(c + 1)
+
+    both = held["train"] & held["test_unseen"]
+    if both.any():
+        raise ValueError(f"test_unseen_loc: holds samples of {int(both.sum())} classes of "
+                         f"trainval_loc, first {named(both)}; unseen classes may not be trained "
+                         "on.")
+    stray = held["test_seen"] & ~held["train"]
+    if stray.any():
+        raise ValueError(f"test_seen_loc: holds class {named(stray)}, which has no sample in "
+                         "trainval_loc; seen classes need training samples.")
+    empty = ~held["train"] & ~held["test_unseen"]
+    if empty.any():
+        raise ValueError(f"classes: {named(empty)} has no sample in trainval_loc or "
+                         f"test_unseen_loc; remove it from {SPLITS}.")
+    return held["train"]
+
+
+def _validation(labels: Array, rows: Rows, tuning: Rows, seen: Array, fraction: float,
+                seed: int) -> tuple[Rows, str]:
+    if len(tuning) == len(TUNING_LISTS):
+        found = validation_rows(rows["train"], tuning["train_loc"], tuning["val_loc"], labels,
+                                fraction, seed)
+        return found, (f"classes of val_loc unseen, {fraction:.0%} per class of train_loc held "
+                       "out, both within trainval_loc")
+    # As large a share of unseen classes as the test has.
+    wanted = max(1, round(seen.sum() * float((~seen).mean())))
+    at = gzsl_validation(labels[rows["train"]], n_unseen=wanted, fraction=fraction, seed=seed)
+    return ({split: rows["train"][index] for split, index in at.items()},
+            f"{wanted} seen classes drawn to play unseen, {fraction:.0%} per class of the others "
+            "held out")
+
+
+def _leak_sentence(tuning: Rows, rows: Rows) -> str:
+    if len(tuning) < len(TUNING_LISTS):
+        return "the file has no train_loc and val_loc"
+    test = np.concatenate([rows["test_seen"], rows["test_unseen"]])
+    count = leak(tuning["train_loc"], tuning["val_loc"], test)
+    return (f"the file's own train_loc and val_loc hold {count['train_loc']} and "
+            f"{count['val_loc']} test rows, which are left out")

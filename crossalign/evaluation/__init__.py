@@ -1,0 +1,30 @@
+"""Protocol and metrics to a report.
+
+- `evaluate`: fit and score a model over runs; `fit_for` and `score_fitted` are its two halves.
+- `protocols`: what is scored for each task.
+- `selection`: what is chosen on validation classes, and nothing else.
+- `report`: the numbers with their protocol; JSON, a table, a page.
+- `plots`, `html`: the pictures and the page.
+- `significance`: paired comparisons over runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crossalign.evaluation.evaluate import evaluate, fit_for, score_fitted
+    from crossalign.evaluation.report import Report
+
+__all__ = ["Report", "evaluate", "fit_for", "score_fitted"]
+
+_FILES = {"Report": "report", "evaluate": "evaluate", "fit_for": "evaluate",
+          "score_fitted": "evaluate"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FILES:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

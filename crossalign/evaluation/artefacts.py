@@ -1,0 +1,119 @@
+"""What the pictures of a report are drawn from, collected from one fitted model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign import metrics
+from crossalign.evaluation.protocols import Outcome
+from crossalign.models.base import Aligner
+from crossalign.types import CLASS_MODALITY, Benchmark, Views
+
+Array = npt.NDArray[Any]
+
+LATENT_POINTS = 400
+"""Samples per modality in the latent picture."""
+QUERIES, RESULTS = 8, 6
+"""Rows and columns of the sheet of queries and results."""
+
+
+def collect(model: Any, bench: Benchmark, task: str, outcome: Outcome) -> dict[str, Any]:
+    """Arrays and items by the names that `Report` documents; deterministic."""
+    found: dict[str, Any] = {}
+    history = getattr(model, "history_", None)
+    if history:
+        found["history"] = history
+    if task in ("gzsl", "zsl"):
+        found |= _recognition(bench, outcome)
+    if task == "retrieval":
+        found |= _retrieval(bench, outcome)
+    if isinstance(model, Aligner):
+        latent = _latent(model, bench, task)
+        if latent is not None:
+            found["latent"] = latent
+    return found
+
+
+def _recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
+    seen, names = bench.classes.seen, bench.classes.names
+    scores_seen, labels_seen, scores_unseen, labels_unseen = outcome.evidence["parts"]
+    curve, gamma = outcome.evidence["curve"], outcome.evidence["gamma"]
+    labels = np.concatenate([labels_seen, labels_unseen])
+    scores = metrics.stack(np.concatenate([scores_seen, scores_unseen]), seen, gamma)
+    accuracy = metrics.class_accuracies(labels, scores.argmax(axis=1), np.arange(len(seen)))
+    s = outcome.scores
+    found: dict[str, Any] = {
+        "class_accuracy": {"names": list(names), "accuracy": accuracy, "seen": seen}}
+    if "U" in s:
+        found["curve"] = {"seen": curve.seen, "unseen": curve.unseen, "chosen": (s["U"], s["S"]),
+                          "raw": (s["U_raw"], s["S_raw"]), "ausuc": s["AUSUC"]}
+    rows = _spread(len(labels_unseen), QUERIES)
+    best = metrics.stack(scores_unseen, seen, gamma)[rows].argsort(axis=1)[:, ::-1][:, :RESULTS]
+    test = bench["test_unseen"]
+    modality = test.modalities[0]
+    found["hits"] = {f"{modality}->class": {
+        "queries": [_item(test, int(r), modality, bench) for r in rows],
+        "results": [[{"image": None, "text": names[c]} for c in row] for row in best],
+        "correct": [[bool(c == labels_unseen[r]) for c in row]
+                    for r, row in zip(rows, best, strict=True)]}}
+    return found
+
+
+def _retrieval(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
+    query, gallery = bench["query"], bench["gallery"]
+    chance = outcome.scores["chance_mAP"]
+    found: dict[str, Any] = {"pr": {}, "hits": {}}
+    rows = _spread(len(query), QUERIES)
+    for direction, (a, b) in outcome.evidence["directions"].items():
+        source, target = direction.split("->")
+        recall, precision = metrics.precision_recall_curve(a, b, query.truth, gallery.truth)
+        found["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
+        best = np.argsort(-(a[rows] @ b.T), axis=1, kind="stable")[:, :RESULTS]
+        found["hits"][direction] = {
+            "queries": [_item(query, int(r), source, bench) for r in rows],
+            "results": [[_item(gallery, int(c), target, bench) for c in row] for row in best],
+            "correct": [[bool(gallery.truth[c] == query.truth[r]) for c in row]
+                        for r, row in zip(rows, best, strict=True)]}
+    return found
+
+
+def _latent(model: Any, bench: Benchmark, task: str) -> dict[str, Any] | None:
+    """Rows of every modality the model knows, before and after it, for a sample of test items."""
+    parts = [bench[s] for s in {"gzsl": ("test_seen", "test_unseen"), "zsl": ("test_unseen",),
+                                "retrieval": ("query",), "transfer": ("test",)}[task]]
+    before: dict[str, list[Array]] = {}
+    labels: dict[str, list[Array]] = {}
+    for part in parts:
+        rows = _spread(len(part), LATENT_POINTS // len(parts))
+        for modality in part.modalities:
+            if modality in model.widths_ and part.labels is not None:
+                before.setdefault(modality, []).append(part.read(modality, rows))
+                labels.setdefault(modality, []).append(part.labels[rows])
+    if CLASS_MODALITY in model.widths_ and task in ("gzsl", "zsl"):
+        before[CLASS_MODALITY] = [bench.classes.embeddings]
+        labels[CLASS_MODALITY] = [np.arange(len(bench.classes))]
+    if len(before) < 2:
+        return None
+    rows_of = {m: np.concatenate(parts) for m, parts in before.items()}
+    return {"before": rows_of, "after": {m: model.embed(x, m) for m, x in rows_of.items()},
+            "labels": {m: np.concatenate(parts) for m, parts in labels.items()},
+            "class_names": list(bench.classes.names), "seen": bench.classes.seen}
+
+
+def _item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[str, Any]:
+    """How one sample looks on a page: its picture or text where the data has one, and its class."""
+    shown = views.meta.get(f"show:{modality}")
+    name = "" if views.labels is None else bench.classes.names[views.labels[row]]
+    if shown is None:
+        return {"image": None, "text": f"{name} ({views.ids[row]})"}
+    if shown.dtype.kind in "US":
+        return {"image": None, "text": str(shown[row])}
+    return {"image": shown[row], "text": name}
+
+
+def _spread(n: int, k: int) -> Array:
+    """At most k row numbers spread evenly over n."""
+    return np.unique(np.linspace(0, n - 1, min(n, k)).astype(np.int64))

@@ -1,0 +1,152 @@
+"""Fit and score a model over several runs, and say how."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from sklearn.base import clone
+
+from crossalign.evaluation.artefacts import collect
+from crossalign.evaluation.protocols import SCORERS, Outcome
+from crossalign.evaluation.report import Report
+from crossalign.evaluation.selection import Choice, choose, fit_on
+from crossalign.types import Benchmark
+
+
+def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
+             task: str | None = None, tune: bool | Mapping[str, Sequence[Any]] = True,
+             callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
+             pictures: bool = True) -> Report:
+    """Mean and spread of a model's scores over runs, with the protocol they rest on.
+
+    Run k uses seed k and, where the benchmark has several class splits, the k-th split. Whatever is
+    chosen is chosen on the benchmark's validation classes: once for a benchmark with one official
+    split (with the first seed), anew for every class split otherwise. The model is then fitted
+    again on all training samples and scored once.
+
+    Parameters
+    ----------
+    model : estimator
+        Not changed; every run fits a clone.
+    bench : Benchmark
+    seeds : int or iterable of int
+        How many runs, or which.
+    task : {"gzsl", "zsl", "retrieval", "transfer"}, optional
+        The benchmark's own by default; ``zsl`` is scored on a ``gzsl`` benchmark.
+    tune : bool or mapping
+        Try the model's ``search_space`` on validation, a mapping of your own, or nothing. Gamma is
+        chosen in any case.
+    callbacks : sequence
+        Passed to every ``fit``.
+    log : callable, optional
+        Receives one line per step.
+    pictures : bool
+        Keep what a page draws, from the first run.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValueError
+        If the task does not fit the benchmark or the model.
+    """
+    started = time.perf_counter()
+    task = resolve_task(bench, task)
+    runs = list(range(seeds) if isinstance(seeds, int) else seeds)
+    if not runs:
+        raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
+    grid = model.search_space if tune is True else (tune or {})
+    outcomes: list[Outcome] = []
+    choice: Choice | None = None
+    artefacts: dict[str, Any] = {}
+    protocol: dict[str, Any] = {}
+    for number, seed in enumerate(runs):
+        part = bench.run(seed)
+        seeded = clone(model)
+        if "random_state" in seeded.get_params():
+            seeded.set_params(random_state=seed)
+        if log is not None:
+            log(f"run {number + 1} of {len(runs)}")
+        if choice is None or bench.resplit is not None:
+            choice = choose(seeded, part, task, grid, callbacks, log)
+        fitted = fit_on(seeded.set_params(**choice.params), part, task, callbacks)
+        outcome = SCORERS[task](fitted, part, choice.gamma)
+        outcomes.append(outcome)
+        if number == 0:
+            protocol = dict(part.protocol)
+            artefacts = collect(fitted, part, task, outcome) if pictures else {}
+    assert choice is not None
+    if bench.resplit is not None:
+        protocol["split_id"] = [bench.run(seed).protocol.get("split_id") for seed in runs]
+    how = choice.how if bench.resplit is None or len(runs) == 1 else (
+        f"for each class split on its own validation classes; the last: {choice.how}")
+    return Report.from_runs(
+        [o.scores for o in outcomes], model=fitted.cli_name, data=bench.name, task=task,
+        params=fitted.get_params(), protocol=protocol, selection=how,
+        seconds=time.perf_counter() - started, seeds=runs, artefacts=artefacts)
+
+
+def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
+                 gamma: float | None = None, run: int = 0, pictures: bool = True) -> Report:
+    """Score a model that is fitted already, for example one loaded from a folder.
+
+    ``gamma`` must come from validation; `fit_for` stores it with the model.
+
+    Raises
+    ------
+    ValueError
+        If the benchmark's task or modalities do not fit the model.
+    """
+    started = time.perf_counter()
+    task = resolve_task(bench, task)
+    part = bench.run(run)
+    outcome = SCORERS[task](model, part, gamma)
+    artefacts = collect(model, part, task, outcome) if pictures else {}
+    return Report.from_runs(
+        [outcome.scores], model=model.cli_name, data=bench.name, task=task,
+        params=model.get_params(), protocol=dict(part.protocol),
+        selection=getattr(model, "selection_", "the model was fitted elsewhere"),
+        seconds=time.perf_counter() - started, seeds=[run], artefacts=artefacts)
+
+
+def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,
+            tune: bool | Mapping[str, Sequence[Any]] = True, run: int = 0,
+            callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None) -> Any:
+    """A clone of the model, chosen on validation and fitted on one run's training part.
+
+    The result carries ``gamma_``, ``selection_``, ``run_`` and ``protocol_``, which are saved with
+    it.
+    """
+    task = resolve_task(bench, task)
+    part = bench.run(run)
+    grid = model.search_space if tune is True else (tune or {})
+    choice = choose(model, part, task, grid, callbacks, log)
+    fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks)
+    fitted.gamma_ = choice.gamma
+    fitted.selection_ = choice.how
+    fitted.run_ = run
+    fitted.task_ = task
+    fitted.protocol_ = dict(part.protocol)
+    return fitted
+
+
+def resolve_task(bench: Benchmark, task: str | None) -> str:
+    """The task to score, once it is sure that the benchmark has it.
+
+    Raises
+    ------
+    ValueError
+        If the benchmark is for another task.
+    """
+    if task is None:
+        return bench.task
+    if task not in SCORERS:
+        raise ValueError(f"task: got {task!r}; choose one of {sorted(SCORERS)}.")
+    if (task if task != "zsl" else "gzsl") != bench.task:
+        raise ValueError(f"task: {bench.name!r} is for {bench.task}, not {task}; choose a "
+                         "benchmark of that task.")
+    return task

@@ -1,0 +1,108 @@
+"""How a fitted model is scored on a benchmark: one function per task, the same for validation.
+
+Every function returns the scores as fractions in [0, 1] by the names a report uses, and what the
+pictures are drawn from. Nothing here fits a model or chooses anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy.typing as npt
+
+from crossalign import metrics
+from crossalign.tasks import Transfer, ZeroShot
+from crossalign.types import Benchmark
+
+Array = npt.NDArray[Any]
+
+TRANSFER_OPTIONS: dict[str, Any] = {"mode": "aligned", "head": "lda"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Scores of one fitted model on one benchmark.
+
+    Attributes
+    ----------
+    scores : mapping of metric to fraction
+    objective : float
+        What selection on validation maximises.
+    gamma : float or None
+        The calibration that maximises H on this very benchmark; meant for validation benchmarks.
+    evidence : mapping
+        Raw material of the pictures.
+    """
+
+    scores: dict[str, float]
+    objective: float
+    gamma: float | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
+    """Generalized zero-shot classification (T1, U, S, H, AUSUC) at gamma 0 and at ``gamma``.
+
+    U, S and H are calibrated by ``gamma``; without one they are those of gamma 0.
+    ``H_max_diagnostic`` is the best H over all gammas on these very samples: the size of what
+    calibration could give, not a result.
+    """
+    head = ZeroShot(model).fit(bench["train"], bench.classes)
+    seen = bench.classes.seen
+    test_seen, test_unseen = bench["test_seen"], bench["test_unseen"]
+    parts = (head.decision_function(test_seen), test_seen.truth,
+             head.decision_function(test_unseen), test_unseen.truth)
+    raw = metrics.gzsl_scores(*parts, seen)
+    chosen = metrics.gzsl_scores(*parts, seen, 0.0 if gamma is None else gamma)
+    curve = metrics.seen_unseen_curve(*parts, seen)
+    best = metrics.best_gamma(curve)
+    ceiling = metrics.gzsl_scores(*parts, seen, best)["H"]
+    scores = {"T1": raw["T1"], "U": chosen["U"], "S": chosen["S"], "H": chosen["H"],
+              "U_raw": raw["U"], "S_raw": raw["S"], "H_raw": raw["H"],
+              "AUSUC": metrics.ausuc(curve), "H_max_diagnostic": ceiling}
+    evidence = {"curve": curve, "parts": parts, "gamma": gamma or 0.0}
+    return Outcome(scores, ceiling, best, evidence)
+
+
+def score_zsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
+    """Conventional zero-shot classification: T1, unseen test samples among unseen classes."""
+    outcome = score_gzsl(model, bench, gamma)
+    return Outcome({"T1": outcome.scores["T1"]}, outcome.scores["T1"], None, outcome.evidence)
+
+
+def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
+    """mAP@all and P@100 in both directions between the first two modalities, and chance mAP.
+
+    Queries are the unseen classes' test samples, the gallery the unseen classes' training samples;
+    same class is relevant. ``mAP`` is the mean of the two directions.
+    """
+    first, second = bench.modalities[:2]
+    labels = (bench["query"].truth, bench["gallery"].truth)
+    k = min(100, len(bench["gallery"]))
+    scores: dict[str, float] = {}
+    evidence: dict[str, Any] = {"directions": {}}
+    for a, b in ((first, second), (second, first)):
+        pair = (model.embed(bench["query"][a], a), model.embed(bench["gallery"][b], b))
+        scores[f"mAP[{a}->{b}]"] = metrics.mean_average_precision(*pair, *labels)
+        scores[f"P@100[{a}->{b}]"] = metrics.precision_at_k(*pair, *labels, k=k)
+        evidence["directions"][f"{a}->{b}"] = pair
+    both = (f"[{first}->{second}]", f"[{second}->{first}]")
+    mean = {m: (scores[m + both[0]] + scores[m + both[1]]) / 2 for m in ("mAP", "P@100")}
+    scores = {"mAP": mean["mAP"], **{k: v for k, v in scores.items() if k.startswith("mAP")},
+              "P@100": mean["P@100"], "chance_mAP": metrics.chance_map(*labels)}
+    return Outcome(scores, mean["mAP"], None, evidence)
+
+
+def score_transfer(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
+    """Accuracy on the target modality of a classifier learned on the source, with its bounds."""
+    from crossalign.tasks.transfer import transfer_scores
+
+    scores = transfer_scores(Transfer(model, **TRANSFER_OPTIONS), bench)
+    return Outcome(scores, scores["accuracy"])
+
+
+SCORERS: dict[str, Callable[..., Outcome]] = {
+    "gzsl": score_gzsl, "zsl": score_zsl, "retrieval": score_retrieval, "transfer": score_transfer}
+"""Scoring function of every task."""

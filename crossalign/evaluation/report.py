@@ -1,0 +1,314 @@
+"""What an evaluation hands back: scores of every run, and the protocol that makes them mean.
+
+A number travels with how it was made: parameters, seeds, how the epoch was selected, the split
+and its side information, and the versions. Two reports compare only if their protocols agree.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+
+from crossalign.evaluation.significance import PairedComparison, paired_comparison
+
+
+class Score(TypedDict):
+    """Mean and sample sd (ddof=1, 0.0 for one run) of one metric, and every run of it."""
+
+    mean: float
+    sd: float
+    runs: list[float]
+
+
+@dataclass
+class Report:
+    """Scores of one model on one benchmark, with all that is needed to trust or redo them.
+
+    Attributes
+    ----------
+    model, data, task : str
+        As the user named them.
+    params : mapping
+        Hyper-parameters the model ran with.
+    protocol : mapping
+        Split id, features, normalisation, side information, and a boolean per known leak.
+    selection : str
+        How the epoch and the calibration were chosen, in words.
+    versions : mapping of package to version
+    seconds : float
+        Wall-clock time of all runs together.
+    seeds : list of int
+        One per run.
+    scores : mapping of metric to `Score`
+        Fractions in [0, 1].
+    artefacts : mapping
+        Arrays of the first run to draw from (keys ``latent``, ``curve``, ``class_accuracy``,
+        ``pr``, ``hits``, ``history``, ``confusion``, ``rows``; all optional). Not saved.
+    """
+
+    model: str
+    data: str
+    task: str
+    params: dict[str, Any]
+    protocol: dict[str, Any]
+    selection: str
+    versions: dict[str, str]
+    seconds: float
+    seeds: list[int]
+    scores: dict[str, Score]
+    artefacts: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_runs(
+        cls,
+        runs: Sequence[Mapping[str, float]],
+        *,
+        model: str,
+        data: str,
+        task: str,
+        seeds: Sequence[int],
+        seconds: float,
+        selection: str,
+        params: Mapping[str, Any] | None = None,
+        protocol: Mapping[str, Any] | None = None,
+        artefacts: Mapping[str, Any] | None = None,
+    ) -> Report:
+        """A report of n runs, each a mapping of metric to fraction; versions are filled in.
+
+        Raises
+        ------
+        ValueError
+            If there is not one seed per run, or `summarise` refuses the runs.
+        """
+        if len(seeds) != len(runs):
+            raise ValueError(f"seeds: {len(seeds)} for {len(runs)} runs; give one per run.")
+        return cls(model=model, data=data, task=task, params=dict(params or {}),
+                   protocol=dict(protocol or {}), selection=selection, versions=versions(),
+                   seconds=float(seconds), seeds=[int(s) for s in seeds], scores=summarise(runs),
+                   artefacts=dict(artefacts or {}))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report without its artefacts, in plain JSON types."""
+        plain: dict[str, Any] = jsonable({key: getattr(self, key) for key in KEYS})
+        return plain
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report as JSON, atomically; returns the path."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        return write_text(path, text + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Report:
+        """Read what `save` wrote; artefacts come back empty.
+
+        Raises
+        ------
+        ValueError
+            If the file is not a report.
+        """
+        try:
+            saved = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"path: {path} is not JSON ({error}); give a file written by "
+                             "Report.save.") from None
+        missing = [key for key in KEYS if not isinstance(saved, dict) or key not in saved]
+        if missing:
+            raise ValueError(f"path: {path} has no {missing}; give a file written by Report.save.")
+        return cls(**{key: saved[key] for key in KEYS})
+
+    def html(self, path: str | os.PathLike[str]) -> Path:
+        """Write the report as one self-contained page, atomically; returns the path."""
+        from crossalign.evaluation.html import write_html
+
+        return write_html(self, path)
+
+    def differences(self, other: Report) -> list[str]:
+        """What makes the two reports incomparable, one phrase each; empty if nothing does."""
+        found = [] if self.task == other.task else [f"task ({self.task!r}, {other.task!r})"]
+        mine, theirs = flatten(jsonable(self.protocol)), flatten(jsonable(other.protocol))
+        absent = "not stated"
+        for key in [*mine, *(k for k in theirs if k not in mine)]:
+            a, b = mine.get(key, absent), theirs.get(key, absent)
+            if a != b:
+                found.append(f"{key} ({_short(a)}, {_short(b)})")
+        return found
+
+    def comparable(self, other: Report) -> bool:
+        """True if the numbers of both reports answer the same question.
+
+        Raises
+        ------
+        ValueError
+            If they do not, naming each part of the protocol that differs (split ids, features,
+            side information, leaks, task). `differences` lists them without raising.
+        """
+        found = self.differences(other)
+        if found:
+            raise ValueError(f"other: {other.model} on {other.data} followed another protocol than "
+                             f"{self.model} on {self.data}: {'; '.join(found)}; "
+                             "run both on the same benchmark.")
+        return True
+
+    def compare(self, other: Report, metric: str) -> PairedComparison:
+        """Paired difference self minus other over the runs, with its p-values.
+
+        Raises
+        ------
+        ValueError
+            If the protocols differ, a report lacks the metric, or the runs do not pair up
+            (other seeds, or another number of runs).
+        """
+        self.comparable(other)
+        for report in (self, other):
+            if metric not in report.scores:
+                raise ValueError(f"metric: {report.model} has no {metric!r}; "
+                                 f"choose one of {list(report.scores)}.")
+        if list(self.seeds) != list(other.seeds):
+            raise ValueError(f"other: runs {other.seeds} do not pair with runs {self.seeds}; "
+                             "evaluate both with the same seeds.")
+        return paired_comparison(self.scores[metric]["runs"], other.scores[metric]["runs"])
+
+    def __str__(self) -> str:
+        n = len(self.seeds)
+        rows = [("metric", "mean ± sd" if n > 1 else "value", "runs (%)" if n > 1 else "")]
+        for name, score in self.scores.items():
+            runs = "  ".join(f"{100 * r:5.1f}" for r in score["runs"]) if n > 1 else ""
+            rows.append((name, percent(score["mean"], score["sd"], n), runs))
+        wide = [max(len(row[i]) for row in rows) for i in range(2)]
+        lines = [f"{a:<{wide[0]}}  {b:>{wide[1]}}  {c}".rstrip() for a, b, c in rows]
+        head = f"{self.model} on {self.data} ({self.task}), {run_count(n)}, {duration(self.seconds)}"
+        facts = [(key, text) for key, text in flatten(jsonable(self.protocol)).items()
+                 if not isinstance(text, bool) and text is not None]
+        leaks = [key for key, value in flatten(jsonable(self.protocol)).items() if value is True]
+        below = [("selection", self.selection),
+                 ("protocol", "; ".join(f"{k} {_short(v)}" for k, v in facts) or "not stated")]
+        if leaks:
+            below.append(("holds true", ", ".join(leaks)))
+        below.append(("versions", ", ".join(f"{k} {v}" for k, v in self.versions.items())))
+        rule = "-" * max(map(len, lines))
+        return "\n".join([head, "", lines[0], rule, *lines[1:], "",
+                          *(f"{key:<10} {text}" for key, text in below)])
+
+
+KEYS = ("model", "data", "task", "params", "protocol", "selection", "versions", "seconds", "seeds",
+        "scores")
+"""The keys of a saved report, in order."""
+
+
+def summarise(runs: Sequence[Mapping[str, float]]) -> dict[str, Score]:
+    """Mean, sample sd and every run of each metric (mean of per-run H, never H of means).
+
+    Parameters
+    ----------
+    runs : n mappings of metric to fraction in [0, 1]
+        All with the same metrics.
+
+    Raises
+    ------
+    ValueError
+        If there is no run, metrics differ between runs, or a value is not a fraction.
+    """
+    if len(runs) == 0:
+        raise ValueError("runs: none given; evaluate at least one run.")
+    for i, run in enumerate(runs):
+        odd = sorted(set(run) ^ set(runs[0]))
+        if odd:
+            raise ValueError(f"runs: run {i} and run 0 do not both hold {odd}; "
+                             "score every run with the same metrics.")
+        for name, value in run.items():
+            if not -1e-6 <= value <= 1 + 1e-6:  # also catches NaN
+                raise ValueError(f"runs: run {i} has {name} = {value}; "
+                                 "give fractions in [0, 1], not percent.")
+    scores: dict[str, Score] = {}
+    for name in runs[0]:
+        values = np.clip([float(run[name]) for run in runs], 0.0, 1.0)
+        sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        scores[name] = {"mean": float(values.mean()), "sd": sd, "runs": values.tolist()}
+    return scores
+
+
+def versions() -> dict[str, str]:
+    """Versions that a number depends on, read without importing any of the packages."""
+    found = {"crossalign": "unknown", "python": platform.python_version()}
+    for package in ("crossalign", "torch", "numpy", "scikit-learn"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed" if package != "crossalign" else "source tree"
+    return found
+
+
+def percent(mean: float, sd: float, n: int) -> str:
+    """``57.7 ± 0.4`` for a fraction over n runs; one run has no spread, so only ``57.7``."""
+    return f"{100 * mean:.1f} ± {100 * sd:.1f}" if n > 1 else f"{100 * mean:.1f}"
+
+
+def run_count(n: int) -> str:
+    """``1 run`` or ``n runs``."""
+    return "1 run" if n == 1 else f"{n} runs"
+
+
+def duration(seconds: float) -> str:
+    """``0.8 s``, ``42 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def jsonable(value: Any) -> Any:
+    """The value in plain JSON types: arrays become lists, anything unknown its ``repr``."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if np.isfinite(value) else repr(value)
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((jsonable(item) for item in value), key=repr)
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [jsonable(item) for item in value]
+    return str(value) if isinstance(value, os.PathLike) else repr(value)
+
+
+def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys: ``{"a": {"b": 1}}`` gives ``{"a.b": 1}``."""
+    flat: dict[str, Any] = {}
+    for key, value in mapping.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a text file atomically: readers see the old content or the new, never half."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+    return target
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -1,0 +1,94 @@
+"""Hyper-parameters and gamma from the validation benchmark, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from sklearn.base import clone
+
+from crossalign.evaluation.protocols import SCORERS
+from crossalign.types import Benchmark
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What validation chose.
+
+    Attributes
+    ----------
+    params : mapping
+        Chosen hyper-parameters.
+    gamma : float or None
+        Calibration of seen classes, for ``gzsl``.
+    how : str
+        One sentence for the report.
+    tried : list of (params, objective)
+    """
+
+    params: dict[str, Any]
+    gamma: float | None
+    how: str
+    tried: list[tuple[dict[str, Any], float]] = field(default_factory=list)
+
+
+def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[Any]],
+           callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None) -> Choice:
+    """Fit every point of ``grid`` on the validation benchmark of ``bench`` and keep the best.
+
+    The objective is H at its best gamma for ``gzsl``, T1 for ``zsl``, mean mAP for
+    ``retrieval``. The first of equal points wins. Without a validation benchmark the model's own
+    parameters and gamma 0 are kept, and the choice says so.
+    """
+    validation = bench.validation()
+    if validation is None:
+        return Choice({}, None, "nothing was selected: the data has no validation split")
+    if task == "transfer" or getattr(model, "oracle", False) or (not grid and task != "gzsl"):
+        return Choice({}, None, "nothing was selected: fixed hyper-parameters, last epoch")
+    points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
+    best: tuple[float, dict[str, Any], float | None] | None = None
+    tried = []
+    candidates = clone(model).fit_path(validation["train"], points, classes=validation.classes,
+                                       callbacks=callbacks)
+    if log is not None:
+        log(f"choosing on validation classes, {len(points)} settings")
+    for params, candidate in zip(points, candidates, strict=True):
+        outcome = SCORERS[task](candidate, validation)
+        tried.append((params, outcome.objective))
+        if best is None or outcome.objective > best[0]:
+            best = (outcome.objective, params, outcome.gamma)
+    assert best is not None
+    objective, params, gamma = best
+    what = {"gzsl": "H", "zsl": "T1", "retrieval": "mAP"}.get(task, "accuracy")
+    chosen = ", ".join(f"{k}={v}" for k, v in params.items())
+    parts = [f"{chosen} of {len(points)} settings"] if params else []
+    parts += [f"gamma {gamma:.4g}"] if gamma is not None else []
+    how = (f"{' and '.join(parts)} chosen on validation classes ({what} {100 * objective:.1f} "
+           "there), last epoch")
+    return Choice(params, gamma, how, tried)
+
+
+def fit_on(model: Any, bench: Benchmark, task: str, callbacks: Sequence[Any] = ()) -> Any:
+    """Fit a model on the part of a benchmark that its task trains on."""
+    if getattr(model, "oracle", False):
+        return model.fit(_test_samples(bench), classes=bench.classes)
+    if task == "transfer":
+        return model.fit(bench["pairs"].with_labels(None), callbacks=callbacks)
+    return model.fit(bench["train"], classes=bench.classes, callbacks=callbacks)
+
+
+def _test_samples(bench: Benchmark) -> Any:
+    """All test samples in one, for the oracle row."""
+    import numpy as np
+
+    from crossalign.types import Views
+
+    if bench.task != "gzsl":
+        raise ValueError(f"model: the class-mean oracle is a ceiling for gzsl, not for "
+                         f"{bench.task}; choose another model.")
+    parts = [bench["test_seen"], bench["test_unseen"]]
+    modality = parts[0].modalities[0]
+    return Views({modality: np.concatenate([p[modality] for p in parts])},
+                 np.concatenate([p.labels for p in parts]))

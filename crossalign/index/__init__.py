@@ -1,0 +1,10 @@
+"""Vectors to neighbours behind one protocol: ``add(vectors)``, ``search(queries, k) -> Hits``.
+
+- `exact`: blocked matrix products in memory; no approximation, no dependency.
+- `faiss_index`: the same through FAISS, flat or HNSW (extra ``faiss``).
+"""
+
+from crossalign.index.exact import ExactIndex
+from crossalign.index.faiss_index import FaissIndex
+
+__all__ = ["ExactIndex", "FaissIndex"]

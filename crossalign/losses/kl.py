@@ -1,0 +1,14 @@
+"""Kullback-Leibler divergence of a diagonal Gaussian from the standard normal."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def kl_standard_normal(mean: Tensor, logvar: Tensor) -> Tensor:
+    """``KL(N(mean, exp(logvar)) || N(0, I))``, a scalar in nats.
+
+    ``-1/2 sum(1 + logvar - mean^2 - exp(logvar))`` over the latent dimensions of ``(n, d)``
+    (Kingma & Welling 2014, appendix B), averaged over the batch.
+    """
+    return -0.5 * (1 + logvar - mean.square() - logvar.exp()).sum(dim=1).mean()

@@ -1,0 +1,16 @@
+"""How far a decoded row is from what it should be."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def reconstruction(decoded: Tensor, target: Tensor, norm: str = "l1") -> Tensor:
+    """Sum over dimensions of ``|decoded - target|`` (``"l1"``) or its square (``"l2"``), a scalar.
+
+    ``(n, d)`` both; averaged over the batch. L1 is CADA-VAE's and ACMR's, squared L2 is eq. 2 of
+    LCALE under a unit Gaussian likelihood (up to the constant factor 1/2).
+    """
+    difference = decoded - target
+    distance = difference.abs() if norm == "l1" else difference.square()
+    return distance.sum(dim=1).mean()

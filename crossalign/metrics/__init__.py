@@ -1,0 +1,91 @@
+"""Numbers from arrays: pure functions of NumPy arrays, fractions in [0, 1], arithmetic in float64.
+
+| file | answers |
+|---|---|
+| `classification` | how often is the class right: per-class accuracy, T1, U, S, H |
+| `calibration` | what does a penalty on seen classes trade: stacking, seen-unseen curve, AUSUC |
+| `single_query` | AP of one ranked list: cut-off, denominator, ties |
+| `ranking` | AP and mAP of many queries, from embeddings or from scores |
+| `precision` | P@k and precision over recall |
+| `instance` | does a query find its own counterpart: R@k, median rank |
+| `chance` | what would a random ranking score |
+| `alignment` | do paired rows coincide: CMAE, modality gap |
+
+Four conventions hold everywhere. A class without items, and a query without a relevant item, is
+left out and counted in a warning, never a zero. Equal scores have no order: retrieval averages over
+their orders in closed form. NaN is an error. Whatever a published number leaves open (`k`,
+`denominator`, `ties`, `exclude_self`, `gamma`) is an argument with a name.
+
+The other files are the machinery of retrieval: `similarity` gives scores by blocks, `query_blocks`
+sweeps them, `ranked_list` sorts them, `query_mean` averages what comes out, `checks` reads
+arguments.
+"""
+
+from crossalign.metrics.alignment import cmae, modality_gap, normalised_cmae
+from crossalign.metrics.calibration import (
+    SeenUnseenCurve,
+    ausuc,
+    best_gamma,
+    seen_unseen_curve,
+    stack,
+)
+from crossalign.metrics.chance import chance_average_precision, chance_map
+from crossalign.metrics.classification import (
+    class_accuracies,
+    gzsl_scores,
+    harmonic_mean,
+    micro_accuracy,
+    per_class_accuracy,
+)
+from crossalign.metrics.instance import (
+    median_rank,
+    median_rank_from_similarity,
+    recall_at_k,
+    recall_at_k_from_similarity,
+)
+from crossalign.metrics.precision import (
+    PrecisionRecallCurve,
+    precision_at_k,
+    precision_at_k_from_similarity,
+    precision_recall_curve,
+    precision_recall_curve_from_similarity,
+)
+from crossalign.metrics.ranking import (
+    average_precisions,
+    average_precisions_from_similarity,
+    mean_average_precision,
+    mean_average_precision_from_similarity,
+)
+from crossalign.metrics.single_query import average_precision
+
+__all__ = [
+    "PrecisionRecallCurve",
+    "SeenUnseenCurve",
+    "ausuc",
+    "average_precision",
+    "average_precisions",
+    "average_precisions_from_similarity",
+    "best_gamma",
+    "chance_average_precision",
+    "chance_map",
+    "class_accuracies",
+    "cmae",
+    "gzsl_scores",
+    "harmonic_mean",
+    "mean_average_precision",
+    "mean_average_precision_from_similarity",
+    "median_rank",
+    "median_rank_from_similarity",
+    "micro_accuracy",
+    "modality_gap",
+    "normalised_cmae",
+    "per_class_accuracy",
+    "precision_at_k",
+    "precision_at_k_from_similarity",
+    "precision_recall_curve",
+    "precision_recall_curve_from_similarity",
+    "recall_at_k",
+    "recall_at_k_from_similarity",
+    "seen_unseen_curve",
+    "stack",
+]

@@ -1,0 +1,165 @@
+"""Calibrated stacking and the seen-unseen trade-off curve.
+
+Chao, Changpinyo, Gong and Sha, "An Empirical Study and Analysis of Generalized Zero-Shot Learning
+for Object Recognition in the Wild", ECCV 2016: a classifier that knows seen classes well scores
+them too high, so gamma is subtracted from the scores of seen classes (equation 3). Sweeping gamma
+trades accuracy on seen classes (S) for accuracy on unseen ones (U); the area under that curve,
+AUSUC, judges a model without choosing gamma.
+
+Nothing is swept on a grid here. An item changes sides at one value of gamma, its *breakpoint*
+max(seen scores) - max(unseen scores), and before and after it the winner is the best class of one
+side, so sorting the breakpoints gives the exact curve in O(n log n).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crossalign.metrics.checks import Array, as_scores
+from crossalign.metrics.classification import as_seen, check_gzsl, per_class_accuracy
+
+
+class SeenUnseenCurve(NamedTuple):
+    """Accuracy on seen and unseen classes as steps in gamma, from minus to plus infinity.
+
+    Step i holds for gamma[i] < gamma < gamma[i + 1], the last one up to infinity. At a breakpoint
+    itself the scores of a seen and an unseen class tie; the curve gives the tie to the unseen
+    class, which makes its steps closed on the left.
+
+    Attributes:
+        gamma: (m,) float64, where each step starts, increasing, gamma[0] = -inf.
+        unseen: (m,) float64 fractions, per-class accuracy on unseen classes, non-decreasing.
+        seen: (m,) float64 fractions, per-class accuracy on seen classes, non-increasing.
+    """
+
+    gamma: NDArray[np.float64]
+    unseen: NDArray[np.float64]
+    seen: NDArray[np.float64]
+
+
+def stack(scores: ArrayLike, seen: ArrayLike, gamma: float) -> NDArray[np.float64]:
+    """Scores with gamma subtracted from the seen classes (Chao et al. 2016, equation 3).
+
+    Args:
+        scores: (n, C), higher is likelier.
+        seen: (C,) bool.
+        gamma: the penalty, in the unit of the scores.
+
+    Returns:
+        (n, C) float64.
+
+    Raises:
+        ValueError: shapes disagree, NaN in scores or gamma, or classes all of one kind.
+    """
+    array = as_scores("scores", scores)
+    is_seen = as_seen(seen)
+    if array.shape[1] != len(is_seen):
+        raise ValueError(
+            f"scores has {array.shape[1]} columns for the {len(is_seen)} classes of seen; "
+            "give one column per class"
+        )
+    if np.isnan(gamma):
+        raise ValueError(f"gamma is {gamma}; give a number")
+    return np.where(is_seen, array - gamma, array)
+
+
+def seen_unseen_curve(
+    scores_seen: ArrayLike,
+    labels_seen: ArrayLike,
+    scores_unseen: ArrayLike,
+    labels_unseen: ArrayLike,
+    seen: ArrayLike,
+) -> SeenUnseenCurve:
+    """The exact trade-off between U and S over every gamma.
+
+    Only items that are right among the classes of their own side have a step: an unseen item turns
+    right and a seen item turns wrong at its breakpoint, each by 1 / (number of classes with items
+    x items of its class). Items of equal breakpoint share a step. Within a side, of equal scores
+    the class that comes first wins.
+
+    Args:
+        scores_seen: (n_s, C) scores of the test items of seen classes, higher is likelier.
+        labels_seen: (n_s,) their classes, as columns of the scores.
+        scores_unseen: (n_u, C) scores of the test items of unseen classes.
+        labels_unseen: (n_u,) their classes, as columns of the scores.
+        seen: (C,) bool.
+
+    Returns:
+        The curve, with as many steps as there are distinct breakpoints, plus one.
+
+    Raises:
+        ValueError: as `gzsl_scores`, or an item without a finite score on each side.
+    """
+    scores_seen, labels_seen, scores_unseen, labels_unseen, is_seen = check_gzsl(
+        scores_seen, labels_seen, scores_unseen, labels_unseen, seen
+    )
+    lost_at, lost = _turning_items("scores_seen", scores_seen, labels_seen, is_seen, is_seen)
+    won_at, won = _turning_items("scores_unseen", scores_unseen, labels_unseen, is_seen, ~is_seen)
+    gamma, step = np.unique(np.concatenate([lost_at, won_at]), return_inverse=True)
+    loss = np.bincount(step[: len(lost)], weights=lost, minlength=len(gamma))  # (m - 1,)
+    gain = np.bincount(step[len(lost) :], weights=won, minlength=len(gamma))  # (m - 1,)
+    return SeenUnseenCurve(
+        gamma=np.concatenate([[-np.inf], gamma]),
+        unseen=np.concatenate([[0.0], np.cumsum(gain)]),
+        seen=np.concatenate([np.cumsum(loss[::-1])[::-1], [0.0]]),
+    )
+
+
+def ausuc(curve: SeenUnseenCurve) -> float:
+    """Area under the seen-unseen curve, S over U, by trapezoids.
+
+    Args:
+        curve: from `seen_unseen_curve`.
+
+    Returns:
+        A fraction in [0, 1]; 1 when every item is right on its own side and no seen item turns
+        before an unseen one.
+    """
+    return float(np.trapezoid(curve.seen, curve.unseen))
+
+
+def best_gamma(curve: SeenUnseenCurve) -> float:
+    """The gamma of the largest H, for use on validation data.
+
+    It is the middle of a step, so that a small change of the scores does not cross a breakpoint;
+    of several steps with the same H the widest, then the first.
+
+    Args:
+        curve: from `seen_unseen_curve`, of validation items: choosing gamma on test items is
+            choosing a hyper-parameter on test items.
+
+    Returns:
+        A finite gamma in the unit of the scores; 0 if H is zero for every gamma.
+    """
+    total = curve.unseen + curve.seen
+    h = np.zeros_like(total)
+    np.divide(2 * curve.unseen * curve.seen, total, out=h, where=total > 0)
+    if h.max() == 0:
+        return 0.0
+    # U = 0 on the first step and S = 0 on the last, so the best one has two finite ends
+    best = np.flatnonzero(h >= h.max() * (1 - 1e-12))
+    widest = best[np.argmax(curve.gamma[best + 1] - curve.gamma[best])]
+    return float(curve.gamma[widest] / 2 + curve.gamma[widest + 1] / 2)
+
+
+def _turning_items(
+    name: str,
+    scores: NDArray[np.float64],
+    labels: Array,
+    seen: NDArray[np.bool_],
+    own: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Breakpoints and weights of the items that are right among their `own` classes."""
+    columns = np.flatnonzero(own)
+    among_own = columns[scores[:, own].argmax(axis=1)]  # (n,)
+    per_class_accuracy(labels, among_own, columns)  # warns of classes without items
+    items = np.bincount(labels, minlength=len(own))
+    right = among_own == labels
+    breakpoints = (scores[:, seen].max(axis=1) - scores[:, ~seen].max(axis=1))[right]
+    if not np.isfinite(breakpoints).all():
+        raise ValueError(
+            f"{name} has an item whose best seen or unseen score is infinite; "
+            "give each item a finite score for one class of each side"
+        )
+    return breakpoints, 1.0 / (np.count_nonzero(items) * items[labels[right]])

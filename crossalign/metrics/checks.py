@@ -1,0 +1,125 @@
+"""Checks of the arguments that several metrics share.
+
+Each failure is one sentence that says what was given and what to give instead.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[Any]
+
+
+def as_labels(name: str, labels: ArrayLike) -> Array:
+    """`labels` as a non-empty one-dimensional array without NaN.
+
+    Raises:
+        ValueError: not one-dimensional, empty, or NaN inside.
+    """
+    array = np.asarray(labels)
+    if array.ndim != 1 or array.size == 0:
+        raise ValueError(
+            f"{name} has shape {array.shape}; give a non-empty one-dimensional array of labels"
+        )
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise ValueError(f"{name} contains NaN; give every item a label or drop the item")
+    return array
+
+
+def as_codes(
+    name: str, labels: ArrayLike, other_name: str, other: ArrayLike
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Two label arrays as integers that are equal where the labels are.
+
+    Raises:
+        ValueError: as `as_labels`, or one holds text and the other does not.
+    """
+    first, second = as_labels(name, labels), as_labels(other_name, other)
+    if (first.dtype.kind in "US") != (second.dtype.kind in "US"):
+        raise ValueError(
+            f"{name} has dtype {first.dtype} and {other_name} has dtype {second.dtype}; "
+            "give labels of one type"
+        )
+    _, codes = np.unique(np.concatenate([first, second]), return_inverse=True)
+    small: NDArray[np.int32] = codes.astype(np.int32)
+    return small[: len(first)], small[len(first) :]
+
+
+def as_scores(name: str, scores: ArrayLike) -> NDArray[np.float64]:
+    """`scores` as a two-dimensional float64 array without NaN.
+
+    Raises:
+        ValueError: not two-dimensional, or NaN inside.
+    """
+    array = np.asarray(scores, dtype=np.float64)
+    if array.ndim != 2:
+        raise ValueError(f"{name} has shape {array.shape}; give (items, classes) scores")
+    if np.isnan(array).any():
+        raise ValueError(f"{name} contains NaN; give a number for every item and class")
+    return array
+
+
+def as_rows(name: str, rows: ArrayLike) -> Array:
+    """`rows` as a non-empty (n, d) array of finite numbers in its own precision.
+
+    float32 and float64 stay; smaller types become float32, other numbers float64.
+
+    Raises:
+        ValueError: not two-dimensional, empty, not real numbers, or NaN or infinity inside.
+    """
+    array = np.asarray(rows)
+    if array.ndim != 2 or array.size == 0:
+        raise ValueError(f"{name} has shape {array.shape}; give a non-empty (n, d) array")
+    array = as_floats(name, array)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} contains NaN or infinity; drop or repair those rows")
+    return array
+
+
+def as_floats(name: str, array: Array) -> Array:
+    """`array` as float32 if that holds its type exactly, else as float64.
+
+    Raises:
+        ValueError: not real numbers.
+    """
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} has dtype {array.dtype}; give real numbers")
+    exact_in_float32 = np.result_type(array.dtype, np.float32) == np.float32
+    return array.astype(np.float32 if exact_in_float32 else np.float64, copy=False)
+
+
+def check_same_length(name: str, array: Array, other_name: str, other: Array) -> None:
+    """Two arrays describe the same items.
+
+    Raises:
+        ValueError: their first axes differ.
+    """
+    if len(array) != len(other):
+        raise ValueError(
+            f"{name} has {len(array)} rows and {other_name} has {len(other)}; give one per item"
+        )
+
+
+def check_k(k: int | None, required: bool = False) -> None:
+    """A cut-off is a positive integer, or None for no cut-off unless it is required.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if k is None and not required:
+        return
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        alternative = "" if required else ", or None for the whole gallery"
+        raise ValueError(f"k is {k!r}; give a positive integer{alternative}")
+
+
+def check_choice(name: str, value: str, choices: Collection[str]) -> None:
+    """An option is one of its names.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; give one of {', '.join(map(repr, choices))}")

@@ -1,0 +1,219 @@
+"""Precision at a cut-off and along recall, averaged over queries; relevant means of equal class."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crossalign.metrics.checks import as_codes, check_k
+from crossalign.metrics.query_blocks import measure_queries
+from crossalign.metrics.query_mean import mean_over_queries
+from crossalign.metrics.ranked_list import RankedList
+from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
+
+
+class PrecisionRecallCurve(NamedTuple):
+    """Interpolated precision over recall.
+
+    Attributes:
+        recall: (r,) float64 fractions, the grid.
+        precision: (r,) float64 fractions, non-increasing.
+    """
+
+    recall: NDArray[np.float64]
+    precision: NDArray[np.float64]
+
+
+def precision_at_k(
+    queries: ArrayLike,
+    gallery: ArrayLike,
+    query_labels: ArrayLike,
+    gallery_labels: ArrayLike,
+    *,
+    k: int,
+    similarity: str = "cosine",
+    exclude_self: bool = False,
+    block: int | None = None,
+) -> float:
+    """Mean over queries of the fraction of the first k gallery items that are of the query's class.
+
+    Of items that tie across the cut-off, the expected number makes it. The divisor is k even where
+    the gallery is smaller. Queries without a relevant item are left out with a warning.
+
+    Args:
+        queries: (q, d) embeddings.
+        gallery: (g, d) embeddings.
+        query_labels: (q,) classes.
+        gallery_labels: (g,) classes.
+        k: cut-off.
+        similarity: "cosine", "dot" or "euclidean".
+        exclude_self: remove gallery item i for query i.
+        block: queries per block; by default as many as fit 32 MiB of scores.
+
+    Returns:
+        A fraction in [0, 1]; NaN if no query has a relevant item.
+
+    Raises:
+        ValueError: shapes disagree, NaN or infinity in embeddings, k not positive, an unknown
+            similarity, or exclude_self with q != g.
+    """
+    return precision_at_k_from_similarity(
+        EmbeddingScores(queries, gallery, similarity),
+        query_labels,
+        gallery_labels,
+        k=k,
+        exclude_self=exclude_self,
+        block=block,
+    )
+
+
+def precision_at_k_from_similarity(
+    similarity: ArrayLike | ScoreSource,
+    query_labels: ArrayLike,
+    gallery_labels: ArrayLike,
+    *,
+    k: int,
+    exclude_self: bool = False,
+    block: int | None = None,
+) -> float:
+    """`precision_at_k` of scores that exist.
+
+    Args:
+        similarity: (q, g) scores, higher is better, or a callable that gives them by blocks; see
+            `average_precisions_from_similarity`.
+        query_labels: (q,) classes.
+        gallery_labels: (g,) classes.
+        k: cut-off.
+        exclude_self: remove gallery item i for query i.
+        block: queries per block.
+
+    Returns:
+        A fraction in [0, 1]; NaN if no query has a relevant item.
+
+    Raises:
+        ValueError: shapes disagree, NaN or infinity in the scores, k not positive, or exclude_self
+            with q != g.
+    """
+    check_k(k, required=True)
+    labels = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)
+
+    def measure(ranked: RankedList, total: int) -> float:
+        return _expected_hits(ranked, k) / k
+
+    precisions = measure_queries(
+        similarity, *labels, measure, k=k, exclude_self=exclude_self, block=block
+    )[:, 0]
+    return float(mean_over_queries(precisions))
+
+
+def precision_recall_curve(
+    queries: ArrayLike,
+    gallery: ArrayLike,
+    query_labels: ArrayLike,
+    gallery_labels: ArrayLike,
+    *,
+    recall: ArrayLike | None = None,
+    similarity: str = "cosine",
+    exclude_self: bool = False,
+    block: int | None = None,
+) -> PrecisionRecallCurve:
+    """Interpolated precision on a grid of recall, averaged over queries.
+
+    The interpolated precision of a query at recall r is its highest precision at any score
+    threshold whose recall is at least r (Manning, Raghavan and Schuetze, "Introduction to
+    Information Retrieval", section 8.4). Items of equal score pass a threshold together, so the
+    order of rows does not matter. Queries without a relevant item are left out with a warning.
+
+    Args:
+        queries: (q, d) embeddings.
+        gallery: (g, d) embeddings.
+        query_labels: (q,) classes.
+        gallery_labels: (g,) classes.
+        recall: (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
+        similarity: "cosine", "dot" or "euclidean".
+        exclude_self: remove gallery item i for query i.
+        block: queries per block; by default as many as fit 32 MiB of scores.
+
+    Returns:
+        The curve; its precision is NaN if no query has a relevant item.
+
+    Raises:
+        ValueError: shapes disagree, NaN or infinity in embeddings, a recall outside [0, 1] or not
+            increasing, an unknown similarity, or exclude_self with q != g.
+    """
+    return precision_recall_curve_from_similarity(
+        EmbeddingScores(queries, gallery, similarity),
+        query_labels,
+        gallery_labels,
+        recall=recall,
+        exclude_self=exclude_self,
+        block=block,
+    )
+
+
+def precision_recall_curve_from_similarity(
+    similarity: ArrayLike | ScoreSource,
+    query_labels: ArrayLike,
+    gallery_labels: ArrayLike,
+    *,
+    recall: ArrayLike | None = None,
+    exclude_self: bool = False,
+    block: int | None = None,
+) -> PrecisionRecallCurve:
+    """`precision_recall_curve` of scores that exist.
+
+    Args:
+        similarity: (q, g) scores, higher is better, or a callable that gives them by blocks; see
+            `average_precisions_from_similarity`.
+        query_labels: (q,) classes.
+        gallery_labels: (g,) classes.
+        recall: (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
+        exclude_self: remove gallery item i for query i.
+        block: queries per block.
+
+    Returns:
+        The curve; its precision is NaN if no query has a relevant item.
+
+    Raises:
+        ValueError: shapes disagree, NaN or infinity in the scores, a recall outside [0, 1] or not
+            increasing, or exclude_self with q != g.
+    """
+    grid = _as_recall(recall)
+    labels = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)
+
+    def measure(ranked: RankedList, total: int) -> NDArray[np.float64]:
+        # within a tie the hits come last, so the last hit of a tie stands at its threshold, and the
+        # hits before it have a lower precision that the running maximum passes over
+        precision = np.arange(1.0, total + 1) / (ranked.hits + 1)  # (R,)
+        highest = np.maximum.accumulate(precision[::-1])[::-1]
+        needed = np.ceil(grid * total - 1e-9).astype(np.intp).clip(min=1)  # hits for that recall
+        return np.asarray(highest[needed - 1])
+
+    precision = mean_over_queries(
+        measure_queries(
+            similarity, *labels, measure, width=len(grid), exclude_self=exclude_self, block=block
+        )
+    )
+    return PrecisionRecallCurve(grid, precision)
+
+
+def _expected_hits(ranked: RankedList, k: int) -> float:
+    """Expected number of relevant items among the first k, over the orders of ties."""
+    hits = int(np.searchsorted(ranked.hits, k))
+    places = k - ranked.start
+    cut = np.flatnonzero((places > 0) & (places < ranked.size))
+    if not len(cut):
+        return float(hits)
+    tie = int(cut[0])
+    return float(ranked.first[tie] + ranked.n_relevant[tie] * places[tie] / ranked.size[tie])
+
+
+def _as_recall(recall: ArrayLike | None) -> NDArray[np.float64]:
+    """The recall grid, (r,)."""
+    if recall is None:
+        return np.linspace(0, 1, 101)
+    grid = np.asarray(recall, dtype=np.float64)
+    inside = grid.ndim == 1 and grid.size > 0 and bool(((grid >= 0) & (grid <= 1)).all())
+    if not inside or (np.diff(grid) <= 0).any():
+        raise ValueError(f"recall is {grid}; give increasing fractions between 0 and 1")
+    return grid

@@ -1,0 +1,170 @@
+"""Mean average precision over any number of queries, in the memory of one block of scores.
+
+A gallery item is relevant to a query if their classes are equal. What "mAP" leaves open is said by
+name: how deep (`k`), what it divides by (`denominator`), what it does with equal scores (`ties`)
+and whether a query may find itself (`exclude_self`). `average_precision` describes the first three.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crossalign.metrics.checks import as_codes
+from crossalign.metrics.query_blocks import measure_queries
+from crossalign.metrics.query_mean import mean_over_queries
+from crossalign.metrics.ranked_list import RankedList
+from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
+from crossalign.metrics.single_query import check_options, expected_average_precision
+
+
+def mean_average_precision(
+    queries: ArrayLike,
+    gallery: ArrayLike,
+    query_labels: ArrayLike,
+    gallery_labels: ArrayLike,
+    *,
+    k: int | None = None,
+    denominator: str = "relevant",
+    ties: str = "expected",
+    similarity: str = "cosine",
+    exclude_self: bool = False,
+    block: int | None = None,
+) -> float:
+    """Mean of `average_precisions` over the queries that have a relevant item.
+
+    The others are left out with a warning that counts them; if there are only others, it is NaN.
+    Arguments and errors are those of `average_precisions`.
+
+    Returns:
+        A fraction in [0, 1], float64.
+    """
+    return mean_average_precision_from_similarity(
+        EmbeddingScores(queries, gallery, similarity),
+        query_labels,
+        gallery_labels,
+        k=k,
+        denominator=denominator,
+        ties=ties,
+        exclude_self=exclude_self,
+        block=block,
+    )
+
+
+def average_precisions(
+    queries: ArrayLike,
+    gallery: ArrayLike,
+    query_labels: ArrayLike,
+    gallery_labels: ArrayLike,
+    *,
+    k: int | None = None,
+    denominator: str = "relevant",
+    ties: str = "expected",
+    similarity: str = "cosine",
+    exclude_self: bool = False,
+    block: int | None = None,
+) -> NDArray[np.float64]:
+    """Average precision of every query.
+
+    Args:
+        queries: (q, d) embeddings. float32 is scored in float32, wider types in float64.
+        gallery: (g, d) embeddings.
+        query_labels: (q,) classes.
+        gallery_labels: (g,) classes.
+        k: cut-off; None ranks the whole gallery (AP@all).
+        denominator: "relevant", "min", "hits" or "k"; see `average_precision`.
+        ties: "expected", the mean over all orders of equal scores, in closed form; or "stable", the
+            order of the gallery rows, for comparison with code that sorts (several times slower).
+        similarity: "cosine", "dot" or "euclidean".
+        exclude_self: queries and gallery are the same items in the same order, and gallery item i
+            is removed for query i.
+        block: queries per block; by default as many as fit 32 MiB of scores.
+
+    Returns:
+        (q,) float64 fractions; NaN for a query without a relevant item.
+
+    Raises:
+        ValueError: shapes disagree, NaN or infinity in embeddings, an unknown option, denominator
+            "k" without k, or exclude_self with q != g.
+    """
+    return average_precisions_from_similarity(
+        EmbeddingScores(queries, gallery, similarity),
+        query_labels,
+        gallery_labels,
+        k=k,
+        denominator=denominator,
+        ties=ties,
+        exclude_self=exclude_self,
+        block=block,
+    )
+
+
+def mean_average_precision_from_similarity(
+    similarity: ArrayLike | ScoreSource,
+    query_labels: ArrayLike,
+    gallery_labels: ArrayLike,
+    *,
+    k: int | None = None,
+    denominator: str = "relevant",
+    ties: str = "expected",
+    exclude_self: bool = False,
+    block: int | None = None,
+) -> float:
+    """`mean_average_precision` of scores that exist.
+
+    Arguments and errors are those of `average_precisions_from_similarity`.
+
+    Returns:
+        A fraction in [0, 1], float64; NaN if no query has a relevant item.
+    """
+    precisions = average_precisions_from_similarity(
+        similarity,
+        query_labels,
+        gallery_labels,
+        k=k,
+        denominator=denominator,
+        ties=ties,
+        exclude_self=exclude_self,
+        block=block,
+    )
+    return float(mean_over_queries(precisions))
+
+
+def average_precisions_from_similarity(
+    similarity: ArrayLike | ScoreSource,
+    query_labels: ArrayLike,
+    gallery_labels: ArrayLike,
+    *,
+    k: int | None = None,
+    denominator: str = "relevant",
+    ties: str = "expected",
+    exclude_self: bool = False,
+    block: int | None = None,
+) -> NDArray[np.float64]:
+    """`average_precisions` of scores that exist.
+
+    Args:
+        similarity: (q, g) scores, higher is better (negate distances), memory-mapped if need be; or
+            a callable `(start, stop) -> (stop - start, g)` that gives the scores of those queries.
+        query_labels: (q,) classes.
+        gallery_labels: (g,) classes.
+        k: as in `average_precisions`, like all that follow.
+        denominator: "relevant", "min", "hits" or "k".
+        ties: "expected" or "stable".
+        exclude_self: remove gallery item i for query i.
+        block: queries per block.
+
+    Returns:
+        (q,) float64 fractions; NaN for a query without a relevant item.
+
+    Raises:
+        ValueError: shapes disagree, NaN or infinity in the scores, an unknown option, denominator
+            "k" without k, or exclude_self with q != g.
+    """
+    check_options(k, denominator, ties)
+    labels = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)
+
+    def measure(ranked: RankedList, total: int) -> float:
+        return expected_average_precision(ranked, total, k, denominator)
+
+    return measure_queries(
+        similarity, *labels, measure, k=k, ties=ties, exclude_self=exclude_self, block=block
+    )[:, 0]

@@ -1,0 +1,123 @@
+"""Scores of queries against a gallery, a block of queries at a time.
+
+A *score source* is any callable `source(start, stop)` that returns the (stop - start, g) scores of
+those queries, higher is better. Two are here: one over embeddings, one over a matrix that exists.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crossalign.metrics.checks import Array, as_rows, check_choice
+
+ScoreSource = Callable[[int, int], Array]
+SIMILARITIES = ("cosine", "dot", "euclidean")
+
+
+class EmbeddingScores:
+    """Similarity of embeddings, up to a positive factor per query, which no ranking sees.
+
+    "cosine" and "dot" are inner products with unit or raw gallery rows; a row of zeros has cosine
+    0. "euclidean" ranks by distance through q.g - |g|^2 / 2, both measured from the first gallery
+    row: the offset of the space cancels, and whole numbers stay whole, so equal distances between
+    codes stay equal. float32 input is multiplied in float32, anything wider in float64.
+
+    A matrix product rounds differently in different columns. Gallery rows that are equal are
+    therefore multiplied once and copied: they tie exactly, in whatever order they stand.
+
+    Args:
+        queries: (q, d).
+        gallery: (g, d).
+        similarity: "cosine", "dot" or "euclidean".
+
+    Raises:
+        ValueError: shapes disagree, NaN or infinity inside, or an unknown similarity.
+    """
+
+    def __init__(self, queries: ArrayLike, gallery: ArrayLike, similarity: str = "cosine") -> None:
+        check_choice("similarity", similarity, SIMILARITIES)
+        self.queries, rows = as_rows("queries", queries), as_rows("gallery", gallery)
+        if self.queries.shape[1] != rows.shape[1]:
+            raise ValueError(
+                f"queries has width {self.queries.shape[1]} and gallery has width {rows.shape[1]}; "
+                "give two embeddings in the same space"
+            )
+        self.shape = (len(self.queries), len(rows))
+        self.dtype = np.result_type(self.queries, rows)
+        self._similarity = similarity
+        self._origin, self._exponent = rows[0].astype(np.float64), np.zeros((), np.intc)
+        unique, self._copies = _distinct(self._prepare_gallery(rows))
+        self._columns = unique.T  # (d, u)
+        self._products: Array = np.empty((0, 0), self.dtype)
+
+    def __call__(self, start: int, stop: int) -> Array:
+        """(stop - start, g) scores within [-1, 1]; the array is reused by the next call."""
+        rows = self._prepare_queries(self.queries[start:stop])
+        if len(self._products) < len(rows):
+            self._products = np.empty((len(rows), self._columns.shape[1]), self.dtype)
+        products = np.matmul(rows, self._columns, out=self._products[: len(rows)])
+        return products if self._copies is None else products[:, self._copies]
+
+    def _prepare_gallery(self, rows: Array) -> Array:
+        """Gallery rows of length at most one, with the column -|g|^2 / 2 if euclidean."""
+        wide = rows - self._origin if self._similarity == "euclidean" else rows.astype(np.float64)
+        if self._similarity == "cosine":
+            length = np.linalg.norm(wide, axis=1, keepdims=True)
+            wide /= np.where(length > 0, length, 1)
+        else:
+            self._exponent = _exponent(np.linalg.norm(wide, axis=1).max())
+            wide = np.ldexp(wide, -self._exponent)
+        if self._similarity == "euclidean":
+            wide = np.column_stack([wide, -0.5 * np.einsum("gd,gd->g", wide, wide)])
+        return np.ascontiguousarray(wide, dtype=self.dtype)
+
+    def _prepare_queries(self, rows: Array) -> Array:
+        """Query rows scaled by powers of two, which keep the order and the ties of their scores."""
+        wide = rows.astype(np.float64)
+        if self._similarity == "euclidean":
+            wide = np.ldexp(wide - self._origin, -self._exponent)
+            wide = np.column_stack([wide, np.ones(len(wide))])
+        length = np.linalg.norm(wide, axis=1, keepdims=True)
+        return np.ldexp(wide, -_exponent(length)).astype(self.dtype)
+
+
+def score_source(
+    similarity: ArrayLike | ScoreSource, n_queries: int, n_gallery: int
+) -> ScoreSource:
+    """A (q, g) matrix, or a callable that gives its rows by blocks, as a score source.
+
+    Raises:
+        ValueError: the matrix or the embeddings do not have n_queries and n_gallery rows.
+    """
+    source: ScoreSource
+    if isinstance(similarity, EmbeddingScores):
+        shape, source, name = similarity.shape, similarity, "queries and gallery"
+    elif callable(similarity):
+        return similarity
+    else:
+        matrix = np.asarray(similarity)
+        shape, name = matrix.shape, "similarity"
+
+        def source(start: int, stop: int) -> Array:
+            return matrix[start:stop]
+
+    if shape != (n_queries, n_gallery):
+        raise ValueError(
+            f"{name} gives scores of shape {shape} for {n_queries} queries and {n_gallery} gallery "
+            "items; give one label per row and per column"
+        )
+    return source
+
+
+def _exponent(length: NDArray[np.float64]) -> NDArray[np.intc]:
+    """The power of two, as an exponent, at or above each length."""
+    return np.asarray(np.frexp(length)[1])
+
+
+def _distinct(rows: Array) -> tuple[Array, NDArray[np.intp] | None]:
+    """Distinct rows, and which of them each row is; None if all rows are distinct."""
+    rows = rows + rows.dtype.type(0)  # -0.0 and 0.0 are one number of two bit patterns
+    whole = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]  # (g,)
+    _, first, copies = np.unique(whole, return_index=True, return_inverse=True)
+    return (rows, None) if len(first) == len(rows) else (rows[first], copies)

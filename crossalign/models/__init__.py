@@ -1,0 +1,75 @@
+"""One model per file; this list is the registry.
+
+A model's name on the command line is its file's name: ``ESZSL`` lives in ``eszsl.py`` and runs as
+``crossalign run eszsl``. To add one, add its file and its line here; the contract tests, the
+command line and the table of models pick it up.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crossalign.models.cada_vae import CADAVAE
+    from crossalign.models.cca import CCA
+    from crossalign.models.chance import Chance
+    from crossalign.models.class_mean_oracle import ClassMeanOracle
+    from crossalign.models.eszsl import ESZSL
+    from crossalign.models.gfzsl import GFZSL
+    from crossalign.models.lcale import LCALE
+    from crossalign.models.perfect_alignment import PerfectAlignment
+    from crossalign.models.ridge_map import RidgeMap
+
+__all__ = [
+    "CADAVAE",
+    "CCA",
+    "ESZSL",
+    "GFZSL",
+    "LCALE",
+    "Chance",
+    "ClassMeanOracle",
+    "PerfectAlignment",
+    "RidgeMap",
+]
+
+_FILES = {
+    "CADAVAE": "cada_vae",
+    "CCA": "cca",
+    "Chance": "chance",
+    "ClassMeanOracle": "class_mean_oracle",
+    "ESZSL": "eszsl",
+    "GFZSL": "gfzsl",
+    "LCALE": "lcale",
+    "PerfectAlignment": "perfect_alignment",
+    "RidgeMap": "ridge_map",
+}
+
+
+def names() -> list[str]:
+    """Names of all models as the command line spells them."""
+    return sorted(_FILES.values())
+
+
+def get(name: str) -> type[Any]:
+    """The model class of a command-line name or a class name.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    for class_name, file in _FILES.items():
+        if name in (class_name, file):
+            return getattr(import_module(f"{__name__}.{file}"), class_name)  # type: ignore[no-any-return]
+    import difflib
+
+    close = difflib.get_close_matches(name, names(), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"choose one of {names()}."
+    raise ValueError(f"model: there is no {name!r}; {hint}")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FILES:
+        return get(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

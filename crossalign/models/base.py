@@ -1,0 +1,219 @@
+"""What every model shares, and the four roles a model can play.
+
+A model is a scikit-learn estimator that *has* learned arrays or a network. Its constructor takes
+the hyper-parameters and only stores them; `fit` takes `Views`; what is learned ends in ``_`` and
+is all that `save` writes. A role is a mixin with one method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+
+from crossalign.types import CLASS_MODALITY, Classes, Views
+
+Array = npt.NDArray[Any]
+
+
+class Model(BaseEstimator):  # type: ignore[misc]
+    """Base of all models.
+
+    Class attributes
+    ----------------
+    search_space : mapping of parameter to values
+        What an evaluation tries on validation classes for parameters the user did not set.
+    uses_side_information, many_modalities, handles_missing, stochastic : bool
+        What the model can and cannot do; the table of models is made from these.
+    """
+
+    search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    uses_side_information: ClassVar[bool] = False
+    many_modalities: ClassVar[bool] = False
+    handles_missing: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``model.json``, ``weights.safetensors`` and ``card.md``; see `store`."""
+        from crossalign.models.store import save_model
+
+        return save_model(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a folder that `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the folder is of another class or format version, or a file is damaged.
+        """
+        from crossalign.models.store import load_model
+
+        model = load_model(folder)
+        if not isinstance(model, cls):
+            raise ValueError(f"folder: {str(folder)!r} holds a {type(model).__name__}, not a "
+                             f"{cls.__name__}; load it with {type(model).__name__}.load.")
+        return model
+
+    def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
+                 classes: Classes | None = None,
+                 callbacks: Sequence[Any] = ()) -> Iterator[Self]:
+        """One fitted clone per point of a hyper-parameter grid, in order.
+
+        A closed-form model overrides this to share what the points have in common.
+        """
+        for params in points:
+            candidate = clone(self).set_params(**params)
+            yield candidate.fit(X, classes=classes, callbacks=callbacks)
+
+    def _restore(self) -> None:
+        """Rebuild what is not an array (networks) before the weights are loaded."""
+
+    def _start(self, X: Views, classes: Classes | None = None) -> None:
+        """Check parameters and training data, and remember the widths.
+
+        Sets ``modalities_`` and ``widths_``; a modality named ``"class"`` is added when the model
+        uses side information and there is some.
+        """
+        self._validate_params()
+        if not isinstance(X, Views):
+            raise ValueError(f"X: got {type(X).__name__}; {type(self).__name__} is fitted on "
+                             "Views, as Views({'image': array}, labels).")
+        if not self.handles_missing:
+            for name, present in X.present.items():
+                if not present.all():
+                    raise ValueError(f"X: {int((~present).sum())} samples lack {name!r}, which "
+                                     f"{type(self).__name__} cannot fill in; drop those samples "
+                                     "or choose a model that handles missing modalities.")
+        if classes is not None and X.labels is not None:
+            used = np.unique(X.labels)
+            if used.max() >= len(classes):
+                raise ValueError(f"labels: contain {used.max()} but classes has "
+                                 f"{len(classes)} rows; give one row per class.")
+            unseen = used[~classes.seen[used]]
+            if len(unseen):
+                raise ValueError(f"labels: training samples of the unseen class "
+                                 f"{classes.names[unseen[0]]!r}; remove them or mark it seen.")
+        self.widths_ = X.widths
+        if self.uses_side_information and classes is not None and classes.embeddings.shape[1]:
+            self.widths_[CLASS_MODALITY] = int(classes.embeddings.shape[1])
+        self.modalities_ = list(self.widths_)
+
+    def _rows(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Checked float32 rows of one modality, ``(n, d)``."""
+        check_fitted(self, "widths_")
+        return check_rows(x, modality, self.widths_)
+
+    @property
+    def cli_name(self) -> str:
+        """Name on the command line: the file the model lives in."""
+        return type(self).__module__.rsplit(".", 1)[-1]
+
+
+class Aligner:
+    """Role: puts every modality in one space."""
+
+    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Unit rows ``(n, d)`` float32 of ``x (n, d_m)``; cosine is their inner product."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+
+class Distributional(Aligner):
+    """Role: an aligner that also says how sure it is."""
+
+    def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
+        """Mean and standard deviation, ``(n, d)`` each, of the latent Gaussian of every row."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+
+class ZeroShotClassifier:
+    """Role: scores samples against classes, seen or not."""
+
+    def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
+        """Scores ``(n, C)``, larger is likelier; of the training classes or of ``classes``."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+
+class Generator:
+    """Role: makes latent samples of a class from its side information."""
+
+    def sample(self, class_embeddings: npt.ArrayLike, n: int, random_state: int = 0) -> Array:
+        """Latent samples ``(C, n, d)`` for class embeddings ``(C, a)``."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+
+class Translator:
+    """Role: turns rows of one modality into rows of another."""
+
+    def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
+        """Rows ``(n, d_target)`` for rows ``(n, d_source)``."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+
+def check_fitted(model: object, attribute: str) -> None:
+    """Raise NotFittedError unless the model has the learned attribute."""
+    if not hasattr(model, attribute):
+        raise NotFittedError(f"{type(model).__name__} is not fitted yet; call fit first.")
+
+
+def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int]) -> Array:
+    """Finite float32 ``(n, d)`` rows of a known modality.
+
+    Raises
+    ------
+    ValueError
+        For an unknown modality, another width, NaN or infinity.
+    """
+    if modality not in widths:
+        raise ValueError(f"modality: got {modality!r}; the model knows {list(widths)}.")
+    rows = np.asarray(x, dtype=np.float32)
+    if rows.ndim != 2 or rows.shape[1] != widths[modality]:
+        raise ValueError(f"x: shape {rows.shape} for {modality!r}; "
+                         f"give (n, {widths[modality]}), the width of training.")
+    if not np.isfinite(rows).all():
+        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        raise ValueError(f"x: row {bad} of {modality!r} holds NaN or infinity; repair or drop it.")
+    return rows
+
+
+def labels_of(X: Views, y: npt.ArrayLike | None, model: object) -> Array:
+    """Labels ``(n,)`` from ``y`` or from the views.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if y is not None:
+        X = X.with_labels(y)
+    if X.labels is None:
+        raise ValueError(f"y: {type(model).__name__} learns from labels and the samples have "
+                         "none; pass y or Views with labels.")
+    return X.labels
+
+
+def side_information(classes: Classes | None, model: object) -> Classes:
+    """The classes, once it is sure that they carry side information.
+
+    Raises
+    ------
+    ValueError
+        If there are no classes or their embeddings have no columns.
+    """
+    if classes is None or classes.embeddings.shape[1] == 0:
+        raise ValueError(f"classes: {type(model).__name__} needs side information, one vector per "
+                         "class; pass Classes(embeddings, seen).")
+    return classes
+
+
+def unit_rows(x: Array) -> Array:
+    """Rows of length one, float32; a zero row stays zero."""
+    x = np.asarray(x)
+    norms = np.linalg.norm(x, axis=1, keepdims=True)
+    return np.asarray(x / np.where(norms > 0, norms, 1), dtype=np.float32)

@@ -1,0 +1,61 @@
+"""Chance: random embeddings and scores, the row without which no table can be read.
+
+Published ablations of zero-shot retrieval stand at chance more often than they say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.models.base import (
+    Aligner,
+    Array,
+    Model,
+    ZeroShotClassifier,
+    unit_rows,
+)
+from crossalign.types import Benchmark, Classes, Views
+
+
+class Chance(Aligner, ZeroShotClassifier, Model):
+    """Draws every embedding and every score at random.
+
+    Parameters
+    ----------
+    n_components : int
+        Width of the random embeddings.
+    random_state : int
+        Seed. The same rows in the same order get the same draws.
+    """
+
+    uses_side_information = True
+    stochastic = True
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_components": [int], "random_state": [int]}
+
+    def __init__(self, n_components: int = 64, random_state: int = 0) -> None:
+        self.n_components = n_components
+        self.random_state = random_state
+
+    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+        """Remember the modalities and the number of classes."""
+        self._start(X, classes)
+        self.n_classes_ = 0 if classes is None else len(classes)
+        return self
+
+    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Random unit rows ``(n, n_components)``, another stream for each modality."""
+        n = len(self._rows(x, modality))
+        stream = np.random.default_rng([self.random_state, self.modalities_.index(modality)])
+        return unit_rows(stream.standard_normal((n, self.n_components)))
+
+    def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
+        """Uniform scores ``(n, C)``."""
+        columns = self.n_classes_ if classes is None else len(classes)
+        n = len(X if isinstance(X, Views) else np.asarray(X))
+        return np.random.default_rng(self.random_state).random((n, columns))

@@ -1,0 +1,61 @@
+"""ClassMeanOracle: nearest mean of the *test* features of each class.
+
+Not a method but a ceiling: what the features could give to a nearest-prototype rule if the means of
+unseen classes were known. It is fitted on test samples, is marked as an oracle wherever it is
+shown, and no protocol compares against it as if it were a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils._param_validation import StrOptions
+
+from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
+from crossalign.models.base import Array, Model, ZeroShotClassifier, check_fitted, labels_of
+from crossalign.models.gfzsl import class_means
+from crossalign.types import Benchmark, Classes, Views
+
+
+class ClassMeanOracle(ZeroShotClassifier, Model):
+    """Scores by negative squared distance to class means of the samples it is fitted on.
+
+    Parameters
+    ----------
+    scaling : {"l2", "standard", "minmax", "none"}
+        Applied to features.
+    """
+
+    oracle: ClassVar[bool] = True
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"scaling": [StrOptions(set(KINDS))]}
+
+    def __init__(self, scaling: str = "l2") -> None:
+        self.scaling = scaling
+
+    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+        """Average the rows of each class; ``classes`` gives the number of score columns."""
+        self._start(X, None)
+        self.modality_ = X.modalities[0]
+        x, labels = X[self.modality_], labels_of(X, y, self)
+        self.scaling_ = fit_scaling(x, self.scaling)
+        x = apply_scaling(x, self.scaling, **self.scaling_)
+        found, codes = np.unique(labels, return_inverse=True)
+        self.means_ = np.full((labels.max() + 1 if classes is None else len(classes), x.shape[1]),
+                              np.inf)
+        self.means_[found] = class_means(x, codes, len(found))
+        return self
+
+    def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
+        """Scores ``(n, C)``; minus infinity for a class it has not met."""
+        check_fitted(self, "means_")
+        x = self._rows(X[self.modality_] if isinstance(X, Views) else X, self.modality_)
+        x = apply_scaling(x, self.scaling, **self.scaling_)
+        known = np.asarray(np.isfinite(self.means_).all(axis=1))
+        scores = np.full((len(x), len(known)), -np.inf)
+        means = self.means_[known]
+        scores[:, known] = 2 * x @ means.T - np.square(means).sum(axis=1)
+        return scores

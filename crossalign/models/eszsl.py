@@ -1,0 +1,176 @@
+"""ESZSL: embarrassingly simple zero-shot learning (Romera-Paredes & Torr, ICML 2015).
+
+Minimises ``||X' W S - Y||^2 + g ||W S||^2 + l ||X' W||^2 + g l ||W||^2`` over the bilinear map W
+between features X (d, n) and class embeddings S (a, C); eq. 5 there has the closed form
+
+    W = (X X' + 10^alpha I)^-1  X Y S'  (S S' + 10^gamma I)^-1,     Y in {-1, 1}^(n, C)
+
+and a class scores ``x' W s``. Exponents are chosen on validation classes from -3..3.
+
+How we differ: features and class embeddings are centred on their training means, which stands for
+the intercepts that the bilinear form lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+from sklearn.base import ClassifierMixin, clone
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
+from crossalign.models.base import Array, Model, ZeroShotClassifier
+from crossalign.models.gfzsl import class_means
+from crossalign.types import Benchmark, Classes, Views
+
+
+@dataclass(frozen=True)
+class _Statistics:
+    """Eigendecompositions of X X' (d, d) and S S' (a, a), and X Y S' between their axes."""
+
+    x_values: Array
+    x_axes: Array
+    s_values: Array
+    s_axes: Array
+    cross: Array
+
+
+class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
+    """Closed-form bilinear compatibility between features and class embeddings.
+
+    Also a plain scikit-learn classifier: without ``classes`` every class is its own one-hot
+    embedding.
+
+    Parameters
+    ----------
+    alpha, gamma : float
+        Base-10 exponents of the feature-side and class-side regularisers.
+    scaling : {"l2", "standard", "minmax", "none"}
+        Applied to features, fitted on training rows.
+    modality : str, optional
+        Which modality of Views holds the features; the first by default.
+
+    Attributes
+    ----------
+    coef_ : (d, a)
+        W.
+    classes_ : (C,)
+        Labels of the score columns.
+    """
+
+    uses_side_information = True
+    search_space: ClassVar[dict[str, Sequence[Any]]] = {
+        "alpha": (-3, -2, -1, 0, 1, 2, 3), "gamma": (-3, -2, -1, 0, 1, 2, 3)}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "alpha": [Interval(Real, None, None, closed="neither")],
+        "gamma": [Interval(Real, None, None, closed="neither")],
+        "scaling": [StrOptions(set(KINDS))],
+        "modality": [str, None],
+    }
+
+    def __init__(self, alpha: float = 0.0, gamma: float = 0.0, scaling: str = "l2",
+                 modality: str | None = None) -> None:
+        self.alpha = alpha
+        self.gamma = gamma
+        self.scaling = scaling
+        self.modality = modality
+
+    def fit(self, X: npt.ArrayLike | Views, y: npt.ArrayLike | None = None, *,
+            classes: Classes | None = None, val: Benchmark | None = None,
+            callbacks: Sequence[Any] = ()) -> Self:
+        """Solve for W on features ``(n, d)`` with labels ``(n,)``."""
+        self._fit(X, y, classes)
+        return self
+
+    def _fit(self, X: npt.ArrayLike | Views, y: npt.ArrayLike | None,
+             classes: Classes | None) -> _Statistics:
+        if isinstance(X, Views):
+            X, y = self._views(X, y, classes)
+        else:
+            self._validate_params()
+        rows, labels = validate_data(self, X, y, dtype=np.float64, multi_output=False)
+        check_classification_targets(labels)
+        found = self._statistics(rows, labels, classes)
+        self._solve(found)
+        return found
+
+    def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
+                 classes: Classes | None = None,
+                 callbacks: Sequence[Any] = ()) -> Iterator[Self]:
+        """As `Model.fit_path`, with one pass over the samples for all points."""
+        first: ESZSL | None = None
+        for params in points:
+            model = clone(self).set_params(**params)
+            if first is None or not set(params) <= {"alpha", "gamma"}:
+                first, shared = model, model._fit(X, None, classes)
+            else:
+                model._validate_params()
+                for name, value in vars(first).items():
+                    if name.endswith("_"):
+                        setattr(model, name, value)
+                model._solve(shared)
+            yield model
+
+    def _statistics(self, X: Array, y: Array, classes: Classes | None) -> _Statistics:
+        """What depends on the samples and not on the exponents."""
+        X = self._features(X, fit=True)
+        if classes is None:
+            self.classes_, codes = np.unique(y, return_inverse=True)
+            self.embeddings_ = np.eye(len(self.classes_))
+            seen = np.arange(len(self.classes_))
+        else:
+            self.classes_ = np.arange(len(classes))
+            self.embeddings_ = classes.embeddings.astype(np.float64)
+            seen, codes = np.unique(y, return_inverse=True)
+        self.side_mean_ = self.embeddings_[seen].mean(axis=0)
+        S = (self.embeddings_[seen] - self.side_mean_).T                  # (a, C_seen)
+        sums = class_means(X, codes, len(seen)) * np.bincount(codes)[:, None]
+        XYS = (2 * sums.T - X.sum(axis=0)[:, None]) @ S.T                 # X Y S', (d, a)
+        x_values, x_axes = linalg.eigh(X.T @ X)
+        s_values, s_axes = linalg.eigh(S @ S.T)
+        return _Statistics(x_values, x_axes, s_values, s_axes, x_axes.T @ XYS @ s_axes)
+
+    def _solve(self, found: _Statistics) -> None:
+        inner = found.cross / (found.x_values + 10.0**self.alpha)[:, None]
+        inner = inner / (found.s_values + 10.0**self.gamma)
+        self.coef_ = found.x_axes @ inner @ found.s_axes.T
+
+    def _views(self, X: Views, y: npt.ArrayLike | None,
+               classes: Classes | None) -> tuple[Array, Any]:
+        self._start(X, classes)
+        self.modality_ = self.modality or X.modalities[0]
+        return X[self.modality_], X.labels if y is None else y
+
+    def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
+        """Scores ``(n, C)``; ``(n,)`` for two classes when fitted without side information."""
+        check_is_fitted(self, "coef_")
+        if isinstance(X, Views):
+            X = X[self.modality_]
+        rows = validate_data(self, X, dtype=np.float64, reset=False)
+        S = self.embeddings_ if classes is None else classes.embeddings
+        scores = (self._features(rows) @ self.coef_) @ (S - self.side_mean_).T
+        binary = classes is None and scores.shape[1] == 2
+        return np.asarray(scores[:, 1] - scores[:, 0] if binary else scores)
+
+    def predict(self, X: npt.ArrayLike | Views) -> Array:
+        """The best class ``(n,)`` among all classes given in training."""
+        scores = self.decision_function(X)
+        best = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
+        return np.asarray(np.asarray(self.classes_)[best])
+
+    def _features(self, X: Array, fit: bool = False) -> Array:
+        """Scaled and centred features, float64; the centre is that of the training rows."""
+        if fit:
+            self.scaling_ = fit_scaling(X, self.scaling)
+        X = apply_scaling(X, self.scaling, **self.scaling_).astype(np.float64)
+        if fit:
+            self.mean_ = X.mean(axis=0)
+        return np.asarray(X - self.mean_)

@@ -1,0 +1,171 @@
+"""LCALE: learning cross-aligned latent embeddings (Lin et al., AAAI 2020).
+
+VAEs of the views and of the class embedding, tied by (their eq. 9)
+
+    L = L_mVAE + cross L_CR + w2 L_CA1 + mmd L_CA2 + cycle L_CYC
+
+L_CR decodes every code with every other decoder; L_CA1 is the Gaussian W2 between each view and the
+class (eq. 5-6); L_CA2 the MMD between the views' codes (eq. 7); L_CYC regresses the class embedding
+from decoded views (eq. 8). Retrieval is by cosine of the code means. Each weight set to zero is one
+row of the paper's ablation (Table 4).
+
+How we read what the paper leaves open (no code is public): layer lists are outputs; heads,
+decoders and regressors end linearly; squared errors; sums over dimensions, means over the batch;
+pairs of the same instance; W2 with eps in the root; V-statistic MMD with a detached median width;
+learning rate halved every 10 epochs; one joint update (``update="alternate"`` recomputes the loss
+for encoders, decoders and regressors in turn, as Algorithm 1). ``hidden=None`` takes the paper's
+(4096, 2048) where features are as wide as the paper's and four times the feature width, then half
+of that, where they are narrower. Without class embeddings the class is its one-hot code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from crossalign.data.scaling import KINDS
+from crossalign.models.vae import AlignedVAE, class_rows
+from crossalign.networks.gaussian import SAMPLERS
+from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
+from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
+
+
+class LCALE(AlignedVAE):
+    """Three aligned VAEs for zero-shot cross-modal retrieval.
+
+    Parameters
+    ----------
+    latent : int
+        Width of the latent space.
+    hidden : pair of int, optional
+        Hidden widths of encoders and decoders.
+    regressor_hidden : pair of int, optional
+        Hidden widths of the regressors; by default as ``hidden`` (the paper: 4096, 4096).
+    epochs, batch_size, lr, decay_every, decay
+        Of Adam; the rate is multiplied by ``decay`` every ``decay_every`` epochs.
+    kl, cross, w2, mmd, cycle : float
+        Weights of the terms; zero leaves a term out of the graph.
+    update : {"joint", "alternate"}
+        One step for all parameters, or one each for encoders, decoders and regressors.
+    class_codes : {"auto", "none"}
+        Whether the class is a modality of its own.
+    norm, sampler, scaling, head, seen_samples, unseen_samples, head_epochs, precision, device,
+    compile, random_state
+        As in `CADAVAE`.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "latent": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        **{term: [Interval(Real, 0, None, closed="left")]
+           for term in ("kl", "cross", "w2", "mmd", "cycle", "decay")},
+        "update": [StrOptions({"joint", "alternate"})],
+        "class_codes": [StrOptions({"auto", "none"})],
+        "norm": [StrOptions({"l1", "l2"})],
+        "sampler": [StrOptions(set(SAMPLERS))],
+        "scaling": [StrOptions(set(KINDS))],
+        "head": [StrOptions({"softmax", "prototype"})],
+        "random_state": [Interval(Integral, 0, None, closed="left")],
+    }
+
+    def __init__(self, latent: int = 64, hidden: Sequence[int] | None = None,
+                 regressor_hidden: Sequence[int] | None = None, epochs: int = 100,
+                 batch_size: int = 64, lr: float = 1e-4, decay_every: int = 10,
+                 decay: float = 0.5, kl: float = 1.0, cross: float = 1.0, w2: float = 0.1,
+                 mmd: float = 0.1, cycle: float = 0.01, update: str = "joint",
+                 class_codes: str = "auto", norm: str = "l2", sampler: str = "textbook",
+                 scaling: str = "standard", init: str = "torch", head: str = "softmax",
+                 seen_samples: int = 200, unseen_samples: int = 400, head_epochs: int = 23,
+                 precision: str = "32-true", device: str = "auto", compile: bool = False,
+                 random_state: int = 0) -> None:
+        self.latent = latent
+        self.hidden = hidden
+        self.regressor_hidden = regressor_hidden
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.decay_every = decay_every
+        self.decay = decay
+        self.kl = kl
+        self.cross = cross
+        self.w2 = w2
+        self.mmd = mmd
+        self.cycle = cycle
+        self.update = update
+        self.class_codes = class_codes
+        self.norm = norm
+        self.sampler = sampler
+        self.scaling = scaling
+        self.init = init
+        self.head = head
+        self.seen_samples = seen_samples
+        self.unseen_samples = unseen_samples
+        self.head_epochs = head_epochs
+        self.precision = precision
+        self.device = device
+        self.compile = compile
+        self.random_state = random_state
+
+    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+        """Train on all views and, where samples have labels, the embedding of their class."""
+        self._start(X, classes)
+        X = X if y is None else X.with_labels(y)
+        rows = {m: X[m] for m in X.modalities}
+        codes = self._class_codes(classes, X.labels)
+        if codes is not None:
+            rows[CLASS_MODALITY] = codes
+        if len(rows) < 2:
+            raise ValueError(f"X: LCALE aligns several modalities and got {list(rows)}; add "
+                             "another one, or labels with classes.")
+        scaled = self._prepare(rows)
+        self._train(scaled, X.labels, players=self._players(), epochs=self.epochs,
+                    sampler=Shuffle(self.batch_size), callbacks=callbacks,
+                    lr_schedule=StepDecay(self.decay_every, self.decay),
+                    precision=self.precision, compile=self.compile)
+        return self
+
+    def _class_codes(self, classes: Classes | None, labels: npt.NDArray[Any] | None) -> Any:
+        """Class embeddings of the samples, one-hot codes without them, None without labels."""
+        if labels is None or self.class_codes == "none":
+            return None
+        rows = class_rows(classes, labels)
+        if rows is not None:
+            return rows
+        _, codes = np.unique(labels, return_inverse=True)
+        return np.eye(codes.max() + 1, dtype=np.float32)[codes]
+
+    def _players(self) -> list[Player]:
+        regressors = ("regressors",) if "cycle" in self._active() else ()
+        if self.update == "joint":
+            return [Player("all", (Group(("vae", *regressors), self.lr),))]
+        parts = ("vae.encoders", "vae.decoders", *regressors)
+        return [Player(part, (Group((part,), self.lr),)) for part in parts]
+
+    def _weights(self) -> dict[str, Any]:
+        return {term: Constant(getattr(self, term))
+                for term in ("kl", "cross", "w2", "mmd", "cycle")}
+
+    def _hidden(self, modality: str) -> tuple[Sequence[int], Sequence[int]]:
+        hidden = self._sizes(self.widths_[modality])
+        return hidden, hidden
+
+    def _sizes(self, width: int) -> Sequence[int]:
+        if self.hidden is not None:
+            return self.hidden
+        first = min(4096, max(256, 4 * width))
+        return (first, first // 2)
+
+    def _regressor(self) -> list[int]:
+        hidden = self.regressor_hidden
+        if hidden is None:
+            widest = max(w for m, w in self.widths_.items() if m != CLASS_MODALITY)
+            hidden = (self._sizes(widest)[0],) * 2
+        return [*hidden, self.widths_[CLASS_MODALITY]]

@@ -1,0 +1,445 @@
+"""Perfect alignment: linear maps under which both modalities of a pair are the same vector.
+
+Kamboj & Do, "Leveraging Perfect Multimodal Alignment and Gaussian Assumptions for Cross-modal
+Transfer" (arXiv 2503.15352; version 2 is "Towards Achieving Perfect Multimodal Alignment").
+X_m is (d_m, N), one pair per column; find A_1, A_2 with k rows and A_1 X_1 = A_2 X_2. In short:
+X = [X_1; -X_2], A = [A_1 A_2], A X = 0; r_m = rank X_m, and X_m = U_m diag(s_m) V_m is thin.
+
+T1, existence. A nonzero A exists iff rank X < d_1 + d_2; its rows range over the left null space
+of X, of dimension d_1 + d_2 - rank X. (A X = 0 says that each row of A is in that space.)
+
+T2, what is worth having. (d_1 - r_1) + (d_2 - r_2) of those dimensions map everything to zero: a
+pair (a_1, a_2) with a_m' X_m = 0. The other kappa = r_1 + r_2 - rank X carry information, and
+kappa = dim(row X_1 & row X_2) = number of canonical correlations equal to one. So a latent space
+of rank k aligns perfectly iff kappa >= k. (Rows of Z = A_1 X_1 = A_2 X_2 lie in both row spaces;
+conversely A_m = Z X_m^+ reaches any such Z. Cosines of the angles between the row spaces are the
+singular values of V_1 V_2', and a direction is common iff its cosine is one.)
+
+T3, what is recovered. If x_m = S_m z with S_m of full column rank and Z of full row rank k0, then
+row X_m = row Z, kappa = k0 and A_1 S_1 = A_2 S_2 = G invertible: z up to GL(k0). Otherwise only
+the part of z that both S_m keep, dim(row S_1 & row S_2) of it. (A_1 S_1 Z = A_2 S_2 Z, and Z has a
+right inverse; the common space has k0 dimensions, so G has rank k0.)
+
+T4, spurious alignment. Unrelated generic X_1, X_2 have kappa = max(0, r_1 + r_2 - N): two
+subspaces of R^N must meet. Centring costs one more sample. Hence truncate ranks when
+N < r_1 + r_2, and judge on pairs that were held out.
+
+T5, noise. Under A A' = I the minimum of ||A X||_F is reached at the k smallest left singular
+vectors (Ky Fan), the minimum being the sum of their squared singular values; consistent only for
+noise of one isotropic level, else whiten by the noise covariance first. Under
+A_1 C_11 A_1' = A_2 C_22 A_2' = I it is CCA, with minimum 2 sum(1 - rho_i). The singular values of
+[V_1; -V_2] are sqrt(1 -+ rho_i), since its Gram matrix is [[I, -C], [-C', I]] with C = V_1 V_2'.
+
+T6, transfer. If A_1 x_1 = A_2 x_2 almost surely, every h(A_1 x_1) has the risk of h(A_2 x_2): they
+are the same random variable. With e = A_2 x_2 - A_1 x_1 and linear scores of weight norm <= L, a
+prediction changes only where the margin is <= 2 L ||e||. If z_1|c is N(m_c, S_c) and e has mean
+zero, z_2|c is N(m_c, S_c + D), with D = Cov z_2 - Cov z_1 needing no label.
+
+T7, marginals. If (x_1, x_2)|c is N(mu_c, S_c) then P x|c is N(P mu_c, P S_c P') for every linear
+P, so a classifier for one modality is the marginal of the joint one. `tasks.Transfer` uses both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from crossalign.metrics.alignment import cmae
+from crossalign.models.base import Aligner, Model, Translator, check_fitted, unit_rows
+from crossalign.types import Benchmark, Classes, Views
+
+Array = npt.NDArray[np.float64]
+Noise = Mapping[str, float | npt.ArrayLike]
+
+WELL_SAMPLED = 5
+"""``rank="auto"`` keeps every direction from this many pairs per dimension on."""
+
+
+# -- pure functions; samples are rows, X (N, d) ------------------------------------------------
+@dataclass(frozen=True)
+class NullSpace:
+    """Dimensions of the left null space of [X_1; -X_2] (T1, T2); total = the other two added."""
+
+    total: int
+    degenerate: int
+    informative: int
+
+
+@dataclass(frozen=True)
+class LinearAlignment:
+    """Two maps and how well they meet.
+
+    Attributes
+    ----------
+    first, second : (k, d1), (k, d2)
+        A_1 and A_2.
+    values : array
+        All canonical correlations, descending, for `canonical_alignment`; all d1 + d2 singular
+        values of the stack, ascending, for `stacked_alignment`.
+    """
+
+    first: Array
+    second: Array
+    values: Array
+
+
+def null_space(first: npt.ArrayLike, second: npt.ArrayLike) -> NullSpace:
+    """Count perfect alignments of rows ``(N, d1)`` and ``(N, d2)``, informative or not (T1, T2)."""
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    r1, r2, r = (int(np.linalg.matrix_rank(m)) for m in (x, y, np.hstack([x, -y])))
+    degenerate = x.shape[1] - r1 + y.shape[1] - r2
+    return NullSpace(x.shape[1] + y.shape[1] - r, degenerate, r1 + r2 - r)
+
+
+def spurious_dimensions(rank_first: int, rank_second: int, n: int) -> int:
+    """Perfectly aligned dimensions that unrelated data of these ranks have anyway (T4)."""
+    return max(0, rank_first + rank_second - n)
+
+
+def noise_correlation(rank_first: int, rank_second: int, n: int) -> float:
+    """Largest canonical correlation to expect of unrelated data (Wachter 1980, edge of the bulk).
+
+    With c_m = r_m / n: sqrt(c1 (1 - c2)) + sqrt(c2 (1 - c1)), and 1 once c1 + c2 >= 1; a margin of
+    n^(-2/3) is added for its fluctuation.
+    """
+    c1, c2 = rank_first / n, rank_second / n
+    if c1 + c2 >= 1:
+        return 1.0
+    return float(min(1.0, np.sqrt(c1 * (1 - c2)) + np.sqrt(c2 * (1 - c1)) + n ** (-2 / 3)))
+
+
+def gavish_donoho_rank(singular_values: npt.ArrayLike, shape: tuple[int, int]) -> int:
+    """Rank above unknown white noise: values over omega(beta) times the median one.
+
+    omega(beta) = .56 beta^3 - .95 beta^2 + 1.82 beta + 1.43, beta = short side / long side
+    (Gavish & Donoho, IEEE Trans. Inf. Theory 2014, eq. 5). Never less than one.
+    """
+    s = np.asarray(singular_values, dtype=np.float64)
+    beta = min(shape) / max(shape)
+    omega = 0.56 * beta**3 - 0.95 * beta**2 + 1.82 * beta + 1.43
+    return max(1, int((s > omega * np.median(s[: min(shape)])).sum()))
+
+
+def canonical_alignment(first: npt.ArrayLike, second: npt.ArrayLike, n_components: int,
+                        ranks: tuple[int, int], ridge: float = 0.0) -> LinearAlignment:
+    """Principal directions between the row spaces, truncated to ``ranks``.
+
+    Without ridge, A_m = (P_m / s_m) U_m' and the rows of A_m X_m are orthonormal in R^N; the
+    inner products of A_1 X_1 with A_2 X_2 are the canonical correlations. ``ridge`` is added to
+    the covariance, as a share of its mean eigenvalue.
+    """
+    svd = [np.linalg.svd(np.asarray(x, dtype=np.float64), full_matrices=False)
+           for x in (first, second)]                      # X = V' s U': (N, r), (r,), (r, d)
+    scales, bases, whitened = [], [], []
+    for (v, s, u), r in zip(svd, ranks, strict=True):
+        scale = np.sqrt(s[:r] ** 2 + ridge * (s**2).sum() / u.shape[1])
+        scales.append(scale)
+        bases.append(u[:r])
+        whitened.append(v[:, :r] * (s[:r] / scale))
+    p, rho, q = np.linalg.svd(whitened[0].T @ whitened[1])  # (r1, r1), (min,), (r2, r2)
+    return LinearAlignment((p.T[:n_components] / scales[0]) @ bases[0],
+                           (q[:n_components] / scales[1]) @ bases[1], np.clip(rho, 0, 1))
+
+
+def stacked_alignment(first: npt.ArrayLike, second: npt.ArrayLike,
+                      n_components: int) -> LinearAlignment:
+    """The k smallest left singular vectors of [X_1; -X_2], which minimise ||A X||_F (T5)."""
+    x = np.asarray(first, dtype=np.float64)
+    stack = np.hstack([x, -np.asarray(second, dtype=np.float64)])          # X', (N, d1 + d2)
+    triangle = np.linalg.qr(stack, mode="r")                               # (min, d1 + d2)
+    _, s, v = np.linalg.svd(triangle, full_matrices=True)
+    values = np.pad(s, (0, stack.shape[1] - len(s)))[::-1]
+    rows = v[::-1][:n_components]                                          # smallest first
+    return LinearAlignment(rows[:, : x.shape[1]], rows[:, x.shape[1]:], values)
+
+
+# -- the estimator -----------------------------------------------------------------------------
+class PerfectAlignment(Translator, Aligner, Model):
+    """Closed-form linear alignment of two modalities from unlabelled pairs.
+
+    How we differ from the authors' notebooks: null vectors are the trailing *columns* of U (their
+    slice takes trailing rows, and prints an error of 82 beside singular values of 1e-14); pairs
+    are drawn as pairs; and the null space is split, since most of it maps everything to zero (T2)
+    and a trailing singular vector mixes that part with the informative one. ``svd_naive`` is their
+    method with the slice repaired.
+
+    Parameters
+    ----------
+    method : {"informative", "cca", "svd_naive"}
+        ``informative``: common directions of the two row spaces after rank truncation, the latent
+        scaled to unit covariance over the pairs. ``cca``: the same with all ranks kept unless
+        ``rank`` says otherwise, plus ``ridge``. ``svd_naive``: smallest singular vectors of the
+        stacked matrix, A A' = I; takes no rank.
+    rank : "auto", "full", int or float
+        Directions kept per modality before aligning. ``auto``: all from five pairs per dimension
+        on, else those above white noise (Gavish-Donoho); for ``cca`` all. ``full``: the numerical
+        rank. An integer: at most so many. A float in (0, 1): as many as hold this share of the
+        variance.
+    n_components : int, optional
+        Latent width k. By default the canonical correlations larger than unrelated data of this
+        size would show.
+    center : bool
+        Subtract each modality's mean over the pairs.
+    noise_cov : mapping of modality to float, (d,) or (d, d), optional
+        Covariance of the observation noise, by which each modality is whitened first (T5).
+    ridge : float
+        Added to the covariance of ``cca``, as a share of its mean eigenvalue.
+    tol : float
+        A canonical correlation above ``1 - tol`` counts as perfect.
+    holdout : float
+        Share of the pairs on which the error of a fit to the others is reported; the final maps
+        use all pairs.
+    random_state : int
+        Draws the held-out pairs.
+
+    Attributes
+    ----------
+    coef_, mean_ : mapping of modality to (k, d_m) and (d_m,)
+        z = A_m (x - mean_m).
+    canonical_correlations_ : (min rank,)
+        Between the two truncated row spaces, descending.
+    ranks_ : [int, int]
+        Directions kept of each modality.
+    n_components_, n_perfect_, n_spurious_expected_ : int
+        Latent width; perfect correlations; how many of those unrelated data would show (T4).
+    cmae_, normalised_cmae_ : float
+        On the training pairs, see `cmae`; ``holdout_cmae_`` and ``holdout_normalised_cmae_`` on
+        held-out ones, None without ``holdout``.
+    singular_values_ : (d1 + d2,)
+        Of the stacked matrix, ascending; ``svd_naive`` only.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: other than two modalities, tokens instead of vectors, fewer than two pairs, a
+        constant modality, more components than ranks, or a noise covariance that does not fit.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "method": [StrOptions({"informative", "cca", "svd_naive"})],
+        "rank": [StrOptions({"auto", "full"}), Interval(Integral, 1, None, closed="left"),
+                 Interval(Real, 0, 1, closed="neither")],
+        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "center": ["boolean"],
+        "noise_cov": [Mapping, None],
+        "ridge": [Interval(Real, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, 1, closed="neither")],
+        "holdout": [Interval(Real, 0, 1, closed="left")],
+        "random_state": [Integral],
+    }
+
+    def __init__(self, method: str = "informative", rank: str | int | float = "auto",
+                 n_components: int | None = None, center: bool = True,
+                 noise_cov: Noise | None = None, ridge: float = 0.0, tol: float = 1e-6,
+                 holdout: float = 0.0, random_state: int = 0) -> None:
+        self.method = method
+        self.rank = rank
+        self.n_components = n_components
+        self.center = center
+        self.noise_cov = noise_cov
+        self.ridge = ridge
+        self.tol = tol
+        self.holdout = holdout
+        self.random_state = random_state
+
+    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+        """Solve on the pairs of ``X``; labels, classes and validation data are not read."""
+        self._start(X)
+        pair = self._pair(X)
+        self.holdout_cmae_: float | None = None
+        self.holdout_normalised_cmae_: float | None = None
+        if self.holdout > 0:
+            order = np.random.default_rng(self.random_state).permutation(len(X))
+            held = np.zeros(len(X), dtype=bool)
+            held[order[: max(1, round(self.holdout * len(X)))]] = True
+            if (~held).sum() < 2:
+                raise ValueError(f"holdout: {self.holdout} leaves {(~held).sum()} of {len(X)} "
+                                 "pairs to fit; give a smaller share or more pairs.")
+            self._solve([x[~held] for x in pair])
+            self.holdout_cmae_, self.holdout_normalised_cmae_ = self._errors(
+                [x[held] for x in pair])
+        self._solve(pair)
+        self.cmae_, self.normalised_cmae_ = self._errors(pair)
+        return self
+
+    def project(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Aligned latent rows ``(n, k)`` in float64 of ``x (n, d_m)``, not normalised."""
+        self._rows(x, modality)
+        return self._latent(np.asarray(x, dtype=np.float64), modality)
+
+    def embed(self, x: npt.ArrayLike, modality: str) -> npt.NDArray[np.float32]:
+        """Unit rows ``(n, k)`` of ``x (n, d_m)``."""
+        return unit_rows(self.project(x, modality))
+
+    def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
+        """Rows ``(n, d_target)``: the smallest ones whose latent is that of ``x``.
+
+        A_t^+ A_s (x - mean_s) + mean_t. Exact where x_m = S_m z without noise; with noise it does
+        not shrink, so a regression has the smaller squared error.
+        """
+        z = self.project(x, source)
+        if target not in self.modalities_:
+            raise ValueError(f"target: got {target!r}; the model knows {self.modalities_}.")
+        return np.asarray(z @ np.linalg.pinv(self.coef_[target]).T + self.mean_[target])
+
+    def cmae(self, X: Views, normalised: bool = False) -> float:
+        """Cross-modal alignment error on pairs, new ones or those of training.
+
+        Mean over pairs of ||A_1 x_1 - A_2 x_2||^2. Normalised, the sum of it is divided by that
+        of ||A_1 x_1||^2 + ||A_2 x_2||^2: 0 is perfect, 1 is what unrelated latents give, and on
+        the training pairs of a whitened fit it is one minus the mean canonical correlation.
+        """
+        check_fitted(self, "modalities_")
+        for name in self.modalities_:
+            if name not in X:
+                raise ValueError(f"X: lacks the modality {name!r} of training; "
+                                 f"it has {list(X.modalities)}.")
+            self._rows(X[name], name)
+        return self._errors([X[name].astype(np.float64) for name in self.modalities_])[normalised]
+
+    def summary(self) -> str:
+        """What was found, in sentences, with a warning where pairs are too few (T4)."""
+        check_fitted(self, "cmae_")
+        rho = self.canonical_correlations_
+        lines = [f"{self.n_pairs_} pairs, ranks {self.ranks_[0]} and {self.ranks_[1]}, "
+                 f"{self.n_components_} latent dimensions by {self.method}.",
+                 f"{self.n_perfect_} of {len(rho)} canonical correlations are perfect; the leading "
+                 "ones are " + ", ".join(f"{value:.3f}" for value in rho[: self.n_components_][:8])
+                 + ".",
+                 f"Alignment error {self.cmae_:.3g} ({self.normalised_cmae_:.3f} of the latent "
+                 "energy) on the training pairs."]
+        if self.holdout_cmae_ is not None:
+            lines.append(f"Held out: {self.holdout_cmae_:.3g} "
+                         f"({self.holdout_normalised_cmae_:.3f}).")
+        if self.n_spurious_expected_:
+            lines.append(f"Warning: {self.n_spurious_expected_} perfectly aligned dimensions would "
+                         f"appear in unrelated data too, because {self.n_pairs_} pairs are fewer "
+                         f"than the ranks {self.ranks_[0]} + {self.ranks_[1]} need; give more "
+                         "pairs, lower rank, or judge on held-out pairs.")
+        return "\n".join(lines)
+
+    # -- inside ----------------------------------------------------------------------------
+    def _pair(self, X: Views) -> list[Array]:
+        """Both modalities as float64 rows ``(N, d)``."""
+        if len(X.modalities) != 2:
+            raise ValueError(f"X: has the modalities {list(X.modalities)}; perfect alignment takes "
+                             "two, so choose them with X.select(first, second).")
+        for name in X.modalities:
+            if X[name].ndim != 2:
+                raise ValueError(f"X: {name!r} holds tokens of shape {X[name].shape}; "
+                                 "pool them to (n, d) vectors first.")
+        if len(X) < 2:
+            raise ValueError(f"X: has {len(X)} pair; give at least two.")
+        return [np.asarray(X[name], dtype=np.float64) for name in X.modalities]
+
+    def _latent(self, x: Array, modality: str) -> Array:
+        return np.asarray((x - self.mean_[modality]) @ self.coef_[modality].T)
+
+    def _errors(self, pair: Sequence[Array]) -> tuple[float, float]:
+        """CMAE and normalised CMAE of rows ``(n, d1)``, ``(n, d2)``."""
+        z = [self._latent(x, name) for name, x in zip(self.modalities_, pair, strict=True)]
+        error = cmae(z[0], z[1])
+        energy = float(sum((values**2).sum() for values in z)) / len(z[0])
+        return error, error / energy if energy > 0 else 1.0
+
+    def _solve(self, pair: Sequence[Array]) -> None:
+        """Learn means and maps; everything below happens in whitened coordinates."""
+        roots = [self._noise_root(name) for name in self.modalities_]
+        means = [x.mean(axis=0) if self.center else np.zeros(x.shape[1]) for x in pair]
+        # Views round to float32: what lies below that rounding is not signal.
+        floors = [float(np.finfo(np.float32).eps * np.linalg.norm(_whiten(x, root)))
+                  for x, root in zip(pair, roots, strict=True)]
+        white = [_whiten(x - mean, root) for x, mean, root in zip(pair, means, roots, strict=True)]
+        n = len(white[0]) - bool(self.center)
+        ranks = self._choose_ranks(white, floors, n)
+        ridge = self.ridge if self.method == "cca" else 0.0
+        found = canonical_alignment(white[0], white[1], min(ranks), ranks, ridge)
+        rho = found.values
+        k = self._choose_width(rho, ranks, n, sum(x.shape[1] for x in pair))
+        if self.method == "svd_naive":
+            found = stacked_alignment(white[0], white[1], k)
+            self.singular_values_ = found.values
+            maps = [found.first, found.second]
+        else:                                               # unit covariance, not unit norm
+            maps = [np.sqrt(n) * found.first[:k], np.sqrt(n) * found.second[:k]]
+        maps = [a if root is None else linalg.solve_triangular(root, a.T, lower=True, trans="T").T
+                for a, root in zip(maps, roots, strict=True)]              # (k, d): A L^-1
+        self.mean_ = dict(zip(self.modalities_, means, strict=True))
+        self.coef_ = {m: np.ascontiguousarray(a)
+                      for m, a in zip(self.modalities_, maps, strict=True)}
+        self.canonical_correlations_ = rho
+        self.ranks_ = list(ranks)
+        self.n_pairs_ = len(white[0])
+        self.n_components_ = k
+        self.n_perfect_ = int((rho > 1 - self.tol).sum())
+        self.n_spurious_expected_ = spurious_dimensions(*ranks, n)
+
+    def _choose_ranks(self, white: Sequence[Array], floors: Sequence[float],
+                      n: int) -> tuple[int, int]:
+        spectra = [np.linalg.svd(x, compute_uv=False) for x in white]
+        full = [int((s > floor).sum()) for s, floor in zip(spectra, floors, strict=True)]
+        for name, r in zip(self.modalities_, full, strict=True):
+            if r == 0:
+                raise ValueError(f"X: {name!r} is constant over the pairs; "
+                                 "nothing can be aligned with it.")
+        rank = "full" if self.method == "svd_naive" else self.rank
+        if rank == "auto":
+            plenty = self.method == "cca" or n >= WELL_SAMPLED * sum(full)
+            wanted = full if plenty else [
+                max(gavish_donoho_rank(s, (n, x.shape[1])), self.n_components or 1)
+                for s, x in zip(spectra, white, strict=True)]
+        elif rank == "full":
+            wanted = full
+        elif isinstance(rank, Integral):
+            wanted = [int(rank)] * 2
+        else:
+            wanted = [int(np.searchsorted(np.cumsum(s**2) / (s**2).sum(), float(rank)) + 1)
+                      for s in spectra]
+        return min(wanted[0], full[0]), min(wanted[1], full[1])
+
+    def _choose_width(self, rho: Array, ranks: tuple[int, int], n: int, stacked: int) -> int:
+        if self.n_components is not None:
+            most = stacked if self.method == "svd_naive" else min(ranks)
+            if self.n_components > most:
+                raise ValueError(f"n_components: got {self.n_components}, but the ranks {ranks[0]} "
+                                 f"and {ranks[1]} allow {most}; give less or raise rank.")
+            return int(self.n_components)
+        edge = noise_correlation(*ranks, n)
+        if edge < 1:
+            return max(1, int((rho > edge).sum()))
+        return max(1, int((rho > 1 - self.tol).sum()) - spurious_dimensions(*ranks, n))
+
+    def _noise_root(self, name: str) -> Array | None:
+        """Lower Cholesky factor ``(d, d)`` of a modality's noise covariance, None for identity."""
+        if self.noise_cov is None:
+            return None
+        d = self.widths_[name]
+        if set(self.noise_cov) != set(self.modalities_):
+            raise ValueError(f"noise_cov: names {sorted(self.noise_cov)}; give one covariance for "
+                             f"each of {self.modalities_}.")
+        cov = np.asarray(self.noise_cov[name], dtype=np.float64)
+        if cov.ndim < 2 and cov.size in (1, d):
+            cov = np.diag(np.broadcast_to(cov, (d,)))
+        if cov.shape != (d, d) or not np.allclose(cov, cov.T):
+            raise ValueError(f"noise_cov[{name!r}]: shape {cov.shape}; give a variance, ({d},) "
+                             f"variances or a symmetric ({d}, {d}) covariance.")
+        try:
+            return np.asarray(np.linalg.cholesky(cov))
+        except np.linalg.LinAlgError:
+            raise ValueError(f"noise_cov[{name!r}]: is not positive definite; "
+                             "give every direction some noise.") from None
+
+
+def _whiten(x: Array, root: Array | None) -> Array:
+    """Rows ``(n, d)`` in units of the noise: L^-1 x."""
+    if root is None:
+        return x
+    return np.asarray(linalg.solve_triangular(root, x.T, lower=True).T)

@@ -1,0 +1,174 @@
+"""A fitted model as a folder: JSON for what one reads, safetensors for what one does not.
+
+``model.json`` holds the class, the hyper-parameters and small learned values, and the SHA-256 of
+``weights.safetensors``, which holds arrays and network weights; ``card.md`` is for people. Nothing
+is pickled. A folder is written beside its final place and renamed, so an interrupted save leaves
+what was there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+
+
+def save_model(model: Any, folder: str | Path) -> Path:
+    """Write a fitted model; replaces a model that is already there.
+
+    Raises
+    ------
+    ValueError
+        If the folder exists and holds something else, or cannot be written.
+    """
+    from safetensors.numpy import save
+
+    folder = Path(folder)
+    if folder.exists() and not (folder / "model.json").exists() and any(folder.iterdir()):
+        raise ValueError(f"folder: {str(folder)!r} exists and is not a saved model; "
+                         "choose another folder.")
+    arrays, values = _split_state(model)
+    weights = save(arrays)
+    record = {
+        "format": FORMAT,
+        "class": type(model).__name__,
+        "params": _plain(model.get_params(deep=False)),
+        "attributes": values,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+    }
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise ValueError(f"folder: cannot write {str(folder)!r} ({error.strerror}); "
+                         "choose a writable place.") from None
+    try:
+        (draft / "weights.safetensors").write_bytes(weights)
+        (draft / "model.json").write_text(json.dumps(record, indent=2) + "\n")
+        (draft / "card.md").write_text(_card(model, record, len(weights)))
+        draft.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def load_model(folder: str | Path) -> Any:
+    """Read a model of any class from a folder.
+
+    Raises
+    ------
+    ValueError
+        If the folder is no saved model, is of another format, or is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    from crossalign import models
+
+    folder = Path(folder)
+    if not (folder / "model.json").is_file():
+        raise ValueError(f"folder: {str(folder)!r} holds no model.json; give a folder that "
+                         "crossalign fit or save wrote.")
+    try:
+        record = json.loads((folder / "model.json").read_text())
+        weights = (folder / "weights.safetensors").read_bytes()
+        name, version = record["class"], record["format"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"folder: {str(folder)!r} is damaged ({error}); save the model "
+                         "again.") from None
+    if version != FORMAT:
+        raise ValueError(f"folder: {str(folder)!r} has format {version}, this version reads "
+                         f"{FORMAT}; fit the model again or use the version that wrote it.")
+    if name not in models.__all__:
+        raise ValueError(f"folder: {str(folder)!r} holds a {name!r}, which this version does not "
+                         f"know; it knows {models.__all__}.")
+    if hashlib.sha256(weights).hexdigest() != record["sha256"]:
+        raise ValueError(f"folder: weights.safetensors of {str(folder)!r} is damaged; save the "
+                         "model again.")
+    try:
+        arrays = load(weights)
+        model = getattr(models, name)(**record["params"])
+        _join_state(model, arrays, record["attributes"])
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"folder: {str(folder)!r} does not fit {name} ({error}); save the model "
+                         "again.") from None
+    return model
+
+
+def _learned(model: Any) -> dict[str, Any]:
+    return {k: v for k, v in vars(model).items() if k.endswith("_") and not k.startswith("_")}
+
+
+def _split_state(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Learned arrays by path (``a_/b``), and the learned values that JSON can hold."""
+    arrays: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for name, value in _learned(model).items():
+        if hasattr(value, "state_dict"):
+            for key, tensor in value.state_dict().items():
+                arrays[f"{name}/{key}"] = tensor.detach().cpu().contiguous().numpy()
+        elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+            arrays[name] = np.ascontiguousarray(value)
+        elif isinstance(value, Mapping) and any(isinstance(v, np.ndarray) for v in value.values()):
+            for key, array in value.items():
+                arrays[f"{name}/{key}"] = np.ascontiguousarray(array)
+        else:
+            values[name] = _plain(value)
+    return arrays, values
+
+
+def _join_state(model: Any, arrays: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(model, name, value)
+    nested: dict[str, dict[str, Any]] = {}
+    for path, array in arrays.items():
+        name, _, key = path.partition("/")
+        if key:
+            nested.setdefault(name, {})[key] = array
+        else:
+            setattr(model, name, array)
+    model._restore()
+    for name, members in nested.items():
+        module: Any = getattr(model, name, None)
+        if hasattr(module, "load_state_dict"):
+            import torch
+
+            module.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in members.items()})
+        else:
+            setattr(model, name, members)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON holds it; raises TypeError naming what cannot be saved."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    raise TypeError(f"cannot save a {type(value).__name__} without pickling it.")
+
+
+def _card(model: Any, record: Mapping[str, Any], size: int) -> str:
+    lines = [f"# {record['class']}", "", (type(model).__doc__ or "").strip().splitlines()[0], "",
+             f"- modalities: {getattr(model, 'widths_', {})}",
+             f"- weights: {size / 1e6:.1f} MB, SHA-256 {record['sha256']}", "",
+             "| parameter | value |", "|---|---|"]
+    lines += [f"| {k} | {v} |" for k, v in record["params"].items()]
+    return "\n".join(lines) + "\n"

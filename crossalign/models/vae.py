@@ -1,0 +1,252 @@
+"""The core of the aligned variational autoencoders: objective, training, embedding.
+
+CADA-VAE and LCALE are one VAE per modality around a latent space, and differ in which terms tie
+the modalities together. A term whose weight is zero throughout is not in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations, permutations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from crossalign.data.scaling import apply_scaling, fit_scaling
+from crossalign.losses import gaussian_w2, kl_standard_normal, mmd, reconstruction
+from crossalign.models.base import (
+    Array,
+    Distributional,
+    Generator,
+    Model,
+    Translator,
+    unit_rows,
+)
+from crossalign.networks import MLP, CrossVAE, initialise, reparametrise
+from crossalign.networks.gaussian import noise_width
+from crossalign.training import Batch, Constant, TensorData, train
+from crossalign.types import CLASS_MODALITY, Classes, Views
+
+
+class VAEObjective(nn.Module):
+    """Reconstruction, cross-reconstruction, KL, W2, MMD and cycle terms of one batch.
+
+    Parameters
+    ----------
+    vae : CrossVAE
+    terms : sequence of {"cross", "kl", "w2", "mmd", "cycle"}
+        What is computed besides reconstruction; each needs ``batch.weights[term]``.
+    norm : {"l1", "l2"}
+        Of all reconstructions.
+    sampler : {"textbook", "author"}
+        See `networks.reparametrise`.
+    regressors : mapping of modality to network, optional
+        From decoded rows to class embeddings, for the cycle term.
+    """
+
+    def __init__(self, vae: CrossVAE, terms: Sequence[str], norm: str, sampler: str,
+                 regressors: Mapping[str, nn.Module] | None = None) -> None:
+        super().__init__()
+        self.vae = vae
+        self.terms = tuple(terms)
+        self.norm = norm
+        self.sampler = sampler
+        self.regressed = list(regressors or {})
+        self.regressors = nn.ModuleList((regressors or {}).values())
+
+    def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Every term, and their weighted sum as ``"loss"``: scalars, means over the batch."""
+        x = batch.views
+        names = self.vae.order
+        latent = {m: self.vae.encode(x[m], m) for m in names}
+        width = noise_width(self.sampler, latent[names[0]][0].shape[1])
+        z = {m: reparametrise(*latent[m], batch.normal(width), self.sampler) for m in names}
+        decoded = self._decode(z)
+        losses = {"reconstruction": _total(
+            reconstruction(decoded[m, m], x[m], self.norm) for m in names)}
+        if "cross" in self.terms:
+            losses["cross"] = _total(
+                reconstruction(decoded[a, b], x[b], self.norm) for a, b in permutations(names, 2))
+        if "kl" in self.terms:
+            losses["kl"] = _total(kl_standard_normal(*latent[m]) for m in names)
+        if "w2" in self.terms:
+            std = {m: (0.5 * latent[m][1]).exp() for m in names}
+            losses["w2"] = _total(gaussian_w2(latent[a][0], std[a], latent[b][0], std[b])
+                                  for a, b in self.aligned_pairs())
+        if "mmd" in self.terms:
+            losses["mmd"] = _total(mmd(z[a], z[b]) for a, b in self.instance_pairs())
+        if "cycle" in self.terms:
+            losses["cycle"] = _total(
+                reconstruction(regressor(decoded[m, m]), x[CLASS_MODALITY], "l2")
+                for m, regressor in zip(self.regressed, self.regressors, strict=True))
+        total = losses["reconstruction"]
+        for term in self.terms:
+            total = total + batch.weights[term] * losses[term]
+        return {"loss": total, **losses}
+
+    def aligned_pairs(self) -> list[tuple[str, str]]:
+        """Pairs under W2: each view with the class where there is one, else all pairs."""
+        views = [m for m in self.vae.order if m != CLASS_MODALITY]
+        if CLASS_MODALITY in self.vae.order:
+            return [(m, CLASS_MODALITY) for m in views]
+        return list(combinations(views, 2))
+
+    def instance_pairs(self) -> list[tuple[str, str]]:
+        """Pairs under MMD: the views among themselves."""
+        return list(combinations([m for m in self.vae.order if m != CLASS_MODALITY], 2))
+
+    def _decode(self, z: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
+        """Decodings by (code, decoder); one stacked pass over the weights of each decoder."""
+        names, decoded = self.vae.order, {}
+        for m in names:
+            sources = names if "cross" in self.terms else [m]
+            for source, rows in zip(sources, self.vae.decode_all([z[s] for s in sources], m),
+                                    strict=True):
+                decoded[source, m] = rows
+        return decoded
+
+
+class AlignedVAE(Distributional, Generator, Translator, Model):
+    """Base of the VAE models: what they do once their objective and training are given.
+
+    A subclass has the parameters ``latent``, ``scaling``, ``sampler``, ``norm``, ``init``,
+    ``device`` and ``random_state`` and the methods `_weights` and `_hidden`.
+    """
+
+    uses_side_information = True
+    many_modalities = True
+    stochastic = True
+
+    # -- what a subclass says ------------------------------------------------------------------
+    def _weights(self) -> dict[str, Any]:
+        """Schedule of every term's weight."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+    def _hidden(self, modality: str) -> tuple[Sequence[int], Sequence[int]]:
+        """Hidden widths of a modality's encoder and decoder."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+    # -- training ------------------------------------------------------------------------------
+    def _prepare(self, rows: Mapping[str, Array]) -> dict[str, Array]:
+        """Scale training rows, remember how, and build the network for their widths."""
+        self.widths_ = {m: int(x.shape[1]) for m, x in rows.items()}
+        self.modalities_ = list(self.widths_)
+        self.shift_, self.scale_, scaled = {}, {}, {}
+        for m, x in rows.items():
+            fitted = fit_scaling(x, self._scaling(m))
+            self.shift_[m], self.scale_[m] = fitted["shift"], fitted["scale"]
+            scaled[m] = self._scaled(x, m)
+        self._restore()
+        initialise(self.network_, torch.Generator().manual_seed(self.random_state), self.init)
+        return scaled
+
+    def _train(self, scaled: Mapping[str, Array], labels: Array | None, **options: Any) -> None:
+        data = TensorData.from_views(Views(scaled, labels))
+        history = train(self.network_, data, weights=self._active(), seed=self.random_state,
+                        device=self.device, **options)
+        self.network_.eval()
+        self.history_ = history.losses
+        self.selected_epoch_ = history.selected_epoch
+
+    def _active(self) -> dict[str, Any]:
+        """Schedules of the terms that are ever on and that the modalities allow."""
+        weights = {t: s for t, s in self._weights().items()
+                   if not (isinstance(s, Constant) and s.value == 0)}
+        views = [m for m in self.modalities_ if m != CLASS_MODALITY]
+        if len(views) < 2:
+            weights.pop("mmd", None)
+        if CLASS_MODALITY not in self.modalities_:
+            weights.pop("cycle", None)
+        return weights
+
+    def _restore(self) -> None:
+        hidden = {m: self._hidden(m) for m in self.widths_}
+        vae = CrossVAE(self.widths_, self.latent, {m: h[0] for m, h in hidden.items()},
+                       {m: h[1] for m, h in hidden.items()})
+        terms = list(self._active())
+        regressors = None
+        if "cycle" in terms:
+            regressors = {m: MLP(self.widths_[m], self._regressor())
+                          for m in self.widths_ if m != CLASS_MODALITY}
+        self.network_ = VAEObjective(vae, terms, self.norm, self.sampler, regressors).eval()
+
+    def _regressor(self) -> list[int]:
+        """Layer widths of the regressors, the last one the class embedding's."""
+        return [self.widths_[CLASS_MODALITY]]
+
+    # -- use -----------------------------------------------------------------------------------
+    def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
+        """Mean and standard deviation of the code of every row, ``(n, latent)`` each."""
+        rows = self._scaled(self._rows(x, modality), modality)
+        device = next(self.network_.parameters()).device
+        means, deviations = [], []
+        with torch.inference_mode():
+            for start in range(0, len(rows), 8192):
+                block = torch.from_numpy(rows[start:start + 8192]).to(device)
+                mean, logvar = self.network_.vae.encode(block, modality)
+                means.append(mean.float().cpu().numpy())
+                deviations.append((0.5 * logvar).exp().float().cpu().numpy())
+        empty = np.zeros((0, self.latent), np.float32)
+        return np.concatenate([*means, empty]), np.concatenate([*deviations, empty])
+
+    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Code means as unit rows ``(n, latent)``."""
+        return unit_rows(self.embed_distribution(x, modality)[0])
+
+    def project(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Code means ``(n, latent)``."""
+        return self.embed_distribution(x, modality)[0]
+
+    def sample_rows(self, x: npt.ArrayLike, modality: str, random_state: int = 0) -> Array:
+        """One code ``(n, latent)`` per row, drawn as in training."""
+        mean, std = self.embed_distribution(x, modality)
+        noise = np.random.default_rng(random_state).standard_normal(
+            (len(mean), noise_width(self.sampler, self.latent)), dtype=np.float32)
+        return mean + (std**2 if self.sampler == "author" else std) * noise
+
+    def sample(self, class_embeddings: npt.ArrayLike, n: int, random_state: int = 0) -> Array:
+        """``(C, n, latent)`` codes drawn from each class's distribution."""
+        rows = np.asarray(class_embeddings, dtype=np.float32)
+        codes = self.sample_rows(np.repeat(rows, n, axis=0), CLASS_MODALITY, random_state)
+        return codes.reshape(len(rows), n, self.latent)
+
+    def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
+        """Decode the source's code means as rows of the target modality, in its own units.
+
+        Raises
+        ------
+        ValueError
+            For an unknown modality or if the target's rows were L2-normalised, which loses their
+            length.
+        """
+        kind = self._scaling(target)
+        if kind == "l2":
+            raise ValueError(f"scaling: 'l2' loses the length of {target!r} rows; fit with "
+                             "another scaling to translate.")
+        codes = torch.from_numpy(self.embed_distribution(x, source)[0])
+        device = next(self.network_.parameters()).device
+        with torch.inference_mode():
+            rows = self.network_.vae.decode(codes.to(device), target).float().cpu().numpy()
+        return np.asarray(rows * self.scale_[target] + self.shift_[target])
+
+    def _scaling(self, modality: str) -> str:
+        """Side information is left as the data set has it; features follow ``scaling``."""
+        return "none" if modality == CLASS_MODALITY else str(self.scaling)
+
+    def _scaled(self, x: Array, modality: str) -> Array:
+        return apply_scaling(x, self._scaling(modality), self.shift_[modality],
+                             self.scale_[modality])
+
+
+def class_rows(classes: Classes | None, labels: Array | None) -> Array | None:
+    """Side information ``(n, a)`` of each sample's class, or None without it or labels."""
+    if classes is None or labels is None or classes.embeddings.shape[1] == 0:
+        return None
+    return np.ascontiguousarray(classes.embeddings[labels])
+
+
+def _total(terms: Any) -> Tensor:
+    return torch.stack(list(terms)).sum()

@@ -1,0 +1,53 @@
+"""An encoder to a diagonal Gaussian and how its samples are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from crossalign.networks.mlp import MLP
+
+SAMPLERS = ("textbook", "author")
+
+
+class GaussianEncoder(nn.Module):
+    """Hidden layers with ReLU, then linear heads for mean and log-variance.
+
+    Parameters
+    ----------
+    width : int
+        Input width.
+    hidden : sequence of int
+        Widths of the hidden layers, at least one.
+    latent : int
+        Width of the latent space.
+    """
+
+    def __init__(self, width: int, hidden: Sequence[int], latent: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(MLP(width, hidden), nn.ReLU())
+        self.mean = nn.Linear(hidden[-1], latent)
+        self.logvar = nn.Linear(hidden[-1], latent)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance, ``(n, latent)`` each, of rows ``(n, width)``."""
+        h = self.body(x)
+        return self.mean(h), self.logvar(h)
+
+
+def noise_width(sampler: str, latent: int) -> int:
+    """Columns of noise a sampler needs per row."""
+    return 1 if sampler == "author" else latent
+
+
+def reparametrise(mean: Tensor, logvar: Tensor, noise: Tensor, sampler: str) -> Tensor:
+    """A sample of ``N(mean, exp(logvar))`` from standard normal noise (Kingma & Welling 2014).
+
+    ``"textbook"``: ``mean + exp(logvar / 2) * noise`` with noise ``(n, d)``. ``"author"``: what
+    the public code of CADA-VAE and ACMR computes, ``mean + exp(logvar) * noise`` with one noise
+    value per row, ``(n, 1)``, shared by all dimensions; published numbers rest on it.
+    """
+    scale = logvar if sampler == "author" else 0.5 * logvar
+    return mean + torch.exp(scale) * noise

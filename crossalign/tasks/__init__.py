@@ -1,0 +1,22 @@
+"""What a fitted space is for: recognise, retrieve, transfer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crossalign.tasks.retriever import Retriever
+    from crossalign.tasks.transfer import Transfer
+    from crossalign.tasks.zero_shot import ZeroShot
+
+__all__ = ["Retriever", "Transfer", "ZeroShot"]
+
+_FILES = {"Retriever": "retriever", "Transfer": "transfer", "ZeroShot": "zero_shot"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FILES:
+        from importlib import import_module
+
+        return getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

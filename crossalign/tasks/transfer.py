@@ -1,0 +1,413 @@
+"""Cross-modal transfer: a classifier learned on one modality, used on another without labels.
+
+    aligned      h on A_s x_s, applied to A_t x_t (equal risk under perfect alignment)
+    aligned+cov  the same with class Gaussians N(m_c, S_c + D), D = [Cov z_t - Cov z_s]_+
+    marginal     g_ic = p(c | x_s,i) on unlabelled pairs, then class Gaussians of x_t weighted by g
+
+After Kamboj & Do, "Leveraging Perfect Multimodal Alignment and Gaussian Assumptions for
+Cross-modal Transfer" (arXiv 2503.15352); the statements are T6 and T7 of
+`crossalign.models.perfect_alignment`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+from scipy.special import logsumexp, softmax
+
+from crossalign.types import Benchmark, Views
+
+Array = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+MODES = ("aligned", "marginal", "aligned+cov")
+"""How a classifier is carried over."""
+
+REGULARISATION = 1e-6
+"""Share of the mean variance added to the diagonal of a class covariance."""
+
+FOLDS = 5
+"""Folds of the upper bound where the training samples lack the target modality."""
+
+
+@dataclass(frozen=True)
+class ClassGaussians:
+    """Weighted Gaussians, each owned by a class.
+
+    Attributes
+    ----------
+    log_weights : (G,)
+    means : (G, d)
+    covariances : (G, d, d), or (1, d, d) where all share one
+    owner : (G,)
+        Class of each Gaussian.
+    n_classes : int
+    """
+
+    log_weights: Array
+    means: Array
+    covariances: Array
+    owner: Labels
+    n_classes: int
+
+    def log_joint(self, x: Array) -> Array:
+        """Joint log-density of rows ``(n, d)`` and Gaussians, ``(n, G)``."""
+        constant = -0.5 * x.shape[1] * np.log(2 * np.pi)
+        joint = np.empty((len(x), len(self.means)))
+        roots = [np.linalg.cholesky(cov) for cov in self.covariances]
+        for g, mean in enumerate(self.means):
+            root = roots[g if len(roots) > 1 else 0]
+            white = linalg.solve_triangular(root, (x - mean).T, lower=True)      # (d, n)
+            joint[:, g] = (self.log_weights[g] + constant - np.log(np.diag(root)).sum()
+                           - 0.5 * (white**2).sum(axis=0))
+        return joint
+
+    def scores(self, x: Array) -> Array:
+        """Joint log-density with each class, ``(n, C)``; -inf for a class without Gaussian."""
+        joint = self.log_joint(x)
+        scores = np.full((len(x), self.n_classes), -np.inf)
+        for c in np.unique(self.owner):
+            scores[:, c] = logsumexp(joint[:, self.owner == c], axis=1)
+        return scores
+
+    def predict(self, x: Array) -> Labels:
+        """The likeliest class ``(n,)``."""
+        return np.asarray(self.scores(x).argmax(axis=1), dtype=np.int64)
+
+    def widened(self, delta: Array) -> ClassGaussians:
+        """Every covariance plus ``delta (d, d)`` (T6)."""
+        return replace(self, covariances=self.covariances + delta)
+
+
+def weighted_gaussians(x: Array, responsibilities: Array, owner: Labels, n_classes: int,
+                       shared: bool) -> ClassGaussians:
+    """Maximum-likelihood Gaussians of rows ``(n, d)`` under responsibilities ``(n, G)``.
+
+    One-hot responsibilities give linear (``shared``) or quadratic discriminant analysis. A
+    Gaussian that no row answers to gets weight zero.
+    """
+    counts = responsibilities.sum(axis=0)                                        # (G,)
+    safe = np.where(counts > 0, counts, 1.0)
+    means = (responsibilities.T @ x) / safe[:, None]
+    d = x.shape[1]
+    covariances = np.zeros((1 if shared else len(counts), d, d))
+    for g, mean in enumerate(means):
+        centred = x - mean
+        scatter = (centred.T * responsibilities[:, g]) @ centred
+        covariances[0 if shared else g] += scatter / (len(x) if shared else safe[g])
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(counts / counts.sum())
+    return ClassGaussians(log_weights, means, regularised(covariances), owner, n_classes)
+
+
+def regularised(covariances: Array, share: float = REGULARISATION) -> Array:
+    """Covariances ``(G, d, d)`` with a share of their mean variance added to the diagonal."""
+    d = covariances.shape[-1]
+    level = np.trace(covariances, axis1=1, axis2=2) / d
+    level = share * np.where(level > 0, level, max(float(level.max()), 1.0))
+    return np.asarray(covariances + level[:, None, None] * np.eye(d))
+
+
+def positive_part(matrix: Array) -> Array:
+    """The nearest positive semi-definite matrix ``(d, d)`` to a symmetric one."""
+    values, vectors = np.linalg.eigh(matrix)
+    return np.asarray((vectors * np.maximum(values, 0)) @ vectors.T)
+
+
+def fit_head(head: Any, x: Array, labels: Labels, n_classes: int) -> Any:
+    """A fitted classifier with ``predict``: class Gaussians, or a copy of ``head``.
+
+    A `sklearn.mixture.GaussianMixture` is fitted without labels, and each of its components
+    belongs to the class that most of its rows have, rows counted by responsibility.
+    """
+    from sklearn.base import clone
+    from sklearn.mixture import GaussianMixture
+
+    if isinstance(head, str):
+        return weighted_gaussians(x, np.eye(n_classes)[labels], np.arange(n_classes), n_classes,
+                                  shared=head == "lda")
+    if not isinstance(head, GaussianMixture):
+        return clone(head).fit(x, labels)
+    mixture = clone(head).fit(x)
+    votes = mixture.predict_proba(x).T @ np.eye(n_classes)[labels]               # (G, C)
+    return ClassGaussians(np.log(mixture.weights_), mixture.means_, _full(mixture),
+                          votes.argmax(axis=1), n_classes)
+
+
+class Transfer:
+    """Learn classes on a source modality, recognise them in a target modality.
+
+    Parameters
+    ----------
+    aligner : Aligner, optional
+        Fitted, or else a copy is fitted on the pairs; `PerfectAlignment` by default. Its
+        ``project`` is used where it has one, ``embed`` otherwise. ``marginal`` needs none.
+    mode : {"aligned", "marginal", "aligned+cov"}
+        See the module's first lines.
+    head : {"lda", "qda"}, GaussianMixture or scikit-learn classifier
+        Class Gaussians with one covariance or one each; a mixture named after its labelled rows;
+        or any classifier, which ``marginal`` asks for ``predict_proba`` and ``aligned+cov``
+        refuses.
+    em_iterations : int
+        ``marginal`` only. 1: responsibilities come from the source classifier. Each further one
+        refits joint Gaussians of both modalities to the pairs and takes theirs.
+
+    Attributes
+    ----------
+    aligner_ : fitted aligner, None in ``marginal``
+    source_head_, target_head_ : fitted classifiers of either modality's rows or latents
+
+    Raises
+    ------
+    ValueError
+        In `fit`: unknown mode or head, a class without source samples, an unknown modality,
+        tokens instead of vectors, labels out of range.
+    """
+
+    def __init__(self, aligner: Any = None, mode: str = "aligned", head: Any = "lda",
+                 em_iterations: int = 1) -> None:
+        self.aligner = aligner
+        self.mode = mode
+        self.head = head
+        self.em_iterations = em_iterations
+
+    def fit(self, pairs: Views | None, train: Views, source: str, target: str,
+            n_classes: int) -> Self:
+        """Learn from unlabelled ``pairs`` and from the source rows of labelled ``train``.
+
+        ``pairs`` may be None for mode ``aligned`` with a fitted aligner. Samples that lack a
+        modality are left out where it is needed.
+        """
+        self._check_parameters()
+        x, labels = labelled_rows(train, source, n_classes)
+        self.source_, self.target_ = source, target
+        self.aligner_: Any = None
+        if self.mode == "marginal":
+            return self._fit_marginal(_paired(pairs, source, target), x, labels, n_classes)
+        self.aligner_ = self._fitted_aligner(pairs)
+        self.widths_ = {m: self.aligner_.widths_[m] for m in (source, target)
+                        if m in getattr(self.aligner_, "widths_", {})}
+        self.source_head_ = fit_head(self.head, self._features(x, source), labels, n_classes)
+        self.target_head_ = self.source_head_
+        if self.mode == "aligned+cov":
+            if not isinstance(self.source_head_, ClassGaussians):
+                raise ValueError(f"head: {type(self.head).__name__} has no covariance to widen in "
+                                 "mode 'aligned+cov'; choose 'lda', 'qda' or a GaussianMixture.")
+            both = [self._features(rows, m) for m, rows in
+                    zip((source, target), _paired(pairs, source, target), strict=True)]
+            delta = np.atleast_2d(np.cov(both[1].T, bias=True) - np.cov(both[0].T, bias=True))
+            self.target_head_ = self.source_head_.widened(positive_part(delta))
+        return self
+
+    def predict(self, target_rows: npt.ArrayLike) -> Labels:
+        """Classes ``(n,)`` of rows ``(n, d_target)``."""
+        return self._predict(target_rows, "target")
+
+    def predict_source(self, source_rows: npt.ArrayLike) -> Labels:
+        """Classes ``(n,)`` of rows ``(n, d_source)``."""
+        return self._predict(source_rows, "source")
+
+    # -- inside ----------------------------------------------------------------------------
+    def _check_parameters(self) -> None:
+        if self.mode not in MODES:
+            raise ValueError(f"mode: got {self.mode!r}; choose one of {list(MODES)}.")
+        known = self.head in ("lda", "qda") if isinstance(self.head, str) else (
+            hasattr(self.head, "fit") and hasattr(self.head, "predict"))
+        if not known:
+            raise ValueError(f"head: got {self.head!r}; give 'lda', 'qda', a GaussianMixture or a "
+                             "scikit-learn classifier.")
+        if self.em_iterations < 1:
+            raise ValueError(f"em_iterations: got {self.em_iterations}; give at least 1.")
+
+    def _fitted_aligner(self, pairs: Views | None) -> Any:
+        from sklearn.base import clone
+
+        if hasattr(self.aligner, "widths_") or (self.aligner is not None
+                                                and not hasattr(self.aligner, "fit")):
+            return self.aligner
+        rows = _both_present(pairs, self.source_, self.target_)
+        if self.aligner is not None:
+            return clone(self.aligner).fit(rows)
+        from crossalign.models.perfect_alignment import PerfectAlignment
+
+        return PerfectAlignment().fit(rows)
+
+    def _fit_marginal(self, pair: tuple[Array, Array], x: Array, labels: Labels,
+                      n_classes: int) -> Self:
+        first, second = pair
+        self.widths_ = {self.source_: first.shape[1], self.target_: second.shape[1]}
+        self.source_head_ = fit_head(self.head, _checked(x, self.source_, self.widths_), labels,
+                                     n_classes)
+        if isinstance(self.source_head_, ClassGaussians):
+            owner = self.source_head_.owner
+            gamma = softmax(self.source_head_.log_joint(first), axis=1)          # (N, G)
+        elif hasattr(self.source_head_, "predict_proba"):
+            owner = np.arange(n_classes)
+            gamma = np.asarray(self.source_head_.predict_proba(first), dtype=np.float64)
+        else:
+            raise ValueError(f"head: {type(self.head).__name__} gives no predict_proba, which mode "
+                             "'marginal' needs; choose another classifier.")
+        shared = isinstance(self.head, str) and self.head == "lda"
+        joint_rows = np.hstack([first, second])                                  # (N, d1 + d2)
+        for _ in range(self.em_iterations - 1):
+            joint = weighted_gaussians(joint_rows, gamma, owner, n_classes, shared)
+            gamma = softmax(joint.log_joint(joint_rows), axis=1)
+        self.target_head_ = weighted_gaussians(second, gamma, owner, n_classes, shared)
+        return self
+
+    def _features(self, rows: Array, modality: str) -> Array:
+        place = getattr(self.aligner_, "project", None) or self.aligner_.embed
+        return np.asarray(place(_checked(rows, modality, self.widths_), modality),
+                          dtype=np.float64)
+
+    def _predict(self, rows: npt.ArrayLike, side: str) -> Labels:
+        if not hasattr(self, "target_head_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError("Transfer is not fitted yet; call fit first.")
+        modality = self.source_ if side == "source" else self.target_
+        x = _checked(rows, modality, self.widths_)
+        if self.aligner_ is not None:
+            x = self._features(x, modality)
+        head = self.source_head_ if side == "source" else self.target_head_
+        return np.asarray(head.predict(x), dtype=np.int64)
+
+
+def transfer_scores(transfer: Transfer, bench: Benchmark, source: str | None = None,
+                    target: str | None = None) -> dict[str, float]:
+    """Fit on a transfer benchmark and score its test split between two bounds.
+
+    Parameters
+    ----------
+    transfer : Transfer
+        Fitted here, on ``bench["pairs"]`` and the source side of ``bench["train"]``.
+    bench : Benchmark
+        Of task ``transfer``.
+    source, target : str, optional
+        Modalities; the first two of the benchmark by default.
+
+    Returns
+    -------
+    dict
+        Shares in [0, 1] of test samples classified rightly: ``accuracy`` on target rows,
+        ``source_accuracy`` on source rows, and ``oracle_accuracy``, the same head trained on
+        *labelled* target rows: those of ``train``, or of the other folds of ``test`` where
+        ``train`` lacks the target modality.
+    """
+    if bench.task != "transfer":
+        raise ValueError(f"bench: {bench.name!r} is for {bench.task}; give a transfer benchmark.")
+    source = bench.modalities[0] if source is None else source
+    if target is None:
+        others = [m for m in bench["test"].modalities if m != source]
+        if not others:
+            raise ValueError(f"target: the test split has only {source!r}; give two modalities.")
+        target = others[0]
+    n_classes = len(bench.classes)
+    transfer.fit(bench["pairs"], bench["train"], source, target, n_classes)
+    x, truth = labelled_rows(bench["test"], source, None)
+    z, target_truth = labelled_rows(bench["test"], target, None)
+    if target in bench["train"]:
+        rows, labels = labelled_rows(bench["train"], target, n_classes)
+        oracle = fit_head(transfer.head, rows, labels, n_classes).predict(z)
+    else:
+        oracle = _cross_fitted(transfer.head, z, target_truth, n_classes)
+    return {"accuracy": float(np.mean(transfer.predict(z) == target_truth)),
+            "source_accuracy": float(np.mean(transfer.predict_source(x) == truth)),
+            "oracle_accuracy": float(np.mean(oracle == target_truth))}
+
+
+def labelled_rows(views: Views, modality: str, n_classes: int | None) -> tuple[Array, Labels]:
+    """Rows ``(n, d)`` and labels ``(n,)`` of the samples that have a modality.
+
+    With ``n_classes``, every class must be there.
+
+    Raises
+    ------
+    ValueError
+        For an unknown modality, tokens, no labels, labels out of range or a class without rows.
+    """
+    x, present = _vectors(views, modality)
+    if views.labels is None:
+        raise ValueError(f"labels: the {modality!r} samples to learn classes from or to score have "
+                         "none; pass Views with labels.")
+    labels = views.labels[present]
+    if n_classes is not None:
+        if len(labels) and not 0 <= labels.min() <= labels.max() < n_classes:
+            raise ValueError(f"labels: {labels.min()}..{labels.max()} outside the {n_classes} "
+                             "classes; number them from 0.")
+        empty = np.flatnonzero(np.bincount(labels, minlength=n_classes) == 0)
+        if len(empty):
+            raise ValueError(f"train: class {empty[0]} has no {modality!r} sample; give every "
+                             "class at least one or drop the class.")
+    return x[present], np.asarray(labels, dtype=np.int64)
+
+
+def _vectors(views: Views, modality: str) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """All rows ``(n, d)`` of a modality in float64, and which of them are there."""
+    if modality not in views:
+        raise ValueError(f"modality: got {modality!r}; the samples have "
+                         f"{list(views.modalities)}.")
+    x = np.asarray(views[modality], dtype=np.float64)
+    if x.ndim != 2:
+        raise ValueError(f"modality: {modality!r} holds tokens of shape {x.shape}; "
+                         "pool them to (n, d) vectors first.")
+    return x, views.present.get(modality, np.ones(len(views), dtype=bool))
+
+
+def _both_present(pairs: Views | None, source: str, target: str) -> Views:
+    if pairs is None:
+        raise ValueError("pairs: got None; give unlabelled pairs of both modalities, or a fitted "
+                         "aligner with mode 'aligned'.")
+    there = _vectors(pairs, source)[1] & _vectors(pairs, target)[1]
+    return pairs.select(source, target)[there].with_labels(None)
+
+
+def _paired(pairs: Views | None, source: str, target: str) -> tuple[Array, Array]:
+    """Rows of both modalities, of the samples that have both."""
+    both = _both_present(pairs, source, target)
+    return _vectors(both, source)[0], _vectors(both, target)[0]
+
+
+def _checked(rows: npt.ArrayLike, modality: str, widths: dict[str, int]) -> Array:
+    x = np.asarray(rows, dtype=np.float64)
+    width = widths.get(modality, x.shape[-1] if x.ndim else 0)
+    if x.ndim != 2 or x.shape[1] != width:
+        raise ValueError(f"rows: shape {x.shape} for {modality!r}; give (n, {width}), the width "
+                         "of training.")
+    if not np.isfinite(x).all():
+        bad = int(np.flatnonzero(~np.isfinite(x).all(axis=1))[0])
+        raise ValueError(f"rows: row {bad} of {modality!r} holds NaN or infinity; repair or drop "
+                         "it.")
+    return x
+
+
+def _cross_fitted(head: Any, x: Array, labels: Labels, n_classes: int) -> Labels:
+    """Predictions ``(n,)`` of heads fitted on the other folds; classes are dealt out evenly."""
+    predicted = np.full(len(x), -1, dtype=np.int64)
+    fold = np.empty(len(x), dtype=np.int64)
+    for c in range(n_classes):
+        mine = np.flatnonzero(labels == c)
+        fold[mine] = np.arange(len(mine)) % FOLDS
+    for f in range(FOLDS):
+        left_out = fold == f
+        if left_out.any() and not left_out.all():
+            fitted = fit_head(head, x[~left_out], labels[~left_out], n_classes)
+            predicted[left_out] = fitted.predict(x[left_out])
+    return predicted
+
+
+def _full(mixture: Any) -> Array:
+    """Covariances ``(G, d, d)`` of a fitted mixture of any covariance type."""
+    cov = np.asarray(mixture.covariances_, dtype=np.float64)
+    d = mixture.means_.shape[1]
+    if mixture.covariance_type == "tied":
+        return cov[None]
+    if mixture.covariance_type == "spherical":
+        return np.asarray(cov[:, None, None] * np.eye(d))
+    if mixture.covariance_type == "diag":
+        return np.asarray(cov[:, :, None] * np.eye(d))
+    return cov

@@ -1,0 +1,123 @@
+"""Zero-shot and generalized zero-shot recognition with any fitted model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.metrics import stack
+from crossalign.models.base import ZeroShotClassifier
+from crossalign.tasks.softmax_head import balanced_rows, fit_softmax
+from crossalign.types import CLASS_MODALITY, Classes, Views
+
+Array = npt.NDArray[Any]
+HEADS = ("auto", "classifier", "softmax", "prototype")
+
+
+class ZeroShot:
+    """Scores samples against seen and unseen classes.
+
+    Parameters
+    ----------
+    model : fitted model
+        A `ZeroShotClassifier`, which scores by itself, or an `Aligner` that knows the modality
+        ``"class"``.
+    head : {"auto", "classifier", "softmax", "prototype"}
+        ``classifier``: the model's own scores. ``prototype``: cosine between a sample and its
+        class's side information in the latent space. ``softmax``: a linear softmax trained on
+        codes of training samples for seen classes and on codes drawn from side information for
+        unseen ones (CADA-VAE, ACMR). ``auto`` takes what the model declares.
+    gamma : float
+        Calibrated stacking: subtracted from the scores of seen classes by `predict` (Chao et al.,
+        ECCV 2016). Choose it on validation classes.
+
+    Attributes
+    ----------
+    classes_ : Classes
+    """
+
+    def __init__(self, model: Any, head: str = "auto", gamma: float = 0.0) -> None:
+        if head not in HEADS:
+            raise ValueError(f"head: got {head!r}; choose one of {list(HEADS)}.")
+        self.model = model
+        self.head = head
+        self.gamma = gamma
+
+    def fit(self, train: Views, classes: Classes, *, callbacks: Sequence[Any] = ()) -> Self:
+        """Prepare the head on training samples; only the softmax head learns anything."""
+        self.classes_ = classes
+        self.modality_ = getattr(self.model, "modality_", train.modalities[0])
+        self.head_ = self._kind()
+        if self.head_ == "prototype":
+            self.prototypes_ = self.model.embed(classes.embeddings, CLASS_MODALITY)
+        elif self.head_ == "softmax":
+            self._fit_softmax(train, classes, callbacks)
+        return self
+
+    def decision_function(self, X: npt.ArrayLike | Views) -> Array:
+        """Scores ``(n, C)`` before calibration: log-probabilities, cosines or the model's own."""
+        if not hasattr(self, "head_"):
+            raise ValueError("X: this task is not prepared; call fit(train, classes) first.")
+        rows = X[self.modality_] if isinstance(X, Views) else np.asarray(X)
+        if self.head_ == "classifier":
+            return np.asarray(self.model.decision_function(rows))
+        if self.head_ == "prototype":
+            return np.asarray(self.model.embed(rows, self.modality_) @ self.prototypes_.T)
+        logits = self.model.project(rows, self.modality_) @ self.coef_ + self.intercept_
+        return np.asarray(logits - _logsumexp(logits))
+
+    def predict(self, X: npt.ArrayLike | Views) -> Array:
+        """The best class ``(n,)`` after calibrated stacking with ``gamma``."""
+        scores = stack(self.decision_function(X), self.classes_.seen, self.gamma)
+        return np.asarray(scores.argmax(axis=1))
+
+    def add_classes(self, classes: Classes, names: Sequence[str] | None = None) -> Self:
+        """Let the head score further classes, known by their side information alone.
+
+        Raises
+        ------
+        ValueError
+            For the softmax head, which has to be trained again.
+        """
+        if self.head_ != "prototype":
+            raise ValueError(f"head: {self.head_!r} cannot take classes after fit; use "
+                             "head='prototype', or fit again with all classes.")
+        merged = np.concatenate([self.classes_.embeddings, classes.embeddings])
+        seen = np.concatenate([self.classes_.seen, classes.seen])
+        self.classes_ = Classes(merged, seen, (*self.classes_.names, *(names or classes.names)))
+        self.prototypes_ = self.model.embed(merged, CLASS_MODALITY)
+        return self
+
+    def _kind(self) -> str:
+        if self.head != "auto":
+            return self.head
+        if isinstance(self.model, ZeroShotClassifier):
+            return "classifier"
+        return str(getattr(self.model, "head", "prototype"))
+
+    def _fit_softmax(self, train: Views, classes: Classes, callbacks: Sequence[Any]) -> None:
+        model = self.model
+        assert train.labels is not None
+        rows = balanced_rows(train.labels, model.seen_samples)
+        seed = model.random_state
+        codes = [model.sample_rows(train.read(self.modality_, rows), self.modality_, seed)]
+        labels = [train.labels[rows]]
+        unseen = np.flatnonzero(classes.unseen)
+        if len(unseen):
+            drawn = model.sample(classes.embeddings[unseen], model.unseen_samples, seed + 1)
+            codes.append(drawn.reshape(-1, drawn.shape[2]))
+            labels.append(np.repeat(unseen, model.unseen_samples))
+        self.coef_, self.intercept_ = fit_softmax(
+            np.concatenate(codes), np.concatenate(labels), len(classes),
+            epochs=model.head_epochs, seed=seed, callbacks=callbacks)
+
+
+def _logsumexp(logits: Array) -> Array:
+    peak = logits.max(axis=1, keepdims=True)
+    return np.asarray(peak + np.log(np.exp(logits - peak).sum(axis=1, keepdims=True)))
+
+
+

@@ -1,0 +1,187 @@
+"""Where batches come from: tensors on the device, or arrays that stay on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crossalign.training.batch import Batch
+from crossalign.types import Views
+
+
+class Data(Protocol):
+    """What the loop asks of data; indices are on ``device``."""
+
+    labels: Tensor | None
+    device: torch.device
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The rows ``(B,)``, on the device."""
+
+    def to(self, device: torch.device) -> Self:
+        """The same data with its batches on a device."""
+
+
+class TensorData:
+    """Samples as tensors on one device; a batch is an index selection.
+
+    Parameters
+    ----------
+    views : mapping of modality to Tensor
+        ``(n, d)`` or ``(n, t, d)``.
+    labels : (n,) int64, optional
+    present : mapping of modality to (n,) bool
+    masks : mapping of modality to (n, t) bool
+
+    Raises
+    ------
+    ValueError
+        Without a sample, or if lengths disagree.
+    """
+
+    def __init__(self, views: Mapping[str, Tensor], labels: Tensor | None = None,
+                 present: Mapping[str, Tensor] | None = None,
+                 masks: Mapping[str, Tensor] | None = None) -> None:
+        self.views = dict(views)
+        self.labels = labels
+        self.present = dict(present or {})
+        self.masks = dict(masks or {})
+        named = {**{f"views[{m!r}]": x for m, x in self.views.items()},
+                 **({} if labels is None else {"labels": labels}),
+                 **{f"present[{m!r}]": p for m, p in self.present.items()},
+                 **{f"masks[{m!r}]": x for m, x in self.masks.items()}}
+        lengths = {name: len(x) for name, x in named.items()}
+        if not self.views or len(set(lengths.values())) > 1 or min(lengths.values()) == 0:
+            raise ValueError(f"data: lengths {lengths}; give every view the same number of "
+                             "samples, at least one.")
+        self.device = next(iter(self.views.values())).device
+
+    @classmethod
+    def from_views(cls, views: Views, modalities: Sequence[str] | None = None,
+                   device: torch.device | str = "cpu") -> TensorData:
+        """Read modalities (all by default) of `Views` into tensors on a device."""
+        names = _chosen(views, modalities)
+        tensors = {m: torch.from_numpy(_float32(views.read(m))) for m in names}
+        data = cls(_blank(tensors, _flags(views.present, names)), _labels(views),
+                   _flags(views.present, names), _flags(views.masks, names))
+        return data.to(torch.device(device))
+
+    def __len__(self) -> int:
+        return len(next(iter(self.views.values())))
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The rows ``(B,)``."""
+        return Batch({m: x.index_select(0, indices) for m, x in self.views.items()},
+                     None if self.labels is None else self.labels.index_select(0, indices),
+                     {m: p.index_select(0, indices) for m, p in self.present.items()},
+                     {m: x.index_select(0, indices) for m, x in self.masks.items()}, indices)
+
+    def to(self, device: torch.device) -> TensorData:
+        """The same samples on a device."""
+        if device == self.device:
+            return self
+        return TensorData(_move(self.views, device),
+                          None if self.labels is None else self.labels.to(device),
+                          _move(self.present, device), _move(self.masks, device))
+
+
+class DiskData:
+    """Samples whose features stay on disk; each batch reads its own rows.
+
+    Labels, presence and masks are in memory.
+
+    Parameters
+    ----------
+    views : Views
+        Usually of memory-mapped arrays.
+    modalities : sequence of str, optional
+        All by default.
+    device : torch.device or str
+        Where batches go.
+
+    Raises
+    ------
+    ValueError
+        Without a sample, or for an unknown modality.
+    """
+
+    def __init__(self, views: Views, modalities: Sequence[str] | None = None,
+                 device: torch.device | str = "cpu") -> None:
+        self.source = views
+        self.modalities = _chosen(views, modalities)
+        if len(views) == 0:
+            raise ValueError("data: holds no sample; give at least one.")
+        self.device = torch.device(device)
+        labels = _labels(views)
+        self.labels = None if labels is None else labels.to(self.device)
+        self.present = _move(_flags(views.present, self.modalities), self.device)
+        self.masks = _move(_flags(views.masks, self.modalities), self.device)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The rows ``(B,)``, read from disk."""
+        rows = indices.cpu().numpy()
+        present = {m: p.index_select(0, indices) for m, p in self.present.items()}
+        tensors = {m: torch.from_numpy(_float32(self.source.read(m, rows))).to(self.device)
+                   for m in self.modalities}
+        return Batch(_blank(tensors, present),
+                     None if self.labels is None else self.labels.index_select(0, indices),
+                     present, {m: x.index_select(0, indices) for m, x in self.masks.items()},
+                     indices)
+
+    def to(self, device: torch.device) -> DiskData:
+        """The same samples with batches on a device."""
+        return self if device == self.device else DiskData(self.source, self.modalities, device)
+
+
+def place(data: Data | Views, device: torch.device) -> Data:
+    """Data with its batches on a device; `Views` on disk stay there."""
+    if not isinstance(data, Views):
+        return data.to(device)
+    if len(data) and any(_on_disk(data, m) for m in data.modalities):
+        return DiskData(data, device=device)
+    return TensorData.from_views(data, device=device)
+
+
+def _on_disk(views: Views, modality: str) -> bool:
+    """Whether rows come from a memory map (reading none of them tells)."""
+    return isinstance(views._data[modality], np.memmap)
+
+
+def _float32(rows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """Rows that torch can own: float32, contiguous and writeable."""
+    return np.require(rows, np.float32, ["C", "W"])
+
+
+def _chosen(views: Views, modalities: Sequence[str] | None) -> tuple[str, ...]:
+    names = views.modalities if modalities is None else tuple(modalities)
+    unknown = [m for m in names if m not in views]
+    if unknown or not names:
+        raise ValueError(f"modalities: got {list(names)}; choose among {list(views.modalities)}.")
+    return names
+
+
+def _labels(views: Views) -> Tensor | None:
+    return None if views.labels is None else torch.from_numpy(views.labels.astype(np.int64))
+
+
+def _flags(flags: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, Tensor]:  # type: ignore[type-arg]
+    return {m: torch.from_numpy(flags[m].copy()) for m in names if m in flags}
+
+
+def _blank(views: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Zeros in the rows whose modality is missing, whatever stood there."""
+    return {m: x.masked_fill(~present[m].view(-1, *[1] * (x.ndim - 1)), 0.0) if m in present else x
+            for m, x in views.items()}
+
+
+def _move(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
+    return {name: x.to(device) for name, x in tensors.items()}

@@ -1,0 +1,178 @@
+"""Who learns: players, the parts of the network that are theirs, and their optimizers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parts of the network that learn at one rate.
+
+    Parameters
+    ----------
+    modules : tuple of str
+        Dotted names of submodules or of single parameters; ``""`` is the whole network.
+    lr : float
+        Learning rate.
+    """
+
+    modules: tuple[str, ...]
+    lr: float
+
+    def __post_init__(self) -> None:
+        if isinstance(self.modules, str) or not self.modules:
+            raise ValueError(f"modules: got {self.modules!r}; give a non-empty tuple of names, "
+                             "as ('encoder',).")
+        if not 0 <= self.lr < float("inf"):
+            raise ValueError(f"lr: got {self.lr}; give a finite learning rate of at least 0.")
+
+
+@dataclass(frozen=True)
+class Player:
+    """What moves in one turn, and how.
+
+    Parameters
+    ----------
+    name : str
+        What ``forward`` receives.
+    groups : tuple of Group
+    optimizer : {"adam", "adamw", "sgd"}
+    betas, eps, amsgrad
+        Of Adam and AdamW.
+    momentum : float
+        Of SGD.
+    weight_decay : float
+        L2 penalty; decoupled from the gradient for ``"adamw"``.
+    steps : int
+        Updates per batch, on the same rows with fresh noise.
+    """
+
+    name: str
+    groups: tuple[Group, ...]
+    optimizer: str = "adam"
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    amsgrad: bool = False
+    momentum: float = 0.0
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.name or "/" in self.name:
+            raise ValueError(f"name: got {self.name!r}; give a player a name without '/'.")
+        if not self.groups:
+            raise ValueError(f"groups: player {self.name!r} has none; give at least one Group.")
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer: got {self.optimizer!r}; choose one of "
+                             f"{sorted(OPTIMIZERS)}.")
+        if self.steps < 1:
+            raise ValueError(f"steps: got {self.steps}; give at least 1.")
+
+
+def player_parameters(network: nn.Module, player: Player) -> list[list[nn.Parameter]]:
+    """The learning parameters of every group; parameters that are frozen already are left out.
+
+    Raises
+    ------
+    ValueError
+        If a name is not in the network, a parameter stands in two groups, or nothing can learn.
+    """
+    taken: dict[int, str] = {}
+    groups = []
+    for group in player.groups:
+        found: dict[int, nn.Parameter] = {}
+        for module in group.modules:
+            found |= {id(p): p for p in _named(network, module) if p.requires_grad}
+        _claim(taken, network, found.values(), f"a group of player {player.name!r}")
+        groups.append(list(found.values()))
+    if not any(groups):
+        raise ValueError(f"players: {player.name!r} has no parameter that can learn; name modules "
+                         "with parameters whose requires_grad is True.")
+    return groups
+
+
+def build_optimizer(network: nn.Module, player: Player) -> torch.optim.Optimizer:
+    """The player's optimizer, fused into one kernel where the device has one.
+
+    Raises
+    ------
+    ValueError
+        As `player_parameters`.
+    """
+    groups = player_parameters(network, player)
+    devices = {p.device.type for group in groups for p in group}
+    options = [{"params": parameters, "lr": group.lr}
+               for parameters, group in zip(groups, player.groups, strict=True) if parameters]
+    return OPTIMIZERS[player.optimizer](player)(options, fused=devices <= {"cpu", "cuda"})
+
+
+def build_optimizers(network: nn.Module,
+                     players: Sequence[Player]) -> dict[str, torch.optim.Optimizer]:
+    """One optimizer per player, by name.
+
+    Raises
+    ------
+    ValueError
+        As `player_parameters`, if there is no player, or if two share a name or a parameter.
+    """
+    if not players:
+        raise ValueError("players: none given; give at least one Player.")
+    taken: dict[int, str] = {}
+    optimizers: dict[str, torch.optim.Optimizer] = {}
+    for player in players:
+        if player.name in optimizers:
+            raise ValueError(f"players: two are called {player.name!r}; give each its own name.")
+        optimizer = build_optimizer(network, player)
+        _claim(taken, network, [p for g in optimizer.param_groups for p in g["params"]],
+               f"player {player.name!r}")
+        optimizers[player.name] = optimizer
+    return optimizers
+
+
+def _named(network: nn.Module, name: str) -> list[nn.Parameter]:
+    """Parameters of a submodule, or the one parameter of that name."""
+    try:
+        return list(network.get_submodule(name).parameters())
+    except AttributeError:
+        pass
+    try:
+        return [network.get_parameter(name)]
+    except AttributeError:
+        children = [child for child, _ in network.named_children()]
+        raise ValueError(f"modules: the network has no module {name!r}; its children are "
+                         f"{children}, and '' is all of it.") from None
+
+
+def _claim(taken: dict[int, str], network: nn.Module, parameters: Any, owner: str) -> None:
+    """Give parameters to an owner; no parameter may have two."""
+    for parameter in parameters:
+        other = taken.get(id(parameter))
+        if other is not None:
+            name = next(n for n, p in network.named_parameters() if p is parameter)
+            raise ValueError(f"players: the parameter {name!r} belongs to {other} and to {owner}; "
+                             "give it to one of them.")
+    taken.update((id(parameter), owner) for parameter in parameters)
+
+
+def _adam(kind: Callable[..., torch.optim.Optimizer]) -> Callable[[Player], Any]:
+    return lambda p: partial(kind, betas=p.betas, eps=p.eps, weight_decay=p.weight_decay,
+                             amsgrad=p.amsgrad)
+
+
+def _sgd(p: Player) -> Any:
+    return partial(torch.optim.SGD, momentum=p.momentum, weight_decay=p.weight_decay)
+
+
+OPTIMIZERS: dict[str, Callable[[Player], Any]] = {
+    "adam": _adam(torch.optim.Adam),
+    "adamw": _adam(torch.optim.AdamW),
+    "sgd": _sgd,
+}
+"""What builds an optimizer from a player, by name."""

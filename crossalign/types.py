@@ -1,0 +1,456 @@
+"""The nouns of the library: samples, classes, benchmarks and search hits (numpy only).
+
+A benchmark is splits of `Views` and one `Classes`; a benchmark's validation set is itself a
+`Benchmark`, so whatever is chosen there is chosen by the very code that scores the test.
+The report of an evaluation lives with the evaluation (`crossalign.evaluation.Report`): it draws
+pages and plots, which this floor must not know about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Rows = slice | Sequence[int] | Array
+
+CLASS_MODALITY = "class"
+"""Name under which side information (one vector per class) is embedded by a model."""
+
+
+class Views:
+    """n samples seen through named modalities.
+
+    Parameters
+    ----------
+    data : mapping of modality name to array
+        ``(n, d)`` vectors or ``(n, t, d)`` token rows. Arrays in memory become float32; a
+        `numpy.memmap` is kept on disk, and selecting rows of it only composes the index.
+    labels : (n,) integers, optional
+        Rows of `Classes`. ``None`` means the samples are unlabelled.
+    ids : (n,) array, optional
+        One identifier per sample; the row number by default.
+    present : mapping of modality to (n,) bool, optional
+        False where a sample lacks that modality. Such rows may hold anything; they become zeros.
+    masks : mapping of modality to (n, t) bool, optional
+        True where a token is real, for modalities with token rows.
+    meta : mapping of name to (n,) array, optional
+        Whatever rides along (captions, questions, file names); no model reads it.
+
+    Raises
+    ------
+    ValueError
+        If lengths disagree, an array has the wrong number of dimensions or contains NaN or
+        infinity in a present row, or a mask does not fit its modality.
+    """
+
+    def __init__(
+        self,
+        data: Mapping[str, npt.ArrayLike],
+        labels: npt.ArrayLike | None = None,
+        *,
+        ids: npt.ArrayLike | None = None,
+        present: Mapping[str, npt.ArrayLike] | None = None,
+        masks: Mapping[str, npt.ArrayLike] | None = None,
+        meta: Mapping[str, npt.ArrayLike] | None = None,
+    ) -> None:
+        if not data:
+            raise ValueError("data: no modality given; pass at least one, as {'image': array}.")
+        self._rows: dict[str, Array | None] = dict.fromkeys(data)
+        self.present = {name: np.asarray(p, dtype=bool) for name, p in (present or {}).items()}
+        self._data = {
+            name: _modality(name, values, self.present.get(name)) for name, values in data.items()
+        }
+        lengths = {name: len(values) for name, values in self._data.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"data: modalities have different numbers of samples {lengths}; "
+                             "give every modality the same rows, and mark missing ones in present.")
+        self._n = next(iter(lengths.values()))
+        self.labels = None if labels is None else _labels(labels)
+        self.ids = np.arange(self._n) if ids is None else np.asarray(ids)
+        self.masks = {name: np.asarray(m, dtype=bool) for name, m in (masks or {}).items()}
+        self.meta = {name: np.asarray(values) for name, values in (meta or {}).items()}
+        self._check()
+
+    def _check(self) -> None:
+        columns: dict[str, Array] = {"ids": self.ids}
+        if self.labels is not None:
+            columns["labels"] = self.labels
+        columns |= {f"present[{m!r}]": p for m, p in self.present.items()}
+        columns |= {f"masks[{m!r}]": p for m, p in self.masks.items()}
+        columns |= {f"meta[{m!r}]": p for m, p in self.meta.items()}
+        for name, values in columns.items():
+            if len(values) != self._n:
+                raise ValueError(f"{name}: {len(values)} rows for {self._n} samples; "
+                                 "give one per sample.")
+        for kind, mapping in (("present", self.present), ("masks", self.masks)):
+            for name in mapping:
+                if name not in self._data:
+                    raise ValueError(f"{kind}: names the modality {name!r}, which data lacks; "
+                                     f"data has {sorted(self._data)}.")
+        for name, mask in self.masks.items():
+            if self._data[name].ndim != 3 or mask.shape != self._data[name].shape[:2]:
+                raise ValueError(f"masks[{name!r}]: shape {mask.shape} does not fit data of shape "
+                                 f"{self._data[name].shape}; give (n, t) for (n, t, d) tokens.")
+
+    # -- reading ---------------------------------------------------------------------------
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in the order given."""
+        return tuple(self._data)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Feature width d of each modality."""
+        return {name: int(values.shape[-1]) for name, values in self._data.items()}
+
+    @property
+    def shape(self) -> tuple[int]:
+        """``(n,)``; what scikit-learn's splitters read."""
+        return (self._n,)
+
+    @property
+    def iloc(self) -> Views:
+        """Positional indexer, as a data frame has it; what scikit-learn's splitters read."""
+        return self
+
+    @property
+    def loc(self) -> Views:
+        """Indexer by mask, as a data frame has it; what scikit-learn's splitters read."""
+        return self
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __contains__(self, modality: object) -> bool:
+        return modality in self._data
+
+    def __iter__(self) -> Iterator[Views]:
+        return (self[i : i + 1] for i in range(self._n))
+
+    @overload
+    def __getitem__(self, key: str) -> Array: ...
+    @overload
+    def __getitem__(self, key: Rows) -> Views: ...
+    def __getitem__(self, key: str | Rows) -> Array | Views:
+        if isinstance(key, str):
+            return self.read(key)
+        if isinstance(key, slice):
+            return self.take(np.arange(self._n)[key])
+        rows = np.asarray(key)
+        if rows.dtype == bool:
+            if rows.shape != (self._n,):
+                raise IndexError(f"mask of shape {rows.shape} for {self._n} samples.")
+            rows = np.flatnonzero(rows)
+        return self.take(np.atleast_1d(rows))
+
+    def read(self, modality: str, rows: npt.ArrayLike | None = None) -> Array:
+        """Rows of one modality as an array; only those rows are read from disk.
+
+        Raises
+        ------
+        KeyError
+            If the modality is not here.
+        """
+        if modality not in self._data:
+            raise KeyError(f"modality {modality!r} is not among {list(self._data)}; "
+                           "name one of those.")
+        chosen = self._rows[modality]
+        if rows is not None:
+            chosen = np.asarray(rows) if chosen is None else chosen[np.asarray(rows)]
+        values = self._data[modality]
+        return values if chosen is None else np.asarray(values[chosen])
+
+    def take(self, indices: npt.ArrayLike, axis: int = 0) -> Views:
+        """The samples at ``indices``; memory-mapped modalities stay on disk."""
+        if axis != 0:
+            raise ValueError(f"axis: got {axis}; samples lie along axis 0.")
+        rows = np.asarray(indices, dtype=np.int64)
+        rows = np.where(rows < 0, rows + self._n, rows)
+        if rows.size and (rows.min() < 0 or rows.max() >= self._n):
+            raise IndexError(f"indices: {int(rows.min())}..{int(rows.max())} out of range "
+                             f"for {self._n} samples.")
+        part = object.__new__(Views)
+        part._n = len(rows)
+        part._data, part._rows = {}, {}
+        for name, values in self._data.items():
+            if isinstance(values, np.memmap):
+                chosen = self._rows[name]
+                part._data[name] = values
+                part._rows[name] = rows if chosen is None else chosen[rows]
+            else:
+                part._data[name], part._rows[name] = values[rows], None
+        part.labels = None if self.labels is None else self.labels[rows]
+        part.ids = self.ids[rows]
+        part.present = {name: p[rows] for name, p in self.present.items()}
+        part.masks = {name: m[rows] for name, m in self.masks.items()}
+        part.meta = {name: m[rows] for name, m in self.meta.items()}
+        return part
+
+    @property
+    def truth(self) -> Array:
+        """Labels ``(n,)``; ValueError where the samples have none."""
+        if self.labels is None:
+            raise ValueError("labels: the samples are unlabelled; give Views with labels.")
+        return self.labels
+
+    # -- deriving --------------------------------------------------------------------------
+    def select(self, *modalities: str) -> Views:
+        """The same samples through some of the modalities only."""
+        for name in modalities:
+            if name not in self._data:
+                raise KeyError(f"modality {name!r} is not among {list(self._data)}; "
+                               "name one of those.")
+        part = self.take(np.arange(self._n))
+        for name in set(self._data) - set(modalities):
+            for mapping in (part._data, part._rows, part.present, part.masks):
+                mapping.pop(name, None)
+        return part
+
+    def with_labels(self, labels: npt.ArrayLike | None) -> Views:
+        """The same samples with other labels, or with none."""
+        part = self.take(np.arange(self._n))
+        part.labels = None if labels is None else _labels(labels)
+        part._check()
+        return part
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {(self._n, *values.shape[1:])}"
+                           for name, values in self._data.items())
+        labelled = "unlabelled" if self.labels is None else f"{len(np.unique(self.labels))} classes"
+        return f"Views({shapes}; {labelled})"
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a problem and what is known of each without an image of it.
+
+    Parameters
+    ----------
+    embeddings : (C, a) float
+        Side information, one row per class (attributes, sentence embeddings). ``a`` is 0 when
+        there is none.
+    seen : (C,) bool
+        True for classes with training samples.
+    names : C strings, optional
+        ``"0"``, ``"1"``, ... by default.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree or the embeddings contain NaN or infinity.
+    """
+
+    embeddings: Array
+    seen: Array
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        embeddings = np.asarray(self.embeddings, dtype=np.float32)
+        seen = np.asarray(self.seen, dtype=bool)
+        names = tuple(str(n) for n in self.names) or tuple(str(c) for c in range(len(seen)))
+        if embeddings.ndim != 2 or seen.ndim != 1:
+            raise ValueError(f"embeddings: shape {embeddings.shape} with seen of shape "
+                             f"{seen.shape}; give (C, a) and (C,).")
+        if not len(embeddings) == len(seen) == len(names):
+            raise ValueError(f"embeddings: {len(embeddings)} rows, seen: {len(seen)}, "
+                             f"names: {len(names)}; give one of each per class.")
+        if not np.isfinite(embeddings).all():
+            bad = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
+            raise ValueError(f"embeddings: class {bad} ({names[bad]}) holds NaN or infinity; "
+                             "remove the class or repair its row.")
+        object.__setattr__(self, "embeddings", embeddings)
+        object.__setattr__(self, "seen", seen)
+        object.__setattr__(self, "names", names)
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    @property
+    def unseen(self) -> Array:
+        """(C,) bool, the complement of ``seen``."""
+        return ~self.seen
+
+    def take(self, rows: npt.ArrayLike, seen: npt.ArrayLike | None = None) -> Classes:
+        """The classes at ``rows``, renumbered from 0; ``seen`` replaces the flags if given."""
+        index = np.asarray(rows, dtype=np.int64)
+        return Classes(self.embeddings[index],
+                       self.seen[index] if seen is None else np.asarray(seen, dtype=bool),
+                       tuple(self.names[i] for i in index))
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Splits of samples, their classes, and the protocol that makes two numbers comparable.
+
+    Parameters
+    ----------
+    name : str
+        What the user typed or the folder's name.
+    task : {"gzsl", "retrieval", "transfer"}
+        ``gzsl`` has splits ``train``, ``test_seen``, ``test_unseen``; ``retrieval`` has
+        ``train``, ``query``, ``gallery``; ``transfer`` has ``pairs`` (unlabelled), ``train``
+        (labelled source), ``test``.
+    splits : mapping of split name to Views
+    classes : Classes
+    protocol : mapping
+        JSON-able facts: split id, feature source, normalisation, side information.
+    validation_split : callable, optional
+        Makes the benchmark on which hyper-parameters and gamma are chosen; never touches test
+        rows or test classes.
+    resplit : callable, optional
+        ``resplit(k)`` is the k-th fixed class split; a benchmark with one official split has
+        none.
+    """
+
+    name: str
+    task: str
+    splits: Mapping[str, Views]
+    classes: Classes
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    validation_split: Callable[[], Benchmark] | None = None
+    resplit: Callable[[int], Benchmark] | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in TASK_SPLITS:
+            raise ValueError(f"task: got {self.task!r}; choose one of {sorted(TASK_SPLITS)}.")
+        missing = [s for s in TASK_SPLITS[self.task] if s not in self.splits]
+        if missing:
+            raise ValueError(f"splits: {self.task} needs {list(TASK_SPLITS[self.task])}; "
+                             f"missing {missing}.")
+        for split, views in self.splits.items():
+            if len(views) == 0:
+                raise ValueError(f"splits[{split!r}]: holds no sample; check the split file.")
+            if views.labels is not None and (
+                views.labels.min() < 0 or views.labels.max() >= len(self.classes)
+            ):
+                raise ValueError(f"splits[{split!r}]: labels {views.labels.min()}.."
+                                 f"{views.labels.max()} outside the {len(self.classes)} classes.")
+        check_splits(self)
+
+    def __getitem__(self, split: str) -> Views:
+        return self.splits[split]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in order; by convention the first is the source or query."""
+        return self.splits["train"].modalities
+
+    def validation(self) -> Benchmark | None:
+        """The leak-free validation benchmark, or None where the data has none."""
+        return None if self.validation_split is None else self.validation_split()
+
+    def run(self, k: int) -> Benchmark:
+        """The benchmark of run ``k``: the k-th class split, or this one where it is fixed."""
+        return self if self.resplit is None else self.resplit(k)
+
+    def with_name(self, name: str) -> Benchmark:
+        """The same benchmark under another name, on every run."""
+        resplit = self.resplit
+        again = None if resplit is None else (lambda k: replace(resplit(k), name=name))
+        return replace(self, name=name, resplit=again)
+
+
+TASK_SPLITS: dict[str, tuple[str, ...]] = {
+    "gzsl": ("train", "test_seen", "test_unseen"),
+    "retrieval": ("train", "query", "gallery"),
+    "transfer": ("pairs", "train", "test"),
+}
+"""The splits that each task reads."""
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Nearest neighbours of q queries, best first.
+
+    Attributes
+    ----------
+    indices : (q, k) int64
+        Rows of what was indexed; -1 where there are fewer than k.
+    scores : (q, k) float32
+        Similarity, larger is closer.
+    """
+
+    indices: Array
+    scores: Array
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+def check_splits(bench: Benchmark) -> None:
+    """Raise ValueError where a zero-shot split leaks.
+
+    Training rows must be of seen classes, unseen test rows of unseen classes, and no sample may
+    stand in two splits (compared by ``ids``).
+    """
+    seen = bench.classes.seen
+    wants = {"gzsl": {"train": True, "test_seen": True, "test_unseen": False},
+             "retrieval": {"train": True, "query": False, "gallery": False}}.get(bench.task, {})
+    for split, wanted in wants.items():
+        labels = bench.splits[split].labels
+        if labels is None:
+            raise ValueError(f"splits[{split!r}]: unlabelled; {bench.task} needs labels.")
+        wrong = np.unique(labels[seen[labels] != wanted])
+        if len(wrong):
+            raise ValueError(
+                f"splits[{split!r}]: holds the {'unseen' if wanted else 'seen'} class "
+                f"{bench.classes.names[wrong[0]]!r}; it may hold {'seen' if wanted else 'unseen'} "
+                "classes only.")
+    names = list(wants)
+    for i, first in enumerate(names):
+        for second in names[i + 1:]:
+            both = np.intersect1d(bench.splits[first].ids, bench.splits[second].ids)
+            if len(both):
+                raise ValueError(f"splits: {len(both)} samples stand in both {first!r} and "
+                                 f"{second!r}, for example {both[0]!r}; make them disjoint.")
+
+
+def split_id(indices: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> str:
+    """SHA-256 over sorted index arrays, first 16 hex digits: two numbers compare only if equal."""
+    digest = hashlib.sha256()
+    items = indices.items() if isinstance(indices, Mapping) else enumerate(indices)
+    for name, values in items:
+        digest.update(str(name).encode())
+        digest.update(np.sort(np.asarray(values, dtype=np.int64)).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _modality(name: str, values: npt.ArrayLike, present: Array | None) -> Array:
+    """Checked float32 rows of one modality; a memory map is returned as it is."""
+    if isinstance(values, np.memmap):
+        array: Array = values
+    else:
+        try:
+            array = np.ascontiguousarray(values, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"data[{name!r}]: not an array of numbers ({error}); "
+                             "encode raw items first.") from None
+    if array.ndim not in (2, 3):
+        raise ValueError(f"data[{name!r}]: shape {array.shape}; give (n, d) vectors or "
+                         "(n, t, d) tokens.")
+    if array.shape[-1] == 0:
+        raise ValueError(f"data[{name!r}]: shape {array.shape} has no columns; give d >= 1.")
+    if isinstance(array, np.memmap):
+        return array
+    if present is not None and len(present) == len(array) and not present.all():
+        array = np.where(present.reshape(-1, *[1] * (array.ndim - 1)), array, np.float32(0))
+    if not np.isfinite(array).all():
+        row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
+        raise ValueError(f"data[{name!r}]: row {row} holds NaN or infinity; repair it or mark it "
+                         "missing in present.")
+    return array
+
+
+def _labels(labels: npt.ArrayLike) -> Array:
+    array = np.asarray(labels)
+    if array.ndim != 1 or not (np.issubdtype(array.dtype, np.integer)
+                               or np.array_equal(array, array.astype(np.int64))):
+        raise ValueError(f"labels: dtype {array.dtype} of shape {array.shape}; give (n,) integers, "
+                         "rows of Classes.")
+    return array.astype(np.int64)

@@ -1,0 +1,171 @@
+"""What every public model promises, checked over the registry."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from crossalign import models
+from crossalign.models.base import (
+    Aligner,
+    Distributional,
+    Generator,
+    Translator,
+    ZeroShotClassifier,
+)
+from crossalign.models.store import load_model
+from crossalign.types import CLASS_MODALITY, Classes, Views
+
+SMALL = {
+    "CADAVAE": {"epochs": 2, "head_epochs": 1, "latent": 4},
+    "LCALE": {"epochs": 2, "head_epochs": 1, "latent": 4, "hidden": (16, 8)},
+}
+
+
+def toy(n_per_class: int = 12, seed: int = 0) -> tuple[Views, Classes]:
+    """Six classes, four of them seen, with two views and side information."""
+    rng = np.random.default_rng(seed)
+    side = rng.standard_normal((6, 5)).astype(np.float32)
+    labels = np.repeat(np.arange(4), n_per_class)
+    z = side[labels] + 0.3 * rng.standard_normal((len(labels), 5))
+    views = Views({"image": z @ rng.standard_normal((5, 9)),
+                   "text": z @ rng.standard_normal((5, 7))}, labels)
+    return views, Classes(side, np.arange(6) < 4)
+
+
+def rows_of(modality: str) -> np.ndarray:
+    views, classes = toy()
+    return classes.embeddings if modality == CLASS_MODALITY else views[modality]
+
+
+def fitted(name: str):
+    views, classes = toy()
+    model = getattr(models, name)(**SMALL.get(name, {}))
+    return model.fit(views, classes=classes), views, classes
+
+
+@pytest.mark.parametrize("name", models.__all__)
+class TestModel:
+    def test_constructor_only_stores(self, name):
+        model = getattr(models, name)()
+        assert clone(model).get_params() == model.get_params()
+        assert not [k for k in vars(model) if k.endswith("_")]
+
+    def test_parameters_are_declared(self, name):
+        model = getattr(models, name)()
+        model._validate_params()
+        assert set(model._parameter_constraints) <= set(model.get_params())
+        assert set(model.search_space) <= set(model.get_params())
+
+    def test_fit_returns_itself_and_keeps_parameters(self, name):
+        views, classes = toy()
+        model = getattr(models, name)(**SMALL.get(name, {}))
+        before = model.get_params()
+        assert model.fit(views, classes=classes) is model
+        assert model.get_params() == before
+
+    def test_same_seed_same_numbers(self, name):
+        (a, views, _), (b, _, _) = fitted(name), fitted(name)
+        for modality in a.modalities_ if isinstance(a, Aligner) else ():
+            x = rows_of(modality)
+            np.testing.assert_array_equal(a.embed(x, modality), b.embed(x, modality))
+        if isinstance(a, ZeroShotClassifier):
+            np.testing.assert_array_equal(a.decision_function(views), b.decision_function(views))
+
+    def test_embeds_unit_rows_row_by_row(self, name):
+        model, views, _ = fitted(name)
+        if not isinstance(model, Aligner):
+            pytest.skip("not an aligner")
+        rows = model.embed(views["image"], "image")
+        assert rows.dtype == np.float32
+        assert len(rows) == len(views)
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+        if not isinstance(model, models.Chance):  # a row's embedding depends on that row only
+            np.testing.assert_allclose(model.embed(views["image"][3:5], "image"), rows[3:5],
+                                       atol=1e-5)
+
+    def test_distribution_has_positive_sigma(self, name):
+        model, views, _ = fitted(name)
+        if not isinstance(model, Distributional):
+            pytest.skip("no distribution")
+        mu, sigma = model.embed_distribution(views["text"], "text")
+        assert mu.shape == sigma.shape
+        assert (sigma > 0).all()
+
+    def test_generator_samples(self, name):
+        if not issubclass(getattr(models, name), Generator):
+            pytest.skip("not a generator")
+        views, classes = toy()
+        model = getattr(models, name)(**SMALL.get(name, {})).fit(views.select("image"),
+                                                                 classes=classes)
+        codes = model.sample(classes.embeddings, 3, random_state=1)
+        assert codes.shape[:2] == (6, 3)
+        np.testing.assert_array_equal(codes, model.sample(classes.embeddings, 3, random_state=1))
+        assert not np.array_equal(codes, model.sample(classes.embeddings, 3, random_state=2))
+
+    def test_translates_to_the_target_width(self, name):
+        model, views, _ = fitted(name)
+        if not isinstance(model, Translator):
+            pytest.skip("not a translator")
+        assert model.translate(views["image"], "image", "text").shape == views["text"].shape
+
+    def test_scores_every_class(self, name):
+        model, views, classes = fitted(name)
+        if not isinstance(model, ZeroShotClassifier):
+            pytest.skip("not a classifier")
+        assert model.decision_function(views).shape == (len(views), len(classes))
+
+    def test_saved_and_loaded_is_bit_equal(self, name, tmp_path):
+        model, views, _ = fitted(name)
+        again = load_model(model.save(tmp_path / "model"))
+        assert again.get_params() == json.loads(json.dumps(model.get_params()))
+        for modality in model.modalities_ if isinstance(model, Aligner) else ():
+            x = rows_of(modality)
+            np.testing.assert_array_equal(model.embed(x, modality), again.embed(x, modality))
+        if isinstance(model, ZeroShotClassifier):
+            np.testing.assert_array_equal(model.decision_function(views),
+                                          again.decision_function(views))
+
+    def test_damaged_folders_are_refused(self, name, tmp_path):
+        model, _, _ = fitted(name)
+        folder = model.save(tmp_path / "model")
+        weights = folder / "weights.safetensors"
+        weights.write_bytes(weights.read_bytes()[:-1])
+        with pytest.raises(ValueError, match="damaged"):
+            load_model(folder)
+        record = json.loads((folder / "model.json").read_text())
+        (folder / "model.json").write_text(json.dumps({**record, "format": 99}))
+        with pytest.raises(ValueError, match="format 99"):
+            load_model(folder)
+
+    def test_unfitted_and_bad_rows_are_refused(self, name):
+        cls = getattr(models, name)
+        views, _ = toy()
+        if issubclass(cls, Aligner):
+            with pytest.raises(ValueError, match="not fitted"):
+                cls().embed(views["image"], "image")
+            model, _, _ = fitted(name)
+            with pytest.raises(ValueError, match="width of training"):
+                model.embed(views["image"][:, 1:], "image")
+            with pytest.raises(ValueError, match="NaN"):
+                model.embed(np.full_like(views["image"], np.nan), "image")
+            with pytest.raises(ValueError, match="knows"):
+                model.embed(views["image"], "sound")
+
+    def test_unseen_class_in_training_is_refused(self, name):
+        views, classes = toy()
+        if getattr(getattr(models, name), "oracle", False):
+            pytest.skip("the oracle is fitted on test samples")
+        wrong = Classes(classes.embeddings, ~classes.seen)
+        with pytest.raises(ValueError, match="unseen class"):
+            getattr(models, name)(**SMALL.get(name, {})).fit(views, classes=wrong)
+
+    def test_has_a_page_and_a_name(self, name):
+        from crossalign.models.catalog import describe_model
+
+        cls = getattr(models, name)
+        assert models.get(models.get(name)().cli_name) is cls
+        assert "Parameters" in describe_model(name)

@@ -1,0 +1,441 @@
+"""Pairs: every file format, every way to break it, the retrieval protocol, real Wikipedia."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from crossalign import data
+from crossalign.data import tables
+from crossalign.data.pairs import load_pairs
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+WIKIPEDIA = SHARED / "wikipedia"
+needs_wikipedia = pytest.mark.skipif(not WIKIPEDIA.is_dir(),
+                                     reason="the shared wikipedia folder is absent")
+NAMES = np.array(["ant", "bee", "cat", "dog", "eel"])
+
+
+def make_table(official=True):
+    """Five classes of twelve pairs; image column 0 is the row, text column 0 the class."""
+    rng = np.random.default_rng(5)
+    labels = rng.permutation(np.repeat(np.arange(5), 12))
+    image, text = rng.normal(size=(60, 3)), rng.normal(size=(60, 2))
+    image[:, 0], text[:, 0] = np.arange(60), labels
+    table = {"image": image.astype(np.float32), "text": text.astype(np.float32), "labels": labels}
+    if official:
+        table["train"] = rng.permutation(60) >= 20
+    return table
+
+
+def write_csv(path, table, extra=()):
+    header = ["image_0", "image_1", "image_2", "text_0", "text_1", "label", *dict(extra)]
+    columns = [*table["image"].T, *table["text"].T, table["labels"], *dict(extra).values()]
+    lines = [",".join(header)]
+    lines += [",".join(str(cell) for cell in row) for row in zip(*columns, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def complaint(call, *words):
+    """The one sentence with which a call fails."""
+    with pytest.raises(ValueError) as caught:
+        call()
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.endswith(".")
+    assert ". " not in text
+    for word in words:
+        assert word in text, text
+    return text
+
+
+# -- formats -----------------------------------------------------------------------------------
+def write_as(kind, folder, table):
+    if kind == "npz":
+        np.savez(folder / "toy.npz", **table, class_names=NAMES)
+        return folder / "toy.npz"
+    if kind == "npy":
+        (folder / "toy").mkdir()
+        for name, values in {**table, "class_names": NAMES}.items():
+            np.save(folder / "toy" / f"{name}.npy", values)
+        return folder / "toy"
+    if kind == "mat":
+        names = np.empty((5, 1), dtype=object)
+        names[:, 0] = NAMES
+        turned = {"image": table["image"], "text": table["text"].T, "labels": table["labels"] + 1,
+                  "train": table["train"], "class_names": names}
+        savemat(folder / "toy.mat", turned)
+        return folder / "toy.mat"
+    part = np.where(table["train"], "train", "test")
+    return write_csv(folder / "toy.csv", table,
+                     {"split": part, "class": NAMES[table["labels"]]})
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy", "mat", "csv"])
+def test_every_format_gives_the_same_benchmark(tmp_path, kind):
+    table = make_table()
+    bench = load_pairs(write_as(kind, tmp_path, table))
+    assert (bench.name, bench.task, bench.modalities) == ("toy", "retrieval", ("image", "text"))
+    assert bench.classes.names == tuple(NAMES)
+    assert bench.classes.embeddings.shape == (5, 0)
+    assert bench.protocol["test_part"] == "official"
+    np.savez(tmp_path / "reference.npz", **table)
+    reference = load_pairs(tmp_path / "reference.npz")
+    assert bench.protocol["split_id"] == reference.protocol["split_id"]
+    for split, views in bench.splits.items():
+        np.testing.assert_array_equal(views["image"][:, 0], views.ids)
+        np.testing.assert_array_equal(views["text"][:, 0], views.labels)
+        for modality in ("image", "text"):
+            np.testing.assert_allclose(views[modality], reference[split][modality], rtol=1e-6)
+
+
+def test_the_front_door_takes_pairs(tmp_path, monkeypatch):
+    path = write_as("npy", tmp_path, make_table())
+    whole = data.load(path)
+    assert data.load(path / "labels.npy").protocol == whole.protocol
+    monkeypatch.setenv("CROSSALIGN_DATA", str(tmp_path))
+    assert data.load("toy").protocol == whole.protocol
+    assert data.load("toy", "transfer").task == "transfer"
+    complaint(lambda: data.load("toy", "gzsl"), "'gzsl'", "retrieval")
+    complaint(lambda: data.load("toy", attributes="x.mat"), "class_embeddings")
+    checks = dict(data.validate("toy"))
+    assert checks["class splits"].startswith("10 loaded")
+    assert checks["split gallery"].endswith("finite")
+    assert dict(data.validate(path))["classes"] == "3 seen, 2 unseen, disjoint"
+
+
+def test_large_arrays_stay_on_disk(tmp_path, monkeypatch):
+    path = write_as("npy", tmp_path, make_table())
+    in_memory = load_pairs(path)
+    monkeypatch.setattr(tables, "MEMORY_MAP_BYTES", 700)  # image and text, not labels
+    mapped = load_pairs(path)
+    assert isinstance(tables.read_npy(path / "image.npy"), np.memmap)
+    assert mapped.protocol["split_id"] == in_memory.protocol["split_id"]
+    assert mapped.protocol["leaks"]["query_in_gallery"] is None
+    np.testing.assert_array_equal(mapped["gallery"]["image"], in_memory["gallery"]["image"])
+    spoiled = np.load(path / "image.npy")
+    spoiled[7, 1] = np.inf
+    np.save(path / "image.npy", spoiled)
+    complaint(lambda: data.validate(path), "NaN or infinity")
+
+
+def test_side_information_order_and_what_rides_along(tmp_path):
+    table = make_table()
+    embeddings = np.arange(20, dtype=np.float32).reshape(5, 4)
+    np.savez(tmp_path / "toy.npz", **table, class_embeddings=embeddings, third=table["image"],
+             caption=np.array([f"c{i}" for i in range(60)]), ids=np.arange(60) + 100)
+    bench = load_pairs(tmp_path / "toy.npz", modalities=["text", "image"])
+    assert bench.modalities == ("text", "image")
+    np.testing.assert_array_equal(bench.classes.embeddings, embeddings)
+    np.testing.assert_array_equal(bench["train"].ids, bench["train"]["image"][:, 0] + 100)
+    assert bench["train"].meta["caption"][0] == f"c{bench['train'].ids[0] - 100}"
+    assert bench.protocol["side_information"] == {"width": 4}
+    assert load_pairs(tmp_path / "toy.npz").modalities == ("image", "text", "third")
+
+
+def test_labels_may_be_words_or_any_numbers(tmp_path):
+    table = make_table()
+    words = load_pairs(write_csv(tmp_path / "words.csv", {**table, "labels": NAMES[
+        table["labels"]]}))
+    assert words.classes.names == tuple(NAMES)
+    np.savez(tmp_path / "odd.npz", **{**table, "labels": table["labels"] * 10 + 5})
+    odd = load_pairs(tmp_path / "odd.npz")
+    assert odd.classes.names == ("5", "15", "25", "35", "45")
+    np.testing.assert_array_equal(odd["query"].labels, odd["query"]["text"][:, 0])
+
+
+# -- retrieval ---------------------------------------------------------------------------------
+@pytest.mark.parametrize("official", [True, False])
+def test_retrieval_protocol_on_every_run(tmp_path, official):
+    table = make_table(official)
+    np.savez(tmp_path / "toy.npz", **table)
+    bench = load_pairs(tmp_path / "toy.npz")
+    masks = set()
+    for k in range(10):
+        run = bench.run(k)
+        seen = run.classes.seen
+        masks.add(tuple(seen))
+        assert seen.sum() == 3
+        tests = run["query"].ids
+        if official:
+            assert table["train"][run["train"].ids].all()
+            assert table["train"][run["gallery"].ids].all()
+            assert not table["train"][tests].any()
+        else:
+            assert len(tests) == 2 * 3  # a quarter of twelve, two unseen classes
+        rows = np.concatenate([run[s].ids for s in ("train", "gallery")])
+        assert len(np.unique(rows)) == len(rows)
+        unseen = ~seen[table["labels"]]
+        both = np.union1d(tests, run["gallery"].ids)
+        np.testing.assert_array_equal(both, np.flatnonzero(unseen))
+        assert run.protocol["class_split"]["k"] == k
+        assert run.protocol["leaks"]["duplicate_gallery_rows"] is False
+        assert run.protocol["leaks"]["query_in_gallery"] is False
+    assert len(masks) > 3
+    assert bench.protocol == bench.run(0).protocol
+    complaint(lambda: bench.run(10), "k: got 10", "0 to 9")
+    assert bench.with_name("x").run(3).name == "x"
+
+
+def test_retrieval_validation_lives_inside_the_seen_classes(tmp_path):
+    table = make_table()
+    np.savez(tmp_path / "toy.npz", **table, class_names=NAMES)
+    for k in range(10):
+        bench = load_pairs(tmp_path / "toy.npz").run(k)
+        val = bench.validation()
+        assert set(val.classes.names) == set(NAMES[bench.classes.seen])
+        assert (int(val.classes.seen.sum()), int(val.classes.unseen.sum())) == (1, 2)
+        rows = np.concatenate([val[s].ids for s in ("train", "query", "gallery")])
+        assert sorted(rows) == sorted(bench["train"].ids)
+        apart = np.concatenate([val["query"].labels, val["gallery"].labels])
+        for c in np.unique(apart):
+            assert np.sum(val["query"].labels == c) == max(1, round(np.sum(apart == c) / 4))
+        for views in val.splits.values():
+            names = np.array(val.classes.names)[views.labels]
+            np.testing.assert_array_equal(names, NAMES[views["text"][:, 0].astype(int)])
+
+
+def test_equal_rows_are_told(tmp_path):
+    table = make_table()
+    unseen = ~load_like(tmp_path, table).classes.seen[table["labels"]]
+    gallery = np.flatnonzero(table["train"] & unseen)
+    query = np.flatnonzero(~table["train"] & unseen)
+    for rows, name in (((gallery[0], gallery[1]), "duplicate_gallery_rows"),
+                       ((gallery[0], query[0]), "query_in_gallery")):
+        doubled = {k: v.copy() for k, v in table.items()}
+        for modality in ("image", "text"):
+            doubled[modality][rows[0]] = doubled[modality][rows[1]]
+        assert load_like(tmp_path, doubled).protocol["leaks"][name] is True
+        assert load_like(tmp_path, table).protocol["leaks"][name] is False
+
+
+def load_like(folder, table):
+    np.savez(folder / "like.npz", **table)
+    return load_pairs(folder / "like.npz")
+
+
+@pytest.mark.parametrize("n_classes", [3, 4])
+def test_few_classes_cannot_be_ranked_honestly(tmp_path, n_classes):
+    table = make_table(official=False)
+    kept = table["labels"] < n_classes
+    np.savez(tmp_path / "few.npz", **{name: values[kept] for name, values in table.items()})
+    if n_classes == 4:
+        assert load_pairs(tmp_path / "few.npz").validation() is None
+        return
+    complaint(lambda: load_pairs(tmp_path / "few.npz"), "3 classes", "needs four")
+    assert load_pairs(tmp_path / "few.npz", "transfer").classes.seen.all()
+
+
+# -- transfer ----------------------------------------------------------------------------------
+def test_transfer_out_of_pairs(tmp_path):
+    table = make_table()
+    np.savez(tmp_path / "toy.npz", **table)
+    bench = load_pairs(tmp_path / "toy.npz", "transfer")
+    assert bench["pairs"].labels is None
+    assert bench.classes.seen.all()
+    np.testing.assert_array_equal(bench["pairs"].ids, np.flatnonzero(table["train"]))
+    np.testing.assert_array_equal(bench["train"].labels, table["labels"][table["train"]])
+    np.testing.assert_array_equal(bench["test"].ids, np.flatnonzero(~table["train"]))
+    assert (bench.protocol["source"], bench.protocol["target"]) == ("image", "text")
+    val = bench.validation()
+    assert set(np.concatenate([val["train"].ids, val["test"].ids])) == set(bench["train"].ids)
+    assert not np.intersect1d(val["pairs"].ids, val["test"].ids).size
+    complaint(lambda: load_pairs(tmp_path / "toy.npz", "zsl"), "task: got 'zsl'")
+
+
+# -- malformed input ---------------------------------------------------------------------------
+def spoiled(**changes):
+    table = make_table()
+    for name, change in changes.items():
+        if change is None:
+            del table[name]
+        else:
+            table[name] = change(table[name]) if callable(change) else change
+    return table
+
+
+def with_nan(image):
+    image = image.copy()
+    image[3, 1] = np.nan
+    return image
+
+
+@pytest.mark.parametrize(("table", "words"), [
+    (spoiled(labels=None), ["labels: missing"]),
+    (spoiled(text=None), ["1 modality ['image']"]),
+    (spoiled(image=with_nan), ["'image'", "row 3", "NaN"]),
+    (spoiled(image=lambda x: x[:50]), ["image: shape (50, 3) for 60 labels"]),
+    (spoiled(image=lambda x: x.astype(str)), ["image: holds <U32"]),
+    (spoiled(labels=lambda x: x + .5), ["labels: dtype float64"]),
+    (spoiled(class_names=NAMES[:4]), ["labels: 0..4 for 4 classes"]),
+    (spoiled(class_names=np.append(NAMES, "fox")), ["'fox' has no training sample"]),
+    (spoiled(class_names=np.array([*NAMES[:4], "ant"])), ["'ant' stands twice"]),
+    (spoiled(class_embeddings=np.ones((4, 3))), ["labels: 0..4 for 4 classes"]),
+    (spoiled(class_names=NAMES, class_embeddings=np.ones((4, 3))),
+     ["class_embeddings: shape (4, 3)"]),
+    (spoiled(train=lambda x: x[:10]), ["train: 10 entries for 60 labels"]),
+    (spoiled(train=np.ones(60, bool)), ["no test part"]),
+    (spoiled(split=np.array(["train", "dev"] * 30)), ["split: 'dev'"]),
+    (spoiled(labels=lambda x: x * 0), ["1 class"]),
+    (spoiled(labels=lambda x: np.r_[99, x[1:]], train=None), ["'99' has one sample"]),
+    (spoiled(**{"class": NAMES}), ["class: shape (5,) for 60 labels"]),
+    (spoiled(ids=np.zeros(60, int)), ["ids: some stand twice"]),
+])
+def test_malformed_arrays_fail_in_one_sentence(tmp_path, table, words):
+    np.savez(tmp_path / "bad.npz", **table)
+    complaint(lambda: load_pairs(tmp_path / "bad.npz"), *words)
+
+
+def test_pickled_objects_are_refused(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (exec, (f"open({str(tmp_path / 'ran')!r}, 'w')",))
+
+    table = make_table()
+    np.savez(tmp_path / "bad.npz", **table, extra=np.array([Bomb()] * 60, dtype=object))
+    complaint(lambda: load_pairs(tmp_path / "bad.npz"), "pickled objects")
+    folder = write_as("npy", tmp_path, table)
+    np.save(folder / "extra.npy", np.array([Bomb()] * 60, dtype=object))
+    complaint(lambda: load_pairs(folder), "extra.npy", "pickled objects")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy", "mat"])
+def test_damaged_files(tmp_path, kind):
+    path = write_as(kind, tmp_path, make_table())
+    file = path / "image.npy" if kind == "npy" else path
+    whole = file.read_bytes()
+    for size in (0, 30, len(whole) // 2):
+        file.write_bytes(whole[:size])
+        complaint(lambda: load_pairs(path), file.name, "truncated")
+    file.write_bytes(b"<!doctype html><title>Sign in</title>" * 20)
+    complaint(lambda: load_pairs(path), file.name, "corrupt")
+
+
+def test_malformed_csv(tmp_path):
+    file = tmp_path / "bad.csv"
+
+    def tried(text):
+        file.write_text(text)
+        return lambda: load_pairs(file)
+
+    table = make_table()
+    good = write_csv(file, table).read_text()
+    lines = good.splitlines()
+    broken = lines.copy()
+    broken[4] = "much," + broken[4].partition(",")[2]
+    complaint(tried("\n".join(broken)), "row 5", "'much'", "'image_0'")
+    complaint(tried(good.replace("text_1", "text_3")), "'text_1'")
+    complaint(tried(good.replace("image_0", "image_2")), "'image_2' stands twice")
+    complaint(tried("\n".join([*lines[:9], lines[9] + ",1"])), "row 10", "7 cells for 6")
+    complaint(tried(lines[0]), "1 lines")
+    complaint(tried(""), "0 lines")
+    file.write_bytes(b"\xff\xfe\x00image_0")
+    complaint(lambda: load_pairs(file), "bad.csv")
+    names = NAMES[table["labels"]].copy()
+    names[0] = "gnu"
+    complaint(lambda: load_pairs(write_csv(file, table, {"class": names})), "'gnu'")
+
+
+def test_nothing_there(tmp_path):
+    (tmp_path / "empty").mkdir()
+    complaint(lambda: load_pairs(tmp_path / "empty"), "labels.npy")
+    complaint(lambda: data.load(tmp_path / "empty"), "none of the layouts", "att_splits.mat")
+    for name in ("none.npz", "none.csv", "none.mat"):
+        complaint(lambda name=name: load_pairs(tmp_path / name), name)
+    complaint(lambda: data.load("no-such-thing"), "glyphs", "synthetic", "CROSSALIGN_DATA", ".npz")
+    complaint(lambda: data.load(""), "glyphs")
+    (tmp_path / "notes.txt").write_text("no table")
+    complaint(lambda: data.load(tmp_path / "notes.txt"), "'.txt'")
+    complaint(lambda: load_pairs(tmp_path / "notes.txt"), ".csv")
+
+
+# -- names that the library knows --------------------------------------------------------------
+def test_names_reach_their_makers(monkeypatch):
+    asked = []
+    for name in ("glyphs", "synthetic"):
+        maker = types.ModuleType(f"crossalign.data.{name}")
+        setattr(maker, f"load_{name}", lambda task, *, seed=0, name=name: asked.append(
+            (name, task, seed)))
+        monkeypatch.setitem(sys.modules, f"crossalign.data.{name}", maker)
+    data.load("glyphs")
+    data.load("glyphs", "zsl", seed=3)
+    data.load("glyphs", "sketch")
+    data.load("glyphs-sketch")
+    data.load("glyphs-sketch", "retrieval")
+    data.load("glyphs", "retrieval")
+    data.load("synthetic")
+    assert asked == [("glyphs", "gzsl", 0), ("glyphs", "gzsl", 3), ("glyphs", "sketch", 0),
+                     ("glyphs", "sketch", 0), ("glyphs", "sketch", 0), ("glyphs", "retrieval", 0),
+                     ("synthetic", "transfer", 0)]
+    complaint(lambda: data.load("synthetic", "gzsl"), "'gzsl'", "transfer")
+    complaint(lambda: data.load("glyphs-sketch", "gzsl"), "'gzsl'", "sketch")
+    complaint(lambda: data.load("glyphs", attributes="x.npy"), "attributes")
+    assert [entry.name for entry in data.available()][:2] == ["glyphs", "synthetic"]
+
+
+# -- Wikipedia ---------------------------------------------------------------------------------
+def write_wikipedia(folder, train=8, test=4):
+    rng = np.random.default_rng(0)
+    savemat(folder / "raw_features.mat", {
+        "I_tr": rng.random((train, 3)), "T_tr": rng.random((train, 2)),
+        "I_te": rng.random((test, 3)), "T_te": rng.random((test, 2))})
+    for name, n in (("trainset", train), ("testset", test)):
+        lines = [f"{name}-t{i}\t{name}-i{i}\t{i % 2 + 9}" for i in range(n)]
+        (folder / f"{name}_txt_img_cat.list").write_text("\n".join(lines) + "\n")
+    (folder / "categories.list").write_text("\n".join("abcdefghij"))
+
+
+def test_wikipedia_folders_that_are_broken(tmp_path):
+    write_wikipedia(tmp_path)
+    complaint(lambda: load_pairs(tmp_path), "'a' has no training sample")
+    file = tmp_path / "testset_txt_img_cat.list"
+    whole = file.read_text()
+    file.write_text(whole + "x\ty\t3\n")
+    complaint(lambda: load_pairs(tmp_path), "I_te: 4 rows", "5 lines")
+    file.write_text(whole.replace("\t9", "\tart"))
+    complaint(lambda: load_pairs(tmp_path), "line 1", "category")
+    file.unlink()
+    complaint(lambda: load_pairs(tmp_path), "testset_txt_img_cat.list: missing")
+    savemat(tmp_path / "raw_features.mat", {"I_tr": np.ones((8, 3)), "T_tr": np.ones((8, 2))})
+    complaint(lambda: load_pairs(tmp_path), "I_te: missing")
+
+
+def chance(n_gallery, n_relevant):
+    """Expected AP@all of a random order, in closed form."""
+    m, r = n_gallery, n_relevant
+    harmonic = np.sum(1 / np.arange(1, m + 1))
+    return ((r - 1) / (m - 1) * (m - harmonic) + harmonic) / m
+
+
+@pytest.mark.shared
+@needs_wikipedia
+def test_wikipedia_has_the_published_counts_and_chance():
+    bench = data.load(WIKIPEDIA, "retrieval")
+    assert chance(400, 40) == pytest.approx(.1126, abs=5e-5)
+    assert bench.modalities == ("image", "text")
+    assert bench["train"].widths == {"image": 128, "text": 10}
+    assert bench.classes.names == ("art", "biology", "geography", "history", "literature", "media",
+                                   "music", "royalty", "sport", "warfare")
+    values = []
+    for k in range(10):
+        run = bench.run(k)
+        assert run.classes.seen.sum() == 5
+        assert len(run["train"]) + len(run["gallery"]) == 2173
+        assert run["train"].ids.max() < 2173 <= run["query"].ids.min()
+        sizes = np.bincount(run["gallery"].labels, minlength=10)
+        values.append(np.mean([chance(len(run["gallery"]), sizes[c]) for c in
+                               run["query"].labels]))
+        assert (int(run.validation().classes.seen.sum()),
+                int(run.validation().classes.unseen.sum())) == (3, 2)
+    assert np.mean(values) == pytest.approx(.216, abs=.006)
+    transfer = data.load(WIKIPEDIA, "transfer")
+    assert [len(transfer[s]) for s in ("pairs", "train", "test")] == [2173, 2173, 693]
+    first = bench["query"]
+    assert first.meta["text_file"][0].count("-") == 1

@@ -1,0 +1,382 @@
+"""Folders of the proposed split: small generated ones, every way to break them, and real CUB."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from crossalign import data
+from crossalign.data.leaks import leak_record
+from crossalign.data.matlab import read_mat
+from crossalign.data.xlsa17 import load_xlsa17
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
+CUB = SHARED / "CUB"
+needs_cub = pytest.mark.skipif(not CUB.is_dir(), reason="the shared CUB folder is absent")
+
+NAMES = ["ant", "bee", "cat", "dog", "eel", "fox"]  # four seen (two of them val), two unseen
+
+
+def make_parts():
+    """Six classes of ten samples, shuffled; features say their own row and class."""
+    rng = np.random.default_rng(3)
+    labels = rng.permutation(np.repeat(np.arange(6), 10))
+    features = rng.normal(size=(60, 7)).astype(np.float32)
+    features[:, 0], features[:, 1] = np.arange(60), labels
+    of = [np.flatnonzero(labels == c) for c in range(6)]
+    trainval = np.concatenate([rows[:8] for rows in of[:4]])
+    # As in the public files, the tuning lists together cover the seen test rows.
+    parts = {"trainval_loc": trainval, "test_seen_loc": np.concatenate([r[8:] for r in of[:4]]),
+             "test_unseen_loc": np.concatenate(of[4:]),
+             "train_loc": np.concatenate(of[:2]), "val_loc": np.concatenate(of[2:4])}
+    att = np.arange(30, dtype=float).reshape(5, 6) + 1
+    splits = {name: (rows + 1)[:, None] for name, rows in parts.items()}
+    splits |= {"att": att, "allclasses_names": cell(NAMES)}
+    return {"features": features.T, "labels": labels[:, None] + 1}, splits
+
+
+def cell(names):
+    array = np.empty((len(names), 1), dtype=object)
+    array[:, 0] = names
+    return array
+
+
+def write_v73(path, variables):
+    """A version 7.3 file as MATLAB lays it out: transposed, cells as references to uint16 text."""
+    import h5py
+
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, value in variables.items():
+            if value.dtype != object:
+                file[name] = np.asarray(value, dtype=np.float64).T
+                file[name].attrs["MATLAB_class"] = np.bytes_("double")
+                continue
+            references = np.empty((1, len(value)), dtype=h5py.ref_dtype)
+            for i, text in enumerate(value.ravel()):
+                codes = np.array([[ord(letter)] for letter in text], dtype=np.uint16)
+                item = file.create_dataset(f"#refs#/{name}{i}", data=codes)
+                item.attrs["MATLAB_class"] = np.bytes_("char")
+                references[0, i] = item.ref
+            file.create_dataset(name, data=references).attrs["MATLAB_class"] = np.bytes_("cell")
+    with open(path, "r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file, written by a test".ljust(512))
+
+
+def write(folder, features, splits, save=savemat):
+    folder.mkdir(exist_ok=True)
+    save(folder / "res101.mat", features)
+    save(folder / "att_splits.mat", splits)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write(tmp_path / "toy", *make_parts())
+
+
+def complaint(call, *words):
+    """The one sentence with which a call fails."""
+    with pytest.raises(ValueError) as caught:
+        call()
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.endswith(".")
+    assert ". " not in text.replace("et al. ", "")
+    for word in words:
+        assert word in text, text
+    return text
+
+
+# -- reading -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("save", [savemat, write_v73])
+def test_rows_labels_and_classes_agree_with_the_file(tmp_path, save):
+    features, splits = make_parts()
+    bench = load_xlsa17(write(tmp_path / "toy", features, splits, save))
+    assert bench.name == "toy"
+    assert bench.task == "gzsl"
+    assert bench.modalities == ("image",)
+    assert bench.classes.names == tuple(NAMES)
+    np.testing.assert_array_equal(bench.classes.seen, [1, 1, 1, 1, 0, 0])
+    np.testing.assert_array_equal(bench.classes.embeddings, splits["att"].T)
+    for split, name in {"train": "trainval_loc", "test_seen": "test_seen_loc",
+                        "test_unseen": "test_unseen_loc"}.items():
+        rows = np.sort(splits[name].ravel()) - 1
+        views = bench[split]
+        np.testing.assert_array_equal(views.ids, rows)
+        np.testing.assert_array_equal(views["image"][:, 0], rows)
+        np.testing.assert_array_equal(views["image"][:, 1], views.labels)
+        np.testing.assert_array_equal(views["image"], features["features"].T[rows])
+
+
+def test_both_matlab_versions_read_alike(tmp_path):
+    features, splits = make_parts()
+    for name, save in (("v5", savemat), ("v73", write_v73)):
+        save(tmp_path / f"{name}.mat", {**features, **splits})
+    old, new = read_mat(tmp_path / "v5.mat"), read_mat(tmp_path / "v73.mat")
+    assert set(old) == set(new) == {*features, *splits}
+    for name in old:
+        np.testing.assert_array_equal(old[name], new[name])
+    assert list(new["allclasses_names"]) == NAMES
+    assert set(read_mat(tmp_path / "v73.mat", ["att"])) == {"att"}
+    assert set(read_mat(tmp_path / "v5.mat", ["att"])) == {"att"}
+
+
+def test_features_may_be_transposed(folder):
+    straight = load_xlsa17(folder)
+    features, splits = make_parts()
+    write(folder, {**features, "features": features["features"].T}, splits)
+    turned = load_xlsa17(folder)
+    np.testing.assert_array_equal(straight["train"]["image"], turned["train"]["image"])
+    assert straight.protocol["split_id"] == turned.protocol["split_id"]
+
+
+def test_protocol_tells_the_inputs(folder):
+    protocol = load_xlsa17(folder).protocol
+    assert protocol["features"]["file"] == "res101.mat"
+    assert protocol["features"]["width"] == 7
+    assert protocol["normalisation"] == "none (model's own)"
+    assert protocol["side_information"] == {"file": "att_splits.mat", "width": 5,
+                                            "l2_normalised_rows": False, "mapped": "by name"}
+    assert protocol["classes"] == {"seen": 4, "unseen": 2}
+    assert protocol["samples"] == {"train": 32, "test_seen": 8, "test_unseen": 20}
+    assert "4 and 4 test rows" in protocol["validation"]
+    assert protocol["leaks"]["validation_holds_test_rows"] is False
+    assert protocol["leaks"]["single_class_split"] is True
+    assert protocol["leaks"]["epoch_selected_on_test"] is None
+    assert len(protocol["leaks"]) == 20
+    features, splits = make_parts()
+    splits["att"] = splits["att"] / np.linalg.norm(splits["att"], axis=0)
+    write(folder, features, splits)
+    assert load_xlsa17(folder).protocol["side_information"]["l2_normalised_rows"] is True
+    complaint(lambda: leak_record(ouch=True), "'ouch'")
+
+
+# -- validation --------------------------------------------------------------------------------
+def test_validation_stays_within_the_training_rows(folder):
+    bench = load_xlsa17(folder)
+    val = bench.validation()
+    assert val.classes.names == ("ant", "bee", "cat", "dog")
+    np.testing.assert_array_equal(val.classes.seen, [1, 1, 0, 0])
+    np.testing.assert_array_equal(val.classes.embeddings, bench.classes.embeddings[:4])
+    assert {s: len(v) for s, v in val.splits.items()} == {"train": 12, "test_seen": 4,
+                                                          "test_unseen": 16}
+    assert val.validation() is None
+    rows = np.concatenate([v.ids for v in val.splits.values()])
+    assert set(rows) == set(bench["train"].ids)
+    for views in val.splits.values():
+        names = np.array(val.classes.names)[views.labels]
+        np.testing.assert_array_equal(names, np.array(NAMES)[views["image"][:, 1].astype(int)])
+    again = load_xlsa17(folder).validation()
+    assert again.protocol["split_id"] == val.protocol["split_id"]
+    other = load_xlsa17(folder, seed=1)
+    assert other.validation().protocol["split_id"] != val.protocol["split_id"]
+    assert other.protocol["split_id"] == bench.protocol["split_id"]
+
+
+def test_validation_classes_are_drawn_where_the_file_has_no_tuning_lists(folder):
+    features, splits = make_parts()
+    del splits["train_loc"], splits["val_loc"]
+    bench = load_xlsa17(write(folder, features, splits))
+    val = bench.validation()
+    assert len(val.classes) == 4
+    assert int(val.classes.unseen.sum()) == 1  # a third of the classes is unseen in the test
+    assert set(np.concatenate([v.ids for v in val.splits.values()])) == set(bench["train"].ids)
+    names = np.array(val.classes.names)[val["test_unseen"].labels]
+    np.testing.assert_array_equal(
+        names, np.array(NAMES)[val["test_unseen"]["image"][:, 1].astype(int)])
+
+
+# -- side information --------------------------------------------------------------------------
+def test_side_information_is_matched_by_name(folder):
+    order = [3, 0, 5, 1, 4, 2]
+    wide = np.arange(54, dtype=float).reshape(6, 9)
+    savemat(folder / "sent_splits.mat", {"att": wide[order].T,
+                                         "allclasses_names": cell([NAMES[i] for i in order])})
+    bench = load_xlsa17(folder, attributes="sent_splits.mat")
+    np.testing.assert_array_equal(bench.classes.embeddings, wide)
+    assert bench.protocol["side_information"]["mapped"] == "by name"
+    assert bench.protocol["leaks"]["unusual_side_information"] is True
+    lines = ["class,x,y"] + [f"{NAMES[i]},{i},{i + .5}" for i in order]
+    (folder / "names.csv").write_text("\n".join(lines))
+    rows = load_xlsa17(folder, attributes="names.csv").classes.embeddings
+    np.testing.assert_array_equal(rows, [[i, i + .5] for i in range(6)])
+
+
+def test_side_information_without_names_is_taken_in_order(folder, tmp_path):
+    wide = np.arange(12, dtype=np.float32).reshape(6, 2)
+    np.save(tmp_path / "wide.npy", wide)
+    np.savetxt(tmp_path / "wide.csv", wide, delimiter=",")
+    savemat(tmp_path / "wide.mat", {"att": wide.T})
+    for suffix in ("npy", "csv", "mat"):
+        bench = load_xlsa17(folder, attributes=tmp_path / f"wide.{suffix}")
+        np.testing.assert_array_equal(bench.classes.embeddings, wide)
+        assert bench.protocol["side_information"]["mapped"] == "by order"
+
+
+def test_side_information_that_does_not_fit(folder):
+    def tried(name):
+        return lambda: load_xlsa17(folder, attributes=name)
+
+    complaint(tried("none.mat"), "'none.mat'", "att_splits.mat")
+    savemat(folder / "short.mat", {"att": np.ones((4, 5)), "allclasses_names": cell(NAMES[:5])})
+    complaint(tried("short.mat"), "'fox'", "1 of the 6 classes")
+    savemat(folder / "empty.mat", {"other": np.ones((4, 6))})
+    complaint(tried("empty.mat"), "no matrix 'att'")
+    np.save(folder / "five.npy", np.ones((5, 3)))
+    complaint(tried("five.npy"), "5 rows for 6 classes")
+    np.save(folder / "nan.npy", np.full((6, 3), np.nan))
+    complaint(tried("nan.npy"), "NaN")
+    np.save(folder / "flat.npy", np.ones(6))
+    complaint(tried("flat.npy"), "shape (6,)")
+    (folder / "text.csv").write_text("class,x\n" + "\n".join(f"{n},much" for n in NAMES))
+    complaint(tried("text.csv"), "'much'", "row 2", "'x'")
+    (folder / "notes.txt").write_text("no table")
+    complaint(tried("notes.txt"), ".npy")
+    savemat(folder / "twice.mat", {"att": np.ones((4, 6)),
+                                   "allclasses_names": cell([*NAMES[:5], "ant"])})
+    complaint(tried("twice.mat"), "'ant' stands twice")
+
+
+# -- malformed folders -------------------------------------------------------------------------
+def changed(change):
+    features, splits = make_parts()
+    change(features, splits)
+    return features, splits
+
+
+def drop(part, name):
+    return lambda f, s: (f if part == "features" else s).pop(name)
+
+
+def put(part, name, value):
+    def change(features, splits):
+        target = features if part == "features" else splits
+        target[name] = value(target[name])
+    return change
+
+
+def spoil(features, splits):
+    features["features"] = features["features"].copy()
+    features["features"][2, 4] = np.nan
+
+
+def share(features, splits):
+    splits["test_seen_loc"] = np.vstack([splits["test_seen_loc"], splits["trainval_loc"][:3]])
+
+
+def train_on_unseen(features, splits):
+    moved = splits["test_unseen_loc"]
+    splits["trainval_loc"] = np.vstack([splits["trainval_loc"], moved[:1]])
+    splits["test_unseen_loc"] = moved[1:]
+
+
+def empty_class(features, splits):
+    splits["att"] = np.ones((5, 7))
+    splits["allclasses_names"] = cell([*NAMES, "gnu"])
+
+
+def seen_without_training(features, splits):
+    splits["trainval_loc"] = splits["trainval_loc"][8:]
+
+
+def both_sides(features, splits):
+    splits["val_loc"] = np.vstack([splits["val_loc"], splits["trainval_loc"][:1]])
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (drop("features", "features"), ["features: missing from res101.mat"]),
+    (drop("features", "labels"), ["labels: missing from res101.mat"]),
+    (drop("splits", "trainval_loc"), ["trainval_loc: missing"]),
+    (drop("splits", "att"), ["'att'"]),
+    (put("features", "features", lambda x: x[:, :50]), ["(7, 50)", "60 labels"]),
+    (spoil, ["sample 5", "NaN"]),
+    (put("features", "labels", lambda x: x + 1), ["2..7", "6 classes"]),
+    (put("features", "labels", lambda x: x - 1), ["0..5", "from 1"]),
+    (put("features", "labels", lambda x: x + .5), ["labels: holds fractions"]),
+    (put("splits", "att", lambda x: x[:, :5]), ["(5, 5)", "6 classes"]),
+    (put("splits", "trainval_loc", lambda x: x * 0), ["trainval_loc: goes from 0"]),
+    (put("splits", "test_unseen_loc", lambda x: x + 100), ["samples 1 to 60"]),
+    (put("splits", "test_seen_loc", lambda x: np.vstack([x, x[:1]])), ["twice"]),
+    (put("splits", "test_seen_loc", lambda x: x[:0]), ["test_seen_loc: empty"]),
+    (put("splits", "allclasses_names", lambda x: cell([*NAMES[:5], "ant"])),
+     ["'ant' stands twice"]),
+    (share, ["3 rows also stand in test_seen_loc"]),
+    (train_on_unseen, ["test_unseen_loc", "unseen classes may not be trained on"]),
+    (empty_class, ["'gnu' has no sample"]),
+    (seen_without_training, ["test_seen_loc", "'ant'"]),
+    (both_sides, ["val_loc", "train_loc"]),
+])
+def test_malformed_folders_fail_in_one_sentence(tmp_path, change, words):
+    folder = write(tmp_path / "toy", *changed(change))
+    complaint(lambda: load_xlsa17(folder), *words)
+
+
+def test_damaged_and_missing_files(folder, tmp_path):
+    whole = (folder / "res101.mat").read_bytes()
+    for size in (0, 50, 130, 700, len(whole) // 2, len(whole) - 40):
+        (folder / "res101.mat").write_bytes(whole[:size])
+        complaint(lambda: load_xlsa17(folder), "res101.mat")
+    for text in (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", b"\0" * 300):
+        (folder / "res101.mat").write_bytes(text)
+        complaint(lambda: load_xlsa17(folder), "res101.mat", "again")
+    write_v73(folder / "res101.mat", make_parts()[0])
+    whole = (folder / "res101.mat").read_bytes()
+    for size in (520, 1000, len(whole) // 2):
+        (folder / "res101.mat").write_bytes(whole[:size])
+        complaint(lambda: load_xlsa17(folder), "res101.mat", "truncated")
+    (folder / "res101.mat").unlink()
+    complaint(lambda: load_xlsa17(folder), "res101.mat: missing", "Xian et al.", "d x n")
+    (folder / "att_splits.mat").unlink()
+    complaint(lambda: load_xlsa17(folder), "att_splits.mat: missing")
+    complaint(lambda: read_mat(tmp_path / "nowhere.mat"), "nowhere.mat")
+
+
+# -- the front door ----------------------------------------------------------------------------
+def test_load_recognises_the_folder_and_its_task(folder, monkeypatch):
+    whole = data.load(folder)
+    assert whole.task == "gzsl"
+    assert data.load(str(folder), "zsl").protocol == whole.protocol
+    assert data.load(folder / "res101.mat").protocol == whole.protocol
+    complaint(lambda: data.load(folder, "retrieval"), "'retrieval'", "gzsl")
+    monkeypatch.setenv("CROSSALIGN_DATA", str(folder.parent))
+    assert data.load("toy").protocol == whole.protocol
+    assert [entry.name for entry in data.available()] == ["glyphs", "synthetic", "toy"]
+    np.save(folder / "wide.npy", np.ones((6, 3)))
+    assert data.load("toy", attributes="wide.npy").classes.embeddings.shape == (6, 3)
+
+
+def test_validate_lists_what_it_counted(folder):
+    checks = dict(data.validate(folder))
+    assert checks["split train"].startswith("32 samples, 4 classes")
+    assert checks["validation within training rows"] == "32 samples"
+    assert checks["classes"] == "4 seen, 2 unseen, disjoint"
+
+
+# -- real data ---------------------------------------------------------------------------------
+@pytest.mark.shared
+@needs_cub
+def test_cub_has_the_published_counts():
+    start = time.perf_counter()
+    bench = load_xlsa17(CUB)
+    seconds = time.perf_counter() - start
+    assert seconds < 5  # about half a second on an idle machine
+    assert [len(bench[s]) for s in ("train", "test_seen", "test_unseen")] == [7057, 1764, 2967]
+    assert (int(bench.classes.seen.sum()), int(bench.classes.unseen.sum())) == (150, 50)
+    assert bench["train"].widths == {"image": 1000}
+    assert bench.protocol["side_information"]["l2_normalised_rows"] is True
+    val = bench.validation()
+    assert len(val["test_unseen"]) == 2355
+    assert len(val["train"]) + len(val["test_seen"]) == 4702
+    assert (int(val.classes.seen.sum()), int(val.classes.unseen.sum())) == (100, 50)
+    assert len(np.intersect1d(np.concatenate([v.ids for v in val.splits.values()]),
+                              np.concatenate([bench[s].ids for s in ("test_seen",
+                                                                    "test_unseen")]))) == 0
+    assert "1173 and 591 test rows" in bench.protocol["validation"]
+    sentences = load_xlsa17(CUB, attributes="sent_splits.mat")
+    assert sentences.classes.embeddings.shape == (200, 1024)
+    assert sentences.protocol["side_information"]["l2_normalised_rows"] is False
+    assert sentences.protocol["split_id"] == bench.protocol["split_id"]

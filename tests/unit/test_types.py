@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+
+from crossalign.models.gfzsl import GFZSL
+from crossalign.types import Benchmark, Classes, Views, split_id
+
+
+def views(n=12, d=3, labels=True):
+    rng = np.random.default_rng(0)
+    return Views({"image": rng.standard_normal((n, d)), "text": rng.standard_normal((n, 2))},
+                 np.arange(n) % 3 if labels else None,
+                 meta={"caption": [f"s{i}" for i in range(n)]})
+
+
+def test_rows_are_selected_alike_everywhere():
+    v = views()
+    mask = np.isin(np.arange(12), range(2, 7))
+    for key in (slice(2, 7), [2, 3, 4, 5, 6], mask, [-10, -9, 4, 5, 6]):
+        part = v[key]
+        np.testing.assert_array_equal(part["image"], v["image"][2:7])
+        np.testing.assert_array_equal(part.labels, [2, 0, 1, 2, 0])
+        np.testing.assert_array_equal(part.ids, np.arange(2, 7))
+        assert list(part.meta["caption"]) == ["s2", "s3", "s4", "s5", "s6"]
+    with pytest.raises(IndexError, match="out of range"):
+        v[[12]]
+
+
+def test_memory_map_stays_on_disk(tmp_path):
+    path = tmp_path / "x.npy"
+    rows = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32)
+    np.save(path, rows)
+    v = Views({"image": np.load(path, mmap_mode="r")})
+    part = v[np.arange(40, 50)][[0, 2]]
+    assert isinstance(part._data["image"], np.memmap)          # nothing was read
+    np.testing.assert_array_equal(part["image"], rows[[40, 42]])
+    np.testing.assert_array_equal(part.read("image", [1]), rows[[42]])
+
+
+def test_missing_rows_and_token_masks():
+    tokens = np.ones((4, 5, 2))
+    tokens[3] = np.nan
+    v = Views({"image": np.zeros((4, 3)), "text": tokens}, present={"text": [1, 1, 1, 0]},
+              masks={"text": np.arange(5)[None, :] < np.array([[5], [2], [3], [0]])})
+    assert (v["text"][3] == 0).all()
+    assert v[[1]].masks["text"].sum() == 2
+    assert not v[[3]].present["text"][0]
+    assert v.select("image").modalities == ("image",)
+    assert v.select("image").masks == {}
+
+
+@pytest.mark.parametrize(("make", "match"), [
+    (lambda: Views({}), "no modality"),
+    (lambda: Views({"a": np.zeros((3, 2)), "b": np.zeros((4, 2))}), "different numbers"),
+    (lambda: Views({"a": np.zeros(3)}), "shape"),
+    (lambda: Views({"a": np.zeros((3, 0))}), "no columns"),
+    (lambda: Views({"a": [["x", "y"]]}), "encode raw items"),
+    (lambda: Views({"a": [[np.nan, 1]]}), "row 0 holds NaN"),
+    (lambda: Views({"a": np.zeros((3, 2))}, [0, 1]), "labels: 2 rows"),
+    (lambda: Views({"a": np.zeros((3, 2))}, [0.5, 1, 2]), "integers"),
+    (lambda: Views({"a": np.zeros((3, 2))}, present={"b": [1, 1, 1]}), "lacks"),
+    (lambda: Views({"a": np.zeros((3, 2))}, masks={"a": np.ones((3, 2))}), "does not fit"),
+    (lambda: Views({"a": np.zeros((3, 2))})["b"], "not among"),
+    (lambda: Classes(np.zeros((2, 3)), [True]), "one of each"),
+    (lambda: Classes([[np.inf]], [True]), "holds NaN or infinity"),
+])
+def test_bad_input_is_named(make, match):
+    with pytest.raises((ValueError, KeyError), match=match):
+        make()
+
+
+def bench(**changes):
+    v = views()
+    seen, unseen = v[v.labels < 2], v[v.labels == 2]
+    splits = {"train": seen[:4], "test_seen": seen[4:], "test_unseen": unseen} | changes
+    return Benchmark("toy", "gzsl", splits, Classes(np.eye(3), [True, True, False]))
+
+
+def test_leaks_are_refused():
+    v = views()
+    assert len(bench()["train"]) == 4
+    with pytest.raises(ValueError, match="unseen class"):
+        bench(train=v[[2]])
+    with pytest.raises(ValueError, match="seen class"):
+        bench(test_unseen=v[[0]])
+    with pytest.raises(ValueError, match="stand in both"):
+        bench(test_seen=v[[0]])
+    with pytest.raises(ValueError, match="no sample"):
+        bench(train=v[[]])
+    with pytest.raises(ValueError, match="outside the 3 classes"):
+        bench(train=v[[0]].with_labels([7]))
+
+
+def test_split_id_ignores_order_and_sees_content():
+    assert split_id({"train": [3, 1, 2]}) == split_id({"train": [1, 2, 3]})
+    assert split_id({"train": [1, 2]}) != split_id({"train": [1, 3]})
+    assert split_id({"train": [1, 2]}) != split_id({"test": [1, 2]})
+
+
+class NearestMean(BaseEstimator):
+    """Scores views by the nearest class mean of one modality."""
+
+    def __init__(self, modality="image"):
+        self.modality = modality
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.means_ = np.stack([X[self.modality][y == c].mean(axis=0) for c in self.classes_])
+        return self
+
+    def score(self, X, y):
+        distance = ((X[self.modality][:, None] - self.means_) ** 2).sum(axis=2)
+        return float((self.classes_[distance.argmin(axis=1)] == y).mean())
+
+
+def test_grid_search_over_views():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    v = Views({"image": rng.standard_normal((60, 2)),
+               "text": np.eye(3)[y] + 0.1 * rng.standard_normal((60, 3))}, y)
+    search = GridSearchCV(NearestMean(), {"modality": ["image", "text"]}, cv=KFold(3)).fit(v, y)
+    assert search.best_params_ == {"modality": "text"}
+    assert search.best_score_ == 1.0
+
+
+def test_cross_validation_of_a_model_over_views():
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    v = Views({"image": np.eye(3)[y] + 0.1 * rng.standard_normal((60, 3))}, y)
+
+    def accuracy(model, X, y):
+        return float((model.predict(X) == y).mean())
+
+    scores = cross_val_score(GFZSL(scaling="none"), v, y, cv=KFold(3), scoring=accuracy,
+                             params={"classes": Classes(np.eye(3), [True] * 3)})
+    assert scores.min() == 1.0
