@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-_UNREADABLE = (OSError, EOFError, KeyError, ValueError, NotImplementedError, RuntimeError,
+_UNREADABLE = (OSError, EOFError, KeyError, ValueError, TypeError, MemoryError, RuntimeError,
                zipfile.BadZipFile, zlib.error)
 """What numpy and zipfile raise on a file that is not the archive it was."""
 
@@ -94,7 +94,7 @@ def cached_arrays(key: Mapping[str, Any], build: Callable[[], Arrays]) -> Arrays
 
 def _read(path: Path) -> Arrays | None:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except _UNREADABLE:
         return None

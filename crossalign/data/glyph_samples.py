@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -24,7 +24,7 @@ VERSION = 1
 """Raised when the same arguments would give other drawings or descriptors."""
 
 FEATURES: dict[str, str] = {
-    "hog": "histogram of oriented gradients, 8 x 8 cells of 4 orientations",
+    "hog": "histogram of oriented gradients, 4 x 4 cells of 8 orientations",
     "pixels": f"{SIDE} x {SIDE} pixels, ink 1 and paper 0",
 }
 """How a picture or an outline becomes a vector."""
@@ -68,22 +68,24 @@ class GlyphSamples:
         embeddings, _ = attributes(self.letters)
         return Classes(embeddings[kept], seen, tuple(self.letters[c].name for c in kept))
 
-    def views(self, rows: Array, modalities: Sequence[str], labels: Array | None,
-              fitted_on: Array) -> Views:
-        """The samples at ``rows``; word weights are those of the samples ``fitted_on``."""
-        data = {m: self._text(rows, fitted_on) if m == "text" else self.vectors[m][rows]
-                for m in modalities}
-        return Views(data, labels, ids=rows, meta=self._meta(rows))
+    def modalities(self, names: Sequence[str], fitted_on: Array) -> dict[str, Array]:
+        """All n rows of each modality; words weigh as in the samples ``fitted_on``."""
+        return {m: self._text(fitted_on) if m == "text" else self.vectors[m] for m in names}
+
+    def views(self, rows: Array, data: Mapping[str, Array], labels: Array | None) -> Views:
+        """The samples at ``rows`` of what `modalities` gave."""
+        return Views({m: values[rows] for m, values in data.items()}, labels, ids=rows,
+                     meta=self._meta(rows))
 
     def _documents(self) -> list[str]:
         """C * F texts, letter by letter: the letter's name and the words of a face's style."""
         names = [x.name.lower().replace("-", " ") for x in self.letters]
         return [f"{name} {style}" for name in names for style in FACES.values()]
 
-    def _text(self, rows: Array, fitted_on: Array) -> Array:
-        document = self.label * len(FACES) + self.face
-        weighted, _ = tf_idf(self._documents(), document[fitted_on])
-        return weighted[document[rows]]
+    def _text(self, fitted_on: Array) -> Array:
+        document = self.label * len(FACES) + self.face                 # (n,)
+        weighted, _ = tf_idf(self._documents(), document[fitted_on])   # (C * F, V)
+        return np.asarray(weighted[document])
 
     def _meta(self, rows: Array) -> dict[str, Array]:
         asked = np.array([questions(x) for x in self.letters])      # (C, q, 2)
@@ -120,9 +122,9 @@ def draw_samples(seed: int, features: str, cache: bool) -> GlyphSamples:
     pictures = {"image": drawn["pictures"], "sketch": drawn["outlines"]}
     if features == "hog":
         vectors = keep({"name": "glyphs-hog", **facts}, lambda: {
-            m: oriented_gradients(p.astype(np.float32) / 255) for m, p in pictures.items()})
+            m: oriented_gradients(p / np.float32(255)) for m, p in pictures.items()})
     else:
-        vectors = {m: p.reshape(len(p), -1).astype(np.float32) / 255
+        vectors = {m: p.reshape(len(p), -1) / np.float32(255)
                    for m, p in pictures.items()}
     return GlyphSamples(tuple(x for x in letters if x is not None), drawn["label"], drawn["face"],
                         drawn["drawing"], drawn["pictures"], drawn["outlines"], vectors)

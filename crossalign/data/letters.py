@@ -74,6 +74,42 @@ def dense_core(letters: Sequence[Letter], per_base: int, per_mark: int) -> list[
         kept = core
 
 
+def unseen_combinations(letters: Sequence[Letter], candidates: npt.ArrayLike, share: float,
+                        order: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Choose letters to keep out of training so that their parts stay in.
+
+    Letters are visited in the given order; one is kept out if its base and its mark both occur
+    in another candidate that is still in.
+
+    Parameters
+    ----------
+    letters : C letters
+    candidates : (C,) bool
+        Letters that training may use before the choice.
+    share : float
+        Share of the candidates to keep out; fewer are where their parts do not allow it.
+    order : (C,) integers
+        A permutation.
+
+    Returns
+    -------
+    unseen : (C,) bool
+        A subset of the candidates.
+    """
+    allowed = np.asarray(candidates, dtype=bool)
+    wanted = round(share * int(allowed.sum()))
+    bases = Counter(x.base for x, a in zip(letters, allowed, strict=True) if a)
+    marks = Counter(x.mark for x, a in zip(letters, allowed, strict=True) if a)
+    unseen = np.zeros(len(letters), dtype=bool)
+    for c in np.asarray(order):
+        base, mark = letters[c].base, letters[c].mark
+        if unseen.sum() < wanted and allowed[c] and bases[base] > 1 and marks[mark] > 1:
+            unseen[c] = True
+            bases[base] -= 1
+            marks[mark] -= 1
+    return unseen
+
+
 def attribute_words(letter: Letter) -> tuple[str, ...]:
     """What is true of a letter: ``("letter a", "capital", "script latin", "mark acute", ...)``.
 

@@ -96,14 +96,14 @@ def without_lookalikes(letters: Sequence[Letter]) -> list[Letter]:
     return list(first.values())
 
 
-def draw(characters: str, faces: Sequence[int], rng: np.random.Generator) -> tuple[Pictures,
-                                                                                    Pictures]:
+def draw(characters: str, faces: npt.ArrayLike,
+         rng: np.random.Generator) -> tuple[Pictures, Pictures]:
     """Draw each character once as a picture and once as an outline.
 
     Parameters
     ----------
     characters : n characters
-    faces : n integers
+    faces : (n,) integers
         Row of `FACES` for each.
     rng : numpy.random.Generator
         Source of shifts, turns, scales and bends; twelve numbers per character and drawing.
@@ -120,7 +120,7 @@ def draw(characters: str, faces: Sequence[int], rng: np.random.Generator) -> tup
     contour: _Drawn = {}
     pictures = np.empty((len(characters), SIDE, SIDE), dtype=np.uint8)
     outlines = np.empty_like(pictures)
-    for i, key in enumerate(zip(characters, (int(f) for f in faces), strict=True)):
+    for i, key in enumerate(zip(characters, np.asarray(faces).tolist(), strict=True)):
         if key not in upright:
             upright[key] = _upright(key[0], fonts[key[1]])
             contour[key] = _contour(upright[key])

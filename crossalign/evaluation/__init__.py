@@ -13,13 +13,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crossalign.evaluation.evaluate import evaluate, fit_for, score_fitted
+    from crossalign.evaluation.runs import evaluate, fit_for, score_fitted
     from crossalign.evaluation.report import Report
 
 __all__ = ["Report", "evaluate", "fit_for", "score_fitted"]
 
-_FILES = {"Report": "report", "evaluate": "evaluate", "fit_for": "evaluate",
-          "score_fitted": "evaluate"}
+_FILES = {"Report": "report", "evaluate": "runs", "fit_for": "runs",
+          "score_fitted": "runs"}
 
 
 def __getattr__(name: str) -> Any:

@@ -184,7 +184,8 @@ class Report:
             rows.append((name, percent(score["mean"], score["sd"], n), runs))
         wide = [max(len(row[i]) for row in rows) for i in range(2)]
         lines = [f"{a:<{wide[0]}}  {b:>{wide[1]}}  {c}".rstrip() for a, b, c in rows]
-        head = f"{self.model} on {self.data} ({self.task}), {run_count(n)}, {duration(self.seconds)}"
+        head = (f"{self.model} on {self.data} ({self.task}), {run_count(n)}, "
+                f"{duration(self.seconds)}")
         facts = [(key, text) for key, text in flatten(jsonable(self.protocol)).items()
                  if not isinstance(text, bool) and text is not None]
         leaks = [key for key, value in flatten(jsonable(self.protocol)).items() if value is True]

@@ -14,15 +14,22 @@ def cmae(a: ArrayLike, b: ArrayLike) -> float:
     arXiv 2503.15352. It has the unit of the space, squared: shrinking the space shrinks it, so
     compare it only between spaces of the same scale, or use `normalised_cmae`.
 
-    Args:
-        a: (n, d) embeddings of one modality.
-        b: (n, d) embeddings of the other, row i being the pair of a's row i.
+    Parameters
+    ----------
+    a
+        (n, d) embeddings of one modality.
+    b
+        (n, d) embeddings of the other, row i being the pair of a's row i.
 
-    Returns:
+    Returns
+    -------
+    float
         A number >= 0, computed in float64; 0 is perfect alignment.
 
-    Raises:
-        ValueError: shapes differ, or NaN or infinity inside.
+    Raises
+    ------
+    ValueError
+        Shapes differ, or NaN or infinity inside.
     """
     first, second = _two("a", a, "b", b)
     check_same_length("a", first, "b", second)
@@ -36,14 +43,20 @@ def normalised_cmae(correlations: ArrayLike) -> float:
     With both modalities whitened, the squared distance of a pair along one canonical direction is
     2 (1 - rho) on average; this is the mean of that over directions, halved.
 
-    Args:
-        correlations: (k,) canonical correlations, each in [-1, 1].
+    Parameters
+    ----------
+    correlations
+        (k,) canonical correlations, each in [-1, 1].
 
-    Returns:
+    Returns
+    -------
+    float
         A number in [0, 2]; 0 is perfect alignment, 1 is none.
 
-    Raises:
-        ValueError: empty, NaN, or a value outside [-1, 1] by more than rounding.
+    Raises
+    ------
+    ValueError
+        Empty, NaN, or a value outside [-1, 1] by more than rounding.
     """
     rho = np.asarray(correlations, dtype=np.float64)
     if rho.ndim != 1 or rho.size == 0:
@@ -60,17 +73,24 @@ def modality_gap(a: ArrayLike, b: ArrayLike) -> float:
     """Distance between the mean embeddings of two modalities, on unit rows.
 
     ||mean(a) - mean(b)|| after scaling every row to length one (Liang et al., "Mind the Gap",
-    NeurIPS 2022, section 2). The rows need not be paired.
+    NeurIPS 2022). The rows need not be paired.
 
-    Args:
-        a: (n, d) embeddings of one modality.
-        b: (m, d) embeddings of the other.
+    Parameters
+    ----------
+    a
+        (n, d) embeddings of one modality.
+    b
+        (m, d) embeddings of the other.
 
-    Returns:
+    Returns
+    -------
+    float
         A number in [0, 2], computed in float64.
 
-    Raises:
-        ValueError: widths differ, NaN or infinity inside, or a row of zeros.
+    Raises
+    ------
+    ValueError
+        Widths differ, NaN or infinity inside, or a row of zeros.
     """
     first, second = _two("a", a, "b", b)
     gap = _unit("a", first).mean(axis=0) - _unit("b", second).mean(axis=0)  # (d,)

@@ -2,7 +2,7 @@
 
 Chao, Changpinyo, Gong and Sha, "An Empirical Study and Analysis of Generalized Zero-Shot Learning
 for Object Recognition in the Wild", ECCV 2016: a classifier that knows seen classes well scores
-them too high, so gamma is subtracted from the scores of seen classes (equation 3). Sweeping gamma
+them too high, so gamma is subtracted from the scores of seen classes. Sweeping gamma
 trades accuracy on seen classes (S) for accuracy on unseen ones (U); the area under that curve,
 AUSUC, judges a model without choosing gamma.
 
@@ -27,10 +27,14 @@ class SeenUnseenCurve(NamedTuple):
     itself the scores of a seen and an unseen class tie; the curve gives the tie to the unseen
     class, which makes its steps closed on the left.
 
-    Attributes:
-        gamma: (m,) float64, where each step starts, increasing, gamma[0] = -inf.
-        unseen: (m,) float64 fractions, per-class accuracy on unseen classes, non-decreasing.
-        seen: (m,) float64 fractions, per-class accuracy on seen classes, non-increasing.
+    Attributes
+    ----------
+    gamma
+        (m,) float64, where each step starts, increasing, gamma[0] = -inf.
+    unseen
+        (m,) float64 fractions, per-class accuracy on unseen classes, non-decreasing.
+    seen
+        (m,) float64 fractions, per-class accuracy on seen classes, non-increasing.
     """
 
     gamma: NDArray[np.float64]
@@ -39,18 +43,26 @@ class SeenUnseenCurve(NamedTuple):
 
 
 def stack(scores: ArrayLike, seen: ArrayLike, gamma: float) -> NDArray[np.float64]:
-    """Scores with gamma subtracted from the seen classes (Chao et al. 2016, equation 3).
+    """Scores with gamma subtracted from the seen classes.
 
-    Args:
-        scores: (n, C), higher is likelier.
-        seen: (C,) bool.
-        gamma: the penalty, in the unit of the scores.
+    Parameters
+    ----------
+    scores
+        (n, C), higher is likelier.
+    seen
+        (C,) bool.
+    gamma
+        The penalty, in the unit of the scores.
 
-    Returns:
+    Returns
+    -------
+    ndarray
         (n, C) float64.
 
-    Raises:
-        ValueError: shapes disagree, NaN in scores or gamma, or classes all of one kind.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN in scores or gamma, or classes all of one kind.
     """
     array = as_scores("scores", scores)
     is_seen = as_seen(seen)
@@ -78,18 +90,28 @@ def seen_unseen_curve(
     x items of its class). Items of equal breakpoint share a step. Within a side, of equal scores
     the class that comes first wins.
 
-    Args:
-        scores_seen: (n_s, C) scores of the test items of seen classes, higher is likelier.
-        labels_seen: (n_s,) their classes, as columns of the scores.
-        scores_unseen: (n_u, C) scores of the test items of unseen classes.
-        labels_unseen: (n_u,) their classes, as columns of the scores.
-        seen: (C,) bool.
+    Parameters
+    ----------
+    scores_seen
+        (n_s, C) scores of the test items of seen classes, higher is likelier.
+    labels_seen
+        (n_s,) their classes, as columns of the scores.
+    scores_unseen
+        (n_u, C) scores of the test items of unseen classes.
+    labels_unseen
+        (n_u,) their classes, as columns of the scores.
+    seen
+        (C,) bool.
 
-    Returns:
+    Returns
+    -------
+    SeenUnseenCurve
         The curve, with as many steps as there are distinct breakpoints, plus one.
 
-    Raises:
-        ValueError: as `gzsl_scores`, or an item without a finite score on each side.
+    Raises
+    ------
+    ValueError
+        As `gzsl_scores`, or an item without a finite score on each side.
     """
     scores_seen, labels_seen, scores_unseen, labels_unseen, is_seen = check_gzsl(
         scores_seen, labels_seen, scores_unseen, labels_unseen, seen
@@ -109,10 +131,14 @@ def seen_unseen_curve(
 def ausuc(curve: SeenUnseenCurve) -> float:
     """Area under the seen-unseen curve, S over U, by trapezoids.
 
-    Args:
-        curve: from `seen_unseen_curve`.
+    Parameters
+    ----------
+    curve
+        From `seen_unseen_curve`.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1]; 1 when every item is right on its own side and no seen item turns
         before an unseen one.
     """
@@ -125,11 +151,15 @@ def best_gamma(curve: SeenUnseenCurve) -> float:
     It is the middle of a step, so that a small change of the scores does not cross a breakpoint;
     of several steps with the same H the widest, then the first.
 
-    Args:
-        curve: from `seen_unseen_curve`, of validation items: choosing gamma on test items is
-            choosing a hyper-parameter on test items.
+    Parameters
+    ----------
+    curve
+        From `seen_unseen_curve`, of validation items: choosing gamma on test items is choosing a
+        hyper-parameter on test items.
 
-    Returns:
+    Returns
+    -------
+    float
         A finite gamma in the unit of the scores; 0 if H is zero for every gamma.
     """
     total = curve.unseen + curve.seen

@@ -14,15 +14,22 @@ def chance_average_precision(n_gallery: int, n_relevant: int) -> float:
     E[AP] = (1/M) [ (R - 1)/(M - 1) (M - H_M) + H_M ] for M gallery items of which R are relevant,
     H_M the M-th harmonic number: the McSherry-Najork expectation with the whole gallery tied.
 
-    Args:
-        n_gallery: M >= 1.
-        n_relevant: R, from 1 to M.
+    Parameters
+    ----------
+    n_gallery
+        M >= 1.
+    n_relevant
+        R, from 1 to M.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in (0, 1].
 
-    Raises:
-        ValueError: n_relevant is not between 1 and n_gallery.
+    Raises
+    ------
+    ValueError
+        N_relevant is not between 1 and n_gallery.
     """
     if not 1 <= n_relevant <= n_gallery:
         raise ValueError(
@@ -36,17 +43,25 @@ def chance_map(
 ) -> float:
     """Expected mAP@all of random rankings, for these labels.
 
-    Args:
-        query_labels: (q,) classes of the queries.
-        gallery_labels: (g,) classes of the gallery; an item is relevant if the classes are equal.
-        exclude_self: gallery item i is removed for query i, as in `mean_average_precision`.
+    Parameters
+    ----------
+    query_labels
+        (q,) classes of the queries.
+    gallery_labels
+        (g,) classes of the gallery; an item is relevant if the classes are equal.
+    exclude_self
+        Gallery item i is removed for query i, as in `mean_average_precision`.
 
-    Returns:
+    Returns
+    -------
+    float
         The mean over the queries that have a relevant item (the others are left out with a
         warning); NaN if none has.
 
-    Raises:
-        ValueError: labels are empty or not one-dimensional, or exclude_self with q != g.
+    Raises
+    ------
+    ValueError
+        Labels are empty or not one-dimensional, or exclude_self with q != g.
     """
     queries, gallery = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)
     if exclude_self:

@@ -15,8 +15,10 @@ Array = NDArray[Any]
 def as_labels(name: str, labels: ArrayLike) -> Array:
     """`labels` as a non-empty one-dimensional array without NaN.
 
-    Raises:
-        ValueError: not one-dimensional, empty, or NaN inside.
+    Raises
+    ------
+    ValueError
+        Not one-dimensional, empty, or NaN inside.
     """
     array = np.asarray(labels)
     if array.ndim != 1 or array.size == 0:
@@ -33,8 +35,10 @@ def as_codes(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Two label arrays as integers that are equal where the labels are.
 
-    Raises:
-        ValueError: as `as_labels`, or one holds text and the other does not.
+    Raises
+    ------
+    ValueError
+        As `as_labels`, or one holds text and the other does not.
     """
     first, second = as_labels(name, labels), as_labels(other_name, other)
     if (first.dtype.kind in "US") != (second.dtype.kind in "US"):
@@ -50,8 +54,10 @@ def as_codes(
 def as_scores(name: str, scores: ArrayLike) -> NDArray[np.float64]:
     """`scores` as a two-dimensional float64 array without NaN.
 
-    Raises:
-        ValueError: not two-dimensional, or NaN inside.
+    Raises
+    ------
+    ValueError
+        Not two-dimensional, or NaN inside.
     """
     array = np.asarray(scores, dtype=np.float64)
     if array.ndim != 2:
@@ -66,8 +72,10 @@ def as_rows(name: str, rows: ArrayLike) -> Array:
 
     float32 and float64 stay; smaller types become float32, other numbers float64.
 
-    Raises:
-        ValueError: not two-dimensional, empty, not real numbers, or NaN or infinity inside.
+    Raises
+    ------
+    ValueError
+        Not two-dimensional, empty, not real numbers, or NaN or infinity inside.
     """
     array = np.asarray(rows)
     if array.ndim != 2 or array.size == 0:
@@ -81,8 +89,10 @@ def as_rows(name: str, rows: ArrayLike) -> Array:
 def as_floats(name: str, array: Array) -> Array:
     """`array` as float32 if that holds its type exactly, else as float64.
 
-    Raises:
-        ValueError: not real numbers.
+    Raises
+    ------
+    ValueError
+        Not real numbers.
     """
     if array.dtype.kind not in "fiub":
         raise ValueError(f"{name} has dtype {array.dtype}; give real numbers")
@@ -93,8 +103,10 @@ def as_floats(name: str, array: Array) -> Array:
 def check_same_length(name: str, array: Array, other_name: str, other: Array) -> None:
     """Two arrays describe the same items.
 
-    Raises:
-        ValueError: their first axes differ.
+    Raises
+    ------
+    ValueError
+        Their first axes differ.
     """
     if len(array) != len(other):
         raise ValueError(
@@ -105,8 +117,10 @@ def check_same_length(name: str, array: Array, other_name: str, other: Array) ->
 def check_k(k: int | None, required: bool = False) -> None:
     """A cut-off is a positive integer, or None for no cut-off unless it is required.
 
-    Raises:
-        ValueError: anything else.
+    Raises
+    ------
+    ValueError
+        Anything else.
     """
     if k is None and not required:
         return
@@ -118,8 +132,10 @@ def check_k(k: int | None, required: bool = False) -> None:
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:
     """An option is one of its names.
 
-    Raises:
-        ValueError: it is not.
+    Raises
+    ------
+    ValueError
+        It is not.
     """
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; give one of {', '.join(map(repr, choices))}")

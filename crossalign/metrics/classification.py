@@ -18,19 +18,27 @@ def per_class_accuracy(
 ) -> float:
     """Mean over classes of the fraction of a class's items that are predicted right.
 
-    acc = (1/|Y|) sum over c in Y of correct_c / n_c (Xian et al. 2018, equation 16). A class
+    acc = (1/|Y|) sum over c in Y of correct_c / n_c. A class
     without items is dropped with a warning; it never counts as zero.
 
-    Args:
-        labels: (n,) true classes.
-        predictions: (n,) predicted classes; any value that is not the label is wrong.
-        classes: (C,) the classes to average over; by default those that occur in `labels`.
+    Parameters
+    ----------
+    labels
+        (n,) true classes.
+    predictions
+        (n,) predicted classes; any value that is not the label is wrong.
+    classes
+        (C,) the classes to average over; by default those that occur in `labels`.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1].
 
-    Raises:
-        ValueError: lengths differ, nothing to score, NaN, or a label outside `classes`.
+    Raises
+    ------
+    ValueError
+        Lengths differ, nothing to score, NaN, or a label outside `classes`.
     """
     labels = as_labels("labels", labels)
     accuracies = class_accuracies(
@@ -51,17 +59,24 @@ def class_accuracies(
 ) -> NDArray[np.float64]:
     """Fraction of each class's items that are predicted right.
 
-    Args:
-        labels: (n,) true classes.
-        predictions: (n,) predicted classes.
-        classes: (C,) distinct classes, in the order wanted.
+    Parameters
+    ----------
+    labels
+        (n,) true classes.
+    predictions
+        (n,) predicted classes.
+    classes
+        (C,) distinct classes, in the order wanted.
 
-    Returns:
+    Returns
+    -------
+    ndarray
         (C,) fractions in [0, 1]; NaN for a class without items.
 
-    Raises:
-        ValueError: lengths differ, nothing to score, NaN, repeated classes, or a label outside
-            `classes`.
+    Raises
+    ------
+    ValueError
+        Lengths differ, nothing to score, NaN, repeated classes, or a label outside `classes`.
     """
     labels = as_labels("labels", labels)
     predictions = as_labels("predictions", predictions)
@@ -80,15 +95,22 @@ def micro_accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
 
     It favours large classes; the zero-shot literature reports `per_class_accuracy`.
 
-    Args:
-        labels: (n,) true classes.
-        predictions: (n,) predicted classes.
+    Parameters
+    ----------
+    labels
+        (n,) true classes.
+    predictions
+        (n,) predicted classes.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1].
 
-    Raises:
-        ValueError: lengths differ, nothing to score, or NaN.
+    Raises
+    ------
+    ValueError
+        Lengths differ, nothing to score, or NaN.
     """
     labels = as_labels("labels", labels)
     predictions = as_labels("predictions", predictions)
@@ -97,19 +119,26 @@ def micro_accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
 
 
 def harmonic_mean(u: float, s: float) -> float:
-    """H = 2 u s / (u + s), and 0 where u + s = 0 (Xian et al. 2018, equation 17).
+    """H = 2 u s / (u + s), and 0 where u + s = 0.
 
     Over several runs report the mean of the H of each run, not the H of the mean accuracies.
 
-    Args:
-        u: accuracy on unseen classes.
-        s: accuracy on seen classes, in the same unit.
+    Parameters
+    ----------
+    u
+        Accuracy on unseen classes.
+    s
+        Accuracy on seen classes, in the same unit.
 
-    Returns:
+    Returns
+    -------
+    float
         H in the unit of its arguments.
 
-    Raises:
-        ValueError: a negative or NaN argument.
+    Raises
+    ------
+    ValueError
+        A negative or NaN argument.
     """
     if not (u >= 0 and s >= 0):
         raise ValueError(f"u and s are {u} and {s}; give two accuracies that are not negative")
@@ -129,23 +158,34 @@ def gzsl_scores(
     Of equal scores the class that comes first wins. Classes without test items are dropped with a
     warning.
 
-    Args:
-        scores_seen: (n_s, C) scores of the test items of seen classes, higher is likelier.
-        labels_seen: (n_s,) their classes, as columns of the scores.
-        scores_unseen: (n_u, C) scores of the test items of unseen classes.
-        labels_unseen: (n_u,) their classes, as columns of the scores.
-        seen: (C,) bool, True for the classes that occur in training.
-        gamma: subtracted from the scores of seen classes in U, S and H (calibrated stacking); it
-            does not touch T1.
+    Parameters
+    ----------
+    scores_seen
+        (n_s, C) scores of the test items of seen classes, higher is likelier.
+    labels_seen
+        (n_s,) their classes, as columns of the scores.
+    scores_unseen
+        (n_u, C) scores of the test items of unseen classes.
+    labels_unseen
+        (n_u,) their classes, as columns of the scores.
+    seen
+        (C,) bool, True for the classes that occur in training.
+    gamma
+        Subtracted from the scores of seen classes in U, S and H (calibrated stacking); it does not
+        touch T1.
 
-    Returns:
-        Fractions in [0, 1]: `T1`, per-class accuracy on unseen items among unseen classes only;
-        `U` and `S`, per-class accuracy on unseen and on seen items among all classes; `H`, the
-        harmonic mean of U and S.
+    Returns
+    -------
+    dict
+        Fractions in [0, 1]: `T1`, per-class accuracy on unseen items among unseen classes only; `U`
+        and `S`, per-class accuracy on unseen and on seen items among all classes; `H`, the harmonic
+        mean of U and S.
 
-    Raises:
-        ValueError: shapes disagree, NaN, a seen label in the unseen test set or the reverse, or
-            classes that are all seen or all unseen.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN, a seen label in the unseen test set or the reverse, or classes that
+        are all seen or all unseen.
     """
     scores_seen, labels_seen, scores_unseen, labels_unseen, seen = check_gzsl(
         scores_seen, labels_seen, scores_unseen, labels_unseen, seen
@@ -172,8 +212,10 @@ def check_gzsl(
 ) -> tuple[NDArray[np.float64], Array, NDArray[np.float64], Array, NDArray[np.bool_]]:
     """The arguments of `gzsl_scores` as arrays that agree with each other.
 
-    Raises:
-        ValueError: as `gzsl_scores`.
+    Raises
+    ------
+    ValueError
+        As `gzsl_scores`.
     """
     is_seen = as_seen(seen)
     checked: list[Array] = []
@@ -202,8 +244,10 @@ def check_gzsl(
 def as_seen(seen: ArrayLike) -> NDArray[np.bool_]:
     """`seen` as a (C,) bool array with both kinds of class.
 
-    Raises:
-        ValueError: not a one-dimensional bool array, or all classes of one kind.
+    Raises
+    ------
+    ValueError
+        Not a one-dimensional bool array, or all classes of one kind.
     """
     array = np.asarray(seen)
     if array.ndim != 1 or array.dtype != np.bool_:

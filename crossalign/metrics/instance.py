@@ -31,21 +31,33 @@ def recall_at_k(
     Of items that tie across the cut-off, it is the probability that a counterpart makes it.
     Queries without a counterpart in the gallery are left out with a warning.
 
-    Args:
-        queries: (q, d) embeddings.
-        gallery: (g, d) embeddings.
-        k: cut-off.
-        query_ids: (q,) what each query is a view of; None if row i pairs with row i.
-        gallery_ids: (g,) the same for the gallery; None exactly if `query_ids` is None.
-        similarity: "cosine", "dot" or "euclidean".
-        block: queries per block; by default as many as fit 32 MiB of scores.
+    Parameters
+    ----------
+    queries
+        (q, d) embeddings.
+    gallery
+        (g, d) embeddings.
+    k
+        Cut-off.
+    query_ids
+        (q,) what each query is a view of; None if row i pairs with row i.
+    gallery_ids
+        (g,) the same for the gallery; None exactly if `query_ids` is None.
+    similarity
+        "cosine", "dot" or "euclidean".
+    block
+        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1]; NaN if no query has a counterpart.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in embeddings, k not positive, an unknown
-            similarity, only one of the ids, or no ids and q != g.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in embeddings, k not positive, an unknown similarity, only
+        one of the ids, or no ids and q != g.
     """
     return recall_at_k_from_similarity(
         EmbeddingScores(queries, gallery, similarity),
@@ -65,19 +77,27 @@ def recall_at_k_from_similarity(
 ) -> float:
     """`recall_at_k` of scores that exist.
 
-    Args:
-        similarity: (q, g) scores, higher is better, or a callable that gives them by blocks; see
-            `average_precisions_from_similarity`.
-        query_ids: (q,) what each query is a view of.
-        gallery_ids: (g,) the same for the gallery.
+    Parameters
+    ----------
+    similarity
+        (q, g) scores, higher is better, or a callable that gives them by blocks; see
+        `average_precisions_from_similarity`.
+    query_ids
+        (q,) what each query is a view of.
+    gallery_ids
+        (g,) the same for the gallery.
         k: cut-off.
         block: queries per block.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1]; NaN if no query has a counterpart.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in the scores, or k not positive.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in the scores, or k not positive.
     """
     check_k(k, required=True)
     ids = as_codes("query_ids", query_ids, "gallery_ids", gallery_ids)
@@ -104,20 +124,26 @@ def median_rank(
     Ranks start at 1; where the counterpart ties with other items it is its expected rank. Queries
     without a counterpart in the gallery are left out with a warning.
 
-    Args:
-        queries: (q, d) embeddings.
+    Parameters
+    ----------
+    queries
+        (q, d) embeddings.
         gallery: (g, d) embeddings.
         query_ids: (q,) what each query is a view of; None if row i pairs with row i.
         gallery_ids: (g,) the same for the gallery; None exactly if `query_ids` is None.
         similarity: "cosine", "dot" or "euclidean".
-        block: queries per block; by default as many as fit 32 MiB of scores.
+        block: queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
-    Returns:
+    Returns
+    -------
+    float
         A rank from 1 to g; NaN if no query has a counterpart.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in embeddings, an unknown similarity, only one
-            of the ids, or no ids and q != g.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in embeddings, an unknown similarity, only one of the ids,
+        or no ids and q != g.
     """
     return median_rank_from_similarity(
         EmbeddingScores(queries, gallery, similarity),
@@ -135,18 +161,27 @@ def median_rank_from_similarity(
 ) -> float:
     """`median_rank` of scores that exist.
 
-    Args:
-        similarity: (q, g) scores, higher is better, or a callable that gives them by blocks; see
-            `average_precisions_from_similarity`.
-        query_ids: (q,) what each query is a view of.
-        gallery_ids: (g,) the same for the gallery.
-        block: queries per block.
+    Parameters
+    ----------
+    similarity
+        (q, g) scores, higher is better, or a callable that gives them by blocks; see
+        `average_precisions_from_similarity`.
+    query_ids
+        (q,) what each query is a view of.
+    gallery_ids
+        (g,) the same for the gallery.
+    block
+        Queries per block.
 
-    Returns:
+    Returns
+    -------
+    float
         A rank from 1 to g; NaN if no query has a counterpart.
 
-    Raises:
-        ValueError: shapes disagree, or NaN or infinity in the scores.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, or NaN or infinity in the scores.
     """
     ids = as_codes("query_ids", query_ids, "gallery_ids", gallery_ids)
 

@@ -15,9 +15,12 @@ from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
 class PrecisionRecallCurve(NamedTuple):
     """Interpolated precision over recall.
 
-    Attributes:
-        recall: (r,) float64 fractions, the grid.
-        precision: (r,) float64 fractions, non-increasing.
+    Attributes
+    ----------
+    recall
+        (r,) float64 fractions, the grid.
+    precision
+        (r,) float64 fractions, non-increasing.
     """
 
     recall: NDArray[np.float64]
@@ -40,22 +43,35 @@ def precision_at_k(
     Of items that tie across the cut-off, the expected number makes it. The divisor is k even where
     the gallery is smaller. Queries without a relevant item are left out with a warning.
 
-    Args:
-        queries: (q, d) embeddings.
-        gallery: (g, d) embeddings.
-        query_labels: (q,) classes.
-        gallery_labels: (g,) classes.
-        k: cut-off.
-        similarity: "cosine", "dot" or "euclidean".
-        exclude_self: remove gallery item i for query i.
-        block: queries per block; by default as many as fit 32 MiB of scores.
+    Parameters
+    ----------
+    queries
+        (q, d) embeddings.
+    gallery
+        (g, d) embeddings.
+    query_labels
+        (q,) classes.
+    gallery_labels
+        (g,) classes.
+    k
+        Cut-off.
+    similarity
+        "cosine", "dot" or "euclidean".
+    exclude_self
+        Remove gallery item i for query i.
+    block
+        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1]; NaN if no query has a relevant item.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in embeddings, k not positive, an unknown
-            similarity, or exclude_self with q != g.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in embeddings, k not positive, an unknown similarity, or
+        exclude_self with q != g.
     """
     return precision_at_k_from_similarity(
         EmbeddingScores(queries, gallery, similarity),
@@ -78,21 +94,28 @@ def precision_at_k_from_similarity(
 ) -> float:
     """`precision_at_k` of scores that exist.
 
-    Args:
-        similarity: (q, g) scores, higher is better, or a callable that gives them by blocks; see
-            `average_precisions_from_similarity`.
-        query_labels: (q,) classes.
-        gallery_labels: (g,) classes.
+    Parameters
+    ----------
+    similarity
+        (q, g) scores, higher is better, or a callable that gives them by blocks; see
+        `average_precisions_from_similarity`.
+    query_labels
+        (q,) classes.
+    gallery_labels
+        (g,) classes.
         k: cut-off.
         exclude_self: remove gallery item i for query i.
         block: queries per block.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1]; NaN if no query has a relevant item.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in the scores, k not positive, or exclude_self
-            with q != g.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in the scores, k not positive, or exclude_self with q != g.
     """
     check_k(k, required=True)
     labels = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)
@@ -124,22 +147,28 @@ def precision_recall_curve(
     Information Retrieval", section 8.4). Items of equal score pass a threshold together, so the
     order of rows does not matter. Queries without a relevant item are left out with a warning.
 
-    Args:
-        queries: (q, d) embeddings.
+    Parameters
+    ----------
+    queries
+        (q, d) embeddings.
         gallery: (g, d) embeddings.
         query_labels: (q,) classes.
         gallery_labels: (g,) classes.
         recall: (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
         similarity: "cosine", "dot" or "euclidean".
         exclude_self: remove gallery item i for query i.
-        block: queries per block; by default as many as fit 32 MiB of scores.
+        block: queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
-    Returns:
+    Returns
+    -------
+    PrecisionRecallCurve
         The curve; its precision is NaN if no query has a relevant item.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in embeddings, a recall outside [0, 1] or not
-            increasing, an unknown similarity, or exclude_self with q != g.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in embeddings, a recall outside [0, 1] or not increasing,
+        an unknown similarity, or exclude_self with q != g.
     """
     return precision_recall_curve_from_similarity(
         EmbeddingScores(queries, gallery, similarity),
@@ -162,21 +191,32 @@ def precision_recall_curve_from_similarity(
 ) -> PrecisionRecallCurve:
     """`precision_recall_curve` of scores that exist.
 
-    Args:
-        similarity: (q, g) scores, higher is better, or a callable that gives them by blocks; see
-            `average_precisions_from_similarity`.
-        query_labels: (q,) classes.
-        gallery_labels: (g,) classes.
-        recall: (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
-        exclude_self: remove gallery item i for query i.
-        block: queries per block.
+    Parameters
+    ----------
+    similarity
+        (q, g) scores, higher is better, or a callable that gives them by blocks; see
+        `average_precisions_from_similarity`.
+    query_labels
+        (q,) classes.
+    gallery_labels
+        (g,) classes.
+    recall
+        (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
+    exclude_self
+        Remove gallery item i for query i.
+    block
+        Queries per block.
 
-    Returns:
+    Returns
+    -------
+    PrecisionRecallCurve
         The curve; its precision is NaN if no query has a relevant item.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in the scores, a recall outside [0, 1] or not
-            increasing, or exclude_self with q != g.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in the scores, a recall outside [0, 1] or not increasing,
+        or exclude_self with q != g.
     """
     grid = _as_recall(recall)
     labels = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)

@@ -13,11 +13,16 @@ def mean_over_queries(
 ) -> NDArray[np.float64]:
     """Mean over the rows that are not NaN, with a warning that counts the others.
 
-    Args:
-        values: (q,) or (q, w); a row is NaN if its query has no relevant item.
-        mean: the average, with an `axis`.
+    Parameters
+    ----------
+    values
+        (q,) or (q, w); a row is NaN if its query has no relevant item.
+    mean
+        The average, with an `axis`.
 
-    Returns:
+    Returns
+    -------
+    ndarray
         () or (w,) float64; NaN if every row is.
     """
     answerable = ~np.isnan(values.reshape(len(values), -1)[:, 0])  # (q,)

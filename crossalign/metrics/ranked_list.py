@@ -24,12 +24,18 @@ class RankedList(NamedTuple):
     order); such a *mixed tie* is described by the other four fields so that a metric can average
     over its orders.
 
-    Attributes:
-        hits: (R,) 0-based positions of the relevant items, increasing.
-        first: (t,) index into `hits` of the first relevant item of each mixed tie.
-        start: (t,) 0-based position where the tie starts.
-        size: (t,) items in the tie.
-        n_relevant: (t,) relevant items in the tie.
+    Attributes
+    ----------
+    hits
+        (R,) 0-based positions of the relevant items, increasing.
+    first
+        (t,) index into `hits` of the first relevant item of each mixed tie.
+    start
+        (t,) 0-based position where the tie starts.
+    size
+        (t,) items in the tie.
+    n_relevant
+        (t,) relevant items in the tie.
     """
 
     hits: NDArray[np.intp]
@@ -45,31 +51,36 @@ def pack(scores: Array, relevant: NDArray[np.bool_], removed: int | None = None)
     The bits of a non-negative float, read as an integer, grow with the float; flipping the other
     bits of a negative one makes them grow too. The order is reversed by negating the scores.
 
-    Args:
-        scores: (g,) finite float32 or float64, higher is better.
-        relevant: (g,) bool.
-        removed: index of one item to send behind all others, as irrelevant.
+    Parameters
+    ----------
+    scores
+        (g,) finite float32 or float64, higher is better.
+    relevant
+        (g,) bool.
+    removed
+        Index of one item to send behind all others, as irrelevant.
 
-    Returns:
+    Returns
+    -------
+    ndarray
         (g,) int32 or int64; the lowest bit is the relevance.
 
-    Raises:
-        ValueError: a score is NaN or infinite.
+    Raises
+    ------
+    ValueError
+        A score is NaN or infinite.
     """
     shrink = _shrink(scores)
     if shrink < 1:  # a scaled float32 could underflow and make a tie; float64 has room for it
         scores = scores.astype(np.float64, copy=False)
-    floats = np.multiply(scores, scores.dtype.type(-shrink))
-    floats += scores.dtype.type(0)  # -0.0 becomes 0.0
+        scores = scores * shrink
+    floats = np.subtract(scores.dtype.type(0), scores)  # not a negation: it makes -0.0 of 0.0
     keys: Array = floats.view(np.int32 if floats.itemsize == 4 else np.int64)
-    largest = np.iinfo(keys.dtype).max
-    flip = keys >> (8 * keys.itemsize - 1)  # 0, or all ones for a negative float
-    flip &= largest
-    keys ^= flip
-    keys <<= 1
+    keys ^= keys >> (8 * keys.itemsize - 1)  # flip all bits of a negative float
+    keys <<= 1  # drops the sign bit; in this range the next one equals what it should be
     np.bitwise_or(keys, relevant, out=keys)
     if removed is not None:
-        keys[removed] = largest - 1
+        keys[removed] = np.iinfo(keys.dtype).max - 1
     return keys
 
 
@@ -108,13 +119,28 @@ def ranked_list(keys: Array) -> RankedList:
     Irrelevant items precede relevant ones of the same score, so a mixed tie shows as a relevant key
     that is one above the key before it.
     """
-    hits = np.flatnonzero((keys & 1).astype(np.bool_))  # (R,)
-    own = keys[hits]
-    first = np.flatnonzero(keys[hits - 1] == own - 1)  # (t,)
+    hits = _positions((keys & 1).astype(np.bool_))  # (R,)
+    own = keys.take(hits)
+    first = np.flatnonzero(keys.take(hits - 1) == own - 1)  # (t,)
     lead = own[first]
     start = np.searchsorted(keys, lead - 1, side="left")
     end = np.searchsorted(keys, lead, side="right")
     return RankedList(hits, first, start, end - start, end - hits[first])
+
+
+def _positions(bits: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Where bits are True.
+
+    NumPy looks for the next True if at most a tenth are, and writes without branching if more are.
+    The first is slow, by mispredicted branches, unless the True ones are rare; padding with more
+    True ones chooses the second.
+    """
+    total, size = np.count_nonzero(bits), len(bits)
+    if 50 * total < size or 10 * total > size:
+        return bits.nonzero()[0]
+    padded = np.ones(size + size // 8, np.bool_)
+    padded[:size] = bits
+    return padded.nonzero()[0][:total]
 
 
 def _shrink(scores: Array) -> float:

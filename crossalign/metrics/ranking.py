@@ -34,7 +34,9 @@ def mean_average_precision(
     The others are left out with a warning that counts them; if there are only others, it is NaN.
     Arguments and errors are those of `average_precisions`.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1], float64.
     """
     return mean_average_precision_from_similarity(
@@ -64,25 +66,40 @@ def average_precisions(
 ) -> NDArray[np.float64]:
     """Average precision of every query.
 
-    Args:
-        queries: (q, d) embeddings. float32 is scored in float32, wider types in float64.
-        gallery: (g, d) embeddings.
-        query_labels: (q,) classes.
-        gallery_labels: (g,) classes.
-        k: cut-off; None ranks the whole gallery (AP@all).
-        denominator: "relevant", "min", "hits" or "k"; see `average_precision`.
-        ties: "expected", the mean over all orders of equal scores, in closed form; or "stable", the
-            order of the gallery rows, for comparison with code that sorts (several times slower).
-        similarity: "cosine", "dot" or "euclidean".
-        exclude_self: queries and gallery are the same items in the same order, and gallery item i
-            is removed for query i.
-        block: queries per block; by default as many as fit 32 MiB of scores.
+    Parameters
+    ----------
+    queries
+        (q, d) embeddings. float32 is scored in float32, wider types in float64.
+    gallery
+        (g, d) embeddings.
+    query_labels
+        (q,) classes.
+    gallery_labels
+        (g,) classes.
+    k
+        Cut-off; None ranks the whole gallery (AP@all).
+    denominator
+        "relevant", "min", "hits" or "k"; see `average_precision`.
+    ties
+        "expected", the mean over all orders of equal scores, in closed form; or "stable", the order
+        of the gallery rows, for comparison with code that sorts (several times slower).
+    similarity
+        "cosine", "dot" or "euclidean".
+    exclude_self
+        Queries and gallery are the same items in the same order, and gallery item i is removed for
+        query i.
+    block
+        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
-    Returns:
+    Returns
+    -------
+    ndarray
         (q,) float64 fractions; NaN for a query without a relevant item.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in embeddings, an unknown option, denominator
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in embeddings, an unknown option, denominator
             "k" without k, or exclude_self with q != g.
     """
     return average_precisions_from_similarity(
@@ -112,7 +129,9 @@ def mean_average_precision_from_similarity(
 
     Arguments and errors are those of `average_precisions_from_similarity`.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1], float64; NaN if no query has a relevant item.
     """
     precisions = average_precisions_from_similarity(
@@ -141,23 +160,31 @@ def average_precisions_from_similarity(
 ) -> NDArray[np.float64]:
     """`average_precisions` of scores that exist.
 
-    Args:
-        similarity: (q, g) scores, higher is better (negate distances), memory-mapped if need be; or
-            a callable `(start, stop) -> (stop - start, g)` that gives the scores of those queries.
-        query_labels: (q,) classes.
-        gallery_labels: (g,) classes.
+    Parameters
+    ----------
+    similarity
+        (q, g) scores, higher is better (negate distances), memory-mapped if need be; or a callable
+        `(start, stop) -> (stop - start, g)` that gives the scores of those queries.
+    query_labels
+        (q,) classes.
+    gallery_labels
+        (g,) classes.
         k: as in `average_precisions`, like all that follow.
         denominator: "relevant", "min", "hits" or "k".
         ties: "expected" or "stable".
         exclude_self: remove gallery item i for query i.
         block: queries per block.
 
-    Returns:
+    Returns
+    -------
+    ndarray
         (q,) float64 fractions; NaN for a query without a relevant item.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in the scores, an unknown option, denominator
-            "k" without k, or exclude_self with q != g.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in the scores, an unknown option, denominator "k" without
+        k, or exclude_self with q != g.
     """
     check_options(k, denominator, ties)
     labels = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)

@@ -4,6 +4,7 @@ A *score source* is any callable `source(start, stop)` that returns the (stop - 
 those queries, higher is better. Two are here: one over embeddings, one over a matrix that exists.
 """
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -26,13 +27,19 @@ class EmbeddingScores:
     A matrix product rounds differently in different columns. Gallery rows that are equal are
     therefore multiplied once and copied: they tie exactly, in whatever order they stand.
 
-    Args:
-        queries: (q, d).
-        gallery: (g, d).
-        similarity: "cosine", "dot" or "euclidean".
+    Parameters
+    ----------
+    queries
+        (q, d).
+    gallery
+        (g, d).
+    similarity
+        "cosine", "dot" or "euclidean".
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity inside, or an unknown similarity.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity inside, or an unknown similarity.
     """
 
     def __init__(self, queries: ArrayLike, gallery: ArrayLike, similarity: str = "cosine") -> None:
@@ -49,14 +56,16 @@ class EmbeddingScores:
         self._origin, self._exponent = rows[0].astype(np.float64), np.zeros((), np.intc)
         unique, self._copies = _distinct(self._prepare_gallery(rows))
         self._columns = unique.T  # (d, u)
-        self._products: Array = np.empty((0, 0), self.dtype)
+        self._thread = threading.local()
 
     def __call__(self, start: int, stop: int) -> Array:
-        """(stop - start, g) scores within [-1, 1]; the array is reused by the next call."""
+        """(stop - start, g) scores in [-1, 1]; a thread's next call overwrites its last result."""
         rows = self._prepare_queries(self.queries[start:stop])
-        if len(self._products) < len(rows):
-            self._products = np.empty((len(rows), self._columns.shape[1]), self.dtype)
-        products = np.matmul(rows, self._columns, out=self._products[: len(rows)])
+        out: Array | None = getattr(self._thread, "products", None)
+        if out is None or len(out) < len(rows):
+            out = np.empty((len(rows), self._columns.shape[1]), self.dtype)
+            self._thread.products = out
+        products = np.matmul(rows, self._columns, out=out[: len(rows)])
         return products if self._copies is None else products[:, self._copies]
 
     def _prepare_gallery(self, rows: Array) -> Array:
@@ -85,16 +94,18 @@ class EmbeddingScores:
 def score_source(
     similarity: ArrayLike | ScoreSource, n_queries: int, n_gallery: int
 ) -> ScoreSource:
-    """A (q, g) matrix, or a callable that gives its rows by blocks, as a score source.
+    """A (q, g) matrix, or a callable that gives its rows by blocks, as a source for many threads.
 
-    Raises:
-        ValueError: the matrix or the embeddings do not have n_queries and n_gallery rows.
+    Raises
+    ------
+    ValueError
+        The matrix or the embeddings do not have n_queries and n_gallery rows.
     """
     source: ScoreSource
     if isinstance(similarity, EmbeddingScores):
         shape, source, name = similarity.shape, similarity, "queries and gallery"
     elif callable(similarity):
-        return similarity
+        return _one_at_a_time(similarity)
     else:
         matrix = np.asarray(similarity)
         shape, name = matrix.shape, "similarity"
@@ -108,6 +119,17 @@ def score_source(
             "items; give one label per row and per column"
         )
     return source
+
+
+def _one_at_a_time(source: ScoreSource) -> ScoreSource:
+    """A source that no two threads call at once."""
+    lock = threading.Lock()
+
+    def locked(start: int, stop: int) -> Array:
+        with lock:
+            return source(start, stop)
+
+    return locked
 
 
 def _exponent(length: NDArray[np.float64]) -> NDArray[np.intc]:

@@ -6,7 +6,7 @@ one name "mAP": with relevant items at ranks 2, 3, 6 and 10 of 10, AP@5 is .292,
 Items of equal score have no order. Sorting them as they come makes the number depend on the order
 of rows in a file, so the default is the expected AP over all orders of the tied items: McSherry and
 Najork, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
-Scores", ECIR 2008, section 3. For a tie of n items, r of them relevant, that starts after t items,
+Scores", ECIR 2008. For a tie of n items, r of them relevant, that starts after t items,
 b of them relevant, the i-th place of the tie is relevant with probability r/n and then has
 b + 1 + (i - 1)(r - 1)/(n - 1) relevant items up to it on average.
 """
@@ -38,21 +38,31 @@ def average_precision(
 ) -> float:
     """Average precision of one query.
 
-    Args:
-        relevance: (g,) 0 or 1 for each gallery item.
-        scores: (g,) higher is better; None if `relevance` is already in ranked order.
-        k: cut-off; None ranks the whole gallery (AP@all).
-        denominator: "relevant", the number R of relevant items in the gallery; "min", min(R, k);
-            "hits", the relevant items among the first k; "k". Without k the first three are R.
-        ties: "expected", the mean over all orders of tied items; "stable", the order given.
+    Parameters
+    ----------
+    relevance
+        (g,) 0 or 1 for each gallery item.
+    scores
+        (g,) higher is better; None if `relevance` is already in ranked order.
+    k
+        Cut-off; None ranks the whole gallery (AP@all).
+    denominator
+        "relevant", the number R of relevant items in the gallery; "min", min(R, k); "hits", the
+        relevant items among the first k; "k". Without k the first three are R.
+    ties
+        "expected", the mean over all orders of tied items; "stable", the order given.
 
-    Returns:
+    Returns
+    -------
+    float
         A fraction in [0, 1], float64; NaN if no item is relevant. With "hits" it is 0 if none of
         the first k is relevant.
 
-    Raises:
-        ValueError: shapes disagree, NaN or infinity in scores, relevance that is not 0 or 1, an
-            unknown option, or denominator "k" without k.
+    Raises
+    ------
+    ValueError
+        Shapes disagree, NaN or infinity in scores, relevance that is not 0 or 1, an unknown option,
+        or denominator "k" without k.
     """
     check_options(k, denominator, ties)
     relevant = _as_relevance(relevance)
@@ -72,16 +82,21 @@ def expected_average_precision(
 ) -> float:
     """Expected AP over the orders of each tie, in float64.
 
-    Args:
-        ranked: the query's relevant items and ties, at least up to position k.
-        total: R >= 1, relevant items in the gallery.
-        k: cut-off, or None.
-        denominator: one of `DENOMINATORS`.
+    Parameters
+    ----------
+    ranked
+        The query's relevant items and ties, at least up to position k.
+    total
+        R >= 1, relevant items in the gallery.
+    k
+        Cut-off, or None.
+    denominator
+        One of `DENOMINATORS`.
     """
-    precision = np.arange(1.0, len(ranked.hits) + 1) / (ranked.hits + 1)  # (R,) at each hit
-    if k is not None:
-        precision = precision[: np.searchsorted(ranked.hits, k)]
-    expected, cut = float(precision.sum()), None
+    hits = _hits_up_to(ranked, k)
+    precision = np.zeros(hits + 1)  # at each hit, and a 0 that ends the last tie
+    np.divide(np.arange(1.0, hits + 1), ranked.hits[:hits] + 1, out=precision[:hits])
+    expected = float(precision.sum())
     if len(ranked.first):
         expected -= _sum_in_ties(precision, ranked)
         places = ranked.size if k is None else np.clip(k - ranked.start, 0, ranked.size)  # (t,)
@@ -92,7 +107,6 @@ def expected_average_precision(
             return _expected_per_hit(ranked, int(cut[0]), int(places[cut[0]]), before)
         expected += float(in_ties.sum())
     if denominator == "hits":
-        hits = _hits_up_to(ranked, k)
         return expected / hits if hits else 0.0
     if k is None or denominator == "relevant":
         return expected / total
@@ -102,8 +116,10 @@ def expected_average_precision(
 def check_options(k: int | None, denominator: str, ties: str) -> None:
     """The options of average precision agree.
 
-    Raises:
-        ValueError: k is not positive, an option is unknown, or denominator "k" lacks a k.
+    Raises
+    ------
+    ValueError
+        k is not positive, an option is unknown, or denominator "k" lacks a k.
     """
     check_k(k)
     check_choice("denominator", denominator, DENOMINATORS)
@@ -113,15 +129,16 @@ def check_options(k: int | None, denominator: str, ties: str) -> None:
 
 
 def _hits_up_to(ranked: RankedList, k: int | None) -> int:
-    """Relevant items among the first k, where the cut falls in no mixed tie."""
+    """Relevant items among the first k, in the worst order of ties."""
     return len(ranked.hits) if k is None else int(np.searchsorted(ranked.hits, k))
 
 
 def _sum_in_ties(precision: NDArray[np.float64], ranked: RankedList) -> float:
-    """Sum of precision over the hits that lie in mixed ties."""
-    ends = np.stack([ranked.first, ranked.first + ranked.n_relevant], axis=1)  # (t, 2)
-    summed = np.concatenate([[0.0], np.cumsum(precision)])[ends.clip(max=len(precision))]
-    return float((summed[:, 1] - summed[:, 0]).sum())
+    """Sum of precision over the hits that lie in mixed ties, with the 0 after the last hit."""
+    bounds = np.empty(2 * len(ranked.first), np.intp)
+    bounds[0::2], bounds[1::2] = ranked.first, ranked.first + ranked.n_relevant
+    np.minimum(bounds, len(precision) - 1, out=bounds)
+    return float(np.add.reduceat(precision, bounds)[0::2].sum())
 
 
 def _expected_in_ties(ranked: RankedList, places: Array) -> NDArray[np.float64]:
@@ -142,11 +159,16 @@ def _expected_per_hit(ranked: RankedList, tie: int, places: int, before: float) 
     The number x of relevant items on the tie's `places` that make the cut is hypergeometric; given
     x they are spread evenly over those places.
 
-    Args:
-        ranked: the query's relevant items and ties.
-        tie: which tie is cut.
-        places: how many of its items make the cut.
-        before: expected sum of precision at the hits before the tie.
+    Parameters
+    ----------
+    ranked
+        The query's relevant items and ties.
+    tie
+        Which tie is cut.
+    places
+        How many of its items make the cut.
+    before
+        Expected sum of precision at the hits before the tie.
     """
     start, size, count = (
         int(field[tie]) for field in (ranked.start, ranked.size, ranked.n_relevant)

@@ -100,9 +100,13 @@ class Model(BaseEstimator):  # type: ignore[misc]
             if len(unseen):
                 raise ValueError(f"labels: training samples of the unseen class "
                                  f"{classes.names[unseen[0]]!r}; remove them or mark it seen.")
-        self.widths_ = X.widths
+        self._remember(X.widths)
         if self.uses_side_information and classes is not None and classes.embeddings.shape[1]:
-            self.widths_[CLASS_MODALITY] = int(classes.embeddings.shape[1])
+            self._remember({**X.widths, CLASS_MODALITY: int(classes.embeddings.shape[1])})
+
+    def _remember(self, widths: Mapping[str, int]) -> None:
+        """The modalities that the fitted model will know, and their widths."""
+        self.widths_ = dict(widths)
         self.modalities_ = list(self.widths_)
 
     def _rows(self, x: npt.ArrayLike, modality: str) -> Array:

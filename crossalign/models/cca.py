@@ -55,6 +55,7 @@ class CCA(Aligner, Model):
         """Solve for the two projections on paired rows; labels are used only to pair classes."""
         self._start(X, classes)
         rows, names = paired_rows(X, classes, self)
+        self._remember({name: rows[name].shape[1] for name in names})
         self.means_, whiteners = {}, {}
         centred = {}
         for name in names:

@@ -2,47 +2,14 @@
 
 Kamboj & Do, "Leveraging Perfect Multimodal Alignment and Gaussian Assumptions for Cross-modal
 Transfer" (arXiv 2503.15352; version 2 is "Towards Achieving Perfect Multimodal Alignment").
-X_m is (d_m, N), one pair per column; find A_1, A_2 with k rows and A_1 X_1 = A_2 X_2. In short:
-X = [X_1; -X_2], A = [A_1 A_2], A X = 0; r_m = rank X_m, and X_m = U_m diag(s_m) V_m is thin.
-
-T1, existence. A nonzero A exists iff rank X < d_1 + d_2; its rows range over the left null space
-of X, of dimension d_1 + d_2 - rank X. (A X = 0 says that each row of A is in that space.)
-
-T2, what is worth having. (d_1 - r_1) + (d_2 - r_2) of those dimensions map everything to zero: a
-pair (a_1, a_2) with a_m' X_m = 0. The other kappa = r_1 + r_2 - rank X carry information, and
-kappa = dim(row X_1 & row X_2) = number of canonical correlations equal to one. So a latent space
-of rank k aligns perfectly iff kappa >= k. (Rows of Z = A_1 X_1 = A_2 X_2 lie in both row spaces;
-conversely A_m = Z X_m^+ reaches any such Z. Cosines of the angles between the row spaces are the
-singular values of V_1 V_2', and a direction is common iff its cosine is one.)
-
-T3, what is recovered. If x_m = S_m z with S_m of full column rank and Z of full row rank k0, then
-row X_m = row Z, kappa = k0 and A_1 S_1 = A_2 S_2 = G invertible: z up to GL(k0). Otherwise only
-the part of z that both S_m keep, dim(row S_1 & row S_2) of it. (A_1 S_1 Z = A_2 S_2 Z, and Z has a
-right inverse; the common space has k0 dimensions, so G has rank k0.)
-
-T4, spurious alignment. Unrelated generic X_1, X_2 have kappa = max(0, r_1 + r_2 - N): two
-subspaces of R^N must meet. Centring costs one more sample. Hence truncate ranks when
-N < r_1 + r_2, and judge on pairs that were held out.
-
-T5, noise. Under A A' = I the minimum of ||A X||_F is reached at the k smallest left singular
-vectors (Ky Fan), the minimum being the sum of their squared singular values; consistent only for
-noise of one isotropic level, else whiten by the noise covariance first. Under
-A_1 C_11 A_1' = A_2 C_22 A_2' = I it is CCA, with minimum 2 sum(1 - rho_i). The singular values of
-[V_1; -V_2] are sqrt(1 -+ rho_i), since its Gram matrix is [[I, -C], [-C', I]] with C = V_1 V_2'.
-
-T6, transfer. If A_1 x_1 = A_2 x_2 almost surely, every h(A_1 x_1) has the risk of h(A_2 x_2): they
-are the same random variable. With e = A_2 x_2 - A_1 x_1 and linear scores of weight norm <= L, a
-prediction changes only where the margin is <= 2 L ||e||. If z_1|c is N(m_c, S_c) and e has mean
-zero, z_2|c is N(m_c, S_c + D), with D = Cov z_2 - Cov z_1 needing no label.
-
-T7, marginals. If (x_1, x_2)|c is N(mu_c, S_c) then P x|c is N(P mu_c, P S_c P') for every linear
-P, so a classifier for one modality is the marginal of the joint one. `tasks.Transfer` uses both.
+Find A_1, A_2 with A_1 X_1 = A_2 X_2: exactly where the row spaces of the two data matrices share
+directions, and as nearly as possible, in the sense of CCA, where noise hides them. The theorems
+T1-T7 and the algebra are in `crossalign.models.linear_alignment`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -53,6 +20,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.metrics.alignment import cmae
 from crossalign.models.base import Aligner, Model, Translator, check_fitted, unit_rows
+from crossalign.models.linear_alignment import (
+    canonical_alignment,
+    gavish_donoho_rank,
+    noise_correlation,
+    spurious_dimensions,
+    stacked_alignment,
+    whiten,
+)
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[np.float64]
@@ -62,105 +37,6 @@ WELL_SAMPLED = 5
 """``rank="auto"`` keeps every direction from this many pairs per dimension on."""
 
 
-# -- pure functions; samples are rows, X (N, d) ------------------------------------------------
-@dataclass(frozen=True)
-class NullSpace:
-    """Dimensions of the left null space of [X_1; -X_2] (T1, T2); total = the other two added."""
-
-    total: int
-    degenerate: int
-    informative: int
-
-
-@dataclass(frozen=True)
-class LinearAlignment:
-    """Two maps and how well they meet.
-
-    Attributes
-    ----------
-    first, second : (k, d1), (k, d2)
-        A_1 and A_2.
-    values : array
-        All canonical correlations, descending, for `canonical_alignment`; all d1 + d2 singular
-        values of the stack, ascending, for `stacked_alignment`.
-    """
-
-    first: Array
-    second: Array
-    values: Array
-
-
-def null_space(first: npt.ArrayLike, second: npt.ArrayLike) -> NullSpace:
-    """Count perfect alignments of rows ``(N, d1)`` and ``(N, d2)``, informative or not (T1, T2)."""
-    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    r1, r2, r = (int(np.linalg.matrix_rank(m)) for m in (x, y, np.hstack([x, -y])))
-    degenerate = x.shape[1] - r1 + y.shape[1] - r2
-    return NullSpace(x.shape[1] + y.shape[1] - r, degenerate, r1 + r2 - r)
-
-
-def spurious_dimensions(rank_first: int, rank_second: int, n: int) -> int:
-    """Perfectly aligned dimensions that unrelated data of these ranks have anyway (T4)."""
-    return max(0, rank_first + rank_second - n)
-
-
-def noise_correlation(rank_first: int, rank_second: int, n: int) -> float:
-    """Largest canonical correlation to expect of unrelated data (Wachter 1980, edge of the bulk).
-
-    With c_m = r_m / n: sqrt(c1 (1 - c2)) + sqrt(c2 (1 - c1)), and 1 once c1 + c2 >= 1; a margin of
-    n^(-2/3) is added for its fluctuation.
-    """
-    c1, c2 = rank_first / n, rank_second / n
-    if c1 + c2 >= 1:
-        return 1.0
-    return float(min(1.0, np.sqrt(c1 * (1 - c2)) + np.sqrt(c2 * (1 - c1)) + n ** (-2 / 3)))
-
-
-def gavish_donoho_rank(singular_values: npt.ArrayLike, shape: tuple[int, int]) -> int:
-    """Rank above unknown white noise: values over omega(beta) times the median one.
-
-    omega(beta) = .56 beta^3 - .95 beta^2 + 1.82 beta + 1.43, beta = short side / long side
-    (Gavish & Donoho, IEEE Trans. Inf. Theory 2014, eq. 5). Never less than one.
-    """
-    s = np.asarray(singular_values, dtype=np.float64)
-    beta = min(shape) / max(shape)
-    omega = 0.56 * beta**3 - 0.95 * beta**2 + 1.82 * beta + 1.43
-    return max(1, int((s > omega * np.median(s[: min(shape)])).sum()))
-
-
-def canonical_alignment(first: npt.ArrayLike, second: npt.ArrayLike, n_components: int,
-                        ranks: tuple[int, int], ridge: float = 0.0) -> LinearAlignment:
-    """Principal directions between the row spaces, truncated to ``ranks``.
-
-    Without ridge, A_m = (P_m / s_m) U_m' and the rows of A_m X_m are orthonormal in R^N; the
-    inner products of A_1 X_1 with A_2 X_2 are the canonical correlations. ``ridge`` is added to
-    the covariance, as a share of its mean eigenvalue.
-    """
-    svd = [np.linalg.svd(np.asarray(x, dtype=np.float64), full_matrices=False)
-           for x in (first, second)]                      # X = V' s U': (N, r), (r,), (r, d)
-    scales, bases, whitened = [], [], []
-    for (v, s, u), r in zip(svd, ranks, strict=True):
-        scale = np.sqrt(s[:r] ** 2 + ridge * (s**2).sum() / u.shape[1])
-        scales.append(scale)
-        bases.append(u[:r])
-        whitened.append(v[:, :r] * (s[:r] / scale))
-    p, rho, q = np.linalg.svd(whitened[0].T @ whitened[1])  # (r1, r1), (min,), (r2, r2)
-    return LinearAlignment((p.T[:n_components] / scales[0]) @ bases[0],
-                           (q[:n_components] / scales[1]) @ bases[1], np.clip(rho, 0, 1))
-
-
-def stacked_alignment(first: npt.ArrayLike, second: npt.ArrayLike,
-                      n_components: int) -> LinearAlignment:
-    """The k smallest left singular vectors of [X_1; -X_2], which minimise ||A X||_F (T5)."""
-    x = np.asarray(first, dtype=np.float64)
-    stack = np.hstack([x, -np.asarray(second, dtype=np.float64)])          # X', (N, d1 + d2)
-    triangle = np.linalg.qr(stack, mode="r")                               # (min, d1 + d2)
-    _, s, v = np.linalg.svd(triangle, full_matrices=True)
-    values = np.pad(s, (0, stack.shape[1] - len(s)))[::-1]
-    rows = v[::-1][:n_components]                                          # smallest first
-    return LinearAlignment(rows[:, : x.shape[1]], rows[:, x.shape[1]:], values)
-
-
-# -- the estimator -----------------------------------------------------------------------------
 class PerfectAlignment(Translator, Aligner, Model):
     """Closed-form linear alignment of two modalities from unlabelled pairs.
 
@@ -251,8 +127,8 @@ class PerfectAlignment(Translator, Aligner, Model):
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
-        """Solve on the pairs of ``X``; labels, classes and validation data are not read."""
-        self._start(X)
+        """Solve on the pairs of ``X``; labels and side information are not used."""
+        self._start(X, classes)
         pair = self._pair(X)
         self.holdout_cmae_: float | None = None
         self.holdout_normalised_cmae_: float | None = None
@@ -355,9 +231,9 @@ class PerfectAlignment(Translator, Aligner, Model):
         roots = [self._noise_root(name) for name in self.modalities_]
         means = [x.mean(axis=0) if self.center else np.zeros(x.shape[1]) for x in pair]
         # Views round to float32: what lies below that rounding is not signal.
-        floors = [float(np.finfo(np.float32).eps * np.linalg.norm(_whiten(x, root)))
+        floors = [float(np.finfo(np.float32).eps * np.linalg.norm(whiten(x, root)))
                   for x, root in zip(pair, roots, strict=True)]
-        white = [_whiten(x - mean, root) for x, mean, root in zip(pair, means, roots, strict=True)]
+        white = [whiten(x - mean, root) for x, mean, root in zip(pair, means, roots, strict=True)]
         n = len(white[0]) - bool(self.center)
         ranks = self._choose_ranks(white, floors, n)
         ridge = self.ridge if self.method == "cca" else 0.0
@@ -436,10 +312,3 @@ class PerfectAlignment(Translator, Aligner, Model):
         except np.linalg.LinAlgError:
             raise ValueError(f"noise_cov[{name!r}]: is not positive definite; "
                              "give every direction some noise.") from None
-
-
-def _whiten(x: Array, root: Array | None) -> Array:
-    """Rows ``(n, d)`` in units of the noise: L^-1 x."""
-    if root is None:
-        return x
-    return np.asarray(linalg.solve_triangular(root, x.T, lower=True).T)

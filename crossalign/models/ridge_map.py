@@ -52,6 +52,7 @@ class RidgeMap(Aligner, Translator, Model):
         """Solve the regression on paired rows."""
         self._start(X, classes)
         rows, names = paired_rows(X, classes, self)
+        self._remember({name: rows[name].shape[1] for name in names})
         if self.target is not None and self.target not in names:
             raise ValueError(f"target: got {self.target!r}; choose one of {list(names)}.")
         self.target_ = self.target or names[1]

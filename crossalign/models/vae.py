@@ -132,8 +132,7 @@ class AlignedVAE(Distributional, Generator, Translator, Model):
     # -- training ------------------------------------------------------------------------------
     def _prepare(self, rows: Mapping[str, Array]) -> dict[str, Array]:
         """Scale training rows, remember how, and build the network for their widths."""
-        self.widths_ = {m: int(x.shape[1]) for m, x in rows.items()}
-        self.modalities_ = list(self.widths_)
+        self._remember({m: int(x.shape[1]) for m, x in rows.items()})
         self.shift_, self.scale_, scaled = {}, {}, {}
         for m, x in rows.items():
             fitted = fit_scaling(x, self._scaling(m))

@@ -23,7 +23,7 @@ from crossalign.training.checkpoint import Checkpoint, load_checkpoint, save_che
 from crossalign.training.data import DiskData, TensorData
 from crossalign.training.history import History
 from crossalign.training.loop import train
-from crossalign.training.losses_meter import DivergedError
+from crossalign.training.meter import DivergedError
 from crossalign.training.players import Group, Player, build_optimizer, build_optimizers
 from crossalign.training.samplers import ClassBalanced, Independent, Sampler, Shuffle
 from crossalign.training.schedules import Constant, Cosine, Ramp, Schedule, StepDecay, Warmup

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from crossalign.training.batch import Batch
-from crossalign.types import Views
+from crossalign.types import Array, Views
 
 
 class Data(Protocol):
@@ -152,11 +152,11 @@ def place(data: Data | Views, device: torch.device) -> Data:
 
 
 def _on_disk(views: Views, modality: str) -> bool:
-    """Whether rows come from a memory map (reading none of them tells)."""
+    """Whether rows come from a memory map, found out without reading any."""
     return isinstance(views._data[modality], np.memmap)
 
 
-def _float32(rows: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _float32(rows: Array) -> Array:
     """Rows that torch can own: float32, contiguous and writeable."""
     return np.require(rows, np.float32, ["C", "W"])
 
@@ -173,7 +173,7 @@ def _labels(views: Views) -> Tensor | None:
     return None if views.labels is None else torch.from_numpy(views.labels.astype(np.int64))
 
 
-def _flags(flags: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[str, Tensor]:  # type: ignore[type-arg]
+def _flags(flags: Mapping[str, Array], names: Sequence[str]) -> dict[str, Tensor]:
     return {m: torch.from_numpy(flags[m].copy()) for m in names if m in flags}
 
 

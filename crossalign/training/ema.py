@@ -31,7 +31,7 @@ class MovingAverage:
             raise ValueError(f"ema: got {decay}; give a decay in [0, 1), as 0.999.")
         self.parameters = list(parameters)
         self.average: list[Tensor] = [p.detach().clone() for p in self.parameters]
-        self._update = get_ema_multi_avg_fn(decay)
+        self._update = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
 
     def update(self) -> None:
         """Move the average towards the weights."""

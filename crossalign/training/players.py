@@ -98,8 +98,9 @@ def player_parameters(network: nn.Module, player: Player) -> list[list[nn.Parame
     return groups
 
 
-def build_optimizer(network: nn.Module, player: Player) -> torch.optim.Optimizer:
-    """The player's optimizer, fused into one kernel where the device has one.
+def build_optimizer(network: nn.Module, player: Player, *,
+                    fused: bool = True) -> torch.optim.Optimizer:
+    """The player's optimizer; with ``fused``, one kernel where the device has one.
 
     Raises
     ------
@@ -110,11 +111,12 @@ def build_optimizer(network: nn.Module, player: Player) -> torch.optim.Optimizer
     devices = {p.device.type for group in groups for p in group}
     options = [{"params": parameters, "lr": group.lr}
                for parameters, group in zip(groups, player.groups, strict=True) if parameters]
-    return OPTIMIZERS[player.optimizer](player)(options, fused=devices <= {"cpu", "cuda"})
+    build: Callable[..., torch.optim.Optimizer] = OPTIMIZERS[player.optimizer](player)
+    return build(options, fused=fused and devices <= {"cpu", "cuda"})
 
 
-def build_optimizers(network: nn.Module,
-                     players: Sequence[Player]) -> dict[str, torch.optim.Optimizer]:
+def build_optimizers(network: nn.Module, players: Sequence[Player], *,
+                     fused: bool = True) -> dict[str, torch.optim.Optimizer]:
     """One optimizer per player, by name.
 
     Raises
@@ -129,7 +131,7 @@ def build_optimizers(network: nn.Module,
     for player in players:
         if player.name in optimizers:
             raise ValueError(f"players: two are called {player.name!r}; give each its own name.")
-        optimizer = build_optimizer(network, player)
+        optimizer = build_optimizer(network, player, fused=fused)
         _claim(taken, network, [p for g in optimizer.param_groups for p in g["params"]],
                f"player {player.name!r}")
         optimizers[player.name] = optimizer

@@ -96,7 +96,7 @@ class ClassBalanced:
             raise ValueError("sampler: ClassBalanced needs labels and the data has none; give "
                              "labels or use Shuffle.")
         shuffled = _permutation(n, generator)
-        _, codes, counts = labels.unique(return_inverse=True, return_counts=True)
+        _, codes, counts = torch.unique(labels, return_inverse=True, return_counts=True)
         if len(counts) < P:
             raise ValueError(f"classes_per_batch: got {P} and the data has {len(counts)} classes; "
                              "give at most that many.")

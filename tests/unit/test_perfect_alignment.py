@@ -12,8 +12,7 @@ from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
 from crossalign.data.synthetic import gaussian_pair
-from crossalign.models.perfect_alignment import (
-    PerfectAlignment,
+from crossalign.models.linear_alignment import (
     canonical_alignment,
     gavish_donoho_rank,
     noise_correlation,
@@ -21,6 +20,7 @@ from crossalign.models.perfect_alignment import (
     spurious_dimensions,
     stacked_alignment,
 )
+from crossalign.models.perfect_alignment import PerfectAlignment
 from crossalign.types import Views
 
 

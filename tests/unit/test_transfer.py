@@ -13,13 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from crossalign.data.synthetic import gaussian_pair, load_synthetic
 from crossalign.models.perfect_alignment import PerfectAlignment
-from crossalign.tasks.transfer import (
-    Transfer,
-    fit_head,
-    positive_part,
-    transfer_scores,
-    weighted_gaussians,
-)
+from crossalign.tasks.class_gaussians import fit_head, positive_part, weighted_gaussians
+from crossalign.tasks.transfer import Transfer, transfer_scores
 from crossalign.types import Benchmark, Classes, Views
 
 SEEDS = range(8)

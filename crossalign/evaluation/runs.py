@@ -12,6 +12,7 @@ from crossalign.evaluation.artefacts import collect
 from crossalign.evaluation.protocols import SCORERS, Outcome
 from crossalign.evaluation.report import Report
 from crossalign.evaluation.selection import Choice, choose, fit_on
+from crossalign.models.base import Aligner, ZeroShotClassifier
 from crossalign.types import Benchmark
 
 
@@ -55,7 +56,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
         If the task does not fit the benchmark or the model.
     """
     started = time.perf_counter()
-    task = resolve_task(bench, task)
+    task = resolve_task(model, bench, task)
     runs = list(range(seeds) if isinstance(seeds, int) else seeds)
     if not runs:
         raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
@@ -102,7 +103,7 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
         If the benchmark's task or modalities do not fit the model.
     """
     started = time.perf_counter()
-    task = resolve_task(bench, task)
+    task = resolve_task(model, bench, task)
     part = bench.run(run)
     outcome = SCORERS[task](model, part, gamma)
     artefacts = collect(model, part, task, outcome) if pictures else {}
@@ -121,7 +122,7 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,
     The result carries ``gamma_``, ``selection_``, ``run_`` and ``protocol_``, which are saved with
     it.
     """
-    task = resolve_task(bench, task)
+    task = resolve_task(model, bench, task)
     part = bench.run(run)
     grid = model.search_space if tune is True else (tune or {})
     choice = choose(model, part, task, grid, callbacks, log)
@@ -134,19 +135,25 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,
     return fitted
 
 
-def resolve_task(bench: Benchmark, task: str | None) -> str:
-    """The task to score, once it is sure that the benchmark has it.
+def resolve_task(model: Any, bench: Benchmark, task: str | None) -> str:
+    """The task to score, once it is sure that the benchmark and the model are made for it.
 
     Raises
     ------
     ValueError
-        If the benchmark is for another task.
+        If one of them is not.
     """
-    if task is None:
-        return bench.task
+    task = bench.task if task is None else task
     if task not in SCORERS:
         raise ValueError(f"task: got {task!r}; choose one of {sorted(SCORERS)}.")
     if (task if task != "zsl" else "gzsl") != bench.task:
         raise ValueError(f"task: {bench.name!r} is for {bench.task}, not {task}; choose a "
                          "benchmark of that task.")
+    embeds, scores = isinstance(model, Aligner), isinstance(model, ZeroShotClassifier)
+    if task in ("retrieval", "transfer") and not embeds:
+        raise ValueError(f"model: {model.cli_name} does not embed samples, which {task} needs; "
+                         "choose an aligner, as cca or lcale.")
+    if task in ("gzsl", "zsl") and not (scores or embeds and model.uses_side_information):
+        raise ValueError(f"model: {model.cli_name} knows no classes, which {task} needs; choose "
+                         "another, as eszsl or cada_vae.")
     return task

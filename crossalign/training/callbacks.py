@@ -1,0 +1,229 @@
+"""What happens after each epoch besides learning: progress, validation, early stopping."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from crossalign.training.history import History
+
+
+@dataclass
+class TrainState:
+    """What a callback sees.
+
+    Attributes
+    ----------
+    network : nn.Module
+        The caller's own; with ``ema``, it holds the averaged weights while callbacks run.
+    epochs, epoch : int
+        How many there are, and the one that just ended, counted from 0; -1 before the first.
+    history : History
+    losses, scores : mapping of name to float
+        Of this epoch.
+    samples_per_second : float
+        Of this epoch's training, over all ranks.
+    stop : bool
+        Set it to end training after this epoch.
+    rank : int
+        0 on the rank that may print and score.
+    broadcast : callable
+        Gives every rank the value of rank 0.
+    """
+
+    network: nn.Module
+    epochs: int
+    history: History
+    epoch: int = -1
+    losses: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    samples_per_second: float = 0.0
+    stop: bool = False
+    rank: int = 0
+    broadcast: Callable[[Any], Any] = lambda value: value
+
+
+class Callback:
+    """Does nothing; override what you need. Callbacks run in the order given."""
+
+    def on_start(self, state: TrainState) -> None:
+        """Before the first epoch, also of a resumed run, whose state is restored by then."""
+
+    def on_epoch(self, state: TrainState) -> None:
+        """After every epoch."""
+
+    def on_end(self, state: TrainState) -> None:
+        """After the last epoch of a run that was not broken off."""
+
+    def close(self) -> None:
+        """Release what is held, whether the run ended or broke off."""
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON-able facts that a resumed run needs."""
+        return {}, {}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Inverse of `state`."""
+
+
+class Progress(Callback):
+    """A bar on standard error with epoch, losses, scores and speed; none where it is no terminal.
+
+    It vanishes when training ends.
+    """
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+
+    def on_start(self, state: TrainState) -> None:
+        """Open the bar."""
+        if state.rank != 0 or not sys.stderr.isatty():
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        self._bar = Bar(TextColumn("epoch {task.completed}/{task.total}"), BarColumn(24),
+                        TimeRemainingColumn(), TextColumn("{task.description}"),
+                        console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task("", total=state.epochs, completed=state.epoch + 1)
+        self._bar.start()
+
+    def on_epoch(self, state: TrainState) -> None:
+        """Move it."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=state.epoch + 1, description=describe(state))
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def describe(state: TrainState) -> str:
+    """One line on the epoch: losses, scores, samples per second."""
+    numbers = {**state.losses, **state.scores}
+    parts = [f"{name} {value:.4g}" for name, value in list(numbers.items())[:6]]
+    return "  ".join([*parts, f"{state.samples_per_second:,.0f} samples/s"])
+
+
+class Validate(Callback):
+    """Scores the network and adds the scores to the history.
+
+    Parameters
+    ----------
+    score : callable
+        From the network, in evaluation mode and without gradients, to scores by name. With several
+        ranks only the first calls it.
+    every : int
+        Epochs from one validation to the next; the last epoch always has one.
+    """
+
+    def __init__(self, score: Callable[[nn.Module], Mapping[str, float]], every: int = 1) -> None:
+        if every < 1:
+            raise ValueError(f"every: got {every}; give at least 1.")
+        self.score = score
+        self.every = every
+
+    def on_epoch(self, state: TrainState) -> None:
+        """Score where it is due."""
+        if (state.epoch + 1) % self.every and state.epoch + 1 < state.epochs:
+            return
+        state.network.eval()
+        scores: dict[str, float] = {}
+        if state.rank == 0:
+            with torch.no_grad():
+                scores = {name: float(v) for name, v in self.score(state.network).items()}
+        scores = state.broadcast(scores)
+        state.scores.update(scores)
+        state.history.add_scores(state.epoch, scores)
+
+
+class EarlyStop(Callback):
+    """Ends training when a number stops getting better, and restores the best weights.
+
+    The epoch whose weights are kept is ``history.selected_epoch``, also if training went on to its
+    last epoch. Put it after the `Validate` that measures the metric.
+
+    Parameters
+    ----------
+    metric : str
+        Name of a score, or of a loss.
+    patience : int
+        Measurements without improvement before training ends.
+    mode : {"max", "min"}
+    """
+
+    def __init__(self, metric: str, patience: int, mode: str = "max") -> None:
+        if mode not in ("max", "min"):
+            raise ValueError(f"mode: got {mode!r}; choose 'max' or 'min'.")
+        if patience < 1:
+            raise ValueError(f"patience: got {patience}; give at least 1.")
+        self.metric = metric
+        self.patience = patience
+        self.mode = mode
+        self._forget()
+
+    def _forget(self) -> None:
+        self._best: float | None = None
+        self._epoch: int | None = None
+        self._waited = 0
+        self._weights: dict[str, Tensor] = {}
+
+    def on_start(self, state: TrainState) -> None:
+        """Begin anew, or go on from a checkpoint."""
+        if state.epoch < 0:
+            self._forget()
+        state.stop = state.stop or self._waited >= self.patience
+
+    def on_epoch(self, state: TrainState) -> None:
+        """Compare with the best so far."""
+        value = self._value(state)
+        if value is None:
+            return
+        sign = 1.0 if self.mode == "max" else -1.0
+        if not math.isnan(value) and (self._best is None or sign * value > sign * self._best):
+            self._best, self._epoch, self._waited = value, state.epoch, 0
+            self._weights = {name: tensor.detach().clone()
+                             for name, tensor in state.network.state_dict().items()}
+            state.history.selected_epoch = state.epoch
+        else:
+            self._waited += 1
+            state.stop = state.stop or self._waited >= self.patience
+
+    def _value(self, state: TrainState) -> float | None:
+        """The metric if it was measured in this epoch."""
+        if self.metric in state.scores:
+            return state.scores[self.metric]
+        if self.metric in state.losses:
+            return state.losses[self.metric]
+        known = {**state.losses, **state.history.scores}
+        overdue = bool(state.scores) or state.epoch + 1 == state.epochs
+        if self.metric not in known and overdue:
+            raise ValueError(f"metric: {self.metric!r} is not measured; choose one of "
+                             f"{sorted(known)}, and put EarlyStop after Validate.")
+        return None
+
+    def on_end(self, state: TrainState) -> None:
+        """Restore the best weights."""
+        if self._weights:
+            state.network.load_state_dict(self._weights)
+            state.history.selected_epoch = self._epoch
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Best value, its epoch and weights, and how long ago it was."""
+        return dict(self._weights), {"best": self._best, "epoch": self._epoch,
+                                     "waited": self._waited}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Inverse of `state`."""
+        self._weights = dict(tensors)
+        self._best, self._epoch, self._waited = facts["best"], facts["epoch"], facts["waited"]

@@ -1,0 +1,86 @@
+"""Lightning Fabric: device, precision, ranks. It is imported here, when a run starts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def make_fabric(device: str, devices: int, precision: str) -> Any:
+    """A launched Fabric for this process, which is one of ``devices`` ranks.
+
+    Raises
+    ------
+    ValueError
+        For an unknown device or precision, a missing GPU, or several devices in a process that
+        was not started as one of several ranks.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"device: got {device!r}; choose one of {list(DEVICES)}.")
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision: got {precision!r}; choose one of {list(PRECISIONS)}.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: got 'cuda' and torch finds no GPU; use device='cpu'.")
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if precision == "16-mixed" and device == "cpu":
+        raise ValueError("precision: '16-mixed' needs a GPU; use 'bf16-mixed' or '32-true'.")
+    if devices < 1:
+        raise ValueError(f"devices: got {devices}; give at least 1.")
+    if devices > 1 and "LOCAL_RANK" not in os.environ:
+        raise ValueError(f"devices: {devices} asked of a process that is not one of several ranks; "
+                         f"start the script with `torchrun --nproc-per-node {devices}`, or pass "
+                         "fabric.")
+    with quiet():
+        from lightning_fabric import Fabric
+        from lightning_fabric.strategies.ddp import DDPStrategy
+        from lightning_fabric.strategies.single_device import SingleDeviceStrategy
+
+        strategy: Any
+        if devices > 1:
+            # a term that is switched off, or another player's turn, leaves parameters unused
+            strategy = DDPStrategy(find_unused_parameters=True)
+        else:
+            strategy = SingleDeviceStrategy(_one_device(device))
+        fabric = Fabric(accelerator=device, devices=devices, strategy=strategy,
+                        precision=cast(Any, precision))
+        fabric.launch()
+    return fabric
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence what Fabric says of hardware that was not asked for; errors come through."""
+    logger = logging.getLogger("lightning_fabric")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def quiet_reducer() -> Iterator[None]:
+    """Silence the hint that no parameter was unused, in every backward pass of several ranks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
+        yield
+
+
+def _one_device(device: str) -> torch.device:
+    """The current GPU, so that callers choose it with CUDA_VISIBLE_DEVICES or set_device."""
+    if device == "cuda":
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device(device)

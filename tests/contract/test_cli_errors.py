@@ -1,0 +1,168 @@
+"""Bad input on the command line: one sentence on standard error, exit code 2, no file left."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+import scipy.io
+
+from crossalign.cli import main
+
+
+def run(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
+    monkeypatch.setattr(sys, "argv", ["crossalign", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    captured = capsys.readouterr()
+    return int(stopped.value.code or 0), captured.out, captured.err
+
+
+def benchmark(folder, **changes):
+    """A small folder in the field's layout: 6 classes of 10 samples, 4 of them seen."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(1, 7), 10)
+    att = rng.standard_normal((5, 6))
+    rows = np.arange(60).reshape(6, 10) + 1
+    content = {
+        "features": (att.T[labels - 1] @ rng.standard_normal((5, 8))).T, "labels": labels[:, None],
+        "att": att, "allclasses_names": np.array([[f"c{i}"] for i in range(6)], dtype=object),
+        "trainval_loc": rows[:4, :8].reshape(-1, 1), "test_seen_loc": rows[:4, 8:].reshape(-1, 1),
+        "test_unseen_loc": rows[4:].reshape(-1, 1), "train_loc": rows[:2, :8].reshape(-1, 1),
+        "val_loc": rows[2:4, :8].reshape(-1, 1)} | changes
+    content = {k: v for k, v in content.items() if v is not None}
+    folder.mkdir()
+    split = {"features", "labels"}
+    scipy.io.savemat(folder / "res101.mat", {k: v for k, v in content.items() if k in split})
+    scipy.io.savemat(folder / "att_splits.mat", {k: v for k, v in content.items()
+                                                 if k not in split})
+    return folder
+
+
+def truncated(path):
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def test_the_folder_itself_is_fine(tmp_path, monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, "run", "eszsl", "--data",
+                       str(benchmark(tmp_path / "d")), "--json")
+    assert code == 0
+    assert set(json.loads(out)["scores"]) >= {"T1", "U", "S", "H", "U_raw", "S_raw", "H_raw",
+                                              "AUSUC"}
+
+
+ROWS = np.arange(60).reshape(6, 10) + 1
+BAD_DATA = {
+    "nan": ({"features": np.full((8, 60), np.nan)}, "NaN"),
+    "width": ({"features": np.zeros((8, 59))}, "59"),
+    "overlap": ({"test_seen_loc": ROWS[:4, :2].reshape(-1, 1)}, "test_seen"),
+    "range": ({"labels": np.repeat([1, 2, 3, 4, 5, 9], 10)[:, None]}, "9"),
+    "zero label": ({"labels": np.repeat(np.arange(6), 10)[:, None]}, "0"),
+    "unseen in training": ({"trainval_loc": np.concatenate([ROWS[:4, :8].ravel(), [41]])[:, None],
+                            "test_unseen_loc": ROWS[4:].ravel()[1:, None]}, "seen"),
+    "index range": ({"test_unseen_loc": np.array([[999]])}, "999"),
+    "no attributes": ({"att": None}, "att"),
+    "attribute rows": ({"att": np.zeros((5, 4))}, "4"),
+    "attribute nan": ({"att": np.full((5, 6), np.inf)}, "att"),
+    "empty split": ({"test_unseen_loc": np.zeros((0, 1))}, "test_unseen"),
+    "no features": ({"features": None}, "features"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_DATA)
+def test_bad_data(case, tmp_path, monkeypatch, capsys):
+    changes, expected = BAD_DATA[case]
+    folder = benchmark(tmp_path / "d", **changes)
+    code, out, err = run(monkeypatch, capsys, "run", "eszsl", "--data", str(folder), "--json")
+    check(code, out, err)
+    assert expected in err
+
+
+def check(code: int, out: str, err: str) -> None:
+    assert code == 2, err
+    assert out == ""
+    lines = [line for line in err.splitlines() if line.startswith("crossalign: ")]
+    assert len(lines) == 1, err
+    assert "Traceback" not in err
+    assert lines[0].rstrip().endswith((".", "?")), err
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [
+    (["run", "nosuch"], "there is no 'nosuch'"),
+    (["run", "eszl"], "did you mean 'eszsl'"),
+    (["run", "eszsl", "--data", "nosuch"], "nosuch"),
+    (["run", "eszsl", "--set", "alfa=1"], "did you mean 'alpha'"),
+    (["run", "eszsl", "--set", "alpha"], "key=value"),
+    (["run", "eszsl", "--set", "alpha=high"], "high"),
+    (["run", "gfzsl", "--set", "shrinkage=2"], "shrinkage"),
+    (["run", "cada_vae", "--set", "epochs=0"], "epochs"),
+    (["run", "eszsl", "--task", "sing"], "sing"),
+    (["run", "gfzsl", "--data", "glyphs", "--task", "retrieval"], "does not embed"),
+    (["run", "perfect_alignment", "--task", "gzsl"], "knows no classes"),
+    (["evaluate", "nosuch"], "model.json"),
+    (["models", "nosuch"], "there is no 'nosuch'"),
+    (["data", "validate", "nosuch"], "nosuch"),
+])
+def test_bad_arguments(arguments, expected, monkeypatch, capsys):
+    code, out, err = run(monkeypatch, capsys, *arguments)
+    check(code, out, err)
+    assert expected in err
+
+
+@pytest.mark.parametrize("file", ["res101.mat", "att_splits.mat"])
+def test_truncated_files(file, tmp_path, monkeypatch, capsys):
+    folder = benchmark(tmp_path / "d")
+    truncated(folder / file)
+    code, out, err = run(monkeypatch, capsys, "run", "eszsl", "--data", str(folder))
+    check(code, out, err)
+    assert file in err
+
+
+def test_missing_features_say_how_to_get_them(tmp_path, monkeypatch, capsys):
+    folder = benchmark(tmp_path / "d")
+    (folder / "res101.mat").unlink()
+    code, out, err = run(monkeypatch, capsys, "run", "eszsl", "--data", str(folder))
+    check(code, out, err)
+    assert "res101.mat" in err
+
+
+def test_unknown_attributes_file(tmp_path, monkeypatch, capsys):
+    folder = benchmark(tmp_path / "d")
+    code, out, err = run(monkeypatch, capsys, "run", "eszsl", "--data", str(folder),
+                         "--attributes", "sent_splits.mat")
+    check(code, out, err)
+    assert "sent_splits.mat" in err
+
+
+def test_output_that_cannot_be_written(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("in the way")
+    code, out, err = run(monkeypatch, capsys, "run", "eszsl", "--data",
+                         str(benchmark(tmp_path / "d")), "--out", str(tmp_path / "file" / "deep"))
+    check(code, out, err)
+    assert sorted(os.listdir(tmp_path)) == ["d", "file"]
+
+
+def test_a_damaged_model_folder(tmp_path, monkeypatch, capsys):
+    folder = benchmark(tmp_path / "d")
+    model = tmp_path / "model"
+    assert run(monkeypatch, capsys, "fit", "eszsl", "--data", str(folder), "--out",
+               str(model))[0] == 0
+    assert run(monkeypatch, capsys, "evaluate", str(model), "--data", str(folder))[0] == 0
+    truncated(model / "weights.safetensors")
+    code, out, err = run(monkeypatch, capsys, "evaluate", str(model), "--data", str(folder))
+    check(code, out, err)
+    assert "damaged" in err
+
+
+def test_a_model_of_other_features(tmp_path, monkeypatch, capsys):
+    model = tmp_path / "model"
+    narrow = benchmark(tmp_path / "a")
+    wide = benchmark(tmp_path / "b", features=np.zeros((9, 60)))
+    assert run(monkeypatch, capsys, "fit", "gfzsl", "--data", str(narrow), "--out",
+               str(model))[0] == 0
+    code, out, err = run(monkeypatch, capsys, "evaluate", str(model), "--data", str(wide))
+    check(code, out, err)
+    assert "width of training" in err
