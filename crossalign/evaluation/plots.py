@@ -79,14 +79,13 @@ def latent(
     figure = _figure(10.4, 8.4)
     grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 0.44))
     for column, (points, when) in enumerate(zip(maps, ("Before", "After"), strict=True)):
-        told = ("each modality keeps to itself", "classes meet, modalities mix")[column]
+        told = ("no common coordinates yet", "wanted: one class an island, all shapes in it")[column]
         for row in range(2):
             ax = figure.add_subplot(grid[row, column])
             title = f"{when} alignment" if row == 0 else f"{when}, by modality"
             _frame(ax, title, "t-SNE 1 (no unit)", "t-SNE 2 (no unit)" if column == 0 else "")
             if row == 0:
-                ax.set_title(f"want: {told}" if column else told, loc="right", fontsize=8,
-                             color=MUTED)
+                ax.set_title(told, loc="right", fontsize=8, color=MUTED)
                 _by_class(ax, points, truth, chosen)
             else:
                 _by_modality(ax, points)
@@ -227,20 +226,21 @@ def hits(
                          "correct; give as many of each, at least one.")
     n = min(len(queries), rows)
     k = max(1, min(max(len(r) for r in results[:n]), columns))
-    figure = _figure(10.4, 0.55 + 1.36 * n)
+    figure = _figure(10.4, 0.55 + n * min(1.46, 0.26 + 9.0 / (k + 1)))
+    letters = max(12, 150 // (k + 1))
     grid = figure.add_gridspec(n, k + 2, width_ratios=[1, 0.08, *[1] * k])
-    right = sum(bool(c) for row in correct[:n] for c in row[:k])
-    shown = sum(len(row[:k]) for row in correct[:n])
-    figure.suptitle(f"{arrow(direction)}: {right} of the {shown} results shown are right".lstrip(
-        ": "), color=INK, fontsize=11, fontweight="bold", x=0.01, ha="left")
+    right = sum(bool(row[0]) for row in correct[:n] if len(row))
+    title = f"{arrow(direction)}: the best result is right for {right} of {n} queries"
+    figure.suptitle(title.lstrip(": "), color=INK, fontsize=11, fontweight="bold", x=0.01,
+                    ha="left")
     for i in range(n):
         ax = figure.add_subplot(grid[i, 0])
-        _cell(ax, queries[i], INK)
+        _cell(ax, queries[i], INK, letters)
         if i == 0:
             ax.set_title("query", fontsize=8.5, color=MUTED)
         for j, (item, right_one) in enumerate(zip(results[i][:k], correct[i][:k], strict=True)):
             ax = figure.add_subplot(grid[i, j + 2])
-            _cell(ax, item, GREEN if right_one else RED, "✓" if right_one else "✗")
+            _cell(ax, item, GREEN if right_one else RED, letters, "✓" if right_one else "✗")
             if i == 0:
                 ax.set_title("best result" if j == 0 else str(j + 1), fontsize=8.5, color=MUTED)
     return figure
@@ -260,30 +260,36 @@ def history(curves: Mapping[str, npt.ArrayLike], *, limit: int = 12) -> Figure:
     ValueError
         If no curve holds a finite value.
     """
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
     series = {name: _vector(values) for name, values in curves.items()}
     drawn = [(name, y) for name, y in series.items() if np.isfinite(y).any()][:limit]
     if not drawn:
         raise ValueError("curves: none holds a finite value; leave the picture out.")
-    columns = min(4, len(drawn))
-    rows = -(-len(drawn) // columns)
-    figure = _figure(max(2.6 * columns, 4.2), 0.3 + 2.0 * rows)
+    rows = -(-len(drawn) // 4)
+    columns = -(-len(drawn) // rows)
+    figure = _figure(10.4 if columns > 2 else 5.2, 0.3 + 2.1 * rows)
     for i, (name, y) in enumerate(drawn):
         ax = figure.add_subplot(rows, columns, i + 1)
-        _frame(ax, name.replace("_", " "), "epoch", "value (no unit)" if i % columns == 0 else "",
-               grid=True)
-        ax.title.set_fontsize(9.5)
+        _frame(ax, shorten(name.replace("_", " "), 24), "epoch",
+               "value (no unit)" if i % columns == 0 else "", grid=True)
+        ax.set_title(ax.get_title(loc="left"), loc="left", fontsize=9.5, fontweight="bold",
+                     color=INK)
         epochs = np.arange(1, len(y) + 1)
-        ax.plot(epochs, y, color=BLUE, linewidth=1.6, marker="o" if len(y) < 6 else None,
-                markersize=3.5)
+        ax.plot(epochs, y, color=BLUE, linewidth=1.6)
         good = y[np.isfinite(y)]
         if good.min() > 0 and good.max() > 20 * good.min():
             ax.set_yscale("log")
-            ax.title.set_text(ax.title.get_text() + " (log)")
+            ax.yaxis.set_major_locator(LogLocator(
+                subs=(1.0,) if good.max() > 1000 * good.min() else (1.0, 3.0)))
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+            ax.yaxis.set_minor_formatter(NullFormatter())
+            ax.tick_params(which="minor", length=0)
+            ax.set_ylabel("value, log scale" if i % columns == 0 else "log scale", fontsize=9,
+                          color=INK)
         ax.plot(epochs[-1], y[-1], "o", color=BLUE, markersize=4.5, markeredgecolor=PAPER)
         ax.annotate(f"{y[-1]:.3g}", (1, 1), xycoords="axes fraction", ha="right", va="bottom",
                     fontsize=8.5, color=MUTED, xytext=(0, 4), textcoords="offset points")
-        from matplotlib.ticker import MaxNLocator
-
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
     return figure
 
@@ -310,8 +316,9 @@ def confusion(matrix: npt.ArrayLike, class_names: Sequence[str]) -> Figure:
     ticks = range(len(counts))
     short = [shorten(name, 18) for name in class_names]
     named = len(counts) <= FEW_CLASSES
-    ax.set_xticks(ticks if named else [], short if named else [], rotation=45, ha="right",
-                  fontsize=8)
+    ax.set_xticks(ticks if named else [], short if named else [], fontsize=8,
+                  rotation=45 if max(map(len, short)) > 3 else 0,
+                  ha="right" if max(map(len, short)) > 3 else "center")
     ax.set_yticks(ticks if named else [], short if named else [], fontsize=8)
     if len(counts) <= 12:
         for i, j in np.ndindex(*share.shape):
@@ -342,6 +349,7 @@ def tsne(views: Mapping[str, Array], random_state: int = 0) -> dict[str, Array]:
     PCA to 30 columns first; started from the two main components, as scikit-learn does.
     """
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     stacked = principal(np.concatenate(list(views.values())), 30)  # (sum n, <= 30)
     n = len(stacked)
@@ -349,8 +357,11 @@ def tsne(views: Mapping[str, Array], random_state: int = 0) -> dict[str, Array]:
     noise = np.random.default_rng(random_state).normal(size=(n, 2))
     start = 1e-4 * (start / max(float(start[:, 0].std()), 1e-12) + 1e-3 * noise)
     if n > 5:
-        start = TSNE(init=start.astype(np.float32), perplexity=min(30.0, (n - 1) / 3),
-                     max_iter=750, random_state=random_state).fit_transform(stacked)
+        # Threads that wait for each other at every one of 500 short steps cost ten times what they
+        # save as soon as one core is busy with something else.
+        with threadpool_limits(1, user_api="openmp"):
+            start = TSNE(init=start.astype(np.float32), perplexity=min(30.0, (n - 1) / 3),
+                         max_iter=500, random_state=random_state).fit_transform(stacked)
     ends = np.cumsum([len(x) for x in views.values()])[:-1]
     return dict(zip(views, np.split(start, ends), strict=True))
 
@@ -369,11 +380,17 @@ def arrow(direction: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """At most ``limit`` characters; the middle goes, because names often share their beginning."""
+    """At most ``limit`` characters; most is kept of the end, as names often begin alike."""
     if len(text) <= limit:
         return text
-    head = (limit - 1) // 2
-    return f"{text[:head].rstrip()}…{text[len(text) - (limit - 1 - head):].lstrip()}"
+    n = (limit - 1) // 4
+    start = len(text) - (limit - 1 - n)
+    head, tail = text[:n], text[start:]
+    if " " in head:
+        head = head[: head.rindex(" ")]
+    if text[start - 1] != " " and " " in tail[: len(tail) // 2]:  # on from a whole word
+        tail = tail[tail.index(" ") + 1:]
+    return f"{head.rstrip()}…{tail.lstrip()}"
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -447,15 +464,17 @@ def _by_class(ax: Axes, points: Mapping[str, Array], labels: Mapping[str, Array]
             mine = labels[m] == c
             ax.scatter(xy[mine, 0], xy[mine, 1], s=26, marker=MARKERS[i % 6], linewidth=0,
                        alpha=0.85, color=CLASS_COLOURS[k % 12], rasterized=True)
+    layer = 6.0
     for m, xy in points.items():
         for k, c in enumerate(chosen):
             mine = labels[m] == c
             if mine.any():
                 x, y = _medoid(xy[mine])
-                ax.text(x, y, str(k + 1), ha="center", va="center", fontsize=7, color="#fefefe",
-                        fontweight="bold", zorder=6, bbox={
-                            "boxstyle": "circle,pad=0.22", "facecolor": CLASS_COLOURS[k % 12],
-                            "edgecolor": "#fefefe", "linewidth": 0.8})
+                layer += 0.02  # a disc hides the disc and the number below it
+                ax.plot(x, y, "o", color=CLASS_COLOURS[k % 12], markersize=10.5, zorder=layer,
+                        markeredgecolor="#fefefe", markeredgewidth=0.9)
+                ax.text(x, y, str(k + 1), ha="center", va="center_baseline", fontsize=6.5,
+                        color="#fefefe", fontweight="bold", zorder=layer + 0.01)
 
 
 def _by_modality(ax: Axes, points: Mapping[str, Array]) -> None:
@@ -511,9 +530,9 @@ def _modality_legend(ax: Axes, names: Sequence[str], counts: Mapping[str, int]) 
 def _equal_harmonic(ax: Axes, width: float, height: float) -> None:
     """Contours of H = 2US/(U+S) every ten points, in percent."""
     for h in range(10, 100, 10):
-        u = np.linspace(h / 2 + 0.05, width, 400)
-        s = h * u / (2 * u - h)
-        inside = s <= height
+        slope = np.geomspace(1e-3, 1e3, 400)  # u / s
+        u, s = h * (1 + slope) / 2, h * (1 + 1 / slope) / 2
+        inside = (s <= height) & (u <= width)
         if inside.sum() < 2:
             continue
         ax.plot(u[inside], s[inside], color=GRID, linewidth=0.9, zorder=0)
@@ -552,22 +571,19 @@ def _named_bars(names: Sequence[str], values: Array,
 
 def _many_bars(names: Sequence[str], values: Array,
                groups: Sequence[tuple[str, str, Array]]) -> Figure:
-    figure = _figure(10.4, 3.7)
-    sizes = [max(len(index), sum(len(i) for _, _, i in groups) // 3) for _, _, index in groups]
-    grid = figure.add_gridspec(1, len(groups), width_ratios=sizes)
-    first = None
-    for column, (title, colour, index) in enumerate(groups):
-        ax = figure.add_subplot(grid[0, column], sharey=first)
-        first = first or ax
+    figure = _figure(5.2, 3.9 if len(groups) == 1 else 4.9)
+    for row, (title, colour, index) in enumerate(groups):
+        ax = figure.add_subplot(len(groups), 1, row + 1)
         mean = float(values[index].mean())
-        best, worst = ([f"{shorten(str(names[c]), 27)} {values[c]:.0f}" for c in part]
+        best, worst = ([f"{shorten(str(names[c]), 24)} {values[c]:.0f}" for c in part]
                        for part in (index[:2], index[::-1][:2]))
         _frame(ax, f"{len(index)} {title} classes, mean {mean:.1f} %".replace("  ", " "),
-               f"classes from best to worst\nbest: {', '.join(best)}\nworst: {', '.join(worst)}",
-               "accuracy of the class (%)" if column == 0 else "")
-        ax.xaxis.label.set_fontsize(8.5)
+               "", "class accuracy (%)")
+        ax.set_xlabel(f"classes, best to worst\nbest: {', '.join(best)}\n"
+                      f"worst: {', '.join(worst)}", loc="left", fontsize=8, linespacing=1.45,
+                      color=INK)
         ax.fill_between(np.arange(len(index) + 1), np.r_[values[index], values[index[-1]]],
-                        step="post", color=colour, linewidth=0)
+                        step="post", color=colour, linewidth=0, alpha=0.9)
         ax.axhline(mean, color=INK, linewidth=1.1, linestyle=(0, (3, 2)))
         ax.set_xlim(0, len(index))
         ax.set_ylim(0, 100)
@@ -575,7 +591,7 @@ def _many_bars(names: Sequence[str], values: Array,
     return figure
 
 
-def _cell(ax: Axes, item: Mapping[str, Any], colour: str, mark: str = "") -> None:
+def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: str = "") -> None:
     """One picture or text in a coloured frame, with a check or a cross in its corner."""
     image, text = item.get("image"), str(item.get("text") or "")
     ax.set_xticks([])
@@ -587,10 +603,11 @@ def _cell(ax: Axes, item: Mapping[str, Any], colour: str, mark: str = "") -> Non
         pixels = np.asarray(image)
         ax.imshow(pixels, cmap="gray", vmin=0, vmax=255 if pixels.max(initial=0) > 1 else 1,
                   interpolation="nearest", rasterized=True)
-        ax.set_xlabel(shorten(text, 22), fontsize=6.5, color=MUTED, labelpad=3)
+        ax.set_xlabel("\n".join(textwrap.wrap(shorten(text, 2 * letters - 6), letters)[:2]),
+                      fontsize=6.5, color=MUTED, labelpad=3)
     else:
         ax.set_box_aspect(1)
-        lines = textwrap.wrap(text, 14)
+        lines = textwrap.wrap(text, max(10, letters - 7))
         lines = [*lines[:5], "…"] if len(lines) > 6 else lines
         ax.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", fontsize=7.2, color=INK,
                 transform=ax.transAxes)

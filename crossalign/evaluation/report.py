@@ -178,7 +178,7 @@ class Report:
 
     def __str__(self) -> str:
         n = len(self.seeds)
-        rows = [("metric", "mean ± sd" if n > 1 else "value", "runs (%)" if n > 1 else "")]
+        rows = [("metric (%)", "mean ± sd" if n > 1 else "value", " runs" if n > 1 else "")]
         for name, score in self.scores.items():
             runs = "  ".join(f"{100 * r:5.1f}" for r in score["runs"]) if n > 1 else ""
             rows.append((name, percent(score["mean"], score["sd"], n), runs))
@@ -192,7 +192,7 @@ class Report:
         below = [("selection", self.selection),
                  ("protocol", "; ".join(f"{k} {_short(v)}" for k, v in facts) or "not stated")]
         if leaks:
-            below.append(("holds true", ", ".join(leaks)))
+            below.append(("caution", ", ".join(leaks)))
         below.append(("versions", ", ".join(f"{k} {v}" for k, v in self.versions.items())))
         rule = "-" * max(map(len, lines))
         return "\n".join([head, "", lines[0], rule, *lines[1:], "",
@@ -311,5 +311,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
 
 
 def _short(value: Any, limit: int = 60) -> str:
+    if isinstance(value, list) and len(value) > 4:
+        return f"{len(value)} items ({_short(value[0], 20)}, ...)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= limit else text[: limit - 1] + "…"

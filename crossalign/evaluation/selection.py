@@ -46,7 +46,7 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     if validation is None:
         return Choice({}, None, "nothing was selected: the data has no validation split")
     if task == "transfer" or getattr(model, "oracle", False) or (not grid and task != "gzsl"):
-        return Choice({}, None, "nothing was selected: fixed hyper-parameters, last epoch")
+        return Choice({}, None, f"nothing was selected: fixed hyper-parameters{_epoch(model)}")
     points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     best: tuple[float, dict[str, Any], float | None] | None = None
     tried = []
@@ -66,8 +66,12 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     parts = [f"{chosen} of {len(points)} settings"] if params else []
     parts += [f"gamma {gamma:.4g}"] if gamma is not None else []
     how = (f"{' and '.join(parts)} chosen on validation classes ({what} {100 * objective:.1f} "
-           "there), last epoch")
+           f"there){_epoch(model)}")
     return Choice(params, gamma, how, tried)
+
+
+def _epoch(model: Any) -> str:
+    return "; last epoch" if "epochs" in model.get_params() else ""
 
 
 def fit_on(model: Any, bench: Benchmark, task: str, callbacks: Sequence[Any] = ()) -> Any:

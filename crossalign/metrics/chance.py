@@ -29,7 +29,7 @@ def chance_average_precision(n_gallery: int, n_relevant: int) -> float:
     Raises
     ------
     ValueError
-        N_relevant is not between 1 and n_gallery.
+        `n_relevant` is not between 1 and `n_gallery`.
     """
     if not 1 <= n_relevant <= n_gallery:
         raise ValueError(

@@ -7,7 +7,6 @@ class-level precision.
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import gammaln
 
 from crossalign.metrics.checks import as_codes, check_k
 from crossalign.metrics.query_blocks import measure_queries
@@ -86,8 +85,10 @@ def recall_at_k_from_similarity(
         (q,) what each query is a view of.
     gallery_ids
         (g,) the same for the gallery.
-        k: cut-off.
-        block: queries per block.
+    k
+        Cut-off.
+    block
+        Queries per block.
 
     Returns
     -------
@@ -128,11 +129,16 @@ def median_rank(
     ----------
     queries
         (q, d) embeddings.
-        gallery: (g, d) embeddings.
-        query_ids: (q,) what each query is a view of; None if row i pairs with row i.
-        gallery_ids: (g,) the same for the gallery; None exactly if `query_ids` is None.
-        similarity: "cosine", "dot" or "euclidean".
-        block: queries per block; by default as many as fit 8 MiB of scores, 32 at least.
+    gallery
+        (g, d) embeddings.
+    query_ids
+        (q,) what each query is a view of; None if row i pairs with row i.
+    gallery_ids
+        (g,) the same for the gallery; None exactly if `query_ids` is None.
+    similarity
+        "cosine", "dot" or "euclidean".
+    block
+        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -208,18 +214,10 @@ def _first_tie(ranked: RankedList) -> tuple[int, int, int]:
 
 def _chance_of_any(size: int, count: int, places: int) -> float:
     """Probability that one of `count` out of `size` items is among the first `places`."""
-    misses = size - count
-    if places > misses:
+    if places > size - count:
         return 1.0
-    if places == 0:
-        return 0.0
-    log_all_miss = (
-        gammaln(misses + 1.0)
-        - gammaln(misses - places + 1.0)
-        - gammaln(size + 1.0)
-        + gammaln(size - places + 1.0)
-    )
-    return float(-np.expm1(log_all_miss))
+    earlier = np.arange(count)
+    return float(1.0 - np.prod((size - earlier - places) / (size - earlier)))
 
 
 def _paired_ids(

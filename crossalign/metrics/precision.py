@@ -103,9 +103,12 @@ def precision_at_k_from_similarity(
         (q,) classes.
     gallery_labels
         (g,) classes.
-        k: cut-off.
-        exclude_self: remove gallery item i for query i.
-        block: queries per block.
+    k
+        Cut-off.
+    exclude_self
+        Remove gallery item i for query i.
+    block
+        Queries per block.
 
     Returns
     -------
@@ -151,13 +154,20 @@ def precision_recall_curve(
     ----------
     queries
         (q, d) embeddings.
-        gallery: (g, d) embeddings.
-        query_labels: (q,) classes.
-        gallery_labels: (g,) classes.
-        recall: (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
-        similarity: "cosine", "dot" or "euclidean".
-        exclude_self: remove gallery item i for query i.
-        block: queries per block; by default as many as fit 8 MiB of scores, 32 at least.
+    gallery
+        (g, d) embeddings.
+    query_labels
+        (q,) classes.
+    gallery_labels
+        (g,) classes.
+    recall
+        (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
+    similarity
+        "cosine", "dot" or "euclidean".
+    exclude_self
+        Remove gallery item i for query i.
+    block
+        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------

@@ -70,10 +70,8 @@ def pack(scores: Array, relevant: NDArray[np.bool_], removed: int | None = None)
     ValueError
         A score is NaN or infinite.
     """
-    shrink = _shrink(scores)
-    if shrink < 1:  # a scaled float32 could underflow and make a tie; float64 has room for it
-        scores = scores.astype(np.float64, copy=False)
-        scores = scores * shrink
+    if _magnitude(scores) > RANGE:
+        scores = _into_range(scores)
     floats = np.subtract(scores.dtype.type(0), scores)  # not a negation: it makes -0.0 of 0.0
     keys: Array = floats.view(np.int32 if floats.itemsize == 4 else np.int64)
     keys ^= keys >> (8 * keys.itemsize - 1)  # flip all bits of a negative float
@@ -87,7 +85,7 @@ def pack(scores: Array, relevant: NDArray[np.bool_], removed: int | None = None)
 def pack_in_order(scores: Array, relevant: NDArray[np.bool_], removed: int | None = None) -> Array:
     """Keys without ties, already sorted: of equal scores the item given first is ranked first.
 
-    Args, returns and raises as `pack`.
+    Parameters, result and errors are those of `pack`.
     """
     _magnitude(scores)
     descending = np.negative(scores)
@@ -143,10 +141,19 @@ def _positions(bits: NDArray[np.bool_]) -> NDArray[np.intp]:
     return padded.nonzero()[0][:total]
 
 
-def _shrink(scores: Array) -> float:
-    """The power of two that brings scores into range: 1 if they are."""
-    largest = _magnitude(scores)
-    return 1.0 if largest <= RANGE else 2.0 ** -int(np.frexp(largest)[1])
+def _into_range(scores: Array) -> NDArray[np.float64]:
+    """Scores in (-1, 1) of the same order and the same ties, as float64.
+
+    They are scaled by a power of two, which is exact unless the smallest underflow: float32 scores
+    have room in float64, and float64 scores that span hundreds of orders are numbered instead.
+    """
+    wide = scores.astype(np.float64, copy=False)
+    exponent = np.frexp(_magnitude(wide))[1]
+    scaled = np.ldexp(wide, -exponent)
+    if scores.dtype == np.float64 and not np.array_equal(np.ldexp(scaled, exponent), wide):
+        _, places = np.unique(wide, return_inverse=True)
+        return np.asarray(places / len(wide))
+    return np.asarray(scaled)
 
 
 def _magnitude(scores: Array) -> float:

@@ -99,8 +99,8 @@ def average_precisions(
     Raises
     ------
     ValueError
-        Shapes disagree, NaN or infinity in embeddings, an unknown option, denominator
-            "k" without k, or exclude_self with q != g.
+        Shapes disagree, NaN or infinity in embeddings, an unknown option, denominator "k" without
+        k, or exclude_self with q != g.
     """
     return average_precisions_from_similarity(
         EmbeddingScores(queries, gallery, similarity),
@@ -169,11 +169,16 @@ def average_precisions_from_similarity(
         (q,) classes.
     gallery_labels
         (g,) classes.
-        k: as in `average_precisions`, like all that follow.
-        denominator: "relevant", "min", "hits" or "k".
-        ties: "expected" or "stable".
-        exclude_self: remove gallery item i for query i.
-        block: queries per block.
+    k
+        As in `average_precisions`, like all that follow.
+    denominator
+        "relevant", "min", "hits" or "k".
+    ties
+        "expected" or "stable".
+    exclude_self
+        Remove gallery item i for query i.
+    block
+        Queries per block.
 
     Returns
     -------

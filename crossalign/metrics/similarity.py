@@ -5,7 +5,7 @@ those queries, higher is better. Two are here: one over embeddings, one over a m
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from crossalign.metrics.checks import Array, as_rows, check_choice
 
 ScoreSource = Callable[[int, int], Array]
+PART_ROWS = 4096
 SIMILARITIES = ("cosine", "dot", "euclidean")
 
 
@@ -53,7 +54,7 @@ class EmbeddingScores:
         self.shape = (len(self.queries), len(rows))
         self.dtype = np.result_type(self.queries, rows)
         self._similarity = similarity
-        self._origin, self._exponent = rows[0].astype(np.float64), np.zeros((), np.intc)
+        self._prepare_scale(rows)
         unique, self._copies = _distinct(self._prepare_gallery(rows))
         self._columns = unique.T  # (d, u)
         self._thread = threading.local()
@@ -68,25 +69,38 @@ class EmbeddingScores:
         products = np.matmul(rows, self._columns, out=out[: len(rows)])
         return products if self._copies is None else products[:, self._copies]
 
+    def _prepare_scale(self, rows: Array) -> None:
+        """Where distances are measured from, and the exponent that makes lengths at most one."""
+        self._origin = rows[0].astype(np.float64)
+        lengths = [np.linalg.norm(self._moved(part), axis=1).max() for part in _parts(rows)]
+        self._exponent = _exponent(np.max(lengths))
+
+    def _moved(self, rows: Array) -> NDArray[np.float64]:
+        """Rows as float64, from the origin of distances if there is one."""
+        wide = rows.astype(np.float64)
+        return wide - self._origin if self._similarity == "euclidean" else wide
+
     def _prepare_gallery(self, rows: Array) -> Array:
         """Gallery rows of length at most one, with the column -|g|^2 / 2 if euclidean."""
-        wide = rows - self._origin if self._similarity == "euclidean" else rows.astype(np.float64)
-        if self._similarity == "cosine":
-            length = np.linalg.norm(wide, axis=1, keepdims=True)
-            wide /= np.where(length > 0, length, 1)
-        else:
-            self._exponent = _exponent(np.linalg.norm(wide, axis=1).max())
-            wide = np.ldexp(wide, -self._exponent)
-        if self._similarity == "euclidean":
-            wide = np.column_stack([wide, -0.5 * np.einsum("gd,gd->g", wide, wide)])
-        return np.ascontiguousarray(wide, dtype=self.dtype)
+        euclidean = self._similarity == "euclidean"
+        prepared = np.empty((len(rows), rows.shape[1] + euclidean), self.dtype)
+        for part, out in zip(_parts(rows), _parts(prepared), strict=True):
+            wide = self._moved(part)
+            if self._similarity == "cosine":
+                length = np.linalg.norm(wide, axis=1, keepdims=True)
+                wide /= np.where(length > 0, length, 1)
+            else:
+                wide = np.ldexp(wide, -self._exponent)
+            if euclidean:
+                wide = np.column_stack([wide, -0.5 * np.einsum("gd,gd->g", wide, wide)])
+            out[:] = wide + 0.0  # of -0.0 and 0.0 one bit pattern, for `_distinct`
+        return prepared
 
     def _prepare_queries(self, rows: Array) -> Array:
         """Query rows scaled by powers of two, which keep the order and the ties of their scores."""
-        wide = rows.astype(np.float64)
+        wide = self._moved(rows)
         if self._similarity == "euclidean":
-            wide = np.ldexp(wide - self._origin, -self._exponent)
-            wide = np.column_stack([wide, np.ones(len(wide))])
+            wide = np.column_stack([np.ldexp(wide, -self._exponent), np.ones(len(wide))])
         length = np.linalg.norm(wide, axis=1, keepdims=True)
         return np.ldexp(wide, -_exponent(length)).astype(self.dtype)
 
@@ -138,8 +152,20 @@ def _exponent(length: NDArray[np.float64]) -> NDArray[np.intc]:
 
 
 def _distinct(rows: Array) -> tuple[Array, NDArray[np.intp] | None]:
-    """Distinct rows, and which of them each row is; None if all rows are distinct."""
-    rows = rows + rows.dtype.type(0)  # -0.0 and 0.0 are one number of two bit patterns
+    """Distinct rows, and which of them each row is; None if all rows are distinct.
+
+    Rows of different checksums differ, which settles the common case without sorting rows.
+    """
+    weights = np.random.default_rng(0).integers(2**63, size=rows.shape[1], dtype=np.uint64) | 1
+    words = rows.view(np.uint32 if rows.itemsize == 4 else np.uint64)
+    sums = np.concatenate([part.astype(np.uint64) @ weights for part in _parts(words)])  # (g,)
+    if len(np.unique(sums)) == len(rows):
+        return rows, None
     whole = rows.view(np.dtype((np.void, rows.shape[1] * rows.itemsize)))[:, 0]  # (g,)
     _, first, copies = np.unique(whole, return_index=True, return_inverse=True)
     return (rows, None) if len(first) == len(rows) else (rows[first], copies)
+
+
+def _parts(rows: Array) -> Iterator[Array]:
+    """Views of a few thousand rows at a time, so that no float64 copy of all is made."""
+    return (rows[start : start + PART_ROWS] for start in range(0, len(rows), PART_ROWS))

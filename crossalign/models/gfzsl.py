@@ -126,6 +126,9 @@ class GFZSL(ZeroShotClassifier, Model):
         means = class_means(x, codes, len(seen))                          # (C_seen, d)
         residuals = x - means[codes]
         variances, axes = linalg.eigh(residuals.T @ residuals / len(x))
+        if variances.max() <= 0:
+            raise ValueError("X: samples of a class do not differ, so there is no covariance to "
+                             "estimate; give several samples per class.")
         return _Statistics(scaling, seen, means, np.clip(variances, 0, None), axes)
 
     def _solve(self, found: _Statistics, classes: Classes) -> Self:

@@ -39,7 +39,7 @@ class Meter:
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
         self.names: tuple[str, ...] = ()
-        self.total = torch.zeros(0)
+        self.total = self.healthy = torch.zeros(0)
         self.count = 0
 
     def add(self, losses: Mapping[str, Tensor]) -> None:
@@ -50,22 +50,24 @@ class Meter:
         ValueError
             If they are not 0-d tensors with one called ``"loss"``, or their names change.
         """
-        if tuple(losses) != self.names:
+        if not isinstance(losses, Mapping) or tuple(losses) != self.names:
             self._begin(losses)
         self.total += torch.stack([value.detach() for value in losses.values()])
+        self.healthy += self.total.isfinite()  # a sum stays bad once it is
         self.count += 1
 
     def _begin(self, losses: Mapping[str, Tensor]) -> None:
+        check_losses(losses)
         if self.count:
             raise ValueError(f"forward: returned the terms {list(losses)} after "
                              f"{list(self.names)}; return the same terms in every step.")
-        check_losses(losses)
         self.names = tuple(losses)
         self.total = torch.zeros(len(losses), dtype=torch.float64, device=losses["loss"].device)
+        self.healthy = torch.zeros_like(self.total)
 
-    def mean(self) -> Tensor:
-        """Means of the terms since the start, on the device."""
-        return self.total / self.count
+    def read(self) -> Tensor:
+        """``(2, terms)``: means since the start, and the share of steps before they went bad."""
+        return torch.stack([self.total, self.healthy]) / self.count
 
 
 def check_losses(losses: Mapping[str, Tensor]) -> None:
@@ -79,27 +81,28 @@ def check_losses(losses: Mapping[str, Tensor]) -> None:
                              "the batch as a 0-d tensor.")
 
 
-def check_finite(losses: Mapping[str, float], epoch: int) -> None:
-    """Raise DivergedError naming the first term that is NaN or infinite.
-
-    The minimised sum is named only if no other term is to blame.
-    """
-    bad = [name for name, value in losses.items() if not math.isfinite(value)]
-    bad.sort(key=lambda name: name.split("/")[-1] == "loss")
-    if bad:
-        raise DivergedError(bad[0], epoch, f"the term {bad[0]!r} became {losses[bad[0]]}")
-
-
-def read_meters(meters: Sequence[Meter], extra: Tensor,
+def read_meters(meters: Sequence[Meter], epoch: int, extra: Tensor,
                 reduce: Callable[[Tensor], Tensor]) -> tuple[dict[str, float], float]:
     """Mean losses by name, and a number ``extra`` (0-d), in one transfer to the host.
 
     ``reduce`` averages over ranks.
+
+    Raises
+    ------
+    DivergedError
+        Naming the term that was first to be NaN or infinite; the minimised sum only if no other
+        was as early.
     """
-    stacked = torch.cat([*(meter.mean() for meter in meters), extra.double().view(1)])
-    values = reduce(stacked).tolist()
+    table = torch.cat([meter.read() for meter in meters], dim=1)  # (2, terms of all players)
+    numbers = reduce(torch.cat([table.flatten(), extra.double().view(1)])).tolist()
     names = [meter.prefix + name for meter in meters for name in meter.names]
-    return dict(zip(names, values, strict=False)), values[-1]
+    losses = dict(zip(names, numbers, strict=False))
+    healthy = dict(zip(names, numbers[len(names):], strict=False))
+    bad = [name for name, value in losses.items() if not math.isfinite(value)]
+    if bad:
+        first = min(bad, key=lambda name: (healthy[name], name.split("/")[-1] == "loss"))
+        raise DivergedError(first, epoch, f"the term {first!r} became NaN or infinite")
+    return losses, numbers[-1]
 
 
 def _kind(value: object) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from crossalign.training.data import Data
 from crossalign.training.ema import MovingAverage
-from crossalign.training.meter import DivergedError, check_finite, read_meters
+from crossalign.training.meter import DivergedError, read_meters
 from crossalign.training.randomness import seed_epoch
 from crossalign.training.samplers import Sampler
 from crossalign.training.schedules import Schedule
@@ -78,8 +78,8 @@ class Run:
         """
         with torch.no_grad():
             health = torch.stack([p.sum() for turn in self.turns for p in turn.parameters]).sum()
-        values, total = read_meters([turn.meter for turn in self.turns], health, self.mean_of_ranks)
-        check_finite(values, epoch)
+        values, total = read_meters([turn.meter for turn in self.turns], epoch, health,
+                                    self.mean_of_ranks)
         if total - total != 0:
             for name, parameter in network.named_parameters():
                 if not parameter.isfinite().all():

@@ -49,7 +49,8 @@ class Turn:
     def play(self, fabric: Any, module: Module, batch: Batch, clip: float | None) -> None:
         """All steps of this player on a batch."""
         for _ in range(self.player.steps):
-            self.optimizer.zero_grad(set_to_none=True)
+            for parameter in self.parameters:  # zero_grad, without its profiling
+                parameter.grad = None
             losses = module(batch, self.player.name)
             self.meter.add(losses)
             fabric.backward(losses["loss"])

@@ -67,6 +67,7 @@ BAD_DATA = {
     "no attributes": ({"att": None}, "att"),
     "attribute rows": ({"att": np.zeros((5, 4))}, "4"),
     "attribute nan": ({"att": np.full((5, 6), np.inf)}, "att"),
+    "constant features": ({"features": np.ones((8, 60))}, "do not differ"),
     "empty split": ({"test_unseen_loc": np.zeros((0, 1))}, "test_unseen"),
     "no features": ({"features": None}, "features"),
 }
@@ -76,7 +77,7 @@ BAD_DATA = {
 def test_bad_data(case, tmp_path, monkeypatch, capsys):
     changes, expected = BAD_DATA[case]
     folder = benchmark(tmp_path / "d", **changes)
-    code, out, err = run(monkeypatch, capsys, "run", "eszsl", "--data", str(folder), "--json")
+    code, out, err = run(monkeypatch, capsys, "run", "gfzsl", "--data", str(folder), "--json")
     check(code, out, err)
     assert expected in err
 
@@ -160,7 +161,7 @@ def test_a_damaged_model_folder(tmp_path, monkeypatch, capsys):
 def test_a_model_of_other_features(tmp_path, monkeypatch, capsys):
     model = tmp_path / "model"
     narrow = benchmark(tmp_path / "a")
-    wide = benchmark(tmp_path / "b", features=np.zeros((9, 60)))
+    wide = benchmark(tmp_path / "b", features=np.random.default_rng(0).standard_normal((9, 60)))
     assert run(monkeypatch, capsys, "fit", "gfzsl", "--data", str(narrow), "--out",
                str(model))[0] == 0
     code, out, err = run(monkeypatch, capsys, "evaluate", str(model), "--data", str(wide))

@@ -1,0 +1,203 @@
+"""Figures hold the data they were given, and say what their axes are."""
+
+import io
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from crossalign.evaluation import plots
+
+
+def clusters(n=60, classes=6, seed=0):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % classes
+    return rng.normal(size=(classes, 8))[labels] * 4 + rng.normal(size=(n, 8)), labels
+
+
+def latent_input():
+    x, labels = clusters()
+    tokens = np.repeat(x[:, None, :], 3, axis=1)  # (n, t, d)
+    return {"before": {"image": tokens, "text": x[:, :5]}, "after": {"image": x, "text": x + 0.1},
+            "labels": {"image": labels, "text": labels}, "class_names": list("abcdef"),
+            "seen": np.arange(6) < 3}
+
+
+def draw(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=40)
+    assert buffer.getvalue().startswith(b"\x89PNG")
+    return figure
+
+
+def axes_with_data(figure):
+    return [ax for ax in figure.axes if ax.axison]
+
+
+def texts(figure):
+    return [t.get_text() for ax in figure.axes for t in ax.texts]
+
+
+CURVE = {"unseen": np.linspace(0, 0.8, 50), "seen": np.linspace(0.9, 0, 50),
+         "chosen": (0.5, 0.4), "raw": (0.2, 0.7), "ausuc": 0.36}
+
+
+@pytest.mark.parametrize("figure", [
+    lambda: plots.latent(**latent_input()),
+    lambda: plots.trade_off(**CURVE),
+    lambda: plots.precision_recall({"a->b": {"recall": [0, 1], "precision": [1, 0.2],
+                                             "chance": 0.1}}),
+    lambda: plots.class_accuracy(list("abc"), [0.1, 0.9, 0.5], [True, True, False]),
+    lambda: plots.class_accuracy([f"c{i}" for i in range(80)], np.linspace(0, 1, 80),
+                                 np.arange(80) % 2 == 0),
+    lambda: plots.history({"loss": [3.0, 2.0, 1.0], "kl": [1000.0, 10.0, 0.1]}),
+    lambda: plots.confusion(np.eye(3), ["a", "bb", "cccc"]),
+], ids=["latent", "trade_off", "pr", "few", "many", "history", "confusion"])
+def test_axes_are_labelled_and_titled(figure):
+    drawn = draw(figure())
+    assert "matplotlib.pyplot" not in sys.modules
+    for ax in axes_with_data(drawn):
+        assert ax.get_xlabel() or ax.get_ylabel()
+    first = drawn.axes[0]
+    assert first.get_xlabel()
+    assert first.get_ylabel()
+    assert first.get_title(loc="left")
+
+
+def test_trade_off_draws_the_curve_and_names_its_points():
+    ax = draw(plots.trade_off(**CURVE)).axes[0]
+    assert "36.0" in ax.get_title(loc="left")
+    curve = next(line for line in ax.lines if to_hex(line.get_color()) == plots.BLUE)
+    np.testing.assert_allclose(curve.get_xdata(), 100 * CURVE["unseen"])
+    np.testing.assert_allclose(curve.get_ydata(), 100 * CURVE["seen"])
+    legend = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert legend == ["calibrated on validation: U 50.0, S 40.0, H 44.4",
+                      "raw (gamma 0): U 20.0, S 70.0, H 31.1"]
+
+
+def test_contours_are_of_equal_harmonic_mean():
+    ax = draw(plots.trade_off(**CURVE)).axes[0]
+    contours = [line for line in ax.lines if to_hex(line.get_color()) == plots.GRID]
+    assert len(contours) == len(ax.texts) - 1 >= 4  # one text is the arrow
+    for h, line in zip(range(10, 100, 10), contours, strict=False):
+        u, s = line.get_data()
+        np.testing.assert_allclose(2 * u * s / (u + s), h)
+
+
+def test_a_long_curve_keeps_its_ends():
+    u = np.linspace(0, 0.7, 20_001)
+    ax = plots.trade_off(0.7 - u, u, (0.3, 0.4), (0.3, 0.4), 0.245).axes[0]
+    curve = next(line for line in ax.lines if to_hex(line.get_color()) == plots.BLUE)
+    assert len(curve.get_xdata()) <= 1000
+    assert (curve.get_xdata()[0], curve.get_xdata()[-1]) == pytest.approx((0, 70))
+
+
+def test_few_classes_are_named_sorted_and_valued():
+    names = ["ant", "bee", "cat", "dog"]
+    figure = draw(plots.class_accuracy(names, [0.2, 0.9, np.nan, 0.5], [False, True, True, False]))
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["dog", "ant", "bee"]
+    assert texts(figure) == ["50", "20", "90"]
+    legend = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["unseen (mean 35.0)", "seen (mean 90.0)"]
+
+
+def test_many_classes_name_their_extremes_only():
+    figure = plots.class_accuracy([f"c{i}" for i in range(40)], np.arange(40) / 100)
+    ax = figure.axes[0]
+    assert ax.get_title(loc="left") == "40 classes, mean 19.5 %"
+    assert "best: c39 39, c38 38" in ax.get_xlabel()
+    assert "worst: c0 0, c1 1" in ax.get_xlabel()
+    assert len(ax.get_xticks()) == 0
+
+
+def test_hits_frame_right_and_wrong_by_colour_and_mark():
+    picture = np.zeros((4, 4, 3), dtype=np.uint8)
+    queries = [{"image": picture, "text": "q"}, {"image": None, "text": "words " * 30}]
+    results = [[{"image": None, "text": "r"}, {"image": picture[..., 0], "text": ""}],
+               [{"image": None, "text": "r"}]]
+    figure = draw(plots.hits(queries, results, [[True, False], [False]], "text->image"))
+    assert "right for 1 of 2 queries" in figure.get_suptitle()
+    assert figure.get_suptitle().startswith("text → image")
+    frames = [to_hex(ax.spines["left"].get_edgecolor()) for ax in figure.axes]
+    assert frames == [plots.INK, plots.GREEN, plots.RED, plots.INK, plots.RED]
+    assert [t for t in texts(figure) if t in "✓✗"] == ["✓", "✗", "✗"]
+
+
+def test_history_is_logarithmic_only_over_decades():
+    figure = draw(plots.history({"a_b": [3.0, 2.0], "kl": [1e4, 1.0], "nothing": [np.nan],
+                                 "signed": [-100.0, 5.0]}))
+    assert [ax.get_yscale() for ax in figure.axes] == ["linear", "log", "linear"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == ["a b", "kl", "signed"]
+
+
+def test_confusion_rows_are_percent():
+    figure = draw(plots.confusion([[3, 1], [0, 5]], ["a", "b"]))
+    assert [t.get_text() for t in figure.axes[0].texts] == ["75", "25", "0", "100"]
+
+
+def test_latent_is_deterministic_and_keeps_to_its_budget():
+    given = latent_input()
+    one, two = (plots.latent(**given, max_points=60, highlight=2) for _ in range(2))
+    points = [[c.get_offsets() for c in ax.collections] for ax in axes_with_data(one)]
+    again = [[c.get_offsets() for c in ax.collections] for ax in axes_with_data(two)]
+    for panel, other in zip(points, again, strict=True):
+        assert sum(map(len, panel)) == 60
+        np.testing.assert_array_equal(np.concatenate(panel), np.concatenate(other))
+    legend = [t.get_text() for t in one.axes[4].texts] + [t.get_text() for t in one.axes[5].texts]
+    assert {"seen classes", "unseen classes", "image (30 points)", "text (30 points)"} <= set(legend)
+
+
+def test_latent_needs_every_modality_everywhere():
+    given = latent_input()
+    del given["labels"]["text"]
+    with pytest.raises(ValueError, match="give the same in all three"):
+        plots.latent(**given)
+
+
+def test_tsne_keeps_clusters_together_and_bears_a_collapsed_space():
+    x, labels = clusters(90, 3)
+    xy = plots.tsne({"a": x[:50], "b": x[50:]})
+    assert [len(part) for part in xy.values()] == [50, 40]
+    points = np.concatenate(list(xy.values()))
+    gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    assert (labels[gaps.argmin(axis=1)] == labels).mean() > 0.95
+    collapsed = plots.tsne({"a": np.ones((12, 4))})["a"]
+    assert np.isfinite(collapsed).all()
+    assert plots.tsne({"a": np.ones((2, 1))})["a"].shape == (2, 2)
+
+
+def test_principal_components_equal_scikit_learn():
+    from sklearn.decomposition import PCA
+
+    x = np.random.default_rng(0).normal(size=(20, 6))
+    ours, theirs = plots.principal(x, 3), PCA(3).fit_transform(x)
+    np.testing.assert_allclose(np.abs(ours), np.abs(theirs), atol=1e-5)
+
+
+def test_highlighted_classes_are_large_and_half_unseen():
+    labels = {"a": np.repeat(np.arange(6), [9, 8, 7, 3, 2, 1]), "b": np.array([-1, 5])}
+    seen = np.array([True, True, True, True, False, False])
+    assert plots.highlighted_classes(labels, seen, 4) == [0, 1, 4, 5]
+    assert plots.highlighted_classes(labels, None, 3) == [0, 1, 2]
+    assert plots.highlighted_classes(labels, np.zeros(6, dtype=bool), 3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("text", "limit", "short"), [
+    ("short", 5, "short"), ("LATIN CAPITAL LETTER A WITH CIRCUMFLEX", 26, "LATIN…A WITH CIRCUMFLEX"),
+    ("x" * 40, 9, "xx…xxxxxx")])
+def test_shorten_keeps_the_end(text, limit, short):
+    assert plots.shorten(text, limit) == short
+    assert len(short) <= limit
+
+
+@pytest.mark.parametrize(("call", "match"), [
+    (lambda: plots.class_accuracy(["a"], [np.nan]), "no class has one"),
+    (lambda: plots.hits([], [], []), "at least one"),
+    (lambda: plots.hits([{"text": "q"}], [], []), "as many of each"),
+    (lambda: plots.history({"a": []}), "none holds"),
+    (lambda: plots.confusion(np.eye(2), ["a"]), "give")])
+def test_bad_input(call, match):
+    with pytest.raises(ValueError, match=match):
+        call()
