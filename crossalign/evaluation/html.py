@@ -136,11 +136,27 @@ def svg(figure: Figure, label: str, prefix: str) -> str:
                          (plots.PAPER, "card"), (plots.BLUE, "blue")):
         text = text.replace(colour, f"var(--{name})")
     text = text.replace("'DejaVu Sans'", "var(--sans)")
+    text = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _smaller, text)
     size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
     assert size is not None
     head = (f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {size[1]} {size[2]}" '
             f'style="max-width:{float(size[1]) * 1.45:.0f}px">')
     return head + text[text.index(">") + 1:].strip()
+
+
+def _smaller(match: re.Match[str]) -> str:
+    """A photograph among the embedded PNGs as JPEG; drawings and clouds of points stay."""
+    from PIL import Image
+
+    data = base64.b64decode(match[1])
+    if len(data) > 4000:
+        picture = Image.open(io.BytesIO(data))
+        if picture.mode == "RGB" or picture.getextrema()[-1] == (255, 255):
+            buffer = io.BytesIO()
+            picture.convert("RGB").save(buffer, "JPEG", quality=85)
+            if len(buffer.getvalue()) < len(data):
+                return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(data).decode()
 
 
 def pictures(report: Report) -> Iterator[tuple[str, Figure, str, str]]:

@@ -79,7 +79,7 @@ def latent(
     figure = _figure(10.4, 8.4)
     grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 0.44))
     for column, (points, when) in enumerate(zip(maps, ("Before", "After"), strict=True)):
-        told = ("no common coordinates yet", "wanted: one class an island, all shapes in it")[column]
+        told = ("no common coordinates yet", "wanted: a class is an island of all shapes")[column]
         for row in range(2):
             ax = figure.add_subplot(grid[row, column])
             title = f"{when} alignment" if row == 0 else f"{when}, by modality"
@@ -226,20 +226,28 @@ def hits(
                          "correct; give as many of each, at least one.")
     n = min(len(queries), rows)
     k = max(1, min(max(len(r) for r in results[:n]), columns))
-    figure = _figure(10.4, 0.55 + n * min(1.46, 0.26 + 9.0 / (k + 1)))
     letters = max(12, 150 // (k + 1))
-    grid = figure.add_gridspec(n, k + 2, width_ratios=[1, 0.08, *[1] * k])
+    step = min(1.75, 9.95 / (k + 1))  # all lengths in inches
+    side = min(1.2, step - 0.14)
+    width, height = 10.4, 0.62 + n * (side + 0.38)
+    figure = _figure(width, height, layout="none")
+
+    def place(row: int, column: int) -> Axes:
+        left = 0.12 + column * step + (0.2 if column else 0)
+        bottom = height - 0.58 - side - row * (side + 0.38)
+        return figure.add_axes((left / width, bottom / height, side / width, side / height))
+
     right = sum(bool(row[0]) for row in correct[:n] if len(row))
     title = f"{arrow(direction)}: the best result is right for {right} of {n} queries"
-    figure.suptitle(title.lstrip(": "), color=INK, fontsize=11, fontweight="bold", x=0.01,
-                    ha="left")
+    figure.suptitle(title.lstrip(": "), color=INK, fontsize=11, fontweight="bold",
+                    x=0.12 / width, y=1 - 0.06 / height, ha="left", va="top")
     for i in range(n):
-        ax = figure.add_subplot(grid[i, 0])
+        ax = place(i, 0)
         _cell(ax, queries[i], INK, letters)
         if i == 0:
             ax.set_title("query", fontsize=8.5, color=MUTED)
         for j, (item, right_one) in enumerate(zip(results[i][:k], correct[i][:k], strict=True)):
-            ax = figure.add_subplot(grid[i, j + 2])
+            ax = place(i, j + 1)
             _cell(ax, item, GREEN if right_one else RED, letters, "✓" if right_one else "✗")
             if i == 0:
                 ax.set_title("best result" if j == 0 else str(j + 1), fontsize=8.5, color=MUTED)
@@ -393,10 +401,10 @@ def shorten(text: str, limit: int) -> str:
     return f"{head.rstrip()}…{tail.lstrip()}"
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(width: float, height: float, layout: Any = "constrained") -> Figure:
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
+    return Figure(figsize=(width, height), layout=layout, facecolor=PAPER)
 
 
 def _frame(ax: Axes, title: str, xlabel: str, ylabel: str, *, grid: bool = False) -> None:
@@ -591,6 +599,19 @@ def _many_bars(names: Sequence[str], values: Array,
     return figure
 
 
+def _thumbnail(pixels: Array, side: int = 128) -> Array:
+    """(h, w) or (h, w, 3) uint8, at most ``side`` on its longer side; floats in [0, 1] scaled."""
+    from PIL import Image
+
+    if pixels.dtype != np.uint8:
+        pixels = (255 * np.clip(pixels, 0, 1)).round().astype(np.uint8)
+    if max(pixels.shape[:2]) <= side:
+        return pixels
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((side, side))
+    return np.asarray(picture)
+
+
 def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: str = "") -> None:
     """One picture or text in a coloured frame, with a check or a cross in its corner."""
     image, text = item.get("image"), str(item.get("text") or "")
@@ -600,13 +621,11 @@ def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: st
     for spine in ax.spines.values():
         spine.set(color=colour, linewidth=2.2 if mark else 1.0)
     if image is not None:
-        pixels = np.asarray(image)
-        ax.imshow(pixels, cmap="gray", vmin=0, vmax=255 if pixels.max(initial=0) > 1 else 1,
-                  interpolation="nearest", rasterized=True)
+        ax.imshow(_thumbnail(np.asarray(image)), cmap="gray", vmin=0, vmax=255,
+                  interpolation="none")
         ax.set_xlabel("\n".join(textwrap.wrap(shorten(text, 2 * letters - 6), letters)[:2]),
                       fontsize=6.5, color=MUTED, labelpad=3)
     else:
-        ax.set_box_aspect(1)
         lines = textwrap.wrap(text, max(10, letters - 7))
         lines = [*lines[:5], "…"] if len(lines) > 6 else lines
         ax.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", fontsize=7.2, color=INK,

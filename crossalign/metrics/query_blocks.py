@@ -9,6 +9,7 @@ Memory is one block per core, whatever the number of queries.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,10 +18,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from crossalign.metrics.chance import count_relevant
 from crossalign.metrics.checks import Array, as_floats, check_same_length
 from crossalign.metrics.ranked_list import RankedList, pack, pack_in_order, ranked_list, sort_keys
-from crossalign.metrics.similarity import ScoreSource, score_source
+from crossalign.metrics.similarity import EmbeddingScores, ScoreSource, score_source
 
 BLOCK_BYTES = 2**23  # of float32 scores: two such blocks fit a last-level cache
 MIN_ROWS = 32  # below it a matrix product is slow
+MASK_BYTES = 2**24  # of relevance masks to keep, one per class
 Measure = Callable[[RankedList, int], float | NDArray[np.float64]]
 
 
@@ -110,7 +112,8 @@ class _Sweep:
         ties: str,
         exclude_self: bool,
     ) -> None:
-        self.source = source
+        self.source, self.in_range = source, isinstance(source, EmbeddingScores)
+        self.relevant = lru_cache(max(1, MASK_BYTES // (4 * len(gallery_labels))))(self._relevant)
         self.query_labels, self.gallery_labels = query_labels, gallery_labels
         self.measure, self.k = measure, k
         self.pack = pack if ties == "expected" else pack_in_order
@@ -121,17 +124,18 @@ class _Sweep:
         """Measure the queries `start`, `start + 1`, ... into the rows of `results`."""
         size = len(self.gallery_labels)
         scores = _checked_block(self.source(start, start + len(results)), len(results), size)
-        label, relevant = None, np.empty(0, np.bool_)
         for row, row_scores in enumerate(scores):
             query = start + row
             if self.total[query] == 0:
                 continue
-            if label is None or self.query_labels[query] != label:
-                label = self.query_labels[query]
-                relevant = self.gallery_labels == label  # (g,)
+            relevant = self.relevant(int(self.query_labels[query]))
             removed = query if self.exclude_self else None
-            keys = sort_keys(self.pack(row_scores, relevant, removed), self.k)
+            keys = sort_keys(self.pack(row_scores, relevant, removed, self.in_range), self.k)
             results[row] = self.measure(ranked_list(keys), int(self.total[query]))
+
+    def _relevant(self, label: int) -> NDArray[np.int32]:
+        """(g,) 1 where the gallery has this label, of the width of a key."""
+        return (self.gallery_labels == label).astype(np.int32)
 
 
 def _checked_block(scores: ArrayLike, rows: int, size: int) -> Array:

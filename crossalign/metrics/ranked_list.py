@@ -45,7 +45,9 @@ class RankedList(NamedTuple):
     n_relevant: NDArray[np.intp]
 
 
-def pack(scores: Array, relevant: NDArray[np.bool_], removed: int | None = None) -> Array:
+def pack(
+    scores: Array, relevant: Array, removed: int | None = None, in_range: bool = False
+) -> Array:
     """Scores and relevance as integers whose ascending order is best first.
 
     The bits of a non-negative float, read as an integer, grow with the float; flipping the other
@@ -56,9 +58,11 @@ def pack(scores: Array, relevant: NDArray[np.bool_], removed: int | None = None)
     scores
         (g,) finite float32 or float64, higher is better.
     relevant
-        (g,) bool.
+        (g,) bool, or integers 0 and 1.
     removed
         Index of one item to send behind all others, as irrelevant.
+    in_range
+        The scores are known to be finite and in [-RANGE, RANGE].
 
     Returns
     -------
@@ -70,7 +74,7 @@ def pack(scores: Array, relevant: NDArray[np.bool_], removed: int | None = None)
     ValueError
         A score is NaN or infinite.
     """
-    if _magnitude(scores) > RANGE:
+    if not in_range and _magnitude(scores) > RANGE:
         scores = _into_range(scores)
     floats = np.subtract(scores.dtype.type(0), scores)  # not a negation: it makes -0.0 of 0.0
     keys: Array = floats.view(np.int32 if floats.itemsize == 4 else np.int64)
@@ -82,22 +86,25 @@ def pack(scores: Array, relevant: NDArray[np.bool_], removed: int | None = None)
     return keys
 
 
-def pack_in_order(scores: Array, relevant: NDArray[np.bool_], removed: int | None = None) -> Array:
+def pack_in_order(
+    scores: Array, relevant: Array, removed: int | None = None, in_range: bool = False
+) -> Array:
     """Keys without ties, already sorted: of equal scores the item given first is ranked first.
 
     Parameters, result and errors are those of `pack`.
     """
-    _magnitude(scores)
+    if not in_range:
+        _magnitude(scores)
     descending = np.negative(scores)
     if removed is not None:
         descending[removed] = np.inf
         relevant = relevant.copy()
-        relevant[removed] = False
+        relevant[removed] = 0
     order = np.argsort(descending, kind="stable")
     return number(relevant[order])
 
 
-def number(relevant: NDArray[np.bool_]) -> Array:
+def number(relevant: Array) -> Array:
     """Sorted keys of a gallery that is given best first, without ties: (g,) int64."""
     return np.arange(len(relevant)) * 2 + relevant
 
@@ -114,16 +121,17 @@ def sort_keys(keys: Array, k: int | None = None) -> Array:
 def ranked_list(keys: Array) -> RankedList:
     """Find the relevant items and the mixed ties in sorted keys.
 
-    Irrelevant items precede relevant ones of the same score, so a mixed tie shows as a relevant key
-    that is one above the key before it.
+    Irrelevant items precede relevant ones of the same score, so a mixed tie shows as an even key
+    that the next key exceeds by one.
     """
     hits = _positions((keys & 1).astype(np.bool_))  # (R,)
-    own = keys.take(hits)
-    first = np.flatnonzero(keys.take(hits - 1) == own - 1)  # (t,)
-    lead = own[first]
-    start = np.searchsorted(keys, lead - 1, side="left")
-    end = np.searchsorted(keys, lead, side="right")
-    return RankedList(hits, first, start, end - start, end - hits[first])
+    last_miss = np.flatnonzero(keys[1:] - keys[:-1] == 1)
+    last_miss = last_miss[keys[last_miss] & 1 == 0]  # (t,)
+    miss = keys[last_miss]
+    start = np.searchsorted(keys, miss, side="left")
+    end = np.searchsorted(keys, miss + 1, side="right")
+    first = np.searchsorted(hits, last_miss)
+    return RankedList(hits, first, start, end - start, end - last_miss - 1)
 
 
 def _positions(bits: NDArray[np.bool_]) -> NDArray[np.intp]:

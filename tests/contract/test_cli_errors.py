@@ -28,7 +28,9 @@ def benchmark(folder, **changes):
     att = rng.standard_normal((5, 6))
     rows = np.arange(60).reshape(6, 10) + 1
     content = {
-        "features": (att.T[labels - 1] @ rng.standard_normal((5, 8))).T, "labels": labels[:, None],
+        "features": (att.T[labels - 1] @ rng.standard_normal((5, 8))
+                     + 0.1 * rng.standard_normal((60, 8))).T,
+        "labels": labels[:, None],
         "att": att, "allclasses_names": np.array([[f"c{i}"] for i in range(6)], dtype=object),
         "trainval_loc": rows[:4, :8].reshape(-1, 1), "test_seen_loc": rows[:4, 8:].reshape(-1, 1),
         "test_unseen_loc": rows[4:].reshape(-1, 1), "train_loc": rows[:2, :8].reshape(-1, 1),

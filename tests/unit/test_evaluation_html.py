@@ -91,7 +91,7 @@ def full():
 def test_page_is_balanced_and_ids_are_unique(full):
     page = Page(full)
     assert len(page.ids) == len(set(page.ids))
-    assert {"html", "head", "body", "main", "svg", "table", "figcaption"} <= {t for t, _ in page.tags}
+    assert {"html", "body", "main", "svg", "table", "figcaption"} <= {tag for tag, _ in page.tags}
 
 
 def test_references_inside_pictures_resolve(full):
@@ -122,7 +122,7 @@ def test_numbers_equal_the_report(full):
     assert rows["metric (%)"] == ["mean ± sd", "seed 7", "seed 8", "meaning"]
     assert rows["H"] == ["45.0 ± 0.9", "44.4", "45.7", METRICS["H"]]
     assert rows["AUSUC"][:3] == ["29.0 ± 1.3", "28.1", "29.9"]
-    assert rows[EVIL][:3] == ["55.0 ± 7.1", "50.0", "60.0"] or rows[EVIL] == ["12.3", "–"]
+    assert rows[EVIL][:3] == ["55.0 ± 7.1", "50.0", "60.0"]
 
 
 def test_cards_show_headline_scores(full):
@@ -133,7 +133,7 @@ def test_cards_show_headline_scores(full):
 def test_comparison_marks_the_best_and_the_own_row(full):
     rows = {row[0]: row[1:] for row in Page(full).rows if len(row) == 3}
     assert rows["lcale"] == ["45.6 ± 1.2", "30.0"]
-    assert rows[EVIL] == ["12.3", "–"]
+    assert rows[EVIL] == ["12.3", "\u2013"]
     assert re.findall(r"<strong>(.*?)</strong>", full) == ["45.6 ± 1.2", "30.0"]
     assert full.count('<tr class="own">') == 1
 
@@ -220,7 +220,7 @@ def test_several_reports_share_a_page_with_navigation(tmp_path):
     assert len(page.ids) == len(set(page.ids))
     anchors = [a["href"] for tag, a in page.tags if tag == "a" and a["href"].startswith("#")]
     assert sorted(set(anchors)) == ["#r0", "#r1", "#r2"]
-    assert set(a[1:] for a in anchors) <= set(page.ids)
+    assert {a[1:] for a in anchors} <= set(page.ids)
     assert "<nav" in text
     assert [p.name for p in path.parent.iterdir()] == ["page.html"]
 
@@ -240,8 +240,10 @@ def test_pictures_follow_the_colours_of_the_page():
     assert not any(c in text for c in (plots.INK, plots.MUTED, plots.GRID, plots.PAPER))
 
 
-def test_a_large_page_stays_small():
-    rng = np.random.default_rng(0)
-    noise = {"image": rng.integers(0, 255, (96, 96, 3), dtype=np.uint8), "text": "noise"}
-    sheet = {"queries": [noise] * 8, "results": [[noise] * 8] * 8, "correct": [[True] * 8] * 8}
-    assert len(render(report(artefacts={"hits": {"a->b": sheet, "b->a": sheet}}))) < 3_000_000
+def test_photographs_are_embedded_small():
+    x = np.linspace(0, 6, 300)
+    wave = (127 + 100 * np.sin(x[:, None] * x)[..., None] * [1, 0.5, 0.2]).astype(np.uint8)
+    photo = {"image": wave, "text": "photo"}
+    text = svg(plots.hits([photo] * 3, [[photo] * 8] * 3, [[True] * 8] * 3), "photos", "p")
+    assert text.count("data:image/jpeg") == 27
+    assert len(text) < 27 * 15_000
