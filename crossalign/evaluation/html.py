@@ -59,8 +59,8 @@ METRICS: dict[str, str] = {
     "P@100": "share of right ones among the first 100",
     "chance_mAP": "what a random order would give",
     "accuracy": "on the target modality, without its labels",
-    "source_accuracy": "what to beat: the source classifier, not aligned",
-    "oracle_accuracy": "what to reach: a classifier with target labels",
+    "source_accuracy": "the classifier on the modality that it learned on",
+    "oracle_accuracy": "a classifier that learned on labels of the target",
 }
 """What each metric says, in a few words."""
 
@@ -261,7 +261,7 @@ def _section(report: Report, i: int) -> str:
 def _title(report: Report) -> str:
     title, _ = TASKS.get(report.task, (report.task, ""))
     first = next(iter(report.artefacts.get("hits", {}) or {}), "")
-    return f"{title}: {plots.arrow(first)}" if report.task == "retrieval" and first else title
+    return f"Retrieval, {plots.arrow(first)}" if report.task == "retrieval" and first else title
 
 
 def _overview(reports: Sequence[Report]) -> str:
@@ -523,14 +523,16 @@ background-position:right .9rem bottom 3px;background-size:4.2rem 2px;background
 .facts th{width:13rem;color:var(--muted);font-weight:500;vertical-align:top}
 .facts td{text-align:left;white-space:normal;overflow-wrap:anywhere;font:.84rem/1.6 var(--mono)}
 summary{cursor:pointer;color:var(--blue)}
-.gallery{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:1rem;align-items:start}
-figure{margin:0;padding:1.1rem 1.1rem .9rem;border:1px solid var(--line);border-radius:12px;
+.gallery{display:grid;grid-template-columns:repeat(2,minmax(0,1fr));gap:1rem}
+figure{display:flex;flex-direction:column;margin:0;padding:1.1rem 1.1rem .9rem;
+border:1px solid var(--line);border-radius:12px;
 background:var(--card)}
 figure.wide{grid-column:1/-1}figure svg{display:block;width:100%;height:auto;margin:0 auto}
 figure.lone{grid-column:1/-1;display:grid;grid-template-columns:repeat(2,minmax(0,1fr));
 gap:1.8rem;align-items:center}
-figure.lone figcaption{border:0;font-size:.95rem}
-figcaption{margin-top:.8rem;padding-top:.65rem;border-top:1px solid var(--line);
+figure.lone figcaption{margin:0;border:0;font-size:.95rem}
+figure .scroll{margin-bottom:.8rem}
+figcaption{margin-top:auto;padding-top:.65rem;border-top:1px solid var(--line);
 color:var(--muted);font-size:.86rem}
 .checks{display:grid;grid-template-columns:repeat(auto-fill,minmax(330px,1fr));gap:.1rem 1.5rem;
 margin:0;padding:0;list-style:none;font-size:.88rem}

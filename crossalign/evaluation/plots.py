@@ -140,7 +140,7 @@ def trade_off(
         Area under the curve, a fraction.
     """
     s, u = _thin(100 * _vector(seen)), _thin(100 * _vector(unseen))
-    figure = _figure(5.2, 3.9)
+    figure = _figure(5.2, 4.7)
     ax = figure.add_subplot()
     _frame(ax, f"What seen classes cost unseen ones: AUSUC {100 * ausuc:.1f}",
            "U, accuracy on unseen classes (%)", "S, accuracy on seen classes (%)")
@@ -511,13 +511,14 @@ def _class_legend(ax: Axes, chosen: Sequence[int], class_names: Sequence[str],
         ax.text(0, y, title, fontsize=9, fontweight="bold", color=INK, va="center",
                 transform=ax.transAxes)
         for k, c in members:
-            y -= 0.062
+            y -= 0.064
             ax.plot(0.04, y, "o", color=CLASS_COLOURS[k % 12], markersize=10, clip_on=False,
                     transform=ax.transAxes)
             ax.text(0.04, y, str(k + 1), fontsize=7, fontweight="bold", color="#fefefe",
                     ha="center", va="center", transform=ax.transAxes)
-            ax.text(0.12, y, shorten(str(class_names[c]), 26), fontsize=8, color=INK, va="center",
-                    transform=ax.transAxes)
+            lines = textwrap.wrap(shorten(str(class_names[c]), 50), 27)[:2]
+            ax.text(0.12, y, "\n".join(lines), fontsize=8 if len(lines) == 1 else 7, color=INK,
+                    va="center", linespacing=1.05, transform=ax.transAxes)
         y -= 0.09
     ax.text(0, y + 0.02, "grey: all other classes", fontsize=8, color=MUTED, va="center",
             transform=ax.transAxes)
@@ -579,7 +580,7 @@ def _named_bars(names: Sequence[str], values: Array,
 
 def _many_bars(names: Sequence[str], values: Array,
                groups: Sequence[tuple[str, str, Array]]) -> Figure:
-    figure = _figure(5.2, 3.9 if len(groups) == 1 else 4.9)
+    figure = _figure(5.2, 3.9 if len(groups) == 1 else 4.7)
     for row, (title, colour, index) in enumerate(groups):
         ax = figure.add_subplot(len(groups), 1, row + 1)
         mean = float(values[index].mean())

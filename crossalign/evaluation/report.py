@@ -186,13 +186,13 @@ class Report:
         lines = [f"{a:<{wide[0]}}  {b:>{wide[1]}}  {c}".rstrip() for a, b, c in rows]
         head = (f"{self.model} on {self.data} ({self.task}), {run_count(n)}, "
                 f"{duration(self.seconds)}")
-        facts = [(key, text) for key, text in flatten(jsonable(self.protocol)).items()
-                 if not isinstance(text, bool) and text is not None]
-        leaks = [key for key, value in flatten(jsonable(self.protocol)).items() if value is True]
-        below = [("selection", self.selection),
-                 ("protocol", "; ".join(f"{k} {_short(v)}" for k, v in facts) or "not stated")]
+        protocol = flatten(jsonable(self.protocol))
+        facts = [f"{key.replace('_', ' ')} {_short(value)}" for key, value in protocol.items()
+                 if key.partition(".")[0] in TOLD and value is not None]
+        leaks = [key.rpartition(".")[2] for key, value in protocol.items() if value is True]
+        below = [("selection", self.selection), ("protocol", "; ".join(facts) or "not stated")]
         if leaks:
-            below.append(("caution", ", ".join(leaks)))
+            below.append(("caution", ", ".join(leaks).replace("_", " ")))
         below.append(("versions", ", ".join(f"{k} {v}" for k, v in self.versions.items())))
         rule = "-" * max(map(len, lines))
         return "\n".join([head, "", lines[0], rule, *lines[1:], "",
@@ -202,6 +202,9 @@ class Report:
 KEYS = ("model", "data", "task", "params", "protocol", "selection", "versions", "seconds", "seeds",
         "scores")
 """The keys of a saved report, in order."""
+
+TOLD = ("split_id", "split", "features", "normalisation", "side_information")
+"""Parts of the protocol that the plain table shows; a saved report and its page show all."""
 
 
 def summarise(runs: Sequence[Mapping[str, float]]) -> dict[str, Score]:

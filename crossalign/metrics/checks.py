@@ -21,6 +21,8 @@ def as_labels(name: str, labels: ArrayLike) -> Array:
         Not one-dimensional, empty, or NaN inside.
     """
     array = np.asarray(labels)
+    if array.dtype == np.object_:  # as data frames hold text
+        array = np.asarray(array.tolist())
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
             f"{name} has shape {array.shape}; give a non-empty one-dimensional array of labels"

@@ -9,7 +9,7 @@ Memory is one block per core, whatever the number of queries.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,7 +113,8 @@ class _Sweep:
         exclude_self: bool,
     ) -> None:
         self.source, self.in_range = source, isinstance(source, EmbeddingScores)
-        self.relevant = lru_cache(max(1, MASK_BYTES // (4 * len(gallery_labels))))(self._relevant)
+        kept = max(1, MASK_BYTES // (4 * len(gallery_labels)))
+        self.relevant = lru_cache(kept)(partial(_relevance, gallery_labels))
         self.query_labels, self.gallery_labels = query_labels, gallery_labels
         self.measure, self.k = measure, k
         self.pack = pack if ties == "expected" else pack_in_order
@@ -133,9 +134,10 @@ class _Sweep:
             keys = sort_keys(self.pack(row_scores, relevant, removed, self.in_range), self.k)
             results[row] = self.measure(ranked_list(keys), int(self.total[query]))
 
-    def _relevant(self, label: int) -> NDArray[np.int32]:
-        """(g,) 1 where the gallery has this label, of the width of a key."""
-        return (self.gallery_labels == label).astype(np.int32)
+
+def _relevance(gallery_labels: Array, label: int) -> Array:
+    """(g,) 1 where the gallery has this label, as wide as a key of float32 scores."""
+    return np.equal(gallery_labels, label).astype(np.int32)
 
 
 def _checked_block(scores: ArrayLike, rows: int, size: int) -> Array:

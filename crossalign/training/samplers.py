@@ -41,9 +41,10 @@ class Shuffle:
         steps = math.ceil(n / batch)
         order = _permutation(n, generator)
         if steps * batch > n:
-            rest = order[(steps - 1) * batch :]
             again = _permutation(n, generator)
-            again = again[~torch.isin(again, rest)]
+            taken = torch.zeros(n, dtype=torch.bool, device=again.device)
+            taken[order[(steps - 1) * batch :]] = True
+            again = again[~taken[again]]
             order = torch.cat([order, again[: steps * batch - n]])
         return order.view(steps, batch)
 

@@ -105,8 +105,8 @@ def test_table_says_all_that_matters():
     assert "lcale on CUB (gzsl), 3 runs, 1 min 15 s" in text
     assert "57.7 ± 0.5" in text
     assert "57.1   58.0   57.9" in text
-    for part in ("selection  last epoch", "split_id ab12", "side_information.file att",
-                 "caution    leaks.single_class_split", f"numpy {np.__version__}"):
+    for part in ("selection  last epoch", "split id ab12", "side information.file att",
+                 "caution    single class split", f"numpy {np.__version__}"):
         assert part in text
     assert "transductive" not in text
 

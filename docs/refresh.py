@@ -1,0 +1,176 @@
+"""Regenerate what the pages print and list: ``python docs/refresh.py [--check] [PAGE ...]``.
+
+A page is Markdown. Its ```` ```python ```` blocks are run from top to bottom, in one namespace and
+in an empty folder, except those under the comment ``not run``. What lies between a pair of comments
+``NAME:start`` and ``NAME:end`` is written here: ``output`` is what the blocks above it printed, and
+every other name is a function of `TABLES`; unknown names are left alone.
+
+``--check`` writes nothing and exits with 1 where a page is stale. Printed decimals may differ a
+little between machines (2 %, or 0.011 below 1), the words may not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import difflib
+import io
+import itertools
+import pkgutil
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+TOKEN = re.compile(
+    r"(?P<skip><!-- not run -->\n)?^```python\n(?P<code>.*?)^```\n"
+    r"|<!-- (?P<name>[\w-]+):start -->\n(?P<body>.*?)<!-- (?P=name):end -->",
+    re.DOTALL | re.MULTILINE)
+DECIMAL = re.compile(r"\d+\.\d+")
+
+
+def pages(root: Path = ROOT) -> list[Path]:
+    """The README and every page of the documentation."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
+def refreshed(page: Path) -> str:
+    """The text of a page with its blocks run and its regions written anew."""
+    text = page.read_text(encoding="utf-8")
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    printed = io.StringIO()
+
+    def token(match: re.Match[str]) -> str:
+        if match["code"] is not None:
+            if match["skip"] is None:
+                lines_above = text.count("\n", 0, match.start("code"))
+                code = compile("\n" * lines_above + match["code"], str(page), "exec")
+                with contextlib.redirect_stdout(printed):
+                    exec(code, namespace)
+            return match[0]
+        name, body = match["name"], match["body"]
+        if name == "output":
+            new = f"```text\n{printed.getvalue()}```\n"
+            printed.seek(0)
+            printed.truncate()
+            body = body if same(body, new) else new
+        elif name in TABLES:
+            body = f"{TABLES[name]()}\n"
+        return f"<!-- {name}:start -->\n{body}<!-- {name}:end -->"
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        return TOKEN.sub(token, text)
+
+
+def same(old: str, new: str) -> bool:
+    """True where two texts agree but for small differences of their decimals."""
+    pairs = zip(map(float, DECIMAL.findall(old)), map(float, DECIMAL.findall(new)), strict=False)
+    return (DECIMAL.sub("#", old) == DECIMAL.sub("#", new)
+            and all(abs(a - b) <= max(0.011, 0.02 * abs(a)) for a, b in pairs))
+
+
+def models() -> str:
+    """What every model is and can do."""
+    from crossalign.models.catalog import models_table
+
+    return models_table()
+
+
+def leaks() -> str:
+    """The known ways to be wrong."""
+    from crossalign.data import LEAKS
+
+    return table(("name", "what it would mean"), [(f"`{k}`", v) for k, v in LEAKS.items()])
+
+
+def data_sets() -> str:
+    """The built-in data sets."""
+    from crossalign.data.catalog import NAMED
+
+    rows = [(f"`{about.name}`", ", ".join(about.tasks), about.description)
+            for about, _ in NAMED.values()]
+    return table(("name", "tasks", "what"), rows)
+
+
+def api() -> str:
+    """Every room, its purpose and the names in its ``__all__``."""
+    parts = []
+    for room in rooms():
+        module = import_module(room)
+        title = (module.__doc__ or "").strip().splitlines()[0].replace("``", "`")
+        rows = [(f"`{name}`", summary(module, name)) for name in module.__all__]
+        parts.append(f"## {room}\n\n{title}\n\n{table(('name', 'what'), rows)}\n")
+    return "\n".join(parts)
+
+
+def rooms() -> list[str]:
+    """The package and those of its rooms that have an ``__all__``."""
+    import crossalign
+
+    found = [f"crossalign.{m.name}" for m in pkgutil.iter_modules(crossalign.__path__)
+             if m.ispkg and hasattr(import_module(f"crossalign.{m.name}"), "__all__")]
+    return ["crossalign", *found]
+
+
+def summary(room: Any, name: str) -> str:
+    """First line of what is written about a name, for a table cell."""
+    value = getattr(room, name)
+    if isinstance(value, type) or type(value).__name__ in ("function", "module"):
+        text = (value.__doc__ or "").strip()
+    else:
+        text = constant_docstring(room, name)
+    first = text.splitlines()[0] if text else ""
+    return first.replace("``", "`").replace("|", "\\|")
+
+
+def constant_docstring(room: Any, name: str) -> str:
+    """The string under an assignment, in whichever file of the room it stands."""
+    for file in sorted(Path(room.__path__[0]).glob("*.py")):
+        body = ast.parse(file.read_text(encoding="utf-8")).body
+        for statement, after in itertools.pairwise(body):
+            targets = getattr(statement, "targets", [getattr(statement, "target", None)])
+            if (any(isinstance(t, ast.Name) and t.id == name for t in targets)
+                    and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
+                return str(after.value.value).strip()
+    return ""
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "models": models, "leaks": leaks, "data-sets": data_sets, "api": api}
+"""Regions by name, beside ``output``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the pages, or say which are stale."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if stale")
+    parser.add_argument("pages", nargs="*", type=Path, help="all pages by default")
+    options = parser.parse_args(arguments)
+    stale = 0
+    for page in [p.resolve() for p in options.pages] or pages():
+        old, new = page.read_text(encoding="utf-8"), refreshed(page)
+        if old == new:
+            continue
+        stale += 1
+        if options.check:
+            sys.stderr.writelines(difflib.unified_diff(
+                old.splitlines(True), new.splitlines(True), f"{page.name} (stale)", page.name))
+        else:
+            page.write_text(new, encoding="utf-8")
+            print(f"wrote {page.name}")
+    return 1 if options.check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Measure the models on real data: ``python docs/results.py --data ROOT [--only NAME ...]``.
+
+Every line of `RUNS` goes through `crossalign.evaluate`; its report is kept as
+``docs/results/NAME.json``, from which the tables of ``docs/results.md`` are written. ROOT holds the
+folders ``CUB`` (xlsa17 layout) and ``wikipedia`` (Wikipedia layout). ``--table`` writes the tables
+from the reports that are there and runs nothing; ``--list`` prints the names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DOCS = Path(__file__).resolve().parent
+REGION = re.compile(r"<!-- results:start -->\n.*<!-- results:end -->", re.DOTALL)
+
+
+class Run(NamedTuple):
+    """One row of a table: a model with its settings, over so many runs."""
+
+    name: str
+    model: str
+    data: str
+    task: str
+    seeds: int
+    settings: Mapping[str, Any]
+    attributes: str | None = None
+
+
+def _lcale(name: str, **settings: Any) -> Run:
+    return Run(f"wikipedia-{name}", "lcale", "wikipedia", "retrieval", 10, settings)
+
+
+RUNS = (
+    Run("cub-eszsl", "eszsl", "CUB", "gzsl", 1, {}),
+    Run("cub-gfzsl", "gfzsl", "CUB", "gzsl", 1, {}),
+    Run("cub-gfzsl-sentences", "gfzsl", "CUB", "gzsl", 1, {}, "sent_splits.mat"),
+    Run("cub-cada_vae-author", "cada_vae", "CUB", "gzsl", 3, {"sampler": "author"}),
+    Run("cub-cada_vae-textbook", "cada_vae", "CUB", "gzsl", 1, {"sampler": "textbook"}),
+    Run("wikipedia-chance", "chance", "wikipedia", "retrieval", 10, {}),
+    Run("wikipedia-cca", "cca", "wikipedia", "retrieval", 10, {}),
+    Run("wikipedia-ridge_map", "ridge_map", "wikipedia", "retrieval", 10, {}),
+    _lcale("lcale"),
+    _lcale("lcale-no-cross", cross=0.0),
+    _lcale("lcale-no-w2", w2=0.0),
+    _lcale("lcale-no-mmd", mmd=0.0),
+    _lcale("lcale-no-cycle", cycle=0.0),
+    Run("synthetic-perfect_alignment", "perfect_alignment", "synthetic", "transfer", 8, {}),
+)
+METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
+           "retrieval": ("mAP", "mAP[image->text]", "mAP[text->image]", "P@100", "chance_mAP"),
+           "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
+COMPARED = {"wikipedia": (("wikipedia-cca", "wikipedia-lcale"), "mAP")}
+"""Per data set, the rows that all others are compared with, run by run, and the metric."""
+
+
+def measure(run: Run, root: Path | None) -> Any:
+    """The report of one run."""
+    from crossalign import data, evaluate, models
+
+    where = run.data if root is None or run.data == "synthetic" else root / run.data
+    bench = data.load(where, run.task, attributes=run.attributes)
+    report = evaluate(models.get(run.model)(**run.settings), bench, run.seeds, task=run.task,
+                      log=lambda line: print(f"  {line}", file=sys.stderr), pictures=False)
+    report.versions["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
+    return report
+
+
+def write_tables(docs: Path, runs: Sequence[Run] = RUNS) -> list[str]:
+    """Rewrite the region of ``results.md`` from the reports; returns the names it found."""
+    from crossalign import Report
+    from crossalign.evaluation.report import write_text
+
+    reports = {r.name: Report.load(docs / "results" / f"{r.name}.json") for r in runs
+               if (docs / "results" / f"{r.name}.json").is_file()}
+    parts = []
+    for data in dict.fromkeys(r.data for r in runs):
+        rows = [r for r in runs if r.data == data and r.name in reports]
+        parts += [section(data, rows, reports)] if rows else []
+    page = docs / "results.md"
+    body = "\n".join(parts) or "Nothing has been measured yet.\n"
+    region = f"<!-- results:start -->\n{body}<!-- results:end -->"
+    write_text(page, REGION.sub(lambda _: region, page.read_text(encoding="utf-8")))
+    return list(reports)
+
+
+def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
+    """Scores, then how they came about, then paired differences, of one data set."""
+    from crossalign.evaluation.report import duration, percent
+
+    metrics = METRICS[rows[0].task]
+    scores, made = [], []
+    for row in rows:
+        report = reports[row.name]
+        n = len(report.seeds)
+        cells = [percent(report.scores[m]["mean"], report.scores[m]["sd"], n) for m in metrics]
+        scores.append([title(row), str(n), *cells])
+        made.append([title(row), report.selection, duration(report.seconds), split_of(report)])
+    seen = {", ".join(f"{k} {v}" for k, v in reports[r.name].versions.items()) for r in rows}
+    parts = [f"## {data}: {rows[0].task}", table(("model", "runs", *metrics), scores),
+             table(("model", "selection", "time", "split"), made)]
+    parts += differences(data, rows, reports)
+    return "\n\n".join([*parts, *(f"Made with {text}." for text in sorted(seen))]) + "\n"
+
+
+def differences(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
+    """Every row against each row of `COMPARED`, over the same runs; one table per such row."""
+    bases, metric = COMPARED.get(data, ((), ""))
+    tables = []
+    for base in (row for row in rows if row.name in bases):
+        lines = [(title(row), str(reports[row.name].compare(reports[base.name], metric)))
+                 for row in rows if row.name != base.name]
+        header = (f"against {title(base)}", f"difference in {metric}, run by run")
+        tables += [table(header, lines)] if lines else []
+    return tables
+
+
+def title(run: Run) -> str:
+    """The model, with what was set and its side information."""
+    parts = [f"{key}={value}" for key, value in run.settings.items()]
+    parts += [run.attributes] if run.attributes else []
+    return f"{run.model} ({', '.join(parts)})" if parts else run.model
+
+
+def split_of(report: Any) -> str:
+    """The split's fingerprint; the first of several."""
+    found = report.protocol.get("split_id")
+    if isinstance(found, list):
+        return f"`{found[0]}` and {len(found) - 1} more" if found[0] else "drawn per seed"
+    return f"`{found}`" if found else "not stated"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:
+    """Run what was asked for and rewrite the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder that holds CUB/ and wikipedia/")
+    parser.add_argument("--only", action="append", choices=[r.name for r in RUNS], metavar="NAME",
+                        help="this run only; may be repeated")
+    parser.add_argument("--table", action="store_true", help="rewrite the tables, run nothing")
+    parser.add_argument("--list", action="store_true", help="print the names of all runs")
+    options = parser.parse_args(arguments)
+    if options.list:
+        print("\n".join(r.name for r in RUNS))
+        return 0
+    chosen = [r for r in RUNS if options.only is None or r.name in options.only]
+    if not options.table:
+        if options.data is None and any(r.data != "synthetic" for r in chosen):
+            parser.error("--data: needed; give the folder that holds CUB/ and wikipedia/.")
+        for run in chosen:
+            print(run.name, file=sys.stderr, flush=True)
+            measure(run, options.data).save(docs / "results" / f"{run.name}.json")
+            write_tables(docs)
+    print(f"{docs / 'results.md'}: {len(write_tables(docs))} of {len(RUNS)} runs")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
