@@ -20,7 +20,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Data sets: list the built-in,
 app.add_typer(data_app, name="data")
 
 Data = Annotated[str, typer.Option("--data", "-d", help="A built-in name, or a folder or file.")]
-Task = Annotated[str | None, typer.Option(help="gzsl, zsl, retrieval or transfer.")]
+Task = Annotated[str | None, typer.Option(help="gzsl, zsl, retrieval, transfer, or sketch for glyphs.")]
 Sets = Annotated[list[str] | None, typer.Option(
     "--set", help="A hyper-parameter, key=value; it is then not tuned. May be repeated.")]
 Attributes = Annotated[str | None, typer.Option(
@@ -70,7 +70,7 @@ def run(model: str, data: Data = "glyphs", task: Task = None, set_: Sets = None,
     from crossalign.evaluation import evaluate
 
     bench = load(data, task, attributes=attributes)
-    report = evaluate(estimator, bench, seeds, task=task, tune=grid, log=log,
+    report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None)
     publish(report, out, as_json)
 
@@ -89,7 +89,7 @@ def fit(model: str, out: Annotated[Path, typer.Option(help="Folder of the fitted
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
     bench = load(data, task, attributes=attributes)
-    fitted = fit_for(estimator, bench, task=task, tune=grid, run=seed, log=log,
+    fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
                      callbacks=progress())
     fitted.save(out)
     print(f"{fitted.selection_}\nsaved to {out}")
@@ -108,7 +108,7 @@ def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
 
     fitted = load_model(folder)
     bench = load(data, task or getattr(fitted, "task_", None), attributes=attributes)
-    report = score_fitted(fitted, bench, task=task, gamma=getattr(fitted, "gamma_", None),
+    report = score_fitted(fitted, bench, task=scored(task), gamma=getattr(fitted, "gamma_", None),
                           run=getattr(fitted, "run_", 0), pictures=out is not None)
     publish(report, out, as_json)
 
@@ -135,8 +135,8 @@ def data_validate(path: str, attributes: Attributes = None) -> None:
     """Check a folder or file and print what was found."""
     from crossalign.data import validate
 
-    for line in validate(path, attributes=attributes):
-        print(f"ok  {line}")
+    for name, detail in validate(path, attributes=attributes):
+        print(f"ok  {name}: {detail}")
 
 
 @app.command()
@@ -191,6 +191,11 @@ def parse_assignments(assignments: list[str], known: dict[str, Any], name: str) 
             except ValueError:
                 raise ValueError(f"--set: {key} is a number and {value!r} is not.") from None
     return params
+
+
+def scored(task: str | None) -> str | None:
+    """The task to score: ``sketch`` names data, and is scored as the retrieval that it is."""
+    return None if task == "sketch" else task
 
 
 def publish(report: Any, out: Path | None, as_json: bool) -> None:

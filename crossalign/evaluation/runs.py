@@ -83,8 +83,9 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     assert choice is not None
     if bench.resplit is not None:
         protocol["split_id"] = [bench.run(seed).protocol.get("split_id") for seed in runs]
-    how = choice.how if bench.resplit is None or len(runs) == 1 else (
-        f"for each class split on its own validation classes; the last: {choice.how}")
+    how = choice.how
+    if choice.tried and bench.resplit is not None and len(runs) > 1:
+        how = f"for every class split on its own validation classes; the last: {how}"
     return Report.from_runs(
         [o.scores for o in outcomes], model=fitted.cli_name, data=bench.name, task=task,
         params=fitted.get_params(), protocol=protocol, selection=how,
