@@ -20,7 +20,8 @@ data_app = typer.Typer(no_args_is_help=True, help="Data sets: list the built-in,
 app.add_typer(data_app, name="data")
 
 Data = Annotated[str, typer.Option("--data", "-d", help="A built-in name, or a folder or file.")]
-Task = Annotated[str | None, typer.Option(help="gzsl, zsl, retrieval, transfer, or sketch for glyphs.")]
+Task = Annotated[str | None, typer.Option(
+    help="gzsl, zsl, retrieval, transfer, or sketch for glyphs.")]
 Sets = Annotated[list[str] | None, typer.Option(
     "--set", help="A hyper-parameter, key=value; it is then not tuned. May be repeated.")]
 Attributes = Annotated[str | None, typer.Option(

@@ -149,7 +149,8 @@ def load_synthetic(task: str = "transfer", *, seed: int = 0, noise: Sequence[flo
     settings: dict[str, Any] = {"seed": seed, "noise": list(truth.noise),
                                 "d": [int(width) for width in d], "k": k, "n_classes": n_classes,
                                 "separation": separation, **{f"n_{s}": m for s, m in sizes.items()}}
-    protocol = {"split_id": split_id({**rows, "world": [seed]}), "features": "synthetic multimodal Gaussians",
+    protocol = {"split_id": split_id({**rows, "world": [seed]}),
+                "features": "synthetic multimodal Gaussians",
                 "normalisation": "none", "side_information": "none", "source": MODALITIES[0],
                 "target": MODALITIES[1], "generator": settings}
     again = {name: value for name, value in settings.items() if name != "seed"}

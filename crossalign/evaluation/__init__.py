@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crossalign.evaluation.runs import evaluate, fit_for, score_fitted
     from crossalign.evaluation.report import Report
+    from crossalign.evaluation.runs import evaluate, fit_for, score_fitted
 
 __all__ = ["Report", "evaluate", "fit_for", "score_fitted"]
 

@@ -163,7 +163,7 @@ def resolve_task(model: Any, bench: Benchmark, task: str | None) -> str:
     if task in ("retrieval", "transfer") and not embeds:
         raise ValueError(f"model: {model.cli_name} does not embed samples, which {task} needs; "
                          "choose an aligner, as cca or lcale.")
-    if task in ("gzsl", "zsl") and not (scores or embeds and model.uses_side_information):
+    if task in ("gzsl", "zsl") and not (scores or (embeds and model.uses_side_information)):
         raise ValueError(f"model: {model.cli_name} knows no classes, which {task} needs; choose "
                          "another, as eszsl or cada_vae.")
     return task
