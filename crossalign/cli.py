@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -74,6 +75,8 @@ def run(model: str, data: Data = "glyphs", task: Task = None, set_: Sets = None,
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None)
     publish(report, out, as_json)
+    if len(report.seeds) < seeds:
+        raise KeyboardInterrupt
 
 
 @app.command()
@@ -81,7 +84,10 @@ def fit(model: str, out: Annotated[Path, typer.Option(help="Folder of the fitted
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
         attributes: Attributes = None, no_tune: NoTune = False,
         seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0) -> None:
-    """Fit a model and save it as a folder."""
+    """Fit a model and save it as a folder.
+
+    Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
+    """
     check_writable(out)
     estimator, grid = build(model, set_, no_tune)
     from crossalign.data import load
@@ -90,9 +96,11 @@ def fit(model: str, out: Annotated[Path, typer.Option(help="Folder of the fitted
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
     bench = load(data, task, attributes=attributes)
+    unfinished = out.with_name(f"{out.name}.unfinished")
     fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
-                     callbacks=progress())
+                     callbacks=progress(), checkpoint=unfinished)
     fitted.save(out)
+    shutil.rmtree(unfinished, ignore_errors=True)
     print(f"{fitted.selection_}\nsaved to {out}")
 
 
@@ -156,8 +164,7 @@ def build(name: str, assignments: list[str] | None, no_tune: bool) -> tuple[Any,
     params = parse_assignments(assignments or [], estimator.get_params(), name)
     estimator.set_params(**params)
     estimator._validate_params()
-    grid = {} if no_tune else {k: v for k, v in estimator.search_space.items() if k not in params}
-    return estimator, grid
+    return estimator, {} if no_tune else estimator.grid(fixed=params)
 
 
 def parse_assignments(assignments: list[str], known: dict[str, Any], name: str) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def run_demo(out: Path, log: Callable[[str], None]) -> list[Report]:
         reports = []
         for name, params in story["rows"]:
             log(f"  {name} ...")
-            report = evaluate(models.get(name)(**params), bench, pictures=True)
+            model = models.get(name)(**params)
+            report = evaluate(model, bench, tune=model.grid(fixed=params))
             report.save(out / f"{story['task']}-{name}.json")
             reports.append(report)
         print(f"\n{story['title']}\n{table(reports, story['metrics'])}", flush=True)

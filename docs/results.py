@@ -34,7 +34,9 @@ class Run(NamedTuple):
 
 
 def _lcale(name: str, **settings: Any) -> Run:
-    return Run(f"wikipedia-{name}", "lcale", "wikipedia", "retrieval", 10, settings)
+    """A row of LCALE, at the paper's rate and KL weight."""
+    return Run(f"wikipedia-{name}", "lcale", "wikipedia", "retrieval", 10,
+               {"lr": 1e-4, "kl": 1.0, **settings})
 
 
 RUNS = (
@@ -46,7 +48,8 @@ RUNS = (
     Run("wikipedia-chance", "chance", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-cca", "cca", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-ridge_map", "ridge_map", "wikipedia", "retrieval", 10, {}),
-    _lcale("lcale"),
+    Run("wikipedia-lcale", "lcale", "wikipedia", "retrieval", 10, {}),
+    _lcale("lcale-paper"),
     _lcale("lcale-no-cross", cross=0.0),
     _lcale("lcale-no-w2", w2=0.0),
     _lcale("lcale-no-mmd", mmd=0.0),
@@ -66,7 +69,8 @@ def measure(run: Run, root: Path | None) -> Any:
 
     where = run.data if root is None or run.data == "synthetic" else root / run.data
     bench = data.load(where, run.task, attributes=run.attributes)
-    report = evaluate(models.get(run.model)(**run.settings), bench, run.seeds, task=run.task,
+    model = models.get(run.model)(**run.settings)
+    report = evaluate(model, bench, run.seeds, task=run.task, tune=model.grid(fixed=run.settings),
                       log=lambda line: print(f"  {line}", file=sys.stderr), pictures=False)
     report.versions["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     return report

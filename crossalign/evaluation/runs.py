@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from sklearn.base import clone
@@ -49,6 +50,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     Returns
     -------
     Report
+        Of the runs that were finished, where Ctrl-C came after the first.
 
     Raises
     ------
@@ -60,7 +62,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     runs = list(range(seeds) if isinstance(seeds, int) else seeds)
     if not runs:
         raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
-    grid = model.search_space if tune is True else (tune or {})
+    grid = model.grid() if tune is True else (tune or {})
     outcomes: list[Outcome] = []
     choice: Choice | None = None
     artefacts: dict[str, Any] = {}
@@ -72,23 +74,32 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
             seeded.set_params(random_state=seed)
         if log is not None:
             log(f"run {number + 1} of {len(runs)}")
-        if choice is None or bench.resplit is not None:
-            choice = choose(seeded, part, task, grid, callbacks, log)
-        fitted = fit_on(seeded.set_params(**choice.params), part, task, callbacks)
-        outcome = SCORERS[task](fitted, part, choice.gamma)
+        try:
+            if choice is None or bench.resplit is not None:
+                choice = choose(seeded, part, task, grid, callbacks, log)
+            fitted = fit_on(seeded.set_params(**choice.params), part, task, callbacks)
+            outcome = SCORERS[task](fitted, part, choice.gamma)
+        except KeyboardInterrupt:
+            if not outcomes:
+                raise
+            break
         outcomes.append(outcome)
+        done = fitted
         if number == 0:
             protocol = declared(part.protocol, fitted)
             artefacts = collect(fitted, part, task, outcome) if pictures else {}
     assert choice is not None
+    asked, runs = len(runs), runs[:len(outcomes)]
     if bench.resplit is not None:
         protocol["split_id"] = [bench.run(seed).protocol.get("split_id") for seed in runs]
     how = choice.how
     if choice.tried and bench.resplit is not None and len(runs) > 1:
         how = f"for every class split on its own validation classes; the last: {how}"
+    if asked > len(runs):
+        how += f"; interrupted after {len(runs)} of {asked} runs"
     return Report.from_runs(
-        [o.scores for o in outcomes], model=fitted.cli_name, data=bench.name, task=task,
-        params=fitted.get_params(), protocol=protocol, selection=how,
+        [o.scores for o in outcomes], model=model.cli_name, data=bench.name, task=task,
+        params=done.get_params(), protocol=protocol, selection=how,
         seconds=time.perf_counter() - started, seeds=runs, artefacts=artefacts)
 
 
@@ -117,17 +128,19 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
 
 def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,
             tune: bool | Mapping[str, Sequence[Any]] = True, run: int = 0,
-            callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None) -> Any:
+            callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
+            checkpoint: str | Path | None = None) -> Any:
     """A clone of the model, chosen on validation and fitted on one run's training part.
 
-    The result carries ``gamma_``, ``selection_``, ``run_`` and ``protocol_``, which are saved with
-    it.
+    Where the model can, its training is kept in the folder ``checkpoint`` after every epoch and
+    goes on from there. The result carries ``gamma_``, ``selection_``, ``run_``, ``task_`` and
+    ``protocol_``, which are saved with it.
     """
     task = resolve_task(model, bench, task)
     part = bench.run(run)
-    grid = model.search_space if tune is True else (tune or {})
+    grid = model.grid() if tune is True else (tune or {})
     choice = choose(model, part, task, grid, callbacks, log)
-    fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks)
+    fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks, checkpoint)
     fitted.gamma_ = choice.gamma
     fitted.selection_ = choice.how
     fitted.run_ = run

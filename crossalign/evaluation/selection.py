@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from sklearn.base import clone
@@ -74,13 +75,15 @@ def _epoch(model: Any) -> str:
     return "; last epoch" if "epochs" in model.get_params() else ""
 
 
-def fit_on(model: Any, bench: Benchmark, task: str, callbacks: Sequence[Any] = ()) -> Any:
+def fit_on(model: Any, bench: Benchmark, task: str, callbacks: Sequence[Any] = (),
+           checkpoint: str | Path | None = None) -> Any:
     """Fit a model on the part of a benchmark that its task trains on."""
+    options = {"checkpoint": checkpoint} if model.resumable and checkpoint is not None else {}
     if getattr(model, "oracle", False):
         return model.fit(_test_samples(bench), classes=bench.classes)
     if task == "transfer":
-        return model.fit(bench["pairs"].with_labels(None), callbacks=callbacks)
-    return model.fit(bench["train"], classes=bench.classes, callbacks=callbacks)
+        return model.fit(bench["pairs"].with_labels(None), callbacks=callbacks, **options)
+    return model.fit(bench["train"], classes=bench.classes, callbacks=callbacks, **options)
 
 
 def _test_samples(bench: Benchmark) -> Any:

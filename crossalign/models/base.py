@@ -7,7 +7,7 @@ is all that `save` writes. A role is a mixin with one method.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -30,6 +30,8 @@ class Model(BaseEstimator):  # type: ignore[misc]
         What an evaluation tries on validation classes for parameters the user did not set.
     uses_side_information, many_modalities, handles_missing, stochastic : bool
         What the model can and cannot do; the table of models is made from these.
+    resumable : bool
+        Whether ``fit`` takes a ``checkpoint`` folder, from which a broken-off fit goes on.
     """
 
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
@@ -37,6 +39,7 @@ class Model(BaseEstimator):  # type: ignore[misc]
     many_modalities: ClassVar[bool] = False
     handles_missing: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
+    resumable: ClassVar[bool] = False
 
     def save(self, folder: str | Path) -> Path:
         """Write ``model.json``, ``weights.safetensors`` and ``card.md``; see `store`."""
@@ -60,6 +63,10 @@ class Model(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"folder: {str(folder)!r} holds a {type(model).__name__}, not a "
                              f"{cls.__name__}; load it with {type(model).__name__}.load.")
         return model
+
+    def grid(self, fixed: Collection[str] = ()) -> dict[str, Sequence[Any]]:
+        """The search space without the parameters that the user has fixed."""
+        return {name: values for name, values in self.search_space.items() if name not in fixed}
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
@@ -104,7 +105,8 @@ class CADAVAE(AlignedVAE):
         self.random_state = random_state
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+            val: Benchmark | None = None, callbacks: Sequence[Any] = (),
+            checkpoint: str | Path | None = None) -> Self:
         """Train on the first two modalities, or on one and its classes' side information."""
         self._start(X, classes)
         X = X if y is None else X.with_labels(y)
@@ -113,6 +115,7 @@ class CADAVAE(AlignedVAE):
         player = Player("vae", (Group(("vae",), self.lr),), amsgrad=True)
         self._train(scaled, X.labels, players=[player], epochs=self.epochs,
                     sampler=Independent(self.batch_size), callbacks=callbacks,
+                    checkpoint=checkpoint,
                     precision=self.precision, compile=self.compile)
         return self
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,7 @@ class AlignedVAE(Distributional, Generator, Translator, Model):
     uses_side_information = True
     many_modalities = True
     stochastic = True
+    resumable = True
 
     # -- what a subclass says ------------------------------------------------------------------
     def _weights(self) -> dict[str, Any]:
@@ -142,10 +144,13 @@ class AlignedVAE(Distributional, Generator, Translator, Model):
         initialise(self.network_, torch.Generator().manual_seed(self.random_state), self.init)
         return scaled
 
-    def _train(self, scaled: Mapping[str, Array], labels: Array | None, **options: Any) -> None:
+    def _train(self, scaled: Mapping[str, Array], labels: Array | None,
+               checkpoint: str | Path | None, **options: Any) -> None:
+        """Train, going on from the checkpoint folder if there is one."""
         data = TensorData.from_views(Views(scaled, labels))
         history = train(self.network_, data, weights=self._active(), seed=self.random_state,
-                        device=self.device, **options)
+                        device=self.device, checkpoint=checkpoint,
+                        resume=checkpoint is not None, **options)
         self.network_.eval()
         self.history_ = history.losses
         self.selected_epoch_ = history.selected_epoch
