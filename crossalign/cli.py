@@ -33,6 +33,8 @@ NoTune = Annotated[bool, typer.Option("--no-tune", help="Keep defaults; choose g
 
 def main() -> None:
     """Run the command line; turn bad input into one sentence and exit code 2."""
+    # threads that wait must not spin: on a busy machine small steps become several times slower
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except (ValueError, OSError, ImportError, KeyError) as error:

@@ -16,6 +16,8 @@ Array = npt.NDArray[Any]
 
 LATENT_POINTS = 400
 """Samples per modality in the latent picture."""
+LATENT_CLASSES = 24
+"""Classes in the latent picture; few, so that each shows as a group."""
 QUERIES, RESULTS = 8, 6
 """Rows and columns of the sheet of queries and results."""
 
@@ -87,14 +89,18 @@ def _latent(model: Any, bench: Benchmark, task: str) -> dict[str, Any] | None:
     before: dict[str, list[Array]] = {}
     labels: dict[str, list[Array]] = {}
     for part in parts:
-        rows = _spread(len(part), LATENT_POINTS // len(parts))
+        present = np.unique(part.truth)
+        kept = present[_spread(len(present), LATENT_CLASSES // len(parts))]
+        members = np.flatnonzero(np.isin(part.truth, kept))
+        rows = members[_spread(len(members), LATENT_POINTS // len(parts))]
         for modality in part.modalities:
-            if modality in model.widths_ and part.labels is not None:
+            if modality in model.widths_:
                 before.setdefault(modality, []).append(part.read(modality, rows))
-                labels.setdefault(modality, []).append(part.labels[rows])
+                labels.setdefault(modality, []).append(part.truth[rows])
     if CLASS_MODALITY in model.widths_ and task in ("gzsl", "zsl"):
-        before[CLASS_MODALITY] = [bench.classes.embeddings]
-        labels[CLASS_MODALITY] = [np.arange(len(bench.classes))]
+        shown = np.unique(np.concatenate(next(iter(labels.values()))))
+        before[CLASS_MODALITY] = [bench.classes.embeddings[shown]]
+        labels[CLASS_MODALITY] = [shown]
     if len(before) < 2:
         return None
     rows_of = {m: np.concatenate(parts) for m, parts in before.items()}

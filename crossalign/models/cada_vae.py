@@ -59,6 +59,7 @@ class CADAVAE(AlignedVAE):
     random_state : int
     """
 
+    many_modalities = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "latent": [Interval(Integral, 1, None, closed="left")],
         "epochs": [Interval(Integral, 1, None, closed="left")],
