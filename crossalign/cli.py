@@ -99,8 +99,13 @@ def fit(model: str, out: Annotated[Path, typer.Option(help="Folder of the fitted
         estimator.set_params(random_state=seed)
     bench = load(data, task, attributes=attributes)
     unfinished = out.with_name(f"{out.name}.unfinished")
-    fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
-                     callbacks=progress(), checkpoint=unfinished)
+    try:
+        fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
+                         callbacks=progress(), checkpoint=unfinished)
+    except KeyboardInterrupt:
+        if unfinished.exists():
+            log(f"kept in {unfinished}; the same command goes on from there")
+        raise
     fitted.save(out)
     shutil.rmtree(unfinished, ignore_errors=True)
     print(f"{fitted.selection_}\nsaved to {out}")
