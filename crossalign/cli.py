@@ -33,8 +33,9 @@ NoTune = Annotated[bool, typer.Option("--no-tune", help="Keep defaults; choose g
 
 def main() -> None:
     """Run the command line; turn bad input into one sentence and exit code 2."""
-    # threads that wait must not spin: on a busy machine small steps become several times slower
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # threads that wait spin briefly, then sleep: long spinning makes a small training step several
+    # times slower on a busy machine, none at all makes it slower on a quiet one
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     try:
         app()
     except (ValueError, OSError, ImportError, KeyError) as error:

@@ -1,4 +1,4 @@
-"""Where the real data lives, and threads that do not spin while they wait."""
+"""Where the real data lives, and threads that spin only briefly while they wait."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("CROSSALIGN_CACHE", str(Path(__file__).parents[1] / ".pytest_cache" / "data"))
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 
 
