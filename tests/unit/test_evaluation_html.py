@@ -10,7 +10,11 @@ import pytest
 
 from crossalign.data.leaks import leak_record
 from crossalign.evaluation import plots
-from crossalign.evaluation.html import METRICS, pictures, render, svg, write_html
+from crossalign.evaluation.html import render, write_html
+from crossalign.evaluation.page_pictures import pictures
+from crossalign.evaluation.page_svg import svg
+from crossalign.evaluation.page_words import METRICS
+from crossalign.evaluation.plots import palette
 from crossalign.evaluation.report import Report
 
 EVIL = "<script>alert('x' & \"y\")</script>"
@@ -237,7 +241,7 @@ def test_pictures_follow_the_colours_of_the_page():
     assert 'aria-label="a &amp; b"' in text
     assert "var(--ink)" in text
     assert "var(--card)" in text
-    assert not any(c in text for c in (plots.INK, plots.MUTED, plots.GRID, plots.PAPER))
+    assert not any(c in text for c in (palette.INK, palette.MUTED, palette.GRID, palette.PAPER))
 
 
 def test_photographs_are_embedded_small():

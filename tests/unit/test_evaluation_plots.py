@@ -9,6 +9,9 @@ import pytest
 from matplotlib.colors import to_hex
 
 from crossalign.evaluation import plots
+from crossalign.evaluation.plots import palette
+from crossalign.evaluation.plots.shown_rows import highlighted_classes
+from crossalign.evaluation.plots.wording import shorten
 
 
 def clusters(n=60, classes=6, seed=0):
@@ -76,7 +79,7 @@ def test_no_global_state_of_pyplot():
 def test_trade_off_draws_the_curve_and_names_its_points():
     ax = draw(plots.trade_off(**CURVE)).axes[0]
     assert "36.0" in ax.get_title(loc="left")
-    curve = next(line for line in ax.lines if to_hex(line.get_color()) == plots.BLUE)
+    curve = next(line for line in ax.lines if to_hex(line.get_color()) == palette.BLUE)
     np.testing.assert_allclose(curve.get_xdata(), 100 * CURVE["unseen"])
     np.testing.assert_allclose(curve.get_ydata(), 100 * CURVE["seen"])
     legend = [t.get_text() for t in ax.get_legend().get_texts()]
@@ -86,7 +89,7 @@ def test_trade_off_draws_the_curve_and_names_its_points():
 
 def test_contours_are_of_equal_harmonic_mean():
     ax = draw(plots.trade_off(**CURVE)).axes[0]
-    contours = [line for line in ax.lines if to_hex(line.get_color()) == plots.GRID]
+    contours = [line for line in ax.lines if to_hex(line.get_color()) == palette.GRID]
     assert len(contours) == len(ax.texts) - 1 >= 4  # one text is the arrow
     for h, line in zip(range(10, 100, 10), contours, strict=False):
         u, s = line.get_data()
@@ -96,7 +99,7 @@ def test_contours_are_of_equal_harmonic_mean():
 def test_a_long_curve_keeps_its_ends():
     u = np.linspace(0, 0.7, 20_001)
     ax = plots.trade_off(0.7 - u, u, (0.3, 0.4), (0.3, 0.4), 0.245).axes[0]
-    curve = next(line for line in ax.lines if to_hex(line.get_color()) == plots.BLUE)
+    curve = next(line for line in ax.lines if to_hex(line.get_color()) == palette.BLUE)
     assert len(curve.get_xdata()) <= 1000
     assert (curve.get_xdata()[0], curve.get_xdata()[-1]) == pytest.approx((0, 70))
 
@@ -128,7 +131,7 @@ def test_hits_frame_right_and_wrong_by_colour_and_mark():
     assert "right for 1 of 2 queries" in figure.get_suptitle()
     assert figure.get_suptitle().startswith("text → image")
     frames = [to_hex(ax.spines["left"].get_edgecolor()) for ax in figure.axes]
-    assert frames == [plots.INK, plots.GREEN, plots.RED, plots.INK, plots.RED]
+    assert frames == [palette.INK, palette.GREEN, palette.RED, palette.INK, palette.RED]
     assert [t for t in texts(figure) if t in "✓✗"] == ["✓", "✗", "✗"]
 
 
@@ -195,16 +198,16 @@ def test_principal_components_equal_scikit_learn():
 def test_highlighted_classes_are_large_and_half_unseen():
     labels = {"a": np.repeat(np.arange(6), [9, 8, 7, 3, 2, 1]), "b": np.array([-1, 5])}
     seen = np.array([True, True, True, True, False, False])
-    assert plots.highlighted_classes(labels, seen, 4) == [0, 1, 4, 5]
-    assert plots.highlighted_classes(labels, None, 3) == [0, 1, 2]
-    assert plots.highlighted_classes(labels, np.zeros(6, dtype=bool), 3) == [0, 1, 2]
+    assert highlighted_classes(labels, seen, 4) == [0, 1, 4, 5]
+    assert highlighted_classes(labels, None, 3) == [0, 1, 2]
+    assert highlighted_classes(labels, np.zeros(6, dtype=bool), 3) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(("text", "limit", "short"), [
     ("short", 5, "short"), ("x" * 40, 9, "xx…xxxxxx"),
     ("LATIN CAPITAL LETTER A WITH CIRCUMFLEX", 26, "LATIN…A WITH CIRCUMFLEX")])
 def test_shorten_keeps_the_end(text, limit, short):
-    assert plots.shorten(text, limit) == short
+    assert shorten(text, limit) == short
     assert len(short) <= limit
 
 

@@ -1,0 +1,115 @@
+"""Pictures of one report as HTML: drawn, captioned, told in words and laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from crossalign.evaluation import plots
+from crossalign.evaluation.page_svg import svg
+from crossalign.evaluation.plots.wording import arrow
+from crossalign.evaluation.report import Report
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    _Drawn = tuple[Figure, str, str]
+    """Figure, caption and text alternative."""
+
+
+def pictures(report: Report) -> Iterator[tuple[str, Figure, str, str]]:
+    """Kind, figure, caption and text alternative of every picture the artefacts allow."""
+    found = report.artefacts
+    for kind, draw in _PICTURES.items():
+        if found.get(kind) is not None and len(found[kind]) > 0:
+            for figure, caption, alternative in draw(found[kind], found):
+                yield kind, figure, caption, alternative
+
+
+def gallery(report: Report, i: int) -> str:
+    """Pictures in a grid of two columns; an odd narrow one stands beside its caption."""
+    items, left = [], False
+    drawn = list(pictures(report))
+    narrow = [kind not in _WIDE or figure.get_figwidth() < 7 for kind, figure, _, _ in drawn]
+    for j, (_, figure, caption, label) in enumerate(drawn):
+        beside = j + 1 < len(drawn) and narrow[j + 1]
+        style = "half" if left or beside else "lone"
+        left = narrow[j] and not left and beside
+        items.append(f'<figure class="{style if narrow[j] else "wide"}"><div class="scroll">'
+                     f"{svg(figure, label, f'r{i}p{j}')}</div>"
+                     f"<figcaption>{escape(caption)}</figcaption></figure>")
+    return f'<h2>Pictures</h2><div class="gallery">{"".join(items)}</div>' if items else ""
+
+
+def _latent(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    yield (plots.latent(part["before"], part["after"], part["labels"], part["class_names"],
+                        part.get("seen")),
+           "Each point is a sample and each shape a modality. Aligned well, every class is one "
+           "island that holds all shapes; distances between islands mean nothing.",
+           f"t-SNE maps of {_join(part['after'])} before and after alignment.")
+
+
+def _curve(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    u, s = part["chosen"]
+    yield (plots.trade_off(part["seen"], part["unseen"], part["chosen"], part["raw"],
+                           part["ausuc"]),
+           "Lowering the scores of seen classes walks along the curve; up and to the right is "
+           "better, and the diamond is where validation stopped.",
+           f"Seen-unseen trade-off curve with area {100 * part['ausuc']:.1f}; the "
+           f"calibrated point has U {100 * u:.1f} and S {100 * s:.1f}.")
+
+
+def _accuracy(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    yield (plots.class_accuracy(part["names"], part["accuracy"], part.get("seen")),
+           "Each bar is one class and the dashed lines are the means; a long tail to zero is "
+           "classes that the model never finds.",
+           f"Sorted bars of the accuracy of {len(part['names'])} classes.")
+
+
+def _pr(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    yield (plots.precision_recall(part),
+           "From left to right the list gets longer; a model that stays high finds all of a class "
+           "before it errs, and at the dotted line it guesses.",
+           f"Precision-recall curves of {_join(map(arrow, part))}, and chance.")
+
+
+def _hits(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    for direction, sheet in part.items():
+        yield (plots.hits(sheet["queries"], sheet["results"], sheet["correct"], direction),
+               "Each row is a query and its results from best to worse; a green "
+               "frame with a check is the right class, an orange one with a cross is not.",
+               "Queries and their best results, each marked right or wrong.")
+
+
+def _history(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    if any(len(values) > 1 for values in part.values()):
+        yield (plots.history(part),
+               "Every objective over the epochs of the first run, its last value in the corner; "
+               "curves that still fall ask for more epochs.",
+               f"Training curves of {_join(part)}.")
+
+
+def _confusion(part: Any, found: Mapping[str, Any]) -> Iterator[_Drawn]:
+    known = (found.get("class_accuracy", {}).get("names"),
+             found.get("latent", {}).get("class_names"))
+    names = next((n for n in known if n is not None and len(n) == len(part)),
+                 [str(c) for c in range(len(part))])
+    yield (plots.confusion(part, names),
+           "Rows are true classes and sum to 100 %; bright cells off the diagonal are classes "
+           "taken for each other.",
+           f"Confusion matrix of {len(part)} classes.")
+
+
+_PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {
+    "latent": _latent, "hits": _hits, "curve": _curve, "pr": _pr, "class_accuracy": _accuracy,
+    "confusion": _confusion, "history": _history}
+"""What draws each artefact, in the order of the page."""
+
+_WIDE = ("latent", "hits", "history")
+"""Pictures that take the whole width."""
+
+
+def _join(names: Iterable[str]) -> str:
+    listed = [str(name) for name in names]
+    return " and ".join([", ".join(listed[:-1]), listed[-1]] if len(listed) > 1 else listed)

@@ -1,0 +1,64 @@
+"""A matplotlib figure as inline SVG of the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from html import escape
+from typing import TYPE_CHECKING
+
+from crossalign.evaluation.plots.palette import BLUE, GRID, INK, MUTED, PAPER
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def svg(figure: Figure, label: str, prefix: str) -> str:
+    """A figure as inline SVG that follows the page's colours.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+    label : str
+        Read aloud instead of the picture.
+    prefix : str
+        Makes ids unique on the page.
+    """
+    import matplotlib
+
+    buffer = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "crossalign"}):
+        figure.savefig(buffer, format="svg", dpi=170, transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg"):]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r'(url\(|href=")#', rf"\g<1>#{prefix}-", text)
+    for colour, name in ((INK, "ink"), (MUTED, "muted"), (GRID, "line"),
+                         (PAPER, "card"), (BLUE, "blue")):
+        text = text.replace(colour, f"var(--{name})")
+    text = text.replace("'DejaVu Sans'", "var(--sans)")
+    text = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _smaller, text)
+    size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
+    assert size is not None
+    head = (f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {size[1]} {size[2]}" '
+            f'style="max-width:{float(size[1]) * 1.45:.0f}px">')
+    return head + text[text.index(">") + 1:].strip()
+
+
+def _smaller(match: re.Match[str]) -> str:
+    """A photograph among the embedded PNGs as JPEG; drawings and clouds of points stay."""
+    from PIL import Image
+
+    data = base64.b64decode(match[1])
+    if len(data) > 4000:
+        picture = Image.open(io.BytesIO(data))
+        if picture.mode == "RGB" or picture.getextrema()[-1] == (255, 255):
+            buffer = io.BytesIO()
+            picture.convert("RGB").save(buffer, "JPEG", quality=85)
+            if len(buffer.getvalue()) < len(data):
+                return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(data).decode()

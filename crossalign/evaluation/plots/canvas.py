@@ -1,0 +1,46 @@
+"""Empty figures, and the axes and legends of one style that fill them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.evaluation.plots.palette import GRID, INK, MUTED, PAPER
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def empty_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
+    """A figure of ``width`` by ``height`` inches without axes."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout=layout, facecolor=PAPER)
+
+
+def frame(ax: Axes, title: str, xlabel: str, ylabel: str, *, grid: bool = False) -> None:
+    """Title and labels, two quiet spines, and a grid where asked for."""
+    ax.set_facecolor("none")
+    ax.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=8)
+    ax.set_xlabel(xlabel, fontsize=9, color=INK)
+    ax.set_ylabel(ylabel, fontsize=9, color=INK)
+    ax.tick_params(colors=GRID, labelcolor=MUTED, labelsize=8.5, length=3)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(GRID)
+    if grid:
+        ax.grid(color=GRID, linewidth=0.7)
+        ax.set_axisbelow(True)
+
+
+def legend(ax: Axes, **where: Any) -> Any:
+    """A legend without a box."""
+    return ax.legend(frameon=False, fontsize=8.5, labelcolor=INK, handlelength=2.2, **where)
+
+
+def vector(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Any array of numbers as one flat (n,) float64."""
+    return np.asarray(values, dtype=np.float64).ravel()
