@@ -16,8 +16,11 @@ from crossalign.data import load
 from crossalign.evaluation import Report, evaluate
 
 VAE = {"lr": 1e-3, "kl": 0.02, "epochs": 30}
-"""For 128 features instead of the paper's 2048. Rate and KL weight were found with a look at test
-scores of the glyphs, scaling and head on their validation classes: a demonstration, not a result."""
+"""For 128 features instead of the paper's 2048.
+
+Rate and KL weight were found with a look at test scores of the glyphs, scaling and head on their
+validation classes: a demonstration, not a result.
+"""
 
 STORIES: list[dict[str, Any]] = [
     {"title": "Recognise letters never seen (generalized zero-shot)", "task": "gzsl",
