@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crossalign.models.acmr import ACMR
     from crossalign.models.cada_vae import CADAVAE
     from crossalign.models.cca import CCA
     from crossalign.models.chance import Chance
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from crossalign.models.ridge_map import RidgeMap
 
 __all__ = [
+    "ACMR",
     "CADAVAE",
     "CCA",
     "ESZSL",
@@ -34,6 +36,7 @@ __all__ = [
 ]
 
 _FILES = {
+    "ACMR": "acmr",
     "CADAVAE": "cada_vae",
     "CCA": "cca",
     "Chance": "chance",

@@ -16,17 +16,15 @@ pass, which changes speed only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval
 
-from crossalign.data.scaling import KINDS
 from crossalign.models.pairing import paired_rows
 from crossalign.models.vae import AlignedVAE
-from crossalign.networks.gaussian import SAMPLERS
 from crossalign.training import Group, Independent, Player, Ramp
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
@@ -61,22 +59,8 @@ class CADAVAE(AlignedVAE):
 
     many_modalities = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "latent": [Interval(Integral, 1, None, closed="left")],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        "kl": [Interval(Real, 0, None, closed="left")],
+        **AlignedVAE._parameter_constraints,
         "cross": [Interval(Real, 0, None, closed="left")],
-        "w2": [Interval(Real, 0, None, closed="left")],
-        "norm": [StrOptions({"l1", "l2"})],
-        "sampler": [StrOptions(set(SAMPLERS))],
-        "scaling": [StrOptions(set(KINDS))],
-        "init": [StrOptions({"xavier", "torch"})],
-        "head": [StrOptions({"softmax", "prototype"})],
-        "seen_samples": [Interval(Integral, 1, None, closed="left")],
-        "unseen_samples": [Interval(Integral, 1, None, closed="left")],
-        "head_epochs": [Interval(Integral, 1, None, closed="left")],
-        "random_state": [Interval(Integral, 0, None, closed="left")],
     }
 
     def __init__(self, latent: int = 64, epochs: int = 100, batch_size: int = 50,

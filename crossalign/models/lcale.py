@@ -23,7 +23,7 @@ on validation classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -31,9 +31,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from crossalign.data.scaling import KINDS
 from crossalign.models.vae import AlignedVAE, class_rows
-from crossalign.networks.gaussian import SAMPLERS
 from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
@@ -64,19 +62,11 @@ class LCALE(AlignedVAE):
 
     search_space: ClassVar[dict[str, Sequence[Any]]] = {"lr": (1e-4, 1e-3), "kl": (1.0, 0.1)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "latent": [Interval(Integral, 1, None, closed="left")],
-        "epochs": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
-        **{term: [Interval(Real, 0, None, closed="left")]
-           for term in ("kl", "cross", "w2", "mmd", "cycle", "decay")},
+        **AlignedVAE._parameter_constraints,
+        **{weight: [Interval(Real, 0, None, closed="left")]
+           for weight in ("cross", "mmd", "cycle", "decay")},
         "update": [StrOptions({"joint", "alternate"})],
         "class_codes": [StrOptions({"auto", "none"})],
-        "norm": [StrOptions({"l1", "l2"})],
-        "sampler": [StrOptions(set(SAMPLERS))],
-        "scaling": [StrOptions(set(KINDS))],
-        "head": [StrOptions({"softmax", "prototype"})],
-        "random_state": [Interval(Integral, 0, None, closed="left")],
     }
 
     def __init__(self, latent: int = 64, hidden: Sequence[int] | None = None,

@@ -6,17 +6,21 @@ the modalities together. A term whose weight is zero throughout is not in the gr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from itertools import combinations, permutations
+from numbers import Integral, Real
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.base import clone
+from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 
-from crossalign.data.scaling import apply_scaling, fit_scaling
+from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.losses import gaussian_w2, kl_standard_normal, mmd, reconstruction
 from crossalign.models.base import (
     Array,
@@ -27,18 +31,43 @@ from crossalign.models.base import (
     unit_rows,
 )
 from crossalign.networks import MLP, CrossVAE, initialise, reparametrise
-from crossalign.networks.gaussian import noise_width
+from crossalign.networks.gaussian import SAMPLERS, noise_width
 from crossalign.training import Batch, Constant, TensorData, train
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 
+class Step(NamedTuple):
+    """One batch on its way through the VAEs; every field but the first by modality.
+
+    Attributes
+    ----------
+    batch : Batch
+    mean, std : (n, d)
+        Of the codes' Gaussians.
+    logvar, z : (n, d)
+        Log-variances, and one sample of every code.
+    decoded : (n, d_m)
+        By (code, decoder).
+    """
+
+    batch: Batch
+    mean: Mapping[str, Tensor]
+    logvar: Mapping[str, Tensor]
+    z: Mapping[str, Tensor]
+    decoded: Mapping[tuple[str, str], Tensor]
+
+    def std(self, modality: str) -> Tensor:
+        """Standard deviations ``(n, d)``."""
+        return (0.5 * self.logvar[modality]).exp()
+
+
 class VAEObjective(nn.Module):
-    """Reconstruction, cross-reconstruction, KL, W2, MMD and cycle terms of one batch.
+    """Reconstruction of one batch and the terms beside it: a term is a method of its name.
 
     Parameters
     ----------
     vae : CrossVAE
-    terms : sequence of {"cross", "kl", "w2", "mmd", "cycle"}
+    terms : sequence of str
         What is computed besides reconstruction; each needs ``batch.weights[term]``.
     norm : {"l1", "l2"}
         Of all reconstructions.
@@ -58,35 +87,44 @@ class VAEObjective(nn.Module):
         self.regressed = list(regressors or {})
         self.regressors = nn.ModuleList((regressors or {}).values())
 
+    def encode(self, x: Tensor, modality: str, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance ``(n, d)`` of rows; in training, of rows of ``batch``."""
+        return self.vae.encode(x, modality)
+
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Every term, and their weighted sum as ``"loss"``: scalars, means over the batch."""
-        x = batch.views
         names = self.vae.order
-        latent = {m: self.vae.encode(x[m], m) for m in names}
-        width = noise_width(self.sampler, latent[names[0]][0].shape[1])
-        z = {m: reparametrise(*latent[m], batch.normal(width), self.sampler) for m in names}
-        decoded = self._decode(z)
-        losses = {"reconstruction": _total(
-            reconstruction(decoded[m, m], x[m], self.norm) for m in names)}
-        if "cross" in self.terms:
-            losses["cross"] = _total(
-                reconstruction(decoded[a, b], x[b], self.norm) for a, b in permutations(names, 2))
-        if "kl" in self.terms:
-            losses["kl"] = _total(kl_standard_normal(*latent[m]) for m in names)
-        if "w2" in self.terms:
-            std = {m: (0.5 * latent[m][1]).exp() for m in names}
-            losses["w2"] = _total(gaussian_w2(latent[a][0], std[a], latent[b][0], std[b])
-                                  for a, b in self.aligned_pairs())
-        if "mmd" in self.terms:
-            losses["mmd"] = _total(mmd(z[a], z[b]) for a, b in self.instance_pairs())
-        if "cycle" in self.terms:
-            losses["cycle"] = _total(
-                reconstruction(regressor(decoded[m, m]), x[CLASS_MODALITY], "l2")
-                for m, regressor in zip(self.regressed, self.regressors, strict=True))
+        mean, logvar = {}, {}
+        for m in names:
+            mean[m], logvar[m] = self.encode(batch.views[m], m, batch)
+        width = noise_width(self.sampler, mean[names[0]].shape[1])
+        z = {m: reparametrise(mean[m], logvar[m], batch.normal(width), self.sampler)
+             for m in names}
+        step = Step(batch, mean, logvar, z, self._decode(z))
+        losses = {"reconstruction": _total(self._rebuilt(step, m, m) for m in names)}
+        losses |= {term: getattr(self, f"_{term}")(step) for term in self.terms}
         total = losses["reconstruction"]
         for term in self.terms:
             total = total + batch.weights[term] * losses[term]
         return {"loss": total, **losses}
+
+    def _cross(self, step: Step) -> Tensor:
+        return _total(self._rebuilt(step, a, b) for a, b in permutations(self.vae.order, 2))
+
+    def _kl(self, step: Step) -> Tensor:
+        return _total(kl_standard_normal(step.mean[m], step.logvar[m]) for m in self.vae.order)
+
+    def _w2(self, step: Step) -> Tensor:
+        return _total(gaussian_w2(step.mean[a], step.std(a), step.mean[b], step.std(b))
+                      for a, b in self.aligned_pairs())
+
+    def _mmd(self, step: Step) -> Tensor:
+        return _total(mmd(step.z[a], step.z[b]) for a, b in self.instance_pairs())
+
+    def _cycle(self, step: Step) -> Tensor:
+        target = step.batch.views[CLASS_MODALITY]
+        return _total(reconstruction(regressor(step.decoded[m, m]), target, "l2")
+                      for m, regressor in zip(self.regressed, self.regressors, strict=True))
 
     def aligned_pairs(self) -> list[tuple[str, str]]:
         """Pairs under W2: each view with the class where there is one, else all pairs."""
@@ -98,6 +136,10 @@ class VAEObjective(nn.Module):
     def instance_pairs(self) -> list[tuple[str, str]]:
         """Pairs under MMD: the views among themselves."""
         return list(combinations([m for m in self.vae.order if m != CLASS_MODALITY], 2))
+
+    def _rebuilt(self, step: Step, code: str, target: str) -> Tensor:
+        """How far the decoding of one modality's code is from another modality's rows."""
+        return reconstruction(step.decoded[code, target], step.batch.views[target], self.norm)
 
     def _decode(self, z: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
         """Decodings by (code, decoder); one stacked pass over the weights of each decoder."""
@@ -113,14 +155,31 @@ class VAEObjective(nn.Module):
 class AlignedVAE(Distributional, Generator, Translator, Model):
     """Base of the VAE models: what they do once their objective and training are given.
 
-    A subclass has the parameters ``latent``, ``scaling``, ``sampler``, ``norm``, ``init``,
-    ``device`` and ``random_state`` and the methods `_weights` and `_hidden`.
+    A subclass has the parameters that ``_parameter_constraints`` lists and the methods `_weights`
+    and `_hidden`.
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **{size: [Interval(Integral, 1, None, closed="left")]
+           for size in ("latent", "epochs", "seen_samples", "unseen_samples", "head_epochs")},
+        "batch_size": [Interval(Integral, 2, None, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "kl": [Interval(Real, 0, None, closed="left")],
+        "w2": [Interval(Real, 0, None, closed="left")],
+        "norm": [StrOptions({"l1", "l2"})],
+        "sampler": [StrOptions(set(SAMPLERS))],
+        "scaling": [StrOptions(set(KINDS))],
+        "init": [StrOptions({"xavier", "torch"})],
+        "head": [StrOptions({"softmax", "prototype"})],
+        "random_state": [Interval(Integral, 0, None, closed="left")],
+    }
 
     uses_side_information = True
     many_modalities = True
     stochastic = True
     resumable = True
+    head_lr: float = 1e-3
+    head_betas: ClassVar[tuple[float, float]] = (0.5, 0.999)
 
     # -- what a subclass says ------------------------------------------------------------------
     def _weights(self) -> dict[str, Any]:
@@ -170,16 +229,30 @@ class AlignedVAE(Distributional, Generator, Translator, Model):
         hidden = {m: self._hidden(m) for m in self.widths_}
         vae = CrossVAE(self.widths_, self.latent, {m: h[0] for m, h in hidden.items()},
                        {m: h[1] for m, h in hidden.items()})
-        terms = list(self._active())
-        regressors = None
-        if "cycle" in terms:
-            regressors = {m: MLP(self.widths_[m], self._regressor())
-                          for m in self.widths_ if m != CLASS_MODALITY}
-        self.network_ = VAEObjective(vae, terms, self.norm, self.sampler, regressors).eval()
+        self.network_ = self._objective(vae, list(self._active())).eval()
+
+    def _objective(self, vae: CrossVAE, terms: Sequence[str]) -> VAEObjective:
+        """The network that is trained, around the VAEs."""
+        regressors = {m: MLP(self.widths_[m], self._regressor())
+                      for m in self.widths_ if m != CLASS_MODALITY and "cycle" in terms}
+        return VAEObjective(vae, terms, self.norm, self.sampler, regressors)
 
     def _regressor(self) -> list[int]:
         """Layer widths of the regressors, the last one the class embedding's."""
         return [self.widths_[CLASS_MODALITY]]
+
+    def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
+                 classes: Classes | None = None,
+                 callbacks: Sequence[Any] = ()) -> Iterator[Self]:
+        """One fitted clone per point; neighbours that differ in their head alone share a fit."""
+        fitted, trained_with = None, None
+        for params in points:
+            body = {name: value for name, value in params.items() if name not in HEAD_PARAMETERS}
+            if fitted is None or body != trained_with:
+                fitted = clone(self).set_params(**params)
+                fitted.fit(X, classes=classes, callbacks=callbacks)
+                trained_with = body
+            yield copy(fitted).set_params(**params)
 
     # -- use -----------------------------------------------------------------------------------
     def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
@@ -190,7 +263,7 @@ class AlignedVAE(Distributional, Generator, Translator, Model):
         with torch.inference_mode():
             for start in range(0, len(rows), 8192):
                 block = torch.from_numpy(rows[start:start + 8192]).to(device)
-                mean, logvar = self.network_.vae.encode(block, modality)
+                mean, logvar = self.network_.encode(block, modality)
                 means.append(mean.float().cpu().numpy())
                 deviations.append((0.5 * logvar).exp().float().cpu().numpy())
         empty = np.zeros((0, self.latent), np.float32)
@@ -207,9 +280,10 @@ class AlignedVAE(Distributional, Generator, Translator, Model):
     def sample_rows(self, x: npt.ArrayLike, modality: str, random_state: int = 0) -> Array:
         """One code ``(n, latent)`` per row, drawn as in training."""
         mean, std = self.embed_distribution(x, modality)
+        sampler = self.network_.sampler
         noise = np.random.default_rng(random_state).standard_normal(
-            (len(mean), noise_width(self.sampler, self.latent)), dtype=np.float32)
-        return mean + (std**2 if self.sampler == "author" else std) * noise
+            (len(mean), noise_width(sampler, self.latent)), dtype=np.float32)
+        return mean + (std**2 if sampler == "author" else std) * noise
 
     def sample(self, class_embeddings: npt.ArrayLike, n: int, random_state: int = 0) -> Array:
         """``(C, n, latent)`` codes drawn from each class's distribution."""
@@ -243,6 +317,10 @@ class AlignedVAE(Distributional, Generator, Translator, Model):
     def _scaled(self, x: Array, modality: str) -> Array:
         return apply_scaling(x, self._scaling(modality), self.shift_[modality],
                              self.scale_[modality])
+
+
+HEAD_PARAMETERS = ("head", "seen_samples", "unseen_samples", "head_epochs", "head_lr")
+"""Parameters that do nothing before classes are scored."""
 
 
 def class_rows(classes: Classes | None, labels: Array | None) -> Array | None:

@@ -27,6 +27,7 @@ class CrossVAE(nn.Module):
                  decoder_hidden: Mapping[str, Sequence[int]]) -> None:
         super().__init__()
         self.order = list(widths)
+        self.latent = latent
         self.encoders = nn.ModuleList(
             GaussianEncoder(widths[m], encoder_hidden[m], latent) for m in self.order)
         self.decoders = nn.ModuleList(

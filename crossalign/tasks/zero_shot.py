@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.metrics import stack
 from crossalign.models.base import ZeroShotClassifier
-from crossalign.tasks.softmax_head import balanced_rows, fit_softmax
+from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -46,16 +46,28 @@ class ZeroShot:
         self.head = head
         self.gamma = gamma
 
-    def fit(self, train: Views, classes: Classes, *, callbacks: Sequence[Any] = ()) -> Self:
+    def fit(self, train: Views, classes: Classes) -> Self:
         """Prepare the head on training samples; only the softmax head learns anything."""
+        for _ in self.fit_epochs(train, classes):
+            pass
+        return self
+
+    def fit_epochs(self, train: Views, classes: Classes) -> Iterator[int]:
+        """Prepare the head, with a stop after every epoch of a softmax head, counted from 0.
+
+        At each stop the head scores as it is then; other heads stop once.
+        """
         self.classes_ = classes
         self.modality_ = getattr(self.model, "modality_", train.modalities[0])
         self.head_ = self._kind()
+        if self.head_ == "softmax":
+            for epoch, (coef, intercept) in enumerate(self._softmax_path(train, classes)):
+                self.coef_, self.intercept_ = coef, intercept
+                yield epoch
+            return
         if self.head_ == "prototype":
             self.prototypes_ = self.model.embed(classes.embeddings, CLASS_MODALITY)
-        elif self.head_ == "softmax":
-            self._fit_softmax(train, classes, callbacks)
-        return self
+        yield 0
 
     def decision_function(self, X: npt.ArrayLike | Views) -> Array:
         """Scores ``(n, C)`` before calibration: log-probabilities, cosines or the model's own."""
@@ -98,7 +110,8 @@ class ZeroShot:
             return "classifier"
         return str(getattr(self.model, "head", "prototype"))
 
-    def _fit_softmax(self, train: Views, classes: Classes, callbacks: Sequence[Any]) -> None:
+    def _softmax_path(self, train: Views, classes: Classes) -> Iterator[tuple[Array, Array]]:
+        """The softmax head after every epoch, on codes of seen and of unseen classes."""
         model = self.model
         assert train.labels is not None
         rows = balanced_rows(train.labels, model.seen_samples)
@@ -110,9 +123,9 @@ class ZeroShot:
             drawn = model.sample(classes.embeddings[unseen], model.unseen_samples, seed + 1)
             codes.append(drawn.reshape(-1, drawn.shape[2]))
             labels.append(np.repeat(unseen, model.unseen_samples))
-        self.coef_, self.intercept_ = fit_softmax(
-            np.concatenate(codes), np.concatenate(labels), len(classes),
-            epochs=model.head_epochs, seed=seed, callbacks=callbacks)
+        return softmax_path(np.concatenate(codes), np.concatenate(labels), len(classes),
+                            epochs=model.head_epochs, lr=model.head_lr, betas=model.head_betas,
+                            seed=seed)
 
 
 def _logsumexp(logits: Array) -> Array:

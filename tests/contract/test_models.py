@@ -20,6 +20,7 @@ from crossalign.models.store import load_model
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 SMALL = {
+    "ACMR": {"epochs": 2, "head_epochs": 1, "latent": 4},
     "CADAVAE": {"epochs": 2, "head_epochs": 1, "latent": 4},
     "LCALE": {"epochs": 2, "head_epochs": 1, "latent": 4, "hidden": (16, 8)},
 }

@@ -1,0 +1,34 @@
+"""A gate on a latent Gaussian that looks at all of it at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from crossalign.networks.mlp import MLP
+
+
+class InformationGate(nn.Module):
+    """Scales mean and log-variance by weights in (0, 1) made of both (ACMR, eq. 5).
+
+    ``sigmoid(MLP([mean | logvar]))`` with one hidden layer multiplies both. The paper writes it as
+    a marginal probability; the authors' code, which this is, reads the ``2 d`` inputs in an order
+    that may be drawn anew for every batch.
+
+    Parameters
+    ----------
+    latent : int
+        Width d of the latent space.
+    hidden : int
+    """
+
+    def __init__(self, latent: int, hidden: int = 99) -> None:
+        super().__init__()
+        self.weigh = MLP(2 * latent, [hidden, latent])
+
+    def forward(self, mean: Tensor, logvar: Tensor,
+                order: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Gated mean and log-variance, ``(n, d)`` each; ``order (2 d,)`` permutes the inputs."""
+        both = torch.cat([mean, logvar], dim=1)                              # (n, 2 d)
+        weights = self.weigh(both if order is None else both[:, order]).sigmoid()
+        return weights * mean, weights * logvar
