@@ -11,15 +11,21 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from crossalign.recipes import Recipe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Zero-shot recognition, retrieval and cross-modal transfer in one space.")
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list the built-in, check your own.")
 app.add_typer(data_app, name="data")
 
+RECIPE = "recipe:"
+Model = Annotated[str, typer.Argument(
+    help="A model, or recipe:NAME, or recipe:FILE.yaml for one of your own.")]
 Data = Annotated[str, typer.Option("--data", "-d", help="A built-in name, or a folder or file.")]
 Task = Annotated[str | None, typer.Option(
     help="gzsl, zsl, retrieval, transfer, or sketch for glyphs.")]
@@ -59,31 +65,31 @@ def demo(out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path
 
 
 @app.command()
-def run(model: str, data: Data = "glyphs", task: Task = None, set_: Sets = None,
+def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = None,
         seeds: Annotated[int, typer.Option(min=1, help="Number of runs.")] = 1,
         out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
         attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
-    on validation classes.
+    on validation classes. A recipe's hyper-parameters are not chosen but taken from its paper, and
+    the paper's numbers are printed beside the report.
     """
     if out is not None:
         check_writable(out)
-    estimator, grid = build(model, set_, no_tune)
-    from crossalign.data import load
+    estimator, grid, recipe = build(model, set_, no_tune)
     from crossalign.evaluation import evaluate
 
-    bench = load(data, task, attributes=attributes)
+    bench = load_bench(data, task, attributes, recipe)
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None)
-    publish(report, out, as_json)
+    publish(report, out, as_json, recipe)
     if len(report.seeds) < seeds:
         raise KeyboardInterrupt
 
 
 @app.command()
-def fit(model: str, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
+def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
         attributes: Attributes = None, no_tune: NoTune = False,
         seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0) -> None:
@@ -92,13 +98,12 @@ def fit(model: str, out: Annotated[Path, typer.Option(help="Folder of the fitted
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
     """
     check_writable(out)
-    estimator, grid = build(model, set_, no_tune)
-    from crossalign.data import load
+    estimator, grid, recipe = build(model, set_, no_tune)
     from crossalign.evaluation import fit_for
 
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
-    bench = load(data, task, attributes=attributes)
+    bench = load_bench(data, task, attributes, recipe)
     unfinished = out.with_name(f"{out.name}.unfinished")
     try:
         fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
@@ -138,6 +143,15 @@ def models(name: Annotated[str | None, typer.Argument(help="One model, in full."
     print(models_table() if name is None else describe_model(name))
 
 
+@app.command()
+def recipes(name: Annotated[str | None, typer.Argument(
+        help="One recipe, or the path of your own, in full.")] = None) -> None:
+    """What recipes there are (a paper's settings and numbers on one data set), or one in full."""
+    from crossalign.recipes.catalog import describe_recipe, recipes_table
+
+    print(recipes_table() if name is None else describe_recipe(name.removeprefix(RECIPE)))
+
+
 @data_app.command("list")
 def data_list() -> None:
     """The built-in data sets and the layouts that a path may have."""
@@ -164,15 +178,23 @@ def doctor() -> None:
     print(examine())
 
 
-def build(name: str, assignments: list[str] | None, no_tune: bool) -> tuple[Any, Any]:
-    """An estimator with parameters set, and the grid of what is left to tune."""
+def build(name: str, assignments: list[str] | None,
+          no_tune: bool) -> tuple[Any, Any, Recipe | None]:
+    """An estimator with parameters set, the grid of what is left to tune, and its recipe if any."""
+    recipe = None
+    if name.startswith(RECIPE):
+        from crossalign.recipes import load_recipe
+
+        recipe = load_recipe(name.removeprefix(RECIPE))
     from crossalign import models as registry
 
-    estimator = registry.get(name)()
-    params = parse_assignments(assignments or [], estimator.get_params(), name)
+    estimator = registry.get(name if recipe is None else recipe.model)()
+    params = parse_assignments(assignments or [], estimator.get_params(), estimator.cli_name)
+    if recipe is not None:
+        params = {**recipe.params, **params}
     estimator.set_params(**params)
     estimator._validate_params()
-    return estimator, {} if no_tune else estimator.grid(fixed=params)
+    return estimator, {} if no_tune else estimator.grid(fixed=params), recipe
 
 
 def parse_assignments(assignments: list[str], known: dict[str, Any], name: str) -> dict[str, Any]:
@@ -183,9 +205,10 @@ def parse_assignments(assignments: list[str], known: dict[str, Any], name: str) 
     ValueError
         For a missing ``=``, an unknown key or an unreadable value.
     """
-    import difflib
-
     import yaml
+
+    from crossalign.recipes.plain_yaml import read_yaml
+    from crossalign.recipes.values import nearest, suited
 
     params = {}
     for text in assignments:
@@ -193,20 +216,26 @@ def parse_assignments(assignments: list[str], known: dict[str, Any], name: str) 
         if not equals:
             raise ValueError(f"--set: got {text!r}; write key=value.")
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"it has {sorted(known)}."
-            raise ValueError(f"--set: {name} has no parameter {key!r}; {hint}")
+            raise ValueError(f"--set: {name} has no parameter {key!r}; {nearest(key, known)}")
         try:
-            params[key] = yaml.safe_load(value)
+            params[key] = suited(f"--set {key}", read_yaml(value), known[key])
         except yaml.YAMLError:
             raise ValueError(f"--set: cannot read the value of {text!r}; write a number, a word, "
                              "true, false, null or a [list].") from None
-        if isinstance(known[key], float) and isinstance(params[key], str):
-            try:  # YAML reads 1e-3 as a word
-                params[key] = float(params[key])
-            except ValueError:
-                raise ValueError(f"--set: {key} is a number and {value!r} is not.") from None
     return params
+
+
+def load_bench(data: str, task: str | None, attributes: str | None, recipe: Recipe | None) -> Any:
+    """The benchmark; a note on standard error says where it is not what the recipe is about."""
+    from crossalign.data import load
+
+    if task is None and recipe is not None:
+        task = recipe.task
+    bench = load(data, task, attributes=attributes)
+    note = None if recipe is None else recipe.mismatch(bench)
+    if note is not None:
+        log(f"note: {note}")
+    return bench
 
 
 def scored(task: str | None) -> str | None:
@@ -214,13 +243,21 @@ def scored(task: str | None) -> str | None:
     return None if task == "sketch" else task
 
 
-def publish(report: Any, out: Path | None, as_json: bool) -> None:
-    """Print a report and, where asked, write its files."""
+def publish(report: Any, out: Path | None, as_json: bool, recipe: Recipe | None = None) -> None:
+    """Print a report, beside a recipe's numbers if there are any, and write its files if asked."""
     if out is not None:
         report.save(out / "report.json")
         report.html(out / "report.html")
         log(f"wrote {out / 'report.json'} and {out / 'report.html'}")
-    print(json.dumps(report.to_dict()) if as_json else str(report))
+    if recipe is None:
+        print(json.dumps(report.to_dict()) if as_json else str(report))
+    elif as_json:
+        print(json.dumps({**report.to_dict(), "recipe": recipe.name,
+                          "published": recipe.published}))
+    else:
+        from crossalign.recipes.catalog import comparison
+
+        print(f"{report}\n\n{comparison(recipe, report)}")
 
 
 def progress() -> list[Any]:

@@ -25,11 +25,14 @@ def required_file(folder: Path, name: str) -> Path:
         return folder / name
     if name == FEATURES:
         raise ValueError(
-            f"{FEATURES}: missing from {str(folder)!r}; put there a MATLAB file with 'features' "
-            "(d x n, any width) and 'labels' (n x 1, from 1) in the row order of att_splits.mat, "
-            "as the proposed-split archive of Xian et al. (xlsa17) has it.")
-    raise ValueError(f"{name}: missing from {str(folder)!r}; take it from the proposed-split "
-                     "archive of Xian et al. (xlsa17), beside res101.mat.")
+            f"{FEATURES}: missing from {str(folder)!r}, so there are no features to train on; copy "
+            "it from the data set's folder in xlsa17.zip, the public archive of the proposed split "
+            "by Xian et al., or extract features of your own (2048-d pool5 of a ResNet-101, as "
+            "papers do) and save there a MATLAB file with 'features' (d x n, any width) and "
+            f"'labels' (n x 1, from 1) in the row order that the lists of {SPLITS} count.")
+    raise ValueError(f"{name}: missing from {str(folder)!r}; copy it from the data set's folder in "
+                     "xlsa17.zip, the public archive of the proposed split by Xian et al., where "
+                     f"it lies beside {FEATURES}.")
 
 
 def side_file(folder: Path, attributes: str | Path) -> Path:

@@ -66,6 +66,30 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
     return Outcome(scores, ceiling, best, evidence)
 
 
+def best_epoch_on_test(model: Any, bench: Benchmark) -> dict[str, float]:
+    """The largest H at gamma 0 over the epochs of the softmax head, picked on the test samples.
+
+    What ACMR's authors print (``max`` over epochs). Not a result: beside ``H_raw`` of the last
+    epoch it shows how much that picking is worth.
+
+    Raises
+    ------
+    ValueError
+        If the model's head has no epochs to pick from.
+    """
+    head, best = ZeroShot(model), 0.0
+    for _ in head.fit_epochs(bench["train"], bench.classes):
+        if head.head_ != "softmax":
+            raise ValueError(f"best_epoch: the head {head.head_!r} of {model.cli_name} has no "
+                             "epochs to pick from; use head='softmax', or leave it out.")
+        scores = metrics.gzsl_scores(
+            head.decision_function(bench["test_seen"]), bench["test_seen"].truth,
+            head.decision_function(bench["test_unseen"]), bench["test_unseen"].truth,
+            bench.classes.seen)
+        best = max(best, scores["H"])
+    return {"H_best_epoch_diagnostic": best}
+
+
 def score_zsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
     """Conventional zero-shot classification: T1, unseen test samples among unseen classes."""
     outcome = score_gzsl(model, bench, gamma)

@@ -10,7 +10,7 @@ from typing import Any
 from sklearn.base import clone
 
 from crossalign.evaluation.artefacts import collect
-from crossalign.evaluation.protocols import SCORERS, Outcome
+from crossalign.evaluation.protocols import SCORERS, Outcome, best_epoch_on_test
 from crossalign.evaluation.report import Report
 from crossalign.evaluation.selection import Choice, choose, fit_on
 from crossalign.models.base import Aligner, ZeroShotClassifier
@@ -20,7 +20,7 @@ from crossalign.types import Benchmark
 def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
              task: str | None = None, tune: bool | Mapping[str, Sequence[Any]] = True,
              callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
-             pictures: bool = True) -> Report:
+             pictures: bool = True, best_epoch: bool = False) -> Report:
     """Mean and spread of a model's scores over runs, with the protocol they rest on.
 
     Run k uses seed k and, where the benchmark has several class splits, the k-th split. Whatever is
@@ -46,6 +46,8 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
         Receives one line per step.
     pictures : bool
         Keep what a page draws, from the first run.
+    best_epoch : bool
+        Also report ``H_best_epoch_diagnostic``; see `protocols.best_epoch_on_test`.
 
     Returns
     -------
@@ -69,16 +71,16 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     protocol: dict[str, Any] = {}
     for number, seed in enumerate(runs):
         part = bench.run(seed)
-        seeded = clone(model)
-        if "random_state" in seeded.get_params():
-            seeded.set_params(random_state=seed)
+        candidate = seeded(model, seed)
         if log is not None:
             log(f"run {number + 1} of {len(runs)}")
         try:
             if choice is None or bench.resplit is not None:
-                choice = choose(seeded, part, task, grid, callbacks, log)
-            fitted = fit_on(seeded.set_params(**choice.params), part, task, callbacks)
+                choice = choose(candidate, part, task, grid, callbacks, log)
+            fitted = fit_on(candidate.set_params(**choice.params), part, task, callbacks)
             outcome = SCORERS[task](fitted, part, choice.gamma)
+            if best_epoch:
+                outcome.scores.update(best_epoch_on_test(fitted, part))
         except KeyboardInterrupt:
             if not outcomes:
                 raise
@@ -149,11 +151,18 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,
     return fitted
 
 
+def seeded(model: Any, seed: int) -> Any:
+    """A clone of the model whose randomness, if it has any, comes from ``seed``."""
+    fresh = clone(model)
+    return fresh.set_params(random_state=seed) if "random_state" in fresh.get_params() else fresh
+
+
 def declared(protocol: Mapping[str, Any], model: Any) -> dict[str, Any]:
     """The protocol with what this way of evaluating settles of the known ways to be wrong."""
     oracle = bool(getattr(model, "oracle", False))
     settled = {"epoch_selected_on_test": oracle, "tuned_on_test": oracle, "micro_accuracy": False,
-               "harmonic_of_means": False, "transductive": oracle, "stochastic_evaluation": False,
+               "harmonic_of_means": False, "transductive": oracle,
+               "stochastic_evaluation": bool(getattr(model, "stochastic_evaluation", False)),
                "best_of_seeds": False, "batch_dependent_prediction": False}
     return {**protocol, "leaks": {**protocol.get("leaks", {}), **settled}}
 

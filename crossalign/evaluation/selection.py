@@ -13,6 +13,9 @@ from sklearn.base import clone
 from crossalign.evaluation.protocols import SCORERS
 from crossalign.types import Benchmark
 
+OBJECTIVES = {"gzsl": "H", "zsl": "T1", "retrieval": "mAP", "transfer": "accuracy"}
+"""What selection maximises, by task."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -62,10 +65,10 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
             best = (outcome.objective, params, outcome.gamma)
     assert best is not None
     objective, params, gamma = best
-    what = {"gzsl": "H", "zsl": "T1", "retrieval": "mAP"}.get(task, "accuracy")
     chosen = ", ".join(f"{k}={v}" for k, v in params.items())
     parts = [f"{chosen} of {len(points)} settings"] if params else []
     parts += [f"gamma {gamma:.4g}"] if gamma is not None else []
+    what = OBJECTIVES[task]
     how = (f"{' and '.join(parts)} chosen on validation classes ({what} {100 * objective:.1f} "
            f"there){_epoch(model)}")
     return Choice(params, gamma, how, tried)

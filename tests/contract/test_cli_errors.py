@@ -105,6 +105,14 @@ def check(code: int, out: str, err: str) -> None:
     (["run", "eszsl", "--task", "sing"], "sing"),
     (["run", "gfzsl", "--data", "glyphs", "--task", "retrieval"], "does not embed"),
     (["run", "perfect_alignment", "--task", "gzsl"], "knows no classes"),
+    (["run", "recipe:acmr-cubs"], "did you mean 'acmr-cub'"),
+    (["run", "recipe:nosuch"], "choose one of"),
+    (["run", "recipe:nosuch.yaml"], "nosuch.yaml"),
+    (["run", "recipe:"], "choose one of"),
+    (["run", "recipe:acmr-cub", "--set", "kl_rmap=1"], "did you mean 'kl_ramp'"),
+    (["run", "recipe:acmr-cub", "--set", "kl_ramp=1"], "[0, 93]"),
+    (["fit", "recipe:nosuch", "--out", "nosuch"], "choose one of"),
+    (["recipes", "nosuch"], "choose one of"),
     (["evaluate", "nosuch"], "model.json"),
     (["models", "nosuch"], "there is no 'nosuch'"),
     (["data", "validate", "nosuch"], "nosuch"),
@@ -130,6 +138,28 @@ def test_missing_features_say_how_to_get_them(tmp_path, monkeypatch, capsys):
     code, out, err = run(monkeypatch, capsys, "run", "eszsl", "--data", str(folder))
     check(code, out, err)
     assert "res101.mat" in err
+
+
+def test_a_recipe_with_the_split_only_says_where_the_features_are(tmp_path, monkeypatch, capsys):
+    folder = benchmark(tmp_path / "d")
+    (folder / "res101.mat").unlink()
+    code, out, err = run(monkeypatch, capsys, "run", "recipe:acmr-awa2", "--data", str(folder))
+    check(code, out, err)
+    for words in ("res101.mat: missing", "xlsa17.zip", "Xian et al.", "ResNet-101", "your own"):
+        assert words in err
+
+
+def test_a_recipe_runs_on_other_data_with_a_note(tmp_path, monkeypatch, capsys):
+    folder = benchmark(tmp_path / "d")
+    code, out, err = run(monkeypatch, capsys, "run", "recipe:acmr-awa2", "--data", str(folder),
+                         "--set", "epochs=2", "--set", "head_epochs=1")
+    assert code == 0
+    assert [line for line in err.splitlines() if line.startswith("note: ")] == [
+        "note: 'd' has 6 classes instead of 50, 2 unseen classes instead of 10, side information "
+        "of width 5 instead of 85, features of width 8 instead of 2048, so the published numbers "
+        "of acmr-awa2 are about other data."]
+    assert "\nACMR           60.0  80.2  68.7\n" in out
+    assert "\nchanged    epochs=2, head_epochs=1\n" in out
 
 
 def test_unknown_attributes_file(tmp_path, monkeypatch, capsys):

@@ -1,0 +1,129 @@
+"""What each part of a model is worth, and how much its weights matter.
+
+`module_rows` evaluates a model with parts switched off, one report per row. `sweep` varies one
+hyper-parameter: its value is judged on validation classes, and the test score stands beside it
+without having any say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from crossalign.evaluation.protocols import SCORERS
+from crossalign.evaluation.report import Report, percent
+from crossalign.evaluation.runs import evaluate, resolve_task, seeded
+from crossalign.evaluation.selection import OBJECTIVES, choose, fit_on
+from crossalign.types import Benchmark
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Scores over the values of one hyper-parameter.
+
+    Attributes
+    ----------
+    parameter : str
+    values : (k,)
+    validation, test : (runs, k)
+        Fractions: the objective on validation classes, and the same metric on test with the
+        calibration that validation chose.
+    metric : str
+    """
+
+    parameter: str
+    values: npt.NDArray[np.float64]
+    validation: npt.NDArray[np.float64]
+    test: npt.NDArray[np.float64]
+    metric: str
+
+    @property
+    def chosen(self) -> float:
+        """The value with the best mean on validation."""
+        return float(self.values[self.validation.mean(axis=0).argmax()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON-able values."""
+        return {"parameter": self.parameter, "metric": self.metric, "chosen": self.chosen,
+                "values": self.values.tolist(), "validation": self.validation.tolist(),
+                "test": self.test.tolist()}
+
+
+def module_rows(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, Any]],
+                seeds: int = 1, *, task: str | None = None, callbacks: Sequence[Any] = (),
+                log: Log | None = None) -> Iterator[tuple[str, Report]]:
+    """A report for each row of changed parameters, as it is done.
+
+    Every row chooses its calibration on validation classes and keeps its hyper-parameters.
+
+    Raises
+    ------
+    ValueError
+        If there is no row, or a row names a parameter that the model does not have.
+    """
+    if not rows:
+        raise ValueError(f"rows: {model.cli_name} declares no ablation; give rows of parameters.")
+    for name, params in rows.items():
+        if log is not None:
+            log(f"{name}: {', '.join(f'{k}={v}' for k, v in params.items()) or 'complete'}")
+        report = evaluate(clone(model).set_params(**params), bench, seeds, task=task, tune=False,
+                          callbacks=callbacks, log=log, pictures=False)
+        yield name, report
+
+
+def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
+          seeds: int = 1, *, task: str | None = None, callbacks: Sequence[Any] = (),
+          log: Log | None = None) -> Curve:
+    """Validation and test scores over the values of one hyper-parameter.
+
+    Raises
+    ------
+    ValueError
+        If the benchmark has no validation classes, or the model no such parameter.
+    """
+    task = resolve_task(model, bench, task)
+    validation = np.zeros((seeds, len(values)))
+    test = np.zeros_like(validation)
+    for run in range(seeds):
+        part = bench.run(run)
+        for i, value in enumerate(values):
+            candidate = seeded(model, run).set_params(**{parameter: value})
+            choice = choose(candidate, part, task, {parameter: [value]}, callbacks)
+            if not choice.tried:
+                raise ValueError(f"data: {bench.name!r} has no validation classes to judge "
+                                 f"{parameter} by; give data with train_loc and val_loc.")
+            fitted = fit_on(candidate, part, task, callbacks)
+            validation[run, i] = choice.tried[0][1]
+            test[run, i] = SCORERS[task](fitted, part, choice.gamma).scores[OBJECTIVES[task]]
+            if log is not None:
+                log(f"{parameter}={value:g}, run {run + 1} of {seeds}: {OBJECTIVES[task]} "
+                    f"{100 * validation[run, i]:.1f} on validation, {100 * test[run, i]:.1f} on "
+                    "test")
+    return Curve(parameter, np.asarray(values, dtype=np.float64), validation, test,
+                 OBJECTIVES[task])
+
+
+def ablation_table(reports: Mapping[str, Report], metrics: Sequence[str],
+                   published: Mapping[str, Mapping[str, float]] | None = None) -> str:
+    """Rows by name, metrics in percent (mean and sd over runs), published H where there is one."""
+    published = published or {}
+    header = ["", *metrics, *(["published H"] if published else [])]
+    lines = [header]
+    for name, report in reports.items():
+        n = len(report.seeds)
+        cells = [percent(s["mean"], s["sd"], n) if (s := report.scores.get(m)) else ""
+                 for m in metrics]
+        known = published.get(name, {}).get("H")
+        lines.append([name, *cells, *(["" if known is None else f"{known:.1f}"]
+                                      if published else [])])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w)
+                               for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+                     for line in lines)

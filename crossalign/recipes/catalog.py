@@ -1,0 +1,89 @@
+"""The list of recipes, one in full, and published numbers beside measured ones."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from crossalign.recipes.loading import load_recipe, read_recipe, recipe_file, recipe_names
+from crossalign.recipes.recipe import Recipe
+
+if TYPE_CHECKING:
+    from crossalign.evaluation import Report
+
+OURS = {"T1": "T1", "U": "U_raw", "S": "S_raw", "H": "H_raw"}
+"""Which of a report's scores a paper's metric is held against: those without calibration."""
+
+WIDTH = 100
+
+
+def recipes_table() -> str:
+    """All built-in recipes with the published numbers of the whole method, one a line."""
+    rows = [["recipe", "model", "data", "U", "S", "H"]]
+    for name in recipe_names():
+        recipe = read_recipe(name)
+        numbers = next(iter(recipe.published.values()), {})
+        rows.append([name, recipe.model, recipe.data, *_cells(numbers, ["U", "S", "H"])])
+    return "\n".join(_aligned(rows, words=3))
+
+
+def describe_recipe(name_or_path: str | Path) -> str:
+    """A recipe's file once it is checked, and the rows of its ablation where it has none.
+
+    The result is itself the text of a recipe.
+    """
+    recipe = load_recipe(name_or_path)
+    text = recipe_file(name_or_path).read_text(encoding="utf-8").rstrip()
+    if "rows" not in read_recipe(name_or_path).model_fields_set and recipe.rows:
+        rows = yaml.safe_dump({"rows": recipe.rows}, default_flow_style=None, sort_keys=False,
+                              width=WIDTH, allow_unicode=True)
+        text += f"\n# the model's own rows\n{rows.rstrip()}"
+    return text
+
+
+def comparison(recipe: Recipe, report: Report) -> str:
+    """Published numbers beside a report's uncalibrated ones, their source and the notes."""
+    from crossalign.evaluation.report import percent
+
+    metrics = [m for m in OURS if any(m in row for row in recipe.published.values())]
+    n = len(report.seeds)
+    ours = [percent(report.scores[OURS[m]]["mean"], report.scores[OURS[m]]["sd"], n)
+            if OURS[m] in report.scores else "-" for m in metrics]
+    rows = [["published (%)", *metrics],
+            *([row, *_cells(numbers, metrics)] for row, numbers in recipe.published.items())]
+    rows.insert(2, ["this run, raw", *ours])  # under the whole method, which comes first
+    below = [("recipe", f"{recipe.name}: {recipe.model} on {recipe.data}"),
+             ("source", recipe.source), *(("note", note) for note in recipe.notes)]
+    changed = _changed(recipe, report)
+    if changed:
+        below.insert(1, ("changed", ", ".join(f"{k}={v}" for k, v in changed.items())))
+    return "\n".join([*(_aligned(rows) if metrics else []), "", *map(_wrapped, below)]).lstrip("\n")
+
+
+def _changed(recipe: Recipe, report: Report) -> dict[str, Any]:
+    """Hyper-parameters that a run did not take from the recipe; its seeds are its own."""
+    described = recipe.estimator().get_params()
+    return {key: value for key, value in report.params.items()
+            if key != "random_state" and value != described.get(key)}
+
+
+def _cells(numbers: Any, metrics: Sequence[str]) -> list[str]:
+    return [f"{numbers[m]:.1f}" if m in numbers else "-" for m in metrics]
+
+
+def _aligned(rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
+    """Lines of a table whose first columns hold words and the others numbers."""
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:<{w}}" if i < words else f"{cell:>{w}}"
+                      for i, (cell, w) in enumerate(zip(row, wide, strict=True))).rstrip()
+            for row in rows]
+
+
+def _wrapped(pair: tuple[str, str]) -> str:
+    key, text = pair
+    return textwrap.fill(text, WIDTH, initial_indent=f"{key:<10} ", subsequent_indent=" " * 11,
+                         break_long_words=False, break_on_hyphens=False)

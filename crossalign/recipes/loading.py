@@ -1,0 +1,149 @@
+"""A name or a path to a checked recipe; whatever is wrong is said in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from crossalign import models
+from crossalign.recipes.plain_yaml import read_yaml
+from crossalign.recipes.recipe import Expected, Recipe
+from crossalign.recipes.values import nearest, short, suited
+
+FOLDER = Path(__file__).parent
+SUFFIXES = (".yaml", ".yml")
+
+
+def recipe_names() -> list[str]:
+    """Names of the built-in recipes."""
+    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """A built-in recipe by name, or one of your own by the path of its file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        As ``"acmr-cub"`` or ``"path/to/mine.yaml"``.
+
+    Returns
+    -------
+    Recipe
+        Its values in the form of the model's defaults (numbers as floats, lists as tuples), and
+        its rows filled in from the model's ``ablations`` where the file has none.
+
+    Raises
+    ------
+    ValueError
+        One sentence for each of: an unknown name, a file that cannot be read or is not YAML, an
+        unknown or missing field, a value of another kind, a hyper-parameter that the model does
+        not have or a value that it does not take.
+    """
+    where, recipe = f"recipe {str(name_or_path)!r}", read_recipe(name_or_path)
+    cls = models.get(recipe.model)
+    given = recipe.rows if "rows" in recipe.model_fields_set else getattr(cls, "ablations", {})
+    params = _suited(f"{where}: params", recipe.params, cls, {})
+    rows = {row: _suited(f"{where}: rows.{row}", changes, cls, params)
+            for row, changes in given.items()}
+    sweeps = {key: tuple(_suited(f"{where}: sweeps", {key: value}, cls, params)[key]
+                         for value in values)
+              for key, values in recipe.sweeps.items()}
+    return recipe.model_copy(update={"params": params, "rows": rows, "sweeps": sweeps})
+
+
+def read_recipe(name_or_path: str | Path) -> Recipe:
+    """A recipe whose values were not held against its model yet, which needs no heavy import.
+
+    Raises
+    ------
+    ValueError
+        As `load_recipe`, but for hyper-parameters.
+    """
+    file, where = recipe_file(name_or_path), f"recipe {str(name_or_path)!r}"
+    fields = _fields(file, where)
+    if "name" in fields:
+        raise ValueError(f"{where}: name: got {short(fields['name'])}; leave it out, a recipe is "
+                         "named after its file.")
+    try:
+        recipe = Recipe.model_validate({**fields, "name": file.stem})
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_context=False)[0]
+        raise ValueError(f"{where}: {_sentence(fault)}") from None
+    if recipe.model not in models.names():
+        raise ValueError(f"{where}: model: there is no {recipe.model!r}; "
+                         f"{nearest(recipe.model, models.names())}")
+    return recipe
+
+
+def recipe_file(name_or_path: str | Path) -> Path:
+    """The file of a built-in recipe, or the path itself.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    names, path = recipe_names(), Path(name_or_path).expanduser()
+    if str(name_or_path) in names:
+        return FOLDER / f"{name_or_path}.yaml"
+    if path.suffix in SUFFIXES and path.is_file():
+        return path
+    hint = nearest(path.stem, names, f"choose one of {names} or give the path of a .yaml file.")
+    raise ValueError(f"recipe: {str(name_or_path)!r} is neither a built-in recipe nor a .yaml "
+                     f"file that exists; {hint}")
+
+
+def _fields(file: Path, where: str) -> dict[Any, Any]:
+    """Top-level fields of a file as they stand there."""
+    try:
+        fields = read_yaml(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{where}: cannot read the file ({error.strerror}); give one that you "
+                         "may read.") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{where}: the file is not UTF-8 text; save it as such.") from None
+    except yaml.YAMLError as error:
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+        at = "the file" if mark is None else f"line {mark.line + 1}"
+        raise ValueError(f"{where}: {at} is not plain YAML ({problem or 'odd characters'}); write "
+                         "one 'field: value' a line.") from None
+    if not isinstance(fields, dict):
+        raise ValueError(f"{where}: got {short(fields)}; give the fields model, data, source and "
+                         "params, one a line.")
+    return fields
+
+
+def _sentence(fault: Mapping[str, Any]) -> str:
+    """A fault that pydantic found: the field, the value and the fix."""
+    parts = [str(part) for part in fault["loc"] if part != "[key]"]
+    path = ".".join(parts)
+    if fault["type"] in ("extra_forbidden", "invalid_key"):
+        known = set(Recipe.model_fields) - {"name"} if len(parts) == 1 else Expected.model_fields
+        return f"there is no field {path!r}; {nearest(parts[-1], known)}"
+    wanted = Recipe.model_fields[parts[0]].description
+    if fault["type"] == "missing":
+        return f"{path}: missing; give {wanted}."
+    return f"{path}: got {short(fault['input'])}; give {wanted}."
+
+
+def _suited(path: str, params: Mapping[str, Any], cls: type[Any],
+            base: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyper-parameters in the form of the model's defaults, once it takes them on top of base."""
+    estimator = cls()
+    defaults = estimator.get_params()
+    for key in params:
+        if key not in defaults:
+            raise ValueError(f"{path}: {estimator.cli_name} has no parameter {key!r}; "
+                             f"{nearest(key, defaults)}")
+    found = {key: suited(f"{path}.{key}", value, defaults[key]) for key, value in params.items()}
+    try:
+        estimator.set_params(**{**base, **found})._validate_params()
+    except ValueError as error:
+        text = str(error).rstrip(".").replace(". Got ", "; got ")
+        raise ValueError(f"{path}: {text[:1].lower()}{text[1:]}.") from None
+    return found
