@@ -34,6 +34,11 @@ Sets = Annotated[list[str] | None, typer.Option(
 Attributes = Annotated[str | None, typer.Option(
     help="Other side information in the same folder, as sent_splits.mat.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Fast = Annotated[bool, typer.Option(
+    "--fast", help="Large batches, rates to match, bf16 where the device has it (VAE models).")]
+BestEpoch = Annotated[bool, typer.Option(
+    "--best-epoch", help="Add the best head epoch on test: a diagnostic, not a result.")]
+Seeds = Annotated[int, typer.Option(min=1, help="Number of runs.")]
 NoTune = Annotated[bool, typer.Option("--no-tune", help="Keep defaults; choose gamma only.")]
 
 
@@ -66,9 +71,10 @@ def demo(out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path
 
 @app.command()
 def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = None,
-        seeds: Annotated[int, typer.Option(min=1, help="Number of runs.")] = 1,
+        seeds: Seeds = 1,
         out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
-        attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False) -> None:
+        attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False,
+        fast: Fast = False, best_epoch: BestEpoch = False) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
@@ -77,12 +83,12 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     """
     if out is not None:
         check_writable(out)
-    estimator, grid, recipe = build(model, set_, no_tune)
+    estimator, grid, recipe = build(model, set_, no_tune, fast)
     from crossalign.evaluation import evaluate
 
     bench = load_bench(data, task, attributes, recipe)
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
-                      callbacks=progress(), pictures=out is not None)
+                      callbacks=progress(), pictures=out is not None, best_epoch=best_epoch)
     publish(report, out, as_json, recipe)
     if len(report.seeds) < seeds:
         raise KeyboardInterrupt
@@ -91,14 +97,14 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 @app.command()
 def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
-        attributes: Attributes = None, no_tune: NoTune = False,
+        attributes: Attributes = None, no_tune: NoTune = False, fast: Fast = False,
         seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0) -> None:
     """Fit a model and save it as a folder.
 
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
     """
     check_writable(out)
-    estimator, grid, recipe = build(model, set_, no_tune)
+    estimator, grid, recipe = build(model, set_, no_tune, fast)
     from crossalign.evaluation import fit_for
 
     if "random_state" in estimator.get_params():
@@ -115,6 +121,33 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
     fitted.save(out)
     shutil.rmtree(unfinished, ignore_errors=True)
     print(f"{fitted.selection_}\nsaved to {out}")
+
+
+@app.command()
+def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds = 1,
+           row: Annotated[list[str] | None, typer.Option(
+               help="Only this row; may be repeated.")] = None,
+           curves: Annotated[bool, typer.Option(
+               help="Also sweep the loss weights.")] = True,
+           curve_seeds: Annotated[int, typer.Option(min=1, help="Runs of each swept value.")] = 1,
+           out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ablation"),
+           attributes: Attributes = None, fast: Fast = False) -> None:
+    """What each module of a model is worth, and how much its weights matter.
+
+    Rows and swept values are the recipe's, else the model's own. Every row and curve is written as
+    it is done; test scores stand beside the curves of validation and choose nothing.
+    """
+    check_writable(out)
+    estimator, _, recipe = build(model, set_, True, fast)
+    from crossalign.evaluation.ablation import run_ablation
+
+    rows, swept, published = estimator.ablations, estimator.sweeps, {}
+    if recipe is not None:
+        rows, swept, published = recipe.rows, recipe.sweeps, recipe.published
+    bench = load_bench(data, None, attributes, recipe)
+    run_ablation(estimator, bench, chosen_rows(rows, row), swept if curves else {}, out,
+                 published=published, seeds=seeds, curve_seeds=curve_seeds, callbacks=progress(),
+                 log=log)
 
 
 @app.command()
@@ -178,8 +211,8 @@ def doctor() -> None:
     print(examine())
 
 
-def build(name: str, assignments: list[str] | None,
-          no_tune: bool) -> tuple[Any, Any, Recipe | None]:
+def build(name: str, assignments: list[str] | None, no_tune: bool,
+          fast: bool = False) -> tuple[Any, Any, Recipe | None]:
     """An estimator with parameters set, the grid of what is left to tune, and its recipe if any."""
     recipe = None
     if name.startswith(RECIPE):
@@ -194,6 +227,10 @@ def build(name: str, assignments: list[str] | None,
         params = {**recipe.params, **params}
     estimator.set_params(**params)
     estimator._validate_params()
+    if fast:
+        if not hasattr(estimator, "fast"):
+            raise ValueError(f"--fast: {estimator.cli_name} has no faster settings; leave it out.")
+        estimator = estimator.fast()
     return estimator, {} if no_tune else estimator.grid(fixed=params), recipe
 
 
@@ -223,6 +260,20 @@ def parse_assignments(assignments: list[str], known: dict[str, Any], name: str) 
             raise ValueError(f"--set: cannot read the value of {text!r}; write a number, a word, "
                              "true, false, null or a [list].") from None
     return params
+
+
+def chosen_rows(rows: Any, names: list[str] | None) -> Any:
+    """The rows that were asked for, all by default.
+
+    Raises
+    ------
+    ValueError
+        For a row that there is not.
+    """
+    for name in names or []:
+        if name not in rows:
+            raise ValueError(f"--row: there is no {name!r}; choose among {list(rows)}.")
+    return {name: changes for name, changes in rows.items() if not names or name in names}
 
 
 def load_bench(data: str, task: str | None, attributes: str | None, recipe: Recipe | None) -> Any:

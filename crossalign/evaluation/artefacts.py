@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from crossalign import metrics
 from crossalign.evaluation.protocols import Outcome
-from crossalign.models.base import Aligner
+from crossalign.models.base import Aligner, Generator
 from crossalign.types import CLASS_MODALITY, Benchmark, Views
 
 Array = npt.NDArray[Any]
@@ -18,6 +18,8 @@ LATENT_POINTS = 400
 """Samples per modality in the latent picture."""
 LATENT_CLASSES = 24
 """Classes in the latent picture; few, so that each shows as a group."""
+CROSS_POINTS, CROSS_CLASSES = 240, 12
+"""Samples and classes, of seen and of unseen ones each, in the maps of features and classes."""
 QUERIES, RESULTS = 8, 6
 """Rows and columns of the sheet of queries and results."""
 
@@ -36,6 +38,9 @@ def collect(model: Any, bench: Benchmark, task: str, outcome: Outcome) -> dict[s
         latent = _latent(model, bench, task)
         if latent is not None:
             found["latent"] = latent
+        cross_modal = _cross_modal(model, bench) if task in ("gzsl", "zsl") else None
+        if cross_modal is not None:
+            found["cross_modal"] = cross_modal
     return found
 
 
@@ -89,10 +94,7 @@ def _latent(model: Any, bench: Benchmark, task: str) -> dict[str, Any] | None:
     before: dict[str, list[Array]] = {}
     labels: dict[str, list[Array]] = {}
     for part in parts:
-        present = np.unique(part.truth)
-        kept = present[_spread(len(present), LATENT_CLASSES // len(parts))]
-        members = np.flatnonzero(np.isin(part.truth, kept))
-        rows = members[_spread(len(members), LATENT_POINTS // len(parts))]
+        rows = _some(part, LATENT_CLASSES // len(parts), LATENT_POINTS // len(parts))
         for modality in part.modalities:
             if modality in model.widths_:
                 before.setdefault(modality, []).append(part.read(modality, rows))
@@ -109,6 +111,37 @@ def _latent(model: Any, bench: Benchmark, task: str) -> dict[str, Any] | None:
             "class_names": list(bench.classes.names), "seen": bench.classes.seen}
 
 
+def _cross_modal(model: Any, bench: Benchmark) -> dict[str, Any] | None:
+    """Features and side information of some seen and unseen classes, before and after the model.
+
+    A model that generates is shown by its code means and by as many drawn codes, which share one
+    scale; any other by its unit rows, one for each class.
+    """
+    known = [m for m in bench.modalities if m in model.widths_ and m != CLASS_MODALITY]
+    if not known or CLASS_MODALITY not in model.widths_:
+        return None
+    modality = known[0]
+    parts = [bench[split] for split in ("test_seen", "test_unseen")]
+    rows = [_some(part, CROSS_CLASSES, CROSS_POINTS) for part in parts]
+    x = np.concatenate([p.read(modality, r) for p, r in zip(parts, rows, strict=True)])
+    labels = np.concatenate([p.truth[r] for p, r in zip(parts, rows, strict=True)])
+    shown = np.unique(labels)
+    embeddings = bench.classes.embeddings[shown]
+    if isinstance(model, Generator) and hasattr(model, "project"):
+        n = max(1, round(len(labels) / len(shown)))
+        codes = model.sample(embeddings, n, random_state=0)  # (C, n, d)
+        after = {modality: model.project(x, modality),
+                 CLASS_MODALITY: codes.reshape(-1, codes.shape[2])}
+    else:
+        n = 1
+        after = {modality: model.embed(x, modality),
+                 CLASS_MODALITY: model.embed(embeddings, CLASS_MODALITY)}
+    return {"before": {modality: x, CLASS_MODALITY: embeddings}, "after": after,
+            "labels_before": {modality: labels, CLASS_MODALITY: shown},
+            "labels_after": {modality: labels, CLASS_MODALITY: np.repeat(shown, n)},
+            "seen": bench.classes.seen}
+
+
 def _item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[str, Any]:
     """How one sample looks on a page: its picture or text where the data has one, and its class."""
     shown = views.meta.get(f"show:{modality}")
@@ -118,6 +151,14 @@ def _item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[str, 
     if shown.dtype.kind in "US":
         return {"image": None, "text": str(shown[row])}
     return {"image": shown[row], "text": name}
+
+
+def _some(views: Views, classes: int, samples: int) -> Array:
+    """Sorted rows of at most so many samples, of at most so many classes, spread evenly."""
+    present = np.unique(views.truth)
+    kept = present[_spread(len(present), classes)]
+    members = np.flatnonzero(np.isin(views.truth, kept))
+    return np.asarray(members[_spread(len(members), samples)])
 
 
 def _spread(n: int, k: int) -> Array:

@@ -50,6 +50,24 @@ def _latent(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
            f"t-SNE maps of {_join(part['after'])} before and after alignment.")
 
 
+def _cross_modal(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    features, side = part["after"]
+    yield (plots.cross_modal(**part),
+           "Each point is a sample or what is known of a class, and each panel a map of its own. "
+           "Colours that stay apart are a gap between modalities; whether they meet at the right "
+           f"class is the share above the lower maps, of {side} points against {features} points "
+           "in the aligned space, among the classes shown.",
+           f"t-SNE maps of {features} and {side} points before and after alignment, seen and "
+           "unseen classes apart.")
+
+
+def _sensitivity(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    yield (plots.sensitivity(part),
+           "Each panel varies one weight and leaves the others. The blue curve, on validation "
+           "classes, is the one to choose by; the grey one shows what test would have said.",
+           f"Curves of validation and test scores over {_join(part)}.")
+
+
 def _curve(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
     u, s = part["chosen"]
     yield (plots.trade_off(part["seen"], part["unseen"], part["chosen"], part["raw"],
@@ -102,11 +120,12 @@ def _confusion(part: Any, found: Mapping[str, Any]) -> Iterator[_Drawn]:
 
 
 _PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {
-    "latent": _latent, "hits": _hits, "curve": _curve, "pr": _pr, "class_accuracy": _accuracy,
-    "confusion": _confusion, "history": _history}
+    "latent": _latent, "sensitivity": _sensitivity, "cross_modal": _cross_modal, "hits": _hits,
+    "curve": _curve, "pr": _pr, "class_accuracy": _accuracy, "confusion": _confusion,
+    "history": _history}
 """What draws each artefact, in the order of the page."""
 
-_WIDE = ("latent", "hits", "history")
+_WIDE = ("latent", "sensitivity", "cross_modal", "hits", "history")
 """Pictures that take the whole width."""
 
 

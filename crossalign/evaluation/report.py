@@ -50,8 +50,9 @@ class Report:
     scores : mapping of metric to `Score`
         Fractions in [0, 1].
     artefacts : mapping
-        Arrays of the first run to draw from (keys ``latent``, ``curve``, ``class_accuracy``,
-        ``pr``, ``hits``, ``history``, ``confusion``, ``rows``; all optional). Not saved.
+        Arrays of the first run to draw from (keys ``latent``, ``cross_modal``, ``sensitivity``,
+        ``curve``, ``class_accuracy``, ``pr``, ``hits``, ``history``, ``confusion``, ``rows``; all
+        optional). Not saved.
     """
 
     model: str
@@ -137,7 +138,7 @@ class Report:
         absent = "not stated"
         for key in [*mine, *(k for k in theirs if k not in mine)]:
             a, b = mine.get(key, absent), theirs.get(key, absent)
-            if a != b:
+            if a != b and key not in OF_THE_MODEL:
                 found.append(f"{key} ({_short(a)}, {_short(b)})")
         return found
 
@@ -202,6 +203,9 @@ class Report:
 KEYS = ("model", "data", "task", "params", "protocol", "selection", "versions", "seconds", "seeds",
         "scores")
 """The keys of a saved report, in order."""
+
+OF_THE_MODEL = ("leaks.stochastic_evaluation",)
+"""What a protocol states of the model rather than of the question; models may differ in it."""
 
 TOLD = ("split_id", "split", "features", "normalisation", "side_information")
 """Parts of the protocol that the plain table shows; a saved report and its page show all."""

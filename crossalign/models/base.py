@@ -30,11 +30,17 @@ class Model(BaseEstimator):  # type: ignore[misc]
         What an evaluation tries on validation classes for parameters the user did not set.
     uses_side_information, many_modalities, handles_missing, stochastic : bool
         What the model can and cannot do; the table of models is made from these.
+    ablations : mapping of row to parameters
+        Rows of the module ablation: what each leaves out or changes.
+    sweeps : mapping of parameter to values
+        Of the sensitivity curves.
     resumable : bool
         Whether ``fit`` takes a ``checkpoint`` folder, from which a broken-off fit goes on.
     """
 
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    sweeps: ClassVar[Mapping[str, Sequence[Any]]] = {}
     uses_side_information: ClassVar[bool] = False
     many_modalities: ClassVar[bool] = False
     handles_missing: ClassVar[bool] = False

@@ -46,8 +46,8 @@ class CADAVAE(AlignedVAE):
         See `networks.reparametrise`.
     scaling : {"minmax", "standard", "l2", "none"}
         Of features, fitted on training rows.
-    head : {"softmax", "prototype"}
-        How classes are scored: a softmax on drawn codes, or cosine to the class's code.
+    head : {"softmax", "prototype", "gaussian"}
+        How classes are scored, see `tasks.ZeroShot`.
     seen_samples, unseen_samples : int
         Codes per class that the softmax head is trained on.
     head_epochs : int

@@ -14,6 +14,7 @@ import typer
 
 from crossalign import evaluate, load, models
 from crossalign.cli import app
+from crossalign.recipes import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -129,9 +130,10 @@ def parse(line: str) -> None:
 @pytest.mark.parametrize("line", command_lines())
 def test_command_lines_parse(line):
     parse(line)
-    model = re.match(r"crossalign (?:run|fit|models) ([a-z_]+)", line)
+    model = re.match(r"crossalign (?:run|fit|models|ablate|recipes) (?:recipe:)?([a-z_]+)(-\w+)?",
+                     line)
     if model:
-        cls = models.get(model[1])
+        cls = models.get(load_recipe("".join(model.groups())).model if model[2] else model[1])
         for key in re.findall(r"--set (\w+)=", line):
             assert key in cls().get_params()
 

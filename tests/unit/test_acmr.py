@@ -9,6 +9,7 @@ import torch
 from crossalign.losses import gaussian_w2, kl_standard_normal
 from crossalign.models import ACMR
 from crossalign.networks import CrossVAE, InformationGate, cross_weighting, initialise
+from crossalign.recipes import load_recipe
 from crossalign.training import Batch, Ramp
 from crossalign.types import Classes, Views
 
@@ -116,8 +117,9 @@ def test_backbone_has_the_authors_parameters(side, features, decoder, parameters
 
 
 def test_ramps_are_the_authors_for_cub():
-    assert ACMR()._weights() == AUTHORS["cub"]
-    weights = ACMR(classification=100.5)._weights()
+    model = load_recipe("acmr-cub").estimator()
+    assert model._weights() == AUTHORS["cub"]
+    weights = model.set_params(classification=100.5)._weights()
     assert weights["classification"](19 / 2) == pytest.approx(100.5 / 50 * 9.5 / 21)
     assert (weights["kl"](93), weights["w2"](7), weights["w2"](22)) == (2.555, 0, 8.21)
 

@@ -8,14 +8,19 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+import crossalign as ca
 from crossalign.data.leaks import leak_record
 from crossalign.evaluation import plots
+from crossalign.evaluation.artefacts import CROSS_CLASSES, CROSS_POINTS, collect
 from crossalign.evaluation.html import render, write_html
 from crossalign.evaluation.page_pictures import pictures
 from crossalign.evaluation.page_svg import svg
 from crossalign.evaluation.page_words import METRICS
 from crossalign.evaluation.plots import palette
+from crossalign.evaluation.protocols import score_gzsl
 from crossalign.evaluation.report import Report
+from crossalign.models import RidgeMap
+from crossalign.models.base import Generator
 
 EVIL = "<script>alert('x' & \"y\")</script>"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -63,6 +68,11 @@ def artefacts():
         "latent": {"before": {"image": x, "text": x[:, :3]}, "after": {"image": x, "text": x},
                    "labels": {"image": labels, "text": labels}, "class_names": names,
                    "seen": np.arange(6) < 3},
+        "cross_modal": {"before": {"image": x, "class": np.eye(6)},
+                        "after": {"image": x, "class": x[:12] + 0.1},
+                        "labels_before": {"image": labels, "class": np.arange(6)},
+                        "labels_after": {"image": labels, "class": labels[:12]},
+                        "seen": np.arange(6) < 3},
         "curve": {"seen": np.linspace(0.8, 0, 9), "unseen": np.linspace(0, 0.7, 9),
                   "chosen": (0.4, 0.5), "raw": (0.1, 0.7), "ausuc": 0.28},
         "class_accuracy": {"names": names, "accuracy": rng.uniform(size=6),
@@ -184,7 +194,8 @@ def test_every_picture_has_a_caption_and_an_alternative(full):
     labels = [attrs["aria-label"] for tag, attrs in page.tags
               if tag == "svg" and attrs.get("role") == "img"]
     kinds = [kind for kind, *_ in pictures(report())]
-    assert kinds == ["latent", "hits", "curve", "pr", "class_accuracy", "confusion", "history"]
+    assert kinds == ["latent", "cross_modal", "hits", "curve", "pr", "class_accuracy", "confusion",
+                     "history"]
     assert len(labels) == full.count("<figcaption>") == len(kinds)
     assert all(labels)
     assert "area 28.0" in " ".join(labels)
@@ -251,3 +262,49 @@ def test_photographs_are_embedded_small():
     text = svg(plots.hits([photo] * 3, [[photo] * 8] * 3, [[True] * 8] * 3), "photos", "p")
     assert text.count("data:image/jpeg") == 27
     assert len(text) < 27 * 15_000
+
+
+class Drawing(Generator, RidgeMap):
+    """A ridge map that draws codes about the projected side information."""
+
+    def sample(self, class_embeddings, n, random_state=0):
+        noise = np.random.default_rng(random_state).normal(size=(n, 1))
+        return self.project(class_embeddings, "class")[:, None] + noise
+
+
+@pytest.fixture(scope="module")
+def letters():
+    return ca.load("glyphs")
+
+
+@pytest.mark.parametrize("kind", [RidgeMap, Drawing])
+def test_cross_modal_artefact_puts_both_sides_on_one_scale(letters, kind):
+    model = kind().fit(letters["train"], classes=letters.classes)
+    outcome = score_gzsl(model, letters)
+    part = collect(model, letters, "gzsl", outcome)["cross_modal"]
+    images, shown = part["labels_after"]["image"], part["labels_before"]["class"]
+    np.testing.assert_array_equal(part["labels_before"]["image"], images)
+    seen = letters.classes.seen
+    for flags in (seen, ~seen):
+        assert len(shown[flags[shown]]) == CROSS_CLASSES
+        assert 0 < flags[images].sum() <= CROSS_POINTS
+    np.testing.assert_array_equal(np.unique(images), shown)
+    put = model.project if kind is Drawing else model.embed
+    np.testing.assert_array_equal(part["after"]["image"], put(part["before"]["image"], "image"))
+    classes, owners = part["after"]["class"], part["labels_after"]["class"]
+    centres = put(letters.classes.embeddings[owners], "class")
+    if kind is RidgeMap:
+        np.testing.assert_array_equal(classes, centres)
+    else:
+        assert len(classes) == pytest.approx(len(images), abs=len(shown) / 2)
+        np.testing.assert_allclose(np.ptp(classes - centres, axis=1), 0, atol=1e-5)
+    again = collect(model, letters, "gzsl", outcome)["cross_modal"]
+    np.testing.assert_array_equal(again["after"]["class"], classes)
+
+
+def test_cross_modal_artefact_needs_a_model_of_side_information(letters):
+    model = RidgeMap().fit(letters["train"], classes=letters.classes)
+    outcome = score_gzsl(model, letters)
+    assert "cross_modal" in collect(model, letters, "zsl", outcome)
+    del model.widths_["class"]
+    assert "cross_modal" not in collect(model, letters, "zsl", outcome)

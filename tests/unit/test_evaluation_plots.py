@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from matplotlib.colors import to_hex
 
 from crossalign.evaluation import plots
 from crossalign.evaluation.plots import palette
+from crossalign.evaluation.plots.cross_modal import class_agreement
 from crossalign.evaluation.plots.shown_rows import highlighted_classes
 from crossalign.evaluation.plots.wording import shorten
 
@@ -43,6 +45,27 @@ def texts(figure):
     return [t.get_text() for ax in figure.axes for t in ax.texts]
 
 
+def cross_modal_input(n=48, drawn=4):
+    """Six classes, the first three seen; the last has no feature point."""
+    x, labels = clusters(n, 5)
+    side, classes = clusters(6 * drawn, 6)
+    return {"before": {"image": np.repeat(x[:, None], 2, axis=1), "class": np.eye(6)},
+            "after": {"image": x, "class": side},
+            "labels_before": {"image": labels, "class": np.arange(6)},
+            "labels_after": {"image": labels, "class": classes}, "seen": np.arange(6) < 3}
+
+
+def swept(runs=3, **changes):
+    values = np.array([4.0, 1.0, 2.0])
+    rng = np.random.default_rng(0)
+    return {"values": values, "validation": 0.5 + 0.01 * rng.normal(size=(runs, 3)),
+            "test": 0.4 + 0.01 * rng.normal(size=(runs, 3)), "chosen": 2.0, "paper": 2.5, **changes}
+
+
+def legend_of(figure):
+    return [t.get_text() for t in figure.legends[0].get_texts()]
+
+
 CURVE = {"unseen": np.linspace(0, 0.8, 50), "seen": np.linspace(0.9, 0, 50),
          "chosen": (0.5, 0.4), "raw": (0.2, 0.7), "ausuc": 0.36}
 
@@ -57,7 +80,10 @@ CURVE = {"unseen": np.linspace(0, 0.8, 50), "seen": np.linspace(0.9, 0, 50),
                                  np.arange(80) % 2 == 0),
     lambda: plots.history({"loss": [3.0, 2.0, 1.0], "kl": [1000.0, 10.0, 0.1]}),
     lambda: plots.confusion(np.eye(3), ["a", "bb", "cccc"]),
-], ids=["latent", "trade_off", "pr", "few", "many", "history", "confusion"])
+    lambda: plots.cross_modal(**cross_modal_input()),
+    lambda: plots.sensitivity({"alpha": swept()}),
+], ids=["latent", "trade_off", "pr", "few", "many", "history", "confusion", "cross_modal",
+        "sensitivity"])
 def test_axes_are_labelled_and_titled(figure):
     drawn = draw(figure())
     for ax in axes_with_data(drawn):
@@ -174,6 +200,172 @@ def test_latent_needs_every_modality_everywhere():
         plots.latent(**given)
 
 
+def test_cross_modal_columns_hold_their_classes_only():
+    given = cross_modal_input(drawn=4)
+    figure = draw(plots.cross_modal(**given))
+    assert [ax.get_title(loc="left") for ax in figure.axes] == [
+        "Seen classes, before", "Seen classes, after",
+        "Unseen classes, before", "Unseen classes, after"]
+    images = [int((given["labels_after"]["image"] < 3).sum()),
+              int((given["labels_after"]["image"] >= 3).sum())]
+    assert images[0] != images[1]
+    for ax, features, side in zip(figure.axes, np.repeat(images, 2), (3, 12, 3, 12), strict=True):
+        blue, orange = ax.collections
+        assert (len(blue.get_offsets()), len(orange.get_offsets())) == (features, side)
+        assert to_hex(blue.get_facecolor()[0]) == palette.BLUE
+        assert to_hex(orange.get_facecolor()[0]) == palette.ORANGE
+        assert f"{features} image and {side} class points of 3 classes" in ax.get_xlabel()
+    assert legend_of(figure) == ["image (features)", "class (side information)"]
+
+
+def test_cross_modal_classes_are_those_of_its_column():
+    """Points of the other column may move without a trace."""
+    given = cross_modal_input()
+    one = plots.cross_modal(**given)
+    unseen = given["labels_after"]["image"] >= 3
+    given["after"]["image"] = np.where(unseen[:, None], 9.0, given["after"]["image"])
+    two = plots.cross_modal(**given)
+    same = [all(np.array_equal(c.get_offsets(), d.get_offsets())
+                for c, d in zip(a.collections, b.collections, strict=True))
+            and a.get_title(loc="right") == b.get_title(loc="right")
+            for a, b in zip(one.axes, two.axes, strict=True)]
+    assert same == [True, True, True, False]
+
+
+def test_cross_modal_is_deterministic_and_keeps_to_its_budget():
+    one, two = (plots.cross_modal(**cross_modal_input(), max_points=20, random_state=3)
+                for _ in range(2))
+    for ax, again in zip(one.axes, two.axes, strict=True):
+        assert len(ax.collections[0].get_offsets()) == 10
+        assert len(ax.collections[1].get_offsets()) <= 10
+        for c, d in zip(ax.collections, again.collections, strict=True):
+            np.testing.assert_array_equal(c.get_offsets(), d.get_offsets())
+
+
+def test_cross_modal_prints_the_agreement_of_the_aligned_space():
+    given = cross_modal_input()
+    figure = plots.cross_modal(**given)
+    for ax, classes in zip(figure.axes[1::2], ((0, 1, 2), (3, 4, 5)), strict=True):
+        pairs = []
+        for m, y in given["labels_after"].items():
+            mine = np.isin(y, classes)
+            pairs += [given["after"][m][mine], y[mine]]
+        share, chance = class_agreement(*pairs)
+        assert 0 < chance < share
+        assert f"for {100 * share:.1f} % of class points" in ax.get_title(loc="right")
+        assert f"(chance {100 * chance:.1f} %)" in ax.get_title(loc="right")
+    assert all("chance" not in ax.get_title(loc="right") for ax in figure.axes[::2])
+
+
+def test_cross_modal_without_feature_points_draws_side_information_alone():
+    given = cross_modal_input()
+    kept = given["labels_after"]["image"] < 3
+    given["before"]["image"], given["after"]["image"] = (
+        given[x]["image"][kept] for x in ("before", "after"))
+    given["labels_before"]["image"] = given["labels_after"]["image"][kept]
+    given["labels_after"]["image"] = given["labels_after"]["image"][kept]
+    seen_after, unseen_after = draw(plots.cross_modal(**given)).axes[1::2]
+    assert [len(ax.collections) for ax in (seen_after, unseen_after)] == [2, 1]
+    assert "no class has both image and class points" in unseen_after.get_title(loc="right")
+    all_seen = draw(plots.cross_modal(**given | {"seen": np.ones(6, dtype=bool)}))
+    assert [len(ax.collections) for ax in all_seen.axes] == [2, 2, 0, 0]
+
+
+def test_class_agreement_equals_a_loop():
+    rng = np.random.default_rng(1)
+    features, side = rng.normal(size=(40, 3)), rng.normal(size=(30, 3))
+    y, t = rng.integers(0, 4, 40), rng.integers(0, 6, 30)
+    right, luck, counted = 0, 0.0, 0
+    for point, c in zip(side, t, strict=True):
+        if c not in y:
+            continue
+        gaps = [float(((point - other) ** 2).sum()) for other in features]
+        right += y[gaps.index(min(gaps))] == c
+        luck += sum(other == c for other in y) / len(y)
+        counted += 1
+    assert 0 < counted < len(t)
+    assert class_agreement(features, y, side, t) == pytest.approx((right / counted, luck / counted))
+
+
+def test_sensitivity_draws_means_in_the_order_of_the_values():
+    given = swept()
+    figure = draw(plots.sensitivity({"alpha": given, "beta": swept()}))
+    ax = figure.axes[0]
+    order = [1, 2, 0]
+    validation = next(line for line in ax.lines if line.get_label().startswith("validation"))
+    test = next(line for line in ax.lines if line.get_label().startswith("test"))
+    for line, part in ((validation, "validation"), (test, "test")):
+        np.testing.assert_allclose(line.get_xdata(), [1, 2, 4])
+        np.testing.assert_allclose(line.get_ydata(), 100 * given[part].mean(axis=0)[order])
+    assert to_hex(validation.get_color()) == palette.BLUE
+    assert validation.get_linewidth() > test.get_linewidth()
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
+def test_sensitivity_band_is_one_sd_and_absent_for_one_run():
+    given = swept()
+    ax = plots.sensitivity({"alpha": given}).axes[0]
+    (band,) = ax.collections
+    mean, sd = given["validation"].mean(axis=0), given["validation"].std(axis=0, ddof=1)
+    low, high = (100 * f(mean + s * sd) for f, s in ((np.min, -1), (np.max, 1)))
+    assert band.get_paths()[0].vertices[:, 1].min() == pytest.approx(low)
+    assert band.get_paths()[0].vertices[:, 1].max() == pytest.approx(high)
+    single = plots.sensitivity({"alpha": swept(runs=1)})
+    assert not single.axes[0].collections
+    assert legend_of(single)[0] == "validation H (1 run)"
+
+
+def test_sensitivity_marks_what_was_chosen_and_what_is_published():
+    given = swept()
+    figure = draw(plots.sensitivity({"alpha": given, "beta": swept(chosen=None, paper=None)},
+                                    "AUSUC"))
+    marked, bare = figure.axes
+    at = {to_hex(line.get_color()): line.get_xdata()[0] for line in marked.lines
+          if len(line.get_xdata()) == 2}
+    assert at == {palette.RED: 2.0, palette.INK: 2.5}
+    diamond = next(line for line in marked.lines
+                   if line.get_marker() == "D" and len(line.get_xdata()))
+    assert (diamond.get_xdata()[0], diamond.get_ydata()[0]) == pytest.approx(
+        (2, 100 * given["validation"][:, 2].mean()))
+    assert marked.get_xlabel() == "value\nvalidation chose 2, the paper 2.5"
+    assert bare.get_xlabel() == "value"
+    assert len(bare.lines) == 2
+    for known, told in (({"paper": None}, "validation chose 2"), ({"chosen": None},
+                                                                  "the paper has 2.5")):
+        ax = plots.sensitivity({"alpha": swept(**known)}).axes[0]
+        assert ax.get_xlabel() == f"value\n{told}"
+    assert legend_of(figure) == ["validation AUSUC (mean ± sd of 3 runs)",
+                                 "test AUSUC: shown, never used to choose",
+                                 "value that validation chose", "value of the paper"]
+
+
+def test_sensitivity_is_logarithmic_only_over_decades():
+    def panel(*values):
+        flat = np.full((1, len(values)), 0.5)
+        return {"values": values, "validation": flat, "test": None, "chosen": None, "paper": None}
+
+    figure = draw(plots.sensitivity({"a": panel(1, 20), "b": panel(1, 21), "c": panel(0, 0.1, 3),
+                                     "d": panel(-1, 1, 99)}))
+    assert [ax.get_xscale() for ax in figure.axes] == ["linear", "log", "symlog", "linear"]
+    assert [ax.get_xlabel() for ax in figure.axes] == [
+        "value", "value, log scale", "value, log scale above 0.1", "value"]
+    assert [t.get_text() for t in figure.axes[2].get_xticklabels()] == ["0", "0.1", "3"]
+    low, high = figure.axes[0].get_ylim()
+    assert (low, high) == pytest.approx((45, 55))
+
+
+def test_sensitivity_numbers_ticks_where_there_is_room():
+    values = np.arange(285, 306)
+    figure = draw(plots.sensitivity({"lambda": {"values": values,
+                                                "validation": np.full((1, 21), 0.5)}}))
+    labels = [t.get_text() for t in figure.axes[0].get_xticklabels()]
+    np.testing.assert_allclose(figure.axes[0].get_xticks(), values)
+    assert labels[0] == "285"
+    assert 4 <= sum(map(bool, labels)) <= 11
+    boxes = [t.get_window_extent() for t in figure.axes[0].get_xticklabels() if t.get_text()]
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+
+
 def test_tsne_keeps_clusters_together_and_bears_a_collapsed_space():
     x, labels = clusters(90, 3)
     xy = plots.tsne({"a": x[:50], "b": x[50:]})
@@ -216,7 +408,13 @@ def test_shorten_keeps_the_end(text, limit, short):
     (lambda: plots.hits([], [], []), "at least one"),
     (lambda: plots.hits([{"text": "q"}], [], []), "as many of each"),
     (lambda: plots.history({"a": []}), "none holds"),
-    (lambda: plots.confusion(np.eye(2), ["a"]), "give")])
+    (lambda: plots.confusion(np.eye(2), ["a"]), "give"),
+    (lambda: plots.sensitivity({}), "none given"),
+    (lambda: plots.sensitivity({"a": swept(values=[1, 2])}), r"give \(runs, 2\)"),
+    (lambda: plots.sensitivity({"a": swept(test=np.ones((2, 4)))}), "test of shape"),
+    (lambda: plots.sensitivity({"a": swept(validation=[[np.nan] * 3])}), "no finite score"),
+    (lambda: plots.cross_modal(**cross_modal_input() | {"after": {"image": np.eye(3)}}),
+     "the same two")])
 def test_bad_input(call, match):
     with pytest.raises(ValueError, match=match):
         call()

@@ -72,7 +72,8 @@ def test_acmr_has_the_weights_and_ramps_of_its_paper(data):
         "iem_lr": 3.3e-5, "classifier_lr": 7.4e-3, "kl": kl, "kl_ramp": (0, 93), "w2": w2,
         "w2_ramp": w2_ramp, "classification": classification, "classification_ramp": ramp,
         "hidden": ((1560, decoder), (1450, 665)), "iem_hidden": 99, "norm": "l1",
-        "scaling": "minmax", "seen_samples": 200, "unseen_samples": unseen,
+        "scaling": "minmax", "side_scaling": "none", "head": "softmax", "seen_samples": 200,
+        "unseen_samples": unseen,
         "head_epochs": head_epochs, "head_lr": 5e-4}
 
 

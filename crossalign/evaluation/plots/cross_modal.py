@@ -1,0 +1,153 @@
+"""Features and side information of seen and of unseen classes, before and after alignment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.evaluation.plots.canvas import empty_figure, frame
+from crossalign.evaluation.plots.palette import INK, MARKERS, MUTED, PAPER, SERIES
+from crossalign.evaluation.plots.projection import matrix_of, side_by_side, tsne
+from crossalign.evaluation.plots.shown_rows import sample
+from crossalign.evaluation.plots.wording import shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = npt.NDArray[Any]
+
+
+def cross_modal(
+    before: Mapping[str, npt.ArrayLike], after: Mapping[str, npt.ArrayLike],
+    labels_before: Mapping[str, npt.ArrayLike], labels_after: Mapping[str, npt.ArrayLike],
+    seen: npt.ArrayLike, *, max_points: int = 600, random_state: int = 0,
+) -> Figure:
+    """t-SNE by modality: seen and unseen classes in columns, before and after in rows.
+
+    Fig. 6 of ACMR (Fang et al., AAAI 2022). Every panel is a map of its own. Before alignment the
+    modalities share no coordinates and are put side by side as in `latent`. As maps flatter, each
+    lower panel also says what `class_agreement` finds in the aligned space itself.
+
+    Parameters
+    ----------
+    before : mapping of modality to (n, d_m)
+        Two of them: features, then side information. Token rows (n, t, d_m) are averaged.
+    after : mapping of modality to (n, d)
+        May hold other rows than ``before``, as codes drawn for each class.
+    labels_before, labels_after : mapping of modality to (n,) integers
+        Rows of ``seen``.
+    seen : (C,) bool
+    max_points : int
+        In one map, half of them for each modality; beyond, a random subset.
+    random_state : int
+        Of the subset and of t-SNE.
+
+    Raises
+    ------
+    ValueError
+        If there are not the same two modalities everywhere.
+    """
+    names = list(after)
+    given = (before, after, labels_before, labels_after)
+    if len(names) != 2 or any(set(x) != set(names) for x in given):
+        raise ValueError(f"after: modalities {[sorted(x) for x in given]} before, after and "
+                         "labelled; give the same two in all four, features first.")
+    known = np.asarray(seen, dtype=bool)
+    figure = empty_figure(10.4, 8.8)
+    for column, (kind, members) in enumerate((("Seen", known), ("Unseen", ~known))):
+        for row, (when, rows, labels) in enumerate((("before", before, labels_before),
+                                                    ("after", after, labels_after))):
+            ax = figure.add_subplot(2, 2, 1 + 2 * row + column)
+            shown = {m: _rows_of(rows[m], labels[m], members, max_points // 2, random_state)
+                     for m in names}
+            points = {m: x for m, (x, _) in shown.items() if len(x)}
+            told = "no common coordinates yet" if row == 0 else _agreement(shown)
+            _frame(ax, f"{kind} classes, {when}", told, shown, column)
+            if points:
+                maps = tsne(points if row else side_by_side(points), random_state)
+                _scatter(ax, maps, names)
+    _legend(figure, names)
+    return figure
+
+
+def class_agreement(features: Array, feature_labels: Array, side: Array,
+                    side_labels: Array) -> tuple[float, float]:
+    """How often the feature point nearest to a point of side information is of its class.
+
+    Parameters
+    ----------
+    features : (n, d)
+    feature_labels : (n,) integers
+    side : (m, d)
+    side_labels : (m,) integers
+        Points of classes without feature points do not count, as they cannot be right.
+
+    Returns
+    -------
+    share, chance : float
+        Fractions, and what a feature point drawn at random would give; NaN where no point counts.
+    """
+    from sklearn.metrics import pairwise_distances_argmin
+
+    counted = np.isin(side_labels, feature_labels)
+    if not counted.any():
+        return float("nan"), float("nan")
+    wanted = side_labels[counted]
+    nearest = feature_labels[pairwise_distances_argmin(side[counted], features)]
+    found, sizes = np.unique(feature_labels, return_counts=True)
+    chance = sizes[np.searchsorted(found, wanted)].mean() / len(feature_labels)
+    return float((nearest == wanted).mean()), float(chance)
+
+
+def _rows_of(rows: npt.ArrayLike, labels: npt.ArrayLike, members: Array, budget: int,
+             random_state: int) -> tuple[Array, Array]:
+    """Rows (n, d) and labels (n,) of some classes within the budget."""
+    truth = np.asarray(labels, dtype=np.int64)
+    mine = np.flatnonzero(members[truth])
+    mine = mine[sample(truth[mine], (), budget, random_state)]
+    return matrix_of(rows)[mine], truth[mine]
+
+
+def _agreement(shown: Mapping[str, tuple[Array, Array]]) -> str:
+    features, side = shown
+    share, chance = class_agreement(*shown[features], *shown[side])
+    if np.isnan(share):
+        return f"no class has both {shorten(features, 14)} and {shorten(side, 14)} points"
+    return (f"for {100 * share:.1f} % of {shorten(side, 14)} points, the nearest "
+            f"{shorten(features, 14)} point\nin the aligned space is of their class "
+            f"(chance {100 * chance:.1f} %)")
+
+
+def _frame(ax: Axes, title: str, told: str, shown: Mapping[str, tuple[Array, Array]],
+           column: int) -> None:
+    counts = " and ".join(f"{len(x)} {shorten(m, 18)}" for m, (x, _) in shown.items())
+    classes = len(np.unique(np.concatenate([labels for _, labels in shown.values()])))
+    frame(ax, title, f"t-SNE 1 (no unit)\n{counts} points of {classes} classes",
+          "t-SNE 2 (no unit)" if column == 0 else "")
+    ax.set_title(told, loc="right", fontsize=8, color=MUTED)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.margins(0.04)
+
+
+def _scatter(ax: Axes, points: Mapping[str, Array], names: list[str]) -> None:
+    """The points of each modality; few are drawn large."""
+    for m, xy in points.items():
+        i, few = names.index(m), len(xy) < 60
+        ax.scatter(xy[:, 0], xy[:, 1], s=58 if few else 16, marker=MARKERS[i], color=SERIES[i],
+                   alpha=0.95 if few else 0.6, linewidth=0.8 if few else 0, edgecolor=PAPER,
+                   rasterized=not few)
+
+
+def _legend(figure: Figure, names: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    marks = [Line2D([], [], marker=MARKERS[i], color=SERIES[i], markersize=7, linestyle="none")
+             for i in range(2)]
+    figure.legend(marks, [f"{shorten(m, 30)} ({what})" for m, what in
+                          zip(names, ("features", "side information"), strict=True)],
+                  frameon=False, fontsize=9, labelcolor=INK, loc="outside upper left", ncols=2)

@@ -1,0 +1,189 @@
+"""How much a score depends on each hyper-parameter, on validation and on test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.evaluation.plots.canvas import empty_figure, frame, vector
+from crossalign.evaluation.plots.palette import BLUE, INK, MUTED, PAPER, RED
+from crossalign.evaluation.plots.wording import shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = npt.NDArray[Any]
+
+LEAST_SPAN = 10.0
+"""Percentage points that the vertical axis shows at least, so that noise stays small."""
+
+
+def sensitivity(curves: Mapping[str, Mapping[str, Any]], metric: str = "H") -> Figure:
+    """One panel per swept hyper-parameter: the score on validation, and on test beside it.
+
+    Fig. 5 of ACMR (Fang et al., AAAI 2022), which swept on the test set. Here the validation
+    curve is the one that chooses; the test curve only shows what the choice was worth.
+
+    Parameters
+    ----------
+    curves : mapping of panel title to mapping
+        ``values (k,)``, the values tried; ``validation`` and ``test (runs, k)``, fractions, the
+        latter optional; ``chosen`` and ``paper``, the value that validation chose and the
+        published one, a float or None.
+    metric : str
+        Name of the score.
+
+    Raises
+    ------
+    ValueError
+        If there is no panel, a curve does not have one column per value, or validation holds no
+        finite score.
+    """
+    if not curves:
+        raise ValueError("curves: none given; leave the picture out.")
+    panels = {title: _panel(title, curve) for title, curve in curves.items()}
+    rows = -(-len(panels) // 4)
+    columns = -(-len(panels) // rows)
+    figure = empty_figure(max(5.2, min(10.4, 0.2 + 3.4 * columns)), 0.9 + 2.9 * rows)
+    figure.suptitle(f"How much {metric} depends on each hyper-parameter", color=INK, fontsize=11,
+                    fontweight="bold", x=0.01, ha="left")
+    first: Axes | None = None
+    for i, (title, panel) in enumerate(panels.items()):
+        ax = figure.add_subplot(rows, columns, i + 1, sharey=first)
+        first = ax if first is None else first
+        outer = i % columns == 0
+        scale = _scale(ax, panel["values"])
+        told = _told(panel)
+        frame(ax, "", f"value{scale}" + (f"\n{told}" if told else ""),
+              f"{metric} (%)" if outer else "", grid=True)
+        ax.set_title(shorten(title, 32), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+        ax.tick_params(labelleft=outer)
+        _draw(ax, panel, metric, _runs(list(panels.values())))
+        _ticks(ax, panel["values"])
+    assert first is not None
+    first.set_ylim(*_limits(list(panels.values())))
+    _legend(figure)
+    return figure
+
+
+def _panel(title: str, curve: Mapping[str, Any]) -> dict[str, Any]:
+    """One curve in percent, its values ascending, once its shapes fit."""
+    values = vector(curve["values"])
+    order = np.argsort(values, kind="stable")
+    panel: dict[str, Any] = {"values": values[order], "test": None,
+                             "chosen": curve.get("chosen"), "paper": curve.get("paper")}
+    for part in ("validation", "test"):
+        if part == "test" and curve.get(part) is None:
+            continue
+        scores = np.atleast_2d(np.asarray(curve[part], dtype=np.float64))
+        if scores.ndim != 2 or scores.shape[1] != len(values):
+            raise ValueError(f"curves[{title!r}]: {part} of shape {scores.shape} for "
+                             f"{len(values)} values; give (runs, {len(values)}).")
+        panel[part] = 100 * scores[:, order]  # (runs, k)
+    if not np.isfinite(panel["validation"]).any():
+        raise ValueError(f"curves[{title!r}]: validation holds no finite score; "
+                         "leave the panel out.")
+    return panel
+
+
+def _draw(ax: Axes, panel: Mapping[str, Any], metric: str, runs: str) -> None:
+    """Curves and marked values, in the order of the legend."""
+    values, scores = panel["values"], panel["validation"]
+    mean = scores.mean(axis=0)
+    ax.plot(values, mean, "o-", color=BLUE, linewidth=2.2, markersize=5.5, markeredgecolor=PAPER,
+            zorder=3, label=f"validation {metric} ({runs})")
+    if len(scores) > 1:
+        sd = scores.std(axis=0, ddof=1)
+        ax.fill_between(values, mean - sd, mean + sd, color=BLUE, alpha=0.16, linewidth=0)
+    if panel["test"] is not None:
+        ax.plot(values, panel["test"].mean(axis=0), "o", linestyle=(0, (4, 2)), color=MUTED,
+                linewidth=1.1, markersize=3.5, markerfacecolor=PAPER, markeredgewidth=1,
+                zorder=2.5, label=f"test {metric}: shown, never used to choose")
+    if panel["chosen"] is not None:
+        near = np.isclose(values, panel["chosen"])  # none where the value was not tried
+        ax.axvline(panel["chosen"], color=RED, linewidth=1.2, zorder=2.1)
+        ax.plot(values[near], mean[near], **_CHOSEN, markersize=8, zorder=4)
+        ax.plot([], [], **_CHOSEN, markersize=6.5, label="value that validation chose")
+    if panel["paper"] is not None:
+        ax.axvline(panel["paper"], color=INK, linewidth=1.3, linestyle=(0, (1.5, 2)), zorder=2.2,
+                   label="value of the paper")
+
+
+_CHOSEN: dict[str, Any] = {"marker": "D", "color": RED, "linewidth": 1.2, "markeredgecolor": PAPER,
+                           "markeredgewidth": 1.2}
+
+
+def _told(panel: Mapping[str, Any]) -> str:
+    """The marked values in words, as ``validation chose 2, the paper 2.555``."""
+    chosen, paper = panel["chosen"], panel["paper"]
+    if chosen is None:
+        return "" if paper is None else f"the paper has {paper:g}"
+    return f"validation chose {chosen:g}" + ("" if paper is None else f", the paper {paper:g}")
+
+
+def _runs(panels: Sequence[Mapping[str, Any]]) -> str:
+    """How many runs the validation curves are of, in words."""
+    counts = sorted({len(panel["validation"]) for panel in panels})
+    if counts == [1]:
+        return "1 run"
+    return f"mean ± sd of {counts[0]} runs" if len(counts) == 1 else (
+        f"mean ± sd of {counts[0]} to {counts[-1]} runs")
+
+
+def _scale(ax: Axes, values: Array) -> str:
+    """A logarithmic axis where values span decades, linear about zero; what to say of it."""
+    positive = values[values > 0]
+    if values.min() < 0 or len(positive) == 0 or values.max() <= 20 * positive.min():
+        return ""
+    if values.min() > 0:
+        ax.set_xscale("log")
+        return ", log scale"
+    ax.set_xscale("symlog", linthresh=float(positive.min()), linscale=0.5)
+    return f", log scale above {positive.min():g}"
+
+
+def _ticks(ax: Axes, values: Array) -> None:
+    """A tick at every value, and its number where there is room; call with all lines drawn."""
+    from matplotlib.ticker import NullLocator
+
+    ends = ax.xaxis.get_transform().transform(ax.get_xlim())
+    places = ax.xaxis.get_transform().transform(values) / float(ends[1] - ends[0])
+    labels, last, width = [], -np.inf, 0
+    for place, value in zip(places, values, strict=True):
+        text = f"{value:g}"
+        if place - last >= 0.015 + 0.0125 * (width + len(text)):  # shares of the panel
+            last, width = place, len(text)
+        else:
+            text = ""
+        labels.append(text)
+    ax.set_xticks(values, labels)
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def _limits(panels: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Range of all curves and bands with some room, within 0 and 100."""
+    drawn = []
+    for panel in panels:
+        scores = panel["validation"]
+        sd = scores.std(axis=0, ddof=1) if len(scores) > 1 else 0.0
+        drawn += [scores.mean(axis=0) - sd, scores.mean(axis=0) + sd]
+        if panel["test"] is not None:
+            drawn.append(panel["test"].mean(axis=0))
+    ends = np.concatenate(drawn)
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    room = max(0.08 * (high - low), (LEAST_SPAN - (high - low)) / 2)
+    return max(0.0, low - room), min(100.0, high + room)
+
+
+def _legend(figure: Figure) -> None:
+    """One legend for all panels, below them."""
+    entries = {label: handle for ax in figure.axes
+               for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    wide = figure.get_figwidth()
+    figure.legend(list(entries.values()), list(entries), frameon=False, fontsize=8.5,
+                  labelcolor=INK, handlelength=2.2, loc="outside lower left",
+                  ncols=4 if wide > 10 else 2 if wide > 6.5 else 1)

@@ -1,0 +1,125 @@
+"""Ablation rows, sweeps whose test score has no say, and the best-epoch diagnostic."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import crossalign as ca
+from crossalign.evaluation.ablation import ablation_table, module_rows, run_ablation, sweep
+from crossalign.evaluation.protocols import best_epoch_on_test, score_gzsl
+from crossalign.evaluation.selection import choose
+from crossalign.models import ACMR, GFZSL, Chance
+from crossalign.types import Benchmark, Classes, Views
+
+SMALL = {"epochs": 2, "latent": 4, "hidden": ((16, 16), (16, 16)), "head": "softmax",
+         "head_epochs": 3, "seen_samples": 10, "unseen_samples": 10}
+
+
+@pytest.fixture(scope="module")
+def letters():
+    return ca.load("glyphs")
+
+
+def small_benchmark(seed=0, validation=True):
+    """Twelve classes, nine seen; its validation set is another draw of the same kind."""
+    rng = np.random.default_rng(seed)
+    side = rng.standard_normal((12, 6)).astype(np.float32)
+    project = rng.standard_normal((6, 20))
+
+    def samples(classes, n, first):
+        labels = np.repeat(classes, n)
+        x = side[labels] @ project + 0.3 * rng.standard_normal((len(labels), 20))
+        return Views({"image": x}, labels, ids=[f"{first}{i}" for i in range(len(labels))])
+
+    splits = {"train": samples(np.arange(9), 8, "a"), "test_seen": samples(np.arange(9), 3, "b"),
+              "test_unseen": samples(np.arange(9, 12), 5, "c")}
+    return Benchmark("small", "gzsl", splits, Classes(side, np.arange(12) < 9), {},
+                     (lambda: small_benchmark(seed + 100, False)) if validation else None)
+
+
+def test_rows_differ_in_what_they_say_and_share_the_protocol():
+    bench = small_benchmark()
+    rows = dict(module_rows(ACMR(**SMALL), bench, ACMR.ablations, 2))
+    assert list(rows) == ["Dual-VAE", "IE-VAE", "VSA-VAE", "ACMR"]
+    assert [r.params["iem"] for r in rows.values()] == ["off", "auto", "off", "auto"]
+    assert all(r.comparable(rows["ACMR"]) and len(r.seeds) == 2 for r in rows.values())
+    lines = ablation_table(rows, ("H", "AUSUC"), {"ACMR": {"H": 55.3}}).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert [line.split()[0] for line in lines[1:]] == list(rows)
+    assert lines[-1].endswith("55.3")
+    assert not lines[1].endswith("55.3")
+
+
+def test_a_model_without_rows_says_so():
+    with pytest.raises(ValueError, match="declares no ablation"):
+        next(module_rows(Chance(), small_benchmark(), Chance.ablations))
+
+
+def test_a_sweep_chooses_on_validation_and_nothing_else(letters):
+    values = [0.03, 0.3, 0.9]
+    curve = sweep(GFZSL(), letters, "shrinkage", values)
+    for i, value in enumerate(values):
+        choice = choose(GFZSL(), letters, "gzsl", {"shrinkage": [value]})
+        assert curve.validation[0, i] == choice.tried[0][1]
+        model = GFZSL(shrinkage=value).fit(letters["train"], classes=letters.classes)
+        assert curve.test[0, i] == score_gzsl(model, letters, choice.gamma).scores["H"]
+    assert curve.chosen == values[int(curve.validation[0].argmax())]
+    rng = np.random.default_rng(0)
+    scrambled = replace(letters, splits={
+        name: views if name == "train" else views.with_labels(rng.permutation(views.labels))
+        for name, views in letters.splits.items()})
+    lied_to = sweep(GFZSL(), scrambled, "shrinkage", values)
+    np.testing.assert_array_equal(lied_to.validation, curve.validation)
+    assert lied_to.chosen == curve.chosen
+    assert lied_to.test.max() < curve.test.min()
+
+
+def test_a_sweep_needs_validation_classes():
+    with pytest.raises(ValueError, match="no validation classes"):
+        sweep(GFZSL(), small_benchmark(validation=False), "shrinkage", [0.1])
+
+
+def test_everything_is_written_as_it_is_done(tmp_path, capsys):
+    run_ablation(ACMR(**SMALL), small_benchmark(), {"IE-VAE": {"vsa": "off"}, "ACMR": {}},
+                 {"kl": (0.1, 1.0)}, tmp_path, curve_seeds=2)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "ablation.html", "curves.json", "rows", "sensitivity.svg"]
+    assert sorted(p.name for p in (tmp_path / "rows").iterdir()) == ["ACMR.json", "IE-VAE.json"]
+    curves = json.loads((tmp_path / "curves.json").read_text())
+    assert np.shape(curves["kl"]["validation"]) == (2, 2)
+    page = (tmp_path / "ablation.html").read_text()
+    assert "IE-VAE" in page
+    assert page.count("<svg") >= 2
+    assert "chosen on validation" in capsys.readouterr().out
+
+
+def test_best_epoch_is_the_best_of_the_heads_epochs():
+    bench = small_benchmark()
+    model = ACMR(**SMALL).fit(bench["train"], classes=bench.classes)
+    raw = []
+    for epochs in (1, 2, 3):
+        model.set_params(head_epochs=epochs)
+        raw.append(score_gzsl(model, bench).scores["H_raw"])
+    assert best_epoch_on_test(model, bench)["H_best_epoch_diagnostic"] == max(raw)
+    report = ca.evaluate(ACMR(**SMALL), bench, tune=False, pictures=False, best_epoch=True)
+    scores = {name: score["mean"] for name, score in report.scores.items()}
+    assert scores["H_best_epoch_diagnostic"] >= scores["H_raw"]
+    with pytest.raises(ValueError, match="no epochs to pick"):
+        best_epoch_on_test(model.set_params(head="prototype"), bench)
+
+
+def test_random_evaluation_is_declared():
+    for variant in ("clean", "author"):
+        report = ca.evaluate(ACMR(variant=variant, **SMALL), small_benchmark(), pictures=False)
+        assert report.protocol["leaks"]["stochastic_evaluation"] is (variant == "author")
+
+
+def test_fast_keeps_everything_but_batch_rates_and_precision():
+    slow = ACMR(variant="author", batch_size=50)
+    fast = slow.fast()
+    changed = {k for k, v in fast.get_params().items() if v != slow.get_params()[k]}
+    assert changed - {"precision"} == {"batch_size", "lr", "iem_lr", "classifier_lr"}
+    assert fast.lr / slow.lr == pytest.approx((512 / 50) ** 0.5)
+    assert fast.fast().get_params() == fast.get_params()
