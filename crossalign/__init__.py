@@ -13,13 +13,25 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from crossalign import data, evaluation, index, losses, metrics, models, networks, tasks
+    from crossalign import (
+        data,
+        evaluation,
+        index,
+        losses,
+        metrics,
+        models,
+        networks,
+        recipes,
+        tasks,
+        training,
+    )
     from crossalign.data import load
     from crossalign.evaluation import Report, evaluate
     from crossalign.types import Benchmark, Classes, Hits, Views
 
 __all__ = ["Benchmark", "Classes", "Hits", "Report", "Views", "data", "evaluate", "evaluation",
-           "index", "load", "losses", "metrics", "models", "networks", "tasks", "training"]
+           "index", "load", "losses", "metrics", "models", "networks", "recipes", "tasks",
+           "training"]
 
 _FROM = {"Benchmark": "types", "Classes": "types", "Hits": "types", "Views": "types",
          "Report": "evaluation", "evaluate": "evaluation", "load": "data"}

@@ -26,7 +26,7 @@ STORIES: list[dict[str, Any]] = [
     {"title": "Recognise letters never seen (generalized zero-shot)", "task": "gzsl",
      "metrics": ("T1", "U", "S", "H", "AUSUC"),
      "rows": [("chance", {}), ("eszsl", {}), ("gfzsl", {}),
-              ("cada_vae", {**VAE, "head": "prototype"})]},
+              ("cada_vae", {**VAE, "head": "prototype"}), ("acmr", {"kl": 0.5})]},
     {"title": "Find the name of a picture, and a picture by its name", "task": "retrieval",
      "metrics": ("mAP", "mAP[image->text]", "mAP[text->image]", "P@100", "chance_mAP"),
      "rows": [("cca", {}), ("ridge_map", {}), ("lcale", {**VAE, "kl": 0.01, "decay_every": 15}),

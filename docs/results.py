@@ -22,7 +22,7 @@ REGION = re.compile(r"<!-- results:start -->\n.*<!-- results:end -->", re.DOTALL
 
 
 class Run(NamedTuple):
-    """One row of a table: a model with its settings, over so many runs."""
+    """One row of a table: a model or ``recipe:NAME`` with its settings, over so many runs."""
 
     name: str
     model: str
@@ -39,12 +39,22 @@ def _lcale(name: str, **settings: Any) -> Run:
                {"lr": 1e-4, "kl": 1.0, **settings})
 
 
+ACMR_ROWS: Mapping[str, Mapping[str, Any]] = {
+    "dual": {"iem": "off", "vsa": "off"}, "iem": {"vsa": "off"}, "vsa": {"iem": "off"}, "whole": {}}
+"""Table 3 of ACMR: what each row leaves out."""
+
 RUNS = (
     Run("cub-eszsl", "eszsl", "CUB", "gzsl", 1, {}),
     Run("cub-gfzsl", "gfzsl", "CUB", "gzsl", 1, {}),
     Run("cub-gfzsl-sentences", "gfzsl", "CUB", "gzsl", 1, {}, "sent_splits.mat"),
     Run("cub-cada_vae-author", "cada_vae", "CUB", "gzsl", 3, {"sampler": "author"}),
+    Run("cub-cada_vae-recipe", "recipe:cada_vae-cub", "CUB", "gzsl", 5, {}),
     Run("cub-cada_vae-textbook", "cada_vae", "CUB", "gzsl", 1, {"sampler": "textbook"}),
+    *(Run(f"cub-acmr-{name}", "recipe:acmr-cub", "CUB", "gzsl", 5, settings)
+      for name, settings in ACMR_ROWS.items()),
+    *(Run(f"cub-acmr-clean-{name}", "acmr", "CUB", "gzsl", 5, settings)
+      for name, settings in ACMR_ROWS.items()),
+    Run("cub-acmr-clean-sentences", "acmr", "CUB", "gzsl", 5, {}, "sent_splits.mat"),
     Run("wikipedia-chance", "chance", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-cca", "cca", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-ridge_map", "ridge_map", "wikipedia", "retrieval", 10, {}),
@@ -59,18 +69,23 @@ RUNS = (
 METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
            "retrieval": ("mAP", "mAP[image->text]", "mAP[text->image]", "P@100", "chance_mAP"),
            "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
-COMPARED = {"wikipedia": (("wikipedia-cca", "wikipedia-lcale"), "mAP")}
+COMPARED = {"CUB": (("cub-gfzsl", "cub-cada_vae-author", "cub-cada_vae-recipe"), "H"),
+            "wikipedia": (("wikipedia-cca", "wikipedia-lcale"), "mAP")}
 """Per data set, the rows that all others are compared with, run by run, and the metric."""
 
 
 def measure(run: Run, root: Path | None) -> Any:
     """The report of one run."""
     from crossalign import data, evaluate, models
+    from crossalign.recipes import load_recipe
 
     where = run.data if root is None or run.data == "synthetic" else root / run.data
     bench = data.load(where, run.task, attributes=run.attributes)
-    model = models.get(run.model)(**run.settings)
-    report = evaluate(model, bench, run.seeds, task=run.task, tune=model.grid(fixed=run.settings),
+    kind, _, recipe = run.model.partition("recipe:")
+    model = load_recipe(recipe).estimator() if recipe else models.get(kind)()
+    model.set_params(**run.settings)
+    fixed = model.get_params() if recipe else run.settings
+    report = evaluate(model, bench, run.seeds, task=run.task, tune=model.grid(fixed=fixed),
                       log=lambda line: print(f"  {line}", file=sys.stderr), pictures=False)
     report.versions["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     return report
@@ -119,7 +134,8 @@ def differences(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> l
     tables = []
     for base in (row for row in rows if row.name in bases):
         lines = [(title(row), str(reports[row.name].compare(reports[base.name], metric)))
-                 for row in rows if row.name != base.name]
+                 for row in rows if row.name != base.name and row.attributes == base.attributes
+                 and reports[row.name].seeds == reports[base.name].seeds]
         header = (f"against {title(base)}", f"difference in {metric}, run by run")
         tables += [table(header, lines)] if lines else []
     return tables
