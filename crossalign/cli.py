@@ -34,6 +34,8 @@ Sets = Annotated[list[str] | None, typer.Option(
 Attributes = Annotated[str | None, typer.Option(
     help="Other side information in the same folder, as sent_splits.mat.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Tune = Annotated[list[str] | None, typer.Option(
+    "--tune", help="key=[a, b]: choose among these on validation classes. May be repeated.")]
 Fast = Annotated[bool, typer.Option(
     "--fast", help="Large batches, rates to match, bf16 where the device has it (VAE models).")]
 BestEpoch = Annotated[bool, typer.Option(
@@ -74,7 +76,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
         seeds: Seeds = 1,
         out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
         attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False,
-        fast: Fast = False, best_epoch: BestEpoch = False) -> None:
+        tune: Tune = None, fast: Fast = False, best_epoch: BestEpoch = False) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
@@ -83,7 +85,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     """
     if out is not None:
         check_writable(out)
-    estimator, grid, recipe = build(model, set_, no_tune, fast)
+    estimator, grid, recipe = build(model, set_, no_tune, fast, tune)
     from crossalign.evaluation import evaluate
 
     bench = load_bench(data, task, attributes, recipe)
@@ -97,14 +99,15 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 @app.command()
 def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
-        attributes: Attributes = None, no_tune: NoTune = False, fast: Fast = False,
+        attributes: Attributes = None, no_tune: NoTune = False,
+        tune: Tune = None, fast: Fast = False,
         seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0) -> None:
     """Fit a model and save it as a folder.
 
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
     """
     check_writable(out)
-    estimator, grid, recipe = build(model, set_, no_tune, fast)
+    estimator, grid, recipe = build(model, set_, no_tune, fast, tune)
     from crossalign.evaluation import fit_for
 
     if "random_state" in estimator.get_params():
@@ -211,8 +214,8 @@ def doctor() -> None:
     print(examine())
 
 
-def build(name: str, assignments: list[str] | None, no_tune: bool,
-          fast: bool = False) -> tuple[Any, Any, Recipe | None]:
+def build(name: str, assignments: list[str] | None, no_tune: bool, fast: bool = False,
+          tune: list[str] | None = None) -> tuple[Any, Any, Recipe | None]:
     """An estimator with parameters set, the grid of what is left to tune, and its recipe if any."""
     recipe = None
     if name.startswith(RECIPE):
@@ -231,11 +234,14 @@ def build(name: str, assignments: list[str] | None, no_tune: bool,
         if not hasattr(estimator, "fast"):
             raise ValueError(f"--fast: {estimator.cli_name} has no faster settings; leave it out.")
         estimator = estimator.fast()
-    return estimator, {} if no_tune else estimator.grid(fixed=params), recipe
+    grid = {} if no_tune else estimator.grid(fixed=params)
+    tried = parse_assignments(tune or [], estimator.get_params(), estimator.cli_name, "--tune")
+    return estimator, {**grid, **tried}, recipe
 
 
-def parse_assignments(assignments: list[str], known: dict[str, Any], name: str) -> dict[str, Any]:
-    """``key=value`` strings as parameters; values are read as YAML scalars or lists.
+def parse_assignments(assignments: list[str], known: dict[str, Any], name: str,
+                      option: str = "--set") -> dict[str, Any]:
+    """``key=value`` strings as parameters, read as YAML; for ``--tune``, lists of values.
 
     Raises
     ------
@@ -251,14 +257,20 @@ def parse_assignments(assignments: list[str], known: dict[str, Any], name: str) 
     for text in assignments:
         key, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"--set: got {text!r}; write key=value.")
+            raise ValueError(f"{option}: got {text!r}; write key=value.")
         if key not in known:
-            raise ValueError(f"--set: {name} has no parameter {key!r}; {nearest(key, known)}")
+            raise ValueError(f"{option}: {name} has no parameter {key!r}; {nearest(key, known)}")
         try:
-            params[key] = suited(f"--set {key}", read_yaml(value), known[key])
+            read = read_yaml(value)
         except yaml.YAMLError:
-            raise ValueError(f"--set: cannot read the value of {text!r}; write a number, a word, "
-                             "true, false, null or a [list].") from None
+            raise ValueError(f"{option}: cannot read the value of {text!r}; write a number, a "
+                             "word, true, false, null or a [list].") from None
+        if option == "--set":
+            params[key] = suited(f"{option} {key}", read, known[key])
+        elif isinstance(read, list) and read:
+            params[key] = [suited(f"{option} {key}", item, known[key]) for item in read]
+        else:
+            raise ValueError(f"{option}: got {text!r}; write {key}=[value, value].")
     return params
 
 

@@ -44,7 +44,8 @@ from torch import Tensor, nn
 from crossalign.data.scaling import KINDS
 from crossalign.models.base import labels_of
 from crossalign.models.pairing import paired_rows
-from crossalign.models.vae import AlignedVAE, Step, VAEObjective
+from crossalign.models.vae import AlignedVAE
+from crossalign.models.vae_objective import Step, VAEObjective
 from crossalign.networks import CrossVAE, InformationGate, cross_weighting
 from crossalign.networks.cross_weighting import FORMS
 from crossalign.networks.gaussian import SAMPLERS
