@@ -45,7 +45,7 @@ class Samples(NamedTuple):
 
 def cases(quick: bool) -> list[Case]:
     """Both models at the authors' batch, the large batch, and the classifier."""
-    n = 500 if quick else 3_000
+    n = 500 if quick else 7_057
     found = []
     for width in WIDTHS[:1] if quick else WIDTHS:
         for name, build, reference in (("ACMR", _acmr, _authors_acmr),
@@ -129,8 +129,11 @@ def _epoch(model: Any, x: Samples) -> float:
 
 
 def _agree(ours: float, reference: float) -> None:
-    """The reconstruction error of an epoch, whose batches and noise are drawn differently."""
-    np.testing.assert_allclose(ours, reference, rtol=0.05)
+    """The reconstruction error of an epoch; start, batches and noise are drawn differently.
+
+    From seed to seed it moves by 2 to 3 % in either contender, so three times that is allowed.
+    """
+    np.testing.assert_allclose(ours, reference, rtol=0.08)
 
 
 # -- the reference -----------------------------------------------------------------------------
@@ -173,13 +176,16 @@ def _train(x: Samples, acmr: bool, loss_of: Callable[..., tuple[Tensor, list[Ten
     features = (features - low) / (high - low)
     side, labels = torch.from_numpy(x.classes.embeddings), torch.from_numpy(x.views.labels)
     net = _Authors(features.shape[1], acmr)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1.5e-4, amsgrad=True, foreach=False)
+    rates = {"gate": 3.3e-5, "class": 7.4e-3}
+    optimizer = torch.optim.Adam(
+        [{"params": part.parameters(), "lr": rates.get(name.split("_")[0], 1.5e-4)}
+         for name, part in net.named_children()], amsgrad=True, foreach=False)
     errors, rng = [], np.random.default_rng(SEED)
     for _ in range(math.ceil(len(features) / AUTHORS_BATCH)):
         index = torch.from_numpy(rng.choice(len(features), AUTHORS_BATCH, replace=False))
         v, y = features[index], labels[index]
         a = side[y]
-        optimizer.zero_grad(set_to_none=False)
+        optimizer.zero_grad()
         mv, sv = net.encode(v, net.hidden_v, net.mu_v, net.logvar_v, net.gate_v)
         ma, sa = net.encode(a, net.hidden_a, net.mu_a, net.logvar_a, net.gate_a)
         zv = mv + torch.exp(sv) * torch.randn(len(v), 1)
@@ -236,7 +242,7 @@ def _authors_classifier(x: tuple[Any, Any]) -> tuple[Any, Any]:
     order = torch.randperm(len(codes))
     for start in range(0, len(codes) - 31, 32):
         index = order[start:start + 32]
-        optimizer.zero_grad(set_to_none=False)
+        optimizer.zero_grad()
         loss = nn.NLLLoss()(nn.LogSoftmax(dim=1)(layer(codes[index])), labels[index])
         loss.backward()
         optimizer.step()

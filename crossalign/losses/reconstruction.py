@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from torch.nn import functional
 
 
 def reconstruction(decoded: Tensor, target: Tensor, norm: str = "l1") -> Tensor:
@@ -11,6 +12,5 @@ def reconstruction(decoded: Tensor, target: Tensor, norm: str = "l1") -> Tensor:
     ``(n, d)`` both; averaged over the batch. L1 is CADA-VAE's and ACMR's, squared L2 is eq. 2 of
     LCALE under a unit Gaussian likelihood (up to the constant factor 1/2).
     """
-    difference = decoded - target
-    distance = difference.abs() if norm == "l1" else difference.square()
-    return distance.sum(dim=1).mean()
+    distance = functional.l1_loss if norm == "l1" else functional.mse_loss
+    return distance(decoded, target, reduction="sum") / len(decoded)

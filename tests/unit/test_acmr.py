@@ -53,6 +53,27 @@ def test_alignment_is_a_softmax_over_the_index_of_the_visual_code():
             np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-9)
 
 
+def test_the_gradient_of_the_alignment_is_that_of_its_formula():
+    def formula(z_x, z_a, scale):
+        weights = (scale * z_a[:, :, None] * z_x[:, None, :]).softmax(dim=2)
+        return (torch.stack([z_x, z_a], dim=1) @ weights).unbind(dim=1)
+
+    generator = torch.Generator().manual_seed(0)
+    for size in (0.3, 3.0, 40.0):                       # 40: exponentials that would overflow
+        z = [size * torch.randn(7, 6, generator=generator) for _ in range(2)]
+        upstream = torch.randn(2, 7, 6, generator=generator)
+        for form, scale in (("plain", 1.0), ("scaled", 6**-0.5)):
+            leaves = [c.clone().requires_grad_() for c in z]
+            ours = torch.stack(cross_weighting(*leaves, form))
+            found = torch.autograd.grad(ours, leaves, upstream)
+            exact = [c.double().requires_grad_() for c in z]
+            wanted = torch.stack(formula(*exact, scale))
+            expected = torch.autograd.grad(wanted, exact, upstream.double())
+            torch.testing.assert_close(ours.double(), wanted, rtol=1e-4, atol=1e-4 * size)
+            for f, e in zip(found, expected, strict=True):
+                torch.testing.assert_close(f.double(), e, rtol=1e-3, atol=1e-3 * size**2)
+
+
 def test_alignment_without_a_normaliser_saturates_as_codes_grow():
     """Entropy of the columns: 4.15 nats for small codes, 0.89 at scale 4, 3.13 there if scaled.
 
