@@ -10,7 +10,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypedDict
@@ -176,6 +176,22 @@ class Report:
             raise ValueError(f"other: runs {other.seeds} do not pair with runs {self.seeds}; "
                              "evaluate both with the same seeds.")
         return paired_comparison(self.scores[metric]["runs"], other.scores[metric]["runs"])
+
+    def only(self, seeds: Sequence[int]) -> Report:
+        """The same report with some of its runs, for a comparison over the seeds of both.
+
+        Raises
+        ------
+        ValueError
+            For a seed that was not run.
+        """
+        missing = [seed for seed in seeds if seed not in self.seeds]
+        if missing or not seeds:
+            raise ValueError(f"seeds: got {list(seeds)}, and {self.model} ran {self.seeds}; choose "
+                             "among those.")
+        rows = [self.seeds.index(seed) for seed in seeds]
+        runs = [{name: score["runs"][row] for name, score in self.scores.items()} for row in rows]
+        return replace(self, seeds=list(seeds), scores=summarise(runs))
 
     def __str__(self) -> str:
         n = len(self.seeds)

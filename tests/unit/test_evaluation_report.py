@@ -177,3 +177,14 @@ def test_report_imports_nothing_heavy():
             "print([m for m in ('torch', 'matplotlib', 'sklearn', 'scipy') if m in sys.modules])")
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_some_runs_of_a_report_pair_with_fewer_of_another():
+    three = report()
+    two = three.only([2, 0])
+    assert two.seeds == [2, 0]
+    assert two.scores["H"]["runs"] == [RUNS[2]["H"], RUNS[0]["H"]]
+    assert two.scores["H"]["mean"] == pytest.approx((RUNS[2]["H"] + RUNS[0]["H"]) / 2)
+    assert three.seeds == [0, 1, 2]
+    with pytest.raises(ValueError, match="choose among those"):
+        three.only([3])
