@@ -19,8 +19,8 @@ their published H is the best epoch of the final classifier on the test set, our
 by 1/sqrt(d) and gives it a residual path, without which that scale lets almost nothing through.
 
 The defaults were chosen on validation classes of CUB for ``"clean"``, the authors' settings are the
-recipes ``acmr-cub``, ``acmr-sun``, ``acmr-awa1`` and ``acmr-awa2``. Standardised inputs, narrower
-layers and a weaker KL term carry most of what the defaults gain.
+recipes ``acmr-cub``, ``acmr-sun``, ``acmr-awa1``, ``acmr-awa2``. Standardised inputs and a weaker
+KL term carry most of what the defaults gain; narrower layers and larger batches make them fast.
 
 How we differ in both: losses are means over the batch, where theirs sums all but L_Rep; the weight
 ``classification`` is the paper's lambda and is divided by their batch of 50. W2 has an epsilon

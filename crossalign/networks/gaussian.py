@@ -33,8 +33,10 @@ class GaussianEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance, ``(n, latent)`` each, of rows ``(n, width)``."""
-        h = self.body(x)
-        return self.mean(h), self.logvar(h)
+        weight = torch.cat([self.mean.weight, self.logvar.weight])           # one product, not two
+        bias = torch.cat([self.mean.bias, self.logvar.bias])
+        mean, logvar = nn.functional.linear(self.body(x), weight, bias).chunk(2, dim=1)
+        return mean, logvar
 
 
 def noise_width(sampler: str, latent: int) -> int:
