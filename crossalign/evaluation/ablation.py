@@ -78,6 +78,8 @@ def module_rows(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, An
         report = evaluate(clone(model).set_params(**params), bench, seeds, task=task, tune=False,
                           callbacks=callbacks, log=log, pictures=False)
         yield name, report
+        if len(report.seeds) < seeds:  # broken off after the first run
+            raise KeyboardInterrupt
 
 
 def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],

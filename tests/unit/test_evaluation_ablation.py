@@ -95,6 +95,27 @@ def test_everything_is_written_as_it_is_done(tmp_path, capsys):
     assert "chosen on validation" in capsys.readouterr().out
 
 
+class Interrupting(GFZSL):
+    """Its fourth fit, in the third run of the first row, is broken off."""
+
+    fits = 0
+
+    def fit(self, *args, **options):
+        type(self).fits += 1
+        if self.fits == 4:
+            raise KeyboardInterrupt
+        return super().fit(*args, **options)
+
+
+def test_ctrl_c_keeps_the_runs_that_were_finished(tmp_path):
+    rows = {"narrow": {"kernel_gamma": 3.0}, "wide": {"kernel_gamma": 1.0}}
+    with pytest.raises(KeyboardInterrupt):
+        run_ablation(Interrupting(), small_benchmark(), rows, {}, tmp_path, seeds=3)
+    kept = json.loads((tmp_path / "rows" / "narrow.json").read_text())
+    assert kept["seeds"] == [0, 1]
+    assert [p.name for p in (tmp_path / "rows").iterdir()] == ["narrow.json"]
+
+
 def test_best_epoch_is_the_best_of_the_heads_epochs():
     bench = small_benchmark()
     model = ACMR(**SMALL).fit(bench["train"], classes=bench.classes)
