@@ -36,8 +36,6 @@ Attributes = Annotated[str | None, typer.Option(
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Tune = Annotated[list[str] | None, typer.Option(
     "--tune", help="key=[a, b]: choose among these on validation classes. May be repeated.")]
-Fast = Annotated[bool, typer.Option(
-    "--fast", help="Large batches, rates to match, bf16 where the device has it (VAE models).")]
 BestEpoch = Annotated[bool, typer.Option(
     "--best-epoch", help="Add the best head epoch on test: a diagnostic, not a result.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Number of runs.")]
@@ -76,7 +74,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
         seeds: Seeds = 1,
         out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
         attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False,
-        tune: Tune = None, fast: Fast = False, best_epoch: BestEpoch = False) -> None:
+        tune: Tune = None, best_epoch: BestEpoch = False) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
@@ -85,7 +83,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     """
     if out is not None:
         check_writable(out)
-    estimator, grid, recipe = build(model, set_, no_tune, fast, tune)
+    estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import evaluate
 
     bench = load_bench(data, task, attributes, recipe)
@@ -100,14 +98,14 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
         attributes: Attributes = None, no_tune: NoTune = False,
-        tune: Tune = None, fast: Fast = False,
+        tune: Tune = None,
         seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0) -> None:
     """Fit a model and save it as a folder.
 
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
     """
     check_writable(out)
-    estimator, grid, recipe = build(model, set_, no_tune, fast, tune)
+    estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import fit_for
 
     if "random_state" in estimator.get_params():
@@ -134,14 +132,14 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
                help="Also sweep the loss weights.")] = True,
            curve_seeds: Annotated[int, typer.Option(min=1, help="Runs of each swept value.")] = 1,
            out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ablation"),
-           attributes: Attributes = None, fast: Fast = False) -> None:
+           attributes: Attributes = None) -> None:
     """What each module of a model is worth, and how much its weights matter.
 
     Rows and swept values are the recipe's, else the model's own. Every row and curve is written as
     it is done; test scores stand beside the curves of validation and choose nothing.
     """
     check_writable(out)
-    estimator, _, recipe = build(model, set_, True, fast)
+    estimator, _, recipe = build(model, set_, True)
     from crossalign.evaluation.ablation import run_ablation
 
     rows, swept, published = estimator.ablations, estimator.sweeps, {}
@@ -214,7 +212,7 @@ def doctor() -> None:
     print(examine())
 
 
-def build(name: str, assignments: list[str] | None, no_tune: bool, fast: bool = False,
+def build(name: str, assignments: list[str] | None, no_tune: bool,
           tune: list[str] | None = None) -> tuple[Any, Any, Recipe | None]:
     """An estimator with parameters set, the grid of what is left to tune, and its recipe if any."""
     recipe = None
@@ -230,10 +228,6 @@ def build(name: str, assignments: list[str] | None, no_tune: bool, fast: bool = 
         params = {**recipe.params, **params}
     estimator.set_params(**params)
     estimator._validate_params()
-    if fast:
-        if not hasattr(estimator, "fast"):
-            raise ValueError(f"--fast: {estimator.cli_name} has no faster settings; leave it out.")
-        estimator = estimator.fast()
     grid = {} if no_tune else estimator.grid(fixed=params)
     tried = parse_assignments(tune or [], estimator.get_params(), estimator.cli_name, "--tune")
     return estimator, {**grid, **tried}, recipe

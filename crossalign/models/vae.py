@@ -30,7 +30,7 @@ from crossalign.models.base import (
 from crossalign.models.vae_objective import VAEObjective
 from crossalign.networks import MLP, CrossVAE, initialise
 from crossalign.networks.gaussian import SAMPLERS, noise_width
-from crossalign.training import Constant, TensorData, fast_precision, train
+from crossalign.training import Constant, TensorData, train
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 
@@ -61,21 +61,8 @@ class AlignedVAE(Distributional, Generator, Translator, Model):
     stochastic = True
     resumable = True
     side_scaling: str = "none"
-    rates: ClassVar[tuple[str, ...]] = ("lr",)
     head_lr: float = 1e-3
     head_betas: ClassVar[tuple[float, float]] = (0.5, 0.999)
-
-    def fast(self) -> Self:
-        """A clone for speed: batches of `FAST_BATCH`, and bf16 where the device computes in it.
-
-        Learning rates (``rates``) grow with the square root of the batch, as suits Adam (Malladi
-        et al., NeurIPS 2022).
-        """
-        factor = max(1.0, FAST_BATCH / self.batch_size) ** 0.5
-        fresh: Self = clone(self).set_params(
-            batch_size=max(FAST_BATCH, self.batch_size), precision=fast_precision(self.device),
-            **{rate: factor * getattr(self, rate) for rate in self.rates})
-        return fresh
 
     # -- what a subclass says ------------------------------------------------------------------
     def _weights(self) -> dict[str, Any]:
@@ -214,9 +201,6 @@ class AlignedVAE(Distributional, Generator, Translator, Model):
         return apply_scaling(x, self._scaling(modality), self.shift_[modality],
                              self.scale_[modality])
 
-
-FAST_BATCH = 512
-"""Where a step on two cores is bound by its products and no longer by moving the weights."""
 
 HEAD_PARAMETERS = ("head", "seen_samples", "unseen_samples", "head_epochs", "head_lr")
 """Parameters that do nothing before classes are scored."""

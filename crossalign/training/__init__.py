@@ -22,7 +22,6 @@ from crossalign.training.callbacks import Callback, EarlyStop, Progress, TrainSt
 from crossalign.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from crossalign.training.data import DiskData, TensorData
 from crossalign.training.history import History
-from crossalign.training.launch import fast_precision
 from crossalign.training.loop import train
 from crossalign.training.meter import DivergedError
 from crossalign.training.players import Group, Player, build_optimizer, build_optimizers
@@ -55,7 +54,6 @@ __all__ = [
     "Warmup",
     "build_optimizer",
     "build_optimizers",
-    "fast_precision",
     "load_checkpoint",
     "save_checkpoint",
     "train",

@@ -57,18 +57,6 @@ def make_fabric(device: str, devices: int, precision: str) -> Any:
     return fabric
 
 
-def fast_precision(device: str = "auto") -> str:
-    """``"bf16-mixed"`` where the device has instructions for bf16, else ``"32-true"``.
-
-    A CPU without them emulates bf16 and is several times slower than in float32.
-    """
-    if device != "cpu" and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    has = any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
-    return "bf16-mixed" if has else "32-true"
-
-
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence what Fabric says of hardware that was not asked for; errors come through."""

@@ -103,7 +103,6 @@ def check(code: int, out: str, err: str) -> None:
     (["run", "gfzsl", "--set", "shrinkage=2"], "shrinkage"),
     (["run", "gfzsl", "--tune", "shrinkage=0.1"], "shrinkage=[value, value]"),
     (["run", "gfzsl", "--tune", "shrinkage=[high]"], "number"),
-    (["run", "gfzsl", "--fast"], "no faster settings"),
     (["run", "acmr", "--best-epoch", "--set", "head=prototype", "--set", "epochs=1"], "best_epoch"),
     (["ablate", "gfzsl"], "declares no ablation"),
     (["ablate", "acmr", "--row", "IEM"], "there is no 'IEM'"),

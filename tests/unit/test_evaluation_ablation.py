@@ -135,12 +135,3 @@ def test_random_evaluation_is_declared():
     for variant in ("clean", "author"):
         report = ca.evaluate(ACMR(variant=variant, **SMALL), small_benchmark(), pictures=False)
         assert report.protocol["leaks"]["stochastic_evaluation"] is (variant == "author")
-
-
-def test_fast_keeps_everything_but_batch_rates_and_precision():
-    slow = ACMR(variant="author", batch_size=50)
-    fast = slow.fast()
-    changed = {k for k, v in fast.get_params().items() if v != slow.get_params()[k]}
-    assert changed - {"precision"} == {"batch_size", "lr", "iem_lr", "classifier_lr"}
-    assert fast.lr / slow.lr == pytest.approx((512 / 50) ** 0.5)
-    assert fast.fast().get_params() == fast.get_params()
