@@ -75,7 +75,8 @@ RUNS = (
 METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
            "retrieval": ("mAP", "mAP[image->text]", "mAP[text->image]", "P@100", "chance_mAP"),
            "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
-COMPARED = {"CUB": (("cub-gfzsl", "cub-cada_vae-author", "cub-cada_vae-recipe"), "H"),
+COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
+                     "cub-cada_vae-recipe", "cub-acmr-whole", "cub-acmr-clean-whole"), "H"),
             "wikipedia": (("wikipedia-cca", "wikipedia-lcale"), "mAP")}
 """Per data set, the rows that all others are compared with, run by run, and the metric."""
 

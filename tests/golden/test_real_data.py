@@ -29,6 +29,16 @@ def test_gfzsl_on_cub(shared, attributes, t1, h):
     assert scores["H"] >= h
 
 
+def test_acmr_on_cub(shared):
+    """A short training of the defaults already stands where the paper's figure (55.3) does."""
+    model = models.ACMR(epochs=12, kl_ramp=(0, 12))
+    report = ca.evaluate(model, ca.load(str(shared / "CUB")), tune=False, pictures=False)
+    scores = means(report)
+    assert scores["T1"] >= 0.62
+    assert scores["H"] >= 0.55
+    assert scores["AUSUC"] >= 0.42
+
+
 def test_cca_on_wikipedia(shared):
     bench = ca.load(str(shared / "wikipedia"), "retrieval")
     cca = ca.evaluate(models.CCA(), bench, 10, pictures=False)
