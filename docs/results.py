@@ -83,19 +83,26 @@ COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
 
 def measure(run: Run, root: Path | None) -> Any:
     """The report of one run."""
-    from crossalign import data, evaluate, models
-    from crossalign.recipes import load_recipe
+    from crossalign import data, evaluate
 
     where = run.data if root is None or run.data == "synthetic" else root / run.data
     bench = data.load(where, run.task, attributes=run.attributes)
-    kind, _, recipe = run.model.partition("recipe:")
-    model = load_recipe(recipe).estimator() if recipe else models.get(kind)()
-    model.set_params(**run.settings)
-    fixed = model.get_params() if recipe else run.settings
-    report = evaluate(model, bench, run.seeds, task=run.task, tune=model.grid(fixed=fixed),
+    model, grid = estimator(run)
+    report = evaluate(model, bench, run.seeds, task=run.task, tune=grid,
                       log=lambda line: print(f"  {line}", file=sys.stderr), pictures=False)
     report.versions["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     return report
+
+
+def estimator(run: Run) -> tuple[Any, Mapping[str, Sequence[Any]]]:
+    """The model as a run sets it, and what is left to choose; of a recipe, nothing is."""
+    from crossalign import models
+    from crossalign.recipes import load_recipe
+
+    kind, _, recipe = run.model.partition("recipe:")
+    model = load_recipe(recipe).estimator() if recipe else models.get(kind)()
+    model.set_params(**run.settings)
+    return model, model.grid(fixed=model.get_params() if recipe else run.settings)
 
 
 def write_tables(docs: Path, runs: Sequence[Run] = RUNS) -> list[str]:

@@ -252,7 +252,9 @@ def test_tables_from_reports(tmp_path):
 def test_results_runs_are_known_and_complain_in_one_sentence(capsys):
     assert len({r.name for r in results.RUNS}) == len(results.RUNS)
     for run in results.RUNS:
-        assert set(run.settings) <= set(models.get(run.model)().get_params())
+        model, grid = results.estimator(run)
+        assert set(run.settings.items()) <= set(model.get_params().items())
+        assert not set(run.settings) & set(grid)
     with pytest.raises(SystemExit) as stopped:
         results.main(["--only", "cub-eszsl"])
     assert stopped.value.code == 2
