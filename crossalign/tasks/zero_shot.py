@@ -72,8 +72,8 @@ class ZeroShot:
         if self.head_ == "prototype":
             self.prototypes_ = self.model.embed(classes.embeddings, CLASS_MODALITY)
         elif self.head_ == "gaussian":
-            self.gaussians_ = GFZSL(**GAUSSIAN).fit(self._codes(train), train.labels,
-                                                    classes=classes)
+            codes = Views({"code": self._code(train[self.modality_])})
+            self.gaussians_ = GFZSL(**GAUSSIAN).fit(codes, train.labels, classes=classes)
         yield 0
 
     def decision_function(self, X: npt.ArrayLike | Views) -> Array:
@@ -86,8 +86,8 @@ class ZeroShot:
         if self.head_ == "prototype":
             return np.asarray(self.model.embed(rows, self.modality_) @ self.prototypes_.T)
         if self.head_ == "gaussian":
-            return self.gaussians_.decision_function(self.model.project(rows, self.modality_))
-        logits = self.model.project(rows, self.modality_) @ self.coef_ + self.intercept_
+            return self.gaussians_.decision_function(self._code(rows))
+        logits = self._code(rows) @ self.coef_ + self.intercept_
         return np.asarray(logits - _logsumexp(logits))
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:
@@ -101,7 +101,7 @@ class ZeroShot:
         Raises
         ------
         ValueError
-            For the softmax head, which has to be trained again.
+            For heads that are fitted and have to be fitted again.
         """
         if self.head_ != "prototype":
             raise ValueError(f"head: {self.head_!r} cannot take classes after fit; use "
@@ -119,8 +119,10 @@ class ZeroShot:
             return "classifier"
         return str(getattr(self.model, "head", "prototype"))
 
-    def _codes(self, train: Views) -> Views:
-        return Views({"code": self.model.project(train[self.modality_], self.modality_)})
+    def _code(self, rows: npt.ArrayLike) -> Array:
+        """Latent rows, with their length where the model keeps it."""
+        encode = getattr(self.model, "project", self.model.embed)
+        return np.asarray(encode(rows, self.modality_))
 
     def _softmax_path(self, train: Views, classes: Classes) -> Iterator[tuple[Array, Array]]:
         """The softmax head after every epoch, on codes of seen and of unseen classes."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from crossalign.models import CADAVAE, LCALE
+from crossalign.models import CADAVAE, GFZSL, LCALE, RidgeMap
 from crossalign.tasks import ZeroShot
 from crossalign.training import Batch, Ramp
 from crossalign.types import Classes, Views
@@ -115,6 +115,19 @@ def test_training_lowers_the_loss_and_finds_unseen_classes():
         scores = ZeroShot(model, head=head).fit(train, classes).decision_function(test)
         accuracy = (scores[:, 9:].argmax(axis=1) + 9 == test.labels).mean()
         assert accuracy > 0.6, head                              # chance is one third
+
+
+def test_gaussian_head_is_gfzsl_on_codes():
+    views, classes = toy()
+    train = views.select("image")
+    model = CADAVAE(latent=3, epochs=1, head="gaussian").fit(train, classes=classes)
+    head = ZeroShot(model).fit(train, classes)
+    codes = Views({"code": model.project(train["image"], "image")}, train.labels)
+    alone = GFZSL(kernel_gamma=1.0, ridge=0.03, shrinkage=0.6).fit(codes, classes=classes)
+    np.testing.assert_allclose(head.decision_function(train), alone.decision_function(codes))
+    assert head.decision_function(train[:3]).shape == (3, 5)
+    linear = ZeroShot(RidgeMap().fit(views, classes=classes), head="gaussian").fit(views, classes)
+    assert linear.decision_function(views).shape == (40, 5)
 
 
 def test_softmax_head_gives_log_probabilities():
