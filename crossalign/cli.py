@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crossalign.arguments import RECIPE, build, check_writable, chosen_rows, load_bench, log, scored
+
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
 
@@ -23,7 +25,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list the built-in, check your own.")
 app.add_typer(data_app, name="data")
 
-RECIPE = "recipe:"
 Model = Annotated[str, typer.Argument(
     help="A model, or recipe:NAME, or recipe:FILE.yaml for one of your own.")]
 Data = Annotated[str, typer.Option("--data", "-d", help="A built-in name, or a folder or file.")]
@@ -212,94 +213,6 @@ def doctor() -> None:
     print(examine())
 
 
-def build(name: str, assignments: list[str] | None, no_tune: bool,
-          tune: list[str] | None = None) -> tuple[Any, Any, Recipe | None]:
-    """An estimator with parameters set, the grid of what is left to tune, and its recipe if any."""
-    recipe = None
-    if name.startswith(RECIPE):
-        from crossalign.recipes import load_recipe
-
-        recipe = load_recipe(name.removeprefix(RECIPE))
-    from crossalign import models as registry
-
-    estimator = registry.get(name if recipe is None else recipe.model)()
-    params = parse_assignments(assignments or [], estimator.get_params(), estimator.cli_name)
-    if recipe is not None:
-        params = {**recipe.params, **params}
-    estimator.set_params(**params)
-    estimator._validate_params()
-    grid = {} if no_tune else estimator.grid(fixed=params)
-    tried = parse_assignments(tune or [], estimator.get_params(), estimator.cli_name, "--tune")
-    return estimator, {**grid, **tried}, recipe
-
-
-def parse_assignments(assignments: list[str], known: dict[str, Any], name: str,
-                      option: str = "--set") -> dict[str, Any]:
-    """``key=value`` strings as parameters, read as YAML; for ``--tune``, lists of values.
-
-    Raises
-    ------
-    ValueError
-        For a missing ``=``, an unknown key or an unreadable value.
-    """
-    import yaml
-
-    from crossalign.recipes.plain_yaml import read_yaml
-    from crossalign.recipes.values import nearest, suited
-
-    params = {}
-    for text in assignments:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"{option}: got {text!r}; write key=value.")
-        if key not in known:
-            raise ValueError(f"{option}: {name} has no parameter {key!r}; {nearest(key, known)}")
-        try:
-            read = read_yaml(value)
-        except yaml.YAMLError:
-            raise ValueError(f"{option}: cannot read the value of {text!r}; write a number, a "
-                             "word, true, false, null or a [list].") from None
-        if option == "--set":
-            params[key] = suited(f"{option} {key}", read, known[key])
-        elif isinstance(read, list) and read:
-            params[key] = [suited(f"{option} {key}", item, known[key]) for item in read]
-        else:
-            raise ValueError(f"{option}: got {text!r}; write {key}=[value, value].")
-    return params
-
-
-def chosen_rows(rows: Any, names: list[str] | None) -> Any:
-    """The rows that were asked for, all by default.
-
-    Raises
-    ------
-    ValueError
-        For a row that there is not.
-    """
-    for name in names or []:
-        if name not in rows:
-            raise ValueError(f"--row: there is no {name!r}; choose among {list(rows)}.")
-    return {name: changes for name, changes in rows.items() if not names or name in names}
-
-
-def load_bench(data: str, task: str | None, attributes: str | None, recipe: Recipe | None) -> Any:
-    """The benchmark; a note on standard error says where it is not what the recipe is about."""
-    from crossalign.data import load
-
-    if task is None and recipe is not None:
-        task = recipe.task
-    bench = load(data, task, attributes=attributes)
-    note = None if recipe is None else recipe.mismatch(bench)
-    if note is not None:
-        log(f"note: {note}")
-    return bench
-
-
-def scored(task: str | None) -> str | None:
-    """The task to score: ``sketch`` names data, and is scored as the retrieval that it is."""
-    return None if task == "sketch" else task
-
-
 def publish(report: Any, out: Path | None, as_json: bool, recipe: Recipe | None = None) -> None:
     """Print a report, beside a recipe's numbers if there are any, and write its files if asked."""
     if out is not None:
@@ -322,26 +235,6 @@ def progress() -> list[Any]:
     from crossalign.training import Progress
 
     return [Progress()]
-
-
-def log(line: str) -> None:
-    """One line on standard error."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def check_writable(folder: Path) -> None:
-    """Fail before the work, not after it, if a folder cannot be written.
-
-    Raises
-    ------
-    ValueError
-        If it cannot.
-    """
-    probe = folder
-    while not probe.exists() and probe != probe.parent:
-        probe = probe.parent
-    if not probe.is_dir() or not os.access(probe, os.W_OK):
-        raise ValueError(f"--out: cannot write to {str(folder)!r}; choose a writable folder.")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import yaml
 from pydantic import ValidationError
 
 from crossalign import models
-from crossalign.cli import build, main, parse_assignments
+from crossalign.arguments import build, parse_assignments
+from crossalign.cli import main
 from crossalign.evaluation import Report
 from crossalign.recipes import Recipe, load_recipe, recipe_names
 from crossalign.recipes.catalog import comparison, describe_recipe, recipes_table
