@@ -8,6 +8,7 @@ without having any say.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,7 +146,8 @@ def run_ablation(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, A
     reports: dict[str, Report] = {}
     for name, report in module_rows(model, bench, rows, seeds, callbacks=callbacks, log=log):
         reports[name] = report
-        report.save(out / "rows" / f"{name}.json")
+        file = re.sub(r"[^\w.-]+", "-", name)  # a row's name is not a path
+        report.save(out / "rows" / f"{file}.json")
         _page(reports, {}, out)
         print(f"\n{ablation_table(reports, SHOWN[report.task], published)}", flush=True)
     curves: dict[str, Curve] = {}

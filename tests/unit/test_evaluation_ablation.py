@@ -95,6 +95,12 @@ def test_everything_is_written_as_it_is_done(tmp_path, capsys):
     assert "chosen on validation" in capsys.readouterr().out
 
 
+def test_a_row_cannot_be_written_outside_its_folder(tmp_path):
+    run_ablation(GFZSL(), small_benchmark(), {"../../wide": {}}, {}, tmp_path / "a" / "b")
+    assert [p.name for p in tmp_path.rglob("*.json")] == ["..-..-wide.json"]
+    assert (tmp_path / "a" / "b" / "rows" / "..-..-wide.json").is_file()
+
+
 class Interrupting(GFZSL):
     """Its fourth fit, in the third run of the first row, is broken off."""
 
