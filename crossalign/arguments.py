@@ -98,8 +98,10 @@ def load_bench(data: str, task: str | None, attributes: str | None, recipe: Reci
 
 
 def scored(task: str | None) -> str | None:
-    """The task to score: ``sketch`` names data, and is scored as the retrieval that it is."""
-    return None if task == "sketch" else task
+    """The task to score; words such as ``sketch`` or ``alphabets`` name data, and leave it open."""
+    from crossalign.evaluation.protocols import SCORERS
+
+    return task if task in SCORERS else None
 
 
 def log(line: str) -> None:

@@ -29,7 +29,7 @@ Model = Annotated[str, typer.Argument(
     help="A model, or recipe:NAME, or recipe:FILE.yaml for one of your own.")]
 Data = Annotated[str, typer.Option("--data", "-d", help="A built-in name, or a folder or file.")]
 Task = Annotated[str | None, typer.Option(
-    help="gzsl, zsl, retrieval, transfer, or sketch for glyphs.")]
+    help="gzsl, zsl, retrieval, transfer, or a word of the data set, as sketch for glyphs.")]
 Sets = Annotated[list[str] | None, typer.Option(
     "--set", help="A hyper-parameter, key=value; it is then not tuned. May be repeated.")]
 Attributes = Annotated[str | None, typer.Option(

@@ -212,6 +212,10 @@ class Views:
                 mapping.pop(name, None)
         return part
 
+    def having(self, modality: str) -> Views:
+        """The samples that have a modality."""
+        return self[self.present[modality]] if modality in self.present else self
+
     def with_labels(self, labels: npt.ArrayLike | None) -> Views:
         """The same samples with other labels, or with none."""
         part = self.take(np.arange(self._n))

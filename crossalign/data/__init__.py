@@ -4,6 +4,7 @@
     bench = data.load("glyphs")                                  # made here, nothing to download
     bench = data.load("path/to/CUB", attributes="sent_splits.mat")      # the xlsa17 layout
     bench = data.load("path/to/wikipedia", task="retrieval")            # pairs
+    bench = data.load("path/to/omniglot-alphabets")                     # a task behind a path
 
 Files are checked once, at the door, and every complaint is one sentence. Features come as they
 are in the file (`Scaling` is for models, on their training rows). The protocol of a benchmark says
@@ -12,14 +13,17 @@ ways to be wrong (`LEAKS`) are ruled out.
 
 | file | idea |
 |---|---|
-| catalog | names and paths to benchmarks |
+| catalog, layouts, checks | names and paths to benchmarks, and whether they are sound |
 | glyphs, synthetic | data made here |
 | xlsa17 | proposed-split folders; xlsa17_files reads them |
 | pairs | retrieval and transfer over aligned views; pairs_table makes sense of the arrays |
+| domains | retrieval between domains without pairs; domain_file reads them, class_pairs draws |
+| omniglot | pictures and pen strokes, out of omniglot_drawings, pen_strokes, stroke_features |
 | wikipedia, tables, matlab | file formats |
 | side_information | one vector per class, matched by name |
-| splits | validation without leaks, fixed class splits |
-| scaling, leaks, digest, cache | scaling, ways to be wrong, fingerprints, arrays kept on disk |
+| splits, class_divisions | validation without leaks, fixed class splits |
+| declaration, leaks, digest | what a protocol says, ways to be wrong, fingerprints |
+| scaling, cache | scaling, arrays kept on disk |
 """
 
 from __future__ import annotations
@@ -27,7 +31,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from crossalign.data.catalog import available, load, validate
+from crossalign.data.catalog import available, load
+from crossalign.data.checks import validate
+from crossalign.data.domains import load_domains
 from crossalign.data.leaks import LEAKS
 from crossalign.data.pairs import load_pairs
 from crossalign.data.scaling import Scaling, apply_scaling, fit_scaling
@@ -50,7 +56,9 @@ __all__ = [
     "gzsl_validation",
     "hold_out",
     "load",
+    "load_domains",
     "load_glyphs",
+    "load_omniglot",
     "load_pairs",
     "load_synthetic",
     "load_xlsa17",
@@ -59,7 +67,7 @@ __all__ = [
     "validation_rows",
 ]
 
-_LATER = {"load_glyphs": "glyphs", "load_synthetic": "synthetic"}
+_LATER = {"load_glyphs": "glyphs", "load_omniglot": "omniglot", "load_synthetic": "synthetic"}
 
 
 def __getattr__(name: str) -> Any:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.digest import file_digest, row_digests
-from crossalign.data.leaks import leak_record
+from crossalign.data.declaration import declared, equal_rows
+from crossalign.data.digest import file_digest
 from crossalign.data.pairs_table import TEST_FRACTION, Pairs, Table, pairs_of_table
 from crossalign.data.splits import class_splits, hold_out
 from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
 from crossalign.data.wikipedia import read_wikipedia
-from crossalign.types import Benchmark, Classes, split_id
+from crossalign.types import Benchmark, Classes
 
 Array = npt.NDArray[Any]
 
@@ -189,23 +189,8 @@ class _Source:
     def protocol(self, rows: dict[str, Array], facts: dict[str, Any],
                  classes: Classes) -> dict[str, Any]:
         """What makes two numbers comparable."""
-        known = {"scaler_fit_on_all": False, "validation_holds_test_rows": False,
-                 "single_class_split": "gallery" not in rows}
-        if "gallery" in rows and len(rows["query"]) and len(rows["gallery"]):
-            known |= self.duplicates(rows["query"], rows["gallery"])
-        return {
-            "split_id": split_id(rows), **facts,
-            "classes": {"seen": int(classes.seen.sum()), "unseen": int(classes.unseen.sum())},
-            "samples": {split: len(index) for split, index in rows.items()},
-            "leaks": leak_record(**known),
-        }
-
-    def duplicates(self, query: Array, gallery: Array) -> dict[str, bool]:
-        """Whether equal rows stand twice in the gallery, or in query and gallery."""
-        views = self.pairs.views
-        if any(isinstance(views[m], np.memmap) for m in views.modalities):
-            return {}  # too large to read for this
-        asked, found = (row_digests(views.read(m, r) for m in views.modalities)
-                        for r in (query, gallery))
-        return {"duplicate_gallery_rows": len(np.unique(found)) < len(found),
-                "query_in_gallery": bool(np.isin(asked, found).any())}
+        views, known = self.pairs.views, {}
+        on_disk = any(isinstance(views[m], np.memmap) for m in views.modalities)  # too large
+        if "gallery" in rows and not on_disk and len(rows["query"]) and len(rows["gallery"]):
+            known = equal_rows(views[rows["query"]], views[rows["gallery"]])
+        return declared(rows, facts, classes, **known)

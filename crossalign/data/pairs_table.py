@@ -74,11 +74,11 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
         If labels are missing or out of range, lengths differ, there are fewer than two
         modalities or classes, or a class has no training row.
     """
-    labels, names = _labels(table, one_based)
+    labels, names = labels_of_table(table, one_based)
     if len(names) < 2:
         raise ValueError(f"labels: {len(names)} class; give at least two classes.")
     assert_unique_names(names, "class_names")
-    embeddings = _class_embeddings(table, len(names))
+    embeddings = class_embeddings_of(table, len(names))
     data, meta = _columns(table, len(labels), modalities)
     test = _test_part(table, labels, names, seed)
     empty = np.setdiff1d(np.arange(len(names)), labels[~test])
@@ -94,7 +94,7 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
     return Pairs(views, test, tuple(names), embeddings, "train" in table or "split" in table)
 
 
-def _labels(table: Table, one_based: bool) -> tuple[Array, list[str]]:
+def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
     """(n,) labels from 0 and the class names."""
     raw, texts = table.get("labels", table.get("label")), table.get("class")
     if raw is None and texts is None:
@@ -143,7 +143,8 @@ def _named(values: Array, rows: Array, texts: Array) -> list[str]:
     return names
 
 
-def _class_embeddings(table: Table, n_classes: int) -> Array:
+def class_embeddings_of(table: Table, n_classes: int) -> Array:
+    """Side information ``(C, a)`` of the table, without columns where it has none."""
     if "class_embeddings" not in table:
         return np.zeros((n_classes, 0), dtype=np.float32)
     rows = table["class_embeddings"]

@@ -70,12 +70,12 @@ def _recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
 
 
 def _retrieval(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
-    query, gallery = bench["query"], bench["gallery"]
     chance = outcome.scores["chance_mAP"]
     found: dict[str, Any] = {"pr": {}, "hits": {}}
-    rows = _spread(len(query), QUERIES)
     for direction, (a, b) in outcome.evidence["directions"].items():
         source, target = direction.split("->")
+        query, gallery = bench["query"].having(source), bench["gallery"].having(target)
+        rows = _spread(len(query), QUERIES)
         recall, precision = metrics.precision_recall_curve(a, b, query.truth, gallery.truth)
         found["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
         best = np.argsort(-(a[rows] @ b.T), axis=1, kind="stable")[:, :RESULTS]
@@ -93,10 +93,11 @@ def _latent(model: Any, bench: Benchmark, task: str) -> dict[str, Any] | None:
                                 "retrieval": ("query",), "transfer": ("test",)}[task]]
     before: dict[str, list[Array]] = {}
     labels: dict[str, list[Array]] = {}
-    for part in parts:
-        rows = _some(part, LATENT_CLASSES // len(parts), LATENT_POINTS // len(parts))
-        for modality in part.modalities:
+    for split in parts:
+        for modality in split.modalities:
             if modality in model.widths_:
+                part = split.having(modality)
+                rows = _some(part, LATENT_CLASSES // len(parts), LATENT_POINTS // len(parts))
                 before.setdefault(modality, []).append(part.read(modality, rows))
                 labels.setdefault(modality, []).append(part.truth[rows])
     if CLASS_MODALITY in model.widths_ and task in ("gzsl", "zsl"):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
@@ -100,23 +101,25 @@ def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None) ->
     """mAP@all and P@100 in both directions between the first two modalities, and chance mAP.
 
     Queries are the unseen classes' test samples, the gallery the unseen classes' training samples;
-    same class is relevant. ``mAP`` is the mean of the two directions.
+    same class is relevant. Samples that lack a direction's modality are left out of it. ``mAP``,
+    ``P@100`` and chance are means over the two directions.
     """
     first, second = bench.modalities[:2]
-    labels = (bench["query"].truth, bench["gallery"].truth)
-    k = min(100, len(bench["gallery"]))
-    scores: dict[str, float] = {}
+    found: dict[str, list[float]] = {"mAP": [], "P@100": [], "chance_mAP": []}
     evidence: dict[str, Any] = {"directions": {}}
     for a, b in ((first, second), (second, first)):
-        pair = (model.embed(bench["query"][a], a), model.embed(bench["gallery"][b], b))
-        scores[f"mAP[{a}->{b}]"] = metrics.mean_average_precision(*pair, *labels)
-        scores[f"P@100[{a}->{b}]"] = metrics.precision_at_k(*pair, *labels, k=k)
+        query, gallery = bench["query"].having(a), bench["gallery"].having(b)
+        pair, labels = (model.embed(query[a], a), model.embed(gallery[b], b)), (query.truth,
+                                                                                gallery.truth)
+        found["mAP"].append(metrics.mean_average_precision(*pair, *labels))
+        found["P@100"].append(metrics.precision_at_k(*pair, *labels, k=min(100, len(gallery))))
+        found["chance_mAP"].append(metrics.chance_map(*labels))
         evidence["directions"][f"{a}->{b}"] = pair
-    both = (f"[{first}->{second}]", f"[{second}->{first}]")
-    mean = {m: (scores[m + both[0]] + scores[m + both[1]]) / 2 for m in ("mAP", "P@100")}
-    scores = {"mAP": mean["mAP"], **{k: v for k, v in scores.items() if k.startswith("mAP")},
-              "P@100": mean["P@100"], "chance_mAP": metrics.chance_map(*labels)}
-    return Outcome(scores, mean["mAP"], None, evidence)
+    means = {name: float(np.mean(values)) for name, values in found.items()}
+    scores = {"mAP": means["mAP"], f"mAP[{first}->{second}]": found["mAP"][0],
+              f"mAP[{second}->{first}]": found["mAP"][1], "P@100": means["P@100"],
+              "chance_mAP": means["chance_mAP"]}
+    return Outcome(scores, means["mAP"], None, evidence)
 
 
 def score_transfer(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:

@@ -33,7 +33,9 @@ class Retriever:
 
     def add(self, gallery: Views | npt.ArrayLike, modality: str,
             ids: npt.ArrayLike | None = None) -> Self:
-        """Embed rows ``(n, d)`` of a modality and append them to the index."""
+        """Embed rows ``(n, d)`` that have a modality and append them to the index."""
+        if isinstance(gallery, Views):
+            gallery = gallery.having(modality)
         rows = gallery[modality] if isinstance(gallery, Views) else np.asarray(gallery)
         vectors = self.model.embed(rows, modality)
         if self.index is None:
@@ -49,9 +51,11 @@ class Retriever:
         return self
 
     def search(self, queries: Views | npt.ArrayLike, modality: str, k: int = 10) -> Hits:
-        """The k nearest gallery items of every query row, best first."""
+        """The k nearest gallery items of every query row that has the modality, best first."""
         if self.index is None:
             raise ValueError("queries: the gallery is empty; call add(gallery, modality) first.")
+        if isinstance(queries, Views):
+            queries = queries.having(modality)
         rows = queries[modality] if isinstance(queries, Views) else np.asarray(queries)
         hits: Hits = self.index.search(self.model.embed(rows, modality), k)
         return hits

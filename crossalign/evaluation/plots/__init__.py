@@ -6,6 +6,7 @@ with ``figure.savefig("name.svg")``.
 - `latent`: the space before and after alignment.
 - `cross_modal`: the same by modality, seen and unseen classes apart, and how many points agree.
 - `trade_off`, `precision_recall`: curves of recognition and of retrieval.
+- `coverage_risk`: what is wrong among the surest answers, by confidence.
 - `class_accuracy`, `confusion`: which classes are hard, and what they are taken for.
 - `hits`: queries with their best results.
 - `history`: training curves.
@@ -15,6 +16,7 @@ with ``figure.savefig("name.svg")``.
 
 from crossalign.evaluation.plots.bars import class_accuracy
 from crossalign.evaluation.plots.confusion_matrix import confusion
+from crossalign.evaluation.plots.coverage_risk import coverage_risk
 from crossalign.evaluation.plots.cross_modal import cross_modal
 from crossalign.evaluation.plots.curves import precision_recall, trade_off
 from crossalign.evaluation.plots.latent_space import latent
@@ -23,5 +25,5 @@ from crossalign.evaluation.plots.sensitivity import sensitivity
 from crossalign.evaluation.plots.sheet import hits
 from crossalign.evaluation.plots.training_curves import history
 
-__all__ = ["class_accuracy", "confusion", "cross_modal", "history", "hits", "latent",
-           "precision_recall", "principal", "sensitivity", "trade_off", "tsne"]
+__all__ = ["class_accuracy", "confusion", "coverage_risk", "cross_modal", "history", "hits",
+           "latent", "precision_recall", "principal", "sensitivity", "trade_off", "tsne"]

@@ -1,0 +1,84 @@
+"""Loading a data set in every way it is used, and saying what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.catalog import load
+from crossalign.data.domains import SAMPLE
+from crossalign.data.pairs import RUNS
+from crossalign.types import Benchmark, Views
+
+
+class Check(NamedTuple):
+    """A check that a data set passed, and what was counted."""
+
+    name: str
+    detail: str
+
+
+def validate(name_or_path: str | Path, *, attributes: str | Path | None = None,
+             seed: int = 0) -> list[Check]:
+    """Load a data set in every way it is used and list what was checked, with counts.
+
+    Raises
+    ------
+    ValueError
+        The first thing that is wrong, in one sentence.
+    """
+    bench = load(name_or_path, attributes=attributes, seed=seed)
+    checks = [Check("readable", f"{bench.name}: {bench.task}, features {_text(bench.protocol)}")]
+    checks += _checks(bench)
+    validation = bench.validation()
+    if validation is not None:
+        rows = np.unique(np.concatenate([_samples(v) for v in validation.splits.values()]))
+        if bench.task in ("gzsl", "retrieval"):
+            outside = np.setdiff1d(rows, _samples(bench["train"]))
+            if len(outside):
+                raise ValueError(f"validation: {len(outside)} samples are not training samples; "
+                                 "repair the split file.")
+        checks += [Check(f"validation {c.name}", c.detail) for c in _checks(validation)]
+        checks.append(Check("validation within training rows", f"{len(rows)} samples"))
+    if bench.task == "retrieval" and bench.resplit is not None:
+        runs = bench.protocol.get("class_split", {}).get("of", RUNS)
+        ids = {str(bench.run(k).protocol.get("split_id")) for k in range(runs)}
+        checks.append(Check("class splits", f"{runs} loaded, {len(ids)} of them distinct"))
+    return checks
+
+
+def _samples(views: Views) -> npt.NDArray[Any]:
+    """Identifiers of the samples of a split, of both samples where pairs were drawn."""
+    drawn = [rows for name, rows in views.meta.items() if name.startswith(SAMPLE)]
+    return np.unique(np.concatenate(drawn or [views.ids]))
+
+
+def _checks(bench: Benchmark) -> list[Check]:
+    checks = [Check(f"split {split}", _count(split, views)) for split, views in
+              bench.splits.items()]
+    checks.append(Check("classes", f"{int(bench.classes.seen.sum())} seen, "
+                                   f"{int(bench.classes.unseen.sum())} unseen, disjoint"))
+    width = bench.classes.embeddings.shape[1]
+    checks.append(Check("side information", f"{len(bench.classes)} rows of width {width}"))
+    return checks
+
+
+def _count(split: str, views: Views) -> str:
+    for modality in views.modalities:
+        for start in range(0, len(views), 4096):  # memory-mapped arrays were not read so far
+            block = views.read(modality, np.arange(start, min(start + 4096, len(views))))
+            if not np.isfinite(block).all():
+                raise ValueError(f"{modality}: rows {start}..{start + len(block) - 1} of the split "
+                                 f"{split!r} hold NaN or infinity; repair them.")
+    labels = "unlabelled" if views.labels is None else f"{len(np.unique(views.labels))} classes"
+    with_each = "".join(f", {m} of {p.sum()}" for m, p in views.present.items())
+    return f"{len(views)} samples{with_each}, {labels}, {views.widths}, finite"
+
+
+def _text(protocol: Any) -> str:
+    features = protocol.get("features")
+    return ", ".join(str(v) for v in features.values()) if isinstance(features, dict) else str(
+        features)
