@@ -5,13 +5,30 @@
 - `vae`: encoders and decoders of several modalities around one latent space.
 - `gate`: weights on a latent Gaussian that depend on all of it.
 - `cross_weighting`: two codes of a sample, weighted by each other.
+- `adapter`: features of one modality to a diagonal Gaussian.
+- `quasi`: normal noise whose draws are spread evenly.
+- `manifold`: iterative projection onto the unit sphere, and a guard against collapse.
+- `experts`: the product of Gaussians.
+- `attention`: over regions, modalities and classes.
 """
 
+from crossalign.networks.adapter import Adapter, GaussianHead
+from crossalign.networks.attention import (
+    ClassAttention,
+    ModalityFusion,
+    RegionAttention,
+    class_distances,
+)
 from crossalign.networks.cross_weighting import cross_weighting
+from crossalign.networks.experts import product_of_experts
 from crossalign.networks.gate import InformationGate
 from crossalign.networks.gaussian import GaussianEncoder, reparametrise
+from crossalign.networks.manifold import ManifoldProjection, collapse, warn_of_collapse
 from crossalign.networks.mlp import MLP, initialise
+from crossalign.networks.quasi import quasi_normal
 from crossalign.networks.vae import CrossVAE
 
-__all__ = ["MLP", "CrossVAE", "GaussianEncoder", "InformationGate", "cross_weighting",
-           "initialise", "reparametrise"]
+__all__ = ["MLP", "Adapter", "ClassAttention", "CrossVAE", "GaussianEncoder", "GaussianHead",
+           "InformationGate", "ManifoldProjection", "ModalityFusion", "RegionAttention",
+           "class_distances", "collapse", "cross_weighting", "initialise", "product_of_experts",
+           "quasi_normal", "reparametrise", "warn_of_collapse"]

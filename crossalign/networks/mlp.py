@@ -45,10 +45,12 @@ def initialise(module: nn.Module, generator: torch.Generator, scheme: str = "tor
         bound = layer.in_features**-0.5
         if scheme == "xavier":
             nn.init.xavier_uniform_(layer.weight, gain=0.5, generator=generator)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
         else:
             _uniform(layer.weight, bound, generator)
-            _uniform(layer.bias, bound, generator)
+            if layer.bias is not None:
+                _uniform(layer.bias, bound, generator)
 
 
 def _uniform(parameter: Tensor, bound: float, generator: torch.Generator) -> None:
