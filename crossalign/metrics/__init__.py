@@ -10,11 +10,15 @@
 | `instance` | does a query find its own counterpart: R@k, median rank |
 | `chance` | what would a random ranking score |
 | `alignment` | do paired rows coincide: CMAE, modality gap |
+| `selective` | does a confidence say which answers are wrong: risk over coverage, AURC, E-AURC |
+| `reliability` | does a probability mean what it says: ECE |
+| `open_set` | are known classes told from unknown ones: AUROC, FPR at a TPR, OSCR |
 
 Four conventions hold everywhere. A class without items, and a query without a relevant item, is
-left out and counted in a warning, never a zero. Equal scores have no order: retrieval averages over
-their orders in closed form. NaN is an error. Whatever a published number leaves open (`k`,
-`denominator`, `ties`, `exclude_self`, `gamma`) is an argument with a name.
+left out and counted in a warning, never a zero. Equal scores have no order: retrieval and selective
+prediction average over their orders in closed form. NaN is an error. Whatever a published number
+leaves open (`k`, `denominator`, `ties`, `exclude_self`, `gamma`, `binning`) is an argument with a
+name.
 
 The other files are the machinery of retrieval: `similarity` gives scores by blocks, `query_blocks`
 sweeps them, `ranked_list` sorts them, `query_mean` averages what comes out, `checks` reads
@@ -43,6 +47,7 @@ from crossalign.metrics.instance import (
     recall_at_k,
     recall_at_k_from_similarity,
 )
+from crossalign.metrics.open_set import auroc, fpr_at_tpr, oscr
 from crossalign.metrics.precision import (
     PrecisionRecallCurve,
     precision_at_k,
@@ -56,11 +61,22 @@ from crossalign.metrics.ranking import (
     mean_average_precision,
     mean_average_precision_from_similarity,
 )
+from crossalign.metrics.reliability import expected_calibration_error
+from crossalign.metrics.selective import (
+    RiskCoverageCurve,
+    aurc,
+    excess_aurc,
+    rank_correlation,
+    risk_coverage_curve,
+)
 from crossalign.metrics.single_query import average_precision
 
 __all__ = [
     "PrecisionRecallCurve",
+    "RiskCoverageCurve",
     "SeenUnseenCurve",
+    "aurc",
+    "auroc",
     "ausuc",
     "average_precision",
     "average_precisions",
@@ -70,6 +86,9 @@ __all__ = [
     "chance_map",
     "class_accuracies",
     "cmae",
+    "excess_aurc",
+    "expected_calibration_error",
+    "fpr_at_tpr",
     "gzsl_scores",
     "harmonic_mean",
     "mean_average_precision",
@@ -79,13 +98,16 @@ __all__ = [
     "micro_accuracy",
     "modality_gap",
     "normalised_cmae",
+    "oscr",
     "per_class_accuracy",
     "precision_at_k",
     "precision_at_k_from_similarity",
     "precision_recall_curve",
     "precision_recall_curve_from_similarity",
+    "rank_correlation",
     "recall_at_k",
     "recall_at_k_from_similarity",
+    "risk_coverage_curve",
     "seen_unseen_curve",
     "stack",
 ]

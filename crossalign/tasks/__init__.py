@@ -1,17 +1,19 @@
-"""What a fitted space is for: recognise, retrieve, transfer."""
+"""What a fitted space is for: recognise, reject, retrieve, transfer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crossalign.tasks.rejection import Rejection
     from crossalign.tasks.retriever import Retriever
     from crossalign.tasks.transfer import Transfer
     from crossalign.tasks.zero_shot import ZeroShot
 
-__all__ = ["Retriever", "Transfer", "ZeroShot"]
+__all__ = ["Rejection", "Retriever", "Transfer", "ZeroShot"]
 
-_FILES = {"Retriever": "retriever", "Transfer": "transfer", "ZeroShot": "zero_shot"}
+_FILES = {"Rejection": "rejection", "Retriever": "retriever", "Transfer": "transfer",
+          "ZeroShot": "zero_shot"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,87 @@
+"""Whether a probability means what it says."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from crossalign.metrics.checks import (
+    Array,
+    as_labels,
+    as_scores,
+    check_choice,
+    check_same_length,
+)
+
+BINNINGS = ("equal_width", "equal_mass")
+
+
+def expected_calibration_error(
+    probabilities: ArrayLike, labels: ArrayLike, bins: int = 15, binning: str = "equal_width"
+) -> float:
+    """Mean gap between how sure a classifier is and how often it is right (ECE).
+
+    ECE = sum over bins b of |b|/n |accuracy(b) - confidence(b)|, where an item's confidence is its
+    largest probability and bins are intervals of confidence closed on the right (Guo, Pleiss, Sun
+    and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, eq. 3). Empty bins are
+    skipped. Of equal probabilities the class that comes first is the prediction.
+
+    Parameters
+    ----------
+    probabilities
+        (n, C), rows in [0, 1] that sum to one.
+    labels
+        (n,) true classes, as columns.
+    bins
+        Number of bins.
+    binning
+        "equal_width" cuts [0, 1] evenly, as the paper; "equal_mass" cuts the items evenly (Nixon et
+        al., "Measuring Calibration in Deep Learning", CVPR Workshops 2019), items of equal
+        confidence staying together.
+
+    Returns
+    -------
+    float
+        A fraction in [0, 1]; 0 if every bin is right as often as it says.
+
+    Raises
+    ------
+    ValueError
+        Shapes disagree, nothing to score, rows that are not probabilities, a label that is not a
+        column, bins not positive, or an unknown binning.
+    """
+    check_choice("binning", binning, BINNINGS)
+    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
+        raise ValueError(f"bins is {bins!r}; give a positive integer")
+    chances, truth = _as_probabilities(probabilities), as_labels("labels", labels)
+    check_same_length("probabilities", chances, "labels", truth)
+    outside = np.setdiff1d(truth, np.arange(chances.shape[1]))
+    if outside.size:
+        raise ValueError(
+            f"labels contains {outside[0]}, which is not one of the {chances.shape[1]} columns of "
+            "probabilities; give column numbers"
+        )
+    sure = chances.max(axis=1)  # (n,)
+    right = chances.argmax(axis=1) == truth
+    shares = np.linspace(0, 1, bins + 1)[1:-1]
+    cuts = shares if binning == "equal_width" else _quantiles(sure, shares)
+    # |b| |accuracy(b) - confidence(b)| is the absolute sum of right - sure over the bin
+    gaps = np.bincount(np.searchsorted(cuts, sure, side="left"), weights=right - sure)
+    return float(np.abs(gaps).sum() / len(sure))
+
+
+def _quantiles(values: NDArray[np.float64], shares: NDArray[np.float64]) -> Array:
+    """The smallest values that at least each share of the values does not exceed."""
+    return np.quantile(values, shares, method="inverted_cdf") if len(shares) else shares
+
+
+def _as_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """`probabilities` as (n, C) float64 rows in [0, 1] that sum to one, up to rounding."""
+    array = as_scores("probabilities", probabilities)
+    if array.size == 0:
+        raise ValueError(f"probabilities has shape {array.shape}; give at least one row and column")
+    if (array < 0).any() or not np.allclose(array.sum(axis=1), 1, atol=1e-3):
+        raise ValueError(
+            f"probabilities has rows that sum to {array.sum(axis=1).min():.4g} up to "
+            f"{array.sum(axis=1).max():.4g} and a least value of {array.min():.4g}; give rows in "
+            "[0, 1] that sum to one"
+        )
+    return array

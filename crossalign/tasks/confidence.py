@@ -1,0 +1,110 @@
+"""How sure an answer is, from the scores of all classes, and the temperature of the scores.
+
+    max_probability  max_c p_c, p = softmax(s)    Hendrycks & Gimpel, ICLR 2017; the baseline
+    margin           s_(1) - s_(2)                the best class before the second best
+    energy           log sum_c exp(s_c)           Liu et al., NeurIPS 2020, eq. 4 without its sign
+
+All take scores ``s / T``. A head's scores may be cosines, log-densities or regressions, so without
+a temperature T their softmax means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+
+Array = npt.NDArray[Any]
+
+RANGE = 1e3
+"""A temperature is sought among the spread of the scores times and over this."""
+
+
+def max_probability(scores: npt.ArrayLike) -> Array:
+    """Largest softmax probability ``(n,)`` of scores ``(n, C)``."""
+    s = np.asarray(scores, dtype=np.float64)
+    return np.asarray(1 / np.exp(s - s.max(axis=1, keepdims=True)).sum(axis=1))
+
+
+def margin(scores: npt.ArrayLike) -> Array:
+    """Best minus second best score ``(n,)`` of scores ``(n, C)``.
+
+    Raises
+    ------
+    ValueError
+        If there is a single class.
+    """
+    s = np.asarray(scores, dtype=np.float64)
+    if s.shape[1] < 2:
+        raise ValueError(f"scores: shape {s.shape} has no second best class; give two or more.")
+    top = np.partition(s, -2, axis=1)
+    return np.asarray(top[:, -1] - top[:, -2])
+
+
+def energy(scores: npt.ArrayLike) -> Array:
+    """Log of the summed exponentials ``(n,)`` of scores ``(n, C)``: the negative free energy.
+
+    Raises
+    ------
+    ValueError
+        If the scores are log-probabilities, whose sum is one for every sample.
+    """
+    total = np.asarray(logsumexp(np.asarray(scores, dtype=np.float64), axis=1))
+    if np.abs(total).max(initial=0.0) < 1e-4 and len(total):
+        raise ValueError("scores: they are log-probabilities, of which every sample has the same "
+                         "energy; choose the confidence 'max_probability'.")
+    return total
+
+
+CONFIDENCES: dict[str, Callable[[npt.ArrayLike], Array]] = {
+    "max_probability": max_probability, "margin": margin, "energy": energy}
+"""Confidences that scores alone give, by name."""
+
+
+def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """The T for which ``softmax(scores / T)`` gives the labels the largest likelihood.
+
+    Temperature scaling (Guo et al., ICML 2017, section 4.2): one number, no change of the best
+    class. The loss has a single minimum in T.
+
+    Parameters
+    ----------
+    scores : (n, C) float
+        Of validation samples.
+    labels : (n,) integers
+        Their classes, as columns.
+
+    Returns
+    -------
+    float
+        In the unit of the scores. Where every sample is right the likelihood grows as T falls, and
+        T is merely small: all probabilities round to one.
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, a label is not a column, or scores are infinite or all equal.
+    """
+    s, y = np.asarray(scores, dtype=np.float64), np.asarray(labels)
+    if s.ndim != 2 or y.shape != s.shape[:1] or len(y) == 0:
+        raise ValueError(f"labels: shape {y.shape} for scores of shape {s.shape}; give (n,) and "
+                         "(n, C).")
+    if y.min() < 0 or y.max() >= s.shape[1]:
+        raise ValueError(f"labels: {y.min()}..{y.max()} outside the {s.shape[1]} columns of the "
+                         "scores; leave samples of other classes out.")
+    spread = float((s - s.mean(axis=1, keepdims=True)).std()) if np.isfinite(s).all() else 0.0
+    if spread == 0:
+        raise ValueError("scores: infinite or the same for every class; give finite scores that "
+                         "tell classes apart.")
+    shifted = (s - s[np.arange(len(s)), y][:, None]) / spread
+
+    def loss(log_t: float) -> float:
+        return float(logsumexp(shifted / np.exp(log_t), axis=1).mean())
+
+    found = minimize_scalar(loss, bounds=(-np.log(RANGE), np.log(RANGE)), method="bounded",
+                            options={"xatol": 1e-7})
+    return float(spread * np.exp(found.x))

@@ -1,0 +1,199 @@
+"""None of these: answer where the head is sure, and say so where it is not.
+
+A head must name one of the classes it knows, whatever it is shown. Rejection answers only where a
+confidence reaches a threshold (Chow, IEEE Trans. Inf. Theory 1970), which is chosen on validation
+samples. Samples of classes that the head does not know, neither by training samples nor by side
+information, have the label `NONE`; whatever they are called instead is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import softmax
+
+from crossalign.metrics import aurc, excess_aurc, risk_coverage_curve, stack
+from crossalign.models.base import Distributional
+from crossalign.tasks.confidence import CONFIDENCES, temperature
+from crossalign.tasks.thresholds import threshold_at_coverage, threshold_at_risk
+from crossalign.tasks.zero_shot import ZeroShot
+from crossalign.types import Views
+
+Array = npt.NDArray[Any]
+
+NONE = -1
+"""Label and prediction of a sample of none of the classes."""
+
+
+class Rejection:
+    """A prepared `ZeroShot` head that may also answer "none of these".
+
+    Parameters
+    ----------
+    head : ZeroShot
+        Prepared; its ``gamma`` is applied first.
+    confidence : {"max_probability", "margin", "energy", "uncertainty"}
+        The first three are of the scores, see `crossalign.tasks.confidence`. ``uncertainty`` is the
+        negative total variance of the sample's latent Gaussian, of a `Distributional` model.
+    threshold : float, optional
+        Least confidence of an answer, where it is known already; else `fit` chooses it.
+    temperature : float, optional
+        Divides the scores. By default `fit` makes it the likeliest on the validation samples of
+        known classes; without `fit` it is 1.
+
+    Attributes
+    ----------
+    threshold_, temperature_ : float
+        Those in use.
+
+    Raises
+    ------
+    ValueError
+        If the confidence is unknown or the model lacks it, or the temperature is not positive.
+    """
+
+    def __init__(self, head: ZeroShot, confidence: str = "max_probability",
+                 threshold: float | None = None, temperature: float | None = None) -> None:
+        if confidence not in (*CONFIDENCES, "uncertainty"):
+            raise ValueError(f"confidence: got {confidence!r}; choose one of "
+                             f"{[*CONFIDENCES, 'uncertainty']}.")
+        if confidence == "uncertainty" and not isinstance(head.model, Distributional):
+            raise ValueError(f"confidence: {type(head.model).__name__} has no latent distribution; "
+                             f"choose one of {list(CONFIDENCES)}.")
+        if temperature is not None and not temperature > 0:
+            raise ValueError(f"temperature: got {temperature}; give a positive number.")
+        self.head = head
+        self.confidence = confidence
+        self.threshold = threshold
+        self.temperature = temperature
+        self.threshold_ = threshold
+        self.temperature_ = 1.0 if temperature is None else temperature
+
+    def fit(self, validation: Views | Sequence[Views], *, coverage: float | None = None,
+            risk: float | None = None, false_alarms: float | None = None) -> Self:
+        """Choose the threshold on labelled samples that the model was not trained on.
+
+        The wish is met on these samples; on others as far as they resemble these, so they should
+        hold unseen and unknown classes as well if those will come.
+
+        Parameters
+        ----------
+        validation : Views or several
+            Labels are rows of the head's classes, or `NONE`.
+        coverage : float, optional
+            Share of all samples to answer at least.
+        risk : float, optional
+            Share of the answers that may be wrong at most, and as many answers as that allows.
+        false_alarms : float, optional
+            Share of the samples of known classes that may be rejected at most.
+
+        Raises
+        ------
+        ValueError
+            If not one wish is given, it is out of range or cannot be met, or labels are foreign.
+        """
+        wishes = {"coverage": coverage, "risk": risk, "false_alarms": false_alarms}
+        given = [name for name, value in wishes.items() if value is not None]
+        if len(given) != 1:
+            raise ValueError(f"coverage, risk, false_alarms: got {given or None}; give one.")
+        samples, scores = self._labelled(validation)
+        labels, known = samples.truth, samples.truth != NONE
+        if not known.any():
+            raise ValueError("validation: every sample is of none of the classes; add samples that "
+                             "the head may name.")
+        if self.temperature is None:
+            self.temperature_ = temperature(scores[known], labels[known])
+        sure = self._sure(samples, scores)
+        if risk is not None:
+            self.threshold_ = threshold_at_risk(sure, scores.argmax(axis=1) != labels, risk)
+        elif coverage is not None:
+            self.threshold_ = threshold_at_coverage(sure, coverage)
+        elif false_alarms is not None:
+            if not 0 <= false_alarms < 1:
+                raise ValueError(f"false_alarms: got {false_alarms}; give a share below 1.")
+            self.threshold_ = threshold_at_coverage(sure[known], 1 - false_alarms)
+        return self
+
+    def with_head(self, head: ZeroShot) -> Rejection:
+        """The same threshold and temperature on another head of the same kind.
+
+        As of the model that is trained again on all samples once validation has chosen. A wish
+        survives that as far as the two agree in their confidence; probabilities at a temperature
+        mostly do, latent variances of two trainings need not.
+        """
+        return Rejection(head, self.confidence, self.threshold_, self.temperature_)
+
+    def predict(self, X: npt.ArrayLike | Views) -> Array:
+        """The best class ``(n,)``, or `NONE` where the confidence is below the threshold."""
+        if self.threshold_ is None:
+            raise ValueError("threshold: got None; call fit(validation, coverage=0.9) first, or "
+                             "give a threshold.")
+        scores = self._scores(X)
+        return np.where(self._sure(X, scores) >= self.threshold_, scores.argmax(axis=1), NONE)
+
+    def predict_proba(self, X: npt.ArrayLike | Views) -> Array:
+        """Probabilities ``(n, C)`` of the known classes: softmax of scores over temperature."""
+        return np.asarray(softmax(self._scores(X) / self.temperature_, axis=1))
+
+    def score_samples(self, X: npt.ArrayLike | Views) -> Array:
+        """Confidence ``(n,)``, larger is surer."""
+        return self._sure(X, self._scores(X))
+
+    def curve(self, test: Views | Sequence[Views]) -> dict[str, Any]:
+        """What `evaluation.plots.coverage_risk` draws of labelled samples.
+
+        Returns
+        -------
+        dict
+            ``coverage`` and ``risk (n,)``, ``aurc`` and ``excess_aurc``, fractions; ``chosen``, the
+            coverage and the risk (NaN without answers) at the threshold, None without one.
+        """
+        samples, scores = self._labelled(test)
+        sure, wrong = self._sure(samples, scores), scores.argmax(axis=1) != samples.truth
+        coverage, risk = risk_coverage_curve(sure, wrong)
+        chosen = None
+        if self.threshold_ is not None:
+            answered = sure >= self.threshold_
+            chosen = (float(answered.mean()),
+                      float(wrong[answered].mean()) if answered.any() else float("nan"))
+        return {"coverage": coverage, "risk": risk, "aurc": aurc(sure, wrong),
+                "excess_aurc": excess_aurc(sure, wrong), "chosen": chosen}
+
+    def _labelled(self, views: Views | Sequence[Views]) -> tuple[Views, Array]:
+        """All samples in one, with their scores ``(n, C)``."""
+        if not isinstance(views, Views):
+            modality = self.head.modality_
+            views = Views({modality: np.concatenate([part[modality] for part in views])},
+                          np.concatenate([part.truth for part in views]))
+        scores, labels = self._scores(views), views.truth
+        if len(labels) and (labels.min() < NONE or labels.max() >= scores.shape[1]):
+            raise ValueError(f"labels: {labels.min()}..{labels.max()} for {scores.shape[1]} "
+                             "classes; give rows of the head's classes, or -1, as relabel does.")
+        return views, scores
+
+    def _scores(self, X: npt.ArrayLike | Views) -> Array:
+        """Scores ``(n, C)`` after calibrated stacking."""
+        scores, gamma = self.head.decision_function(X), self.head.gamma
+        return scores if gamma == 0 else stack(scores, self.head.classes_.seen, gamma)
+
+    def _sure(self, X: npt.ArrayLike | Views, scores: Array) -> Array:
+        """Confidence ``(n,)`` of samples and their scores."""
+        if self.confidence != "uncertainty":
+            return CONFIDENCES[self.confidence](scores / self.temperature_)
+        rows = X[self.head.modality_] if isinstance(X, Views) else np.asarray(X)
+        _, deviation = self.head.model.embed_distribution(rows, self.head.modality_)
+        return np.asarray(-np.square(deviation, dtype=np.float64).sum(axis=1))
+
+
+def relabel(views: Views, known: npt.ArrayLike) -> Views:
+    """The same samples with labels as rows of ``classes.take(known)``, or `NONE`.
+
+    Their labels are rows of ``classes``, and ``known`` are those that a head will know.
+    """
+    rows = np.asarray(known, dtype=np.int64)
+    place = np.full(max(int(views.truth.max(initial=0)), int(rows.max(initial=0))) + 1, NONE)
+    place[rows] = np.arange(len(rows))
+    return views.with_labels(place[views.truth])
