@@ -1,0 +1,48 @@
+"""Contrast between probabilistic embeddings."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from crossalign.losses.pairwise import squared_distances
+
+
+def csd(mean_a: Tensor, std_a: Tensor, mean_b: Tensor, std_b: Tensor) -> Tensor:
+    """Closed-form sampled distance of all pairs, ``(n, m)``, in squared latent units.
+
+    ``|mean_a - mean_b|^2 + sum(std_a^2 + std_b^2)``: the expected squared distance of a draw from
+    ``N(mean_a, std_a^2)``, ``(n, d)``, and one from ``N(mean_b, std_b^2)``, ``(m, d)`` (PCME++,
+    Chun 2024).
+    """
+    spread = std_a.square().sum(dim=1)[:, None] + std_b.square().sum(dim=1)[None, :]
+    return squared_distances(mean_a, mean_b) + spread
+
+
+def probabilistic_contrast(distance: Tensor, scale: Tensor | float, shift: Tensor | float,
+                           labels: tuple[Tensor, Tensor] | None = None,
+                           margin: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy of ``shift - scale * distance`` against who matches whom, a scalar.
+
+    Mean over all pairs of ``distance (n, m)``, as `csd` gives it (PCME++, Chun 2024). Rows
+    and columns match where their classes in ``labels = (n,), (m,)`` are equal, or by position
+    without ``labels``. A ``margin (n, m) >= 0``, in units of the distance, is how much farther
+    apart than others a pair that does not match has to be.
+
+    Raises
+    ------
+    ValueError
+        If there are no labels and ``distance`` is not square.
+    """
+    n, m = distance.shape
+    if labels is not None:
+        match = labels[0][:, None] == labels[1][None, :]
+    elif n == m:
+        match = torch.eye(n, dtype=torch.bool, device=distance.device)
+    else:
+        raise ValueError(f"labels: got None for {n} x {m} pairs; give the classes of both sides")
+    if margin is not None:
+        distance = distance - margin.masked_fill(match, 0)
+    return functional.binary_cross_entropy_with_logits(shift - scale * distance,
+                                                       match.to(distance.dtype))

@@ -1,0 +1,148 @@
+"""The divergence of Quasi-Stochastic Manifold Alignment, in our reading.
+
+    1/|C| sum over classes of W2^2(P_a|c, P_b|c)  +  weight * D(P_a, P_b)
+
+The first term compares, class by class, diagonal Gaussians in closed form; the second compares
+samples whatever their classes. Permuting the classes of one side leaves the second as it is, so
+alone it may align the wrong ones: it is for samples that come in pairs. With more than two
+modalities, each is compared with the 2-Wasserstein barycentre of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from crossalign.losses.bures import bures_w2
+from crossalign.losses.directions import directions
+from crossalign.losses.mmd import mmd
+from crossalign.losses.sinkhorn import sinkhorn_divergence
+from crossalign.losses.sliced_wasserstein import sliced_w2
+
+Marginal = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+MARGINALS: Mapping[str, Marginal] = MappingProxyType({
+    "orthogonal": lambda x, y, noise: sliced_w2(x, y, directions(noise, "orthogonal")),
+    "iid": lambda x, y, noise: sliced_w2(x, y, directions(noise, "iid")),
+    "sobol": lambda x, y, noise: sliced_w2(x, y, directions(noise, "sobol")),
+    "bures": lambda x, y, noise: bures_w2(x, y),
+    "sinkhorn": lambda x, y, noise: sinkhorn_divergence(x, y),
+    "mmd": lambda x, y, noise: mmd(x, y, scales=(0.25, 1.0, 4.0)),
+})
+"""Divergences of two samples ``(n, d)`` and ``(m, d)``, given normal noise ``(L, d)``."""
+
+TINIEST = 1e-12
+"""Least variance, so that the root of a variance of zero has a finite gradient."""
+
+
+def class_moments(mean: Tensor, std: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor,
+                                                                      Tensor]:
+    """Diagonal Gaussian of each class: ``classes (C,)``, ``mean``, ``std (C, d)``, ``counts (C,)``.
+
+    Of samples ``N(mean, std^2)``, ``(n, d)`` both, with ``labels (n,)``, any integers. The variance
+    of a class is that of the mixture: the mean of ``std^2`` plus the variance of ``mean`` around
+    the class's, divided by the count. Of a single sample it is the sample's own. ``classes`` are
+    sorted.
+    """
+    classes, member = torch.unique(labels, return_inverse=True)
+    return classes, *_moments(mean, std, member, len(classes))
+
+
+def class_conditional_w2(means: Sequence[Tensor], stds: Sequence[Tensor],
+                         labels: Sequence[Tensor],
+                         present: Sequence[Tensor | None] | None = None) -> Tensor:
+    """Squared 2-Wasserstein distance between the modalities, class by class, a scalar.
+
+    Modality m has samples ``N(means[m], stds[m]^2)``, ``(n_m, d)`` each, of classes ``labels[m]``
+    ``(n_m,)``; the side information may be one row per class. Where ``present[m] (n_m,)`` is False
+    a sample is left out. Each class has in each modality the Gaussian of `class_moments`. Of two
+    modalities, ``|mean_a - mean_b|^2 + |std_a - std_b|^2``; of more, the sum over modalities of
+    that to their `barycentre` (of two, this would be half the distance). Averaged over the classes
+    seen in at least two modalities; 0 if there is none.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many ``means`` as ``stds`` and ``labels``, or fewer than two.
+    """
+    if not len(means) == len(stds) == len(labels) >= 2:
+        raise ValueError(f"means: {len(means)}, with {len(stds)} stds and {len(labels)} labels; "
+                         "give one of each for two or more modalities")
+    means, stds, labels = (_present(z, present) for z in (means, stds, labels))
+    classes, members = torch.unique(torch.cat(list(labels)), return_inverse=True)
+    by_modality = members.split([len(z) for z in labels])
+    centres, spreads, counts = (torch.stack(z) for z in zip(
+        *(_moments(mean, std, member, len(classes))
+          for mean, std, member in zip(means, stds, by_modality, strict=True)), strict=True))
+    seen = (counts > 0).to(centres)                                          # (N, C)
+    if len(means) == 2:
+        distance = _squared_w2(*centres, *spreads) * seen.prod(dim=0)
+    else:
+        centre, spread = barycentre(centres, spreads, seen)
+        distance = (_squared_w2(centres, centre, spreads, spread) * seen).sum(dim=0)
+    shared = (seen.sum(dim=0) >= 2).sum()
+    return distance.sum() / shared.clamp_min(1)
+
+
+def barycentre(means: Tensor, stds: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Mean and std ``(..., d)`` of the 2-Wasserstein barycentre of diagonal Gaussians.
+
+    ``means``, ``stds (N, ..., d)``; ``weights (N,)`` or ``(N, ...)``, not negative, are divided by
+    their sum, and equal without. Weighted means of both, exactly (Agueh & Carlier 2011, whose
+    covariances here commute).
+    """
+    if weights is None:
+        weights = means.new_ones(len(means))
+    shares = (weights / weights.sum(dim=0)).to(means.dtype)
+    shares = shares.reshape(*shares.shape, *[1] * (means.ndim - shares.ndim))
+    return (shares * means).sum(dim=0), (shares * stds).sum(dim=0)
+
+
+def marginal_divergence(samples: Sequence[Tensor], noise: Tensor, kind: str = "orthogonal",
+                        present: Sequence[Tensor | None] | None = None) -> Tensor:
+    """Divergence between the modalities whatever the classes, a scalar.
+
+    ``samples[m] (n_m, d)``, of which those with ``present[m] (n_m,)`` False are left out;
+    ``noise (L, d)`` is standard normal, L = d as a rule. Of two modalities ``MARGINALS[kind]``; of
+    more, the sum over pairs divided by the number of modalities, which for the sliced distances is
+    the sum of distances to their barycentre along each direction. A modality of which nothing is
+    present is left out; 0 if fewer than two are present.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is not in `MARGINALS`.
+    """
+    if kind not in MARGINALS:
+        raise ValueError(f"kind={kind!r} is unknown; give one of {', '.join(MARGINALS)}")
+    here = [z for z in _present(samples, present) if len(z)]
+    with torch.autocast(noise.device.type, enabled=False):
+        pairs = [MARGINALS[kind](x, y, noise.to(x)) for x, y in combinations(here, 2)]
+    total = sum(pairs, start=noise.new_zeros(()))
+    return total if len(samples) == 2 else total / max(len(here), 1)
+
+
+def _present(parts: Sequence[Tensor], present: Sequence[Tensor | None] | None) -> list[Tensor]:
+    """Rows of each modality that are there, in float32 at least."""
+    exact = [z.float() if z.dtype in (torch.bfloat16, torch.float16) else z for z in parts]
+    masks = [None] * len(parts) if present is None else present
+    return [part if mask is None else part[mask] for part, mask in zip(exact, masks, strict=True)]
+
+
+def _moments(mean: Tensor, std: Tensor, member: Tensor,
+             classes: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and std ``(classes, d)`` and count ``(classes,)`` of samples of class ``member``."""
+    counts = torch.bincount(member, minlength=classes)
+    share = 1 / counts.clamp_min(1).to(mean.dtype)[:, None]
+    empty = mean.new_zeros(classes, mean.shape[1])
+    centre = empty.index_add(0, member, mean) * share
+    variance = empty.index_add(0, member, std.square() + (mean - centre[member]).square()) * share
+    return centre, variance.clamp_min(TINIEST).sqrt(), counts
+
+
+def _squared_w2(mean_a: Tensor, mean_b: Tensor, std_a: Tensor, std_b: Tensor) -> Tensor:
+    return (mean_a - mean_b).square().sum(dim=-1) + (std_a - std_b).square().sum(dim=-1)

@@ -1,0 +1,99 @@
+"""Sliced 2-Wasserstein distance between two samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def sliced_w2(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
+    """Squared sliced 2-Wasserstein distance of samples ``x (n, d)`` and ``y (m, d)``, a scalar.
+
+    ``d * mean_l W2^2(<directions_l, x>, <directions_l, y>)`` over unit rows ``directions (L, d)``
+    (Rabin et al. 2011; Bonneel et al. 2015, where the factor d is missing). With the factor it is
+    on the scale of the distance itself: two samples that differ by a shift v are ``|v|^2`` apart,
+    exactly so along orthonormal directions with L = d, and it is never larger than ``W2^2(x, y)``
+    in the mean over directions.
+
+    In one dimension the optimal coupling joins equal quantiles. With n != m the quantile functions
+    are compared on all steps of both, nothing is resampled. Cost ``O(L (n + m) log(n + m))``,
+    memory ``O(L (n + m))``. The gradient reaches ``x`` and ``y``, not the directions.
+
+    Raises
+    ------
+    ValueError
+        If a sample is empty or widths differ.
+    """
+    if not len(x) or not len(y):
+        raise ValueError(f"x, y: {len(x)} and {len(y)} rows; give at least one of each")
+    if not x.shape[1] == y.shape[1] == directions.shape[1]:
+        raise ValueError(f"directions: shape {tuple(directions.shape)} for samples of width "
+                         f"{x.shape[1]} and {y.shape[1]}; give the three the same width")
+    x, y = (z.float() if z.dtype in (torch.bfloat16, torch.float16) else z for z in (x, y))
+    with torch.autocast(x.device.type, enabled=False):
+        result: Tensor = _SlicedW2.apply(  # type: ignore[no-untyped-call]
+            x, y, directions.detach().to(x))
+    return result
+
+
+class _SlicedW2(torch.autograd.Function):
+    """Keeps the permutations and the weighted gaps of coupled quantiles, nothing else."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, directions: Tensor) -> Any:
+        """The distance."""
+        left, order_x = _sort(directions @ x.T)                              # (L, n)
+        right, order_y = _sort(directions @ y.T)                             # (L, m)
+        ranks_x = ranks_y = None
+        masses: Tensor | float = 1 / len(x)
+        if len(x) != len(y):
+            ranks_x, ranks_y, masses = _coupling(len(x), len(y), x)
+            left, right = left.index_select(1, ranks_x), right.index_select(1, ranks_y)
+        gaps = left.sub_(right)                                              # (L, k)
+        weighted = gaps * (masses * (directions.shape[1] / len(directions)))
+        ctx.save_for_backward(directions, weighted, order_x, ranks_x, order_y, ranks_y)
+        return gaps.mul_(weighted).sum()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        """Gradients ``(n, d)`` and ``(m, d)``."""
+        directions, weighted, *coupled = ctx.saved_tensors
+        found: list[Tensor | None] = []
+        for order, ranks, sign in ((*coupled[:2], 2), (*coupled[2:], -2)):
+            if not ctx.needs_input_grad[len(found)]:
+                found.append(None)
+                continue
+            empty = weighted.new_zeros(order.shape)
+            ranked = weighted if ranks is None else empty.index_add(1, ranks, weighted)
+            slopes = empty.scatter_add_(1, order, ranked)
+            found.append(slopes.T @ (directions * (sign * gradients[0])))
+        return (*found, None)
+
+
+def _sort(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows ``(L, n)`` in ascending order, and the column each value came from.
+
+    float32 on a CPU is widened to float64, the column written into the low bits that the widening
+    left empty, and the whole sorted by NumPy, several times faster than a sort of pairs. Rounding
+    back to float32 drops the column.
+    """
+    if rows.device.type != "cpu" or rows.dtype != torch.float32:
+        return torch.sort(rows, dim=1)
+    keys = rows.double()
+    bits = keys.view(torch.int64)
+    bits |= torch.arange(rows.shape[1])
+    keys.numpy().sort(axis=1)
+    values = keys.float()
+    bits &= 2**29 - 1
+    return values, bits.clamp_(max=rows.shape[1] - 1)                        # NaN loses its column
+
+
+def _coupling(n: int, m: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The quantile coupling of n points with m: ranks on either side, and the mass they share."""
+    steps = [torch.arange(1, a + 1, device=like.device) * b for a, b in ((n, m), (m, n))]
+    ends = torch.unique(torch.cat(steps))                                    # (k,), of n m
+    masses = torch.diff(ends, prepend=ends.new_zeros(1))
+    starts = ends - masses
+    return starts // m, starts // n, masses.to(like.dtype) / (n * m)
