@@ -2,8 +2,9 @@
 
 Every line of `RUNS` goes through `crossalign.evaluate`; its report is kept as
 ``docs/results/NAME.json``, from which the tables of ``docs/results.md`` are written. ROOT holds the
-folders ``CUB`` (xlsa17 layout) and ``wikipedia`` (Wikipedia layout). ``--table`` writes the tables
-from the reports that are there and runs nothing; ``--list`` prints the names.
+folders ``CUB`` (xlsa17 layout), ``wikipedia``, ``omniglot`` (the original zips) and ``pacs`` (one
+file of domains). ``--table`` writes the tables from the reports that are there and runs nothing;
+``--list`` prints the names.
 """
 
 from __future__ import annotations
@@ -61,6 +62,10 @@ RUNS = (
     *(Run(f"cub-acmr-clean-{name}", "acmr", "CUB", "gzsl", 5, settings,
           published=("acmr-cub", row)) for name, (row, settings) in ACMR_ROWS.items()),
     Run("cub-acmr-clean-sentences", "acmr", "CUB", "gzsl", 5, {}, "sent_splits.mat"),
+    Run("cub-fusionnet_qsma", "fusionnet_qsma", "CUB", "gzsl", 5, {}),
+    Run("cub-fusionnet_qsma-sentences", "fusionnet_qsma", "CUB", "gzsl", 5, {},
+        "sent_splits.mat"),
+    Run("wikipedia-fusionnet_qsma", "fusionnet_qsma", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-chance", "chance", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-cca", "cca", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-ridge_map", "ridge_map", "wikipedia", "retrieval", 10, {}),
@@ -70,14 +75,24 @@ RUNS = (
     _lcale("lcale-no-w2", w2=0.0),
     _lcale("lcale-no-mmd", mmd=0.0),
     _lcale("lcale-no-cycle", cycle=0.0),
+    *(Run(f"{name}-{model}", model, data, "retrieval", runs, {})
+      for name, data, runs in (("omniglot", "omniglot", 10),
+                               ("alphabets", "omniglot-alphabets", 10),
+                               ("pacs", "pacs/mobilenetv2.npz", 35))
+      for model in ("chance", "cca", "ridge_map", "fusionnet_qsma")),
     Run("synthetic-perfect_alignment", "perfect_alignment", "synthetic", "transfer", 8, {}),
 )
 METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
            "retrieval": ("mAP", "mAP[image->text]", "mAP[text->image]", "P@100", "chance_mAP"),
            "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
 COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
-                     "cub-cada_vae-recipe", "cub-acmr-whole", "cub-acmr-clean-whole"), "H"),
-            "wikipedia": (("wikipedia-cca", "wikipedia-lcale"), "mAP")}
+                     "cub-cada_vae-recipe", "cub-acmr-whole", "cub-acmr-clean-whole",
+                     "cub-fusionnet_qsma", "cub-fusionnet_qsma-sentences"), "H"),
+            "wikipedia": (("wikipedia-cca", "wikipedia-ridge_map", "wikipedia-lcale",
+                           "wikipedia-fusionnet_qsma"), "mAP"),
+            "omniglot": (("omniglot-ridge_map",), "mAP"),
+            "omniglot-alphabets": (("alphabets-ridge_map",), "mAP"),
+            "pacs/mobilenetv2.npz": (("pacs-ridge_map",), "mAP")}
 """Per data set, the rows that all others are compared with, run by run, and the metric."""
 
 
@@ -196,7 +211,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:
     """Run what was asked for and rewrite the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder that holds CUB/ and wikipedia/")
+    parser.add_argument("--data", type=Path, help="folder of the data sets")
     parser.add_argument("--only", action="append", choices=[r.name for r in RUNS], metavar="NAME",
                         help="this run only; may be repeated")
     parser.add_argument("--table", action="store_true", help="rewrite the tables, run nothing")
@@ -208,7 +223,7 @@ def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:
     chosen = [r for r in RUNS if options.only is None or r.name in options.only]
     if not options.table:
         if options.data is None and any(r.data != "synthetic" for r in chosen):
-            parser.error("--data: needed; give the folder that holds CUB/ and wikipedia/.")
+            parser.error("--data: needed; give the folder that holds the data sets.")
         for run in chosen:
             print(run.name, file=sys.stderr, flush=True)
             measure(run, options.data).save(docs / "results" / f"{run.name}.json")

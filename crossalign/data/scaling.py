@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
-KINDS: tuple[str, ...] = ("minmax", "l2", "standard", "none")
-"""``minmax`` to [0, 1], ``standard`` to mean 0 and deviation 1, ``l2`` unit rows, ``none``."""
+KINDS: tuple[str, ...] = ("minmax", "l2", "standard", "root", "none")
+"""``minmax`` to [0, 1], ``standard`` to mean 0 and deviation 1, ``l2`` unit rows, ``none``.
+``root`` is ``standard`` after the signed square root, for histograms (Perronnin et al. 2010)."""
 
 
 def fit_scaling(x: npt.ArrayLike, kind: str) -> dict[str, Array]:
@@ -24,7 +25,7 @@ def fit_scaling(x: npt.ArrayLike, kind: str) -> dict[str, Array]:
     ----------
     x : (n, d) or (n, t, d) float
         Training rows.
-    kind : {"minmax", "l2", "standard", "none"}
+    kind : {"minmax", "l2", "standard", "root", "none"}
         As in `KINDS`.
 
     Returns
@@ -43,6 +44,8 @@ def fit_scaling(x: npt.ArrayLike, kind: str) -> dict[str, Array]:
     if x.ndim < 2 or x.size == 0:
         raise ValueError(f"x: shape {x.shape}; give at least one training row, as (n, d).")
     rows = x.reshape(-1, x.shape[-1])  # (n, d), or (n t, d)
+    if kind == "root":
+        return fit_scaling(_root(rows), "standard")
     shift, scale = np.zeros(rows.shape[1], np.float32), np.ones(rows.shape[1], np.float32)
     if kind in ("minmax", "standard"):
         low, high = rows.min(axis=0), rows.max(axis=0)
@@ -72,10 +75,29 @@ def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
                          "fitted; give rows of the same features.")
     if kind == "none":
         return x
+    if kind == "root":
+        x = _root(x)
     if kind == "l2":
         norm = np.linalg.norm(x, axis=-1, keepdims=True)
         return np.asarray(x / np.where(norm > 0, norm, np.float32(1)))
     return np.asarray((x - shift) / np.asarray(scale, dtype=np.float32))
+
+
+def undo_scaling(rows: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
+                 scale: npt.ArrayLike) -> Array:
+    """Rows in the units they had before `apply_scaling`, float32.
+
+    Raises
+    ------
+    ValueError
+        For ``l2``, which loses the length of a row.
+    """
+    _check_kind(kind)
+    if kind == "l2":
+        raise ValueError("scaling: 'l2' loses the length of a row; fit with another scaling to "
+                         "translate.")
+    rows = np.asarray(np.asarray(rows) * np.asarray(scale) + np.asarray(shift), dtype=np.float32)
+    return np.asarray(np.sign(rows) * rows**2) if kind == "root" else rows
 
 
 class Scaling:
@@ -105,6 +127,10 @@ class Scaling:
         if not hasattr(self, "shift_"):
             raise ValueError("x: this scaling is not fitted; call fit on training rows first.")
         return apply_scaling(x, self.kind, self.shift_, self.scale_)
+
+
+def _root(x: Array) -> Array:
+    return np.asarray(np.sign(x) * np.sqrt(np.abs(x)))
 
 
 def _check_kind(kind: str) -> None:

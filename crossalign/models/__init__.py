@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crossalign.models.chance import Chance
     from crossalign.models.class_mean_oracle import ClassMeanOracle
     from crossalign.models.eszsl import ESZSL
+    from crossalign.models.fusionnet_qsma import FusionNetQSMA
     from crossalign.models.gfzsl import GFZSL
     from crossalign.models.lcale import LCALE
     from crossalign.models.perfect_alignment import PerfectAlignment
@@ -31,6 +32,7 @@ __all__ = [
     "LCALE",
     "Chance",
     "ClassMeanOracle",
+    "FusionNetQSMA",
     "PerfectAlignment",
     "RidgeMap",
 ]
@@ -42,6 +44,7 @@ _FILES = {
     "Chance": "chance",
     "ClassMeanOracle": "class_mean_oracle",
     "ESZSL": "eszsl",
+    "FusionNetQSMA": "fusionnet_qsma",
     "GFZSL": "gfzsl",
     "LCALE": "lcale",
     "PerfectAlignment": "perfect_alignment",

@@ -64,6 +64,7 @@ class VAEObjective(nn.Module):
                  regressors: Mapping[str, nn.Module] | None = None) -> None:
         super().__init__()
         self.vae = vae
+        self.latent = vae.latent
         self.terms = tuple(terms)
         self.norm = norm
         self.sampler = sampler
@@ -73,6 +74,10 @@ class VAEObjective(nn.Module):
     def encode(self, x: Tensor, modality: str, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log-variance ``(n, d)`` of rows; in training, of rows of ``batch``."""
         return self.vae.encode(x, modality)
+
+    def decode(self, z: Tensor, modality: str) -> Tensor:
+        """Rows ``(n, d_modality)`` of codes ``(n, d)``."""
+        return self.vae.decode(z, modality)
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Every term, and their weighted sum as ``"loss"``: scalars, means over the batch."""

@@ -10,6 +10,7 @@
 - `manifold`: iterative projection onto the unit sphere, and a guard against collapse.
 - `experts`: the product of Gaussians.
 - `attention`: over regions, modalities and classes.
+- `class_memory`: prototypes of seen classes, and of others by attention to them.
 """
 
 from crossalign.networks.adapter import Adapter, GaussianHead
@@ -19,6 +20,7 @@ from crossalign.networks.attention import (
     RegionAttention,
     class_distances,
 )
+from crossalign.networks.class_memory import ClassMemory
 from crossalign.networks.cross_weighting import cross_weighting
 from crossalign.networks.experts import product_of_experts
 from crossalign.networks.gate import InformationGate
@@ -28,7 +30,7 @@ from crossalign.networks.mlp import MLP, initialise
 from crossalign.networks.quasi import quasi_normal
 from crossalign.networks.vae import CrossVAE
 
-__all__ = ["MLP", "Adapter", "ClassAttention", "CrossVAE", "GaussianEncoder", "GaussianHead",
-           "InformationGate", "ManifoldProjection", "ModalityFusion", "RegionAttention",
-           "class_distances", "collapse", "cross_weighting", "initialise", "product_of_experts",
-           "quasi_normal", "reparametrise", "warn_of_collapse"]
+__all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "GaussianEncoder",
+           "GaussianHead", "InformationGate", "ManifoldProjection", "ModalityFusion",
+           "RegionAttention", "class_distances", "collapse", "cross_weighting", "initialise",
+           "product_of_experts", "quasi_normal", "reparametrise", "warn_of_collapse"]

@@ -63,3 +63,15 @@ class GaussianHead(nn.Module):
         if self.skip is not None:
             mean = mean + self.skip(raw)
         return mean, torch.clamp(self.logvar(h) + LOGVAR_START, *LOGVAR_RANGE)
+
+    def start_linear(self, path: Tensor) -> None:
+        """Make the mean the linear map ``path (latent, skip)`` of the raw features, to begin with.
+
+        Raises a ValueError if the head has no skip.
+        """
+        if self.skip is None:
+            raise ValueError("skip=0 leaves no linear path to start from; give the raw width")
+        with torch.no_grad():
+            self.mean.weight.zero_()
+            self.mean.bias.zero_()
+            self.skip.weight.copy_(path)

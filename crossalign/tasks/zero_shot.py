@@ -15,9 +15,11 @@ from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 Array = npt.NDArray[Any]
-HEADS = ("auto", "classifier", "softmax", "prototype", "gaussian")
+HEADS = ("auto", "classifier", "softmax", "prototype", "gaussian", "fused")
 GAUSSIAN: dict[str, Any] = {"kernel_gamma": 1.0, "ridge": 0.03, "shrinkage": 0.6, "scaling": "l2"}
 """Of the Gaussian head, chosen on the validation classes of CUB for codes of ACMR."""
+FUSED = ("inputs", "gaussian", "prototype")
+"""The views of a class that the fused head adds up."""
 
 
 class ZeroShot:
@@ -28,12 +30,14 @@ class ZeroShot:
     model : fitted model
         A `ZeroShotClassifier`, which scores by itself, or an `Aligner` that knows the modality
         ``"class"``.
-    head : {"auto", "classifier", "softmax", "prototype", "gaussian"}
+    head : {"auto", "classifier", "softmax", "prototype", "gaussian", "fused"}
         ``classifier``: the model's own scores. ``prototype``: cosine between a sample and its
-        class's side information in the latent space. ``softmax``: a linear softmax trained on
-        codes of training samples for seen classes and on codes drawn from side information for
-        unseen ones (CADA-VAE, ACMR). ``gaussian``: `GFZSL` on codes, a Gaussian per class whose
-        mean is regressed from side information. ``auto`` takes what the model declares.
+        class's side information in the latent space, or the model's ``class_scores``. ``softmax``:
+        a linear softmax trained on codes of training samples for seen classes and on codes drawn
+        from side information for unseen ones (CADA-VAE, ACMR). ``gaussian``: `GFZSL` on codes, a
+        Gaussian per class whose mean is regressed from side information. ``fused``: `GFZSL` on
+        inputs, ``gaussian`` and ``prototype``, each standardised over classes, with the model's
+        ``view_weights``. ``auto`` takes what the model declares.
     gamma : float
         Calibrated stacking: subtracted from the scores of seen classes by `predict` (Chao et al.,
         ECCV 2016). Choose it on validation classes.
@@ -69,24 +73,47 @@ class ZeroShot:
                 self.coef_, self.intercept_ = coef, intercept
                 yield epoch
             return
-        if self.head_ == "prototype":
+        self._prepare(self.head_, train, classes)
+        yield 0
+
+    def _prepare(self, head: str, train: Views, classes: Classes) -> None:
+        """What a head without epochs needs."""
+        if head == "prototype":
             self.prototypes_ = self.model.embed(classes.embeddings, CLASS_MODALITY)
-        elif self.head_ == "gaussian":
+        elif head == "gaussian":
             codes = Views({"code": self._code(train[self.modality_])})
             self.gaussians_ = GFZSL(**GAUSSIAN).fit(codes, train.labels, classes=classes)
-        yield 0
+        elif head == "inputs":
+            rows = train.select(self.modality_)
+            self.inputs_ = GFZSL().fit(rows, train.labels, classes=classes)
+        elif head == "fused":
+            self.weights_ = {view: weight for view, weight in
+                             zip(FUSED, self.model.view_weights, strict=True) if weight > 0}
+            for view in self.weights_:
+                self._prepare(view, train, classes)
 
     def decision_function(self, X: npt.ArrayLike | Views) -> Array:
         """Scores ``(n, C)`` before calibration: log-probabilities, cosines or the model's own."""
         if not hasattr(self, "head_"):
             raise ValueError("X: this task is not prepared; call fit(train, classes) first.")
         rows = X[self.modality_] if isinstance(X, Views) else np.asarray(X)
-        if self.head_ == "classifier":
+        return self._scores(self.head_, rows)
+
+    def _scores(self, head: str, rows: Array) -> Array:
+        if head == "fused":
+            return np.asarray(sum(weight * _standardised(self._scores(view, rows))
+                                  for view, weight in self.weights_.items()))
+        if head == "classifier":
             return np.asarray(self.model.decision_function(rows))
-        if self.head_ == "prototype":
+        if head == "prototype" and hasattr(self.model, "class_scores"):
+            return np.asarray(self.model.class_scores(rows, self.modality_,
+                                                      self.classes_.embeddings))
+        if head == "prototype":
             return np.asarray(self.model.embed(rows, self.modality_) @ self.prototypes_.T)
-        if self.head_ == "gaussian":
+        if head == "gaussian":
             return self.gaussians_.decision_function(self._code(rows))
+        if head == "inputs":
+            return self.inputs_.decision_function(rows)
         logits = self._code(rows) @ self.coef_ + self.intercept_
         return np.asarray(logits - _logsumexp(logits))
 
@@ -142,9 +169,13 @@ class ZeroShot:
                             seed=seed)
 
 
+def _standardised(scores: Array) -> Array:
+    """Scores ``(n, C)`` with mean 0 and deviation 1 over the classes of every sample."""
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    deviation = centred.std(axis=1, keepdims=True)
+    return np.asarray(centred / np.where(deviation > 0, deviation, 1))
+
+
 def _logsumexp(logits: Array) -> Array:
     peak = logits.max(axis=1, keepdims=True)
     return np.asarray(peak + np.log(np.exp(logits - peak).sum(axis=1, keepdims=True)))
-
-
-

@@ -71,6 +71,10 @@ class Batch:
         noise = torch.rand((n * self.ranks, *tail), generator=self.generator, device=self.device)
         return noise if self.ranks == 1 else noise[self.rank * n : (self.rank + 1) * n]
 
+    def common_normal(self, *shape: int) -> Tensor:
+        """Standard normal noise of this very shape, the same on every rank."""
+        return torch.randn(shape, generator=self.generator, device=self.device)
+
     def randperm(self, n: int) -> Tensor:
         """A permutation ``(n,)`` of 0..n-1, the same on every rank."""
         return torch.randperm(n, generator=self.generator, device=self.device)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, normalize
 
-from crossalign.data.scaling import KINDS, Scaling, apply_scaling, fit_scaling
+from crossalign.data.scaling import (
+    KINDS,
+    Scaling,
+    apply_scaling,
+    fit_scaling,
+    undo_scaling,
+)
 
 
 @pytest.fixture
@@ -72,3 +78,24 @@ def test_wrong_use_is_refused_in_one_sentence(train):
     ]:
         with pytest.raises(ValueError, match=words):
             call()
+
+
+@pytest.mark.parametrize("kind", ["minmax", "standard", "root", "none"])
+def test_undo_is_the_inverse(kind):
+    x = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
+    fitted = fit_scaling(x, kind)
+    scaled = apply_scaling(x, kind, **fitted)
+    np.testing.assert_allclose(undo_scaling(scaled, kind, **fitted), x, rtol=1e-3, atol=1e-5)
+
+
+def test_root_is_standard_after_the_signed_square_root():
+    x = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
+    root = np.sign(x) * np.abs(x) ** 0.5
+    expected = (root - root.mean(axis=0)) / root.std(axis=0)
+    np.testing.assert_allclose(apply_scaling(x, "root", **fit_scaling(x, "root")), expected,
+                               rtol=1e-3, atol=1e-4)
+
+
+def test_the_length_of_unit_rows_is_lost():
+    with pytest.raises(ValueError, match="'l2' loses the length"):
+        undo_scaling(np.ones((2, 3)), "l2", np.zeros(3), np.ones(3))

@@ -1,0 +1,311 @@
+"""The network of FusionNet-QSMA and its objective: every term a method of its name.
+
+A term whose weight is zero throughout is not in the graph, and has no parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations, permutations
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from crossalign.losses import (
+    class_conditional_w2,
+    csd,
+    interpolation_gap,
+    kl_standard_normal,
+    marginal_divergence,
+    persistence_gap,
+    probabilistic_contrast,
+    reconstruction,
+)
+from crossalign.networks import (
+    MLP,
+    Adapter,
+    ClassAttention,
+    ClassMemory,
+    GaussianHead,
+    ManifoldProjection,
+    ModalityFusion,
+    quasi_normal,
+)
+from crossalign.training import Batch
+from crossalign.types import CLASS_MODALITY
+
+CERTAIN = -20.0
+"""Log-variance of a code without uncertainty."""
+
+
+class Step(NamedTuple):
+    """One batch on its way: per view mean and log-variance ``(n, d)`` and draws ``(S, n, d)``.
+
+    ``classes`` is mean and log-variance ``(C, d)`` of the seen classes, None without side
+    information.
+    """
+
+    batch: Batch
+    mean: Mapping[str, Tensor]
+    logvar: Mapping[str, Tensor]
+    z: Mapping[str, Tensor]
+    classes: tuple[Tensor, Tensor] | None
+
+    def std(self, modality: str) -> Tensor:
+        """Standard deviations ``(n, d)``."""
+        return (0.5 * self.logvar[modality]).exp()
+
+
+class FusionNet(nn.Module):
+    """Views and classes on one unit sphere, each point with its uncertainty.
+
+    A view is encoded by an adapter and a Gaussian head with a linear path beside it, then projected
+    onto the sphere step by step. A class is what `ClassMemory` makes of its side information.
+    Variances are in units of 1/d, so that they mean the same at any width of the latent space.
+
+    Parameters
+    ----------
+    widths : mapping of view to int
+    memory : ClassMemory, optional
+    terms : sequence of str
+        What is computed; each needs ``batch.weights[term]``.
+    latent, hidden, dropout
+        Of the encoders; decoders have one hidden layer of the same width.
+    manifold : mapping
+        Arguments of `ManifoldProjection`.
+    samples, sampling
+        Draws per code, 0 for codes without uncertainty, and how they are drawn: `quasi_normal`.
+    marginal : str
+        A key of `losses.MARGINALS`.
+    matching : {"class", "instance"}
+        Who belongs together in the contrast.
+    held_out : float
+        Share of the seen classes that each step treats as unseen.
+    smoothing : float
+        Of labels.
+    temperature : float
+        Of class attention, at first.
+    fused : bool
+        Classify the fusion of several views too.
+    linear : bool
+        Keep a linear view of the space, which is given and not learned.
+    """
+
+    sampler = "textbook"
+
+    def __init__(self, widths: Mapping[str, int], memory: ClassMemory | None,
+                 terms: Sequence[str], *, latent: int, hidden: int, dropout: float,
+                 manifold: Mapping[str, Any], samples: int, sampling: str, marginal: str,
+                 matching: str, held_out: float, smoothing: float, temperature: float,
+                 fused: bool, linear: bool) -> None:
+        super().__init__()
+        self.order, self.terms, self.latent = list(widths), tuple(terms), latent
+        self.samples, self.sampling, self.marginal, self.matching = (samples, sampling, marginal,
+                                                                     matching)
+        self.held_out, self.smoothing = held_out, smoothing
+        self.adapters = nn.ModuleList(Adapter(w, hidden, dropout) for w in widths.values())
+        self.heads = nn.ModuleList(GaussianHead(hidden, latent, w) for w in widths.values())
+        self.manifold = ManifoldProjection(latent, **manifold)
+        self.memory = memory
+        self.paths = nn.ModuleList(nn.Linear(w, latent, bias=False) for w in widths.values()
+                                   if linear).requires_grad_(False)
+        several = len(self.order) > 1
+        if memory is not None:
+            self.attention = ClassAttention(temperature, uncertain=samples > 0)
+            self.fusion = (ModalityFusion(self.order, latent)
+                           if fused and several and "classification" in terms else None)
+        if "contrast" in terms:
+            self.contrast = nn.Parameter(torch.tensor([5.0, 5.0]))
+        decoded = {"reconstruction", "cross", "cycle"} & set(terms)
+        self.decoders = nn.ModuleList(MLP(latent, [hidden, w]) for w in widths.values() if decoded)
+        if "cycle" in terms and memory is not None:
+            self.regressors = nn.ModuleList(MLP(w, [hidden, memory.side.shape[1]])
+                                            for w in widths.values())
+        if samples == 0:
+            for head in self.heads:
+                head.logvar.requires_grad_(False)
+
+    def start_linear(self, paths: Mapping[str, Tensor]) -> None:
+        """Set the linear view ``(d, width)`` of each view, and start the encoders from it."""
+        for m, path, head in zip(self.order, self.paths, self.heads, strict=True):
+            assert isinstance(path, nn.Linear)
+            assert isinstance(head, GaussianHead)
+            with torch.no_grad():
+                path.weight.copy_(paths[m])
+            head.start_linear(paths[m])
+
+    def straight(self, x: Tensor, modality: str) -> Tensor:
+        """Rows ``(n, width)`` in the linear view, ``(n, d)``."""
+        rows: Tensor = self.paths[self.order.index(modality)](x)
+        return rows
+
+    def encode(self, x: Tensor, modality: str) -> tuple[Tensor, Tensor]:
+        """Unit mean and log-variance ``(n, d)`` of rows ``(n, width)``."""
+        if modality == CLASS_MODALITY:
+            assert self.memory is not None
+            mean, logvar = self.memory(x)
+        else:
+            at = self.order.index(modality)
+            mean, logvar = self.manifold(*self.heads[at](self.adapters[at](x), x))
+        return mean, self._in_units(logvar)
+
+    def decode(self, z: Tensor, modality: str) -> Tensor:
+        """Rows ``(n, width)`` of codes ``(n, d)``; a ValueError if nothing was decoded so far."""
+        if len(self.decoders) == 0 or modality not in self.order:
+            raise ValueError(f"target: {modality!r} has no decoder; fit with reconstruction or "
+                             f"cross above 0, and translate to one of {self.order}.")
+        rows: Tensor = self.decoders[self.order.index(modality)](z)
+        return rows
+
+    def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Every term, and their weighted sum as ``"loss"``: scalars, means over the batch."""
+        step = self._step(batch)
+        losses = {term: getattr(self, f"_{term}")(step) for term in self.terms}
+        total = torch.stack([batch.weights[term] * value for term, value in losses.items()]).sum()
+        return {"loss": total, **losses}
+
+    def _step(self, batch: Batch) -> Step:
+        mean, logvar, z = {}, {}, {}
+        for m in self.order:
+            mean[m], logvar[m] = self.encode(batch.views[m], m)
+            if self.samples == 0:
+                z[m] = mean[m][None]
+                continue
+            noise = quasi_normal(self.samples, self.latent, batch.uniform, self.sampling)
+            z[m] = normalize(mean[m] + (0.5 * logvar[m]).exp() * noise, dim=2)
+        classes = None
+        if self.memory is not None:
+            count = len(self.memory.side)
+            guess, spread = self.memory.rehearse(batch.randperm(count),
+                                                 int(self.held_out * count))
+            classes = guess, self._in_units(spread)
+        return Step(batch, mean, logvar, z, classes)
+
+    def _in_units(self, logvar: Tensor) -> Tensor:
+        """Log-variance per dimension, of one in units of 1/d."""
+        if self.samples == 0:
+            return torch.full_like(logvar, CERTAIN)
+        return logvar - torch.tensor(float(self.latent)).log()
+
+    # -- terms ---------------------------------------------------------------------------------
+    def _classification(self, step: Step) -> Tensor:
+        """Cross-entropy of class attention, over all draws of every view and of their fusion."""
+        assert step.classes is not None
+        codes = [(step.z[m], step.batch.present.get(m)) for m in self.order]
+        if self.fusion is not None:
+            mean, _, _ = self.fusion({m: (step.mean[m], step.logvar[m]) for m in self.order},
+                                     step.batch.present)
+            codes.append((normalize(mean, dim=1)[None], None))
+        losses = []
+        for z, present in codes:
+            logits = self.attention(z.flatten(0, 1), step.classes[0], None, step.classes[1])
+            targets = self._labels(step)
+            if present is not None:
+                targets = targets.masked_fill(~present, -100)
+            losses.append(cross_entropy(logits, targets.repeat(len(z)), ignore_index=-100,
+                                        label_smoothing=self.smoothing))
+        return torch.stack(losses).mean()
+
+    def _contrast(self, step: Step) -> Tensor:
+        """Probabilistic contrast of every two views, and of views with classes."""
+        scale, shift = self.contrast.abs()
+        losses = []
+        for a, b in combinations(self.order, 2):
+            (mean_a, std_a, y_a), (mean_b, std_b, y_b) = self._here(step, a), self._here(step, b)
+            labels = None if self.matching == "instance" else (y_a, y_b)
+            losses.append(probabilistic_contrast(csd(mean_a, std_a, mean_b, std_b), scale, shift,
+                                                 labels))
+        if step.classes is not None:
+            mean_c, std_c = step.classes[0], (0.5 * step.classes[1]).exp()
+            numbers = torch.arange(len(mean_c), device=mean_c.device)
+            for m in self.order:
+                mean, std, y = self._here(step, m)
+                losses.append(probabilistic_contrast(csd(mean, std, mean_c, std_c), scale, shift,
+                                                     (y, numbers)))
+        return torch.stack(losses).mean()
+
+    def _conditional(self, step: Step) -> Tensor:
+        """Class by class, the Gaussian W2 between views, and between views and side information."""
+        parts = [self._here(step, m) for m in self.order]
+        if step.classes is not None:
+            mean, logvar = step.classes
+            parts.append((mean, (0.5 * logvar).exp(),
+                          torch.arange(len(mean), device=mean.device)))
+        means, stds, labels = zip(*parts, strict=True)
+        return class_conditional_w2(means, stds, labels)
+
+    def _marginal(self, step: Step) -> Tensor:
+        """Divergence of all draws of the views; of one view, from draws of its classes."""
+        samples = [step.z[m][0] for m in self.order]
+        present = [step.batch.present.get(m) for m in self.order]
+        if len(samples) == 1 and step.classes is not None:
+            mean, logvar = (part[self._labels(step)] for part in step.classes)
+            noise = step.batch.normal(self.latent)
+            samples.append(normalize(mean + (0.5 * logvar).exp() * noise, dim=1))
+            present.append(None)
+        noise = step.batch.common_normal(self.latent, self.latent)
+        return marginal_divergence(samples, noise, self.marginal, present)
+
+    def _reconstruction(self, step: Step) -> Tensor:
+        return torch.stack([self._rebuilt(step, m, m) for m in self.order]).sum()
+
+    def _cross(self, step: Step) -> Tensor:
+        return torch.stack([self._rebuilt(step, a, b)
+                            for a, b in permutations(self.order, 2)]).sum()
+
+    def _vib(self, step: Step) -> Tensor:
+        """KL of the codes from N(0, I/d), per dimension."""
+        width = float(self.latent)
+        return torch.stack([
+            kl_standard_normal(step.mean[m] * width**0.5,
+                               step.logvar[m] + torch.tensor(width).log()) / width
+            for m in self.order]).sum()
+
+    def _smooth(self, step: Step) -> Tensor:
+        """Codes of mixed rows are on the great circle between the codes."""
+        order, share = step.batch.randperm(len(step.batch)), step.batch.uniform(1)
+        losses = []
+        for m in self.order:
+            x = step.batch.views[m]
+            mixed, _ = self.encode(torch.lerp(x, x[order], share), m)
+            losses.append(interpolation_gap(mixed, step.mean[m], step.mean[m][order], share))
+        return torch.stack(losses).sum()
+
+    def _topology(self, step: Step) -> Tensor:
+        return torch.stack([persistence_gap(step.batch.views[m], step.mean[m])
+                            for m in self.order]).sum()
+
+    def _cycle(self, step: Step) -> Tensor:
+        """Decoded codes lead back to the side information of their class (as LCALE's)."""
+        assert self.memory is not None
+        target = self.memory.side[self._labels(step)]
+        return torch.stack([
+            reconstruction(regressor(self.decode(step.z[m][0], m)), target, "l2")
+            for m, regressor in zip(self.order, self.regressors, strict=True)]).sum()
+
+    # -- parts of terms ------------------------------------------------------------------------
+    def _labels(self, step: Step) -> Tensor:
+        labels = step.batch.labels
+        assert labels is not None
+        return labels
+
+    def _here(self, step: Step, m: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, deviation and label of the samples that have a view."""
+        present, n = step.batch.present.get(m), len(step.batch)
+        labels = step.batch.labels
+        y = torch.arange(n, device=step.batch.device) if labels is None else labels
+        if present is None:
+            return step.mean[m], step.std(m), y
+        return step.mean[m][present], step.std(m)[present], y[present]
+
+    def _rebuilt(self, step: Step, code: str, target: str) -> Tensor:
+        """Squared error per column of one view decoded from another's code."""
+        kept = [p for p in (step.batch.present.get(code), step.batch.present.get(target))
+                if p is not None]
+        z, x = step.z[code][0], step.batch.views[target]
+        if kept:
+            both = torch.stack(kept).all(dim=0)
+            z, x = z[both], x[both]
+        return reconstruction(self.decode(z, target), x, "l2") / x.shape[1]

@@ -1,0 +1,276 @@
+"""FusionNet-QSMA: class memory, terms against naive loops, and what every switch changes."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from crossalign.losses import MARGINALS
+from crossalign.models import GFZSL, FusionNetQSMA, RidgeMap
+from crossalign.models.base import unit_rows
+from crossalign.networks import ClassMemory
+from crossalign.tasks import ZeroShot
+from crossalign.training import Batch
+from crossalign.types import Classes, Views
+
+SMALL = {"latent": 6, "hidden": 12, "epochs": 2, "batch_size": 16}
+
+
+def toy(seed=0, seen=8, unseen=4, per_class=12, width=10):
+    """Classes whose mean is linear in their side information."""
+    rng = np.random.default_rng(seed)
+    side = rng.standard_normal((seen + unseen, 4)).astype(np.float32)
+    labels = np.repeat(np.arange(seen + unseen), per_class)
+    z = unit_rows(side)[labels] + 0.1 * rng.standard_normal((len(labels), 4))
+    views = Views({"image": z @ rng.standard_normal((4, width)),
+                   "text": z @ rng.standard_normal((4, 7))}, labels)
+    classes = Classes(side, np.arange(seen + unseen) < seen)
+    return views[labels < seen], views[labels >= seen], classes
+
+
+def batch_of(model, X, seed=0, n=16, present=None):
+    rows = np.random.default_rng(seed).permutation(len(X))[:n]
+    scaled = {m: torch.from_numpy(model._scaled(X[m][rows], m)) for m in X.modalities}
+    labels = torch.from_numpy(np.searchsorted(model.seen_, X.labels[rows])
+                              if model.preset_ == "gzsl" else X.labels[rows])
+    weights = {t: torch.tensor(float(s(10.0))) for t, s in model._active().items()}
+    return Batch(scaled, labels, present=present, weights=weights,
+                 generator=torch.Generator().manual_seed(seed))
+
+
+def losses(seed=0, views=("image",), **params):
+    X, _, classes = toy()
+    X = X.select(*views)
+    model = FusionNetQSMA(**{**SMALL, **params}).fit(X, classes=classes)
+    model.network_.eval()
+    return model, model.network_(batch_of(model, X, seed), "fusionnet")
+
+
+# -- classes -----------------------------------------------------------------------------------
+def test_memory_regresses_unseen_prototypes_as_gfzsl_does():
+    X, _, classes = toy()
+    model = GFZSL(kernel_gamma=1.0, ridge=0.1, scaling="none").fit(X.select("image"),
+                                                                 classes=classes)
+    memory = ClassMemory(torch.from_numpy(classes.embeddings[:8]).double(), 10, 1.0, 0.1).double()
+    with torch.no_grad():
+        memory.prototypes.copy_(torch.from_numpy(model.means_[:8]))
+    mean, _ = memory(torch.from_numpy(classes.embeddings[8:]).double())
+    expected = normalize(torch.from_numpy(model.regress(classes.embeddings[8:])), dim=1)
+    torch.testing.assert_close(mean, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_memory_knows_seen_classes_and_is_less_sure_of_others():
+    torch.manual_seed(0)
+    side = torch.randn(6, 3)
+    memory = ClassMemory(side, 5)
+    with torch.no_grad():
+        memory.prototypes.normal_()
+    mean, logvar = memory(torch.cat([3 * side, torch.randn(4, 3)]))
+    torch.testing.assert_close(mean[:6], normalize(memory.prototypes, dim=1))
+    assert (logvar[6:].mean() > logvar[:6].mean()).item()
+
+
+def test_rehearsal_is_the_memory_without_the_held_out_classes():
+    torch.manual_seed(0)
+    side, prototypes = torch.randn(6, 3), torch.randn(6, 5)
+    whole, part = ClassMemory(side, 5), ClassMemory(side[2:], 5)
+    with torch.no_grad():
+        whole.prototypes.copy_(prototypes)
+        part.prototypes.copy_(prototypes[2:])
+    mean, logvar = whole.rehearse(torch.arange(6), 2)
+    for found, alone in zip((mean, logvar), part(side[:2]), strict=True):
+        torch.testing.assert_close(found[:2], alone)
+    torch.testing.assert_close(mean[2:], normalize(prototypes[2:], dim=1))
+    torch.testing.assert_close(whole.rehearse(torch.arange(6), 0)[0],
+                               normalize(prototypes, dim=1))
+
+
+# -- terms -------------------------------------------------------------------------------------
+def test_classification_is_the_naive_cross_entropy():
+    model, found = losses(samples=0, held_out=0.0, conditional=0.0, marginal=0.0, vib=0.0,
+                          smoothing=0.0, steps=0)
+    X = toy()[0].select("image")
+    batch, net = batch_of(model, X), model.network_
+    expected = []
+    with torch.no_grad():
+        tau = float(net.attention.log_temperature.exp())
+        codes, _ = net.encode(batch.views["image"], "image")
+        prototypes = normalize(net.memory.prototypes, dim=1)
+        for z, c in zip(codes, batch.labels, strict=True):
+            scores = [-float((z - p).square().sum()) / tau for p in prototypes]
+            expected.append(np.log(np.exp(scores).sum()) - scores[c])
+    assert found["classification"].item() == pytest.approx(np.mean(expected), rel=1e-4)
+    assert found["loss"].item() == pytest.approx(found["classification"].item())
+
+
+def test_reconstruction_and_cross_are_naive_squared_errors():
+    model, found = losses(views=("image", "text"), samples=0)
+    net, batch = model.network_, batch_of(model, toy()[0])
+    with torch.no_grad():
+        z = {m: net.encode(batch.views[m], m)[0] for m in ("image", "text")}
+
+        def error(a, b):
+            return float((net.decode(z[a], b) - batch.views[b]).square().mean())
+
+        own = error("image", "image") + error("text", "text")
+        cross = error("image", "text") + error("text", "image")
+    assert found["reconstruction"].item() == pytest.approx(own, rel=1e-5)
+    assert found["cross"].item() == pytest.approx(cross, rel=1e-5)
+
+
+def test_vib_is_the_divergence_from_a_normal_of_variance_one_over_d():
+    model, found = losses()
+    batch = batch_of(model, toy()[0].select("image"))
+    with torch.no_grad():
+        mean, logvar = model.network_.encode(batch.views["image"], "image")
+    prior = torch.distributions.Normal(0.0, 6**-0.5)
+    kl = torch.distributions.kl_divergence(
+        torch.distributions.Normal(mean, (0.5 * logvar).exp()), prior).sum(1).mean() / 6
+    assert found["vib"].item() == pytest.approx(float(kl), rel=1e-4)
+
+
+# -- switches ----------------------------------------------------------------------------------
+ALWAYS_ON = {"classification": 1.0, "contrast": 1.0, "conditional": 1.0, "marginal": 1.0,
+             "reconstruction": 1.0, "vib": 1.0, "smooth": 1.0, "topology": 1.0, "cycle": 1.0}
+
+
+@pytest.mark.parametrize("term", ALWAYS_ON)
+def test_a_term_of_weight_zero_is_not_in_the_graph(term):
+    _, on = losses(**ALWAYS_ON)
+    _, off = losses(**{**ALWAYS_ON, term: 0.0})
+    assert set(on) - set(off) == {term}
+    assert on[term].grad_fn is not None
+    assert torch.isfinite(on[term])
+
+
+def test_without_cycle_there_are_no_regressors_and_with_it_they_learn():
+    model, _ = losses(cycle=0.0, reconstruction=1.0)
+    assert not [name for name, _ in model.network_.named_parameters() if "regressor" in name]
+    model, found = losses(cycle=1.0, reconstruction=1.0)
+    found["loss"].backward()
+    gradients = [p.grad for name, p in model.network_.named_parameters() if "regressor" in name]
+    assert gradients
+    assert all(g is not None and g.abs().sum() > 0 for g in gradients)
+
+
+def test_without_iteration_there_are_no_anchors():
+    names = [n for n, _ in losses(steps=0)[0].network_.named_parameters()]
+    assert not [n for n in names if "anchors" in n]
+    model, found = losses(steps=2)
+    found["loss"].backward()
+    assert model.network_.manifold.anchors.weight.grad.abs().sum() > 0
+
+
+def test_without_uncertainty_nothing_learns_a_variance():
+    model, found = losses(samples=0)
+    found["loss"].backward()
+    assert all(h.logvar.weight.grad is None for h in model.network_.heads)
+    assert model.embed_distribution(toy()[0]["image"], "image")[1].max() < 1e-4
+    model, found = losses(samples=2)
+    found["loss"].backward()
+    assert all(h.logvar.weight.grad.abs().sum() > 0 for h in model.network_.heads)
+
+
+def test_sampling_divergence_matching_and_held_out_classes_change_the_loss():
+    one = losses(samples=4)[1]["classification"]
+    assert one != losses(samples=4, sampling="iid")[1]["classification"]
+    values = [losses(divergence=kind, samples=0, conditional=0.0)[1]["marginal"].item()
+              for kind in MARGINALS]
+    assert len(set(values)) == len(values)
+    two = {"views": ("image", "text"), "contrast": 1.0}
+    assert (losses(**two, matching="class")[1]["contrast"]
+            != losses(**two, matching="instance")[1]["contrast"])
+    model = losses(epochs=1, lr=1e-9)[0]
+    rows = batch_of(model, toy()[0].select("image"))
+    held = model.network_(rows, "")["classification"].item()
+    model.network_.held_out = 0.0
+    rows = batch_of(model, toy()[0].select("image"))
+    assert held > model.network_(rows, "")["classification"].item()
+
+
+@pytest.mark.parametrize("row", FusionNetQSMA.ablations)
+def test_every_row_of_the_ablation_fits_and_scores(row):
+    X, rest, classes = toy()
+    model = FusionNetQSMA(**{**SMALL, **FusionNetQSMA.ablations[row]})
+    model.fit(X.select("image"), classes=classes)
+    scores = ZeroShot(model).fit(X.select("image"), classes).decision_function(rest)
+    assert scores.shape == (len(rest), 12)
+    assert np.isfinite(scores).all()
+
+
+# -- views -------------------------------------------------------------------------------------
+def test_what_a_sample_lacks_has_no_influence():
+    X, _, classes = toy()
+    present = {"text": torch.arange(16) % 3 > 0}
+    model = FusionNetQSMA(**SMALL, preset="gzsl", **ALWAYS_ON, cross=1.0).fit(X, classes=classes)
+    first, second = batch_of(model, X, present=present), batch_of(model, X, present=present)
+    second.views["text"][~present["text"]] = 50.0
+    without = ("smooth", "vib", "topology", "cycle", "loss")       # see every row of a view
+    net = model.network_.eval()
+    a, b = net(first, ""), net(second, "")
+    for term in set(a) - set(without):
+        torch.testing.assert_close(a[term], b[term], msg=term)
+
+
+def test_it_is_fitted_on_samples_that_lack_views():
+    X, _, _ = toy()
+    here = np.arange(len(X)) % 4 > 0
+    partial = Views({m: X[m] for m in X.modalities}, X.labels, present={"text": here})
+    model = FusionNetQSMA(**SMALL).fit(partial)
+    np.testing.assert_allclose(model.shift_["text"], X["text"][here].mean(axis=0), rtol=1e-4)
+    assert np.isfinite(model.embed(X["text"], "text")).all()
+
+
+def test_the_linear_view_is_ridge_map_and_encoders_start_from_it():
+    X, rest, _ = toy()
+    ridge = RidgeMap(alpha=1000.0).fit(X)
+    expected = ridge.embed(rest["image"], "image") @ ridge.embed(X["text"], "text").T
+    for linear, lr in ((1.0, 1e-3), (0.5, 1e-12)):          # the view itself; encoders at first
+        model = FusionNetQSMA(latent=9, hidden=12, epochs=1, steps=0, lr=lr, linear=linear).fit(X)
+        found = model.embed(rest["image"], "image") @ model.embed(X["text"], "text").T
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert not FusionNetQSMA(**SMALL, linear=0.0).fit(X).network_.paths
+
+
+# -- use ---------------------------------------------------------------------------------------
+def test_fused_head_is_the_weighted_sum_of_standardised_scores():
+    X, rest, classes = toy()
+    X, rest = X.select("image"), rest.select("image")
+    model = FusionNetQSMA(**SMALL, view_weights=(1.0, 0.5, 2.0)).fit(X, classes=classes)
+    parts = [GFZSL().fit(X, classes=classes).decision_function(rest),
+             *(ZeroShot(model, head=h).fit(X, classes).decision_function(rest)
+               for h in ("gaussian", "prototype"))]
+    expected = sum(w * (s - s.mean(1, keepdims=True)) / s.std(1, keepdims=True)
+                   for w, s in zip((1.0, 0.5, 2.0), parts, strict=True))
+    np.testing.assert_allclose(ZeroShot(model).fit(X, classes).decision_function(rest), expected,
+                               rtol=1e-4, atol=1e-4)
+
+
+def test_prototype_scores_are_expected_distances():
+    X, rest, classes = toy()
+    model = FusionNetQSMA(**SMALL).fit(X.select("image"), classes=classes)
+    mean, std = model.embed_distribution(rest["image"], "image")
+    centre, spread = model.embed_distribution(classes.embeddings, "class")
+    tau = model.network_.attention.log_temperature.exp().item()
+    expected = [[-(((m - c)**2).sum() + (s**2).sum() + (t**2).sum()) / tau
+                 for c, t in zip(centre, spread, strict=True)]
+                for m, s in zip(mean, std, strict=True)]
+    found = model.class_scores(rest["image"], "image", classes.embeddings)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_it_recognises_classes_it_never_saw():
+    X, rest, classes = toy(seen=30, unseen=6, per_class=15)
+    model = FusionNetQSMA(latent=32, hidden=64, epochs=15, head="prototype")
+    model.fit(X.select("image"), classes=classes)
+    scores = ZeroShot(model).fit(X.select("image"), classes).decision_function(rest)
+    scores[:, classes.seen] = -np.inf
+    assert (scores.argmax(axis=1) == rest.labels).mean() > 0.7             # chance .17
+
+
+def test_bad_input_is_one_sentence():
+    X, _, classes = toy()
+    with pytest.raises(ValueError, match="needs side information"):
+        FusionNetQSMA(**SMALL).fit(X.select("image"))
+    with pytest.raises(ValueError, match="give a second one"):
+        FusionNetQSMA(**SMALL, preset="retrieval").fit(X.select("image"), classes=classes)
