@@ -9,6 +9,7 @@
 - `quasi`: normal noise whose draws are spread evenly.
 - `manifold`: iterative projection onto the unit sphere, and a guard against collapse.
 - `experts`: the product of Gaussians.
+- `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
 - `attention`: over regions, modalities and classes.
 - `class_memory`: prototypes of seen classes, and of others by attention to them.
 """
@@ -28,9 +29,11 @@ from crossalign.networks.gaussian import GaussianEncoder, reparametrise
 from crossalign.networks.manifold import ManifoldProjection, collapse, warn_of_collapse
 from crossalign.networks.mlp import MLP, initialise
 from crossalign.networks.quasi import quasi_normal
+from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 from crossalign.networks.vae import CrossVAE
 
 __all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "GaussianEncoder",
            "GaussianHead", "InformationGate", "ManifoldProjection", "ModalityFusion",
-           "RegionAttention", "class_distances", "collapse", "cross_weighting", "initialise",
-           "product_of_experts", "quasi_normal", "reparametrise", "warn_of_collapse"]
+           "PerturbedTopK", "RegionAttention", "class_distances", "collapse", "cross_weighting",
+           "hard_topk", "initialise", "perturbed_topk", "product_of_experts", "quasi_normal",
+           "reparametrise", "tokens_kept", "warn_of_collapse"]

@@ -1,19 +1,21 @@
-"""What a fitted space is for: recognise, reject, retrieve, transfer."""
+"""What a fitted space is for: recognise, also from a few samples, reject, retrieve, transfer."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crossalign.tasks.few_shot import FewShot
+    from crossalign.tasks.few_shot_curve import few_shot_curve
     from crossalign.tasks.rejection import Rejection
     from crossalign.tasks.retriever import Retriever
     from crossalign.tasks.transfer import Transfer
     from crossalign.tasks.zero_shot import ZeroShot
 
-__all__ = ["Rejection", "Retriever", "Transfer", "ZeroShot"]
+__all__ = ["FewShot", "Rejection", "Retriever", "Transfer", "ZeroShot", "few_shot_curve"]
 
-_FILES = {"Rejection": "rejection", "Retriever": "retriever", "Transfer": "transfer",
-          "ZeroShot": "zero_shot"}
+_FILES = {"FewShot": "few_shot", "Rejection": "rejection", "Retriever": "retriever",
+          "Transfer": "transfer", "ZeroShot": "zero_shot", "few_shot_curve": "few_shot_curve"}
 
 
 def __getattr__(name: str) -> Any:

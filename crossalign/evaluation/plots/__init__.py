@@ -7,6 +7,7 @@ with ``figure.savefig("name.svg")``.
 - `cross_modal`: the same by modality, seen and unseen classes apart, and how many points agree.
 - `trade_off`, `precision_recall`: curves of recognition and of retrieval.
 - `coverage_risk`: what is wrong among the surest answers, by confidence.
+- `few_shot`: a score over the number of samples per new class.
 - `class_accuracy`, `confusion`: which classes are hard, and what they are taken for.
 - `hits`: queries with their best results.
 - `history`: training curves.
@@ -19,11 +20,12 @@ from crossalign.evaluation.plots.confusion_matrix import confusion
 from crossalign.evaluation.plots.coverage_risk import coverage_risk
 from crossalign.evaluation.plots.cross_modal import cross_modal
 from crossalign.evaluation.plots.curves import precision_recall, trade_off
+from crossalign.evaluation.plots.few_shot import few_shot
 from crossalign.evaluation.plots.latent_space import latent
 from crossalign.evaluation.plots.projection import principal, tsne
 from crossalign.evaluation.plots.sensitivity import sensitivity
 from crossalign.evaluation.plots.sheet import hits
 from crossalign.evaluation.plots.training_curves import history
 
-__all__ = ["class_accuracy", "confusion", "coverage_risk", "cross_modal", "history", "hits",
-           "latent", "precision_recall", "principal", "sensitivity", "trade_off", "tsne"]
+__all__ = ["class_accuracy", "confusion", "coverage_risk", "cross_modal", "few_shot", "history",
+           "hits", "latent", "precision_recall", "principal", "sensitivity", "trade_off", "tsne"]

@@ -1,0 +1,156 @@
+"""Search by the joint similarity of FGAN: a short vector finds candidates, the exact form ranks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from crossalign.index.exact import check_vectors
+from crossalign.index.joint_candidates import InnerIndex, Scanned, United, best, scan
+from crossalign.index.joint_similarity import (
+    Array,
+    Factors,
+    exact_factors,
+    joint_rows,
+    label_similarity,
+)
+from crossalign.types import Hits
+
+MARGIN = 1e-3  # of a single-precision score, far above its error
+PART = 4096    # rows normalised at a time, in double precision
+
+
+class JointIndex:
+    """Neighbours by ``cos(e_a, e_b) + tanh(-J(p_a, p_b))`` (see `joint_similarity`).
+
+    Vectors are rows ``[embedding | logits]``, ``(n, width + labels)``; log-probabilities are logits
+    too. Candidates come from scores of `fit_projection`'s short vectors and are ranked by the exact
+    similarity in double precision, equal ones by J and then by row. Short of candidates missed,
+    results are those of ``search(..., exact=True)``, which scores all items in full.
+
+    Keeps ``width + 2 * labels`` single-precision numbers per item.
+
+    Parameters
+    ----------
+    width : int
+        Dimension of the embeddings.
+    labels : int
+        Number of labels.
+    error : float
+        What short vectors may get wrong, root mean square over near items, in the cosine and in
+        tanh(-J); it decides how short they are.
+    candidates : int
+        Ranked exactly per query; at least three times k are.
+    inner : callable, optional
+        From a width to an index, ``ExactIndex`` for one, that finds the candidates, once for each
+        of ``slopes`` tangents of tanh, the union of which is ranked. By default all short vectors
+        are scored with tanh itself, which costs one pass. A graph (HNSW) does not suit: lengths of
+        these vectors differ by a factor of ten, and one graph cannot serve all slopes.
+    slopes : int
+        Tangents to use with ``inner``.
+    block_bytes : int
+        Scores held by each thread in a search.
+    """
+
+    def __init__(self, width: int, labels: int, *, error: float = 0.01,
+                 candidates: int = 300, inner: Callable[[int], InnerIndex] | None = None,
+                 slopes: int = 3, block_bytes: int = 32 << 20) -> None:
+        self.width, self.labels = width, labels
+        self.error, self.candidates = error, candidates
+        self.inner, self.slopes, self.block_bytes = inner, slopes, block_bytes
+        self._wide = Factors(np.zeros((0, width), np.float32),
+                             np.zeros((0, 2 * labels), np.float32), np.zeros(0))
+        self._short: Scanned | United | None = None
+
+    def __len__(self) -> int:
+        return len(self._wide.offsets)
+
+    def add(self, vectors: npt.ArrayLike) -> None:
+        """Append ``(n, width + labels)`` vectors; their rows continue the numbering."""
+        new = self._factors(vectors, query=False)
+        self._wide = Factors(*(np.concatenate(pair) for pair in zip(self._wide, new, strict=True)))
+        self._short = None
+
+    def search(self, queries: npt.ArrayLike, k: int, *, exact: bool = False) -> Hits:
+        """The ``min(k, n)`` most similar items of every query, best first.
+
+        The first search after an `add` fits the short vectors to all items.
+
+        Raises
+        ------
+        ValueError
+            If k is below one, or rows do not have ``width + labels`` finite columns.
+        """
+        if k < 1:
+            raise ValueError(f"k: got {k}; ask for at least one neighbour.")
+        wide = self._factors(queries, query=True)
+        k = min(k, len(self))
+        count = k if exact else max(self.candidates, 3 * k)
+        if not exact and count < len(self) and self._short is None:
+            fitted = self._wide, self.error
+            self._short = (Scanned(*fitted) if self.inner is None
+                           else United(*fitted, self.inner, self.slopes))
+        found = self._candidates(wide, count, exact)
+        hits = Hits(np.empty((len(found), k), np.int64), np.empty((len(found), k), np.float32))
+
+        def fill(i: int) -> None:
+            query = Factors(*(values[i] for values in wide))
+            hits.indices[i], hits.scores[i] = self._rank(query, found[i], k)
+
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_cores()) as pool:
+            list(pool.map(fill, range(len(found))))
+        return hits
+
+    def _factors(self, vectors: npt.ArrayLike, *, query: bool) -> Factors:
+        rows = check_vectors(vectors, self.width + self.labels)
+        parts = [rows[start:start + PART] for start in range(0, max(1, len(rows)), PART)]
+        factors = [exact_factors(joint_rows(part[:, :self.width], part[:, self.width:]),
+                                 query=query) for part in parts]
+        return Factors(*(np.concatenate(values) for values in zip(*factors, strict=True)))
+
+    def _candidates(self, queries: Factors, count: int, exact: bool) -> list[Array]:
+        """Items to rank for every query; a thread scores a block of queries at a time."""
+        q, n = len(queries.offsets), len(self)
+        if count >= n:
+            return [np.arange(n)] * q
+        if isinstance(self._short, United) and not exact:
+            return self._short.candidates(queries, count)
+
+        def block_of(start: int) -> list[Array]:
+            block = Factors(*(values[start:start + step] for values in queries))
+            if exact:
+                return scan(block, self._wide, count, MARGIN)
+            assert self._short is not None
+            return self._short.candidates(block, count)
+
+        step = max(1, min(-(-q // _cores()), self.block_bytes // (4 * n)))
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_cores()) as pool:
+            return [found for block in pool.map(block_of, range(0, q, step)) for found in block]
+
+    def _rank(self, query: Factors, found: Array, k: int) -> tuple[Array, Array]:
+        """The k best of items ``found``, ``(k,)``, and their similarity."""
+        e, labels, offsets = (values[found] for values in self._wide)
+        rough, _ = _pairs(query, Factors(e, labels, offsets))
+        kept = best(rough, k, MARGIN)
+        exact = Factors(e[kept].astype(np.float64), labels[kept].astype(np.float64), offsets[kept])
+        similarity, divergence = _pairs(query, exact)
+        order = np.lexsort((kept, divergence, -similarity))[:k]
+        return found[kept[order]], similarity[order] - 1.0
+
+
+def _pairs(query: Factors, items: Factors) -> tuple[Array, Array]:
+    """Sim + 1 and J of a query and each item, ``(m,)``, products in the items' precision."""
+    divergence = np.maximum(query.offsets + items.offsets - items.labels @ query.labels, 0.0)
+    return items.embeddings @ query.embeddings + label_similarity(divergence), divergence
+
+
+def _cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

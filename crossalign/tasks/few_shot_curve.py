@@ -1,0 +1,217 @@
+"""Accuracy over the number k of samples per new class, with settings from validation classes.
+
+A draw shuffles the test samples of every unseen class. Its first k samples are the support, for
+every k, and those after the largest k are scored, the same for every k and every row of the table.
+No sample that is ever support is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign import metrics
+from crossalign.tasks.few_shot import FewShot
+from crossalign.types import Benchmark, Views
+
+Array = npt.NDArray[Any]
+Parts = tuple[Array, Array, Array, Array]
+"""Scores and classes of seen test samples, then of unseen ones."""
+
+
+class Row(NamedTuple):
+    """A row of the table: the head, and whether it has the prior and the support."""
+
+    head: str
+    prior: bool
+    support: bool
+
+
+ROWS: dict[str, Row] = {
+    "update": Row("gaussian", True, True),
+    "support only": Row("gaussian", False, True),
+    "side information only": Row("gaussian", True, False),
+    "latent features": Row("softmax", True, True),
+}
+"""The posterior, what it is made of, and the baseline of CADA-VAE."""
+
+KAPPAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+"""Values that validation tries."""
+
+
+@dataclass(frozen=True)
+class FewShotChoice:
+    """What validation classes chose.
+
+    Attributes
+    ----------
+    kappa : float
+    gammas : mapping of row to mapping of k to float
+        Calibration of seen classes.
+    tried : mapping of kappa to T1
+        Mean over draws and k.
+    """
+
+    kappa: float = 4.0
+    gammas: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
+    tried: Mapping[float, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FewShotCurve:
+    """Scores of every draw.
+
+    Attributes
+    ----------
+    ks : K numbers of samples per class
+    scores : mapping of row to mapping of metric to (draws, K)
+        ``T1``, ``U``, ``S`` and ``H``, fractions; see `metrics.gzsl_scores`.
+    """
+
+    ks: tuple[int, ...]
+    scores: Mapping[str, Mapping[str, Array]]
+
+    def __str__(self) -> str:
+        wide = max(map(len, self.scores))
+        lines = [f"{'':{wide}}  {'':2}  " + "  ".join(f"{f'k = {k}':>11}" for k in self.ks)]
+        for metric in ("T1", "H"):
+            for row, scores in self.scores.items():
+                values = 100 * scores[metric]
+                sd = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(self.ks))
+                cells = (f"{f'{m:.1f} ± {s:.1f}':>11}" for m, s in
+                         zip(values.mean(axis=0), sd, strict=True))
+                lines.append(f"{row:{wide}}  {metric:2}  " + "  ".join(cells))
+        return "\n".join(lines)
+
+
+def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 10),
+                   draws: int = 10, seed: int = 0, *, chosen: FewShotChoice | None = None,
+                   rows: Sequence[str] = tuple(ROWS)) -> FewShotCurve:
+    """Score a fitted model on the unseen classes of a benchmark with k samples of each.
+
+    Parameters
+    ----------
+    model : fitted Aligner
+        On ``bench["train"]``.
+    bench : Benchmark
+        Of task ``gzsl``. The k samples of a class are taken out of ``test_unseen``.
+    ks : integers
+    draws : int
+        How many times the samples are drawn.
+    seed : int
+        Of the draws; more draws change none of the first.
+    chosen : FewShotChoice, optional
+        From `choose_few_shot`; without it kappa is 4 and gamma 0.
+    rows : strings
+        Which of `ROWS`. "latent features" trains a classifier per draw and k.
+
+    Raises
+    ------
+    ValueError
+        If a class has no test sample left to score, or a row or k makes no sense.
+    """
+    _check(ks, draws, bench)
+    chosen = FewShotChoice() if chosen is None else chosen
+    table: dict[str, dict[str, Array]] = {}
+    for row in rows:
+        gammas = chosen.gammas.get(row, {})
+        table[row] = {metric: np.empty((draws, len(ks))) for metric in ("T1", "U", "S", "H")}
+        trial = _trial(model, row, chosen.kappa, bench)
+        for at, k in enumerate(ks):
+            for draw, parts in enumerate(_outcomes(trial, k, max(ks), draws, seed)):
+                found = metrics.gzsl_scores(*parts, bench.classes.seen, gammas.get(k, 0.0))
+                for metric, values in table[row].items():
+                    values[draw, at] = found[metric]
+    return FewShotCurve(tuple(ks), table)
+
+
+def choose_few_shot(model: Any, validation: Benchmark, ks: Sequence[int] = (1, 2, 5, 10),
+                    draws: int = 5, seed: int = 0, *, kappas: Sequence[float] = KAPPAS,
+                    rows: Sequence[str] = tuple(ROWS)) -> FewShotChoice:
+    """Choose kappa, and gamma of every row and k, on validation classes.
+
+    kappa is one for all k, the one of the largest mean T1. gamma is that of the largest H over all
+    draws together.
+
+    Parameters
+    ----------
+    model : fitted Aligner
+        On ``validation["train"]``: it must not have seen the validation classes' samples.
+    validation : Benchmark
+        As ``bench.validation()`` gives it.
+    ks, draws, seed, rows
+        As in `few_shot_curve`.
+    kappas : floats
+    """
+    _check(ks, draws, validation)
+    seen = validation.classes.seen
+    trial, tried = _trial(model, "update", 0.0, validation), {}
+    for kappa in kappas:
+        trial.task.kappa = kappa
+        tried[kappa] = float(np.mean([
+            metrics.gzsl_scores(*parts, seen)["T1"] for k in ks
+            for parts in _outcomes(trial, k, max(ks), draws, seed)]))
+    kappa = max(tried, key=lambda value: tried[value])
+    gammas: dict[str, dict[int, float]] = {}
+    for row in rows:
+        trial, gammas[row] = _trial(model, row, kappa, validation), {}
+        for k in ks:
+            outcomes = _outcomes(trial, k, max(ks), draws, seed)
+            a, b, c, d = (np.concatenate(part) for part in zip(*outcomes, strict=True))
+            gammas[row][k] = metrics.best_gamma(metrics.seen_unseen_curve(a, b, c, d, seen))
+    return FewShotChoice(kappa, gammas, tried)
+
+
+def support_ranks(labels: npt.ArrayLike, draws: int, seed: int = 0) -> Array:
+    """(draws, n): the place of every sample in a shuffled order of its class, from 0."""
+    classes = np.asarray(labels)
+    ranks = np.empty((draws, len(classes)), dtype=np.int64)
+    for draw in range(draws):
+        order = np.random.default_rng([seed, draw]).permutation(len(classes))
+        for c in np.unique(classes):
+            mine = order[classes[order] == c]
+            ranks[draw, mine] = np.arange(len(mine))
+    return ranks
+
+
+class _Trial(NamedTuple):
+    """A prepared task, and the test samples with what it sees of them."""
+
+    task: FewShot
+    support: bool
+    seen: Views
+    unseen: Views
+    codes: tuple[Array, Array]
+
+
+def _trial(model: Any, row: str, kappa: float, bench: Benchmark) -> _Trial:
+    if row not in ROWS:
+        raise ValueError(f"rows: got {row!r}; choose among {list(ROWS)}.")
+    head, prior, support = ROWS[row]
+    task = FewShot(model, kappa if prior else 0.0, head).fit(bench["train"], bench.classes)
+    seen, unseen = bench["test_seen"], bench["test_unseen"]
+    return _Trial(task, support, seen, unseen, (task.encode(seen), task.encode(unseen)))
+
+
+def _outcomes(trial: _Trial, k: int, largest: int, draws: int, seed: int) -> Iterator[Parts]:
+    """What there is to score after every draw of k samples per class."""
+    task, support, seen, unseen, codes = trial
+    for rank in support_ranks(unseen.truth, draws, seed):
+        task.fit_few_shot(unseen[rank < k] if support else None)
+        asked = rank >= largest
+        yield (task.scores(codes[0]), seen.truth,
+               task.scores(codes[1][asked]), unseen.truth[asked])
+
+
+def _check(ks: Sequence[int], draws: int, bench: Benchmark) -> None:
+    if not ks or min(ks) < 1 or draws < 1:
+        raise ValueError(f"ks: got {list(ks)} with {draws} draws; give numbers of at least 1.")
+    classes, counts = np.unique(bench["test_unseen"].truth, return_counts=True)
+    if counts.min() <= max(ks):
+        name = bench.classes.names[classes[counts.argmin()]]
+        raise ValueError(f"ks: got {max(ks)}, but the class {name!r} has {counts.min()} test "
+                         f"samples; give at most {counts.min() - 1}, so that one is left to score.")
