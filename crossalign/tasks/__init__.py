@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crossalign.tasks.few_shot import FewShot
-    from crossalign.tasks.few_shot_curve import few_shot_curve
     from crossalign.tasks.rejection import Rejection
     from crossalign.tasks.retriever import Retriever
     from crossalign.tasks.transfer import Transfer
     from crossalign.tasks.zero_shot import ZeroShot
 
-__all__ = ["FewShot", "Rejection", "Retriever", "Transfer", "ZeroShot", "few_shot_curve"]
+__all__ = ["FewShot", "Rejection", "Retriever", "Transfer", "ZeroShot"]
 
 _FILES = {"FewShot": "few_shot", "Rejection": "rejection", "Retriever": "retriever",
-          "Transfer": "transfer", "ZeroShot": "zero_shot", "few_shot_curve": "few_shot_curve"}
+          "Transfer": "transfer", "ZeroShot": "zero_shot"}
 
 
 def __getattr__(name: str) -> Any:
