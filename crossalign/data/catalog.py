@@ -26,7 +26,8 @@ class DataSet(NamedTuple):
 def _glyphs(task: str, seed: int) -> Benchmark:
     from crossalign.data.glyphs import load_glyphs
 
-    return load_glyphs(task, seed=seed)
+    kind = {"tokens": "retrieval", "sketch-tokens": "sketch"}.get(task, task)
+    return load_glyphs(kind, tokens=kind != task, seed=seed)
 
 
 def _synthetic(task: str, seed: int) -> Benchmark:
@@ -36,9 +37,11 @@ def _synthetic(task: str, seed: int) -> Benchmark:
 
 
 NAMED: dict[str, tuple[DataSet, Callable[[str, int], Benchmark]]] = {
-    "glyphs": (DataSet("glyphs", ("gzsl", "retrieval", "sketch", "transfer"),
+    "glyphs": (DataSet("glyphs", ("gzsl", "retrieval", "sketch", "transfer", "tokens",
+                                  "sketch-tokens"),
                        "letters of the typefaces that matplotlib ships: image, sketch, text and "
-                       "attributes; 'glyphs-sketch' is image-sketch retrieval"), _glyphs),
+                       "attributes; 'glyphs-sketch' is image-sketch retrieval, 'glyphs-tokens' "
+                       "and 'glyphs-sketch-tokens' are retrieval of token rows"), _glyphs),
     "synthetic": (DataSet("synthetic", ("transfer",),
                           "paired multimodal Gaussians whose truth is known"), _synthetic),
 }

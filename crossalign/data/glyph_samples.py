@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from crossalign.data.bag_of_words import tf_idf
 from crossalign.data.cache import Arrays, cached_arrays
+from crossalign.data.glyph_tokens import patch_tokens, word_tokens
 from crossalign.data.gradients import oriented_gradients
 from crossalign.data.letters import Letter, attributes, decompose, dense_core, questions
+from crossalign.data.tokens import real_tokens
 from crossalign.data.typefaces import FACES, SIDE, coverage, draw, without_lookalikes
 from crossalign.types import Classes, Views
 
@@ -46,7 +48,9 @@ class GlyphSamples:
         Row of ``letters``, row of `FACES`, and which drawing of that pair it is.
     pictures, outlines : (n, 32, 32) uint8
         0 is paper and 255 ink.
-    vectors : mapping of "image" and "sketch" to (n, d) float32
+    vectors : mapping of "image" and "sketch" to (n, d) or (n, t, d) float32
+    tokens : bool
+        Whether text is tokens too.
     """
 
     letters: tuple[Letter, ...]
@@ -56,6 +60,7 @@ class GlyphSamples:
     pictures: Array
     outlines: Array
     vectors: dict[str, Array]
+    tokens: bool = False
 
     def rows(self, letters: Array, faces: Sequence[str], drawing: int | None = None) -> Array:
         """Numbers of the samples of some letters, (C,) bool, in some faces."""
@@ -74,8 +79,9 @@ class GlyphSamples:
 
     def views(self, rows: Array, data: Mapping[str, Array], labels: Array | None) -> Views:
         """The samples at ``rows`` of what `modalities` gave."""
-        return Views({m: values[rows] for m, values in data.items()}, labels, ids=rows,
-                     meta=self._meta(rows))
+        chosen = {m: values[rows] for m, values in data.items()}
+        masks = {m: real_tokens(x) for m, x in chosen.items() if x.ndim == 3}
+        return Views(chosen, labels, ids=rows, masks=masks, meta=self._meta(rows))
 
     def _documents(self) -> list[str]:
         """C * F texts, letter by letter: the letter's name and the words of a face's style."""
@@ -84,6 +90,8 @@ class GlyphSamples:
 
     def _text(self, fitted_on: Array) -> Array:
         document = self.label * len(FACES) + self.face                 # (n,)
+        if self.tokens:
+            return np.asarray(word_tokens(self._documents())[document])
         weighted, _ = tf_idf(self._documents(), document[fitted_on])   # (C * F, V)
         return np.asarray(weighted[document])
 
@@ -101,7 +109,7 @@ class GlyphSamples:
         }
 
 
-def draw_samples(seed: int, features: str, cache: bool) -> GlyphSamples:
+def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) -> GlyphSamples:
     """Draw, or read from the cache, every sample.
 
     Parameters
@@ -111,6 +119,8 @@ def draw_samples(seed: int, features: str, cache: bool) -> GlyphSamples:
     features : {"hog", "pixels"}
     cache : bool
         Whether to read and write the user's cache folder.
+    tokens : bool
+        Rows of tokens instead of vectors, see `glyph_tokens`.
     """
     facts = {"version": VERSION, "seed": seed, "side": SIDE, "min_faces": MIN_FACES,
              "per_base": PER_BASE, "per_mark": PER_MARK, "drawings": DRAWINGS,
@@ -120,14 +130,16 @@ def draw_samples(seed: int, features: str, cache: bool) -> GlyphSamples:
     drawn = keep({"name": "glyphs", **facts}, lambda: _draw(seed))
     letters = tuple(decompose(chr(code)) for code in drawn["code"])
     pictures = {"image": drawn["pictures"], "sketch": drawn["outlines"]}
-    if features == "hog":
+    if tokens:
+        vectors = {m: patch_tokens(p / np.float32(255), features) for m, p in pictures.items()}
+    elif features == "hog":
         vectors = keep({"name": "glyphs-hog", **facts}, lambda: {
             m: oriented_gradients(p / np.float32(255)) for m, p in pictures.items()})
     else:
         vectors = {m: p.reshape(len(p), -1) / np.float32(255)
                    for m, p in pictures.items()}
     return GlyphSamples(tuple(x for x in letters if x is not None), drawn["label"], drawn["face"],
-                        drawn["drawing"], drawn["pictures"], drawn["outlines"], vectors)
+                        drawn["drawing"], drawn["pictures"], drawn["outlines"], vectors, tokens)
 
 
 def _draw(seed: int) -> Arrays:

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.glyph_samples import FEATURES, VERSION, GlyphSamples, draw_samples
+from crossalign.data.glyph_tokens import PATCHES, WORDS
 from crossalign.data.leaks import leak_record
 from crossalign.data.letters import attributes, unseen_combinations
 from crossalign.data.typefaces import FACES
@@ -50,11 +51,14 @@ UNSEEN = {"gzsl": 0.2, "retrieval": 0.5, "sketch": 0.5}
 UNSEEN_IN_VALIDATION = {"gzsl": 0.2, "retrieval": 0.3, "sketch": 0.3}
 """Share of the training classes that validation treats as unseen."""
 
+BAGS = ("words of the Unicode name and of the style of the face, binary times idf of training "
+        "rows, unit rows")
+
 TRANSFER_LETTERS = 6
 """A base letter is a class of the transfer task if it carries at least so many marks."""
 
 
-def load_glyphs(task: str = "gzsl", *, features: str = "hog", seed: int = 0,
+def load_glyphs(task: str = "gzsl", *, features: str = "hog", tokens: bool = False, seed: int = 0,
                 cache: bool = True) -> Benchmark:
     """The embedded benchmark of a task.
 
@@ -68,6 +72,9 @@ def load_glyphs(task: str = "gzsl", *, features: str = "hog", seed: int = 0,
     features : {"hog", "pixels"}
         How pictures and outlines become vectors: 128 histogram values, or 1024 pixels. Text is
         the same either way.
+    tokens : bool
+        Instead of vectors, pictures and outlines are (n, 16, 34) patches, or (n, 16, 66) of pixels,
+        and texts (n, t, 128) words; see `glyph_tokens`.
     seed : int
         Of the drawings and of the choice of unseen classes; 0 or larger.
     cache : bool
@@ -91,9 +98,9 @@ def load_glyphs(task: str = "gzsl", *, features: str = "hog", seed: int = 0,
         raise ValueError(f"features: got {features!r}; choose one of {sorted(FEATURES)}.")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed: got {seed!r}; give an integer, 0 or larger.")
-    samples = draw_samples(int(seed), features, cache)
+    samples = draw_samples(int(seed), features, cache, tokens)
     facts = {"name": "glyphs", "version": VERSION, "seed": int(seed),
-             "features": FEATURES[features]}
+             "features": (PATCHES if tokens else FEATURES)[features]}
     if task == "transfer":
         return _transfer(samples, facts)
     return _run(samples, task, facts, 0)
@@ -186,8 +193,7 @@ def _protocol(samples: GlyphSamples, task: str, facts: dict[str, Any], rows: dic
     side = "one-hot base letter" if task == "transfer" else list(attributes(samples.letters)[1])
     described = {"features": facts["features"]}
     if task == "retrieval":
-        described["text_features"] = ("words of the Unicode name and of the style of the face, "
-                                      "binary times idf of training rows, unit rows")
+        described["text_features"] = WORDS if samples.tokens else BAGS
     gallery = splits.get("gallery")
     twice = gallery is not None and any(
         len(np.unique(gallery[m], axis=0)) < len(gallery) for m in gallery.modalities)

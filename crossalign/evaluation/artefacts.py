@@ -72,13 +72,16 @@ def _recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
 def _retrieval(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     chance = outcome.scores["chance_mAP"]
     found: dict[str, Any] = {"pr": {}, "hits": {}}
-    for direction, (a, b) in outcome.evidence["directions"].items():
+    for direction, likeness in outcome.evidence["directions"].items():
         source, target = direction.split("->")
         query, gallery = bench["query"].having(source), bench["gallery"].having(target)
         rows = _spread(len(query), QUERIES)
-        recall, precision = metrics.precision_recall_curve(a, b, query.truth, gallery.truth)
+        recall, precision = metrics.precision_recall_curve_from_similarity(
+            likeness, query.truth, gallery.truth)
         found["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
-        best = np.argsort(-(a[rows] @ b.T), axis=1, kind="stable")[:, :RESULTS]
+        scores = (likeness[rows] if isinstance(likeness, np.ndarray) else
+                  np.concatenate([likeness(r, r + 1).copy() for r in rows]))
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :RESULTS]
         found["hits"][direction] = {
             "queries": [_item(query, int(r), source, bench) for r in rows],
             "results": [[_item(gallery, int(c), target, bench) for c in row] for row in best],

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
+from crossalign.metrics.similarity import EmbeddingScores
+from crossalign.models.base import Comparer
 from crossalign.tasks import Transfer, ZeroShot
 from crossalign.types import Benchmark
 
@@ -109,17 +111,25 @@ def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None) ->
     evidence: dict[str, Any] = {"directions": {}}
     for a, b in ((first, second), (second, first)):
         query, gallery = bench["query"].having(a), bench["gallery"].having(b)
-        pair, labels = (model.embed(query[a], a), model.embed(gallery[b], b)), (query.truth,
-                                                                                gallery.truth)
-        found["mAP"].append(metrics.mean_average_precision(*pair, *labels))
-        found["P@100"].append(metrics.precision_at_k(*pair, *labels, k=min(100, len(gallery))))
+        likeness, labels = _likeness(model, query[a], a, gallery[b], b), (query.truth,
+                                                                          gallery.truth)
+        found["mAP"].append(metrics.mean_average_precision_from_similarity(likeness, *labels))
+        found["P@100"].append(metrics.precision_at_k_from_similarity(
+            likeness, *labels, k=min(100, len(gallery))))
         found["chance_mAP"].append(metrics.chance_map(*labels))
-        evidence["directions"][f"{a}->{b}"] = pair
+        evidence["directions"][f"{a}->{b}"] = likeness
     means = {name: float(np.mean(values)) for name, values in found.items()}
     scores = {"mAP": means["mAP"], f"mAP[{first}->{second}]": found["mAP"][0],
               f"mAP[{second}->{first}]": found["mAP"][1], "P@100": means["P@100"],
               "chance_mAP": means["chance_mAP"]}
     return Outcome(scores, means["mAP"], None, evidence)
+
+
+def _likeness(model: Any, query: Array, a: str, gallery: Array, b: str) -> Array | EmbeddingScores:
+    """Scores of queries against a gallery, as metrics take them: the model's own or cosines."""
+    if isinstance(model, Comparer):
+        return model.similarity(query, a, gallery, b)
+    return EmbeddingScores(model.embed(query, a), model.embed(gallery, b))
 
 
 def score_transfer(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:

@@ -164,7 +164,9 @@ def declared(protocol: Mapping[str, Any], model: Any) -> dict[str, Any]:
                "harmonic_of_means": False, "transductive": oracle,
                "stochastic_evaluation": bool(getattr(model, "stochastic_evaluation", False)),
                "best_of_seeds": False, "batch_dependent_prediction": False}
-    return {**protocol, "leaks": {**protocol.get("leaks", {}), **settled}}
+    known = {**protocol.get("leaks", {}), **settled, **getattr(model, "leaks_", {})}
+    source = getattr(model, "pseudo_labels_", None)
+    return {**protocol, "leaks": known, **({} if source is None else {"pseudo_labels": source})}
 
 
 def resolve_task(model: Any, bench: Benchmark, task: str | None) -> str:

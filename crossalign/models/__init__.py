@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from crossalign.models.chance import Chance
     from crossalign.models.class_mean_oracle import ClassMeanOracle
     from crossalign.models.eszsl import ESZSL
+    from crossalign.models.fgan import FGAN
     from crossalign.models.fusionnet_qsma import FusionNetQSMA
     from crossalign.models.gfzsl import GFZSL
     from crossalign.models.lcale import LCALE
@@ -28,6 +29,7 @@ __all__ = [
     "CADAVAE",
     "CCA",
     "ESZSL",
+    "FGAN",
     "GFZSL",
     "LCALE",
     "Chance",
@@ -44,6 +46,7 @@ _FILES = {
     "Chance": "chance",
     "ClassMeanOracle": "class_mean_oracle",
     "ESZSL": "eszsl",
+    "FGAN": "fgan",
     "FusionNetQSMA": "fusionnet_qsma",
     "GFZSL": "gfzsl",
     "LCALE": "lcale",

@@ -28,7 +28,7 @@ class Model(BaseEstimator):  # type: ignore[misc]
     ----------------
     search_space : mapping of parameter to values
         What an evaluation tries on validation classes for parameters the user did not set.
-    uses_side_information, many_modalities, handles_missing, stochastic : bool
+    uses_side_information, many_modalities, handles_missing, handles_tokens, stochastic : bool
         What the model can and cannot do; the table of models is made from these.
     ablations : mapping of row to parameters
         Rows of the module ablation: what each leaves out or changes.
@@ -44,6 +44,7 @@ class Model(BaseEstimator):  # type: ignore[misc]
     uses_side_information: ClassVar[bool] = False
     many_modalities: ClassVar[bool] = False
     handles_missing: ClassVar[bool] = False
+    handles_tokens: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
     resumable: ClassVar[bool] = False
 
@@ -98,6 +99,12 @@ class Model(BaseEstimator):  # type: ignore[misc]
         if not isinstance(X, Views):
             raise ValueError(f"X: got {type(X).__name__}; {type(self).__name__} is fitted on "
                              "Views, as Views({'image': array}, labels).")
+        if not self.handles_tokens:
+            for name in X.modalities:
+                if X.read(name, np.arange(0)).ndim == 3:
+                    raise ValueError(f"X: {name!r} holds tokens (n, t, d), and "
+                                     f"{type(self).__name__} reads vectors (n, d); pool the tokens "
+                                     "or choose a model that handles tokens.")
         if not self.handles_missing:
             for name, present in X.present.items():
                 if not present.all():
@@ -123,9 +130,9 @@ class Model(BaseEstimator):  # type: ignore[misc]
         self.modalities_ = list(self.widths_)
 
     def _rows(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Checked float32 rows of one modality, ``(n, d)``."""
+        """Checked float32 rows of one modality, ``(n, d)``, or ``(n, t, d)`` where it can."""
         check_fitted(self, "widths_")
-        return check_rows(x, modality, self.widths_)
+        return check_rows(x, modality, self.widths_, tokens=self.handles_tokens)
 
     @property
     def cli_name(self) -> str:
@@ -146,6 +153,15 @@ class Distributional(Aligner):
 
     def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
         """Mean and standard deviation, ``(n, d)`` each, of the latent Gaussian of every row."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+
+class Comparer(Aligner):
+    """Role: an aligner whose likeness is not the inner product of its unit rows."""
+
+    def similarity(self, a: npt.ArrayLike, a_modality: str, b: npt.ArrayLike,
+                   b_modality: str) -> Array:
+        """How alike rows of two modalities are, ``(n, m)``, larger is closer."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
 
@@ -179,8 +195,9 @@ def check_fitted(model: object, attribute: str) -> None:
         raise NotFittedError(f"{type(model).__name__} is not fitted yet; call fit first.")
 
 
-def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int]) -> Array:
-    """Finite float32 ``(n, d)`` rows of a known modality.
+def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
+               tokens: bool = False) -> Array:
+    """Finite float32 ``(n, d)`` rows of a known modality; with ``tokens`` also ``(n, t, d)``.
 
     Raises
     ------
@@ -190,11 +207,11 @@ def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int]) -> Ar
     if modality not in widths:
         raise ValueError(f"modality: got {modality!r}; the model knows {list(widths)}.")
     rows = np.asarray(x, dtype=np.float32)
-    if rows.ndim != 2 or rows.shape[1] != widths[modality]:
+    if rows.ndim not in ((2, 3) if tokens else (2,)) or rows.shape[-1] != widths[modality]:
         raise ValueError(f"x: shape {rows.shape} for {modality!r}; "
                          f"give (n, {widths[modality]}), the width of training.")
     if not np.isfinite(rows).all():
-        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        bad = int(np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1))[0])
         raise ValueError(f"x: row {bad} of {modality!r} holds NaN or infinity; repair or drop it.")
     return rows
 

@@ -8,6 +8,7 @@ from typing import Any
 from crossalign import models
 from crossalign.models.base import (
     Aligner,
+    Comparer,
     Distributional,
     Generator,
     Translator,
@@ -15,9 +16,10 @@ from crossalign.models.base import (
 )
 
 ROLES = {"aligns": Aligner, "classifies": ZeroShotClassifier, "has sigma": Distributional,
-         "generates": Generator, "translates": Translator}
+         "compares": Comparer, "generates": Generator, "translates": Translator}
 TRAITS = {"side information": "uses_side_information", "> 2 modalities": "many_modalities",
-          "missing modalities": "handles_missing", "stochastic": "stochastic"}
+          "missing modalities": "handles_missing", "tokens": "handles_tokens",
+         "stochastic": "stochastic"}
 
 
 def capabilities() -> dict[str, dict[str, bool]]:

@@ -22,6 +22,7 @@ from crossalign.types import CLASS_MODALITY, Classes, Views
 SMALL = {
     "ACMR": {"epochs": 2, "head_epochs": 1, "latent": 4},
     "CADAVAE": {"epochs": 2, "head_epochs": 1, "latent": 4},
+    "FGAN": {"epochs": 2, "dim": 8, "heads": 2},
     "FusionNetQSMA": {"epochs": 2, "latent": 4, "hidden": 8, "head_epochs": 1},
     "LCALE": {"epochs": 2, "head_epochs": 1, "latent": 4, "hidden": (16, 8)},
 }

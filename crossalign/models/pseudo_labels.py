@@ -1,0 +1,170 @@
+"""Pseudo-labels: what a classifier believes each training sample to be, as a distribution.
+
+FGAN takes them from an ImageNet classifier, whose classes include what the benchmarks call unseen.
+Here any classifier will do: the default knows the seen classes only, so that nothing leaks, and its
+belief in a sample comes from other samples, so that it is not merely the sample's own label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.decomposition import PCA
+
+from crossalign.data.tokens import BLOCK, real_tokens
+from crossalign.models.base import Array, unit_rows
+from crossalign.types import Classes, Views
+
+Teacher = Callable[[Views], npt.ArrayLike]
+"""From training samples to their class posteriors ``(n, L)``, of any classes."""
+
+FORMS = ("soft", "one_hot", "random", "embedding")
+FOLDS = 5
+FLAT = 4096          # widest token rows that are laid out flat; wider ones are averaged
+COMPONENTS = 200     # of the classifier's input
+SHRINKAGE = 0.1      # weight of the identity in its covariance
+SIMILARITY = 0.1     # temperature of the softmax over cosines of class embeddings
+
+
+def pseudo_labels(X: Views, labels: Array, form: str, teacher: Teacher | str,
+                  classes: Classes | None, random_state: int) -> tuple[Array, str]:
+    """Target distributions ``(n, L)`` float32 of training samples, and where they come from.
+
+    Parameters
+    ----------
+    X : n samples
+        Its first modality is what the classifier sees.
+    labels : (n,) integers
+    form : {"soft", "one_hot", "random", "embedding"}
+        The posterior itself, or its likeliest class; softmax of normal noise, one draw per sample;
+        or how alike the embedding of the sample's class is to those of all seen classes.
+    teacher : {"seen"}, callable or "module:function"
+        Who gives the posterior, see `Teacher`; ``"seen"`` is `seen_class_posteriors`.
+    classes : Classes, optional
+        Needed by the form "embedding".
+    random_state : int
+
+    Raises
+    ------
+    ValueError
+        If a posterior is not one, or class embeddings are missing.
+    """
+    seen, codes = np.unique(labels, return_inverse=True)
+    rng = np.random.default_rng(random_state)
+    if form == "random":
+        noise = softmax(rng.standard_normal((len(labels), len(seen))), axis=1)
+        return noise.astype(np.float32), "random"
+    if form == "embedding":
+        if classes is None or classes.embeddings.shape[1] == 0:
+            raise ValueError("pseudo_labels: 'embedding' needs one vector per class; pass classes "
+                             "with embeddings, or choose 'soft'.")
+        side = unit_rows(classes.embeddings[seen])
+        alike = softmax(side @ side.T / SIMILARITY, axis=1)                  # (C, C)
+        return alike[codes].astype(np.float32), "similarity of seen class embeddings"
+    if teacher == "seen":
+        found, source = seen_class_posteriors(X, codes, rng)
+    else:
+        found, source = _posteriors(X, teacher), teacher_name(teacher)
+    if form == "one_hot":
+        found = np.eye(found.shape[1], dtype=np.float32)[found.argmax(axis=1)]
+    return found, source
+
+
+def seen_class_posteriors(X: Views, codes: Array, rng: np.random.Generator) -> tuple[Array, str]:
+    """Cross-fitted, calibrated posteriors ``(n, C)`` of the training classes 0..C-1, and a name.
+
+    A linear discriminant on principal components of the first modality, fitted on the other folds;
+    its logits are divided by the temperature at which the held-out labels are likeliest.
+    """
+    x = _flat(X)
+    x = PCA(min(COMPONENTS, *x.shape), svd_solver="full").fit_transform(x)
+    n_classes = int(codes.max()) + 1
+    order = rng.permutation(len(codes))
+    order = order[np.argsort(codes[order], kind="stable")]
+    fold = np.empty(len(codes), dtype=np.int64)
+    fold[order] = np.arange(len(codes)) % FOLDS                              # dealt out by class
+    scores = np.empty((len(codes), n_classes))
+    for held in range(FOLDS):
+        rest = fold != held
+        scores[~rest] = _discriminant(x[rest], codes[rest], n_classes, x[~rest])
+    temperature = _temperature(scores, codes)
+    posterior = softmax(scores / temperature, axis=1).astype(np.float32)
+    return posterior, (f"linear discriminant on {X.modalities[0]} of the {n_classes} seen classes, "
+                       f"{FOLDS}-fold, temperature {temperature:.3g}")
+
+
+def teacher_name(teacher: Teacher | str) -> str:
+    """What a teacher is called: ``"seen"`` or ``"module:function"``."""
+    if isinstance(teacher, str):
+        return teacher
+    kind = teacher if hasattr(teacher, "__qualname__") else type(teacher)
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+def _posteriors(X: Views, teacher: Teacher | str) -> Array:
+    """A teacher's checked posteriors."""
+    if isinstance(teacher, str):
+        module, _, name = teacher.partition(":")
+        try:
+            teacher = getattr(import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(f"teacher: got {teacher!r}, which cannot be imported ({error}); give "
+                             "'seen', a function, or 'module:function'.") from None
+    assert callable(teacher)
+    found = np.asarray(teacher(X), dtype=np.float32)
+    if found.ndim != 2 or len(found) != len(X) or found.shape[1] < 2:
+        raise ValueError(f"teacher: gave shape {found.shape} for {len(X)} samples; return (n, L) "
+                         "class posteriors.")
+    if not (found >= 0).all() or not np.allclose(found.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("teacher: gave rows that are no distributions; return probabilities that "
+                         "sum to 1.")
+    return found
+
+
+def _flat(X: Views) -> Array:
+    """One row per sample of the first modality; of wide tokens their mean."""
+    parts = []
+    for start in range(0, len(X), BLOCK):
+        x = X.read(X.modalities[0], np.arange(start, min(start + BLOCK, len(X))))
+        if x.ndim == 3 and x.shape[1] * x.shape[2] > FLAT:
+            x = x.sum(axis=1) / np.maximum(real_tokens(x).sum(axis=1, keepdims=True), 1)
+        parts.append(np.asarray(x, dtype=np.float32).reshape(len(x), -1))
+    return np.concatenate(parts)
+
+
+def _temperature(scores: Array, codes: Array) -> float:
+    """By which logits ``(n, C)`` are divided for the codes ``(n,)`` to be likeliest.
+
+    Rows whose class got no score are left out: all its samples were held out together.
+    """
+    rows = np.flatnonzero(np.isfinite(scores[np.arange(len(codes)), codes]))
+    if len(rows) == 0:
+        return 1.0
+
+    def surprise(log_temperature: float) -> float:
+        logs = log_softmax(scores[rows] * np.exp(-log_temperature), axis=1)
+        return -float(logs[np.arange(len(rows)), codes[rows]].mean())
+
+    return float(np.exp(minimize_scalar(surprise, bounds=(-4.0, 8.0), method="bounded").x))
+
+
+def _discriminant(x: Array, codes: Array, n_classes: int, rows: Array) -> Array:
+    """Log-posteriors ``(m, C)`` up to a constant of each row; -inf for a class without samples."""
+    counts = np.bincount(codes, minlength=n_classes)
+    indicator = np.eye(n_classes)[codes]
+    means = indicator.T @ x / np.maximum(counts, 1)[:, None]
+    residuals = x - means[codes]
+    covariance = residuals.T @ residuals / len(x)
+    ridge = max(SHRINKAGE * np.trace(covariance) / len(covariance), np.finfo(np.float64).tiny)
+    covariance *= 1 - SHRINKAGE
+    covariance[np.diag_indices_from(covariance)] += ridge
+    coef = linalg.solve(covariance, means.T, assume_a="pos")                 # (d, C)
+    with np.errstate(divide="ignore"):
+        prior = np.log(counts / counts.sum())
+    return np.asarray(rows @ coef - 0.5 * np.einsum("cd,dc->c", means, coef) + prior)
