@@ -9,7 +9,7 @@ demo: $(VENV)/.base
 	$(VENV)/bin/crossalign demo
 
 test: $(VENV)/.dev lint
-	$(VENV)/bin/python -m pytest -q
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -q -n auto --dist worksteal
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

@@ -208,10 +208,6 @@ class PerfectAlignment(Translator, Aligner, Model):
         if len(X.modalities) != 2:
             raise ValueError(f"X: has the modalities {list(X.modalities)}; perfect alignment takes "
                              "two, so choose them with X.select(first, second).")
-        for name in X.modalities:
-            if X[name].ndim != 2:
-                raise ValueError(f"X: {name!r} holds tokens of shape {X[name].shape}; "
-                                 "pool them to (n, d) vectors first.")
         if len(X) < 2:
             raise ValueError(f"X: has {len(X)} pair; give at least two.")
         return [np.asarray(X[name], dtype=np.float64) for name in X.modalities]

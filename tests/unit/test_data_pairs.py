@@ -361,8 +361,8 @@ def test_names_reach_their_makers(monkeypatch):
     asked = []
     for name in ("glyphs", "synthetic"):
         maker = types.ModuleType(f"crossalign.data.{name}")
-        setattr(maker, f"load_{name}", lambda task, *, seed=0, name=name: asked.append(
-            (name, task, seed)))
+        setattr(maker, f"load_{name}", lambda task, *, seed=0, name=name, **more: (
+            asked.append((name, task, seed, *more.values()))))
         monkeypatch.setitem(sys.modules, f"crossalign.data.{name}", maker)
     data.load("glyphs")
     data.load("glyphs", "zsl", seed=3)
@@ -370,9 +370,13 @@ def test_names_reach_their_makers(monkeypatch):
     data.load("glyphs-sketch")
     data.load("glyphs-sketch", "retrieval")
     data.load("glyphs", "retrieval")
+    data.load("glyphs-tokens")
+    data.load("glyphs-sketch-tokens", "retrieval")
     data.load("synthetic")
-    assert asked == [("glyphs", "gzsl", 0), ("glyphs", "gzsl", 3), ("glyphs", "sketch", 0),
-                     ("glyphs", "sketch", 0), ("glyphs", "sketch", 0), ("glyphs", "retrieval", 0),
+    assert asked == [("glyphs", "gzsl", 0, False), ("glyphs", "gzsl", 3, False),
+                     ("glyphs", "sketch", 0, False), ("glyphs", "sketch", 0, False),
+                     ("glyphs", "sketch", 0, False), ("glyphs", "retrieval", 0, False),
+                     ("glyphs", "retrieval", 0, True), ("glyphs", "sketch", 0, True),
                      ("synthetic", "transfer", 0)]
     complaint(lambda: data.load("synthetic", "gzsl"), "'gzsl'", "transfer")
     complaint(lambda: data.load("glyphs-sketch", "gzsl"), "'gzsl'", "sketch")

@@ -371,7 +371,7 @@ def test_fit_is_deterministic_and_holdout_keeps_the_maps():
 @pytest.mark.parametrize(("params", "data", "message"), [
     ({}, {"a": np.ones((5, 2))}, "takes two"),
     ({}, {m: np.eye(5) for m in "abc"}, "takes two"),
-    ({}, {"a": np.ones((5, 2, 3)), "b": np.eye(5)}, "pool them"),
+    ({}, {"a": np.ones((5, 2, 3)), "b": np.eye(5)}, "pool the tokens"),
     ({}, {"a": np.ones((1, 2)), "b": np.ones((1, 3))}, "at least two"),
     ({}, {"a": np.ones((5, 2)), "b": np.eye(5)}, "'a' is constant"),
     ({"n_components": 9}, {"a": np.eye(5), "b": np.eye(5)}, "n_components: got 9"),
