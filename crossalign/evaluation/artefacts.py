@@ -57,6 +57,8 @@ def _recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     if "U" in s:
         found["curve"] = {"seen": curve.seen, "unseen": curve.unseen, "chosen": (s["U"], s["S"]),
                           "raw": (s["U_raw"], s["S_raw"]), "ausuc": s["AUSUC"]}
+    if "rejection" in outcome.evidence:
+        found["rejection"] = outcome.evidence["rejection"]
     rows = _spread(len(labels_unseen), QUERIES)
     best = metrics.stack(scores_unseen, seen, gamma)[rows].argsort(axis=1)[:, ::-1][:, :RESULTS]
     test = bench["test_unseen"]

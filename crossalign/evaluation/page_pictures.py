@@ -78,6 +78,15 @@ def _curve(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
            f"calibrated point has U {100 * u:.1f} and S {100 * s:.1f}.")
 
 
+def _rejection(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    areas = _join(f"{name.replace('_', ' ')} {100 * curve['aurc']:.1f}"
+                  for name, curve in part.items())
+    yield (plots.coverage_risk(part),
+           "Going left, only surer answers are given; a confidence that knows when the model is "
+           "wrong falls fast. The diamond is the threshold that answers most validation samples.",
+           f"Risk over coverage; area under the curve of {areas}.")
+
+
 def _accuracy(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
     yield (plots.class_accuracy(part["names"], part["accuracy"], part.get("seen")),
            "Each bar is one class and the dashed lines are the means; a long tail to zero is "
@@ -121,8 +130,8 @@ def _confusion(part: Any, found: Mapping[str, Any]) -> Iterator[_Drawn]:
 
 _PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {
     "latent": _latent, "sensitivity": _sensitivity, "cross_modal": _cross_modal, "hits": _hits,
-    "curve": _curve, "pr": _pr, "class_accuracy": _accuracy, "confusion": _confusion,
-    "history": _history}
+    "curve": _curve, "rejection": _rejection, "pr": _pr, "class_accuracy": _accuracy,
+    "confusion": _confusion, "history": _history}
 """What draws each artefact, in the order of the page."""
 
 _WIDE = ("latent", "sensitivity", "cross_modal", "hits", "history")

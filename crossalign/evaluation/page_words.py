@@ -29,6 +29,10 @@ METRICS: dict[str, str] = {
     "U_raw": "U without calibration", "S_raw": "S without calibration",
     "H_raw": "H without calibration",
     "H_max_diagnostic": "H at the best calibration in hindsight; a ceiling, not a result",
+    "AURC": "wrong answers on average when only the surest are given; lower is better",
+    "AURC_tempered": "the same, with temperatures that follow the model's own variances",
+    "ECE": "gap between how sure it is and how often right; lower is better",
+    "sigma_error": "rank correlation of a sample's variance with its being wrong",
     "mAP": "mean average precision over the whole list, mean of both directions",
     "P@100": "share of right ones among the first 100",
     "chance_mAP": "what a random order would give",
@@ -45,8 +49,9 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 }
 """Metrics shown as cards, the most telling first."""
 
-NOT_RANKED = ("chance_mAP", "source_accuracy", "oracle_accuracy", "H_max_diagnostic")
-"""Bounds and diagnostics, in which no model can be best."""
+NOT_RANKED = ("chance_mAP", "source_accuracy", "oracle_accuracy", "H_max_diagnostic",
+              "AURC", "AURC_tempered", "ECE", "sigma_error")
+"""Bounds and diagnostics, and what is not better where it is larger."""
 
 
 def title_of(report: Report) -> str:

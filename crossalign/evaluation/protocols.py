@@ -65,7 +65,7 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
     scores = {"T1": raw["T1"], "U": chosen["U"], "S": chosen["S"], "H": chosen["H"],
               "U_raw": raw["U"], "S_raw": raw["S"], "H_raw": raw["H"],
               "AUSUC": metrics.ausuc(curve), "H_max_diagnostic": ceiling}
-    evidence = {"curve": curve, "parts": parts, "gamma": gamma or 0.0}
+    evidence = {"curve": curve, "parts": parts, "gamma": gamma or 0.0, "head": head}
     return Outcome(scores, ceiling, best, evidence)
 
 

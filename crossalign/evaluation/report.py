@@ -227,12 +227,16 @@ TOLD = ("split_id", "split", "features", "normalisation", "side_information")
 """Parts of the protocol that the plain table shows; a saved report and its page show all."""
 
 
+CORRELATIONS = ("sigma_error",)
+"""Scores in [-1, 1]; all others are fractions."""
+
+
 def summarise(runs: Sequence[Mapping[str, float]]) -> dict[str, Score]:
     """Mean, sample sd and every run of each metric (mean of per-run H, never H of means).
 
     Parameters
     ----------
-    runs : n mappings of metric to fraction in [0, 1]
+    runs : n mappings of metric to fraction in [0, 1], or correlation in [-1, 1]
         All with the same metrics.
 
     Raises
@@ -248,15 +252,19 @@ def summarise(runs: Sequence[Mapping[str, float]]) -> dict[str, Score]:
             raise ValueError(f"runs: run {i} and run 0 do not both hold {odd}; "
                              "score every run with the same metrics.")
         for name, value in run.items():
-            if not -1e-6 <= value <= 1 + 1e-6:  # also catches NaN
+            if not _least(name) - 1e-6 <= value <= 1 + 1e-6:  # also catches NaN
                 raise ValueError(f"runs: run {i} has {name} = {value}; "
                                  "give fractions in [0, 1], not percent.")
     scores: dict[str, Score] = {}
     for name in runs[0]:
-        values = np.clip([float(run[name]) for run in runs], 0.0, 1.0)
+        values = np.clip([float(run[name]) for run in runs], _least(name), 1.0)
         sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
         scores[name] = {"mean": float(values.mean()), "sd": sd, "runs": values.tolist()}
     return scores
+
+
+def _least(name: str) -> float:
+    return -1.0 if name in CORRELATIONS else 0.0
 
 
 def versions() -> dict[str, str]:

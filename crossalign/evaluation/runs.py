@@ -13,6 +13,7 @@ from crossalign.evaluation.artefacts import collect
 from crossalign.evaluation.protocols import SCORERS, Outcome, best_epoch_on_test
 from crossalign.evaluation.report import Report
 from crossalign.evaluation.selection import Choice, choose, fit_on
+from crossalign.evaluation.sureness import Settings, score_confidences
 from crossalign.models.base import Aligner, ZeroShotClassifier
 from crossalign.types import Benchmark
 
@@ -79,6 +80,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
                 choice = choose(candidate, part, task, grid, callbacks, log)
             fitted = fit_on(candidate.set_params(**choice.params), part, task, callbacks)
             outcome = SCORERS[task](fitted, part, choice.gamma)
+            _add_sureness(outcome, choice.confidences, part, choice.gamma)
             if best_epoch:
                 outcome.scores.update(best_epoch_on_test(fitted, part))
         except KeyboardInterrupt:
@@ -120,6 +122,8 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
     task = resolve_task(model, bench, task)
     part = bench.run(run)
     outcome = SCORERS[task](model, part, gamma)
+    if task == "gzsl":
+        _add_sureness(outcome, getattr(model, "confidences_", {}), part, gamma)
     artefacts = collect(model, part, task, outcome) if pictures else {}
     return Report.from_runs(
         [outcome.scores], model=model.cli_name, data=bench.name, task=task,
@@ -135,8 +139,8 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,
     """A clone of the model, chosen on validation and fitted on one run's training part.
 
     Where the model can, its training is kept in the folder ``checkpoint`` after every epoch and
-    goes on from there. The result carries ``gamma_``, ``selection_``, ``run_``, ``task_`` and
-    ``protocol_``, which are saved with it.
+    goes on from there. The result carries ``gamma_``, ``confidences_``, ``selection_``, ``run_``,
+    ``task_`` and ``protocol_``, which are saved with it.
     """
     task = resolve_task(model, bench, task)
     part = bench.run(run)
@@ -144,11 +148,21 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,
     choice = choose(model, part, task, grid, callbacks, log)
     fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks, checkpoint)
     fitted.gamma_ = choice.gamma
+    fitted.confidences_ = choice.confidences
     fitted.selection_ = choice.how
     fitted.run_ = run
     fitted.task_ = task
     fitted.protocol_ = dict(part.protocol)
     return fitted
+
+
+def _add_sureness(outcome: Outcome, settings: Settings, bench: Benchmark,
+                  gamma: float | None) -> None:
+    """AURC and its kin, where validation has chosen for them."""
+    if settings:
+        found, outcome.evidence["rejection"] = score_confidences(
+            settings, outcome.evidence["head"], bench, gamma or 0.0)
+        outcome.scores.update(found)
 
 
 def seeded(model: Any, seed: int) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 
 from sklearn.base import clone
 
-from crossalign.evaluation.protocols import SCORERS
+from crossalign.evaluation.protocols import SCORERS, Outcome
+from crossalign.evaluation.sureness import Settings, choose_confidences
 from crossalign.types import Benchmark
 
 OBJECTIVES = {"gzsl": "H", "zsl": "T1", "retrieval": "mAP", "transfer": "accuracy"}
@@ -30,12 +31,15 @@ class Choice:
     how : str
         One sentence for the report.
     tried : list of (params, objective)
+    confidences : mapping
+        For ``gzsl``; see `sureness`.
     """
 
     params: dict[str, Any]
     gamma: float | None
     how: str
     tried: list[tuple[dict[str, Any], float]] = field(default_factory=list)
+    confidences: Settings = field(default_factory=dict)
 
 
 def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[Any]],
@@ -52,7 +56,7 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     if task == "transfer" or getattr(model, "oracle", False) or (not grid and task != "gzsl"):
         return Choice({}, None, f"nothing was selected: fixed hyper-parameters{_epoch(model)}")
     points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
-    best: tuple[float, dict[str, Any], float | None] | None = None
+    best: tuple[dict[str, Any], Outcome] | None = None
     tried = []
     candidates = clone(model).fit_path(validation["train"], points, classes=validation.classes,
                                        callbacks=callbacks)
@@ -61,17 +65,20 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     for params, candidate in zip(points, candidates, strict=True):
         outcome = SCORERS[task](candidate, validation)
         tried.append((params, outcome.objective))
-        if best is None or outcome.objective > best[0]:
-            best = (outcome.objective, params, outcome.gamma)
+        if best is None or outcome.objective > best[1].objective:
+            best = params, outcome
     assert best is not None
-    objective, params, gamma = best
+    params, found = best
+    gamma = found.gamma
     chosen = ", ".join(f"{k}={v}" for k, v in params.items())
     parts = [f"{chosen} of {len(points)} settings"] if params else []
     parts += [f"gamma {gamma:.4g}"] if gamma is not None else []
     what = OBJECTIVES[task]
-    how = (f"{' and '.join(parts)} chosen on validation classes ({what} {100 * objective:.1f} "
-           f"there){_epoch(model)}")
-    return Choice(params, gamma, how, tried)
+    how = (f"{' and '.join(parts)} chosen on validation classes "
+           f"({what} {100 * found.objective:.1f} there){_epoch(model)}")
+    sure = ({} if task != "gzsl" or gamma is None else
+            choose_confidences(found.evidence["head"], validation, gamma))
+    return Choice(params, gamma, how, tried, sure)
 
 
 def _epoch(model: Any) -> str:

@@ -263,6 +263,22 @@ class FusionNet(nn.Module):
                                step.logvar[m] + torch.tensor(width).log()) / width
             for m in self.order]).sum()
 
+    def _calibration(self, step: Step) -> Tensor:
+        """How unlikely, per dimension, a sample's class is under the Gaussians of the two.
+
+        Codes and classes are held fixed: variances learn how far they are apart, also of classes
+        that the step holds out (as in the regression of Kendall & Gal 2017, eq. 5).
+        """
+        assert step.classes is not None
+        mean, logvar = (part.detach() for part in step.classes)
+        losses = []
+        for m in self.order:
+            code, std, y = self._here(step, m)
+            variance = std.square() + logvar[y].exp()
+            gap = (code.detach() - mean[y]).square()
+            losses.append(0.5 * (gap / variance + variance.log()).mean())
+        return torch.stack(losses).sum()
+
     def _smooth(self, step: Step) -> Tensor:
         """Codes of mixed rows are on the great circle between the codes."""
         order, share = step.batch.randperm(len(step.batch)), step.batch.uniform(1)

@@ -15,7 +15,7 @@ is **our reading** of it. Every sentence has its part:
 - *the cycle term, streamlined for this iteration*: ``cycle`` is 0 and then absent.
 
     L = classification + contrast + conditional + marginal + reconstruction + cross + vib
-        + smooth + topology + cycle,      each with its weight
+        + calibration + smooth + topology + cycle,      each with its weight
 
 Two presets were chosen on validation classes. ``"gzsl"`` learns from classes and their side
 information; each step treats a share of the seen classes as unseen, so that attention to other
@@ -56,15 +56,16 @@ from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
 TERMS = ("classification", "contrast", "conditional", "marginal", "reconstruction", "cross",
-         "vib", "smooth", "topology", "cycle")
+         "vib", "calibration", "smooth", "topology", "cycle")
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     "gzsl": {"latent": 256, "hidden": 512, "dropout": 0.5, "epochs": 8, "classification": 1.0,
              "contrast": 0.0, "conditional": 0.1, "marginal": 0.1, "reconstruction": 0.0,
-             "cross": 0.0, "vib": 1e-3, "matching": "class", "linear": 0.0},
+             "cross": 0.0, "vib": 1e-3, "calibration": 1.0, "matching": "class",
+             "linear": 0.0},
     "retrieval": {"latent": 64, "hidden": 256, "dropout": 0.0, "epochs": 15,
                   "classification": 0.0, "contrast": 0.0, "conditional": 0.0, "marginal": 1.0,
-                  "reconstruction": 1.0, "cross": 1.0, "vib": 1e-3, "matching": "instance",
-                  "linear": 0.7},
+                  "reconstruction": 1.0, "cross": 1.0, "vib": 1e-3, "calibration": 0.0,
+                  "matching": "instance", "linear": 0.7},
 }
 """What each preset takes where a parameter is None."""
 RAMP = 0.2
@@ -88,8 +89,8 @@ class FusionNetQSMA(LatentModel):
         Of `ManifoldProjection`.
     samples, sampling
         Draws per code, 0 for codes without uncertainty; ``"quasi"`` or ``"iid"``.
-    classification, contrast, conditional, marginal, reconstruction, cross, vib, smooth, topology, \
-cycle : float
+    classification, contrast, conditional, marginal, reconstruction, cross, vib, calibration, \
+smooth, topology, cycle : float
         Weights of the terms; a term of weight 0 is not computed.
     divergence : {"orthogonal", "iid", "sobol", "bures", "sinkhorn", "mmd"}
         The marginal one.
@@ -125,6 +126,7 @@ cycle : float
         "FusionNet-QSMA": {}, "no iteration": {"steps": 0}, "no uncertainty": {"samples": 0},
         "iid draws": {"sampling": "iid"}, "no conditional": {"conditional": 0.0},
         "no marginal": {"marginal": 0.0}, "no divergence": {"conditional": 0.0, "marginal": 0.0},
+        "no calibration": {"calibration": 0.0},
         **{f"{kind} marginal": {"divergence": kind} for kind in sorted(MARGINALS)
            if kind != "orthogonal"},
         "no held-out classes": {"held_out": 0.0}, "no class codes": {"view_weights": (1, 0.5, 0)},
@@ -163,7 +165,8 @@ cycle : float
                  contrast: float | None = None, conditional: float | None = None,
                  marginal: float | None = None, reconstruction: float | None = None,
                  cross: float | None = None, vib: float | None = None,
-                 smooth: float = 0.0, topology: float = 0.0, cycle: float = 0.0,
+                 calibration: float | None = None, smooth: float = 0.0,
+                 topology: float = 0.0, cycle: float = 0.0,
                  divergence: str = "orthogonal", matching: str | None = None,
                  held_out: float = 0.3, sharpness: float = 1.0, ridge: float = 0.1,
                  smoothing: float = 0.1, temperature: float = 0.125, fused: bool = True,
@@ -193,6 +196,7 @@ cycle : float
         self.reconstruction = reconstruction
         self.cross = cross
         self.vib = vib
+        self.calibration = calibration
         self.smooth = smooth
         self.topology = topology
         self.cycle = cycle
@@ -283,7 +287,7 @@ cycle : float
         weights = {}
         for term in TERMS:
             weight = self._set(term)
-            if weight > 0:
+            if weight > 0 and (self.samples > 0 or term != "calibration"):
                 ramped = term in ("conditional", "marginal")
                 weights[term] = (Ramp(0, max(1, RAMP * self._set("epochs")), weight) if ramped
                                  else Constant(weight))

@@ -5,7 +5,8 @@
     energy           log sum_c exp(s_c)           Liu et al., NeurIPS 2020, eq. 4 without its sign
 
 All take scores ``s / T``. A head's scores may be cosines, log-densities or regressions, so without
-a temperature T their softmax means nothing.
+a temperature T their softmax means nothing. T is one number for all, or differs from sample to
+sample with what a model says of its uncertainty.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import logsumexp
 
 Array = npt.NDArray[Any]
@@ -89,6 +90,64 @@ def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     ValueError
         If shapes disagree, a label is not a column, or scores are infinite or all equal.
     """
+    s, y = _checked(scores, labels)
+    shifted = s - s[np.arange(len(s)), y][:, None]
+    spread = float((s - s.mean(axis=1, keepdims=True)).std())
+
+    def loss(log_t: float) -> float:
+        return float(logsumexp(shifted / spread / np.exp(log_t), axis=1).mean())
+
+    found = minimize_scalar(loss, bounds=(-np.log(RANGE), np.log(RANGE)), method="bounded",
+                            options={"xatol": 1e-7})
+    return float(spread * np.exp(found.x))
+
+
+def varying_temperature(scores: npt.ArrayLike, labels: npt.ArrayLike,
+                        spreads: npt.ArrayLike) -> Array:
+    """Coefficients of ``log T = b_0 + b_1 u_1 + ... + b_k u_k`` of the largest likelihood.
+
+    As `temperature`, with a T for every sample that follows k measures of its uncertainty: the
+    heteroscedastic classification of Kendall & Gal (NeurIPS 2017, section 3.2) after training, with
+    k + 1 numbers instead of a network. It starts from the one T for all, and is never less likely.
+
+    Parameters
+    ----------
+    scores : (n, C) float
+    labels : (n,) integers
+    spreads : (n, k) float
+        As logarithms of variances.
+
+    Returns
+    -------
+    (k + 1,) float64
+
+    Raises
+    ------
+    ValueError
+        As `temperature`, or if spreads are not finite.
+    """
+    s, y = _checked(scores, labels)
+    u = np.asarray(spreads, dtype=np.float64)
+    if u.ndim != 2 or len(u) != len(s) or not np.isfinite(u).all():
+        raise ValueError(f"spreads: shape {u.shape} for {len(s)} samples; give finite (n, k).")
+    shifted = s - s[np.arange(len(s)), y][:, None]
+    middle = u.mean(axis=0)
+
+    columns = np.column_stack([np.ones(len(u)), u - middle])                # (n, k + 1)
+
+    def loss(b: Array) -> tuple[float, Array]:
+        scaled = shifted * np.exp(-columns @ b)[:, None]
+        total = logsumexp(scaled, axis=1, keepdims=True)
+        slope = -(np.exp(scaled - total) * scaled).sum(axis=1)              # of log T
+        return float(total.mean()), slope @ columns / len(u)
+
+    start = np.r_[np.log(temperature(s, y)), np.zeros(u.shape[1])]
+    found = minimize(loss, start, jac=True, method="BFGS")
+    return np.asarray(np.r_[found.x[0] - middle @ found.x[1:], found.x[1:]])
+
+
+def _checked(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:
+    """Scores ``(n, C)`` in float64 and the columns ``(n,)`` that are right."""
     s, y = np.asarray(scores, dtype=np.float64), np.asarray(labels)
     if s.ndim != 2 or y.shape != s.shape[:1] or len(y) == 0:
         raise ValueError(f"labels: shape {y.shape} for scores of shape {s.shape}; give (n,) and "
@@ -100,11 +159,4 @@ def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     if spread == 0:
         raise ValueError("scores: infinite or the same for every class; give finite scores that "
                          "tell classes apart.")
-    shifted = (s - s[np.arange(len(s)), y][:, None]) / spread
-
-    def loss(log_t: float) -> float:
-        return float(logsumexp(shifted / np.exp(log_t), axis=1).mean())
-
-    found = minimize_scalar(loss, bounds=(-np.log(RANGE), np.log(RANGE)), method="bounded",
-                            options={"xatol": 1e-7})
-    return float(spread * np.exp(found.x))
+    return s, y

@@ -17,15 +17,22 @@ from scipy.special import softmax
 
 from crossalign.metrics import aurc, excess_aurc, risk_coverage_curve, stack
 from crossalign.models.base import Distributional
-from crossalign.tasks.confidence import CONFIDENCES, temperature
+from crossalign.tasks.confidence import (
+    CONFIDENCES,
+    max_probability,
+    temperature,
+    varying_temperature,
+)
 from crossalign.tasks.thresholds import threshold_at_coverage, threshold_at_risk
 from crossalign.tasks.zero_shot import ZeroShot
-from crossalign.types import Views
+from crossalign.types import CLASS_MODALITY, Views
 
 Array = npt.NDArray[Any]
 
 NONE = -1
 """Label and prediction of a sample of none of the classes."""
+LATENT = ("tempered", "uncertainty")
+"""Confidences that need the latent Gaussians of a `Distributional` model."""
 
 
 class Rejection:
@@ -35,18 +42,21 @@ class Rejection:
     ----------
     head : ZeroShot
         Prepared; its ``gamma`` is applied first.
-    confidence : {"max_probability", "margin", "energy", "uncertainty"}
-        The first three are of the scores, see `crossalign.tasks.confidence`. ``uncertainty`` is the
-        negative total variance of the sample's latent Gaussian, of a `Distributional` model.
+    confidence : {"max_probability", "margin", "energy", "tempered", "uncertainty"}
+        The first three are of the scores, see `crossalign.tasks.confidence`. The others take the
+        latent Gaussians of a `Distributional` model: ``tempered`` is the largest probability at a
+        temperature that follows the variance of the sample, and of the class it is given where the
+        model has one; ``uncertainty`` is the negative variance of the sample, whatever the scores.
     threshold : float, optional
         Least confidence of an answer, where it is known already; else `fit` chooses it.
-    temperature : float, optional
+    temperature : float or floats, optional
         Divides the scores. By default `fit` makes it the likeliest on the validation samples of
-        known classes; without `fit` it is 1.
+        known classes; without `fit` it is 1. Of ``tempered``, the coefficients of
+        `varying_temperature`.
 
     Attributes
     ----------
-    threshold_, temperature_ : float
+    threshold_, temperature_
         Those in use.
 
     Raises
@@ -56,21 +66,25 @@ class Rejection:
     """
 
     def __init__(self, head: ZeroShot, confidence: str = "max_probability",
-                 threshold: float | None = None, temperature: float | None = None) -> None:
-        if confidence not in (*CONFIDENCES, "uncertainty"):
+                 threshold: float | None = None,
+                 temperature: float | Sequence[float] | Array | None = None) -> None:
+        if confidence not in (*CONFIDENCES, *LATENT):
             raise ValueError(f"confidence: got {confidence!r}; choose one of "
-                             f"{[*CONFIDENCES, 'uncertainty']}.")
-        if confidence == "uncertainty" and not isinstance(head.model, Distributional):
+                             f"{[*CONFIDENCES, *LATENT]}.")
+        if confidence in LATENT and not isinstance(head.model, Distributional):
             raise ValueError(f"confidence: {type(head.model).__name__} has no latent distribution; "
                              f"choose one of {list(CONFIDENCES)}.")
-        if temperature is not None and not temperature > 0:
+        if temperature is not None and np.ndim(temperature) != (confidence == "tempered"):
+            raise ValueError(f"temperature: got {temperature!r} for {confidence!r}; give one "
+                             "number, or of 'tempered' its coefficients.")
+        if isinstance(temperature, (int, float)) and not temperature > 0:
             raise ValueError(f"temperature: got {temperature}; give a positive number.")
         self.head = head
         self.confidence = confidence
         self.threshold = threshold
         self.temperature = temperature
         self.threshold_ = threshold
-        self.temperature_ = 1.0 if temperature is None else temperature
+        self.temperature_: Any = 1.0 if temperature is None else temperature
 
     def fit(self, validation: Views | Sequence[Views], *, coverage: float | None = None,
             risk: float | None = None, false_alarms: float | None = None) -> Self:
@@ -105,7 +119,10 @@ class Rejection:
             raise ValueError("validation: every sample is of none of the classes; add samples that "
                              "the head may name.")
         if self.temperature is None:
-            self.temperature_ = temperature(scores[known], labels[known])
+            parts = scores[known], labels[known]
+            self.temperature_ = (
+                varying_temperature(*parts, self._spreads(samples[known], scores[known]))
+                if self.confidence == "tempered" else temperature(*parts))
         sure = self._sure(samples, scores)
         if risk is not None:
             self.threshold_ = threshold_at_risk(sure, scores.argmax(axis=1) != labels, risk)
@@ -136,7 +153,8 @@ class Rejection:
 
     def predict_proba(self, X: npt.ArrayLike | Views) -> Array:
         """Probabilities ``(n, C)`` of the known classes: softmax of scores over temperature."""
-        return np.asarray(softmax(self._scores(X) / self.temperature_, axis=1))
+        scores = self._scores(X)
+        return np.asarray(softmax(scores / self._temperature(X, scores), axis=1))
 
     def score_samples(self, X: npt.ArrayLike | Views) -> Array:
         """Confidence ``(n,)``, larger is surer."""
@@ -181,11 +199,38 @@ class Rejection:
 
     def _sure(self, X: npt.ArrayLike | Views, scores: Array) -> Array:
         """Confidence ``(n,)`` of samples and their scores."""
-        if self.confidence != "uncertainty":
-            return CONFIDENCES[self.confidence](scores / self.temperature_)
+        if self.confidence == "uncertainty":
+            return -self._variance(X)
+        measure = CONFIDENCES.get(self.confidence, max_probability)
+        return measure(scores / self._temperature(X, scores))
+
+    def _temperature(self, X: npt.ArrayLike | Views, scores: Array) -> Any:
+        """T, or one for every sample, ``(n, 1)``."""
+        if self.confidence != "tempered" or np.ndim(self.temperature_) == 0:
+            return self.temperature_
+        first, *slopes = self.temperature_
+        return np.exp(first + self._spreads(X, scores) @ np.asarray(slopes))[:, None]
+
+    def _spreads(self, X: npt.ArrayLike | Views, scores: Array) -> Array:
+        """Log-variances ``(n, k)`` of the samples and of the classes that they are given."""
+        columns = [self._variance(X)]
+        if CLASS_MODALITY in self.head.model.widths_:
+            _, deviation = self.head.model.embed_distribution(self.head.classes_.embeddings,
+                                                              CLASS_MODALITY)
+            columns.append(_total(deviation)[scores.argmax(axis=1)])
+        variances = np.maximum(np.column_stack(columns), np.finfo(np.float64).tiny)
+        return np.asarray(np.log(variances))
+
+    def _variance(self, X: npt.ArrayLike | Views) -> Array:
+        """Total variance ``(n,)`` of the samples' latent Gaussians."""
         rows = X[self.head.modality_] if isinstance(X, Views) else np.asarray(X)
         _, deviation = self.head.model.embed_distribution(rows, self.head.modality_)
-        return np.asarray(-np.square(deviation, dtype=np.float64).sum(axis=1))
+        return _total(deviation)
+
+
+def _total(deviation: Array) -> Array:
+    """Total variances ``(n,)`` of deviations ``(n, d)``."""
+    return np.asarray(np.square(deviation, dtype=np.float64).sum(axis=1))
 
 
 def relabel(views: Views, known: npt.ArrayLike) -> Views:

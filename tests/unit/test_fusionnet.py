@@ -9,6 +9,7 @@ from crossalign.losses import MARGINALS
 from crossalign.models import GFZSL, FusionNetQSMA, RidgeMap
 from crossalign.models.base import unit_rows
 from crossalign.networks import ClassMemory
+from crossalign.networks.class_memory import LOGVAR_START
 from crossalign.tasks import ZeroShot
 from crossalign.training import Batch
 from crossalign.types import Classes, Views
@@ -129,9 +130,28 @@ def test_vib_is_the_divergence_from_a_normal_of_variance_one_over_d():
     assert found["vib"].item() == pytest.approx(float(kl), rel=1e-4)
 
 
+def test_calibration_is_the_likelihood_of_the_class_and_leaves_codes_where_they_are():
+    model, found = losses(held_out=0.0)
+    batch = batch_of(model, toy()[0].select("image"))
+    net = model.network_
+    with torch.no_grad():
+        mean, logvar = net.encode(batch.views["image"], "image")
+        centre = normalize(net.memory.prototypes, dim=1)[batch.labels]
+        spread = net._in_units(net.memory.logvars + LOGVAR_START)[batch.labels]
+    both = torch.distributions.Normal(centre, (logvar.exp() + spread.exp()).sqrt())
+    expected = -both.log_prob(mean).mean() - 0.5 * np.log(2 * np.pi)
+    assert found["calibration"].item() == pytest.approx(float(expected), rel=1e-4)
+    found["calibration"].backward()
+    head = net.heads[0]
+    assert head.logvar.weight.grad.abs().sum() > 0
+    assert head.mean.weight.grad is None
+    assert net.memory.prototypes.grad is None
+
+
 # -- switches ----------------------------------------------------------------------------------
 ALWAYS_ON = {"classification": 1.0, "contrast": 1.0, "conditional": 1.0, "marginal": 1.0,
-             "reconstruction": 1.0, "vib": 1.0, "smooth": 1.0, "topology": 1.0, "cycle": 1.0}
+             "reconstruction": 1.0, "vib": 1.0, "calibration": 1.0, "smooth": 1.0,
+             "topology": 1.0, "cycle": 1.0}
 
 
 @pytest.mark.parametrize("term", ALWAYS_ON)

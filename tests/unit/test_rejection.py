@@ -1,6 +1,7 @@
 """Answers only where the head is sure, and the picture of what that buys."""
 
 import io
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,10 +12,17 @@ from scipy.special import log_softmax, softmax
 from crossalign import metrics
 from crossalign.evaluation import plots
 from crossalign.evaluation.plots import palette
-from crossalign.models import GFZSL
+from crossalign.models import GFZSL, FusionNetQSMA
 from crossalign.models.base import Distributional
 from crossalign.tasks import ZeroShot
-from crossalign.tasks.confidence import RANGE, energy, margin, max_probability, temperature
+from crossalign.tasks.confidence import (
+    RANGE,
+    energy,
+    margin,
+    max_probability,
+    temperature,
+    varying_temperature,
+)
 from crossalign.tasks.rejection import NONE, Rejection, relabel
 from crossalign.tasks.thresholds import threshold_at_coverage, threshold_at_risk
 from crossalign.types import Classes, Views
@@ -98,6 +106,30 @@ def test_temperature_is_the_likeliest():
     # at the optimum the mean true score is the mean expected score
     expected = (softmax(scores / found, axis=1) * scores).sum(axis=1).mean()
     assert scores[rows, labels].mean() == pytest.approx(expected, abs=1e-4)
+
+
+def test_varying_temperature_finds_what_made_the_scores():
+    s, labels = logits(3, n=4000)
+    u = np.random.default_rng(4).normal(size=(4000, 2))
+    truth = np.array([0.5, 0.8, -0.3])
+    found = varying_temperature(s * np.exp(truth[0] + u @ truth[1:])[:, None], labels, u)
+    np.testing.assert_allclose(found, truth, atol=0.08)
+    moved = varying_temperature(s * np.exp(truth[0] + u @ truth[1:])[:, None], labels, u + 5)
+    np.testing.assert_allclose(moved[1:], found[1:], atol=1e-3)
+
+
+def test_varying_temperature_is_the_likeliest_of_its_kind():
+    s, labels = logits(5, n=300)
+    u = np.random.default_rng(6).normal(size=(300, 1))
+
+    def surprise(b):
+        scaled = log_softmax(s * np.exp(-(b[0] + u[:, 0] * b[1]))[:, None], axis=1)
+        return -scaled[np.arange(300), labels].mean()
+
+    found = varying_temperature(s, labels, u)
+    best = minimize(surprise, found + 0.3, method="Nelder-Mead", options={"xatol": 1e-8})
+    assert surprise(found) <= best.fun + 1e-7
+    assert surprise(found) <= surprise([np.log(temperature(s, labels)), 0.0]) + 1e-9
 
 
 def test_temperature_calibrates():
@@ -272,6 +304,58 @@ def test_uncertainty_is_the_negative_total_variance():
     np.testing.assert_array_equal(rejection.predict(rows), rejection.predict(views))
 
 
+class Spread(Noisy):
+    """Scores are right by chance; the variance, a column of its own, says how often."""
+
+    widths_: ClassVar[dict[str, int]] = {"image": 3}
+
+    def embed(self, x, modality):
+        return np.asarray(x)[:, :2]
+
+    def embed_distribution(self, x, modality):
+        x = np.asarray(x)
+        return x[:, :2], np.exp(x[:, 2:] / 2) * np.ones((1, 2)) / np.sqrt(2)
+
+
+def spread_samples(seed, n=3000):
+    rng = np.random.default_rng(seed)
+    log_variance = rng.normal(size=n)
+    gap = np.abs(rng.normal(size=n)) + 0.2
+    right = rng.random(n) < 1 / (1 + np.exp(-6 * gap * np.exp(-1.5 * log_variance)))
+    rows = np.c_[gap / 2, -gap / 2, log_variance].astype(np.float32)
+    return Views({"image": rows}, np.where(right, 0, 1))
+
+
+def test_tempered_confidence_uses_what_the_variance_knows():
+    train = Views({"image": np.eye(2, 3, dtype=np.float32)}, [0, 1])
+    head = ZeroShot(Spread(), "prototype").fit(train, Classes(np.eye(2), [True, True]))
+    validation, test = spread_samples(0), spread_samples(1)
+    areas = {kind: Rejection(head, kind).fit(validation, coverage=0.5).curve(test)["aurc"]
+             for kind in ("max_probability", "tempered")}
+    assert areas["tempered"] < 0.8 * areas["max_probability"]
+    fitted = Rejection(head, "tempered").fit(validation, coverage=0.5)
+    assert fitted.temperature_[1] == pytest.approx(1.5, abs=0.15)
+    same = fitted.with_head(head)
+    np.testing.assert_array_equal(same.score_samples(test), fitted.score_samples(test))
+    np.testing.assert_allclose(fitted.predict_proba(test).max(axis=1), fitted.score_samples(test))
+    assert np.mean(fitted.predict(test) != NONE) == pytest.approx(0.5, abs=0.03)
+
+
+def test_tempered_confidence_of_the_class_that_is_given():
+    rows, classes = np.random.default_rng(0).normal(size=(200, 6)), Classes(np.eye(6), [True] * 6)
+    views = Views({"image": rows.astype(np.float32)}, np.arange(200) % 6)
+    model = FusionNetQSMA(epochs=1, latent=4, hidden=8).fit(views, classes=classes)
+    head = ZeroShot(model).fit(views, classes)
+    fitted = Rejection(head, "tempered").fit(views, coverage=0.9)
+    assert fitted.temperature_.shape == (3,)
+    given = head.decision_function(views).argmax(axis=1)
+    own, of_class = (np.log((model.embed_distribution(x, m)[1].astype(float)**2).sum(axis=1))
+                     for x, m in ((rows, "image"), (classes.embeddings, "class")))
+    t = np.exp(fitted.temperature_ @ [np.ones(200), own, of_class[given]])
+    np.testing.assert_allclose(fitted.score_samples(views), max_probability(
+        head.decision_function(views) / t[:, None]), rtol=1e-4)
+
+
 def test_curve_is_what_the_metrics_say():
     head, validation, test = prepared()
     rejection = Rejection(head)
@@ -304,7 +388,10 @@ HEAD, VALIDATION, TEST = prepared()
 @pytest.mark.parametrize(("call", "match"), [
     (lambda: Rejection(HEAD, "entropy"), "confidence: got 'entropy'"),
     (lambda: Rejection(HEAD, "uncertainty"), "GFZSL has no latent distribution"),
+    (lambda: Rejection(HEAD, "tempered"), "GFZSL has no latent distribution"),
     (lambda: Rejection(HEAD, temperature=0.0), "temperature: got 0.0"),
+    (lambda: Rejection(HEAD, temperature=[1.0, 2.0]), "give one number"),
+    (lambda: varying_temperature(np.eye(2), [0, 1], [0.0, 1.0]), "give finite"),
     (lambda: Rejection(HEAD).predict(TEST), "call fit"),
     (lambda: Rejection(HEAD).fit(VALIDATION), "got None; give one"),
     (lambda: Rejection(HEAD).fit(VALIDATION, coverage=0.9, risk=0.1),
