@@ -3,14 +3,18 @@
 Every loss is summed over feature dimensions and averaged over the batch unless its docstring says
 otherwise, so that a weight means the same at any batch size. Losses that look at the batch as a
 whole (`mmd`, `sliced_w2`, `bures_w2`, `sinkhorn_divergence`, `class_conditional_w2`,
-`marginal_divergence`, `probabilistic_contrast`, `persistence_gap`) are computed within each rank.
+`marginal_divergence`, `probabilistic_contrast`, `persistence_gap`, `coral`, `pairwise_contrast`,
+`selective_triplets`) are computed within each rank.
 """
 
 from crossalign.losses.bures import bures_w2
 from crossalign.losses.contrastive import csd, probabilistic_contrast
+from crossalign.losses.coral import coral
 from crossalign.losses.directions import directions
 from crossalign.losses.kl import kl_standard_normal
+from crossalign.losses.label_distribution import label_alignment
 from crossalign.losses.mmd import mmd
+from crossalign.losses.pairwise_contrast import cross_distances, pairwise_contrast
 from crossalign.losses.persistence import persistence_gap, spanning_tree
 from crossalign.losses.qsma import (
     MARGINALS,
@@ -20,12 +24,14 @@ from crossalign.losses.qsma import (
     marginal_divergence,
 )
 from crossalign.losses.reconstruction import reconstruction
+from crossalign.losses.selective_triplet import selective_triplets
 from crossalign.losses.sinkhorn import sinkhorn_divergence
 from crossalign.losses.sliced_wasserstein import sliced_w2
 from crossalign.losses.smoothness import interpolation_gap, slerp
 from crossalign.losses.wasserstein import gaussian_w2
 
-__all__ = ["MARGINALS", "barycentre", "bures_w2", "class_conditional_w2", "class_moments", "csd",
-           "directions", "gaussian_w2", "interpolation_gap", "kl_standard_normal",
-           "marginal_divergence", "mmd", "persistence_gap", "probabilistic_contrast",
-           "reconstruction", "sinkhorn_divergence", "slerp", "sliced_w2", "spanning_tree"]
+__all__ = ["MARGINALS", "barycentre", "bures_w2", "class_conditional_w2", "class_moments", "coral",
+           "cross_distances", "csd", "directions", "gaussian_w2", "interpolation_gap",
+           "kl_standard_normal", "label_alignment", "marginal_divergence", "mmd",
+           "pairwise_contrast", "persistence_gap", "probabilistic_contrast", "reconstruction",
+           "selective_triplets", "sinkhorn_divergence", "slerp", "sliced_w2", "spanning_tree"]

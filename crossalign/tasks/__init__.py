@@ -1,20 +1,24 @@
-"""What a fitted space is for: recognise, also from a few samples, reject, retrieve, transfer."""
+"""What a fitted space is for: recognise, also from a few samples, reject, retrieve, transfer.
+
+`Adaptation` needs no fitted space: it learns one, for labels of another domain.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crossalign.tasks.adaptation import Adaptation
     from crossalign.tasks.few_shot import FewShot
     from crossalign.tasks.rejection import Rejection
     from crossalign.tasks.retriever import Retriever
     from crossalign.tasks.transfer import Transfer
     from crossalign.tasks.zero_shot import ZeroShot
 
-__all__ = ["FewShot", "Rejection", "Retriever", "Transfer", "ZeroShot"]
+__all__ = ["Adaptation", "FewShot", "Rejection", "Retriever", "Transfer", "ZeroShot"]
 
-_FILES = {"FewShot": "few_shot", "Rejection": "rejection", "Retriever": "retriever",
-          "Transfer": "transfer", "ZeroShot": "zero_shot"}
+_FILES = {"Adaptation": "adaptation", "FewShot": "few_shot", "Rejection": "rejection",
+          "Retriever": "retriever", "Transfer": "transfer", "ZeroShot": "zero_shot"}
 
 
 def __getattr__(name: str) -> Any:

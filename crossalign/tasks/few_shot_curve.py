@@ -35,9 +35,13 @@ ROWS: dict[str, Row] = {
     "update": Row("gaussian", True, True),
     "support only": Row("gaussian", False, True),
     "side information only": Row("gaussian", True, False),
+    "update of features": Row("inputs", True, True),
     "latent features": Row("softmax", True, True),
 }
-"""The posterior, what it is made of, and the baseline of CADA-VAE."""
+"""The posterior, what it is made of, the same without the model, and the baseline of CADA-VAE."""
+
+KAPPA = 4.0
+"""Where nothing was chosen."""
 
 KAPPAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Values that validation tries."""
@@ -49,16 +53,17 @@ class FewShotChoice:
 
     Attributes
     ----------
-    kappa : float
+    kappas : mapping of row to float
+        Of rows that have both side information and samples to weigh.
     gammas : mapping of row to mapping of k to float
         Calibration of seen classes.
-    tried : mapping of kappa to T1
-        Mean over draws and k.
+    tried : mapping of row to mapping of kappa to T1
+        Means over draws and k.
     """
 
-    kappa: float = 4.0
-    gammas: Mapping[str, Mapping[int, float]] = field(default_factory=dict)
-    tried: Mapping[float, float] = field(default_factory=dict)
+    kappas: dict[str, float] = field(default_factory=dict)
+    gammas: dict[str, dict[int, float]] = field(default_factory=dict)
+    tried: dict[str, dict[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,9 +110,10 @@ def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 1
     seed : int
         Of the draws; more draws change none of the first.
     chosen : FewShotChoice, optional
-        From `choose_few_shot`; without it kappa is 4 and gamma 0.
+        From `choose_few_shot`; without it kappa is `KAPPA` and gamma 0.
     rows : strings
-        Which of `ROWS`. "latent features" trains a classifier per draw and k.
+        Which of `ROWS`. "latent features", for models that draw codes, trains a classifier for
+        every draw and k.
 
     Raises
     ------
@@ -120,7 +126,7 @@ def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 1
     for row in rows:
         gammas = chosen.gammas.get(row, {})
         table[row] = {metric: np.empty((draws, len(ks))) for metric in ("T1", "U", "S", "H")}
-        trial = _trial(model, row, chosen.kappa, bench)
+        trial = _trial(model, row, bench, chosen.kappas.get(row, KAPPA))
         for at, k in enumerate(ks):
             for draw, parts in enumerate(_outcomes(trial, k, max(ks), draws, seed)):
                 found = metrics.gzsl_scores(*parts, bench.classes.seen, gammas.get(k, 0.0))
@@ -132,10 +138,10 @@ def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 1
 def choose_few_shot(model: Any, validation: Benchmark, ks: Sequence[int] = (1, 2, 5, 10),
                     draws: int = 5, seed: int = 0, *, kappas: Sequence[float] = KAPPAS,
                     rows: Sequence[str] = tuple(ROWS)) -> FewShotChoice:
-    """Choose kappa, and gamma of every row and k, on validation classes.
+    """Choose kappa, and gamma for every k, on validation classes.
 
-    kappa is one for all k, the one of the largest mean T1. gamma is that of the largest H over all
-    draws together.
+    kappa is one for all k, the one of the largest mean T1, of every row that has one. gamma is that
+    of the largest H over all draws together.
 
     Parameters
     ----------
@@ -148,22 +154,19 @@ def choose_few_shot(model: Any, validation: Benchmark, ks: Sequence[int] = (1, 2
     kappas : floats
     """
     _check(ks, draws, validation)
-    seen = validation.classes.seen
-    trial, tried = _trial(model, "update", 0.0, validation), {}
-    for kappa in kappas:
-        trial.task.kappa = kappa
-        tried[kappa] = float(np.mean([
-            metrics.gzsl_scores(*parts, seen)["T1"] for k in ks
-            for parts in _outcomes(trial, k, max(ks), draws, seed)]))
-    kappa = max(tried, key=lambda value: tried[value])
-    gammas: dict[str, dict[int, float]] = {}
+    choice = FewShotChoice()
     for row in rows:
-        trial, gammas[row] = _trial(model, row, kappa, validation), {}
+        trial, gammas = _trial(model, row, validation), {}
+        if trial.weighs:
+            choice.tried[row] = tried = _tried(trial, kappas, ks, draws, seed)
+            choice.kappas[row] = trial.task.kappa = max(tried, key=lambda kappa: tried[kappa])
         for k in ks:
             outcomes = _outcomes(trial, k, max(ks), draws, seed)
             a, b, c, d = (np.concatenate(part) for part in zip(*outcomes, strict=True))
-            gammas[row][k] = metrics.best_gamma(metrics.seen_unseen_curve(a, b, c, d, seen))
-    return FewShotChoice(kappa, gammas, tried)
+            gammas[k] = metrics.best_gamma(
+                metrics.seen_unseen_curve(a, b, c, d, validation.classes.seen))
+        choice.gammas[row] = gammas
+    return choice
 
 
 def support_ranks(labels: npt.ArrayLike, draws: int, seed: int = 0) -> Array:
@@ -179,27 +182,44 @@ def support_ranks(labels: npt.ArrayLike, draws: int, seed: int = 0) -> Array:
 
 
 class _Trial(NamedTuple):
-    """A prepared task, and the test samples with what it sees of them."""
+    """A prepared task, and the test samples with what it sees of them.
+
+    ``weighs`` says whether kappa matters.
+    """
 
     task: FewShot
     support: bool
+    weighs: bool
     seen: Views
     unseen: Views
     codes: tuple[Array, Array]
 
 
-def _trial(model: Any, row: str, kappa: float, bench: Benchmark) -> _Trial:
+def _trial(model: Any, row: str, bench: Benchmark, kappa: float = KAPPA) -> _Trial:
     if row not in ROWS:
         raise ValueError(f"rows: got {row!r}; choose among {list(ROWS)}.")
     head, prior, support = ROWS[row]
     task = FewShot(model, kappa if prior else 0.0, head).fit(bench["train"], bench.classes)
     seen, unseen = bench["test_seen"], bench["test_unseen"]
-    return _Trial(task, support, seen, unseen, (task.encode(seen), task.encode(unseen)))
+    return _Trial(task, support, prior and support and head != "softmax", seen, unseen,
+                  (task.encode(seen), task.encode(unseen)))
+
+
+def _tried(trial: _Trial, kappas: Sequence[float], ks: Sequence[int], draws: int,
+           seed: int) -> dict[float, float]:
+    """Mean T1 over k and draws of every kappa."""
+    tried, seen = {}, trial.task.classes_.seen
+    for kappa in kappas:
+        trial.task.kappa = kappa
+        tried[kappa] = float(np.mean([
+            metrics.gzsl_scores(*parts, seen)["T1"]
+            for k in ks for parts in _outcomes(trial, k, max(ks), draws, seed)]))
+    return tried
 
 
 def _outcomes(trial: _Trial, k: int, largest: int, draws: int, seed: int) -> Iterator[Parts]:
     """What there is to score after every draw of k samples per class."""
-    task, support, seen, unseen, codes = trial
+    task, support, _, seen, unseen, codes = trial
     for rank in support_ranks(unseen.truth, draws, seed):
         task.fit_few_shot(unseen[rank < k] if support else None)
         asked = rank >= largest

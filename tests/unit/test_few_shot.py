@@ -24,7 +24,7 @@ from crossalign.tasks.few_shot_curve import (
 from crossalign.types import Benchmark, Classes, Views
 
 SEEN, UNSEEN, WIDTH, SIDE = 14, 6, 8, 5
-EVERY_ROW = ("update", "support only", "side information only", "latent features")
+GAUSSIANS = ("update", "support only", "side information only")
 
 
 class Toy(Distributional):
@@ -269,7 +269,8 @@ class Recorder:
 def test_support_is_never_scored_and_rows_share_their_draws(monkeypatch):
     monkeypatch.setattr(few_shot_curve, "FewShot", Recorder)
     monkeypatch.setattr(Recorder, "log", {})
-    few_shot_curve.few_shot_curve(None, BENCH, (1, 2, 5), draws=3, seed=1)
+    rows = (*GAUSSIANS, "latent features")
+    few_shot_curve.few_shot_curve(None, BENCH, (1, 2, 5), draws=3, seed=1, rows=rows)
     notes = {row: [Recorder.log[key][i:i + 3] for i in range(0, 27, 3)] for row, key in {
         "update": ("gaussian", 4.0), "support only": ("gaussian", 0.0),
         "latent features": ("softmax", 4.0)}.items()}
@@ -290,7 +291,7 @@ def test_support_is_never_scored_and_rows_share_their_draws(monkeypatch):
 
 
 def test_the_curve_is_what_a_loop_gives():
-    chosen = FewShotChoice(2.0, {"update": {1: 0.3, 3: -0.2}})
+    chosen = FewShotChoice({"update": 2.0}, {"update": {1: 0.3, 3: -0.2}})
     curve = few_shot_curve.few_shot_curve(MODEL, BENCH, (1, 3), draws=2, seed=5, chosen=chosen,
                                           rows=("update", "support only"))
     ranks = support_ranks(UNSEEN_ROWS.truth, 2, seed=5)
@@ -311,7 +312,8 @@ def test_the_curve_is_what_a_loop_gives():
 
 
 def test_the_update_beats_both_of_its_parts():
-    curve = few_shot_curve.few_shot_curve(MODEL, BENCH, (1, 2, 5), draws=10, rows=EVERY_ROW[:3])
+    bench, model = world(noise=2.0)
+    curve = few_shot_curve.few_shot_curve(model, bench, (1, 2, 5), draws=10, rows=GAUSSIANS)
     mean = {row: scores["T1"].mean(axis=0) for row, scores in curve.scores.items()}
     assert (mean["update"] > mean["side information only"]).all()
     assert (mean["update"][:2] > mean["support only"][:2]).all()
@@ -323,19 +325,21 @@ def test_the_update_beats_both_of_its_parts():
 
 def test_kappa_and_gamma_are_the_best_of_validation():
     ks, kappas = (1, 3), (0.5, 4.0, 64.0)
-    chosen = choose_few_shot(MODEL, BENCH, ks, draws=3, kappas=kappas, rows=EVERY_ROW[:1])
+    chosen = choose_few_shot(MODEL, BENCH, ks, draws=3, kappas=kappas, rows=GAUSSIANS[:2])
     t1 = {}
     for kappa in kappas:
         curve = few_shot_curve.few_shot_curve(MODEL, BENCH, ks, draws=3, rows=("update",),
-                                              chosen=FewShotChoice(kappa))
+                                              chosen=FewShotChoice({"update": kappa}))
         t1[kappa] = curve.scores["update"]["T1"].mean()
-    assert chosen.tried == pytest.approx(t1)
-    assert chosen.kappa == max(t1, key=t1.get)
+    assert list(chosen.tried) == list(chosen.kappas) == ["update"]
+    assert chosen.tried["update"] == pytest.approx(t1)
+    assert chosen.kappas["update"] == max(t1, key=t1.get)
+    assert set(chosen.gammas) == {"update", "support only"}
 
     def h(shift):
         gammas = {"update": {k: g + shift for k, g in chosen.gammas["update"].items()}}
         curve = few_shot_curve.few_shot_curve(MODEL, BENCH, ks, draws=3, rows=("update",),
-                                              chosen=FewShotChoice(chosen.kappa, gammas))
+                                              chosen=FewShotChoice(chosen.kappas, gammas))
         u, s = (curve.scores["update"][name].mean(axis=0) for name in "US")
         return 2 * u * s / (u + s)
 
@@ -347,7 +351,8 @@ def test_side_information_is_worth_less_where_it_says_less():
     found = {}
     for hidden in (0.2, 3.0):
         bench, model = world(hidden=hidden)
-        found[hidden] = choose_few_shot(model, bench, (1, 2), draws=3, rows=()).kappa
+        choice = choose_few_shot(model, bench, (1, 2), draws=3, rows=("update",))
+        found[hidden] = choice.kappas["update"]
     assert found[3.0] < found[0.2]
 
 

@@ -1,0 +1,180 @@
+"""Unsupervised domain adaptation: labels in one domain, none in another, the same classes in both.
+
+`Transfer` needs pairs, a sample seen through both modalities; here the two domains share nothing
+but their features and their classes. A small network learns to classify source samples and, at the
+same time, to make the codes of the two domains alike (Ganin et al. 2016 for the setting).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.special import softmax
+from sklearn.exceptions import NotFittedError
+
+from crossalign.data.scaling import apply_scaling, fit_scaling
+from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwork
+from crossalign.networks import initialise
+from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, TensorData, train
+from crossalign.types import Views
+
+Array = npt.NDArray[Any]
+
+WEIGHTS: dict[str, float] = {"none": 0.0, "coral": 100.0, "mmd": 10.0, "qsma": 3.0}
+"""Weight of each divergence, see `Adaptation`."""
+
+LEAST_PER_CLASS = 8
+"""Source samples of a class in a batch, so that it has a mean and a spread there."""
+
+
+class Adaptation:
+    """Learn classes in a source domain, recognise them in a target domain.
+
+    Parameters
+    ----------
+    divergence : {"qsma", "mmd", "coral", "none"}
+        See `models.adaptation_objective`; ``"none"`` learns from the source alone.
+    weight : float, optional
+        Of the divergence, reached in the middle of training; `WEIGHTS` by default. Without target
+        labels there is nothing to choose it by, so it is fixed: the best of a grid on another
+        problem, pictures to outlines of ``load("glyphs", "transfer", seed=1)``, on which no figure
+        of ours is reported.
+    entropy : float
+        Weight of the entropy of target predictions (Grandvalet & Bengio 2004), off by default: it
+        strengthens whatever the classifier believes, wrong beliefs too.
+    confidence : float
+        Least probability of a pseudo-label of ``"qsma"``.
+    standardise : {"source", "domain"}
+        Features of both domains by the source's mean and deviation, or of each by its own. The
+        latter already is an adaptation.
+    latent, hidden, dropout
+        Of the network.
+    epochs, batch_size, lr
+        Passes over the source, source samples per batch, and the rate of AdamW at first.
+    device : {"auto", "cpu", "cuda"}
+    random_state : int
+
+    Attributes
+    ----------
+    classes_ : (C,) labels of the source
+    history_ : mapping of term to its mean in every epoch
+
+    Raises
+    ------
+    ValueError
+        In `fit`: an unknown divergence or standardisation, numbers out of range, a source without
+        labels or with one class, tokens, or domains of different widths.
+    """
+
+    def __init__(self, divergence: str = "qsma", weight: float | None = None, entropy: float = 0.0,
+                 confidence: float = 0.8, standardise: str = "source", latent: int = 64,
+                 hidden: int = 256, dropout: float = 0.2, epochs: int = 20, batch_size: int = 256,
+                 lr: float = 1e-3, device: str = "auto", random_state: int = 0) -> None:
+        self.divergence = divergence
+        self.weight = weight
+        self.entropy = entropy
+        self.confidence = confidence
+        self.standardise = standardise
+        self.latent = latent
+        self.hidden = hidden
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, source: Views, target: Views) -> Self:
+        """Learn from the first modality of labelled and of unlabelled samples.
+
+        Labels of the target are not read.
+        """
+        self._check_parameters()
+        rows, unlabelled = _vectors(source, "source"), _vectors(target, "target")
+        if rows.shape[1] != unlabelled.shape[1]:
+            raise ValueError(f"target: width {unlabelled.shape[1]} for a source of width "
+                             f"{rows.shape[1]}; describe both domains by the same features.")
+        self.classes_, codes = np.unique(source.truth, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"source: {len(self.classes_)} class; give two or more.")
+        own = {"source": rows, "target": rows if self.standardise == "source" else unlabelled}
+        self.scaling_ = {domain: fit_scaling(x, "standard") for domain, x in own.items()}
+        data = TensorData({"rows": torch.from_numpy(self._scaled(rows, "source"))},
+                          torch.from_numpy(codes))
+        self._train(data, torch.from_numpy(self._scaled(unlabelled, "target")))
+        return self
+
+    def predict(self, target_rows: npt.ArrayLike | Views) -> Array:
+        """Labels ``(n,)`` of target rows ``(n, d)``."""
+        return self._best(self._logits(target_rows, "target"))
+
+    def predict_source(self, source_rows: npt.ArrayLike | Views) -> Array:
+        """Labels ``(n,)`` of source rows ``(n, d)``."""
+        return self._best(self._logits(source_rows, "source"))
+
+    def predict_proba(self, target_rows: npt.ArrayLike | Views) -> Array:
+        """Probabilities ``(n, C)`` of ``classes_`` for target rows, not calibrated."""
+        return np.asarray(softmax(self._logits(target_rows, "target"), axis=1))
+
+    # -- inside ----------------------------------------------------------------------------
+    def _check_parameters(self) -> None:
+        if self.divergence not in WEIGHTS:
+            raise ValueError(f"divergence: got {self.divergence!r}; choose one of {list(WEIGHTS)}.")
+        if self.standardise not in ("source", "domain"):
+            raise ValueError(f"standardise: got {self.standardise!r}; choose 'source' or 'domain'.")
+        for name, value in (("weight", self.weight or 0.0), ("entropy", self.entropy)):
+            if not value >= 0:
+                raise ValueError(f"{name}: got {value}; give 0 or more.")
+        if not 0 <= self.confidence <= 1:
+            raise ValueError(f"confidence: got {self.confidence}; give a probability.")
+        if self.epochs < 1:
+            raise ValueError(f"epochs: got {self.epochs}; give at least 1.")
+        if self.batch_size < 2 * LEAST_PER_CLASS:
+            raise ValueError(f"batch_size: got {self.batch_size}; give {2 * LEAST_PER_CLASS} or "
+                             "more.")
+
+    def _train(self, data: TensorData, target: torch.Tensor) -> None:
+        n_classes = len(self.classes_)
+        weight = WEIGHTS[self.divergence] if self.weight is None else self.weight
+        self.network_ = AdaptationNetwork(
+            target, n_classes, self.divergence if weight > 0 and self.divergence in DIVERGENCES
+            else None, self.entropy > 0, hidden=self.hidden, latent=self.latent,
+            dropout=self.dropout, confidence=self.confidence)
+        initialise(self.network_, torch.Generator().manual_seed(self.random_state))
+        per_batch = min(n_classes, self.batch_size // LEAST_PER_CLASS)
+        history = train(
+            self.network_, data, epochs=self.epochs,
+            sampler=ClassBalanced(per_batch, self.batch_size // per_batch),
+            players=[Player("adaptation", (Group(("",), self.lr),), "adamw", weight_decay=1e-4)],
+            weights={"divergence": Ramp(0, self.epochs / 2, weight),
+                     "entropy": Ramp(0, self.epochs / 2, self.entropy)},
+            lr_schedule=Cosine(self.epochs), seed=self.random_state, device=self.device)
+        self.history_ = history.losses
+
+    def _best(self, logits: Array) -> Array:
+        return np.asarray(self.classes_[logits.argmax(axis=1)])
+
+    def _logits(self, rows: npt.ArrayLike | Views, domain: str) -> Array:
+        if not hasattr(self, "network_"):
+            raise NotFittedError("Adaptation is not fitted yet; call fit first.")
+        x = self._scaled(_vectors(rows, domain) if isinstance(rows, Views) else np.asarray(rows),
+                         domain)
+        network = self.network_
+        with torch.inference_mode():
+            codes = network.encode(torch.from_numpy(x).to(network.target.device))
+            return np.asarray(network.logits(codes).cpu().numpy())
+
+    def _scaled(self, x: Array, domain: str) -> Array:
+        return apply_scaling(x, "standard", **self.scaling_[domain])
+
+
+def _vectors(views: Views, domain: str) -> Array:
+    """Rows ``(n, d)`` of the first modality."""
+    name = views.modalities[0]
+    if views[name].ndim != 2:
+        raise ValueError(f"{domain}: {name!r} holds tokens of shape {views[name].shape}; pool them "
+                         "to (n, d) vectors first.")
+    return np.asarray(views[name])
