@@ -153,6 +153,34 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
 
 
 @app.command()
+def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds = 1,
+             k: Annotated[list[int] | None, typer.Option(
+                 min=1, help="Samples of each new class; may be repeated.")] = None,
+             draws: Annotated[int, typer.Option(min=1, help="How often they are drawn.")] = 10,
+             baseline: Annotated[bool, typer.Option(
+                 help="Also a softmax on codes, as CADA-VAE's; takes minutes.")] = False,
+             out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+             attributes: Attributes = None, as_json: AsJson = False) -> None:
+    """Accuracy over the number of samples of each new class.
+
+    What side information is worth beside them is chosen on validation classes.
+    """
+    if out is not None:
+        check_writable(out)
+    estimator, _, recipe = build(model, set_, True)
+    from crossalign.evaluation import evaluate_few_shot
+    from crossalign.tasks.few_shot_curve import FewShotCurve
+
+    bench = load_bench(data, "gzsl", attributes, recipe)
+    report = evaluate_few_shot(estimator, bench, seeds, ks=k, draws=draws, baseline=baseline,
+                               callbacks=progress(), log=log)
+    if not as_json:
+        found = report.artefacts["few_shot"]
+        print(f"{FewShotCurve(tuple(found['ks']), found['curves'])}\n")
+    publish(report, out, as_json)
+
+
+@app.command()
 def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
              out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
              attributes: Attributes = None, as_json: AsJson = False) -> None:

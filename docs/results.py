@@ -53,12 +53,11 @@ RUNS = (
     Run("cub-eszsl", "eszsl", "CUB", "gzsl", 1, {}),
     Run("cub-gfzsl", "gfzsl", "CUB", "gzsl", 5, {}),
     Run("cub-gfzsl-sentences", "gfzsl", "CUB", "gzsl", 5, {}, "sent_splits.mat"),
-    Run("cub-cada_vae-author", "cada_vae", "CUB", "gzsl", 3, {"sampler": "author"}),
-    Run("cub-cada_vae-recipe", "recipe:cada_vae-cub", "CUB", "gzsl", 5, {},
+    Run("cub-cada_vae-author", "cada_vae", "CUB", "gzsl", 3, {"sampler": "author"},
         published=("cada_vae-cub", "CADA-VAE")),
     Run("cub-cada_vae-textbook", "cada_vae", "CUB", "gzsl", 1, {"sampler": "textbook"}),
-    *(Run(f"cub-acmr-{name}", "recipe:acmr-cub", "CUB", "gzsl", 5, settings,
-          published=("acmr-cub", row)) for name, (row, settings) in ACMR_ROWS.items()),
+    *(Run(f"cub-acmr-{name}", "recipe:acmr-cub", "CUB", "gzsl", 5 if name == "whole" else 3,
+          settings, published=("acmr-cub", row)) for name, (row, settings) in ACMR_ROWS.items()),
     *(Run(f"cub-acmr-clean-{name}", "acmr", "CUB", "gzsl", 5, settings,
           published=("acmr-cub", row)) for name, (row, settings) in ACMR_ROWS.items()),
     Run("cub-acmr-clean-sentences", "acmr", "CUB", "gzsl", 5, {}, "sent_splits.mat"),
@@ -79,15 +78,23 @@ RUNS = (
       for name, data, runs in (("omniglot", "omniglot", 10),
                                ("alphabets", "omniglot-alphabets", 10),
                                ("pacs", "pacs/mobilenetv2.npz", 35))
-      for model in ("chance", "cca", "ridge_map", "fusionnet_qsma")),
+      for model in ("chance", "cca", "ridge_map", "lcale", "fusionnet_qsma")
+      if (name, model) != ("pacs", "fusionnet_qsma")),
+    Run("pacs-fusionnet_qsma", "fusionnet_qsma", "pacs/mobilenetv2.npz", "retrieval", 35,
+        {"epochs": 60, "scaling": "standard"}),
+    *(Run(f"few_shot-{name}-{model}", model, data, "few_shot", 3, {})
+      for name, data in (("cub", "CUB"), ("glyphs", "glyphs"))
+      for model in ("ridge_map", "fusionnet_qsma")),
     Run("synthetic-perfect_alignment", "perfect_alignment", "synthetic", "transfer", 8, {}),
 )
+BUILT_IN = ("glyphs", "synthetic")
+"""Data sets that need no folder."""
 METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
            "retrieval": ("mAP", "mAP[", "P@100", "chance_mAP"),
            "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
 """What the tables show, by task; ``mAP[`` stands for both directions."""
 COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
-                     "cub-cada_vae-recipe", "cub-acmr-whole", "cub-acmr-clean-whole",
+                     "cub-acmr-whole", "cub-acmr-clean-whole",
                      "cub-fusionnet_qsma", "cub-fusionnet_qsma-sentences"), "H"),
             "wikipedia": (("wikipedia-cca", "wikipedia-ridge_map", "wikipedia-lcale",
                            "wikipedia-fusionnet_qsma"), "mAP"),
@@ -100,12 +107,20 @@ COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
 def measure(run: Run, root: Path | None) -> Any:
     """The report of one run."""
     from crossalign import data, evaluate
+    from crossalign.evaluation import evaluate_few_shot
 
-    where = run.data if root is None or run.data == "synthetic" else root / run.data
-    bench = data.load(where, run.task, attributes=run.attributes)
+    def log(line: str) -> None:
+        print(f"  {line}", file=sys.stderr)
+
+    where = run.data if root is None or run.data in BUILT_IN else root / run.data
+    task = "gzsl" if run.task == "few_shot" else run.task
+    bench = data.load(where, task, attributes=run.attributes)
     model, grid = estimator(run)
-    report = evaluate(model, bench, run.seeds, task=run.task, tune=grid,
-                      log=lambda line: print(f"  {line}", file=sys.stderr), pictures=False)
+    if run.task == "few_shot":
+        report = evaluate_few_shot(model, bench, run.seeds, log=log,
+                                   baseline=hasattr(model, "sample_rows"))
+    else:
+        report = evaluate(model, bench, run.seeds, task=task, tune=grid, log=log, pictures=False)
     report.versions["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     return report
 
@@ -129,9 +144,10 @@ def write_tables(docs: Path, runs: Sequence[Run] = RUNS) -> list[str]:
     reports = {r.name: Report.load(docs / "results" / f"{r.name}.json") for r in runs
                if (docs / "results" / f"{r.name}.json").is_file()}
     parts = []
-    for data in dict.fromkeys(r.data for r in runs):
-        rows = [r for r in runs if r.data == data and r.name in reports]
-        parts += [section(data, rows, reports)] if rows else []
+    for data, task in dict.fromkeys((r.data, r.task) for r in runs):
+        rows = [r for r in runs if (r.data, r.task) == (data, task) and r.name in reports]
+        draw = few_shot if task == "few_shot" else section
+        parts += [draw(data, rows, reports)] if rows else []
     page = docs / "results.md"
     body = "\n".join(parts) or "Nothing has been measured yet.\n"
     region = f"<!-- results:start -->\n{body}<!-- results:end -->"
@@ -159,6 +175,25 @@ def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
              table(("model", "selection", "time", "split"), made)]
     parts += differences(data, rows, reports)
     return "\n\n".join([*parts, *(f"Made with {text}." for text in sorted(seen))]) + "\n"
+
+
+def few_shot(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
+    """T1 and H over the samples per new class, a table per model."""
+    from crossalign.evaluation.report import duration, percent
+
+    parts = [f"## {data}: a few samples of each new class"]
+    for row in rows:
+        report = reports[row.name]
+        lines: dict[str, dict[str, str]] = {}
+        for name, score in report.scores.items():
+            column, _, way = name.partition(" ")
+            lines.setdefault(way, {})[column.replace("@", ", k = ")] = percent(
+                score["mean"], score["sd"], len(report.seeds))
+        columns = list(next(iter(lines.values())))
+        parts += [table((title(row), *columns), [[way, *cells.values()]
+                                                 for way, cells in lines.items()]),
+                  f"{len(report.seeds)} runs, {duration(report.seconds)}; {report.selection}."]
+    return "\n\n".join(parts) + "\n"
 
 
 def differences(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
@@ -225,7 +260,7 @@ def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:
         return 0
     chosen = [r for r in RUNS if options.only is None or r.name in options.only]
     if not options.table:
-        if options.data is None and any(r.data != "synthetic" for r in chosen):
+        if options.data is None and any(r.data not in BUILT_IN for r in chosen):
             parser.error("--data: needed; give the folder that holds the data sets.")
         for run in chosen:
             print(run.name, file=sys.stderr, flush=True)

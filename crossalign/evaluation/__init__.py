@@ -1,6 +1,7 @@
 """Protocol and metrics to a report.
 
 - `evaluate`: fit and score a model over runs; `fit_for` and `score_fitted` are its two halves.
+- `evaluate_few_shot`: the same for k samples of each new class.
 - `protocols`: what is scored for each task.
 - `selection`: what is chosen on validation classes, and nothing else.
 - `report`: the numbers with their protocol; JSON, a table, a page.
@@ -13,13 +14,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from crossalign.evaluation.few_shot import evaluate_few_shot
     from crossalign.evaluation.report import Report
     from crossalign.evaluation.runs import evaluate, fit_for, score_fitted
 
-__all__ = ["Report", "evaluate", "fit_for", "score_fitted"]
+__all__ = ["Report", "evaluate", "evaluate_few_shot", "fit_for", "score_fitted"]
 
-_FILES = {"Report": "report", "evaluate": "runs", "fit_for": "runs",
-          "score_fitted": "runs"}
+_FILES = {"Report": "report", "evaluate": "runs", "evaluate_few_shot": "few_shot",
+          "fit_for": "runs", "score_fitted": "runs"}
 
 
 def __getattr__(name: str) -> Any:

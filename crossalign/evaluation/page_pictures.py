@@ -78,6 +78,14 @@ def _curve(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
            f"calibrated point has U {100 * u:.1f} and S {100 * s:.1f}.")
 
 
+def _few_shot(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    yield (plots.few_shot(part["curves"], part["ks"]),
+           "Side information alone does not gain from samples, and samples alone lack what it "
+           "knows; where both are used the curve should be above either.",
+           f"H over {', '.join(map(str, part['ks']))} samples per new class, of "
+           f"{_join(part['curves'])}.")
+
+
 def _rejection(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
     areas = _join(f"{name.replace('_', ' ')} {100 * curve['aurc']:.1f}"
                   for name, curve in part.items())
@@ -130,8 +138,8 @@ def _confusion(part: Any, found: Mapping[str, Any]) -> Iterator[_Drawn]:
 
 _PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {
     "latent": _latent, "sensitivity": _sensitivity, "cross_modal": _cross_modal, "hits": _hits,
-    "curve": _curve, "rejection": _rejection, "pr": _pr, "class_accuracy": _accuracy,
-    "confusion": _confusion, "history": _history}
+    "curve": _curve, "few_shot": _few_shot, "rejection": _rejection, "pr": _pr,
+    "class_accuracy": _accuracy, "confusion": _confusion, "history": _history}
 """What draws each artefact, in the order of the page."""
 
 _WIDE = ("latent", "sensitivity", "cross_modal", "hits", "history")

@@ -11,6 +11,9 @@ TASKS: dict[str, tuple[str, str]] = {
              "unseen class was in training."),
     "zsl": ("Recognition among unseen classes",
             "Test samples of unseen classes are recognised among unseen classes only."),
+    "few_shot": ("A few samples of each new class",
+                 "Side information predicts where a new class lies, and k samples of it correct "
+                 "that; samples that were never drawn are recognised."),
     "retrieval": ("Retrieval across modalities",
                   "A query of one modality ranks a gallery of another; both hold classes that "
                   "training never saw, and same class is right."),
@@ -44,6 +47,7 @@ METRICS: dict[str, str] = {
 
 HEADLINES: dict[str, tuple[str, ...]] = {
     "gzsl": ("H", "U", "S", "T1", "AUSUC"), "zsl": ("T1",),
+    "few_shot": tuple(f"H@{k} update" for k in (1, 2, 3, 5, 10)),
     "retrieval": ("mAP", "chance_mAP", "P@100"),
     "transfer": ("accuracy", "source_accuracy", "oracle_accuracy"),
 }

@@ -75,6 +75,10 @@ class Model(BaseEstimator):  # type: ignore[misc]
         """The search space without the parameters that the user has fixed."""
         return {name: values for name, values in self.search_space.items() if name not in fixed}
 
+    def idle(self, X: Views) -> Collection[str]:
+        """Parameters of the search space that need not be tried on such samples."""
+        return ()
+
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:

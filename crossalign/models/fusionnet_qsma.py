@@ -33,7 +33,7 @@ The generative views and the discriminative one err on different samples.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -65,7 +65,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "retrieval": {"latent": 64, "hidden": 256, "dropout": 0.0, "epochs": 15,
                   "classification": 0.0, "contrast": 0.0, "conditional": 0.0, "marginal": 1.0,
                   "reconstruction": 1.0, "cross": 1.0, "vib": 1e-3, "calibration": 0.0,
-                  "matching": "instance", "linear": 0.7},
+                  "matching": "instance", "linear": 0.6},
 }
 """What each preset takes where a parameter is None."""
 RAMP = 0.2
@@ -120,7 +120,8 @@ smooth, topology, cycle : float
     """
 
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "scaling": ("standard", "root"), "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5))}
+        "epochs": (15, 60), "scaling": ("standard", "root"),
+        "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5)), "linear": (0.85, 0.6, 0.3)}
     handles_missing = True
     ablations: ClassVar[dict[str, dict[str, Any]]] = {
         "FusionNet-QSMA": {}, "no iteration": {"steps": 0}, "no uncertainty": {"samples": 0},
@@ -255,6 +256,11 @@ smooth, topology, cycle : float
                     checkpoint=checkpoint, precision=self.precision, compile=self.compile)
         return self
 
+    def idle(self, X: Views) -> Collection[str]:
+        """Of retrieval the views of a class; of recognition the linear view and more epochs."""
+        several = len(X.modalities) > 1 if self.preset == "auto" else self.preset == "retrieval"
+        return ("view_weights",) if several else ("linear", "epochs")
+
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows: code means, beside the linear view where there is one, ``(n, d or 2 d)``."""
         codes = super().embed(x, modality)
@@ -282,6 +288,12 @@ smooth, topology, cycle : float
         """A parameter, or what the preset takes for it."""
         value = getattr(self, name)
         return PRESETS[self.preset_][name] if value is None else value
+
+    def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Of the linear view only whether there is one, for encoders start from it."""
+        body = super()._trained_by(params)
+        share = body.get("linear")
+        return body if share is None else {**body, "linear": share > 0}
 
     def _active(self) -> dict[str, Any]:
         weights = {}

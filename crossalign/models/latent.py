@@ -105,12 +105,16 @@ class LatentModel(Distributional, Generator, Translator, Model):
         """One fitted clone per point; neighbours that differ in their head alone share a fit."""
         fitted, trained_with = None, None
         for params in points:
-            body = {name: value for name, value in params.items() if name not in HEAD_PARAMETERS}
+            body = self._trained_by(params)
             if fitted is None or body != trained_with:
                 fitted = clone(self).set_params(**params)
                 fitted.fit(X, classes=classes, callbacks=callbacks)
                 trained_with = body
             yield copy(fitted).set_params(**params)
+
+    def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What of some parameters matters to training."""
+        return {name: value for name, value in params.items() if name not in HEAD_PARAMETERS}
 
     # -- use -----------------------------------------------------------------------------------
     def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:

@@ -218,6 +218,27 @@ def test_every_row_of_the_ablation_fits_and_scores(row):
     assert np.isfinite(scores).all()
 
 
+def test_shares_of_the_linear_view_share_a_fit_and_none_has_its_own():
+    X, _, _ = toy()
+    points = [{"linear": share} for share in (0.8, 0.3, 0.0)]
+    first, second, none = FusionNetQSMA(**SMALL).fit_path(X, points)
+    assert first.network_ is second.network_
+    assert none.network_ is not first.network_
+    assert np.abs(first.embed(X["image"], "image") - second.embed(X["image"], "image")).max() > 0.01
+    alone = FusionNetQSMA(**SMALL, linear=0.3).fit(X)
+    np.testing.assert_allclose(second.embed(X["image"], "image"), alone.embed(X["image"], "image"),
+                               atol=1e-6)
+
+
+def test_only_what_matters_is_tried():
+    X, _, _ = toy()
+    one, model = X.select("image"), FusionNetQSMA()
+    assert set(model.idle(X)) == {"view_weights"}
+    assert set(model.idle(one)) == {"linear", "epochs"}
+    assert set(FusionNetQSMA(preset="gzsl").idle(X)) == {"linear", "epochs"}
+    assert set(model.grid()) >= {"linear", "epochs", "view_weights"}
+
+
 # -- views -------------------------------------------------------------------------------------
 def test_what_a_sample_lacks_has_no_influence():
     X, _, classes = toy()

@@ -1,0 +1,60 @@
+"""The report of few-shot recognition."""
+
+import numpy as np
+import pytest
+
+from crossalign.data import load
+from crossalign.evaluation import evaluate_few_shot, plots
+from crossalign.models import RidgeMap
+from crossalign.tasks.few_shot_curve import choose_few_shot, few_shot_curve
+
+
+@pytest.fixture(scope="module")
+def letters():
+    return load("glyphs", "gzsl")
+
+
+@pytest.fixture(scope="module")
+def report(letters):
+    return evaluate_few_shot(RidgeMap(), letters, 2, ks=(1, 2), draws=2)
+
+
+def test_scores_are_means_over_draws_of_the_curve(letters, report):
+    part = letters.validation()
+    trial = RidgeMap().fit(part["train"], classes=part.classes)
+    rows = ("update", "support only", "side information only", "update of features")
+    chosen = choose_few_shot(trial, part, (1, 2), rows=rows)
+    fitted = RidgeMap().fit(letters["train"], classes=letters.classes)
+    curve = few_shot_curve(fitted, letters, (1, 2), 2, chosen=chosen, rows=rows)
+    assert len(report.scores) == len(rows) * 2 * 2
+    for row in rows:
+        for metric in ("T1", "H"):
+            for i, k in enumerate((1, 2)):
+                mean = curve.scores[row][metric][:, i].mean()
+                assert report.scores[f"{metric}@{k} {row}"]["runs"][0] == pytest.approx(mean)
+    assert f"kappa {chosen.kappas['update']:g} for update" in report.selection
+    assert (report.task, report.seeds) == ("few_shot", [0, 1])
+
+
+def test_curves_of_all_runs_are_drawn(report, tmp_path):
+    found = report.artefacts["few_shot"]
+    assert all(scores["H"].shape == (4, 2) for scores in found["curves"].values())
+    assert plots.few_shot(found["curves"], found["ks"]).axes
+    page = report.html(tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "H over 1, 2 samples per new class" in page
+
+
+def test_numbers_of_samples_are_those_that_leave_one_to_score(letters):
+    report = evaluate_few_shot(RidgeMap(), letters, 1, draws=1)
+    _, counts = np.unique(letters["test_unseen"].truth, return_counts=True)
+    asked = {int(name.split("@")[1].split()[0]) for name in report.scores}
+    assert asked == {k for k in (1, 2, 5, 10) if k < counts.min()}
+
+
+def test_bad_input(letters):
+    with pytest.raises(ValueError, match="is of task retrieval"):
+        evaluate_few_shot(RidgeMap(), load("glyphs", "retrieval"))
+    with pytest.raises(ValueError, match="give at most"):
+        evaluate_few_shot(RidgeMap(), letters, ks=(1, 500))
+    with pytest.raises(ValueError, match="seeds"):
+        evaluate_few_shot(RidgeMap(), letters, 0)
