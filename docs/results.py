@@ -26,6 +26,7 @@ class Run(NamedTuple):
     """One row of a table: a model or ``recipe:NAME`` with its settings, over so many runs.
 
     ``published`` is the recipe and its row whose published H stands beside the measured ones.
+    ``part`` names the row of a module ablation, which has a table of its own and tunes nothing.
     """
 
     name: str
@@ -36,6 +37,17 @@ class Run(NamedTuple):
     settings: Mapping[str, Any]
     attributes: str | None = None
     published: tuple[str, str] | None = None
+    part: str | None = None
+
+
+def _parts(prefix: str, kind: str, data: str, task: str, runs: int,
+           settings: Mapping[str, Any]) -> list[Run]:
+    """The rows of a model's module ablation."""
+    from crossalign import models
+
+    return [Run(f"{prefix}-{re.sub('[^a-z0-9]+', '_', row.lower())}", kind, data, task, runs,
+                {**settings, **changes}, part=row)
+            for row, changes in models.get(kind).ablations.items()]
 
 
 def _lcale(name: str, **settings: Any) -> Run:
@@ -64,6 +76,7 @@ RUNS = (
     Run("cub-fusionnet_qsma", "fusionnet_qsma", "CUB", "gzsl", 5, {}),
     Run("cub-fusionnet_qsma-sentences", "fusionnet_qsma", "CUB", "gzsl", 5, {},
         "sent_splits.mat"),
+    *_parts("parts-cub", "fusionnet_qsma", "CUB", "gzsl", 3, {}),
     Run("wikipedia-fusionnet_qsma", "fusionnet_qsma", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-chance", "chance", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-cca", "cca", "wikipedia", "retrieval", 10, {}),
@@ -87,12 +100,16 @@ RUNS = (
       for model in ("ridge_map", "fusionnet_qsma")),
     Run("synthetic-perfect_alignment", "perfect_alignment", "synthetic", "transfer", 8, {}),
 )
+WHOLE = ("FusionNet-QSMA", "FGAN")
+"""Rows of module ablations that leave nothing out."""
 BUILT_IN = ("glyphs", "synthetic")
 """Data sets that need no folder."""
 METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
            "retrieval": ("mAP", "mAP[", "P@100", "chance_mAP"),
            "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
 """What the tables show, by task; ``mAP[`` stands for both directions."""
+SURENESS = ("AURC", "AURC_tempered", "ECE", "sigma_error")
+"""Whether a model knows when it is wrong; a table of their own, where a report has them."""
 COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
                      "cub-acmr-whole", "cub-acmr-clean-whole",
                      "cub-fusionnet_qsma", "cub-fusionnet_qsma-sentences"), "H"),
@@ -126,14 +143,15 @@ def measure(run: Run, root: Path | None) -> Any:
 
 
 def estimator(run: Run) -> tuple[Any, Mapping[str, Sequence[Any]]]:
-    """The model as a run sets it, and what is left to choose; of a recipe, nothing is."""
+    """The model as a run sets it, and what is left to choose; of a recipe or a part, nothing."""
     from crossalign import models
     from crossalign.recipes import load_recipe
 
     kind, _, recipe = run.model.partition("recipe:")
     model = load_recipe(recipe).estimator() if recipe else models.get(kind)()
     model.set_params(**run.settings)
-    return model, model.grid(fixed=model.get_params() if recipe else run.settings)
+    fixed = run.settings if not recipe and run.part is None else model.get_params()
+    return model, model.grid(fixed=fixed)
 
 
 def write_tables(docs: Path, runs: Sequence[Run] = RUNS) -> list[str]:
@@ -144,8 +162,9 @@ def write_tables(docs: Path, runs: Sequence[Run] = RUNS) -> list[str]:
     reports = {r.name: Report.load(docs / "results" / f"{r.name}.json") for r in runs
                if (docs / "results" / f"{r.name}.json").is_file()}
     parts = []
-    for data, task in dict.fromkeys((r.data, r.task) for r in runs):
-        rows = [r for r in runs if (r.data, r.task) == (data, task) and r.name in reports]
+    for data, task, apart in dict.fromkeys((r.data, r.task, r.part is not None) for r in runs):
+        rows = [r for r in runs if (r.data, r.task, r.part is not None) == (data, task, apart)
+                and r.name in reports]
         draw = few_shot if task == "few_shot" else section
         parts += [draw(data, rows, reports)] if rows else []
     page = docs / "results.md"
@@ -170,10 +189,11 @@ def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
         scores.append([title(row), str(n), *cells, *([published(row)] if known else [])])
         made.append([title(row), report.selection, duration(report.seconds), split_of(report)])
     seen = {", ".join(f"{k} {v}" for k, v in reports[r.name].versions.items()) for r in rows}
-    parts = [f"## {data}: {rows[0].task}",
+    what = f"parts of {rows[0].model}" if rows[0].part else rows[0].task
+    parts = [f"## {data}: {what}",
              table(("model", "runs", *metrics, *(["published H"] if known else [])), scores),
              table(("model", "selection", "time", "split"), made)]
-    parts += differences(data, rows, reports)
+    parts += sureness(rows, reports) + differences(data, rows, reports)
     return "\n\n".join([*parts, *(f"Made with {text}." for text in sorted(seen))]) + "\n"
 
 
@@ -196,9 +216,25 @@ def few_shot(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def sureness(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
+    """A table of `SURENESS`, or nothing; areas and errors are better where they are smaller."""
+    from crossalign.evaluation.report import percent
+
+    lines = []
+    for row in rows:
+        report, n = reports[row.name], len(reports[row.name].seeds)
+        if SURENESS[0] in report.scores and row.part is None:
+            lines.append([title(row), *(
+                percent(report.scores[m]["mean"], report.scores[m]["sd"], n)
+                if m in report.scores else "" for m in SURENESS)])
+    return [table(("model", *SURENESS), lines)] if lines else []
+
+
 def differences(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
     """Every row against each row of `COMPARED`, over the same runs; one table per such row."""
     bases, metric = COMPARED.get(data, ((), ""))
+    if rows[0].part is not None:
+        bases = [row.name for row in rows if row.part in WHOLE]
     tables = []
     for base in (row for row in rows if row.name in bases):
         lines = [(title(row), compared(reports[row.name], reports[base.name], metric))
@@ -227,6 +263,8 @@ def published(run: Run) -> str:
 
 def title(run: Run) -> str:
     """The model, with what was set and its side information."""
+    if run.part is not None:
+        return run.part
     parts = [f"{key}={value}" for key, value in run.settings.items()]
     parts += [run.attributes] if run.attributes else []
     return f"{run.model} ({', '.join(parts)})" if parts else run.model
