@@ -84,13 +84,14 @@ def chosen_rows(rows: Any, names: list[str] | None) -> Any:
     return {name: changes for name, changes in rows.items() if not names or name in names}
 
 
-def load_bench(data: str, task: str | None, attributes: str | None, recipe: Recipe | None) -> Any:
+def load_bench(data: str, task: str | None, attributes: str | None, recipe: Recipe | None,
+               pool: str | None = None) -> Any:
     """The benchmark; a note on standard error says where it is not what the recipe is about."""
     from crossalign.data import load
 
     if task is None and recipe is not None:
         task = recipe.task
-    bench = load(data, task, attributes=attributes)
+    bench = load(data, task, attributes=attributes, pool=pool)
     note = None if recipe is None else recipe.mismatch(bench)
     if note is not None:
         log(f"note: {note}")

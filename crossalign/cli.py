@@ -34,6 +34,8 @@ Sets = Annotated[list[str] | None, typer.Option(
     "--set", help="A hyper-parameter, key=value; it is then not tuned. May be repeated.")]
 Attributes = Annotated[str | None, typer.Option(
     help="Other side information in the same folder, as sent_splits.mat.")]
+Pool = Annotated[str | None, typer.Option(
+    help="mean or flat: tokens as vectors, for models that read nothing else.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Tune = Annotated[list[str] | None, typer.Option(
     "--tune", help="key=[a, b]: choose among these on validation classes. May be repeated.")]
@@ -74,8 +76,8 @@ def demo(out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path
 def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = None,
         seeds: Seeds = 1,
         out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
-        attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False,
-        tune: Tune = None, best_epoch: BestEpoch = False) -> None:
+        attributes: Attributes = None, pool: Pool = None, as_json: AsJson = False,
+        no_tune: NoTune = False, tune: Tune = None, best_epoch: BestEpoch = False) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
@@ -87,7 +89,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import evaluate
 
-    bench = load_bench(data, task, attributes, recipe)
+    bench = load_bench(data, task, attributes, recipe, pool)
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, best_epoch=best_epoch)
     publish(report, out, as_json, recipe)
@@ -98,7 +100,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 @app.command()
 def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
-        attributes: Attributes = None, no_tune: NoTune = False,
+        attributes: Attributes = None, pool: Pool = None, no_tune: NoTune = False,
         tune: Tune = None,
         seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0) -> None:
     """Fit a model and save it as a folder.
@@ -111,7 +113,7 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
 
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
-    bench = load_bench(data, task, attributes, recipe)
+    bench = load_bench(data, task, attributes, recipe, pool)
     unfinished = out.with_name(f"{out.name}.unfinished")
     try:
         fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
@@ -183,7 +185,7 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
 @app.command()
 def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
              out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
-             attributes: Attributes = None, as_json: AsJson = False) -> None:
+             attributes: Attributes = None, pool: Pool = None, as_json: AsJson = False) -> None:
     """Evaluate a saved model; nothing is fitted but the head its task needs."""
     if out is not None:
         check_writable(out)
@@ -192,7 +194,8 @@ def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
     from crossalign.models.store import load_model
 
     fitted = load_model(folder)
-    bench = load(data, task or getattr(fitted, "task_", None), attributes=attributes)
+    bench = load(data, task or getattr(fitted, "task_", None), attributes=attributes,
+                 pool=pool)
     report = score_fitted(fitted, bench, task=scored(task), gamma=getattr(fitted, "gamma_", None),
                           run=getattr(fitted, "run_", 0), pictures=out is not None)
     publish(report, out, as_json)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from crossalign.data.domains import load_domains
 from crossalign.data.layouts import LAYOUT_TASKS, ROOT_VARIABLE, layout_of, locate
 from crossalign.data.pairs import load_pairs
+from crossalign.data.pooling import pool_tokens
 from crossalign.data.xlsa17 import load_xlsa17
 from crossalign.data.xlsa17_files import SPLITS
 from crossalign.types import Benchmark
@@ -48,7 +49,8 @@ NAMED: dict[str, tuple[DataSet, Callable[[str, int], Benchmark]]] = {
 
 
 def load(name_or_path: str | Path, task: str | None = None, *,
-         attributes: str | Path | None = None, seed: int = 0) -> Benchmark:
+         attributes: str | Path | None = None, pool: str | None = None,
+         seed: int = 0) -> Benchmark:
     """A benchmark by name or path.
 
     Parameters
@@ -61,6 +63,8 @@ def load(name_or_path: str | Path, task: str | None = None, *,
         file of several domains two, as ``"sketch-photo"``.
     attributes : str or Path, optional
         Other side information, for xlsa17 folders.
+    pool : {"mean", "flat"}, optional
+        Tokens as vectors, for models that read nothing else: see `data.pooling`.
     seed : int
         Of everything drawn; an official test split does not depend on it.
 
@@ -69,6 +73,12 @@ def load(name_or_path: str | Path, task: str | None = None, *,
     ValueError
         One sentence: an unknown name, a task the data set does not serve, or a malformed file.
     """
+    bench = _load(name_or_path, task, attributes, seed)
+    return bench if pool is None else pool_tokens(bench, pool)
+
+
+def _load(name_or_path: str | Path, task: str | None, attributes: str | Path | None,
+          seed: int) -> Benchmark:
     name = str(name_or_path)
     stem, _, suffix = name.partition("-")
     if stem in NAMED and (not suffix or suffix in NAMED[stem][0].tasks):

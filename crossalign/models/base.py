@@ -107,8 +107,9 @@ class Model(BaseEstimator):  # type: ignore[misc]
             for name in X.modalities:
                 if X.read(name, np.arange(0)).ndim == 3:
                     raise ValueError(f"X: {name!r} holds tokens (n, t, d), and "
-                                     f"{type(self).__name__} reads vectors (n, d); pool the tokens "
-                                     "or choose a model that handles tokens.")
+                                     f"{type(self).__name__} reads vectors (n, d); pool the "
+                                     "tokens, as load(..., pool='flat') does, or choose a model "
+                                     "that handles them.")
         if not self.handles_missing:
             for name, present in X.present.items():
                 if not present.all():

@@ -1,0 +1,54 @@
+"""Tokens as vectors."""
+
+import numpy as np
+import pytest
+
+from crossalign import data, models
+from crossalign.data.pooling import flat_tokens, mean_token, pool_tokens
+from crossalign.evaluation import evaluate
+
+
+def tokens(n=4, t=3, d=2):
+    x = np.random.default_rng(0).normal(size=(n, t, d)).astype(np.float32)
+    x[1, 2:] = 0
+    x[2, :] = 0
+    return x
+
+
+def test_the_mean_is_of_real_tokens():
+    x = tokens()
+    found = mean_token(x)
+    for i in (0, 3):
+        np.testing.assert_allclose(found[i], x[i].mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(found[1], (x[1, 0] + x[1, 1]) / 2, rtol=1e-6)
+    np.testing.assert_array_equal(found[2], 0)
+
+
+def test_flat_tokens_keep_every_number_in_order():
+    x = tokens()
+    np.testing.assert_array_equal(flat_tokens(x).reshape(x.shape), x)
+
+
+@pytest.mark.parametrize(("how", "widths"), [("mean", (34, 128)), ("flat", (16 * 34, 9 * 128))])
+def test_a_benchmark_is_pooled_on_every_run_and_in_validation(how, widths):
+    whole = data.load("glyphs-tokens")
+    words = whole["train"]["text"].shape[1]
+    pooled = data.load("glyphs-tokens", pool=how)
+    expected = {"image": widths[0], "text": 128 * words if how == "flat" else widths[1]}
+    for bench, original in ((pooled, whole), (pooled.run(2), whole.run(2)),
+                            (pooled.validation(), whole.validation())):
+        assert bench["train"].widths == expected
+        np.testing.assert_array_equal(bench["query"].truth, original["query"].truth)
+        assert bench.protocol["tokens"] == f"pooled: {how}"
+        assert bench.protocol["split_id"] == original.protocol["split_id"]
+    report = evaluate(models.CCA(), pooled, 1, tune=False)
+    assert report.scores["mAP"]["mean"] > 3 * report.scores["chance_mAP"]["mean"]
+
+
+def test_bad_poolings():
+    with pytest.raises(ValueError, match="pool: got 'max'; choose one of"):
+        data.load("glyphs-tokens", pool="max")
+    with pytest.raises(ValueError, match="has no tokens to pool"):
+        pool_tokens(data.load("glyphs", "retrieval"), "mean")
+    with pytest.raises(ValueError, match=r"holds tokens .* pool='flat'"):
+        evaluate(models.CCA(), data.load("glyphs-tokens"), 1, tune=False)
