@@ -22,6 +22,12 @@ def mean_token(x: npt.ArrayLike) -> Array:
     return np.asarray(tokens.sum(axis=1) / count, dtype=np.float32)
 
 
+def as_vectors(x: npt.ArrayLike) -> Array:
+    """``(n, d)`` as it is; of tokens ``(n, t, d)`` their mean."""
+    rows = np.asarray(x)
+    return mean_token(rows) if rows.ndim == 3 else rows
+
+
 def flat_tokens(x: npt.ArrayLike) -> Array:
     """All tokens of ``(n, t, d)`` side by side, padding too, ``(n, t d)``."""
     return np.asarray(x, dtype=np.float32).reshape(len(np.asarray(x)), -1)

@@ -5,7 +5,7 @@ A term whose weight is zero throughout is not in the graph, and has no parameter
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any, NamedTuple
 
@@ -31,6 +31,8 @@ from crossalign.networks import (
     GaussianHead,
     ManifoldProjection,
     ModalityFusion,
+    RegionPool,
+    as_vectors,
     quasi_normal,
 )
 from crossalign.training import Batch
@@ -62,8 +64,10 @@ class FusionNet(nn.Module):
     """Views and classes on one unit sphere, each point with its uncertainty.
 
     A view is encoded by an adapter and a Gaussian head with a linear path beside it, then projected
-    onto the sphere step by step. A class is what `ClassMemory` makes of its side information.
-    Variances are in units of 1/d, so that they mean the same at any width of the latent space.
+    onto the sphere step by step. Token rows are pooled by attention first (`RegionPool`); where a
+    vector is asked for, as by the linear path, it is the mean of a sample's tokens. A class is what
+    `ClassMemory` makes of its side information. Variances are in units of 1/d, so that they mean
+    the same at any width of the latent space.
 
     Parameters
     ----------
@@ -91,6 +95,8 @@ class FusionNet(nn.Module):
         Classify the fusion of several views too.
     linear : bool
         Keep a linear view of the space, which is given and not learned.
+    tokens : collection of str
+        Views whose samples are token rows ``(n, t, width)``, with zeros as padding.
     """
 
     sampler = "textbook"
@@ -99,13 +105,15 @@ class FusionNet(nn.Module):
                  terms: Sequence[str], *, latent: int, hidden: int, dropout: float,
                  manifold: Mapping[str, Any], samples: int, sampling: str, marginal: str,
                  matching: str, held_out: float, smoothing: float, temperature: float,
-                 fused: bool, linear: bool) -> None:
+                 fused: bool, linear: bool, tokens: Collection[str] = ()) -> None:
         super().__init__()
         self.order, self.terms, self.latent = list(widths), tuple(terms), latent
         self.samples, self.sampling, self.marginal, self.matching = (samples, sampling, marginal,
                                                                      matching)
         self.held_out, self.smoothing = held_out, smoothing
-        self.adapters = nn.ModuleList(Adapter(w, hidden, dropout) for w in widths.values())
+        self.regions = nn.ModuleDict({m: RegionPool(widths[m], hidden) for m in tokens})
+        self.adapters = nn.ModuleList(Adapter(hidden if m in tokens else w, hidden, dropout)
+                                      for m, w in widths.items())
         self.heads = nn.ModuleList(GaussianHead(hidden, latent, w) for w in widths.values())
         self.manifold = ManifoldProjection(latent, **manifold)
         self.memory = memory
@@ -138,7 +146,7 @@ class FusionNet(nn.Module):
 
     def straight(self, x: Tensor, modality: str) -> Tensor:
         """Rows ``(n, width)`` in the linear view, ``(n, d)``."""
-        rows: Tensor = self.paths[self.order.index(modality)](x)
+        rows: Tensor = self.paths[self.order.index(modality)](as_vectors(x))
         return rows
 
     def encode(self, x: Tensor, modality: str) -> tuple[Tensor, Tensor]:
@@ -148,7 +156,8 @@ class FusionNet(nn.Module):
             mean, logvar = self.memory(x)
         else:
             at = self.order.index(modality)
-            mean, logvar = self.manifold(*self.heads[at](self.adapters[at](x), x))
+            pooled = self.regions[modality](x) if modality in self.regions else x
+            mean, logvar = self.manifold(*self.heads[at](self.adapters[at](pooled), as_vectors(x)))
         return mean, self._in_units(logvar)
 
     def decode(self, z: Tensor, modality: str) -> Tensor:
@@ -285,12 +294,13 @@ class FusionNet(nn.Module):
         losses = []
         for m in self.order:
             x = step.batch.views[m]
-            mixed, _ = self.encode(torch.lerp(x, x[order], share), m)
+            at = share if x.ndim == 2 else share[..., None]
+            mixed, _ = self.encode(torch.lerp(x, x[order], at), m)
             losses.append(interpolation_gap(mixed, step.mean[m], step.mean[m][order], share))
         return torch.stack(losses).sum()
 
     def _topology(self, step: Step) -> Tensor:
-        return torch.stack([persistence_gap(step.batch.views[m], step.mean[m])
+        return torch.stack([persistence_gap(as_vectors(step.batch.views[m]), step.mean[m])
                             for m in self.order]).sum()
 
     def _cycle(self, step: Step) -> Tensor:
@@ -320,7 +330,7 @@ class FusionNet(nn.Module):
         """Squared error per column of one view decoded from another's code."""
         kept = [p for p in (step.batch.present.get(code), step.batch.present.get(target))
                 if p is not None]
-        z, x = step.z[code][0], step.batch.views[target]
+        z, x = step.z[code][0], as_vectors(step.batch.views[target])
         if kept:
             both = torch.stack(kept).all(dim=0)
             z, x = z[both], x[both]

@@ -45,6 +45,7 @@ from scipy import linalg
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch.nn.functional import normalize
 
+from crossalign.data.pooling import as_vectors
 from crossalign.data.scaling import fit_scaling
 from crossalign.losses import MARGINALS
 from crossalign.models.base import Array, labels_of, unit_rows
@@ -123,6 +124,7 @@ smooth, topology, cycle : float
         "epochs": (15, 60), "scaling": ("standard", "root"),
         "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5)), "linear": (0.85, 0.6, 0.3)}
     handles_missing = True
+    handles_tokens = True
     ablations: ClassVar[dict[str, dict[str, Any]]] = {
         "FusionNet-QSMA": {}, "no iteration": {"steps": 0}, "no uncertainty": {"samples": 0},
         "iid draws": {"sampling": "iid"}, "no conditional": {"conditional": 0.0},
@@ -245,6 +247,7 @@ smooth, topology, cycle : float
         elif views < 2:
             raise ValueError(f"X: the preset 'retrieval' aligns views and the samples have "
                              f"{list(X.modalities)}; give a second one.")
+        self.tokens_ = [m for m in X.modalities if X.read(m, np.arange(0)).ndim == 3]
         scaled = self._prepare({m: X[m] for m in X.modalities}, X.present)
         if self.network_.paths:
             self._start_linear(scaled, X)
@@ -317,7 +320,7 @@ smooth, topology, cycle : float
                       "temperature": self.anchor_temperature, "spread": self.spread},
             samples=self.samples, sampling=self.sampling, marginal=self.divergence,
             matching=self._set("matching"), held_out=self.held_out, smoothing=self.smoothing,
-            temperature=self.temperature, fused=self.fused,
+            temperature=self.temperature, fused=self.fused, tokens=self.tokens_,
             linear=len(widths) > 1 and self._set("linear") > 0).eval()
 
     def _start_memory(self, memory: ClassMemory, scaled: Mapping[str, Array],
@@ -340,14 +343,15 @@ smooth, topology, cycle : float
         """The linear view, and encoders that are nothing else at first."""
         net, paths = self.network_, {}
         second = net.order[1]
-        target = scaled[second]
+        vectors = {m: as_vectors(scaled[m]) for m in net.order}
+        target = vectors[second]
         sides = sorted((target.shape[1], net.latent))
         frame, _ = np.linalg.qr(np.random.default_rng(self.random_state).standard_normal(
             (sides[1], sides[0])))
         paths[second] = frame if target.shape[1] == sides[1] else frame.T       # (d_second, d)
         for name in (m for m in net.order if m != second):
             both = _present(X, name) & _present(X, second)
-            x, y = (rows[both].astype(np.float64) for rows in (scaled[name], target))
+            x, y = (rows[both].astype(np.float64) for rows in (vectors[name], target))
             gram = x.T @ x + START_RIDGE * np.eye(x.shape[1])
             paths[name] = linalg.solve(gram, x.T @ y, assume_a="pos") @ paths[second]
         net.start_linear({m: torch.from_numpy(path.T) for m, path in paths.items()})

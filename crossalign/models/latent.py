@@ -19,6 +19,7 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
+from crossalign.data.tokens import real_tokens
 from crossalign.models.base import (
     Array,
     Distributional,
@@ -68,12 +69,13 @@ class LatentModel(Distributional, Generator, Translator, Model):
                  present: Mapping[str, Array] | None = None) -> dict[str, Array]:
         """Scale training rows, remember how, and build the network for their widths.
 
-        What a sample lacks, by ``present[m] (n,)``, does not count for the scale.
+        What a sample lacks, by ``present[m] (n,)``, and padding do not count for the scale.
         """
-        self._remember({m: int(x.shape[1]) for m, x in rows.items()})
+        self._remember({m: int(x.shape[-1]) for m, x in rows.items()})
         self.shift_, self.scale_, scaled = {}, {}, {}
         for m, x in rows.items():
             known = x[present[m]] if present is not None and m in present else x
+            known = known[real_tokens(known)] if known.ndim == 3 else known
             fitted = fit_scaling(known, self._scaling(m))
             self.shift_[m], self.scale_[m] = fitted["shift"], fitted["scale"]
             scaled[m] = self._scaled(x, m)
@@ -171,8 +173,10 @@ class LatentModel(Distributional, Generator, Translator, Model):
         return str(self.side_scaling if modality == CLASS_MODALITY else self.scaling)
 
     def _scaled(self, x: Array, modality: str) -> Array:
-        return apply_scaling(x, self._scaling(modality), self.shift_[modality],
+        """Rows as the network reads them; padding of tokens stays zeros."""
+        rows = apply_scaling(x, self._scaling(modality), self.shift_[modality],
                              self.scale_[modality])
+        return rows * real_tokens(x)[..., None] if x.ndim == 3 else rows
 
 
 HEAD_PARAMETERS = ("head", "view_weights", "seen_samples", "unseen_samples", "head_epochs",

@@ -11,6 +11,8 @@
 - `experts`: the product of Gaussians.
 - `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
 - `attention`: over regions, modalities and classes.
+- `region_pool`: token rows as one vector.
+- `token_reader`, `fine_grained`: the encoder of FGAN.
 - `class_memory`: prototypes of seen classes, and of others by attention to them.
 """
 
@@ -29,11 +31,12 @@ from crossalign.networks.gaussian import GaussianEncoder, reparametrise
 from crossalign.networks.manifold import ManifoldProjection, collapse, warn_of_collapse
 from crossalign.networks.mlp import MLP, initialise
 from crossalign.networks.quasi import quasi_normal
+from crossalign.networks.region_pool import RegionPool, as_vectors
 from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 from crossalign.networks.vae import CrossVAE
 
 __all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "GaussianEncoder",
            "GaussianHead", "InformationGate", "ManifoldProjection", "ModalityFusion",
-           "PerturbedTopK", "RegionAttention", "class_distances", "collapse", "cross_weighting",
-           "hard_topk", "initialise", "perturbed_topk", "product_of_experts", "quasi_normal",
-           "reparametrise", "tokens_kept", "warn_of_collapse"]
+           "PerturbedTopK", "RegionAttention", "RegionPool", "as_vectors", "class_distances",
+           "collapse", "cross_weighting", "hard_topk", "initialise", "perturbed_topk",
+           "product_of_experts", "quasi_normal", "reparametrise", "tokens_kept", "warn_of_collapse"]

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.pooling import as_vectors
 from crossalign.metrics import stack
 from crossalign.models import GFZSL
 from crossalign.models.base import ZeroShotClassifier
@@ -84,7 +85,7 @@ class ZeroShot:
             codes = Views({"code": self._code(train[self.modality_])})
             self.gaussians_ = GFZSL(**GAUSSIAN).fit(codes, train.labels, classes=classes)
         elif head == "inputs":
-            rows = train.select(self.modality_)
+            rows = Views({self.modality_: as_vectors(train[self.modality_])})
             self.inputs_ = GFZSL().fit(rows, train.labels, classes=classes)
         elif head == "fused":
             self.weights_ = {view: weight for view, weight in
@@ -113,7 +114,7 @@ class ZeroShot:
         if head == "gaussian":
             return self.gaussians_.decision_function(self._code(rows))
         if head == "inputs":
-            return self.inputs_.decision_function(rows)
+            return self.inputs_.decision_function(as_vectors(rows))
         logits = self._code(rows) @ self.coef_ + self.intercept_
         return np.asarray(logits - _logsumexp(logits))
 

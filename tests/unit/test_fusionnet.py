@@ -253,6 +253,54 @@ def test_what_a_sample_lacks_has_no_influence():
         torch.testing.assert_close(a[term], b[term], msg=term)
 
 
+def token_views(seed=0, padding=2):
+    """Toy views whose samples are four noisy copies, and rows of zeros behind them."""
+    X, rest, classes = toy(seed)
+    rng = np.random.default_rng(seed + 1)
+
+    def tokens(views):
+        data = {}
+        for m in views.modalities:
+            noise = rng.standard_normal((len(views), 4, views[m].shape[1]))
+            data[m] = np.pad(views[m][:, None] + 0.3 * noise, ((0, 0), (0, padding), (0, 0)))
+        return Views({m: x.astype(np.float32) for m, x in data.items()}, views.labels)
+
+    return tokens(X), tokens(rest), classes
+
+
+@pytest.mark.parametrize("preset", ["gzsl", "retrieval"])
+def test_token_rows_are_read_and_padding_has_no_influence(preset):
+    X, rest, classes = token_views()
+    model = FusionNetQSMA(preset=preset, latent=16, hidden=32, epochs=15, batch_size=16,
+                          smooth=0.1, topology=0.1, reconstruction=1.0).fit(X, classes=classes)
+    for m in X.modalities:
+        rows = rest[m]
+        found = model.embed(rows, m)
+        np.testing.assert_allclose(model.embed(rows[:, :4], m), found, atol=1e-5)
+        mixed = model.embed(rows[:, [5, 2, 0, 1, 4, 3]], m)
+        np.testing.assert_allclose(mixed, found, atol=1e-5)
+    if preset == "gzsl":
+        scores = ZeroShot(model).fit(X, classes).decision_function(rest)
+        assert (scores[:, 8:].argmax(axis=1) + 8 == rest.truth).mean() > 0.6
+        weights = model.network_.regions["image"].weights(
+            torch.from_numpy(model._scaled(rest["image"], "image")))
+        torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(rest)))
+        assert weights[:, 4:].abs().max() == 0
+    else:
+        alike = model.embed(rest["image"], "image") @ model.embed(rest["text"], "text").T
+        same = rest.truth[:, None] == rest.truth
+        assert alike[same].mean() > alike[~same].mean() + 0.1
+
+
+def test_tokens_beside_vectors_and_a_saved_model(tmp_path):
+    X, _, classes = token_views()
+    mixed = Views({"image": X["image"], "text": X["text"][:, 0]}, X.labels)
+    model = FusionNetQSMA(**SMALL).fit(mixed, classes=classes)
+    again = FusionNetQSMA.load(model.save(tmp_path / "model"))
+    for m in mixed.modalities:
+        np.testing.assert_array_equal(again.embed(mixed[m], m), model.embed(mixed[m], m))
+
+
 def test_it_is_fitted_on_samples_that_lack_views():
     X, _, _ = toy()
     here = np.arange(len(X)) % 4 > 0
