@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partialmethod
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 
+import crossalign as ca
+from crossalign.evaluation import score_fitted
+from crossalign.evaluation.page_words import meaning
 from crossalign.index.hamming import CodeScores, HammingIndex, hamming_distances
 from crossalign.index.itq import ITQ, principal_axes, rotate_to_signs
-from crossalign.metrics import average_precisions_from_similarity
+from crossalign.metrics import average_precisions_from_similarity, mean_average_precision
+from crossalign.models import RidgeMap
+from crossalign.models.blockwise import encoded
+from crossalign.tasks import Retriever
+from crossalign.tasks.binary_codes import BinaryCodes
+from crossalign.types import Views
 
 
 @pytest.fixture
@@ -151,3 +161,100 @@ def test_bad_codes_are_named():
         hamming_distances(np.zeros((1, 2)), np.zeros((1, 2), np.uint8))
     with pytest.raises(ValueError, match="3 bytes for queries of 2"):
         hamming_distances(np.zeros((1, 2), np.uint8), np.zeros((1, 3), np.uint8))
+
+
+# -- codes of a model --------------------------------------------------------------------------
+@pytest.fixture
+def bench(tmp_path, rng):
+    """Eight classes, an image and a text each; the text less its mean is seen in the image."""
+    labels = np.repeat(np.arange(8), 40)
+    shown = rng.standard_normal((8, 12))[labels] + 0.4 * rng.standard_normal((320, 12))
+    np.savez(tmp_path / "toy.npz", labels=labels,
+             image=shown @ rng.standard_normal((12, 30)) + 5,
+             text=shown @ rng.standard_normal((12, 20)) - 5)
+    return ca.load(tmp_path / "toy.npz")
+
+
+def test_codes_of_a_model_rest_on_training_samples(bench):
+    model = RidgeMap().fit(bench["train"])
+    codes = BinaryCodes(model, 16).fit(bench["train"])
+    rows = {m: model.embed(bench["train"][m], m) for m in ("image", "text")}
+    want = ITQ(16).fit(np.concatenate([x - x.mean(axis=0) for x in rows.values()]))
+    asked = model.embed(bench["query"]["image"], "image")
+    np.testing.assert_array_equal(codes.encode(asked, "image"),
+                                  want.encode(asked - rows["image"].mean(axis=0)))
+    with pytest.raises(ValueError, match="modality: got 'sound'"):
+        codes.encode(asked, "sound")
+    with pytest.raises(ValueError, match=r"call fit\(train\)"):
+        BinaryCodes(model, 16).encode(asked, "image")
+    with pytest.raises(ValueError, match="bits: got 99 for embeddings of width"):
+        BinaryCodes(model, 99).fit(bench["train"])
+
+
+def test_scores_of_codes_stand_beside_those_of_embeddings(bench):
+    model = RidgeMap()
+    plain, both = (ca.evaluate(model, bench, 1, tune=False, bits=bits, pictures=False)
+                   for bits in (None, 16))
+    assert set(both.scores) - set(plain.scores) == {
+        "mAP_16bit", "mAP_16bit[image->text]", "mAP_16bit[text->image]", "P@100_16bit"}
+    for name, score in plain.scores.items():
+        assert both.scores[name] == score
+    assert plain.comparable(both)
+    assert "16 bits, ITQ" in both.protocol["codes"]
+    fitted = RidgeMap().fit(bench["train"])
+    codes = BinaryCodes(fitted, 16).fit(bench["train"])
+    signs = {m: 2.0 * bits_of(codes.encode(fitted.embed(bench[s][m], m), m), 16) - 1
+             for m, s in (("image", "query"), ("text", "gallery"))}
+    want = mean_average_precision(signs["image"], signs["text"], bench["query"].truth,
+                                  bench["gallery"].truth, similarity="dot")
+    assert both.scores["mAP_16bit[image->text]"]["mean"] == pytest.approx(want)
+    assert both.scores["mAP_16bit"]["mean"] > both.scores["chance_mAP"]["mean"] + 0.1
+    again = score_fitted(fitted, bench, bits=16, pictures=False)
+    assert again.scores["P@100_16bit"] == both.scores["P@100_16bit"]
+    assert meaning("P@100_16bit").endswith("binary codes of 16 bits")
+    assert meaning("mAP_16bit[image->text]") == (
+        "image queries, text gallery; binary codes of 16 bits")
+
+
+def test_codes_are_for_retrieval_only(bench):
+    for bits in (0, -1):
+        with pytest.raises(ValueError, match=f"bits: got {bits}"):
+            ca.evaluate(RidgeMap(), bench, bits=bits)
+    glyphs = ca.load("glyphs", "transfer")
+    with pytest.raises(ValueError, match="bits: got 8 for transfer"):
+        ca.evaluate(RidgeMap(), glyphs, bits=8)
+
+
+def test_a_retriever_of_codes_finds_by_hamming_distance(bench):
+    model = RidgeMap().fit(bench["train"])
+    search = Retriever(model, bits=16).fit(bench["train"]).add(bench["gallery"], "text")
+    hits = search.search(bench["query"], "image", k=5)
+    codes = BinaryCodes(model, 16).fit(bench["train"])
+    packed = [codes.encode(model.embed(bench[s][m], m), m)
+              for m, s in (("image", "query"), ("text", "gallery"))]
+    distances = hamming_distances(*packed)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :5]
+    np.testing.assert_array_equal(hits.indices, order)
+    np.testing.assert_allclose(hits.scores, 1 - np.take_along_axis(distances, order, 1) / 8)
+    assert search.ids_[hits.indices[0, 0]] == bench["gallery"].ids[order[0, 0]]
+    with pytest.raises(ValueError, match=r"bits: codes are learned .* call fit\(train\)"):
+        Retriever(model, bits=16).add(bench["gallery"], "text")
+
+
+def test_memory_mapped_samples_are_encoded_by_blocks(tmp_path, rng, monkeypatch):
+    rows = rng.standard_normal((50, 6)).astype(np.float32)
+    np.save(tmp_path / "image.npy", rows)
+    mapped = Views({"image": np.load(tmp_path / "image.npy", mmap_mode="r")})
+    sizes = []
+
+    def encode(x, modality):
+        sizes.append(len(x))
+        return 2 * x
+
+    monkeypatch.setattr(Views, "blocks", partialmethod(Views.blocks, numbers=60))
+    chosen = rng.permutation(50)[:23]
+    np.testing.assert_array_equal(encoded(encode, mapped[chosen], "image"), 2 * rows[chosen])
+    assert sizes == [10, 10, 3]
+    assert encoded(encode, mapped[:0], "image").shape == (0, 6)
+    encoded(encode, Views({"image": rows}), "image")
+    assert sizes[-1] == 50
