@@ -42,6 +42,8 @@ Tune = Annotated[list[str] | None, typer.Option(
 BestEpoch = Annotated[bool, typer.Option(
     "--best-epoch", help="Add the best head epoch on test: a diagnostic, not a result.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Number of runs.")]
+Bits = Annotated[int | None, typer.Option(
+    min=1, help="Also score retrieval by binary codes of so many bits (ITQ), as 64.")]
 NoTune = Annotated[bool, typer.Option("--no-tune", help="Keep defaults; choose gamma only.")]
 
 
@@ -77,7 +79,8 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
         seeds: Seeds = 1,
         out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
         attributes: Attributes = None, pool: Pool = None, as_json: AsJson = False,
-        no_tune: NoTune = False, tune: Tune = None, best_epoch: BestEpoch = False) -> None:
+        no_tune: NoTune = False, tune: Tune = None, best_epoch: BestEpoch = False,
+        bits: Bits = None) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
@@ -91,7 +94,8 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 
     bench = load_bench(data, task, attributes, recipe, pool)
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
-                      callbacks=progress(), pictures=out is not None, best_epoch=best_epoch)
+                      callbacks=progress(), pictures=out is not None, best_epoch=best_epoch,
+                      bits=bits)
     publish(report, out, as_json, recipe)
     if len(report.seeds) < seeds:
         raise KeyboardInterrupt
@@ -185,7 +189,8 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
 @app.command()
 def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
              out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
-             attributes: Attributes = None, pool: Pool = None, as_json: AsJson = False) -> None:
+             attributes: Attributes = None, pool: Pool = None, as_json: AsJson = False,
+             bits: Bits = None) -> None:
     """Evaluate a saved model; nothing is fitted but the head its task needs."""
     if out is not None:
         check_writable(out)
@@ -197,7 +202,7 @@ def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
     bench = load(data, task or getattr(fitted, "task_", None), attributes=attributes,
                  pool=pool)
     report = score_fitted(fitted, bench, task=scored(task), gamma=getattr(fitted, "gamma_", None),
-                          run=getattr(fitted, "run_", 0), pictures=out is not None)
+                          run=getattr(fitted, "run_", 0), pictures=out is not None, bits=bits)
     publish(report, out, as_json)
 
 

@@ -166,6 +166,18 @@ class Views:
         values = self._data[modality]
         return values if chosen is None else np.asarray(values[chosen])
 
+    def on_disk(self, modality: str) -> bool:
+        """Whether a modality is memory-mapped, found out without reading a row."""
+        return isinstance(self._data[modality], np.memmap)
+
+    def blocks(self, modality: str, numbers: int = 1 << 22) -> Iterator[Array]:
+        """All row numbers in order, as many at a time as hold about so many numbers, one at least.
+
+        For ``read(modality, rows)``: memory-mapped tokens are then never in memory as a whole.
+        """
+        step = max(1, numbers // int(np.prod(self._data[modality].shape[1:])))
+        return (np.arange(i, min(i + step, self._n)) for i in range(0, self._n, step))
+
     def take(self, indices: npt.ArrayLike, axis: int = 0) -> Views:
         """The samples at ``indices``; memory-mapped modalities stay on disk."""
         if axis != 0:

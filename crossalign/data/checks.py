@@ -68,10 +68,9 @@ def _checks(bench: Benchmark) -> list[Check]:
 
 def _count(split: str, views: Views) -> str:
     for modality in views.modalities:
-        for start in range(0, len(views), 4096):  # memory-mapped arrays were not read so far
-            block = views.read(modality, np.arange(start, min(start + 4096, len(views))))
-            if not np.isfinite(block).all():
-                raise ValueError(f"{modality}: rows {start}..{start + len(block) - 1} of the split "
+        for rows in views.blocks(modality):  # memory-mapped arrays were not read so far
+            if not np.isfinite(views.read(modality, rows)).all():
+                raise ValueError(f"{modality}: rows {rows[0]}..{rows[-1]} of the split "
                                  f"{split!r} hold NaN or infinity; repair them.")
     labels = "unlabelled" if views.labels is None else f"{len(np.unique(views.labels))} classes"
     with_each = "".join(f", {m} of {p.sum()}" for m, p in views.present.items())

@@ -190,7 +190,7 @@ class _Source:
                  classes: Classes) -> dict[str, Any]:
         """What makes two numbers comparable."""
         views, known = self.pairs.views, {}
-        on_disk = any(isinstance(views[m], np.memmap) for m in views.modalities)  # too large
+        on_disk = any(views.on_disk(m) for m in views.modalities)  # too large
         if "gallery" in rows and not on_disk and len(rows["query"]) and len(rows["gallery"]):
             known = equal_rows(views[rows["query"]], views[rows["gallery"]])
         return declared(rows, facts, classes, **known)

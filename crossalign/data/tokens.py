@@ -16,9 +16,6 @@ from crossalign.types import Views
 
 Array = npt.NDArray[Any]
 
-BLOCK = 1024
-"""Samples read at a time."""
-
 
 def real_tokens(x: npt.ArrayLike) -> Array:
     """``(n, t)`` False where a row of ``(n, t, d)`` is padding, all zeros."""
@@ -39,8 +36,7 @@ def token_moments(views: Views, modality: str) -> tuple[Array, Array]:
     count = 0
     mean: Array = np.zeros(views.widths[modality])
     squares = np.zeros_like(mean)
-    for start in range(0, len(views), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(views)))
+    for rows in views.blocks(modality):
         x = views.read(modality, rows).astype(np.float64)
         if x.ndim == 3:
             real = real_tokens(x)

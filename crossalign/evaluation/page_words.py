@@ -81,7 +81,10 @@ def short_name(name: str) -> str:
 def meaning(name: str) -> str:
     """What a metric says, or nothing for an unknown one."""
     base, _, direction = name.partition("[")
+    base, _, bits = base.partition("_") if base.endswith("bit") else (base, "", "")
     if direction and base in METRICS:
         source, _, target = direction.rstrip("]").partition("->")
-        return f"{source} queries, {target} gallery"
-    return METRICS.get(name, "")
+        said = f"{source} queries, {target} gallery"
+    else:
+        said = METRICS.get(base, "")
+    return f"{said}; binary codes of {bits.removesuffix('bit')} bits" if bits and said else said

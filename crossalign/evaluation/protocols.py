@@ -14,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
+from crossalign.index.hamming import CodeScores
 from crossalign.metrics.similarity import EmbeddingScores
 from crossalign.models.base import Comparer
+from crossalign.models.blockwise import embedded, encoded
 from crossalign.tasks import Transfer, ZeroShot
-from crossalign.types import Benchmark
+from crossalign.tasks.binary_codes import BinaryCodes
+from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
 
@@ -99,37 +102,67 @@ def score_zsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outco
     return Outcome({"T1": outcome.scores["T1"]}, outcome.scores["T1"], None, outcome.evidence)
 
 
-def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
+def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
+                    bits: int | None = None) -> Outcome:
     """mAP@all and P@100 in both directions between the first two modalities, and chance mAP.
 
     Queries are the unseen classes' test samples, the gallery the unseen classes' training samples;
-    same class is relevant. Samples that lack a direction's modality are left out of it. ``mAP``,
-    ``P@100`` and chance are means over the two directions.
+    same class is relevant. Samples that lack a direction's modality are left out of it, and a
+    direction for which no sample asks or answers is left out altogether. ``mAP``, ``P@100`` and
+    chance are means over the directions. With ``bits``, the same of binary codes, which are learned
+    from training samples, stands beside as ``mAP_64bit`` and ``P@100_64bit``.
     """
     first, second = bench.modalities[:2]
-    found: dict[str, list[float]] = {"mAP": [], "P@100": [], "chance_mAP": []}
-    evidence: dict[str, Any] = {"directions": {}}
+    codes = None if bits is None else BinaryCodes(model, bits).fit(bench["train"])
+    directions: dict[str, Any] = {}
+    found: dict[str, dict[str, float]] = {}
     for a, b in ((first, second), (second, first)):
+        if _lacks(bench["query"], a) or _lacks(bench["gallery"], b):
+            continue
         query, gallery = bench["query"].having(a), bench["gallery"].having(b)
-        likeness, labels = _likeness(model, query[a], a, gallery[b], b), (query.truth,
-                                                                          gallery.truth)
-        found["mAP"].append(metrics.mean_average_precision_from_similarity(likeness, *labels))
-        found["P@100"].append(metrics.precision_at_k_from_similarity(
-            likeness, *labels, k=min(100, len(gallery))))
-        found["chance_mAP"].append(metrics.chance_map(*labels))
-        evidence["directions"][f"{a}->{b}"] = likeness
-    means = {name: float(np.mean(values)) for name, values in found.items()}
-    scores = {"mAP": means["mAP"], f"mAP[{first}->{second}]": found["mAP"][0],
-              f"mAP[{second}->{first}]": found["mAP"][1], "P@100": means["P@100"],
-              "chance_mAP": means["chance_mAP"]}
-    return Outcome(scores, means["mAP"], None, evidence)
+        labels = query.truth, gallery.truth
+        likeness = _likeness(model, query, a, gallery, b)
+        scores = {**_ranked(likeness, *labels), "chance_mAP": metrics.chance_map(*labels)}
+        if codes is not None:
+            packed = (codes.encode(embedded(model, x, m), m) for x, m in ((query, a), (gallery, b)))
+            scores |= _ranked(CodeScores(*packed, codes.bits), *labels, f"_{bits}bit")
+        directions[f"{a}->{b}"], found[f"{a}->{b}"] = likeness, scores
+    if not found:
+        raise ValueError(f"splits: no {first!r} or {second!r} asks for the other in "
+                         f"{bench.name!r}; give queries of one and a gallery of the other.")
+    return _both_directions(found, directions)
 
 
-def _likeness(model: Any, query: Array, a: str, gallery: Array, b: str) -> Array | EmbeddingScores:
+def _both_directions(found: dict[str, dict[str, float]], directions: dict[str, Any]) -> Outcome:
+    """Means of the scores of every direction, and each direction's mAP."""
+    means = {name: float(np.mean([scores[name] for scores in found.values()]))
+             for name in next(iter(found.values()))}
+    scores: dict[str, float] = {}
+    for name, mean in means.items():
+        scores[name] = mean
+        if name.startswith("mAP"):
+            scores |= {f"{name}[{way}]": found[way][name] for way in found}
+    return Outcome(scores, means["mAP"], None, {"directions": directions})
+
+
+def _ranked(likeness: Any, asked: Array, found: Array, of: str = "") -> dict[str, float]:
+    """mAP@all and P@100, or P of all where there are fewer; ``of`` is put behind the names."""
+    return {f"mAP{of}": metrics.mean_average_precision_from_similarity(likeness, asked, found),
+            f"P@100{of}": metrics.precision_at_k_from_similarity(
+                likeness, asked, found, k=min(100, len(found)))}
+
+
+def _lacks(views: Views, modality: str) -> bool:
+    """Whether no sample has a modality."""
+    return modality not in views or not views.present.get(modality, np.True_).any()
+
+
+def _likeness(model: Any, query: Views, a: str, gallery: Views, b: str) -> Array | EmbeddingScores:
     """Scores of queries against a gallery, as metrics take them: the model's own or cosines."""
     if isinstance(model, Comparer):
-        return model.similarity(query, a, gallery, b)
-    return EmbeddingScores(model.embed(query, a), model.embed(gallery, b))
+        return model.compare(encoded(model.joint_vectors, query, a),
+                             encoded(model.joint_vectors, gallery, b))
+    return EmbeddingScores(embedded(model, query, a), embedded(model, gallery, b))
 
 
 def score_transfer(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:

@@ -220,10 +220,10 @@ KEYS = ("model", "data", "task", "params", "protocol", "selection", "versions", 
         "scores")
 """The keys of a saved report, in order."""
 
-OF_THE_MODEL = ("leaks.stochastic_evaluation",)
+OF_THE_MODEL = ("leaks.stochastic_evaluation", "codes")
 """What a protocol states of the model rather than of the question; models may differ in it."""
 
-TOLD = ("split_id", "split", "features", "normalisation", "side_information")
+TOLD = ("split_id", "split", "features", "normalisation", "side_information", "codes")
 """Parts of the protocol that the plain table shows; a saved report and its page show all."""
 
 

@@ -21,7 +21,8 @@ from crossalign.types import Benchmark
 def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
              task: str | None = None, tune: bool | Mapping[str, Sequence[Any]] = True,
              callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
-             pictures: bool = True, best_epoch: bool = False) -> Report:
+             pictures: bool = True, best_epoch: bool = False,
+             bits: int | None = None) -> Report:
     """Mean and spread of a model's scores over runs, with the protocol they rest on.
 
     Run k uses seed k and, where the benchmark has several class splits, the k-th split. Whatever is
@@ -49,6 +50,8 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
         Keep what a page draws, from the first run.
     best_epoch : bool
         Also report ``H_best_epoch_diagnostic``; see `protocols.best_epoch_on_test`.
+    bits : int, optional
+        Also score retrieval by binary codes of so many bits; see `tasks.binary_codes`.
 
     Returns
     -------
@@ -65,6 +68,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     runs = list(range(seeds) if isinstance(seeds, int) else seeds)
     if not runs:
         raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
+    options = code_options(task, bits)
     grid = model.grid() if tune is True else (tune or {})
     outcomes: list[Outcome] = []
     choice: Choice | None = None
@@ -79,7 +83,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
             if choice is None or bench.resplit is not None:
                 choice = choose(candidate, part, task, grid, callbacks, log)
             fitted = fit_on(candidate.set_params(**choice.params), part, task, callbacks)
-            outcome = SCORERS[task](fitted, part, choice.gamma)
+            outcome = SCORERS[task](fitted, part, choice.gamma, **options)
             _add_sureness(outcome, choice.confidences, part, choice.gamma)
             if best_epoch:
                 outcome.scores.update(best_epoch_on_test(fitted, part))
@@ -90,7 +94,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
         outcomes.append(outcome)
         done = fitted
         if number == 0:
-            protocol = declared(part.protocol, fitted)
+            protocol = declared(part.protocol, fitted, bits)
             artefacts = collect(fitted, part, task, outcome) if pictures else {}
     assert choice is not None
     asked, runs = len(runs), runs[:len(outcomes)]
@@ -108,10 +112,12 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
 
 
 def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
-                 gamma: float | None = None, run: int = 0, pictures: bool = True) -> Report:
+                 gamma: float | None = None, run: int = 0, pictures: bool = True,
+                 bits: int | None = None) -> Report:
     """Score a model that is fitted already, for example one loaded from a folder.
 
-    ``gamma`` must come from validation; `fit_for` stores it with the model.
+    ``gamma`` must come from validation; `fit_for` stores it with the model. ``bits`` is as in
+    `evaluate`.
 
     Raises
     ------
@@ -121,13 +127,13 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
     started = time.perf_counter()
     task = resolve_task(model, bench, task)
     part = bench.run(run)
-    outcome = SCORERS[task](model, part, gamma)
+    outcome = SCORERS[task](model, part, gamma, **code_options(task, bits))
     if task == "gzsl":
         _add_sureness(outcome, getattr(model, "confidences_", {}), part, gamma)
     artefacts = collect(model, part, task, outcome) if pictures else {}
     return Report.from_runs(
         [outcome.scores], model=model.cli_name, data=bench.name, task=task,
-        params=model.get_params(), protocol=declared(part.protocol, model),
+        params=model.get_params(), protocol=declared(part.protocol, model, bits),
         selection=getattr(model, "selection_", "the model was fitted elsewhere"),
         seconds=time.perf_counter() - started, seeds=[run], artefacts=artefacts)
 
@@ -171,7 +177,23 @@ def seeded(model: Any, seed: int) -> Any:
     return fresh.set_params(random_state=seed) if "random_state" in fresh.get_params() else fresh
 
 
-def declared(protocol: Mapping[str, Any], model: Any) -> dict[str, Any]:
+def code_options(task: str, bits: int | None) -> dict[str, int]:
+    """What a scoring function is told of binary codes.
+
+    Raises
+    ------
+    ValueError
+        For codes of no bits, or of another task than retrieval.
+    """
+    if bits is None:
+        return {}
+    if task != "retrieval" or bits < 1:
+        raise ValueError(f"bits: got {bits} for {task}; codes of one bit or more are for "
+                         "retrieval.")
+    return {"bits": bits}
+
+
+def declared(protocol: Mapping[str, Any], model: Any, bits: int | None = None) -> dict[str, Any]:
     """The protocol with what this way of evaluating settles of the known ways to be wrong."""
     oracle = bool(getattr(model, "oracle", False))
     settled = {"epoch_selected_on_test": oracle, "tuned_on_test": oracle, "micro_accuracy": False,
@@ -180,7 +202,10 @@ def declared(protocol: Mapping[str, Any], model: Any) -> dict[str, Any]:
                "best_of_seeds": False, "batch_dependent_prediction": False}
     known = {**protocol.get("leaks", {}), **settled, **getattr(model, "leaks_", {})}
     source = getattr(model, "pseudo_labels_", None)
-    return {**protocol, "leaks": known, **({} if source is None else {"pseudo_labels": source})}
+    codes = {} if bits is None else {"codes": f"{bits} bits, ITQ on embeddings of training "
+                                              "samples, each modality less its mean"}
+    return {**protocol, "leaks": known, **codes,
+            **({} if source is None else {"pseudo_labels": source})}
 
 
 def resolve_task(model: Any, bench: Benchmark, task: str | None) -> str:

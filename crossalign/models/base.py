@@ -164,10 +164,18 @@ class Distributional(Aligner):
 class Comparer(Aligner):
     """Role: an aligner whose likeness is not the inner product of its unit rows."""
 
+    def joint_vectors(self, x: npt.ArrayLike, modality: str) -> Array:
+        """What likeness is computed from, ``(n, w)`` for rows ``(n, d)`` or ``(n, t, d)``."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+    def compare(self, a: Array, b: Array) -> Array:
+        """How alike joint vectors ``(n, w)`` and ``(m, w)`` are, ``(n, m)``, larger is closer."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
     def similarity(self, a: npt.ArrayLike, a_modality: str, b: npt.ArrayLike,
                    b_modality: str) -> Array:
         """How alike rows of two modalities are, ``(n, m)``, larger is closer."""
-        raise NotImplementedError("abstract")  # pragma: no cover
+        return self.compare(self.joint_vectors(a, a_modality), self.joint_vectors(b, b_modality))
 
 
 class ZeroShotClassifier:

@@ -67,20 +67,18 @@ class JointSpace(Comparer, Model):
                 found.append(both.float().cpu().numpy())
         return np.concatenate(found)
 
-    def similarity(self, a: npt.ArrayLike, a_modality: str, b: npt.ArrayLike,
-                   b_modality: str) -> Array:
-        """How alike rows of ``a`` and rows of ``b`` are, ``(n, m)`` float64.
+    def compare(self, a: Array, b: Array) -> Array:
+        """How alike joint vectors ``a`` and ``b`` are, ``(n, m)`` float64.
 
         The cosine of embeddings, ``1 + tanh(-J)`` of label distributions, or the sum of the two
         (Ge et al. 2025, eq. 29-31, plus 1); different J give different values up to J = 350.
         """
-        sides = self.joint_vectors(a, a_modality), self.joint_vectors(b, b_modality)
         if self.space == "embedding":
-            first, second = (unit_rows(v[:, :self.dim]).astype(np.float64) for v in sides)
+            first, second = (unit_rows(v[:, :self.dim]).astype(np.float64) for v in (a, b))
             return np.asarray(first @ second.T)
         cosine = self.space == "joint"
         return joint_scores(*(joint_rows(cosine * v[:, :self.dim], v[:, self.dim:])
-                              for v in sides))
+                              for v in (a, b)))
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,

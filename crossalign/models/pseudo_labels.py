@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.decomposition import PCA
 
-from crossalign.data.tokens import BLOCK, real_tokens
+from crossalign.data.tokens import real_tokens
 from crossalign.models.base import Array, unit_rows
 from crossalign.types import Classes, Views
 
@@ -130,8 +130,8 @@ def _posteriors(X: Views, teacher: Teacher | str) -> Array:
 def _flat(X: Views) -> Array:
     """One row per sample of the first modality; of wide tokens their mean."""
     parts = []
-    for start in range(0, len(X), BLOCK):
-        x = X.read(X.modalities[0], np.arange(start, min(start + BLOCK, len(X))))
+    for rows in X.blocks(X.modalities[0]):
+        x = X.read(X.modalities[0], rows)
         if x.ndim == 3 and x.shape[1] * x.shape[2] > FLAT:
             x = x.sum(axis=1) / np.maximum(real_tokens(x).sum(axis=1, keepdims=True), 1)
         parts.append(np.asarray(x, dtype=np.float32).reshape(len(x), -1))

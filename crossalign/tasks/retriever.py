@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.index import ExactIndex
+from crossalign.index.hamming import HammingIndex
+from crossalign.models.blockwise import embedded
+from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Hits, Views
 
 
@@ -18,28 +21,47 @@ class Retriever:
     ----------
     model : fitted Aligner
     index : object with ``add`` and ``search``, optional
-        Where the gallery's embeddings go; an `index.ExactIndex` by default.
+        Where the gallery's embeddings go; an `index.ExactIndex` by default, or an
+        `index.hamming.HammingIndex` of codes.
+    bits : int, optional
+        Keep and compare binary codes of so many bits instead of embeddings; they are learned from
+        training samples by `fit`, which is not needed otherwise.
 
     Examples
     --------
     >>> retriever = Retriever(model).add(gallery, "text")          # doctest: +SKIP
     >>> retriever.search(images, "image", k=5).indices             # doctest: +SKIP
+    >>> Retriever(model, bits=64).fit(train).add(gallery, "text")  # doctest: +SKIP
     """
 
-    def __init__(self, model: Any, index: Any = None) -> None:
+    def __init__(self, model: Any, index: Any = None, bits: int | None = None) -> None:
         self.model = model
         self.index = index
+        self.bits = bits
+        self.codes = None if bits is None else BinaryCodes(model, bits)
         self.ids_ = np.zeros(0, dtype=object)
+
+    def fit(self, train: Views) -> Self:
+        """Learn the binary codes, if there are to be any, from training samples.
+
+        Raises
+        ------
+        ValueError
+            If the model's embeddings are narrower than the codes.
+        """
+        if self.codes is not None:
+            self.codes.fit(train)
+        return self
 
     def add(self, gallery: Views | npt.ArrayLike, modality: str,
             ids: npt.ArrayLike | None = None) -> Self:
         """Embed rows ``(n, d)`` that have a modality and append them to the index."""
         if isinstance(gallery, Views):
             gallery = gallery.having(modality)
-        rows = gallery[modality] if isinstance(gallery, Views) else np.asarray(gallery)
-        vectors = self.model.embed(rows, modality)
+        vectors = self._vectors(gallery, modality)
         if self.index is None:
-            self.index = ExactIndex(vectors.shape[1])
+            self.index = (ExactIndex(vectors.shape[1]) if self.bits is None
+                          else HammingIndex(self.bits))
         if ids is None:
             ids = (gallery.ids if isinstance(gallery, Views)
                    else np.arange(len(self.ids_), len(self.ids_) + len(vectors)))
@@ -54,8 +76,11 @@ class Retriever:
         """The k nearest gallery items of every query row that has the modality, best first."""
         if self.index is None:
             raise ValueError("queries: the gallery is empty; call add(gallery, modality) first.")
-        if isinstance(queries, Views):
-            queries = queries.having(modality)
-        rows = queries[modality] if isinstance(queries, Views) else np.asarray(queries)
-        hits: Hits = self.index.search(self.model.embed(rows, modality), k)
+        hits: Hits = self.index.search(self._vectors(queries, modality), k)
         return hits
+
+    def _vectors(self, samples: Views | npt.ArrayLike, modality: str) -> Any:
+        """Embeddings ``(n, d)`` of samples, or their codes."""
+        vectors = (embedded(self.model, samples, modality) if isinstance(samples, Views)
+                   else self.model.embed(np.asarray(samples), modality))
+        return vectors if self.codes is None else self.codes.encode(vectors, modality)

@@ -146,14 +146,9 @@ def place(data: Data | Views, device: torch.device) -> Data:
     """Data with its batches on a device; `Views` on disk stay there."""
     if not isinstance(data, Views):
         return data.to(device)
-    if len(data) and any(_on_disk(data, m) for m in data.modalities):
+    if len(data) and any(data.on_disk(m) for m in data.modalities):
         return DiskData(data, device=device)
     return TensorData.from_views(data, device=device)
-
-
-def _on_disk(views: Views, modality: str) -> bool:
-    """Whether rows come from a memory map, found out without reading any."""
-    return isinstance(views._data[modality], np.memmap)
 
 
 def _float32(rows: Array) -> Array:

@@ -1,0 +1,102 @@
+"""Distances between binary codes by exclusive or and popcount, and search by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.index.exact import top_k
+from crossalign.types import Hits
+
+Array = npt.NDArray[Any]
+
+BLOCK_BYTES = 64 << 20
+"""Scratch memory of a search."""
+
+
+def hamming_distances(queries: npt.ArrayLike, gallery: npt.ArrayLike) -> Array:
+    """Number of differing bits ``(q, g)``, int32, between packed codes ``(q, w)`` and ``(g, w)``.
+
+    Raises
+    ------
+    ValueError
+        If they are not rows of as many uint8.
+    """
+    a, b = _words("queries", queries), _words("gallery", gallery)
+    if a.shape[1] != b.shape[1] or np.shape(queries)[1] != np.shape(gallery)[1]:
+        raise ValueError(f"gallery: codes of {np.shape(gallery)[1]} bytes for queries of "
+                         f"{np.shape(queries)[1]}; give codes of one length.")
+    distances = np.zeros((len(a), len(b)), dtype=np.int32)
+    for word in range(a.shape[1]):
+        distances += np.bitwise_count(a[:, word, None] ^ b[:, word])
+    return distances
+
+
+class CodeScores:
+    """Likeness of packed codes by blocks of queries, as the retrieval metrics take it.
+
+    ``1 - 2 distance / bits``, the cosine of codes of -1 and 1: whole steps, so that equal distances
+    tie.
+    """
+
+    def __init__(self, queries: Array, gallery: Array, bits: int) -> None:
+        self.queries, self.gallery, self.bits = queries, gallery, bits
+
+    def __call__(self, start: int, stop: int) -> Array:
+        """(stop - start, g) float32."""
+        distances = hamming_distances(self.queries[start:stop], self.gallery)
+        return np.asarray(1 - 2 * distances / self.bits, dtype=np.float32)
+
+
+class HammingIndex:
+    """Keeps packed codes in memory and compares every query with all of them.
+
+    Parameters
+    ----------
+    bits : int
+        Of a code, which takes ``ceil(bits / 8)`` bytes.
+    """
+
+    def __init__(self, bits: int) -> None:
+        self.bits = bits
+        self._codes = np.zeros((0, -(-bits // 8)), dtype=np.uint8)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def add(self, codes: npt.ArrayLike) -> None:
+        """Append ``(n, ceil(bits / 8))`` codes; their rows continue the numbering."""
+        self._codes = np.concatenate([self._codes, self._checked(codes)])
+
+    def search(self, queries: npt.ArrayLike, k: int) -> Hits:
+        """The ``min(k, n)`` nearest codes of every query, best first, equal ones by row.
+
+        Scores are ``1 - 2 distance / bits``, from -1 to 1.
+        """
+        if k < 1:
+            raise ValueError(f"k: got {k}; ask for at least one neighbour.")
+        codes, k = self._checked(queries), min(k, len(self))
+        scores = CodeScores(codes, self._codes, self.bits)
+        step = max(1, BLOCK_BYTES // max(1, 16 * len(self)))
+        found = [top_k(scores(start, start + step), k) for start in range(0, len(codes), step)]
+        found = found or [top_k(np.zeros((0, len(self)), np.float32), k)]
+        return Hits(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+    def _checked(self, codes: npt.ArrayLike) -> Array:
+        rows = np.asarray(codes)
+        if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != self._codes.shape[1]:
+            raise ValueError(f"codes: shape {rows.shape} of {rows.dtype}; give "
+                             f"(n, {self._codes.shape[1]}) uint8, as ITQ.encode gives them.")
+        return rows
+
+
+def _words(name: str, codes: npt.ArrayLike) -> Array:
+    """Codes ``(n, w)`` as ``(n, ceil(w / 8))`` uint64, padded with zeros."""
+    rows = np.asarray(codes)
+    if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] == 0:
+        raise ValueError(f"{name}: shape {rows.shape} of {rows.dtype}; give packed codes, (n, w) "
+                         "uint8.")
+    missing = -rows.shape[1] % 8
+    return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, missing)))).view(np.uint64)
