@@ -165,6 +165,18 @@ class Comparer(Aligner):
         raise NotImplementedError("abstract")  # pragma: no cover
 
 
+class TokenSelector(Aligner):
+    """Role: an aligner that looks at the most salient tokens of a sample, and says at which."""
+
+    def saliency(self, x: npt.ArrayLike, modality: str) -> Array:
+        """How salient the tokens of ``x (n, t, d)`` are, ``(n, t)``, 0 at padding."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+    def kept_tokens(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Which tokens of ``x (n, t, d)`` it looks at, ``(n, t)`` bool."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+
 class ZeroShotClassifier:
     """Role: scores samples against classes, seen or not."""
 

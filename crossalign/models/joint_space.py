@@ -22,7 +22,7 @@ from crossalign.index.joint_similarity import joint_rows, joint_scores
 from crossalign.models.base import Array, Comparer, Model, unit_rows
 from crossalign.types import Classes, Views
 
-SPACES = ("joint", "embedding", "labels")
+SPACES = ("embedding", "labels", "joint")
 BLOCK = 512
 """Samples encoded at a time."""
 
@@ -57,12 +57,10 @@ class JointSpace(Comparer, Model):
         """Embeddings and label log-probabilities, ``(n, dim + labels)``; see `index.JointIndex`."""
         rows = self._rows(x, modality)
         encoder = self.network_.encoder(modality)
-        device = next(encoder.parameters()).device
         found = [np.zeros((0, self.dim + self.n_labels_), np.float32)]
         with torch.inference_mode():
-            for start in range(0, len(rows), BLOCK):
-                block = np.require(rows[start:start + BLOCK], np.float32, ["C", "W"])
-                embedding, logits = encoder(torch.from_numpy(block).to(device))
+            for block in self._blocks(rows, modality):
+                embedding, logits = encoder(block)
                 both = torch.cat([embedding, logits.log_softmax(dim=1)], dim=1)
                 found.append(both.float().cpu().numpy())
         return np.concatenate(found)
@@ -75,12 +73,29 @@ class JointSpace(Comparer, Model):
         (Ge et al. 2025, eq. 29-31, plus 1); different J give different values up to J = 350.
         """
         sides = self.joint_vectors(a, a_modality), self.joint_vectors(b, b_modality)
-        if self.space == "embedding":
-            first, second = (unit_rows(v[:, :self.dim]).astype(np.float64) for v in sides)
+        return self._compared(*sides, self.space)
+
+    def similarities(self, a: npt.ArrayLike, a_modality: str, b: npt.ArrayLike,
+                     b_modality: str) -> dict[str, Array]:
+        """What `similarity` is in each space, by its name."""
+        sides = self.joint_vectors(a, a_modality), self.joint_vectors(b, b_modality)
+        return {space: self._compared(*sides, space) for space in SPACES}
+
+    def _compared(self, a: Array, b: Array, space: str) -> Array:
+        """Similarity ``(n, m)`` of joint vectors."""
+        if space == "embedding":
+            first, second = (unit_rows(v[:, :self.dim]).astype(np.float64) for v in (a, b))
             return np.asarray(first @ second.T)
-        cosine = self.space == "joint"
+        cosine = space == "joint"
         return joint_scores(*(joint_rows(cosine * v[:, :self.dim], v[:, self.dim:])
-                              for v in sides))
+                              for v in (a, b)))
+
+    def _blocks(self, rows: Array, modality: str) -> Iterator[torch.Tensor]:
+        """The rows, some at a time, where the modality's encoder is."""
+        device = next(self.network_.encoder(modality).parameters()).device
+        for start in range(0, len(rows), BLOCK):
+            block = np.require(rows[start:start + BLOCK], np.float32, ["C", "W"])
+            yield torch.from_numpy(block).to(device)
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
