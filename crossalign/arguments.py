@@ -35,6 +35,25 @@ def build(name: str, assignments: list[str] | None, no_tune: bool,
     return estimator, {**grid, **tried}, recipe
 
 
+def build_several(names: list[str], assignments: list[str] | None) -> list[Any]:
+    """An estimator of each name; with several, a parameter is set in those that have it.
+
+    Raises
+    ------
+    ValueError
+        As `build`; also for a parameter that none of them has.
+    """
+    if len(names) == 1:
+        return [build(names[0], assignments, no_tune=True)[0]]
+    known = {name: build(name, None, no_tune=True)[0].get_params() for name in names}
+    keys = {text: text.partition("=")[0] for text in assignments or []}
+    for text, key in keys.items():
+        if not any(key in params for params in known.values()):
+            build(names[0], [text], no_tune=True)  # which says what is wrong with it
+    return [build(name, [text for text, key in keys.items() if key in known[name]],
+                  no_tune=True)[0] for name in names]
+
+
 def parse_assignments(assignments: list[str], known: dict[str, Any], name: str,
                       option: str = "--set") -> dict[str, Any]:
     """``key=value`` strings as parameters, read as YAML; for ``--tune``, lists of values.
@@ -110,7 +129,7 @@ def log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def check_writable(folder: Path) -> None:
+def check_writable(folder: Path, option: str = "--out") -> None:
     """Fail before the work, not after it, if a folder cannot be written.
 
     Raises
@@ -122,4 +141,17 @@ def check_writable(folder: Path) -> None:
     while not probe.exists() and probe != probe.parent:
         probe = probe.parent
     if not probe.is_dir() or not os.access(probe, os.W_OK):
-        raise ValueError(f"--out: cannot write to {str(folder)!r}; choose a writable folder.")
+        raise ValueError(f"{option}: cannot write to {str(folder)!r}; choose a writable folder.")
+
+
+def check_writable_file(file: Path, option: str) -> None:
+    """The same of a file.
+
+    Raises
+    ------
+    ValueError
+        If it is a folder, or cannot be written.
+    """
+    if file.is_dir():
+        raise ValueError(f"{option}: {str(file)!r} is a folder; name a file.")
+    check_writable(file.parent, option)

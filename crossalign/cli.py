@@ -15,7 +15,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crossalign.arguments import RECIPE, build, check_writable, chosen_rows, load_bench, log, scored
+from crossalign.arguments import (
+    RECIPE,
+    build,
+    build_several,
+    check_writable,
+    check_writable_file,
+    chosen_rows,
+    load_bench,
+    log,
+    scored,
+)
 
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
@@ -156,6 +166,41 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
     run_ablation(estimator, bench, chosen_rows(rows, row), swept if curves else {}, out,
                  published=published, seeds=seeds, curve_seeds=curve_seeds, callbacks=progress(),
                  log=log)
+
+
+@app.command()
+def profile(model: Annotated[list[str], typer.Argument(help="One model or several, as for run.")],
+            data: Data = "glyphs", task: Task = None, set_: Sets = None,
+            attributes: Attributes = None,
+            repeats: Annotated[int, typer.Option(min=1, help="Timed epochs or passes.")] = 3,
+            memory: Annotated[bool, typer.Option(
+                help="Also measure memory, each time in a fresh process.")] = True,
+            file: Annotated[Path | None, typer.Option(
+                "--json", help="File for the exact numbers.")] = None) -> None:
+    """What models cost: parameters, operations, memory and speed.
+
+    A few epochs are enough, so a model is not trained to its end. With several models --set
+    concerns those that have the parameter.
+    """
+    if file is not None:
+        check_writable_file(file, "--json")
+    estimators = build_several(model, set_)
+    bench = load_bench(data, task, attributes, None)
+    from crossalign.evaluation.profile import check_suited
+    from crossalign.evaluation.profile import profile as measure
+    from crossalign.evaluation.profile_table import profile_record, profile_table
+    from crossalign.evaluation.report import write_text
+
+    found = []
+    for estimator in estimators:
+        check_suited(estimator, bench, scored(task))
+    for estimator in estimators:
+        log(f"{estimator.cli_name} ...")
+        found.append(measure(estimator, bench, task=scored(task), repeats=repeats, memory=memory))
+    if file is not None:
+        record = profile_record(found, data=data, task=task or bench.task)
+        write_text(file, json.dumps(record, indent=2) + "\n")
+    print(profile_table(found, f"{data} ({task or bench.task})"))
 
 
 @app.command()

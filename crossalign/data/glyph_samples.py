@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from crossalign.data.bag_of_words import tf_idf
 from crossalign.data.cache import Arrays, cached_arrays
-from crossalign.data.glyph_tokens import patch_tokens, word_tokens
+from crossalign.data.glyph_tokens import patch_grid, patch_tokens, word_table, word_tokens
 from crossalign.data.gradients import oriented_gradients
 from crossalign.data.letters import Letter, attributes, decompose, dense_core, questions
 from crossalign.data.tokens import real_tokens
@@ -98,15 +98,22 @@ class GlyphSamples:
     def _meta(self, rows: Array) -> dict[str, Array]:
         asked = np.array([questions(x) for x in self.letters])      # (C, q, 2)
         label, face = self.label[rows], self.face[rows]
+        document = label * len(FACES) + face
         return {
+            **(self._behind_tokens(document) if self.tokens else {}),
             "caption": np.array([x.name.lower() for x in self.letters])[label],
             "face": np.array(list(FACES))[face],
             "question": asked[label, :, 0],                         # (n, q)
             "answer": asked[label, :, 1],
             "show:image": 255 - self.pictures[rows],
             "show:sketch": 255 - self.outlines[rows],
-            "show:text": np.array(self._documents())[label * len(FACES) + face],
+            "show:text": np.array(self._documents())[document],
         }
+
+    def _behind_tokens(self, document: Array) -> dict[str, Array]:
+        grid = np.tile(patch_grid(SIDE), (len(document), 1))
+        return {"words:text": word_table(self._documents())[document],
+                "grid:image": grid, "grid:sketch": grid}
 
 
 def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) -> GlyphSamples:

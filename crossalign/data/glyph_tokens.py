@@ -52,6 +52,11 @@ def patch_tokens(pictures: npt.ArrayLike, features: str = "hog") -> Array:
     return np.concatenate(tokens, axis=2, dtype=np.float32)
 
 
+def patch_grid(side: int) -> tuple[int, int]:
+    """Rows and columns of the patches of a picture."""
+    return side // PATCH, side // PATCH
+
+
 def word_tokens(documents: Sequence[str]) -> Array:
     """``(D, t, WORD)`` float32 words of documents parted by blanks, in order, then zeros.
 
@@ -65,6 +70,13 @@ def word_tokens(documents: Sequence[str]) -> Array:
     for row, each in enumerate(words):
         tokens[row, :len(each)] = vectors[[number[word] for word in each]]
     return tokens
+
+
+def word_table(documents: Sequence[str]) -> Array:
+    """``(D, t)`` strings: the words that `word_tokens` are of, and ``""`` where it has zeros."""
+    words = [document.split() for document in documents]
+    longest = max(map(len, words))
+    return np.array([each + [""] * (longest - len(each)) for each in words])
 
 
 def word_vector(word: str) -> Array:

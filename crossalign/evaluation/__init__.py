@@ -7,6 +7,7 @@
 - `report`: the numbers with their protocol; JSON, a table, a page.
 - `plots`: the pictures; `html` and the `page_` files beside it: the page.
 - `significance`: paired comparisons over runs.
+- `profile`: what a model costs; `profile_table` and `peak_memory` beside it.
 """
 
 from __future__ import annotations

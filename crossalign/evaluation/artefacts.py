@@ -9,8 +9,11 @@ import numpy.typing as npt
 
 from crossalign import metrics
 from crossalign.evaluation.protocols import Outcome
-from crossalign.models.base import Aligner, Generator
-from crossalign.types import CLASS_MODALITY, Benchmark, Views
+from crossalign.evaluation.retrieval_artefacts import QUERIES, RESULTS, retrieval
+from crossalign.evaluation.shown_items import shown_item, some_rows, spread
+from crossalign.evaluation.token_artefacts import tokens
+from crossalign.models.base import Aligner, Generator, TokenSelector
+from crossalign.types import CLASS_MODALITY, Benchmark
 
 Array = npt.NDArray[Any]
 
@@ -18,10 +21,11 @@ LATENT_POINTS = 400
 """Samples per modality in the latent picture."""
 LATENT_CLASSES = 24
 """Classes in the latent picture; few, so that each shows as a group."""
+TESTED = {"gzsl": ("test_seen", "test_unseen"), "zsl": ("test_unseen",),
+          "retrieval": ("query",), "transfer": ("test",)}
+"""Splits whose samples are shown, by task."""
 CROSS_POINTS, CROSS_CLASSES = 240, 12
 """Samples and classes, of seen and of unseen ones each, in the maps of features and classes."""
-QUERIES, RESULTS = 8, 6
-"""Rows and columns of the sheet of queries and results."""
 
 
 def collect(model: Any, bench: Benchmark, task: str, outcome: Outcome) -> dict[str, Any]:
@@ -33,11 +37,13 @@ def collect(model: Any, bench: Benchmark, task: str, outcome: Outcome) -> dict[s
     if task in ("gzsl", "zsl"):
         found |= _recognition(bench, outcome)
     if task == "retrieval":
-        found |= _retrieval(bench, outcome)
+        found |= retrieval(model, bench, outcome)
     if isinstance(model, Aligner):
         latent = _latent(model, bench, task)
         if latent is not None:
             found["latent"] = latent
+        if isinstance(model, TokenSelector):
+            found["saliency"] = tokens(model, bench[TESTED[task][-1]], bench.classes.names)
         cross_modal = _cross_modal(model, bench) if task in ("gzsl", "zsl") else None
         if cross_modal is not None:
             found["cross_modal"] = cross_modal
@@ -59,50 +65,28 @@ def _recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
                           "raw": (s["U_raw"], s["S_raw"]), "ausuc": s["AUSUC"]}
     if "rejection" in outcome.evidence:
         found["rejection"] = outcome.evidence["rejection"]
-    rows = _spread(len(labels_unseen), QUERIES)
+    rows = spread(len(labels_unseen), QUERIES)
     best = metrics.stack(scores_unseen, seen, gamma)[rows].argsort(axis=1)[:, ::-1][:, :RESULTS]
     test = bench["test_unseen"]
     modality = test.modalities[0]
     found["hits"] = {f"{modality}->class": {
-        "queries": [_item(test, int(r), modality, bench) for r in rows],
+        "queries": [shown_item(test, int(r), modality, bench) for r in rows],
         "results": [[{"image": None, "text": names[c]} for c in row] for row in best],
         "correct": [[bool(c == labels_unseen[r]) for c in row]
                     for r, row in zip(rows, best, strict=True)]}}
     return found
 
 
-def _retrieval(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
-    chance = outcome.scores["chance_mAP"]
-    found: dict[str, Any] = {"pr": {}, "hits": {}}
-    for direction, likeness in outcome.evidence["directions"].items():
-        source, target = direction.split("->")
-        query, gallery = bench["query"].having(source), bench["gallery"].having(target)
-        rows = _spread(len(query), QUERIES)
-        recall, precision = metrics.precision_recall_curve_from_similarity(
-            likeness, query.truth, gallery.truth)
-        found["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
-        scores = (likeness[rows] if isinstance(likeness, np.ndarray) else
-                  np.concatenate([likeness(r, r + 1).copy() for r in rows]))
-        best = np.argsort(-scores, axis=1, kind="stable")[:, :RESULTS]
-        found["hits"][direction] = {
-            "queries": [_item(query, int(r), source, bench) for r in rows],
-            "results": [[_item(gallery, int(c), target, bench) for c in row] for row in best],
-            "correct": [[bool(gallery.truth[c] == query.truth[r]) for c in row]
-                        for r, row in zip(rows, best, strict=True)]}
-    return found
-
-
 def _latent(model: Any, bench: Benchmark, task: str) -> dict[str, Any] | None:
     """Rows of every modality the model knows, before and after it, for a sample of test items."""
-    parts = [bench[s] for s in {"gzsl": ("test_seen", "test_unseen"), "zsl": ("test_unseen",),
-                                "retrieval": ("query",), "transfer": ("test",)}[task]]
+    parts = [bench[split] for split in TESTED[task]]
     before: dict[str, list[Array]] = {}
     labels: dict[str, list[Array]] = {}
     for split in parts:
         for modality in split.modalities:
             if modality in model.widths_:
                 part = split.having(modality)
-                rows = _some(part, LATENT_CLASSES // len(parts), LATENT_POINTS // len(parts))
+                rows = some_rows(part, LATENT_CLASSES // len(parts), LATENT_POINTS // len(parts))
                 before.setdefault(modality, []).append(part.read(modality, rows))
                 labels.setdefault(modality, []).append(part.truth[rows])
     if CLASS_MODALITY in model.widths_ and task in ("gzsl", "zsl"):
@@ -128,7 +112,7 @@ def _cross_modal(model: Any, bench: Benchmark) -> dict[str, Any] | None:
         return None
     modality = known[0]
     parts = [bench[split] for split in ("test_seen", "test_unseen")]
-    rows = [_some(part, CROSS_CLASSES, CROSS_POINTS) for part in parts]
+    rows = [some_rows(part, CROSS_CLASSES, CROSS_POINTS) for part in parts]
     x = np.concatenate([p.read(modality, r) for p, r in zip(parts, rows, strict=True)])
     labels = np.concatenate([p.truth[r] for p, r in zip(parts, rows, strict=True)])
     shown = np.unique(labels)
@@ -146,27 +130,3 @@ def _cross_modal(model: Any, bench: Benchmark) -> dict[str, Any] | None:
             "labels_before": {modality: labels, CLASS_MODALITY: shown},
             "labels_after": {modality: labels, CLASS_MODALITY: np.repeat(shown, n)},
             "seen": bench.classes.seen}
-
-
-def _item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[str, Any]:
-    """How one sample looks on a page: its picture or text where the data has one, and its class."""
-    shown = views.meta.get(f"show:{modality}")
-    name = "" if views.labels is None else bench.classes.names[views.labels[row]]
-    if shown is None:
-        return {"image": None, "text": f"{name} ({views.ids[row]})"}
-    if shown.dtype.kind in "US":
-        return {"image": None, "text": str(shown[row])}
-    return {"image": shown[row], "text": name}
-
-
-def _some(views: Views, classes: int, samples: int) -> Array:
-    """Sorted rows of at most so many samples, of at most so many classes, spread evenly."""
-    present = np.unique(views.truth)
-    kept = present[_spread(len(present), classes)]
-    members = np.flatnonzero(np.isin(views.truth, kept))
-    return np.asarray(members[_spread(len(members), samples)])
-
-
-def _spread(n: int, k: int) -> Array:
-    """At most k row numbers spread evenly over n."""
-    return np.unique(np.linspace(0, n - 1, min(n, k)).astype(np.int64))

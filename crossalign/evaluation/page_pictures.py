@@ -113,8 +113,27 @@ def _hits(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
     for direction, sheet in part.items():
         yield (plots.hits(sheet["queries"], sheet["results"], sheet["correct"], direction),
                "Each row is a query and its results from best to worse; a green "
-               "frame with a check is the right class, an orange one with a cross is not.",
+               "frame with a check is the right class, an orange one with a cross is not."
+               + _cases(sheet),
                "Queries and their best results, each marked right or wrong.")
+
+
+def _cases(sheet: Mapping[str, Any]) -> str:
+    """Which queries stand under several rankings, and how good those are over more."""
+    if "first_right" not in sheet:
+        return ""
+    counts = _join(f"{count} by {name}" for name, count in sheet["first_right"].items())
+    return (f" Of {sheet['candidates']} queries, spread evenly, the best result is right for "
+            f"{counts}. Right and wrong stand at different places in {sheet['differing']} of them; "
+            f"{len(sheet['queries'])} of those are shown, spread evenly again.")
+
+
+def _saliency(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    yield (plots.saliency(part),
+           "Test samples, spread evenly, and the weight that the model gives to each of their "
+           "tokens: the deeper a patch and the longer a bar, the more salient. The embedding is "
+           "made of the outlined or bold ones, each read in its context.",
+           "Saliency of the tokens of some samples, the kept ones marked.")
 
 
 def _history(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
@@ -138,11 +157,11 @@ def _confusion(part: Any, found: Mapping[str, Any]) -> Iterator[_Drawn]:
 
 _PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {
     "latent": _latent, "sensitivity": _sensitivity, "cross_modal": _cross_modal, "hits": _hits,
-    "curve": _curve, "few_shot": _few_shot, "rejection": _rejection, "pr": _pr,
-    "class_accuracy": _accuracy, "confusion": _confusion, "history": _history}
+    "saliency": _saliency, "curve": _curve, "few_shot": _few_shot, "rejection": _rejection,
+    "pr": _pr, "class_accuracy": _accuracy, "confusion": _confusion, "history": _history}
 """What draws each artefact, in the order of the page."""
 
-_WIDE = ("latent", "sensitivity", "cross_modal", "hits", "history")
+_WIDE = ("latent", "sensitivity", "cross_modal", "hits", "saliency", "history")
 """Pictures that take the whole width."""
 
 

@@ -6,7 +6,7 @@ pictures are drawn from. Nothing here fits a model or chooses anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,8 +121,10 @@ def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
             continue
         query, gallery = bench["query"].having(a), bench["gallery"].having(b)
         labels = query.truth, gallery.truth
-        likeness = _likeness(model, query, a, gallery, b)
-        scores = {**_ranked(likeness, *labels), "chance_mAP": metrics.chance_map(*labels)}
+        likeness, others = _likeness(model, query, a, gallery, b)
+        scores = {**_ranked(likeness, *labels), "chance_mAP": metrics.chance_map(*labels), **{
+            f"mAP {space}": metrics.mean_average_precision_from_similarity(found, *labels)
+            for space, found in others}}
         if codes is not None:
             packed = (codes.encode(embedded(model, x, m), m) for x, m in ((query, a), (gallery, b)))
             scores |= _ranked(CodeScores(*packed, codes.bits), *labels, f"_{bits}bit")
@@ -157,12 +159,16 @@ def _lacks(views: Views, modality: str) -> bool:
     return modality not in views or not views.present.get(modality, np.True_).any()
 
 
-def _likeness(model: Any, query: Views, a: str, gallery: Views, b: str) -> Array | EmbeddingScores:
-    """Scores of queries against a gallery, as metrics take them: the model's own or cosines."""
-    if isinstance(model, Comparer):
-        return model.compare(encoded(model.joint_vectors, query, a),
-                             encoded(model.joint_vectors, gallery, b))
-    return EmbeddingScores(embedded(model, query, a), embedded(model, gallery, b))
+def _likeness(model: Any, query: Views, a: str, gallery: Views, b: str,
+              ) -> tuple[Array | EmbeddingScores, Iterator[tuple[str, Array]]]:
+    """Scores of queries against a gallery, as metrics take them: the model's own or cosines.
+
+    Beside them those of every other way in which the model can compare, as they are asked for.
+    """
+    if not isinstance(model, Comparer):
+        return EmbeddingScores(embedded(model, query, a), embedded(model, gallery, b)), iter(())
+    sides = encoded(model.joint_vectors, query, a), encoded(model.joint_vectors, gallery, b)
+    return model.compare(*sides), ((space, model.compare(*sides, space)) for space in model.spaces)
 
 
 def score_transfer(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:

@@ -51,8 +51,8 @@ class Report:
         Fractions in [0, 1].
     artefacts : mapping
         Arrays of the first run to draw from (keys ``latent``, ``cross_modal``, ``sensitivity``,
-        ``curve``, ``few_shot``, ``rejection``, ``class_accuracy``, ``pr``, ``hits``, ``history``,
-        ``confusion``, ``rows``; all optional). Not saved.
+        ``curve``, ``few_shot``, ``rejection``, ``class_accuracy``, ``pr``, ``hits``, ``saliency``,
+        ``history``, ``confusion``, ``rows``; all optional). Not saved.
     """
 
     model: str

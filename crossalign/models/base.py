@@ -162,20 +162,40 @@ class Distributional(Aligner):
 
 
 class Comparer(Aligner):
-    """Role: an aligner whose likeness is not the inner product of its unit rows."""
+    """Role: an aligner whose likeness is not the inner product of its unit rows.
+
+    ``spaces`` names the ways in which it can compare, of which it uses one.
+    """
+
+    spaces: ClassVar[tuple[str, ...]] = ()
 
     def joint_vectors(self, x: npt.ArrayLike, modality: str) -> Array:
         """What likeness is computed from, ``(n, w)`` for rows ``(n, d)`` or ``(n, t, d)``."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
-    def compare(self, a: Array, b: Array) -> Array:
-        """How alike joint vectors ``(n, w)`` and ``(m, w)`` are, ``(n, m)``, larger is closer."""
+    def compare(self, a: Array, b: Array, space: str | None = None) -> Array:
+        """How alike joint vectors ``(n, w)`` and ``(m, w)`` are, ``(n, m)``, larger is closer.
+
+        In one of ``spaces``, or its own.
+        """
         raise NotImplementedError("abstract")  # pragma: no cover
 
     def similarity(self, a: npt.ArrayLike, a_modality: str, b: npt.ArrayLike,
                    b_modality: str) -> Array:
         """How alike rows of two modalities are, ``(n, m)``, larger is closer."""
         return self.compare(self.joint_vectors(a, a_modality), self.joint_vectors(b, b_modality))
+
+
+class TokenSelector(Aligner):
+    """Role: an aligner that looks at the most salient tokens of a sample, and says at which."""
+
+    def saliency(self, x: npt.ArrayLike, modality: str) -> Array:
+        """How salient the tokens of ``x (n, t, d)`` are, ``(n, t)``, 0 at padding."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+    def kept_tokens(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Which tokens of ``x (n, t, d)`` it looks at, ``(n, t)`` bool."""
+        raise NotImplementedError("abstract")  # pragma: no cover
 
 
 class ZeroShotClassifier:

@@ -11,12 +11,14 @@ from crossalign.models.base import (
     Comparer,
     Distributional,
     Generator,
+    TokenSelector,
     Translator,
     ZeroShotClassifier,
 )
 
 ROLES = {"aligns": Aligner, "classifies": ZeroShotClassifier, "has sigma": Distributional,
-         "compares": Comparer, "generates": Generator, "translates": Translator}
+         "compares": Comparer, "selects": TokenSelector, "generates": Generator,
+         "translates": Translator}
 TRAITS = {"side information": "uses_side_information", "> 2 modalities": "many_modalities",
           "missing modalities": "handles_missing", "tokens": "handles_tokens",
          "stochastic": "stochastic"}

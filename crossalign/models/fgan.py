@@ -37,7 +37,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.data.tokens import token_moments
 from crossalign.losses.pairwise_contrast import DISTANCES
-from crossalign.models.base import Array, labels_of
+from crossalign.models.base import Array, TokenSelector, labels_of
 from crossalign.models.fgan_objective import CONTRASTS, FGANObjective
 from crossalign.models.joint_space import SPACES, JointSpace
 from crossalign.models.pseudo_labels import FORMS, Teacher, pseudo_labels, teacher_name
@@ -57,13 +57,14 @@ WARMUP = 10
 """Steps in which the rate rises."""
 
 
-class FGAN(JointSpace):
+class FGAN(TokenSelector, JointSpace):
     """Region embeddings and label distributions of tokens, aligned sample by sample.
 
     Parameters
     ----------
-    space : {"joint", "embedding", "labels"}
-        What retrieval compares: JR, RE or LD of the paper. Training is the same.
+    space : {"joint", "embedding", "labels", "affinity"}
+        What retrieval compares: JR, RE or LD of the paper, or cosine plus affinity, see
+        `JointSpace`. Training is the same.
     dim : int
         Width of tokens in context, of embeddings and of codes.
     readers : pair of {"linear", "gru", "attention"}
@@ -93,7 +94,8 @@ class FGAN(JointSpace):
         As in `CADAVAE`.
     """
 
-    search_space: ClassVar[dict[str, Sequence[Any]]] = {"space": ("joint", "embedding")}
+    search_space: ClassVar[dict[str, Sequence[Any]]] = {
+        "space": ("joint", "embedding", "affinity")}
     ablations: ClassVar[dict[str, dict[str, Any]]] = {
         "without FGLA": {"mu": 0.0}, "without FGCL": {"contrast": "off"},
         "mean of tokens": {"pool": "mean"}, "random tokens": {"selection": "random"},
@@ -211,10 +213,37 @@ class FGAN(JointSpace):
         self.history_, self.selected_epoch_ = history.losses, history.selected_epoch
         return self
 
+    def saliency(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Saliency ``(n, t)`` in (0, 1) of the tokens of ``x (n, t, d)``, 0 at padding (eq. 3-5).
+
+        It is 1 for every token where no saliency is learned: the mean of tokens, random tokens, or
+        as many as there are.
+        """
+        return self._selection(x, modality)[0]
+
+    def kept_tokens(self, x: npt.ArrayLike, modality: str) -> Array:
+        """The tokens of ``x (n, t, d)`` that are in the embedding, ``(n, t)`` bool.
+
+        The K most salient, of equal ones the first; all where there are fewer or the pool is the
+        mean.
+        """
+        return self._selection(x, modality)[1]
+
     def save(self, folder: str | Path) -> Path:
         """As `Model.save`; a teacher that is a function is saved by its name."""
         named = copy(self).set_params(teacher=teacher_name(self.teacher))
         return super(FGAN, named).save(folder)
+
+    def _selection(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
+        rows = self._rows(x, modality)
+        encoder = self.network_.encoder(modality)
+        tokens = rows.shape[1] if rows.ndim == 3 else 1
+        scores, kept = [np.zeros((0, tokens), np.float32)], [np.zeros((0, tokens), bool)]
+        with torch.inference_mode():
+            for block in self._blocks(rows, modality):
+                for found, part in zip((scores, kept), encoder.select(block), strict=True):
+                    found.append(part.cpu().numpy())
+        return np.concatenate(scores), np.concatenate(kept)
 
     def _restore(self) -> None:
         kinds = list(zip(self.modalities_, self.readers, self.ratios, strict=True))

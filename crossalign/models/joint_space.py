@@ -22,7 +22,8 @@ from crossalign.index.joint_similarity import joint_rows, joint_scores
 from crossalign.models.base import Array, Comparer, Model, unit_rows
 from crossalign.types import Classes, Views
 
-SPACES = ("joint", "embedding", "labels")
+SPACES = ("embedding", "labels", "joint", "affinity")
+"""RE, LD and JR of FGAN, and ours: the cosine plus the affinity of distributions."""
 BLOCK = 512
 """Samples encoded at a time."""
 
@@ -35,6 +36,7 @@ class JointSpace(Comparer, Model):
     """
 
     handles_tokens = True
+    spaces = SPACES
     space: str
     dim: int
     network_: Any
@@ -46,39 +48,49 @@ class JointSpace(Comparer, Model):
         The embedding ``(n, dim)``, the root of the label distribution ``(n, labels)``, or both side
         by side over the root of two.
         """
-        vectors = self.joint_vectors(x, modality)
+        return self._unit(self.joint_vectors(x, modality), self.space)
+
+    def _unit(self, vectors: Array, space: str) -> Array:
+        """Unit rows of joint vectors."""
         e = unit_rows(vectors[:, :self.dim])
+        if space == "embedding":
+            return e
         roots = unit_rows(np.exp(vectors[:, self.dim:] / 2))
-        if self.space == "joint":
-            return unit_rows(np.hstack([e, roots]))
-        return e if self.space == "embedding" else roots
+        return roots if space == "labels" else unit_rows(np.hstack([e, roots]))
 
     def joint_vectors(self, x: npt.ArrayLike, modality: str) -> Array:
         """Embeddings and label log-probabilities, ``(n, dim + labels)``; see `index.JointIndex`."""
         rows = self._rows(x, modality)
         encoder = self.network_.encoder(modality)
-        device = next(encoder.parameters()).device
         found = [np.zeros((0, self.dim + self.n_labels_), np.float32)]
         with torch.inference_mode():
-            for start in range(0, len(rows), BLOCK):
-                block = np.require(rows[start:start + BLOCK], np.float32, ["C", "W"])
-                embedding, logits = encoder(torch.from_numpy(block).to(device))
+            for block in self._blocks(rows, modality):
+                embedding, logits = encoder(block)
                 both = torch.cat([embedding, logits.log_softmax(dim=1)], dim=1)
                 found.append(both.float().cpu().numpy())
         return np.concatenate(found)
 
-    def compare(self, a: Array, b: Array) -> Array:
-        """How alike joint vectors ``a`` and ``b`` are, ``(n, m)`` float64.
+    def compare(self, a: Array, b: Array, space: str | None = None) -> Array:
+        """How alike joint vectors ``a`` and ``b`` are in a space, its own by default, ``(n, m)``.
 
         The cosine of embeddings, ``1 + tanh(-J)`` of label distributions, or the sum of the two
-        (Ge et al. 2025, eq. 29-31, plus 1); different J give different values up to J = 350.
+        (Ge et al. 2025, eq. 29-31, plus 1); different J give different values up to J = 350. In
+        "affinity" the mean of the cosine and of the affinity of distributions. In float64.
         """
-        if self.space == "embedding":
-            first, second = (unit_rows(v[:, :self.dim]).astype(np.float64) for v in (a, b))
+        space = self.space if space is None else space
+        if space in ("embedding", "affinity"):
+            first, second = (self._unit(v, space).astype(np.float64) for v in (a, b))
             return np.asarray(first @ second.T)
-        cosine = self.space == "joint"
+        cosine = space == "joint"
         return joint_scores(*(joint_rows(cosine * v[:, :self.dim], v[:, self.dim:])
                               for v in (a, b)))
+
+    def _blocks(self, rows: Array, modality: str) -> Iterator[torch.Tensor]:
+        """The rows, some at a time, where the modality's encoder is."""
+        device = next(self.network_.encoder(modality).parameters()).device
+        for start in range(0, len(rows), BLOCK):
+            block = np.require(rows[start:start + BLOCK], np.float32, ["C", "W"])
+            yield torch.from_numpy(block).to(device)
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,

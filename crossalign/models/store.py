@@ -111,6 +111,11 @@ def _learned(model: Any) -> dict[str, Any]:
     return {k: v for k, v in vars(model).items() if k.endswith("_") and not k.startswith("_")}
 
 
+def learned_arrays(model: Any) -> dict[str, Any]:
+    """The arrays that a fitted model has learned, by path: what ``weights.safetensors`` holds."""
+    return _split_state(model)[0]
+
+
 def _split_state(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Learned arrays by path (``a_/b``), and the learned values that JSON can hold."""
     arrays: dict[str, Any] = {}

@@ -93,6 +93,13 @@ class RegionEncoder(nn.Module):
         attended, _ = self.attention(rows, rows, rows, key_padding_mask=hidden, need_weights=False)
         return torch.sigmoid(self.saliency(attended)[..., 0])
 
+    def kept(self, scores: Tensor, mask: Tensor) -> Tensor:
+        """Which tokens ``(n, t)`` the embedding is of, in evaluation, given their `scores`."""
+        if self.pool == "mean":
+            return mask
+        chosen = self._select(scores, mask, None)
+        return (chosen if chosen.ndim == 2 else chosen.sum(dim=1)) > 0
+
     def _select(self, scores: Tensor, mask: Tensor, noise: Tensor | None) -> Tensor:
         """Indicators ``(n, k, t)``, or their sum over k, ``(n, t)``."""
         if self.selection == "random":
@@ -166,6 +173,14 @@ class FineGrainedEncoder(nn.Module):
             x = nn.functional.pad(x, (0, 0, 0, short))
             real = (x != 0).any(dim=2)
         return self.reader(x, real), real
+
+    def select(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Saliency ``(n, t)`` of the tokens of x, 0 at padding, and which of them are kept."""
+        rows, real = self.read(x)
+        scores = self.region.scores(rows, real)
+        kept = self.region.kept(scores, real)
+        t = x.shape[1] if x.ndim == 3 else 1                         # read may have padded
+        return scores.masked_fill(~real, 0)[:, :t], kept[:, :t]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Region embedding ``(n, width)`` and label logits ``(n, L)``."""

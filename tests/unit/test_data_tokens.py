@@ -127,6 +127,20 @@ def test_a_text_is_the_tokens_of_its_name(benches):
     np.testing.assert_array_equal(query["text"][5][query.masks["text"][5]], expected)
 
 
+def test_a_page_can_tell_what_the_tokens_are_of(benches):
+    """Words whose vectors are the text, and as many patches as the grid has."""
+    query = benches["tokens"]["query"]
+    words, real = query.meta["words:text"], query.masks["text"]
+    np.testing.assert_array_equal(words != "", real)
+    for row in (0, 5, len(query) - 1):
+        vectors = np.stack([word_vector(word) for word in words[row][real[row]]])
+        np.testing.assert_allclose(query["text"][row][real[row]], vectors, rtol=1e-6)
+    sketch = benches["sketch-tokens"]["gallery"]
+    for views, m in ((query, "image"), (sketch, "image"), (sketch, "sketch")):
+        assert (views.meta[f"grid:{m}"].prod(axis=1) == views[m].shape[1]).all()
+    assert not [name for name in benches["retrieval"]["query"].meta if name[:4] in ("grid", "word")]
+
+
 def test_pixels_as_tokens(benches):
     bench = load_glyphs("retrieval", features="pixels", tokens=True)
     query = bench["query"]

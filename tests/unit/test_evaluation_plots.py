@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 from crossalign.evaluation import plots
 from crossalign.evaluation.plots import palette
 from crossalign.evaluation.plots.cross_modal import class_agreement
+from crossalign.evaluation.plots.projection import matrix_of
 from crossalign.evaluation.plots.shown_rows import highlighted_classes
 from crossalign.evaluation.plots.wording import shorten
 
@@ -161,6 +162,29 @@ def test_hits_frame_right_and_wrong_by_colour_and_mark():
     assert [t for t in texts(figure) if t in "✓✗"] == ["✓", "✗", "✗"]
 
 
+def test_hits_of_several_rankings_stand_below_one_another():
+    def lists(*names):
+        return [[{"image": None, "text": name}] for name in names]
+
+    queries = [{"image": None, "text": "q0"}, {"image": None, "text": "q1"}]
+    results = {"by a": lists("a0", "a1"), "by b": lists("b0", "b1"), "both": lists("c0", "c1")}
+    correct = {"by a": [[True], [False]], "by b": [[False], [False]], "both": [[True], [True]]}
+    figure = draw(plots.hits(queries, results, correct, "image->text"))
+    assert figure.get_suptitle() == "image → text ranked by by a, by b and both"
+    assert [t.get_text() for t in figure.texts[1:]] == 2 * list(results)
+    assert [t for t in texts(figure) if t[-1:] in "01"] == [
+        "q0", "a0", "b0", "c0", "q1", "a1", "b1", "c1"]
+    frames = [to_hex(ax.spines["left"].get_edgecolor()) for ax in figure.axes]
+    green, red, ink = palette.GREEN, palette.RED, palette.INK
+    assert frames == [ink, green, red, green, ink, red, red, green]
+    place = {ax.texts[0].get_text(): ax.get_position() for ax in figure.axes}
+    assert place["q0"].x0 < place["a0"].x0 == place["b0"].x0 == place["c1"].x0
+    heights = [place[name].y0 for name in ("a0", "b0", "c0", "a1", "b1", "c1")]
+    assert heights == sorted(heights, reverse=True)
+    assert place["q0"].y0 == place["a0"].y0
+    assert place["c1"].y0 >= 0
+
+
 def test_large_pictures_become_thumbnails():
     big = np.zeros((400, 200, 3), dtype=np.uint8)
     ax = plots.hits([{"image": big, "text": ""}], [[]], [[]]).axes[0]
@@ -198,6 +222,21 @@ def test_latent_needs_every_modality_everywhere():
     del given["labels"]["text"]
     with pytest.raises(ValueError, match="give the same in all three"):
         plots.latent(**given)
+
+
+def test_tokens_are_drawn_as_the_mean_of_the_real_ones():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 5, 60)
+    tokens = rng.normal(size=(60, 4, 8)) + clusters()[0][:, None]
+    tokens[np.arange(4) >= lengths[:, None]] = 0
+    means = np.stack([x[:n].mean(axis=0) for x, n in zip(tokens, lengths, strict=True)])
+    np.testing.assert_allclose(matrix_of(tokens), means, rtol=1e-5)
+    assert matrix_of(np.zeros((2, 3, 4))).tolist() == [[0] * 4] * 2
+    given = latent_input()
+    of_tokens, of_means = (plots.latent(**given | {"before": {"image": x, "text": x}})
+                           for x in (tokens, means))
+    for a, b in zip(of_tokens.axes[0].collections, of_means.axes[0].collections, strict=True):
+        np.testing.assert_allclose(a.get_offsets(), b.get_offsets(), atol=0.5)
 
 
 def test_cross_modal_columns_hold_their_classes_only():
@@ -407,6 +446,12 @@ def test_shorten_keeps_the_end(text, limit, short):
     (lambda: plots.class_accuracy(["a"], [np.nan]), "no class has one"),
     (lambda: plots.hits([], [], []), "at least one"),
     (lambda: plots.hits([{"text": "q"}], [], []), "as many of each"),
+    (lambda: plots.hits([{"text": "q"}], {"a": [[]]}, {"b": [[]]}), "same rankings"),
+    (lambda: plots.saliency([]), "none given"),
+    (lambda: plots.saliency([{"parts": {"m": {"saliency": [0.5], "kept": [True], "image": None,
+                                              "words": ["a", "b"]}}}]), "words of 2"),
+    (lambda: plots.saliency([{"parts": {"m": {"saliency": [0.5] * 4, "kept": [True] * 4,
+                                              "grid": (2, 3)}}}]), "grid of 6"),
     (lambda: plots.history({"a": []}), "none holds"),
     (lambda: plots.confusion(np.eye(2), ["a"]), "give"),
     (lambda: plots.sensitivity({}), "none given"),

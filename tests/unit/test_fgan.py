@@ -145,6 +145,53 @@ def test_saliency_learns_in_training_and_is_exact_in_evaluation(draw):
     assert torch.equal(first, region(rows, mask))
 
 
+@pytest.mark.parametrize("pool", ["concat", "sum"])
+def test_kept_tokens_are_the_most_salient_and_all_of_the_embedding(views, pool):
+    model = FGAN(**TINY, pool=pool, ratios=(0.5, 0.5)).fit(views)
+    text = views["text"].copy()
+    text[0, [0, 2, 3]] = 0                                  # one word, and two are looked for
+    for m, x, k in (("image", views["image"], 3), ("text", text, 2)):
+        saliency, kept = model.saliency(x, m), model.kept_tokens(x, m)
+        real = (x != 0).any(axis=2)
+        assert saliency.shape == kept.shape == x.shape[:2]
+        assert (saliency[~real] == 0).all()
+        assert ((saliency[real] > 0) & (saliency[real] < 1)).all()
+        assert len(np.unique(saliency[real].round(6))) > len(x)
+        encoder = model.network_.encoder(m)
+        with torch.inference_mode():
+            rows = encoder.read(torch.from_numpy(x))[0].numpy()
+        for i in range(len(x)):
+            best = sorted((-s, j) for j, s in enumerate(saliency[i]) if real[i, j])[:k]
+            assert np.flatnonzero(kept[i]).tolist() == sorted(j for _, j in best)
+        chosen = np.zeros((len(x), k, 8), np.float32)
+        for i, which in enumerate(kept):
+            chosen[i, :which.sum()] = rows[i, which]
+        pooled = chosen.sum(axis=1) / k if pool == "sum" else chosen.reshape(len(x), -1)
+        with torch.inference_mode():
+            expected = encoder.region.output(torch.from_numpy(pooled)).numpy()
+        np.testing.assert_allclose(model.joint_vectors(x, m)[:, :8], expected, atol=1e-5)
+
+
+def test_without_saliency_every_token_is_as_salient(views):
+    real = views.masks["text"]
+    mean = FGAN(**TINY, pool="mean").fit(views)
+    some = FGAN(**TINY, selection="random", ratios=(0.5, 0.5)).fit(views)
+    every = FGAN(**TINY, ratios=(0.5, 1.0)).fit(views)
+    for model, kept in ((mean, real.sum(axis=1)), (some, 2), (every, real.sum(axis=1))):
+        np.testing.assert_array_equal(model.saliency(views["text"], "text"), real)
+        np.testing.assert_array_equal(model.kept_tokens(views["text"], "text").sum(axis=1), kept)
+    same = some.kept_tokens(views["image"], "image")
+    assert (same == same[0]).all()
+
+
+def test_saliency_has_the_length_of_what_it_is_asked_about(fitted, views):
+    np.testing.assert_allclose(fitted.saliency(views["text"][:, :3], "text"),
+                               fitted.saliency(np.pad(views["text"][:, :3], ((0, 0), (0, 1), (0, 0))
+                                                      ), "text")[:, :3], atol=1e-6)
+    assert fitted.saliency(views["image"][:0], "image").shape == (0, 6)
+    assert fitted.kept_tokens(views["image"][:2, 0], "image").tolist() == [[True], [True]]
+
+
 def test_what_is_not_used_is_not_there():
     for options in ({"pool": "mean"}, {"selection": "random"}, {"ratio": 1.0}):
         region = RegionEncoder(6, 8, 6, **options)
@@ -330,6 +377,16 @@ def test_similarity_is_equations_29_to_31(fitted, views):
         turned = fitted.similarity(b, "text", a, "image")
         np.testing.assert_allclose(found, turned.T, atol=1e-6)
     fitted.set_params(space="joint")
+
+
+def test_similarities_are_those_of_each_space(views):
+    model = FGAN(**TINY).fit(views)
+    found = model.similarities(views["image"][:5], "image", views["text"][:7], "text")
+    assert set(found) == {"embedding", "labels", "joint"}
+    for space, scores in found.items():
+        np.testing.assert_array_equal(scores, model.set_params(space=space).similarity(
+            views["image"][:5], "image", views["text"][:7], "text"))
+    np.testing.assert_allclose(found["joint"], found["embedding"] + found["labels"], atol=1e-5)
 
 
 def test_far_distributions_do_not_tie():

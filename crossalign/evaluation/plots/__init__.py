@@ -10,6 +10,7 @@ with ``figure.savefig("name.svg")``.
 - `few_shot`: a score over the number of samples per new class.
 - `class_accuracy`, `confusion`: which classes are hard, and what they are taken for.
 - `hits`: queries with their best results.
+- `saliency`: the weights of patches and words, and which are kept.
 - `history`: training curves.
 - `sensitivity`: a score along the values of hyper-parameters, on validation and on test.
 - `tsne`, `principal`: the projections behind `latent` and `cross_modal`.
@@ -23,9 +24,11 @@ from crossalign.evaluation.plots.curves import precision_recall, trade_off
 from crossalign.evaluation.plots.few_shot import few_shot
 from crossalign.evaluation.plots.latent_space import latent
 from crossalign.evaluation.plots.projection import principal, tsne
+from crossalign.evaluation.plots.saliency import saliency
 from crossalign.evaluation.plots.sensitivity import sensitivity
 from crossalign.evaluation.plots.sheet import hits
 from crossalign.evaluation.plots.training_curves import history
 
 __all__ = ["class_accuracy", "confusion", "coverage_risk", "cross_modal", "few_shot", "history",
-           "hits", "latent", "precision_recall", "principal", "sensitivity", "trade_off", "tsne"]
+           "hits", "latent", "precision_recall", "principal", "saliency", "sensitivity",
+           "trade_off", "tsne"]

@@ -35,7 +35,8 @@ def cross_modal(
     Parameters
     ----------
     before : mapping of modality to (n, d_m)
-        Two of them: features, then side information. Token rows (n, t, d_m) are averaged.
+        Two of them: features, then side information. Of token rows (n, t, d_m)
+        the mean of those that are not padding.
     after : mapping of modality to (n, d)
         May hold other rows than ``before``, as codes drawn for each class.
     labels_before, labels_after : mapping of modality to (n,) integers

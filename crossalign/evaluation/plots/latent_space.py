@@ -36,7 +36,7 @@ def latent(
     Parameters
     ----------
     before : mapping of modality to (n, d_m)
-        Token rows (n, t, d_m) are averaged.
+        Of token rows (n, t, d_m) the mean of those that are not padding.
     after : mapping of modality to (n, d)
     labels : mapping of modality to (n,) integers
         Rows of ``class_names``.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from crossalign.evaluation.plots.canvas import empty_figure
-from crossalign.evaluation.plots.palette import GREEN, INK, MUTED, RED
+from crossalign.evaluation.plots.palette import GREEN, GRID, INK, MUTED, RED
+from crossalign.evaluation.plots.thumbnail import thumbnail
 from crossalign.evaluation.plots.wording import arrow, shorten
 
 if TYPE_CHECKING:
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Array = npt.NDArray[Any]
+T = TypeVar("T")
+Lists = Sequence[Sequence[T]] | Mapping[str, Sequence[Sequence[T]]]
+"""q lists, or such for each of several rankings."""
 
 
 def hits(
-    queries: Sequence[Mapping[str, Any]], results: Sequence[Sequence[Mapping[str, Any]]],
-    correct: Sequence[Sequence[bool]], direction: str = "", *, rows: int = 8, columns: int = 8,
+    queries: Sequence[Mapping[str, Any]], results: Lists[Mapping[str, Any]], correct: Lists[bool],
+    direction: str = "", *, rows: int = 8, columns: int = 8,
 ) -> Figure:
     """Queries with their best results, framed green with a check or red with a cross.
 
@@ -31,7 +35,8 @@ def hits(
     queries : q items
         ``{"image": (h, w) or (h, w, 3) uint8 or None, "text": str}``.
     results, correct : q lists of items and of bool
-        Best first.
+        Best first. Or mappings to such from the names of several rankings, which then stand below
+        one another for each query.
     direction : str
         As ``"image->text"``, for the title.
     rows, columns : int
@@ -40,39 +45,100 @@ def hits(
     Raises
     ------
     ValueError
-        If there is no query, or lengths disagree.
+        If there is no query, or lengths or rankings disagree.
     """
-    if len(queries) == 0 or not len(queries) == len(results) == len(correct):
-        raise ValueError(f"queries: {len(queries)} with {len(results)} results and {len(correct)} "
-                         "correct; give as many of each, at least one.")
-    n = min(len(queries), rows)
-    k = max(1, min(max(len(r) for r in results[:n]), columns))
-    letters = max(12, 150 // (k + 1))
-    step = min(1.75, 9.95 / (k + 1))  # all lengths in inches
-    side = min(1.2, step - 0.14)
-    width, height = 10.4, 0.62 + n * (side + 0.38)
-    figure = empty_figure(width, height, layout="none")
-
-    def place(row: int, column: int) -> Axes:
-        left = 0.12 + column * step + (0.2 if column else 0)
-        bottom = height - 0.58 - side - row * (side + 0.38)
-        return figure.add_axes((left / width, bottom / height, side / width, side / height))
-
-    right = sum(bool(row[0]) for row in correct[:n] if len(row))
-    title = f"{arrow(direction)}: the best result is right for {right} of {n} queries"
-    figure.suptitle(title.lstrip(": "), color=INK, fontsize=11, fontweight="bold",
-                    x=0.12 / width, y=1 - 0.06 / height, ha="left", va="top")
+    ranked = _rankings(results, correct)
+    for found, marks in ranked.values():
+        if len(queries) == 0 or not len(queries) == len(found) == len(marks):
+            raise ValueError(f"queries: {len(queries)} with {len(found)} results and {len(marks)} "
+                             "correct; give as many of each, at least one.")
+    n, several = min(len(queries), rows), len(ranked) > 1
+    drawn = [row[:columns] for found, _ in ranked.values() for row in found[:n]]
+    captions = any(item.get("image") is not None for row in drawn for item in row)
+    sheet = _Sheet(n, len(ranked), max(1, *map(len, drawn)), captions)
+    sheet.title(_title(direction, n, ranked))
     for i in range(n):
-        ax = place(i, 0)
-        _cell(ax, queries[i], INK, letters)
+        ax = sheet.cell(i, 0, 0)
+        _cell(ax, queries[i], INK, sheet.letters)
         if i == 0:
             ax.set_title("query", fontsize=8.5, color=MUTED)
-        for j, (item, right_one) in enumerate(zip(results[i][:k], correct[i][:k], strict=True)):
-            ax = place(i, j + 1)
-            _cell(ax, item, GREEN if right_one else RED, letters, "✓" if right_one else "✗")
-            if i == 0:
-                ax.set_title("best result" if j == 0 else str(j + 1), fontsize=8.5, color=MUTED)
-    return figure
+        for r, (name, (found, marks)) in enumerate(ranked.items()):
+            if several:
+                sheet.name(i, r, name)
+            cells = zip(found[i][:columns], marks[i][:columns], strict=True)
+            for j, (item, right) in enumerate(cells):
+                ax = sheet.cell(i, r, j + 1)
+                _cell(ax, item, GREEN if right else RED, sheet.letters, "✓" if right else "✗")
+                if i == r == 0:
+                    ax.set_title("best result" if j == 0 else str(j + 1), fontsize=8.5,
+                                 color=MUTED)
+    return sheet.figure
+
+
+def _rankings(results: Any, correct: Any) -> dict[str, tuple[Any, Any]]:
+    """Results and correctness by ranking; one without a name where there are no names."""
+    if not isinstance(results, Mapping):
+        return {"": (results, correct)}
+    if not isinstance(correct, Mapping) or set(results) != set(correct) or not results:
+        raise ValueError(f"correct: {sorted(correct)} for results of {sorted(results)}; give both "
+                         "for the same rankings.")
+    return {name: (found, correct[name]) for name, found in results.items()}
+
+
+def _title(direction: str, n: int, ranked: Mapping[str, tuple[Any, Any]]) -> str:
+    """How often the best result is right, of the queries drawn; or what they are ranked by."""
+    if len(ranked) > 1:
+        *first, last = ranked
+        return f"{arrow(direction)} ranked by {', '.join(first)} and {last}".strip()
+    (_, marks), = ranked.values()
+    right = sum(bool(row[0]) for row in marks[:n] if len(row))
+    return f"{arrow(direction)}: the best result is right for {right} of {n} queries".lstrip(": ")
+
+
+class _Sheet:
+    """A figure with places for queries and their rankings; all lengths in inches."""
+
+    def __init__(self, queries: int, rankings: int, columns: int, captions: bool) -> None:
+        several = rankings > 1
+        self.label = 0.75 if several else 0.2
+        self.step = min(1.75, (10.15 - self.label) / (columns + 1))
+        self.side = min(0.95 if several else 1.2, self.step - 0.14)
+        self.letters = max(12, 150 // (columns + 1))
+        self.line = self.side + (0.38 if not several else 0.3 if captions else 0.12)
+        self.group = rankings * self.line + (0.24 if several else 0)
+        self.width, self.height = 10.4, 0.62 + queries * self.group
+        self.figure = empty_figure(self.width, self.height, layout="none")
+        for query in range(1, queries if several else 0):
+            y = self.height - 0.41 - query * self.group
+            self.figure.add_artist(_rule(0.12 / self.width, 1 - 0.12 / self.width,
+                                         y / self.height))
+
+    def title(self, text: str) -> None:
+        """Above everything."""
+        self.figure.suptitle(text, color=INK, fontsize=11, fontweight="bold", x=0.12 / self.width,
+                             y=1 - 0.06 / self.height, ha="left", va="top")
+
+    def cell(self, query: int, ranking: int, column: int) -> Axes:
+        """Axes of a query (column 0) or of one of its results."""
+        left = 0.12 + column * self.step + (self.label if column else 0)
+        return self.figure.add_axes((left / self.width, self._bottom(query, ranking) / self.height,
+                                     self.side / self.width, self.side / self.height))
+
+    def name(self, query: int, ranking: int, text: str) -> None:
+        """The name of a ranking, before its results."""
+        self.figure.text((0.04 + self.step + self.label) / self.width,
+                         (self._bottom(query, ranking) + self.side / 2) / self.height,
+                         shorten(text, 12), fontsize=8.5, color=INK, ha="right", va="center")
+
+    def _bottom(self, query: int, ranking: int) -> float:
+        return self.height - 0.58 - self.side - query * self.group - ranking * self.line
+
+
+def _rule(left: float, right: float, y: float) -> Any:
+    """A thin line across the figure."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([left, right], [y, y], color=GRID, linewidth=0.8)
 
 
 def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: str = "") -> None:
@@ -84,7 +150,7 @@ def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: st
     for spine in ax.spines.values():
         spine.set(color=colour, linewidth=2.2 if mark else 1.0)
     if image is not None:
-        ax.imshow(_thumbnail(np.asarray(image)), cmap="gray", vmin=0, vmax=255,
+        ax.imshow(thumbnail(np.asarray(image)), cmap="gray", vmin=0, vmax=255,
                   interpolation="none")
         ax.set_xlabel("\n".join(textwrap.wrap(shorten(text, 2 * letters - 6), letters)[:2]),
                       fontsize=6.5, color=MUTED, labelpad=3)
@@ -97,16 +163,3 @@ def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: st
         ax.text(0.965, 0.955, mark, ha="center", va="center", fontsize=8.5, color="#fefefe",
                 fontweight="bold", transform=ax.transAxes, zorder=6,
                 bbox={"boxstyle": "circle,pad=0.14", "facecolor": colour, "edgecolor": "none"})
-
-
-def _thumbnail(pixels: Array, side: int = 128) -> Array:
-    """(h, w) or (h, w, 3) uint8, at most ``side`` on its longer side; floats in [0, 1] scaled."""
-    from PIL import Image
-
-    if pixels.dtype != np.uint8:
-        pixels = (255 * np.clip(pixels, 0, 1)).round().astype(np.uint8)
-    if max(pixels.shape[:2]) <= side:
-        return pixels
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((side, side))
-    return np.asarray(picture)

@@ -1,0 +1,85 @@
+"""What the pictures of retrieval are drawn from: curves, and queries with their best results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign import metrics
+from crossalign.evaluation.protocols import Outcome
+from crossalign.evaluation.shown_items import shown_item, spread
+from crossalign.models.joint_space import JointSpace
+from crossalign.types import Benchmark, Views
+
+Array = npt.NDArray[Any]
+
+QUERIES, RESULTS = 8, 6
+"""Rows and columns of the sheet of queries and results."""
+CASES, CANDIDATES = 4, 40
+"""Queries shown under several rankings, and among how many those are looked for."""
+COMPARED = ("embedding", "labels", "joint")
+"""Spaces whose rankings stand side by side."""
+
+
+def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
+    """Artefacts ``pr`` and ``hits`` of both directions.
+
+    A model with several spaces has hits in each of them.
+    """
+    chance = outcome.scores["chance_mAP"]
+    found: dict[str, Any] = {"pr": {}, "hits": {}}
+    for direction, likeness in outcome.evidence["directions"].items():
+        source, target = direction.split("->")
+        query, gallery = bench["query"].having(source), bench["gallery"].having(target)
+        recall, precision = metrics.precision_recall_curve_from_similarity(
+            likeness, query.truth, gallery.truth)
+        found["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
+        if isinstance(model, JointSpace):
+            found["hits"][direction] = _by_space(model, query, source, gallery, target, bench)
+            continue
+        rows = spread(len(query), QUERIES)
+        scores = (likeness[rows] if isinstance(likeness, np.ndarray) else
+                  np.concatenate([likeness(r, r + 1).copy() for r in rows]))
+        best, right = _best(scores, query.truth[rows], gallery.truth)
+        found["hits"][direction] = {
+            "queries": [shown_item(query, int(r), source, bench) for r in rows],
+            "results": _items(best, gallery, target, bench), "correct": right.tolist()}
+    return found
+
+
+def _by_space(model: JointSpace, query: Views, source: str, gallery: Views, target: str,
+              bench: Benchmark) -> dict[str, Any]:
+    """Some queries in which the spaces are right at different places, and how often each is first.
+
+    ``first_right`` counts over ``candidates`` queries that are spread evenly, whether or not they
+    are shown; those that are shown are spread evenly over the ``differing`` ones.
+    """
+    rows = spread(len(query), CANDIDATES)
+    part = query[rows]
+    vectors = (model.joint_vectors(part[source], source),
+               model.joint_vectors(gallery[target], target))
+    likeness = {space: model.compare(*vectors, space) for space in COMPARED}
+    ranked = {space: _best(scores, part.truth, gallery.truth) for space, scores in likeness.items()}
+    marks = np.stack([right for _, right in ranked.values()])               # (spaces, q, k)
+    differ = np.flatnonzero((marks != marks[0]).any(axis=(0, 2)))
+    pool = differ if len(differ) else np.arange(len(rows))
+    cases = pool[spread(len(pool), CASES)]
+    return {
+        "queries": [shown_item(part, int(r), source, bench) for r in cases],
+        "results": {space: _items(best[cases], gallery, target, bench)
+                    for space, (best, _) in ranked.items()},
+        "correct": {space: right[cases].tolist() for space, (_, right) in ranked.items()},
+        "first_right": {space: int(right[:, 0].sum()) for space, (_, right) in ranked.items()},
+        "candidates": len(rows), "differing": len(differ)}
+
+
+def _best(scores: Array, queries: Array, gallery: Array) -> tuple[Array, Array]:
+    """Rows of the best results ``(q, k)``, and whether they are of the query's class."""
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :RESULTS]
+    return best, gallery[best] == queries[:, None]
+
+
+def _items(best: Array, gallery: Views, target: str, bench: Benchmark) -> list[list[Any]]:
+    return [[shown_item(gallery, int(c), target, bench) for c in row] for row in best]
