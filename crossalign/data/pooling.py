@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.tokens import BLOCK, real_tokens
+from crossalign.data.tokens import real_tokens
 from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
@@ -70,9 +70,7 @@ def _vectors(views: Views, how: str) -> Views:
 
 
 def _rows(views: Views, modality: str, pool: Callable[[npt.ArrayLike], Array]) -> Array:
-    parts = [pool(views.read(modality, np.arange(start, min(start + BLOCK, len(views)))))
-             for start in range(0, max(len(views), 1), BLOCK)]
-    return np.concatenate(parts)
+    return np.concatenate([pool(views.read(modality, rows)) for rows in views.blocks(modality)])
 
 
 def _is_tokens(views: Views, modality: str) -> bool:

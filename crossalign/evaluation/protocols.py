@@ -126,8 +126,9 @@ def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
             f"mAP {space}": metrics.mean_average_precision_from_similarity(found, *labels)
             for space, found in others}}
         if codes is not None:
-            packed = (codes.encode(embedded(model, x, m), m) for x, m in ((query, a), (gallery, b)))
-            scores |= _ranked(CodeScores(*packed, codes.bits), *labels, f"_{bits}bit")
+            asked, found_in = (codes.encode(embedded(model, x, m), m)
+                               for x, m in ((query, a), (gallery, b)))
+            scores |= _ranked(CodeScores(asked, found_in, codes.bits), *labels, f"_{bits}bit")
         directions[f"{a}->{b}"], found[f"{a}->{b}"] = likeness, scores
     if not found:
         raise ValueError(f"splits: no {first!r} or {second!r} asks for the other in "

@@ -66,7 +66,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "retrieval": {"latent": 64, "hidden": 256, "dropout": 0.0, "epochs": 15,
                   "classification": 0.0, "contrast": 0.0, "conditional": 0.0, "marginal": 1.0,
                   "reconstruction": 1.0, "cross": 1.0, "vib": 1e-3, "calibration": 0.0,
-                  "matching": "instance", "linear": 0.6},
+                  "matching": "instance", "linear": 0.7},
 }
 """What each preset takes where a parameter is None."""
 RAMP = 0.2
@@ -121,8 +121,7 @@ smooth, topology, cycle : float
     """
 
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "epochs": (15, 60), "scaling": ("standard", "root"),
-        "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5)), "linear": (0.85, 0.6, 0.3)}
+        "scaling": ("standard", "root"), "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5))}
     handles_missing = True
     handles_tokens = True
     ablations: ClassVar[dict[str, dict[str, Any]]] = {
@@ -260,9 +259,9 @@ smooth, topology, cycle : float
         return self
 
     def idle(self, X: Views) -> Collection[str]:
-        """Of retrieval the views of a class; of recognition the linear view and more epochs."""
+        """What weighs the views of a class, in retrieval."""
         several = len(X.modalities) > 1 if self.preset == "auto" else self.preset == "retrieval"
-        return ("view_weights",) if several else ("linear", "epochs")
+        return ("view_weights",) if several else ()
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows: code means, beside the linear view where there is one, ``(n, d or 2 d)``."""

@@ -379,14 +379,20 @@ def test_similarity_is_equations_29_to_31(fitted, views):
     fitted.set_params(space="joint")
 
 
-def test_similarities_are_those_of_each_space(views):
+def test_all_spaces_compare_the_same_vectors(views):
     model = FGAN(**TINY).fit(views)
-    found = model.similarities(views["image"][:5], "image", views["text"][:7], "text")
-    assert set(found) == {"embedding", "labels", "joint"}
+    a, b = (model.joint_vectors(views[m][rows], m) for m, rows in (("image", slice(5)),
+                                                                   ("text", slice(7))))
+    found = {space: model.compare(a, b, space) for space in model.spaces}
     for space, scores in found.items():
-        np.testing.assert_array_equal(scores, model.set_params(space=space).similarity(
+        model.set_params(space=space)
+        np.testing.assert_array_equal(model.compare(a, b), scores)
+        np.testing.assert_array_equal(scores, model.similarity(
             views["image"][:5], "image", views["text"][:7], "text"))
     np.testing.assert_allclose(found["joint"], found["embedding"] + found["labels"], atol=1e-5)
+    p, q = (softmax(v[:, 8:].astype(float), axis=1) for v in (a, b))
+    affinity = np.sqrt(p[:, None] * q[None]).sum(axis=2)
+    np.testing.assert_allclose(found["affinity"], (found["embedding"] + affinity) / 2, atol=1e-5)
 
 
 def test_far_distributions_do_not_tie():
