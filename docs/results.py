@@ -38,6 +38,7 @@ class Run(NamedTuple):
     attributes: str | None = None
     published: tuple[str, str] | None = None
     part: str | None = None
+    pool: str | None = None
 
 
 def _parts(prefix: str, kind: str, data: str, task: str, runs: int,
@@ -61,6 +62,13 @@ ACMR_ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "vsa": ("VSA-VAE", {"iem": "off"}), "whole": ("ACMR", {})}
 """Table 3 of ACMR: its name of every row, and what that leaves out."""
 
+FGAN: Mapping[str, Any] = {"space": "joint", "readers": ("attention", "attention"), "dim": 128,
+                           "samples": 100, "epochs": 12, "batch_size": 64, "per_class": 4,
+                           "lr": 1e-3}
+"""For small sets of tokens that come without a network of their own."""
+POOLED: Mapping[str, Any] = {"lr": 1e-3, "kl": 0.01, "epochs": 30, "decay_every": 15,
+                             "scaling": "standard"}
+"""LCALE on tokens laid out flat, with the rate and KL weight that the demo has for glyphs."""
 LONGER: Mapping[str, Any] = {"scaling": "standard", "latent": 128, "hidden": 512, "epochs": 60,
                              "linear": 0.5}
 """FusionNet-QSMA on Omniglot; as those for PACS, chosen by the mean over the validation classes of
@@ -81,7 +89,7 @@ RUNS = (
     Run("cub-fusionnet_qsma", "fusionnet_qsma", "CUB", "gzsl", 5, {}),
     Run("cub-fusionnet_qsma-sentences", "fusionnet_qsma", "CUB", "gzsl", 5, {},
         "sent_splits.mat"),
-    *_parts("parts-cub", "fusionnet_qsma", "CUB", "gzsl", 2, {}),
+    *_parts("parts-cub", "fusionnet_qsma", "CUB", "gzsl", 1, {}),
     Run("wikipedia-fusionnet_qsma", "fusionnet_qsma", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-chance", "chance", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-cca", "cca", "wikipedia", "retrieval", 10, {}),
@@ -99,6 +107,17 @@ RUNS = (
                                                 "linear": 0.3}))
       for model, settings in (("chance", {}), ("cca", {}), ("ridge_map", {}),
                               ("fusionnet_qsma", ours))),
+    *(Run(f"{name}-fgan-{share:g}", "fgan", data, "retrieval", runs,
+          {**FGAN, "ratios": (share, share)})
+      for name, data, runs, share in (("tokens", "glyphs-tokens", 10, 0.5),
+                                      ("tokens", "glyphs-tokens", 5, 1.0),
+                                      ("sketch_tokens", "glyphs-sketch-tokens", 5, 0.5))),
+    *(Run(f"{name}-{model}", model, data, "retrieval", runs, settings, pool="flat")
+      for name, data, runs in (("tokens", "glyphs-tokens", 10),
+                               ("sketch_tokens", "glyphs-sketch-tokens", 5))
+      for model, settings in (("chance", {}), ("ridge_map", {}), ("lcale", POOLED))),
+    *_parts("parts-fgan", "fgan", "glyphs-tokens", "retrieval", 1,
+            {**FGAN, "ratios": (0.5, 0.5)}),
     *(Run(f"few_shot-{name}-{model}", model, data, "few_shot", 3, {})
       for name, data in (("cub", "CUB"), ("glyphs", "glyphs"))
       for model in ("ridge_map", "fusionnet_qsma")),
@@ -121,7 +140,9 @@ COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
                            "wikipedia-fusionnet_qsma"), "mAP"),
             "omniglot": (("omniglot-ridge_map",), "mAP"),
             "omniglot-alphabets": (("alphabets-ridge_map",), "mAP"),
-            "pacs/mobilenetv2.npz": (("pacs-ridge_map",), "mAP")}
+            "pacs/mobilenetv2.npz": (("pacs-ridge_map",), "mAP"),
+            "glyphs-tokens": (("tokens-lcale",), "mAP"),
+            "glyphs-sketch-tokens": (("sketch_tokens-lcale",), "mAP")}
 """Per data set, the rows that all others are compared with, run by run, and the metric."""
 
 
@@ -133,9 +154,10 @@ def measure(run: Run, root: Path | None) -> Any:
     def log(line: str) -> None:
         print(f"  {line}", file=sys.stderr)
 
-    where = run.data if root is None or run.data in BUILT_IN else root / run.data
+    built_in = root is None or run.data.partition("-")[0] in BUILT_IN
+    where = run.data if built_in else root / run.data
     task = "gzsl" if run.task == "few_shot" else run.task
-    bench = data.load(where, task, attributes=run.attributes)
+    bench = data.load(where, task, attributes=run.attributes, pool=run.pool)
     model, grid = estimator(run)
     if run.task == "few_shot":
         report = evaluate_few_shot(model, bench, run.seeds, log=log,
@@ -197,7 +219,7 @@ def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
     parts = [f"## {data}: {what}",
              table(("model", "runs", *metrics, *(["published H"] if known else [])), scores),
              table(("model", "selection", "time", "split"), made)]
-    parts += sureness(rows, reports) + differences(data, rows, reports)
+    parts += sureness(rows, reports) + spaces(rows, reports) + differences(data, rows, reports)
     return "\n\n".join([*parts, *(f"Made with {text}." for text in sorted(seen))]) + "\n"
 
 
@@ -232,6 +254,25 @@ def sureness(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
                 percent(report.scores[m]["mean"], report.scores[m]["sd"], n)
                 if m in report.scores else "" for m in SURENESS)])
     return [table(("model", *SURENESS), lines)] if lines else []
+
+
+def spaces(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
+    """mAP of a model that compares in several spaces, and of JR against RE and LD; or nothing."""
+    from crossalign.evaluation.report import percent
+    from crossalign.evaluation.significance import paired_comparison
+
+    names = {"RE": "mAP embedding", "LD": "mAP labels", "JR": "mAP joint",
+             "cosine + affinity": "mAP affinity"}
+    lines = []
+    for row in rows:
+        found, n = reports[row.name].scores, len(reports[row.name].seeds)
+        if row.part is None and all(key in found for key in names.values()):
+            runs = {name: found[key]["runs"] for name, key in names.items()}
+            apart = [str(paired_comparison(runs["JR"], runs[base])) if n > 1 else ""
+                     for base in ("RE", "LD")]
+            lines.append([title(row), *(percent(found[key]["mean"], found[key]["sd"], n)
+                                        for key in names.values()), *apart])
+    return [table(("mAP", *names, "JR - RE", "JR - LD"), lines)] if lines else []
 
 
 def differences(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
@@ -271,6 +312,7 @@ def title(run: Run) -> str:
         return run.part
     parts = [f"{key}={value}" for key, value in run.settings.items()]
     parts += [run.attributes] if run.attributes else []
+    parts += [f"tokens {run.pool}"] if run.pool else []
     return f"{run.model} ({', '.join(parts)})" if parts else run.model
 
 
@@ -302,7 +344,7 @@ def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:
         return 0
     chosen = [r for r in RUNS if options.only is None or r.name in options.only]
     if not options.table:
-        if options.data is None and any(r.data not in BUILT_IN for r in chosen):
+        if options.data is None and any(r.data.partition("-")[0] not in BUILT_IN for r in chosen):
             parser.error("--data: needed; give the folder that holds the data sets.")
         for run in chosen:
             print(run.name, file=sys.stderr, flush=True)
