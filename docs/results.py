@@ -257,7 +257,7 @@ def sureness(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
 
 
 def spaces(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
-    """mAP of a model that compares in several spaces, and of JR against RE and LD; or nothing."""
+    """Retrieval in each space of a model that has several, and JR against RE and LD; or nothing."""
     from crossalign.evaluation.report import percent
     from crossalign.evaluation.significance import paired_comparison
 
