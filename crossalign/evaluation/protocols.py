@@ -124,8 +124,9 @@ def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
         likeness = _likeness(model, query, a, gallery, b)
         scores = {**_ranked(likeness, *labels), "chance_mAP": metrics.chance_map(*labels)}
         if codes is not None:
-            packed = (codes.encode(embedded(model, x, m), m) for x, m in ((query, a), (gallery, b)))
-            scores |= _ranked(CodeScores(*packed, codes.bits), *labels, f"_{bits}bit")
+            asked, stored = (codes.encode(embedded(model, views, m), m)
+                             for views, m in ((query, a), (gallery, b)))
+            scores |= _ranked(CodeScores(asked, stored, codes.bits), *labels, f"_{bits}bit")
         directions[f"{a}->{b}"], found[f"{a}->{b}"] = likeness, scores
     if not found:
         raise ValueError(f"splits: no {first!r} or {second!r} asks for the other in "
