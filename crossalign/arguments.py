@@ -103,18 +103,29 @@ def chosen_rows(rows: Any, names: list[str] | None) -> Any:
     return {name: changes for name, changes in rows.items() if not names or name in names}
 
 
-def load_bench(data: str, task: str | None, attributes: str | None, recipe: Recipe | None,
+def load_bench(data: str, task: str | None, attributes: str | None, recipe: Recipe | None = None,
+               unseen: str | None = None, encoder: Path | None = None,
                pool: str | None = None) -> Any:
     """The benchmark; a note on standard error says where it is not what the recipe is about."""
     from crossalign.data import load
 
     if task is None and recipe is not None:
         task = recipe.task
-    bench = load(data, task, attributes=attributes, pool=pool)
+    bench = load(data, task, attributes=attributes, unseen=unseen, pool=pool,
+                 encoder=picture_encoder(encoder, data, task), log=log)
     note = None if recipe is None else recipe.mismatch(bench)
     if note is not None:
         log(f"note: {note}")
     return bench
+
+
+def picture_encoder(model: Path | None, data: str, task: str | None = None) -> Any:
+    """The encoder of a network file; it gives tokens where the task, or one behind data, does."""
+    if model is None:
+        return None
+    from crossalign.encoders import TFLiteEncoder
+
+    return TFLiteEncoder(model, tokens="tokens" in (task, data.rpartition("-")[2]))
 
 
 def scored(task: str | None) -> str | None:

@@ -24,6 +24,7 @@ from crossalign.arguments import (
     chosen_rows,
     load_bench,
     log,
+    picture_encoder,
     scored,
 )
 
@@ -46,6 +47,10 @@ Attributes = Annotated[str | None, typer.Option(
     help="Other side information in the same folder, as sent_splits.mat.")]
 Pool = Annotated[str | None, typer.Option(
     help="mean or flat: tokens as vectors, for models that read nothing else.")]
+Unseen = Annotated[str | None, typer.Option(
+    help="Of sketches and photos: a published split, as sketchy25-sake, or a file of class names.")]
+EncoderFile = Annotated[Path | None, typer.Option(
+    "--encoder", help="Of a folder of pictures: a .tflite network to compute their features with.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Tune = Annotated[list[str] | None, typer.Option(
     "--tune", help="key=[a, b]: choose among these on validation classes. May be repeated.")]
@@ -88,9 +93,9 @@ def demo(out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path
 def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = None,
         seeds: Seeds = 1,
         out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
-        attributes: Attributes = None, pool: Pool = None, as_json: AsJson = False,
-        no_tune: NoTune = False, tune: Tune = None, best_epoch: BestEpoch = False,
-        bits: Bits = None) -> None:
+        attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False,
+        tune: Tune = None, best_epoch: BestEpoch = False, bits: Bits = None,
+        unseen: Unseen = None, encoder: EncoderFile = None, pool: Pool = None) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
@@ -102,7 +107,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import evaluate
 
-    bench = load_bench(data, task, attributes, recipe, pool)
+    bench = load_bench(data, task, attributes, recipe, unseen, encoder, pool)
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, best_epoch=best_epoch,
                       bits=bits)
@@ -114,9 +119,9 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 @app.command()
 def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
-        attributes: Attributes = None, pool: Pool = None, no_tune: NoTune = False,
-        tune: Tune = None,
-        seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0) -> None:
+        attributes: Attributes = None, no_tune: NoTune = False, tune: Tune = None,
+        seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0,
+        unseen: Unseen = None, encoder: EncoderFile = None, pool: Pool = None) -> None:
     """Fit a model and save it as a folder.
 
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
@@ -127,7 +132,7 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
 
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
-    bench = load_bench(data, task, attributes, recipe, pool)
+    bench = load_bench(data, task, attributes, recipe, unseen, encoder, pool)
     unfinished = out.with_name(f"{out.name}.unfinished")
     try:
         fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
@@ -149,7 +154,8 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
                help="Also sweep the loss weights.")] = True,
            curve_seeds: Annotated[int, typer.Option(min=1, help="Runs of each swept value.")] = 1,
            out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ablation"),
-           attributes: Attributes = None) -> None:
+           attributes: Attributes = None, unseen: Unseen = None,
+           encoder: EncoderFile = None) -> None:
     """What each module of a model is worth, and how much its weights matter.
 
     Rows and swept values are the recipe's, else the model's own. Every row and curve is written as
@@ -162,7 +168,7 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
     rows, swept, published = estimator.ablations, estimator.sweeps, {}
     if recipe is not None:
         rows, swept, published = recipe.rows, recipe.sweeps, recipe.published
-    bench = load_bench(data, None, attributes, recipe)
+    bench = load_bench(data, None, attributes, recipe, unseen, encoder)
     run_ablation(estimator, bench, chosen_rows(rows, row), swept if curves else {}, out,
                  published=published, seeds=seeds, curve_seeds=curve_seeds, callbacks=progress(),
                  log=log)
@@ -234,18 +240,17 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
 @app.command()
 def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
              out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
-             attributes: Attributes = None, pool: Pool = None, as_json: AsJson = False,
-             bits: Bits = None) -> None:
+             attributes: Attributes = None, as_json: AsJson = False, bits: Bits = None,
+             unseen: Unseen = None, encoder: EncoderFile = None, pool: Pool = None) -> None:
     """Evaluate a saved model; nothing is fitted but the head its task needs."""
     if out is not None:
         check_writable(out)
-    from crossalign.data import load
     from crossalign.evaluation import score_fitted
     from crossalign.models.store import load_model
 
     fitted = load_model(folder)
-    bench = load(data, task or getattr(fitted, "task_", None), attributes=attributes,
-                 pool=pool)
+    bench = load_bench(data, task or getattr(fitted, "task_", None), attributes, None, unseen,
+                       encoder, pool)
     report = score_fitted(fitted, bench, task=scored(task), gamma=getattr(fitted, "gamma_", None),
                           run=getattr(fitted, "run_", 0), pictures=out is not None, bits=bits)
     publish(report, out, as_json)
@@ -278,11 +283,13 @@ def data_list() -> None:
 
 
 @data_app.command("validate")
-def data_validate(path: str, attributes: Attributes = None) -> None:
+def data_validate(path: str, attributes: Attributes = None, unseen: Unseen = None,
+                  encoder: EncoderFile = None) -> None:
     """Check a folder or file and print what was found."""
     from crossalign.data import validate
 
-    for name, detail in validate(path, attributes=attributes):
+    for name, detail in validate(path, attributes=attributes, unseen=unseen,
+                                 encoder=picture_encoder(encoder, path)):
         print(f"ok  {name}: {detail}")
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -228,6 +228,23 @@ class Views:
         """The samples that have a modality."""
         return self[self.present[modality]] if modality in self.present else self
 
+    def beside(self, other: Views) -> Views:
+        """The same samples with the modalities of as many others, whose labels and ids are dropped.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer of them, or they share a modality or a name in ``meta``.
+        """
+        shared = sorted((set(self._data) & set(other._data)) | (set(self.meta) & set(other.meta)))
+        if len(other) != self._n or shared:
+            raise ValueError(f"other: {len(other)} samples for {self._n} and {shared} in both; "
+                             "give as many samples, with names of their own.")
+        part = self.take(np.arange(self._n))
+        for name in ("_data", "_rows", "present", "masks", "meta"):
+            getattr(part, name).update(getattr(other, name))
+        return part
+
     def with_labels(self, labels: npt.ArrayLike | None) -> Views:
         """The same samples with other labels, or with none."""
         part = self.take(np.arange(self._n))
@@ -378,6 +395,29 @@ TASK_SPLITS: dict[str, tuple[str, ...]] = {
     "transfer": ("pairs", "train", "test"),
 }
 """The splits that each task reads."""
+
+
+class Encoder(Protocol):
+    """Turns pictures into feature rows or token rows; `encoders` holds some."""
+
+    @property
+    def side(self) -> int:
+        """Height and width of its pictures, in pixels."""
+
+    @property
+    def mode(self) -> str:
+        """``"L"`` for grey pictures, ``"RGB"`` for coloured ones."""
+
+    @property
+    def tokens(self) -> bool:
+        """Whether its rows are tokens."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """JSON-able, all that its rows depend on: equal facts give equal rows."""
+
+    def encode(self, pictures: Array) -> Array:
+        """``(n, d)`` or ``(n, t, d)`` of uint8 ``(n, side, side)`` or ``(n, side, side, 3)``."""
 
 
 @dataclass(frozen=True)

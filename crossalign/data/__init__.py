@@ -5,6 +5,8 @@
     bench = data.load("path/to/CUB", attributes="sent_splits.mat")      # the xlsa17 layout
     bench = data.load("path/to/wikipedia", task="retrieval")            # pairs
     bench = data.load("path/to/omniglot-alphabets")                     # a task behind a path
+    bench = data.load("path/to/Sketchy", unseen="sketchy25-sake")       # sketches and photos
+    bench = data.load("path/to/caltech-tokens")                         # class folders of pictures
 
 Files are checked once, at the door, and every complaint is one sentence. Features come as they
 are in the file (`Scaling` is for models, on their training rows). The protocol of a benchmark says
@@ -20,6 +22,10 @@ ways to be wrong (`LEAKS`) are ruled out.
 | domains | retrieval between domains without pairs; domain_file reads them, class_pairs draws |
 | omniglot | pictures and pen strokes, out of omniglot_drawings, pen_strokes, stroke_features |
 | wikipedia, tables, matlab | file formats |
+| sketches | sketches asking for photos; sketch_folders reads them, unseen_classes says who asks |
+| picture_folder | class folders of pictures and folder_texts |
+| pictures, picture_rows | files to pixels, pixels to rows through an encoder |
+| gradients, patches, words | features without a trained network |
 | side_information | one vector per class, matched by name |
 | splits, class_divisions | validation without leaks, fixed class splits |
 | declaration, leaks, digest | what a protocol says, ways to be wrong, fingerprints |
@@ -36,7 +42,9 @@ from crossalign.data.checks import validate
 from crossalign.data.domains import load_domains
 from crossalign.data.leaks import LEAKS
 from crossalign.data.pairs import load_pairs
+from crossalign.data.picture_folder import load_picture_folder
 from crossalign.data.scaling import Scaling, apply_scaling, fit_scaling
+from crossalign.data.sketches import load_sketches
 from crossalign.data.splits import (
     class_splits,
     gzsl_validation,
@@ -60,6 +68,8 @@ __all__ = [
     "load_glyphs",
     "load_omniglot",
     "load_pairs",
+    "load_picture_folder",
+    "load_sketches",
     "load_synthetic",
     "load_xlsa17",
     "sempcyc_sketchy_unseen",

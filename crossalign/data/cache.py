@@ -13,9 +13,9 @@ import os
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,6 +92,58 @@ def cached_arrays(key: Mapping[str, Any], build: Callable[[], Arrays]) -> Arrays
     return arrays
 
 
+def cached_rows(key: Mapping[str, Any], n: int,
+                build: Callable[[], Iterable[npt.NDArray[Any]]]) -> npt.NDArray[Any]:
+    """``n`` rows out of consecutive blocks, memory-mapped where they were or can be kept.
+
+    Parameters
+    ----------
+    key : mapping
+        As in `cached_arrays`.
+    n : int
+    build : callable
+        Gives the blocks, ``(b, ...)`` of one type and shape but for b; complains by ValueError.
+        Never more than one block is in memory, unless the cache folder cannot be written.
+
+    Raises
+    ------
+    ValueError
+        If the key is not JSON-able, or there are not ``n`` rows.
+    """
+    path = cache_path(key).with_suffix(".npy")
+    kept = _mapped(path, n)
+    if kept is None:
+        try:
+            _write_rows(path, n, build())
+            kept = _mapped(path, n)
+        except OSError:
+            pass
+    return np.concatenate(list(build())) if kept is None else kept
+
+
+def _mapped(path: Path, n: int) -> npt.NDArray[Any] | None:
+    try:
+        rows: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except _UNREADABLE:
+        return None
+    return rows if len(rows) == n else None
+
+
+def _write_rows(path: Path, n: int, blocks: Iterable[npt.NDArray[Any]]) -> None:
+    """One .npy file, block by block; what a full disk says is an OSError, unlike with a map."""
+    with _moved_into_place(path) as file:
+        written = 0
+        for block in blocks:
+            if written == 0:
+                np.lib.format.write_array_header_1_0(file, {
+                    "descr": np.lib.format.dtype_to_descr(block.dtype), "fortran_order": False,
+                    "shape": (n, *block.shape[1:])})
+            file.write(np.ascontiguousarray(block).tobytes())
+            written += len(block)
+        if written != n:
+            raise ValueError(f"build: gave {written} rows of {n}; give them all.")
+
+
 def _read(path: Path) -> Arrays | None:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -101,12 +153,18 @@ def _read(path: Path) -> Arrays | None:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    """Write beside the target and move into place, so that no reader meets half a file."""
+    with _moved_into_place(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _moved_into_place(path: Path) -> Iterator[IO[bytes]]:
+    """A file beside the target that becomes it, so that no reader meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(suffix=".tmp", prefix=path.stem, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            yield file
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from crossalign.data.domains import load_domains
 from crossalign.data.layouts import LAYOUT_TASKS, ROOT_VARIABLE, layout_of, locate
 from crossalign.data.pairs import load_pairs
+from crossalign.data.picture_folder import load_picture_folder
 from crossalign.data.pooling import pool_tokens
+from crossalign.data.sketches import load_sketches
 from crossalign.data.xlsa17 import load_xlsa17
 from crossalign.data.xlsa17_files import SPLITS
-from crossalign.types import Benchmark
+from crossalign.types import Benchmark, Encoder
 
 
 class DataSet(NamedTuple):
@@ -49,8 +51,9 @@ NAMED: dict[str, tuple[DataSet, Callable[[str, int], Benchmark]]] = {
 
 
 def load(name_or_path: str | Path, task: str | None = None, *,
-         attributes: str | Path | None = None, pool: str | None = None,
-         seed: int = 0) -> Benchmark:
+         attributes: str | Path | None = None, seed: int = 0,
+         unseen: str | Path | Sequence[str] | None = None, encoder: Encoder | None = None,
+         pool: str | None = None, log: Callable[[str], None] | None = None) -> Benchmark:
     """A benchmark by name or path.
 
     Parameters
@@ -58,50 +61,78 @@ def load(name_or_path: str | Path, task: str | None = None, *,
     name_or_path : str or Path
         ``"glyphs"``, ``"synthetic"``, or a path; a task may stand behind it, as in
         ``"glyphs-sketch"`` or ``"path/to/omniglot-alphabets"``.
-    task : {"gzsl", "zsl", "retrieval", "sketch", "alphabets", "transfer"}, optional
+    task : {"gzsl", "zsl", "retrieval", "sketch", "alphabets", "tokens", "transfer"}, optional
         The data set's first task by default; ``zsl`` reads the same benchmark as ``gzsl``. Of a
         file of several domains two, as ``"sketch-photo"``.
     attributes : str or Path, optional
-        Other side information, for xlsa17 folders.
-    pool : {"mean", "flat"}, optional
-        Tokens as vectors, for models that read nothing else: see `data.pooling`.
+        Other side information, for xlsa17 folders and folders of pictures.
     seed : int
         Of everything drawn; an official test split does not depend on it.
+    unseen : str, Path or strings, optional
+        Which classes are unseen, for folders of sketches and photos: a published split, a text file
+        or names; see `unseen_classes.unseen_mask`.
+    encoder : Encoder, optional
+        Of the pictures of a folder, as `encoders.TFLiteEncoder`.
+    pool : {"mean", "flat"}, optional
+        Tokens as vectors, for models that read nothing else: see `data.pooling`.
+    log : callable, optional
+        Told how far a long reading is.
 
     Raises
     ------
     ValueError
         One sentence: an unknown name, a task the data set does not serve, or a malformed file.
     """
-    bench = _load(name_or_path, task, attributes, seed)
+    given: dict[str, Any] = {
+        argument: value for argument, value in (
+            ("attributes", attributes), ("unseen", unseen), ("encoder", encoder))
+        if value is not None}
+    bench = _load(name_or_path, task, seed, given, log)
     return bench if pool is None else pool_tokens(bench, pool)
 
 
-def _load(name_or_path: str | Path, task: str | None, attributes: str | Path | None,
-          seed: int) -> Benchmark:
+def _load(name_or_path: str | Path, task: str | None, seed: int, given: dict[str, Any],
+          log: Callable[[str], None] | None) -> Benchmark:
     name = str(name_or_path)
     stem, _, suffix = name.partition("-")
     if stem in NAMED and (not suffix or suffix in NAMED[stem][0].tasks):
         about, read = NAMED[stem]
-        if attributes is not None:
-            raise ValueError(f"attributes: got {str(attributes)!r}, but {stem} brings its own; "
-                             "only xlsa17 folders take a file of side information.")
+        _refuse(given, stem, ())
         return read(_task(task, (suffix,) if suffix else about.tasks, name), seed)
     path, behind = locate(name_or_path, NAMED)
     layout = layout_of(path)
+    _refuse(given, f"{name!r} of the layout {layout}", TAKES.get(layout, ()))
     if layout == "domains" and behind is None:
         wanted = "retrieval" if task is None else task  # only the file knows its domains
     else:
         wanted = _task(task, LAYOUT_TASKS[layout] if behind is None else (behind,), name)
     if layout == "xlsa17":
         folder = path if path.is_dir() else path.parent
-        return load_xlsa17(folder, attributes=SPLITS if attributes is None else attributes,
-                           seed=seed)
-    if attributes is not None:
-        raise ValueError(f"attributes: got {str(attributes)!r}, but {name!r} is of the layout "
-                         f"{layout}; only xlsa17 folders take a file of side information, others "
-                         "an array 'class_embeddings' if any.")
+        return load_xlsa17(folder, attributes=given.get("attributes", SPLITS), seed=seed)
+    if layout in ("sketches", "pictures"):
+        read_folder: Any = load_sketches if layout == "sketches" else load_picture_folder
+        return read_folder(path, wanted, seed=seed, log=log, **given)
     return _READERS[layout](path, wanted, seed)
+
+
+TAKES: dict[str, tuple[str, ...]] = {
+    "xlsa17": ("attributes",), "sketches": ("attributes", "unseen", "encoder"),
+    "pictures": ("attributes", "encoder")}
+"""What the layouts take beside a task and a seed."""
+
+_TAKERS = {
+    "attributes": "xlsa17 folders and folders of pictures take a file of side information, files "
+                  "of arrays may hold 'class_embeddings'",
+    "unseen": "only folders of sketches and photos take a list of unseen classes",
+    "encoder": "only folders of pictures take an encoder"}
+
+
+def _refuse(given: Collection[str], name: str, taken: Collection[str]) -> None:
+    """Raise ValueError where an argument is given that a data set does not take."""
+    for argument in given:
+        if argument not in taken:
+            raise ValueError(f"{argument}: given for {name}, which does not take it; "
+                             f"{_TAKERS[argument]}.")
 
 
 def _omniglot(folder: Path, task: str, seed: int) -> Benchmark:

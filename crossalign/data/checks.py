@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from crossalign.data.catalog import load
 from crossalign.data.domains import SAMPLE
 from crossalign.data.pairs import RUNS
-from crossalign.types import Benchmark, Views
+from crossalign.types import Benchmark, Encoder, Views
 
 
 class Check(NamedTuple):
@@ -21,16 +22,19 @@ class Check(NamedTuple):
     detail: str
 
 
-def validate(name_or_path: str | Path, *, attributes: str | Path | None = None,
-             seed: int = 0) -> list[Check]:
+def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, seed: int = 0,
+             unseen: str | Path | Sequence[str] | None = None,
+             encoder: Encoder | None = None) -> list[Check]:
     """Load a data set in every way it is used and list what was checked, with counts.
+
+    Arguments are those of `load`.
 
     Raises
     ------
     ValueError
         The first thing that is wrong, in one sentence.
     """
-    bench = load(name_or_path, attributes=attributes, seed=seed)
+    bench = load(name_or_path, attributes=attributes, seed=seed, unseen=unseen, encoder=encoder)
     checks = [Check("readable", f"{bench.name}: {bench.task}, features {_text(bench.protocol)}")]
     checks += _checks(bench)
     validation = bench.validation()

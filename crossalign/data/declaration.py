@@ -32,12 +32,17 @@ def declared(rows: Mapping[str, npt.ArrayLike], facts: Mapping[str, Any], classe
         "split_id": split_id(rows), **facts,
         "classes": {"seen": int(classes.seen.sum()), "unseen": int(classes.unseen.sum())},
         "samples": {split: len(np.asarray(index)) for split, index in rows.items()},
-        "leaks": leak_record(**settled, **known),
+        "leaks": leak_record(**(settled | known)),
     }
 
 
 def equal_rows(query: Views, gallery: Views) -> dict[str, bool]:
     """Whether equal samples stand twice in the gallery, or in query and gallery."""
-    asked, found = (row_digests(views[m] for m in views.modalities) for views in (query, gallery))
+    return equal_digests(*(row_digests(views[m] for m in views.modalities)
+                           for views in (query, gallery)))
+
+
+def equal_digests(asked: npt.NDArray[Any], found: npt.NDArray[Any]) -> dict[str, bool]:
+    """`equal_rows` of samples that are told by their digests, ``(n,)``."""
     return {"duplicate_gallery_rows": len(np.unique(found)) < len(found),
             "query_in_gallery": bool(np.isin(asked, found).any())}

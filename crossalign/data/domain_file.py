@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.pairs_table import RESERVED, Table, class_embeddings_of, labels_of_table
-from crossalign.data.tables import read_npz
+from crossalign.data.tables import array_header, read_npz
 
 Array = npt.NDArray[Any]
 
@@ -87,10 +87,7 @@ def holds_domains(path: Path) -> bool:
 def _dimensions(stream: IO[bytes]) -> int:
     """Of a stored array, from its header."""
     with stream:
-        version = np.lib.format.read_magic(stream)
-        read = (np.lib.format.read_array_header_1_0 if version == (1, 0)
-                else np.lib.format.read_array_header_2_0)
-        return len(read(stream)[0])
+        return len(array_header(stream)[0])
 
 
 def _checked(table: Table) -> tuple[Array, list[str]]:

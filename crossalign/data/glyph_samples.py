@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from crossalign.data.bag_of_words import tf_idf
 from crossalign.data.cache import Arrays, cached_arrays
-from crossalign.data.glyph_tokens import patch_grid, patch_tokens, word_table, word_tokens
 from crossalign.data.gradients import oriented_gradients
 from crossalign.data.letters import Letter, attributes, decompose, dense_core, questions
+from crossalign.data.patches import patch_grid, patch_tokens
 from crossalign.data.tokens import real_tokens
 from crossalign.data.typefaces import FACES, SIDE, coverage, draw, without_lookalikes
+from crossalign.data.words import word_table, word_tokens
 from crossalign.types import Classes, Views
 
 Array = npt.NDArray[Any]
@@ -127,7 +128,7 @@ def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) ->
     cache : bool
         Whether to read and write the user's cache folder.
     tokens : bool
-        Rows of tokens instead of vectors, see `glyph_tokens`.
+        Rows of tokens instead of vectors, see `patches` and `words`.
     """
     facts = {"version": VERSION, "seed": seed, "side": SIDE, "min_faces": MIN_FACES,
              "per_base": PER_BASE, "per_mark": PER_MARK, "drawings": DRAWINGS,

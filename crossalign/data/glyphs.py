@@ -20,10 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.glyph_samples import FEATURES, VERSION, GlyphSamples, draw_samples
-from crossalign.data.glyph_tokens import PATCHES, WORDS
 from crossalign.data.leaks import leak_record
 from crossalign.data.letters import attributes, unseen_combinations
+from crossalign.data.patches import PATCHES
 from crossalign.data.typefaces import FACES
+from crossalign.data.words import WORDS
 from crossalign.types import Benchmark, Classes, Views, split_id
 
 Array = npt.NDArray[Any]
@@ -74,7 +75,7 @@ def load_glyphs(task: str = "gzsl", *, features: str = "hog", tokens: bool = Fal
         the same either way.
     tokens : bool
         Instead of vectors, pictures and outlines are (n, 16, 34) patches, or (n, 16, 66) of pixels,
-        and texts (n, t, 128) words; see `glyph_tokens`.
+        and texts (n, t, 128) words; see `patches` and `words`.
     seed : int
         Of the drawings and of the choice of unseen classes; 0 or larger.
     cache : bool
@@ -195,7 +196,9 @@ def _protocol(samples: GlyphSamples, task: str, facts: dict[str, Any], rows: dic
     side = "one-hot base letter" if task == "transfer" else list(attributes(samples.letters)[1])
     described = {"features": facts["features"]}
     if task == "retrieval":
-        described["text_features"] = WORDS if samples.tokens else BAGS
+        described["text_features"] = (
+            f"words of the Unicode name and of the style of the face, {WORDS}" if samples.tokens
+            else BAGS)
     gallery = splits.get("gallery")
     twice = gallery is not None and any(
         len(np.unique(gallery[m], axis=0)) < len(gallery) for m in gallery.modalities)

@@ -14,16 +14,20 @@ from pathlib import Path
 
 from crossalign.data.domain_file import holds_domains
 from crossalign.data.pairs import SUFFIXES
+from crossalign.data.pictures import holds_classes
+from crossalign.data.sketch_folders import sides_of
 from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
 from crossalign.data.xlsa17_files import FEATURES, SPLITS
 
 ROOT_VARIABLE = "CROSSALIGN_DATA"
 LAYOUTS = (f"a folder with {SPLITS} and {FEATURES} (xlsa17), a folder with {WIKIPEDIA} (Wikipedia)"
            ", a folder with images_PART.zip and strokes_PART.zip (Omniglot), one .npz of features, "
-           "label and domain, a folder of .npy files with labels.npy, or one .npz, .mat or .csv "
-           "file of aligned arrays")
+           "label and domain, a folder of .npy files with labels.npy, one .npz, .mat or .csv "
+           "file of aligned arrays, a folder with class folders of sketches beside such of photos, "
+           "or a folder of class folders of pictures")
 LAYOUT_TASKS = {"xlsa17": ("gzsl",), "pairs": ("retrieval", "transfer"),
-                "omniglot": ("retrieval", "alphabets"), "domains": ("retrieval",)}
+                "omniglot": ("retrieval", "alphabets"), "domains": ("retrieval",),
+                "sketches": ("retrieval", "tokens"), "pictures": ("retrieval", "tokens")}
 """Tasks of each layout, the default first; ``domains`` also takes two of its domains."""
 
 
@@ -74,6 +78,10 @@ def layout_of(path: Path) -> str:
             return "pairs"
         if any(name.startswith("images_") and name.endswith(".zip") for name in there):
             return "omniglot"
+        if sides_of(path) is not None:
+            return "sketches"
+        if holds_classes(path):
+            return "pictures"
         raise ValueError(f"data: the folder {str(path)!r} holds none of the layouts read here; "
                          f"give {LAYOUTS}.")
     if path.name in (SPLITS, FEATURES):

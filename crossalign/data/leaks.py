@@ -30,6 +30,11 @@ LEAKS: dict[str, str] = {
 }
 """Name of each way to be wrong and what it means."""
 
+NO_BACKBONE = dict.fromkeys((
+    "backbone_saw_unseen_classes", "backbone_finetuned", "web_pretraining", "pseudo_labels",
+    "text_features_fit_on_unseen", "unusual_side_information"), False)
+"""What is ruled out where features are computed by a fixed formula."""
+
 
 def leak_record(**known: bool) -> dict[str, bool | None]:
     """One entry per name of `LEAKS`, ``None`` where it is not given.

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from crossalign.data.class_divisions import group_splits
 from crossalign.data.declaration import declared, equal_rows
 from crossalign.data.digest import file_digest
+from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.omniglot_drawings import PIXELS, SIDE, Drawings, read_drawings, zips_of
 from crossalign.data.splits import class_splits
 from crossalign.data.stroke_features import DESCRIPTION, TOKENS
@@ -29,9 +30,6 @@ TASKS = ("retrieval", "alphabets")
 QUARTERS, TEST, VALIDATION = 4, 0, 3
 """Drawers whose number leaves TEST when divided by QUARTERS ask; VALIDATION do in validation."""
 PATCH = 4
-NO_BACKBONE = dict.fromkeys((
-    "backbone_saw_unseen_classes", "backbone_finetuned", "web_pretraining", "pseudo_labels",
-    "text_features_fit_on_unseen", "unusual_side_information"), False)
 
 
 def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool = False,

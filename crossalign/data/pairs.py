@@ -7,15 +7,15 @@ into halves; a number is the mean over them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.declaration import declared, equal_rows
+from crossalign.data.declaration import declared, equal_digests, equal_rows
 from crossalign.data.digest import file_digest
 from crossalign.data.pairs_table import TEST_FRACTION, Pairs, Table, pairs_of_table
 from crossalign.data.splits import class_splits, hold_out
@@ -66,6 +66,26 @@ def load_pairs(path: str | Path, task: str = "retrieval", *,
     name = path.resolve().name if path.is_dir() else path.stem
     source = _Source(name, pairs, _facts(pairs, files, seed), seed)
     return source.retrieval(0) if task == "retrieval" else source.transfer()
+
+
+def pairs_benchmark(name: str, pairs: Pairs, facts: dict[str, Any], *, seed: int,
+                    digests: Array | None = None,
+                    known: Mapping[str, bool] | None = None) -> Benchmark:
+    """Retrieval over pairs that were read elsewhere; see `load_pairs`.
+
+    Parameters
+    ----------
+    name : str
+    pairs : Pairs
+    facts : mapping
+        Of the protocol.
+    seed : int
+    digests : (n,) uint64, optional
+        Equal where two samples are; by default their rows are compared, unless they are on disk.
+    known : mapping, optional
+        Named ways to be wrong (`LEAKS`) that are settled.
+    """
+    return _Source(name, pairs, facts, seed, digests, known or {}).retrieval(0)
 
 
 def _read(path: Path) -> tuple[Table, list[Path], bool]:
@@ -124,6 +144,8 @@ class _Source:
     pairs: Pairs
     facts: dict[str, Any]
     seed: int
+    digests: Array | None = None
+    known: Mapping[str, bool] = field(default_factory=dict)
 
     def retrieval(self, k: int) -> Benchmark:
         """The k-th fixed class split."""
@@ -191,6 +213,10 @@ class _Source:
         """What makes two numbers comparable."""
         views, known = self.pairs.views, {}
         on_disk = any(views.on_disk(m) for m in views.modalities)  # too large
-        if "gallery" in rows and not on_disk and len(rows["query"]) and len(rows["gallery"]):
+        if "gallery" not in rows or not len(rows["query"]) or not len(rows["gallery"]):
+            pass
+        elif self.digests is not None:
+            known = equal_digests(*(self.digests[rows[s]] for s in ("query", "gallery")))
+        elif not on_disk:
             known = equal_rows(views[rows["query"]], views[rows["gallery"]])
-        return declared(rows, facts, classes, **known)
+        return declared(rows, facts, classes, **(dict(self.known) | known))

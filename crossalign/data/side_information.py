@@ -77,6 +77,21 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
     return rows[[at[name] for name in class_names]].astype(np.float32), "by name"
 
 
+def side_information_of(path: str | Path | None,
+                        names: Sequence[str]) -> tuple[Array, dict[str, Any] | str]:
+    """Embeddings ``(C, a)`` of named classes, a = 0 without a file, and what to declare of them.
+
+    Raises
+    ------
+    ValueError
+        As `read_side_information`.
+    """
+    if path is None:
+        return np.zeros((len(names), 0), dtype=np.float32), "none"
+    rows, how = read_side_information(path, names, len(names))
+    return rows, {"file": Path(path).name, "width": rows.shape[1], "matched": how}
+
+
 def assert_unique_names(names: Sequence[str], where: str) -> None:
     """Raise ValueError, naming the first one, where a class name stands twice."""
     if len(set(names)) < len(names):

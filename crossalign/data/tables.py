@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import re
+import struct
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 MEMORY_MAP_BYTES = 256 * 2**20
-"""Arrays of a folder of .npy files larger than this stay on disk."""
+"""Arrays of .npy files, and of .npz files without compression, larger than this stay on disk."""
 
 NPY_SIGNATURE, ZIP_SIGNATURE = b"\x93NUMPY", b"PK"
 COLUMN = re.compile(r"(?P<modality>.+)_(?P<number>\d+)$")
@@ -36,23 +38,51 @@ def read_npy(path: str | Path) -> Array:
 
 
 def read_npz(path: str | Path) -> dict[str, Array]:
-    """Every array of an .npz file.
+    """Every array of an .npz file; large ones that are not compressed are memory-mapped.
 
     Raises
     ------
     ValueError
         If there is no such file, it is damaged, or it holds pickled objects.
     """
-    import zipfile
     import zlib
 
     file = _existing(path, ZIP_SIGNATURE)
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return {name: np.asarray(stored[name]) for name in stored.files}
+            mapped = _mapped_members(stream, stored.zip)
+            return {name: mapped[name] if name in mapped else np.asarray(stored[name])
+                    for name in stored.files}
     except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile,
             zlib.error) as error:
         raise ValueError(_unreadable(file, error)) from error
+
+
+def array_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns come first, and type of an array, from the start of a .npy file."""
+    read = (np.lib.format.read_array_header_1_0
+            if np.lib.format.read_magic(stream) == (1, 0) else np.lib.format.read_array_header_2_0)
+    shape, columns_first, dtype = read(stream)
+    return shape, columns_first, dtype
+
+
+def _mapped_members(stream: IO[bytes], archive: zipfile.ZipFile) -> dict[str, Array]:
+    """The large arrays that lie in an .npz file as they are."""
+    mapped: dict[str, Array] = {}
+    for info in archive.infolist():
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size <= MEMORY_MAP_BYTES:
+            continue
+        with archive.open(info) as member:
+            shape, columns_first, dtype = array_header(member)
+            header = member.tell()
+        if dtype.hasobject:
+            continue
+        stream.seek(info.header_offset + 26)  # of a member: its own header, its name, an extra
+        lengths = struct.unpack("<HH", stream.read(4))
+        mapped[info.filename.removesuffix(".npy")] = np.memmap(
+            stream.name, dtype, "r", info.header_offset + 30 + sum(lengths) + header, shape,
+            "F" if columns_first else "C")
+    return mapped
 
 
 def read_npy_folder(path: str | Path) -> dict[str, Array]:

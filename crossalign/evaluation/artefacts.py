@@ -79,14 +79,17 @@ def _recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
 
 def _latent(model: Any, bench: Benchmark, task: str) -> dict[str, Any] | None:
     """Rows of every modality the model knows, before and after it, for a sample of test items."""
-    parts = [bench[split] for split in TESTED[task]]
+    parts, share = [bench[split] for split in TESTED[task]], len(TESTED[task])
+    if task == "retrieval":  # where one modality asks only, the gallery shows the other
+        lacking = [m for m in bench["gallery"].modalities if m not in bench["query"]]
+        parts += [bench["gallery"].select(*lacking)] if lacking else []
     before: dict[str, list[Array]] = {}
     labels: dict[str, list[Array]] = {}
     for split in parts:
         for modality in split.modalities:
             if modality in model.widths_:
                 part = split.having(modality)
-                rows = some_rows(part, LATENT_CLASSES // len(parts), LATENT_POINTS // len(parts))
+                rows = some_rows(part, LATENT_CLASSES // share, LATENT_POINTS // share)
                 before.setdefault(modality, []).append(part.read(modality, rows))
                 labels.setdefault(modality, []).append(part.truth[rows])
     if CLASS_MODALITY in model.widths_ and task in ("gzsl", "zsl"):

@@ -123,12 +123,12 @@ def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
         labels = query.truth, gallery.truth
         likeness, others = _likeness(model, query, a, gallery, b)
         scores = {**_ranked(likeness, *labels), "chance_mAP": metrics.chance_map(*labels), **{
-            f"mAP {space}": metrics.mean_average_precision_from_similarity(found, *labels)
-            for space, found in others}}
+            f"mAP {space}": metrics.mean_average_precision_from_similarity(other, *labels)
+            for space, other in others}}
         if codes is not None:
-            asked, found_in = (codes.encode(embedded(model, x, m), m)
-                               for x, m in ((query, a), (gallery, b)))
-            scores |= _ranked(CodeScores(asked, found_in, codes.bits), *labels, f"_{bits}bit")
+            asked, stored = (codes.encode(embedded(model, views, m), m)
+                             for views, m in ((query, a), (gallery, b)))
+            scores |= _ranked(CodeScores(asked, stored, codes.bits), *labels, f"_{bits}bit")
         directions[f"{a}->{b}"], found[f"{a}->{b}"] = likeness, scores
     if not found:
         raise ValueError(f"splits: no {first!r} or {second!r} asks for the other in "

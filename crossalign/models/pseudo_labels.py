@@ -131,10 +131,10 @@ def _flat(X: Views) -> Array:
     """One row per sample of the first modality; of wide tokens their mean."""
     parts = []
     for rows in X.blocks(X.modalities[0]):
-        x = X.read(X.modalities[0], rows)
+        x = np.asarray(X.read(X.modalities[0], rows), dtype=np.float32)
         if x.ndim == 3 and x.shape[1] * x.shape[2] > FLAT:
             x = x.sum(axis=1) / np.maximum(real_tokens(x).sum(axis=1, keepdims=True), 1)
-        parts.append(np.asarray(x, dtype=np.float32).reshape(len(x), -1))
+        parts.append(x.reshape(len(x), -1))
     return np.concatenate(parts)
 
 

@@ -1,8 +1,4 @@
-"""Glyphs as token rows: patches of a picture, words of a name.
-
-Nothing is fitted and nothing knows a class: a patch is described by what is drawn in it and by
-where it is, a word by its letters.
-"""
+"""Words as vectors of their letters: nothing is fitted, and no word is unknown."""
 
 from __future__ import annotations
 
@@ -13,48 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.gradients import oriented_gradients
-
 Array = npt.NDArray[Any]
 
-PATCH = 8               # side in pixels
-CELL, BINS = 4, 8       # side of a patch's quarter, and orientations in it
 WORD = 128              # width of a word, in bits of the hashes that it is a sum of
 GRAMS = (3, 4, 5)       # letters in a piece of a word
 
-PATCHES: dict[str, str] = {
-    "hog": f"patches of {PATCH} x {PATCH} pixels, {BINS} orientations of gradients in each quarter,"
-           " row and column",
-    "pixels": f"patches of {PATCH} x {PATCH} pixels, ink 1 and paper 0, row and column",
-}
-"""How a picture or an outline becomes tokens."""
-
-WORDS = (f"words of the Unicode name and of the style of the face, each the sum of {WORD} hashed "
-         f"signs of its pieces of {GRAMS[0]} to {GRAMS[-1]} letters, unit rows")
-
-
-def patch_tokens(pictures: npt.ArrayLike, features: str = "hog") -> Array:
-    """``(n, t, d)`` float32 patches of pictures ``(n, s, s)`` with values in [0, 1].
-
-    Patches row by row, t of them; the last two of d columns are row and column in (0, 1], so that
-    no patch is all zeros. A side of 32 gives 16 patches of 34 columns, or 66 as pixels.
-    """
-    ink = np.asarray(pictures, dtype=np.float32)
-    n, along = len(ink), ink.shape[1] // PATCH
-    if features == "hog":
-        values, width = oriented_gradients(ink, cell=CELL, bins=BINS), PATCH // CELL
-    else:
-        values, width = ink, PATCH
-    cells = values.reshape(n, along, width, along, width, -1).swapaxes(2, 3)
-    place = np.stack(np.meshgrid(*[np.arange(1, along + 1) / along] * 2, indexing="ij"), axis=2)
-    tokens = [cells.reshape(n, along**2, -1),
-              np.broadcast_to(place.reshape(-1, 2), (n, along**2, 2))]
-    return np.concatenate(tokens, axis=2, dtype=np.float32)
-
-
-def patch_grid(side: int) -> tuple[int, int]:
-    """Rows and columns of the patches of a picture."""
-    return side // PATCH, side // PATCH
+WORDS = (f"each the sum of {WORD} hashed signs of its pieces of {GRAMS[0]} to {GRAMS[-1]} letters, "
+         "unit rows")
+"""How a word becomes a vector."""
 
 
 def word_tokens(documents: Sequence[str]) -> Array:

@@ -1,0 +1,83 @@
+"""A folder of class folders of pictures as retrieval between pictures and what is written of them.
+
+A picture and its text are a pair, and the protocol is that of `pairs`: ten fixed splits of the
+classes into halves, a quarter of each class asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from crossalign.data.folder_texts import DESCRIPTION, text_rows, texts_of
+from crossalign.data.leaks import NO_BACKBONE
+from crossalign.data.pairs import pairs_benchmark
+from crossalign.data.pairs_table import TEST_FRACTION, pairs_of_table
+from crossalign.data.picture_rows import Log, chosen_encoder, picture_rows
+from crossalign.data.pictures import class_files, content_digests
+from crossalign.data.side_information import side_information_of
+from crossalign.types import Benchmark, Encoder
+
+
+def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
+                        encoder: Encoder | None = None, attributes: str | Path | None = None,
+                        seed: int = 0, cache: bool = True, log: Log | None = None) -> Benchmark:
+    """Retrieval between the pictures of a folder and their texts.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds a folder of pictures per class, whose names are the classes. Text files beside them
+        are read as `folder_texts.texts_of` says.
+    task : {"retrieval", "tokens"}
+        What the default encoder gives: ``(n, 512)`` vectors or ``(n, 64, 34)`` tokens.
+    encoder : Encoder, optional
+        Of the pictures, `picture_rows.Gradients` by default. Where it gives tokens, texts are rows
+        of words, ``(n, t, 128)``, and vectors ``(n, 128)`` where not.
+    attributes : str or Path, optional
+        Side information, see `side_information`; by default there is none.
+    seed : int
+        Of the class splits and of the quarter of each class that asks.
+    cache : bool
+        Whether features are kept in the user's cache folder between runs.
+    log : callable, optional
+        Told how far the encoding is.
+
+    Returns
+    -------
+    Benchmark
+        Of the modalities ``image`` and ``text``. Tokens of pictures are memory-mapped from the
+        cache.
+
+    Raises
+    ------
+    ValueError
+        One sentence: an unknown task, an encoder without the tokens asked for, too few classes or
+        pictures, or a file that cannot be read.
+    """
+    folder = Path(folder)
+    chosen = chosen_encoder(task, encoder)
+    by_class = class_files(folder)
+    files = [file for listed in by_class.values() for file in listed]
+    if not files:
+        raise ValueError(f"path: the folder {str(folder)!r} holds no folder of pictures; put the "
+                         "pictures of each class into a folder with its name.")
+    digests = content_digests(files, cache)
+    texts = texts_of(files)
+    images = picture_rows(files, digests, chosen, keep=cache, log=log)
+    embeddings, side = side_information_of(attributes, list(by_class))
+    pairs = pairs_of_table({
+        "image": images, "text": text_rows(texts, chosen.tokens),
+        "labels": np.repeat(np.arange(len(by_class)), [len(v) for v in by_class.values()]),
+        "class_names": np.array(list(by_class)), "class_embeddings": embeddings,
+        "ids": np.array([f"{file.parent.name}/{file.name}" for file in files]),
+        "show:text": np.array(texts)}, seed=seed)
+    facts = {"features": {**chosen.facts, "text": DESCRIPTION, "widths": pairs.views.widths,
+                          "sha256": hashlib.sha256(digests.tobytes()).hexdigest()[:16]},
+             "normalisation": "none (model's own)", "side_information": side,
+             "test_part": f"{TEST_FRACTION:.0%} per class, seed {seed}"}
+    known = NO_BACKBONE if encoder is None else {"text_features_fit_on_unseen": False}
+    return pairs_benchmark(folder.resolve().name, pairs, facts, seed=seed, digests=digests,
+                           known=known)

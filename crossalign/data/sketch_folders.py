@@ -1,0 +1,109 @@
+"""The two sides of a sketch-based retrieval set, out of folders as they are unpacked.
+
+Each side is a folder of class folders:
+
+| | sketches, first found | photos, first found |
+|---|---|---|
+| Sketchy, extended | sketch/tx_000000000000 | EXTEND_image_sketchy, extended_photo |
+| Sketchy | sketch/tx_000000000000 | photo/tx_000000000000 |
+| TU-Berlin, extended | png_ready, sketches, png | ImageResized_ready, ImageResized, images |
+| any | sketch | photo |
+
+``_ready`` may stand behind a name of Sketchy's, and ``256x256/`` or ``Sketchy/`` before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.picture_rows import Log, picture_rows
+from crossalign.data.pictures import class_files, content_digests, holds_classes
+from crossalign.types import Encoder, Views
+
+Array = npt.NDArray[Any]
+
+_OF_SKETCHY = ("", "256x256/", "Sketchy/", "Sketchy/256x256/")
+PLACES: dict[str, tuple[str, ...]] = {
+    "sketch": (*(f"{before}sketch/tx_000000000000{ready}" for before in _OF_SKETCHY
+                 for ready in ("", "_ready")),
+               "png_ready", "sketches", "png", "sketch"),
+    "photo": (*(f"{before}{name}{ready}" for before in _OF_SKETCHY for name in (
+        "EXTEND_image_sketchy", "extended_photo", "photo/tx_000000000000")
+                for ready in ("", "_ready")),
+              "ImageResized_ready", "ImageResized", "images", "photo"),
+}
+"""Where each side may lie, in order of preference."""
+
+
+def sides_of(folder: Path) -> dict[str, Path] | None:
+    """The folders of sketches and of photos, or None where one is missing."""
+    found = {side: next((folder / place for place in places if holds_classes(folder / place)), None)
+             for side, places in PLACES.items()}
+    return {side: place for side, place in found.items() if place is not None} if all(
+        found.values()) else None
+
+
+@dataclass(frozen=True)
+class SketchSamples:
+    """Labelled samples of both sides.
+
+    Attributes
+    ----------
+    sides : mapping of "sketch" and "photo" to Views with that modality
+        Ids are as ``sketch/airplane/1.png``.
+    digests : mapping of side to (n,) uint64
+        Of the files' contents.
+    names : C class names
+    folders : where the sides lie in the folder
+    """
+
+    sides: dict[str, Views]
+    digests: dict[str, Array]
+    names: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
+def read_sketches(folder: Path, encoder: Encoder, keep: bool = True,
+                  log: Log | None = None) -> SketchSamples:
+    """Both sides through one encoder, kept in the user's cache unless ``keep`` is False.
+
+    Raises
+    ------
+    ValueError
+        If a side is missing, a class is on one side only, or a file is no picture.
+    """
+    places = sides_of(folder)
+    if places is None:
+        raise ValueError(f"path: the folder {str(folder)!r} holds no class folders of sketches "
+                         "beside such of photos; name them 'sketch' and 'photo'.")
+    files = {side: class_files(place) for side, place in places.items()}
+    names = _classes(files)
+    sides, digests = {}, {}
+    for side, by_class in files.items():
+        listed = [file for name in names for file in by_class[name]]
+        digests[side] = content_digests(listed, keep)
+        rows = picture_rows(listed, digests[side], encoder, keep=keep, log=log)
+        labels = np.repeat(np.arange(len(names)), [len(by_class[name]) for name in names])
+        sides[side] = Views({side: rows}, labels, ids=[
+            f"{side}/{file.parent.name}/{file.name}" for file in listed])
+    return SketchSamples(sides, digests, tuple(names),
+                         tuple(place.relative_to(folder).as_posix() for place in places.values()))
+
+
+def _classes(files: dict[str, dict[str, list[Path]]]) -> list[str]:
+    """Names of the classes, which both sides have."""
+    names = [set(by_class) for by_class in files.values()]
+    alone = sorted(names[0] ^ names[1])
+    if alone:
+        side = next(side for side, by_class in files.items() if alone[0] not in by_class)
+        raise ValueError(f"{side}: has no pictures of the class {alone[0]!r}, one of {len(alone)} "
+                         "that one side lacks; add them or remove the class.")
+    if len(names[0]) < 4:
+        raise ValueError(f"path: {len(names[0])} classes; retrieval needs four, two of them "
+                         "unseen, or every photo found would be right.")
+    return sorted(names[0])

@@ -1,0 +1,193 @@
+"""A folder of class folders of pictures: texts from names and files, pairs, tokens on disk."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crossalign import data
+from crossalign.data.folder_texts import LONGEST, text_rows, texts_of
+from crossalign.data.layouts import layout_of
+from crossalign.data.picture_folder import load_picture_folder
+from crossalign.data.picture_rows import Gradients
+from crossalign.data.pictures import read_pictures
+from crossalign.data.splits import class_splits, hold_out
+from crossalign.data.tables import read_npz
+from crossalign.data.words import word_vector
+from crossalign.models import FGAN
+
+NAMES = ("001.Sooty_Albatross", "cup", "grand_piano", "sea horse", "yin_yang")
+PICTURES = 5
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSALIGN_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    for c, name in enumerate(NAMES):
+        (tmp_path / "animals" / name).mkdir(parents=True)
+        for i in range(PICTURES):
+            pixels = rng.integers(0, 60, (30, 40, 3)) + 40 * c
+            Image.fromarray(pixels.astype(np.uint8)).save(
+                tmp_path / "animals" / name / f"image_{i}.jpg")
+    (tmp_path / "animals" / "empty").mkdir()
+    (tmp_path / "animals" / ".hidden").mkdir()
+    return tmp_path / "animals"
+
+
+class Cells:
+    """Four cells of a small picture, each its mean colour and more, or their mean."""
+
+    side, mode = 8, "RGB"
+
+    def __init__(self, tokens=True):
+        self.tokens, self.facts = tokens, {"encoder": "cells", "tokens": tokens}
+
+    def encode(self, pictures):
+        cells = pictures.reshape(-1, 2, 4, 2, 4, 3).mean(axis=(2, 4)).reshape(-1, 4, 3) / 255
+        cells = np.concatenate([cells, cells**2, np.ones_like(cells)], axis=2, dtype=np.float32)
+        return cells if self.tokens else cells.mean(axis=1)
+
+
+def complaint(call, *words):
+    with pytest.raises(ValueError) as caught:
+        call()
+    text = str(caught.value)
+    assert "\n" not in text
+    assert text.endswith(".")
+    for word in words:
+        assert word in text, text
+
+
+# -- texts -------------------------------------------------------------------------------------
+def test_texts_are_names_then_descriptions_or_captions(folder):
+    files = [folder / name / f"image_{i}.jpg" for name in NAMES for i in range(2)]
+    assert texts_of(files)[::2] == ["sooty albatross", "cup", "grand piano", "sea horse",
+                                    "yin yang"]
+    (folder / "cup.txt").write_text("A vessel; 3 handles,\nholding_tea!")
+    (folder / "cup" / "image_1.txt").write_text("Blue cup")
+    assert texts_of(files)[2:4] == ["cup a vessel handles holding tea", "blue cup"]
+    (folder / "cup.txt").write_text("word " * 100)
+    assert len(texts_of(files)[2].split()) == 1 + LONGEST
+    for content, words in ((b"1 2 3", "holds no word"), (b"\xff\xfe", "as UTF-8 text")):
+        (folder / "cup.txt").write_bytes(content)
+        complaint(lambda: texts_of(files), "cup.txt", words)
+
+
+def test_rows_of_texts_are_words_or_their_sum():
+    tokens = text_rows(["sea horse", "cup", "sea horse"], tokens=True)
+    assert tokens.shape == (3, 2, 128)
+    np.testing.assert_allclose(tokens[0], [word_vector("sea"), word_vector("horse")], atol=1e-6)
+    np.testing.assert_array_equal(tokens[2], tokens[0])
+    np.testing.assert_array_equal(tokens[1, 1], 0)
+    vectors = text_rows(["sea horse", "cup"], tokens=False)
+    total = word_vector("sea") + word_vector("horse")
+    np.testing.assert_allclose(vectors[0], total / np.linalg.norm(total), atol=1e-6)
+    np.testing.assert_allclose(vectors[1], word_vector("cup"), atol=1e-6)
+
+
+# -- the benchmark -----------------------------------------------------------------------------
+def test_pictures_and_texts_are_pairs_over_ten_halves(folder):
+    assert layout_of(folder) == "pictures"
+    bench = data.load(folder)
+    splits = class_splits(5, runs=10)
+    test = hold_out(np.repeat(np.arange(5), PICTURES), 0.25)
+    for k in range(10):
+        run = bench.run(k)
+        assert run.modalities == ("image", "text")
+        assert run.classes.names == NAMES
+        np.testing.assert_array_equal(run.classes.seen, splits[k])
+        ids = [f"{name}/image_{i}.jpg" for name in NAMES for i in range(PICTURES)]
+        of_seen = np.repeat(splits[k], PICTURES)
+        for split, rows in (("train", ~test & of_seen), ("query", test & ~of_seen),
+                            ("gallery", ~test & ~of_seen)):
+            assert run[split].ids.tolist() == np.array(ids)[rows].tolist()
+    files = [folder / i for i in bench["gallery"].ids]
+    np.testing.assert_array_equal(bench["gallery"]["image"],
+                                  Gradients().encode(read_pictures(files, 64)))
+    np.testing.assert_array_equal(bench["gallery"]["text"], text_rows(
+        bench["gallery"].meta["show:text"].tolist(), tokens=False))
+    record = json.loads(json.dumps(dict(bench.protocol)))
+    assert record["leaks"]["text_features_fit_on_unseen"] is False
+    assert record["leaks"]["duplicate_gallery_rows"] is False
+    assert record["features"]["widths"] == {"image": 512, "text": 128}
+
+
+def test_an_encoder_decides_on_tokens_or_vectors(folder):
+    for tokens, shape in ((True, (4, 9)), (False, (9,))):
+        bench = data.load(folder, encoder=Cells(tokens))
+        train = bench["train"]
+        assert train["image"].shape == (len(train), *shape)
+        assert train["text"].ndim == train["image"].ndim
+        assert train.on_disk("image") is tokens
+        want = Cells(tokens).encode(read_pictures([folder / i for i in train.ids], 8, "RGB"))
+        np.testing.assert_array_equal(train["image"], want)
+        assert bench.protocol["leaks"]["backbone_saw_unseen_classes"] is None
+        assert bench.protocol["features"]["encoder"] == "cells"
+    assert data.load(f"{folder}-tokens", encoder=Cells()).protocol["leaks"][
+        "query_in_gallery"] is False
+    complaint(lambda: data.load(f"{folder}-tokens", encoder=Cells(False)), "encoder: ",
+              "tokens=True")
+    complaint(lambda: data.load(folder, unseen=["cup"]), "unseen: given for")
+
+
+def test_equal_pictures_are_told_though_tokens_are_on_disk(folder):
+    bench = data.load(folder, encoder=Cells())
+    ids = bench["gallery"].ids
+    (folder / ids[0]).write_bytes((folder / bench["query"].ids[0]).read_bytes())
+    leaks = data.load(folder, encoder=Cells()).protocol["leaks"]
+    assert (leaks["query_in_gallery"], leaks["duplicate_gallery_rows"]) == (True, False)
+
+
+def test_a_model_of_tokens_reads_them_block_by_block(folder, monkeypatch):
+    """FGAN on the memory map is FGAN on the same rows in memory, and reads none of them whole."""
+    bench = data.load(f"{folder}-tokens", encoder=Cells())
+    memory = load_picture_folder(folder, encoder=Cells(), cache=False)
+    model = FGAN(dim=8, heads=2, samples=4, epochs=1, batch_size=6, space="embedding")
+    on_disk, in_memory = (model.__class__(**model.get_params()).fit(
+        b["train"], classes=b.classes) for b in (bench, memory))
+    asked = memory["query"]["image"]
+    np.testing.assert_allclose(on_disk.embed(asked, "image"), in_memory.embed(asked, "image"),
+                               atol=1e-5)
+
+
+def test_malformed_folders_are_named(folder, tmp_path):
+    (folder / "cup" / "image_3.jpg").write_bytes(b"\xff\xd8 cut off")
+    complaint(lambda: data.load(folder), "image_3.jpg", "truncated")
+    (folder / "cup" / "image_3.jpg").unlink()
+    (folder / "lone").mkdir()
+    (folder / "cup" / "image_2.jpg").rename(folder / "lone" / "image_2.jpg")
+    complaint(lambda: data.load(folder), "class 'lone' has one sample")
+    (tmp_path / "none").mkdir()
+    complaint(lambda: load_picture_folder(tmp_path / "none"), "holds no folder of pictures")
+    complaint(lambda: data.load(tmp_path / "none"), "folder of class folders of pictures")
+    complaint(lambda: load_picture_folder(folder, "transfer"), "task: got 'transfer'")
+
+
+# -- tokens in files of arrays -----------------------------------------------------------------
+def test_large_members_of_npz_files_are_mapped(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    arrays = {"image": rng.standard_normal((30, 4, 3)).astype(np.float16),
+              "text": np.asfortranarray(rng.standard_normal((30, 5))), "labels": np.arange(30) % 5}
+    np.savez(tmp_path / "plain.npz", **arrays)
+    np.savez_compressed(tmp_path / "small.npz", **arrays)
+    monkeypatch.setattr("crossalign.data.tables.MEMORY_MAP_BYTES", 400)
+    plain, small = read_npz(tmp_path / "plain.npz"), read_npz(tmp_path / "small.npz")
+    assert [isinstance(v, np.memmap) for v in plain.values()] == [True, True, False]
+    assert not any(isinstance(v, np.memmap) for v in small.values())
+    for name, values in arrays.items():
+        assert plain[name].dtype == values.dtype
+        np.testing.assert_array_equal(plain[name], values)
+        np.testing.assert_array_equal(small[name], values)
+    bench = data.load(tmp_path / "plain.npz")
+    assert bench["gallery"].on_disk("image")
+    whole = (tmp_path / "plain.npz").read_bytes()
+    (tmp_path / "plain.npz").write_bytes(whole[:len(whole) // 2])
+    complaint(lambda: read_npz(tmp_path / "plain.npz"), "truncated")

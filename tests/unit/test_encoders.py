@@ -1,0 +1,151 @@
+"""Networks as encoders of pictures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from crossalign import data
+from crossalign.data.pictures import read_pictures
+from crossalign.encoders import TFLiteEncoder
+
+
+class Interpreter:
+    """Stands in for LiteRT's: a map of 2 x 2 means of the picture, quantised, and a pooled row."""
+
+    def __init__(self, file, num_threads, experimental_preserve_all_tensors):
+        assert experimental_preserve_all_tensors
+        self.values = {}
+        if Path(file).read_bytes() != b"network":
+            raise ValueError("not a flatbuffer")
+
+    def allocate_tensors(self):
+        pass
+
+    def get_input_details(self):
+        return [detail(0, "input", (1, 4, 4, 3), INPUT[0], INPUT[1])]
+
+    def get_tensor_details(self):
+        return [*self.get_input_details(), detail(1, "weights", (1, 3, 3, 3), np.int8),
+                detail(2, "early", (1, 4, 4, 3), np.uint8), detail(3, "Relu;conv/fold",
+                                                                   (1, 2, 2, 3), np.uint8, 0.5, 1),
+                detail(4, "pooled", (1, 1, 1, 3), np.float32), detail(5, "out", (1, 7), np.uint8)]
+
+    def set_tensor(self, index, value):
+        assert index == 0
+        assert value.shape == (1, 4, 4, 3)
+        assert value.dtype == INPUT[0]
+        self.values[0] = value
+
+    def invoke(self):
+        means = self.values[0].astype(float).reshape(1, 2, 2, 2, 2, 3).mean(axis=(2, 4))
+        self.values[3] = np.rint(means).astype(np.uint8)
+        self.values[4] = means.mean(axis=(1, 2), keepdims=True).astype(np.float32)
+
+    def get_tensor(self, index):
+        return self.values[index]
+
+
+INPUT = (np.uint8, 0.0)
+
+
+def detail(index, name, shape, dtype, scale=0.0, zero=0):
+    return {"index": index, "name": name, "shape": np.array(shape), "dtype": dtype,
+            "quantization": (scale, zero)}
+
+
+@pytest.fixture
+def network(tmp_path, monkeypatch):
+    module = type(sys)("ai_edge_litert.interpreter")
+    module.Interpreter = Interpreter
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", type(sys)("ai_edge_litert"))
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", module)
+    (tmp_path / "net.tflite").write_bytes(b"network")
+    return tmp_path / "net.tflite"
+
+
+def test_cells_and_their_mean(network):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8)
+    tokens = TFLiteEncoder(network, tokens=True)
+    assert (tokens.side, tokens.mode, tokens.tensor) == (4, "RGB", "Relu;conv/fold")
+    want = np.array([[np.rint(p[r:r + 2, c:c + 2].reshape(4, 3).mean(axis=0))
+                      for r in (0, 2) for c in (0, 2)] for p in pictures])
+    np.testing.assert_allclose(tokens.encode(pictures), 0.5 * (want - 1))
+    means = TFLiteEncoder(network)
+    np.testing.assert_allclose(means.encode(pictures), 0.5 * (want - 1).mean(axis=1), rtol=1e-6)
+    assert means.facts != tokens.facts
+    assert tokens.encode(pictures[:0]).shape == (0, 4, 3)
+    assert means.encode(pictures[:0]).shape == (0, 3)
+    pooled = TFLiteEncoder(network, "pooled").encode(pictures)
+    np.testing.assert_allclose(pooled, pictures.reshape(3, 16, 3).mean(axis=1), rtol=1e-6)
+    assert TFLiteEncoder(network, "conv/fold").facts == means.facts
+
+
+@pytest.mark.parametrize(("dtype", "change"), [
+    (np.int8, lambda p: p.astype(int) - 128), (np.float32, lambda p: p / 127.5 - 1)])
+def test_pixels_in_the_type_of_the_input(network, monkeypatch, dtype, change):
+    monkeypatch.setitem(globals(), "INPUT", (dtype, 0.0))
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
+    encoder = TFLiteEncoder(network, "pooled")
+    np.testing.assert_allclose(encoder.encode(pictures),
+                               change(pictures).reshape(2, 16, 3).mean(axis=1), atol=1e-5)
+    assert ("pixels" in encoder.facts) is (dtype == np.float32)
+
+
+def test_bad_networks_and_pictures_are_named(network, tmp_path, monkeypatch):
+    (tmp_path / "page.tflite").write_bytes(b"<html>")
+    for call, words in (
+            (lambda: TFLiteEncoder(tmp_path / "none.tflite"), "there is no file"),
+            (lambda: TFLiteEncoder(tmp_path / "page.tflite"), "cannot be read as a TensorFlow"),
+            (lambda: TFLiteEncoder(network, "nothing"), r"no 'nothing'.*\['weights', 'early', "),
+            (lambda: TFLiteEncoder(network, "pooled", tokens=True), "one cell"),
+            (lambda: TFLiteEncoder(network).encode(np.zeros((1, 4, 4, 3))), "float64; resize"),
+            (lambda: TFLiteEncoder(network).encode(np.zeros((1, 5, 5, 3), np.uint8)),
+             r"\(n, 4, 4, 3\)")):
+        with pytest.raises(ValueError, match=words):
+            call()
+    monkeypatch.setitem(globals(), "INPUT", (np.uint8, 0.0))
+    monkeypatch.setattr(Interpreter, "get_input_details",
+                        lambda self: [detail(0, "input", (1, 4, 5, 3), np.uint8)])
+    with pytest.raises(ValueError, match=r"reads shape \(1, 4, 5, 3\)"):
+        TFLiteEncoder(network)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    with pytest.raises(ImportError, match=r"pip install 'crossalign\[vision\]'"):
+        TFLiteEncoder(network)
+
+
+def test_an_encoder_reads_a_folder(network, tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSALIGN_CACHE", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for name in ("ant", "bee", "cat", "dog"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for i in range(3):
+            Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(
+                tmp_path / "set" / name / f"{i}.png")
+    encoder = TFLiteEncoder(network, tokens=True)
+    bench = data.load(tmp_path / "set", encoder=encoder)
+    files = [tmp_path / "set" / i for i in bench["train"].ids]
+    np.testing.assert_array_equal(bench["train"]["image"],
+                                  encoder.encode(read_pictures(files, 4, "RGB")))
+    assert bench.protocol["features"]["tensor"] == "Relu;conv/fold"
+
+
+
+@pytest.mark.shared
+def test_mobilenet_knows_what_is_on_the_pictures(shared):
+    """The feature map, pooled, gives the classifier's own answer: index 402 is the accordion."""
+    pytest.importorskip("ai_edge_litert")
+    model = shared / "models" / "mobilenet_v2_1.0_224_quant.tflite"
+    files = [shared / "caltech30" / "accordion" / "image_0001.jpg"]
+    pictures = read_pictures(files, 224, "RGB")
+    tokens = TFLiteEncoder(model, tokens=True)
+    rows = tokens.encode(pictures)
+    assert rows.shape == (1, 49, 1280)
+    pooled = TFLiteEncoder(model, "MobilenetV2/Logits/AvgPool").encode(pictures)
+    np.testing.assert_allclose(rows.mean(axis=1), pooled, atol=0.013)   # half a step of 0.0235
+    answer = TFLiteEncoder(model, "MobilenetV2/Predictions/Softmax").encode(pictures)
+    assert answer.argmax() == 402
