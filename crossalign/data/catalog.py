@@ -111,7 +111,8 @@ def _load(name_or_path: str | Path, task: str | None, seed: int, given: dict[str
         return load_xlsa17(folder, attributes=given.get("attributes", SPLITS), seed=seed)
     if layout in ("sketches", "pictures"):
         read_folder: Any = load_sketches if layout == "sketches" else load_picture_folder
-        return read_folder(path, wanted, seed=seed, log=log, **given)
+        bench: Benchmark = read_folder(path, wanted, seed=seed, log=log, **given)
+        return bench
     return _READERS[layout](path, wanted, seed)
 
 

@@ -53,10 +53,10 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     validation = bench.validation()
     if validation is None:
         return Choice({}, None, "nothing was selected: the data has no validation split")
+    idle = model.idle(validation["train"]) if "train" in validation.splits else ()
+    grid = {name: values for name, values in grid.items() if name not in idle}
     if task == "transfer" or getattr(model, "oracle", False) or (not grid and task != "gzsl"):
         return Choice({}, None, f"nothing was selected: fixed hyper-parameters{_epoch(model)}")
-    idle = model.idle(validation["train"])
-    grid = {name: values for name, values in grid.items() if name not in idle}
     points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     best: tuple[dict[str, Any], Outcome] | None = None
     tried = []
