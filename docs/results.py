@@ -26,6 +26,7 @@ class Run(NamedTuple):
     """One row of a table: a model or ``recipe:NAME`` with its settings, over so many runs.
 
     ``published`` is the recipe and its row whose published H stands beside the measured ones.
+    ``pool`` and ``encoder``, a file under the folder of the data sets, are those of `load`.
     ``part`` names the row of a module ablation, which has a table of its own and tunes nothing.
     """
 
@@ -39,6 +40,7 @@ class Run(NamedTuple):
     published: tuple[str, str] | None = None
     part: str | None = None
     pool: str | None = None
+    encoder: str | None = None
 
 
 def _parts(prefix: str, kind: str, data: str, task: str, runs: int,
@@ -66,6 +68,8 @@ FGAN: Mapping[str, Any] = {"space": "joint", "readers": ("attention", "attention
                            "samples": 100, "epochs": 12, "batch_size": 64, "per_class": 4,
                            "lr": 1e-3}
 """For small sets of tokens that come without a network of their own."""
+MOBILENET = "models/mobilenet_v2_1.0_224_quant.tflite"
+"""Of pictures; trained on ImageNet, so it has seen classes that are unseen here."""
 POOLED: Mapping[str, Any] = {"lr": 1e-3, "kl": 0.01, "epochs": 30, "decay_every": 15,
                              "scaling": "standard"}
 """LCALE on tokens laid out flat, with the rate and KL weight that the demo has for glyphs."""
@@ -116,6 +120,13 @@ RUNS = (
       for name, data, runs in (("tokens", "glyphs-tokens", 10),
                                ("sketch_tokens", "glyphs-sketch-tokens", 5))
       for model, settings in (("chance", {}), ("ridge_map", {}), ("lcale", POOLED))),
+    *(Run(f"{name}-{model}", model, data, "tokens", runs, settings, encoder=encoder,
+          pool="mean" if model != "fgan" else None)
+      for name, data, runs, encoder, ours in (
+          ("omniglot_tokens", "omniglot", 5, None, FGAN | {"ratios": (0.5, 0.5)}),
+          ("caltech30", "caltech30", 10, MOBILENET,
+           FGAN | {"ratios": (0.1, 0.5), "readers": ("linear", "gru")}))
+      for model, settings in (("chance", {}), ("ridge_map", {}), ("fgan", ours))),
     *_parts("parts-fgan", "fgan", "glyphs-tokens", "retrieval", 1,
             {**FGAN, "ratios": (0.5, 0.5)}),
     *(Run(f"few_shot-{name}-{model}", model, data, "few_shot", 3, {})
@@ -128,7 +139,7 @@ WHOLE = ("FusionNet-QSMA", "FGAN")
 BUILT_IN = ("glyphs", "synthetic")
 """Data sets that need no folder."""
 METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
-           "retrieval": ("mAP", "mAP[", "P@100", "chance_mAP"),
+           **dict.fromkeys(("retrieval", "tokens"), ("mAP", "mAP[", "P@100", "chance_mAP")),
            "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
 """What the tables show, by task; ``mAP[`` stands for both directions."""
 SURENESS = ("AURC", "AURC_tempered", "ECE", "sigma_error")
@@ -149,6 +160,7 @@ COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
 def measure(run: Run, root: Path | None) -> Any:
     """The report of one run."""
     from crossalign import data, evaluate
+    from crossalign.encoders import TFLiteEncoder
     from crossalign.evaluation import evaluate_few_shot
 
     def log(line: str) -> None:
@@ -157,13 +169,16 @@ def measure(run: Run, root: Path | None) -> Any:
     built_in = root is None or run.data.partition("-")[0] in BUILT_IN
     where = run.data if built_in else root / run.data
     task = "gzsl" if run.task == "few_shot" else run.task
-    bench = data.load(where, task, attributes=run.attributes, pool=run.pool)
+    encoder = None if run.encoder is None or root is None else TFLiteEncoder(root / run.encoder,
+                                                                             tokens=True)
+    bench = data.load(where, task, attributes=run.attributes, pool=run.pool, encoder=encoder,
+                      log=log)
     model, grid = estimator(run)
     if run.task == "few_shot":
         report = evaluate_few_shot(model, bench, run.seeds, log=log,
                                    baseline=hasattr(model, "sample_rows"))
     else:
-        report = evaluate(model, bench, run.seeds, task=task, tune=grid, log=log, pictures=False)
+        report = evaluate(model, bench, run.seeds, tune=grid, log=log, pictures=False)
     report.versions["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     return report
 

@@ -139,7 +139,8 @@ def _refuse(given: Collection[str], name: str, taken: Collection[str]) -> None:
 def _omniglot(folder: Path, task: str, seed: int) -> Benchmark:
     from crossalign.data.omniglot import load_omniglot
 
-    return load_omniglot(folder, task, seed=seed)
+    tokens = task == "tokens"
+    return load_omniglot(folder, "retrieval" if tokens else task, tokens=tokens, seed=seed)
 
 
 _READERS: dict[str, Callable[[Path, str, int], Benchmark]] = {

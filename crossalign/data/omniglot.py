@@ -75,7 +75,8 @@ def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool =
     facts = {"features": {"files": [f.name for f in files], **described,
                           "sha256": file_digest(*files)},
              "normalisation": "none (model's own)", "side_information": "none"}
-    name = folder.resolve().name + ("-alphabets" if task == "alphabets" else "")
+    suffix = "-alphabets" * (task == "alphabets") + "-tokens" * tokens
+    name = folder.resolve().name + suffix
     return _Source(name, *_labelled(drawings, tokens), task, facts, seed).retrieval(0)
 
 

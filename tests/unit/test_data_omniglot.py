@@ -479,7 +479,10 @@ def test_the_front_door_takes_both_tasks(folder, monkeypatch):
     monkeypatch.setenv("CROSSALIGN_DATA", str(folder.parent))
     assert data.load("omni-alphabets").protocol == alphabets.protocol
     listed = {about.name: about.tasks for about in data.available()}
-    assert listed["omni"] == ("retrieval", "alphabets")
+    assert listed["omni"] == ("retrieval", "alphabets", "tokens")
+    tokens = data.load("omni-tokens")
+    assert tokens.protocol == load_omniglot(folder, tokens=True).protocol
+    assert tokens["train"]["image"].ndim == tokens["train"]["strokes"].ndim == 3
     complaint(lambda: data.load("omni", "gzsl"), "'gzsl'", "alphabets")
     complaint(lambda: data.load("omni-alphabets", "transfer"), "'transfer'", "alphabets")
     complaint(lambda: data.load("omni-letters"), "'omni-letters' is neither", "Omniglot")
