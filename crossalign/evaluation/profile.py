@@ -88,8 +88,8 @@ def profile(model: Any, bench: Benchmark, *, task: str | None = None, repeats: i
     task = check_suited(model, bench, task)
     bench = replace(bench, validation_split=None, resplit=None)
     clock = _Clock(repeats + 1)
-    fits, fitted = [], None
-    while len(fits) < (1 if clock.rates else repeats + 1):
+    fits: list[float] = []
+    while not fits or (not clock.rates and len(fits) <= repeats):
         started = time.perf_counter()
         fitted = fit_on(clone(model), bench, task, [clock])
         fits.append(_samples(model, bench, task) / (time.perf_counter() - started))
