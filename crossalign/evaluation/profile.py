@@ -89,8 +89,7 @@ def profile(model: Any, bench: Benchmark, *, task: str | None = None, repeats: i
     bench = replace(bench, validation_split=None, resplit=None)
     clock = _Clock(repeats + 1)
     fits: list[float] = []
-    fitted = None
-    while len(fits) < (1 if clock.rates else repeats + 1):
+    while not fits or (not clock.rates and len(fits) <= repeats):
         started = time.perf_counter()
         fitted = fit_on(clone(model), bench, task, [clock])
         fits.append(_samples(model, bench, task) / (time.perf_counter() - started))
