@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from crossalign.data.domains import load_domains
 from crossalign.data.layouts import LAYOUT_TASKS, ROOT_VARIABLE, layout_of, locate
@@ -103,7 +103,8 @@ def load(name_or_path: str | Path, task: str | None = None, *,
                            seed=seed)
     if layout in ("sketches", "pictures"):
         read_folder: Any = load_sketches if layout == "sketches" else load_picture_folder
-        return read_folder(path, wanted, seed=seed, log=log, **given)
+        bench: Benchmark = read_folder(path, wanted, seed=seed, log=log, **given)
+        return bench
     return _READERS[layout](path, wanted, seed)
 
 
