@@ -9,8 +9,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.npz import array_header, read_npz
 from crossalign.data.pairs_table import RESERVED, Table, class_embeddings_of, labels_of_table
-from crossalign.data.tables import array_header, read_npz
 
 Array = npt.NDArray[Any]
 

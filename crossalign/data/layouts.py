@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from crossalign.data.domain_file import holds_domains
-from crossalign.data.pairs import SUFFIXES
+from crossalign.data.pairs_files import SUFFIXES
 from crossalign.data.pictures import holds_classes
 from crossalign.data.sketch_folders import sides_of
 from crossalign.data.wikipedia import FEATURES as WIKIPEDIA

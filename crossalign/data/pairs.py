@@ -17,17 +17,15 @@ import numpy.typing as npt
 
 from crossalign.data.declaration import declared, equal_digests, equal_rows
 from crossalign.data.digest import file_digest
-from crossalign.data.pairs_table import TEST_FRACTION, Pairs, Table, pairs_of_table
+from crossalign.data.pairs_files import read_pairs
+from crossalign.data.pairs_table import TEST_FRACTION, Pairs, pairs_of_table
 from crossalign.data.splits import class_splits, hold_out
-from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
-from crossalign.data.wikipedia import read_wikipedia
 from crossalign.types import Benchmark, Classes
 
 Array = npt.NDArray[Any]
 
 RUNS = 10
 VALIDATION_QUERIES = 0.25
-SUFFIXES: tuple[str, ...] = (".npz", ".npy", ".mat", ".csv")
 
 
 def load_pairs(path: str | Path, task: str = "retrieval", *,
@@ -61,7 +59,7 @@ def load_pairs(path: str | Path, task: str = "retrieval", *,
     if task not in ("retrieval", "transfer"):
         raise ValueError(f"task: got {task!r}; pairs serve 'retrieval' or 'transfer'.")
     path = Path(path)
-    table, files, one_based = _read(path)
+    table, files, one_based = read_pairs(path)
     pairs = pairs_of_table(table, modalities=modalities, one_based=one_based, seed=seed)
     name = path.resolve().name if path.is_dir() else path.stem
     source = _Source(name, pairs, _facts(pairs, files, seed), seed)
@@ -86,42 +84,6 @@ def pairs_benchmark(name: str, pairs: Pairs, facts: dict[str, Any], *, seed: int
         Named ways to be wrong (`LEAKS`) that are settled.
     """
     return _Source(name, pairs, facts, seed, digests, known or {}).retrieval(0)
-
-
-def _read(path: Path) -> tuple[Table, list[Path], bool]:
-    """The table, the files it stands in, and whether its labels count from 1."""
-    from crossalign.data.matlab import read_mat
-    from crossalign.data.tables import read_csv_table, read_npy_folder, read_npz
-
-    if path.name == WIKIPEDIA or path.suffix == ".npy":
-        path = path.parent
-    if path.is_dir():
-        if (path / WIKIPEDIA).is_file():
-            return read_wikipedia(path), [path / WIKIPEDIA], False
-        files = sorted(path.glob("*.npy"))
-        if not files:
-            raise ValueError(f"path: the folder {str(path)!r} holds neither {WIKIPEDIA} nor .npy "
-                             "files; give labels.npy and one .npy per modality.")
-        return read_npy_folder(path), files, False
-    if path.suffix == ".npz":
-        return read_npz(path), [path], False
-    if path.suffix == ".csv":
-        return read_csv_table(path), [path], False
-    if path.suffix == ".mat":
-        return _upright(read_mat(path)), [path], True
-    raise ValueError(f"path: {str(path)!r} is not a folder or one of {list(SUFFIXES)}; convert it.")
-
-
-def _upright(table: Table) -> Table:
-    """MATLAB matrices with samples, or classes, along the first axis."""
-    n = next((table[name].size for name in ("labels", "label") if name in table), -1)
-    count = table["class_names"].size if "class_names" in table else -1
-    upright = {}
-    for name, values in table.items():
-        wanted = count if name == "class_embeddings" else n
-        turn = values.ndim == 2 and len(values) != wanted and values.shape[1] == wanted
-        upright[name] = values.T if turn else values
-    return upright
 
 
 def _facts(pairs: Pairs, files: list[Path], seed: int) -> dict[str, Any]:

@@ -1,13 +1,11 @@
-"""Plain files as a dict of arrays: .npz, a folder of .npy, .csv. Nothing is ever unpickled."""
+"""Plain files as a dict of arrays: .npy, a folder of them, .csv. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
 import csv
 import re
-import struct
-import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +15,7 @@ Array = npt.NDArray[Any]
 MEMORY_MAP_BYTES = 256 * 2**20
 """Arrays of .npy files, and of .npz files without compression, larger than this stay on disk."""
 
-NPY_SIGNATURE, ZIP_SIGNATURE = b"\x93NUMPY", b"PK"
+NPY_SIGNATURE = b"\x93NUMPY"
 COLUMN = re.compile(r"(?P<modality>.+)_(?P<number>\d+)$")
 
 
@@ -29,60 +27,12 @@ def read_npy(path: str | Path) -> Array:
     ValueError
         If there is no such file, it is damaged, or it holds pickled objects.
     """
-    file = _existing(path, NPY_SIGNATURE)
+    file = existing(path, NPY_SIGNATURE)
     large = file.stat().st_size > MEMORY_MAP_BYTES
     try:
         return np.asanyarray(np.load(file, mmap_mode="r" if large else None, allow_pickle=False))
     except (ValueError, OSError, EOFError) as error:
-        raise ValueError(_unreadable(file, error)) from error
-
-
-def read_npz(path: str | Path) -> dict[str, Array]:
-    """Every array of an .npz file; large ones that are not compressed are memory-mapped.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, it is damaged, or it holds pickled objects.
-    """
-    import zlib
-
-    file = _existing(path, ZIP_SIGNATURE)
-    try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            mapped = _mapped_members(stream, stored.zip)
-            return {name: mapped[name] if name in mapped else np.asarray(stored[name])
-                    for name in stored.files}
-    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile,
-            zlib.error) as error:
-        raise ValueError(_unreadable(file, error)) from error
-
-
-def array_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and type of an array, from the start of a .npy file."""
-    read = (np.lib.format.read_array_header_1_0
-            if np.lib.format.read_magic(stream) == (1, 0) else np.lib.format.read_array_header_2_0)
-    shape, columns_first, dtype = read(stream)
-    return shape, columns_first, dtype
-
-
-def _mapped_members(stream: IO[bytes], archive: zipfile.ZipFile) -> dict[str, Array]:
-    """The large arrays that lie in an .npz file as they are."""
-    mapped: dict[str, Array] = {}
-    for info in archive.infolist():
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size <= MEMORY_MAP_BYTES:
-            continue
-        with archive.open(info) as member:
-            shape, columns_first, dtype = array_header(member)
-            header = member.tell()
-        if dtype.hasobject:
-            continue
-        stream.seek(info.header_offset + 26)  # of a member: its own header, its name, an extra
-        lengths = struct.unpack("<HH", stream.read(4))
-        mapped[info.filename.removesuffix(".npy")] = np.memmap(
-            stream.name, dtype, "r", info.header_offset + 30 + sum(lengths) + header, shape,
-            "F" if columns_first else "C")
-    return mapped
+        raise ValueError(unreadable(file, error)) from error
 
 
 def read_npy_folder(path: str | Path) -> dict[str, Array]:
@@ -105,12 +55,12 @@ def read_csv(path: str | Path) -> tuple[list[str], list[list[str]]]:
         If there is no such file, it is not UTF-8 text, it has no rows, a column name stands
         twice, or a line has another number of cells.
     """
-    file = _existing(path)
+    file = existing(path)
     try:
         with file.open(newline="", encoding="utf-8-sig") as stream:
             lines = [line for line in csv.reader(stream) if line]
     except (UnicodeDecodeError, csv.Error, OSError) as error:
-        raise ValueError(_unreadable(file, error)) from error
+        raise ValueError(unreadable(file, error)) from error
     if len(lines) < 2:
         raise ValueError(f"path: {str(file)!r} has {len(lines)} lines; give a header and rows.")
     header = [name.strip() for name in lines[0]]
@@ -184,8 +134,14 @@ def is_number(text: str) -> bool:
     return True
 
 
-def _existing(path: str | Path, signature: bytes = b"") -> Path:
-    """The file, if it is there and starts as its kind does."""
+def existing(path: str | Path, signature: bytes = b"") -> Path:
+    """The file, if it is there and starts as its kind does.
+
+    Raises
+    ------
+    ValueError
+        If not.
+    """
     file = Path(path)
     if not file.is_file():
         raise ValueError(f"path: there is no file {str(file)!r}; check the name.")
@@ -196,11 +152,12 @@ def _existing(path: str | Path, signature: bytes = b"") -> Path:
         raise ValueError(f"path: {str(file)!r} cannot be opened ({error.strerror}); "
                          "check its permissions.") from error
     if start != signature:
-        raise ValueError(_unreadable(file))
+        raise ValueError(unreadable(file))
     return file
 
 
-def _unreadable(file: Path, error: Exception | None = None) -> str:
+def unreadable(file: Path, error: Exception | None = None) -> str:
+    """What is said of a damaged file, or of one that would have to be unpickled."""
     if "allow_pickle" in str(error):
         return (f"path: {str(file)!r} holds pickled objects, which are never loaded because they "
                 "can run code; save plain arrays of numbers or strings.")

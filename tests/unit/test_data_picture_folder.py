@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partialmethod
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ from PIL import Image
 from crossalign import data
 from crossalign.data.folder_texts import LONGEST, text_rows, texts_of
 from crossalign.data.layouts import layout_of
+from crossalign.data.npz import read_npz
 from crossalign.data.picture_folder import load_picture_folder
 from crossalign.data.picture_rows import Gradients
 from crossalign.data.pictures import read_pictures
 from crossalign.data.splits import class_splits, hold_out
-from crossalign.data.tables import read_npz
 from crossalign.data.words import word_vector
+from crossalign.evaluation import evaluate
 from crossalign.models import FGAN
+from crossalign.types import Views
 
 NAMES = ("001.Sooty_Albatross", "cup", "grand_piano", "sea horse", "yin_yang")
 PICTURES = 5
@@ -150,12 +153,23 @@ def test_a_model_of_tokens_reads_them_block_by_block(folder, monkeypatch):
     """FGAN on the memory map is FGAN on the same rows in memory, and reads none of them whole."""
     bench = data.load(f"{folder}-tokens", encoder=Cells())
     memory = load_picture_folder(folder, encoder=Cells(), cache=False)
-    model = FGAN(dim=8, heads=2, samples=4, epochs=1, batch_size=6, space="embedding")
-    on_disk, in_memory = (model.__class__(**model.get_params()).fit(
-        b["train"], classes=b.classes) for b in (bench, memory))
-    asked = memory["query"]["image"]
-    np.testing.assert_allclose(on_disk.embed(asked, "image"), in_memory.embed(asked, "image"),
-                               atol=1e-5)
+    model = FGAN(dim=8, heads=2, samples=4, epochs=1, batch_size=6)
+    in_memory = evaluate(model, memory, tune=False, pictures=False)
+    read, seen = Views.read, []
+
+    def recorded(views, modality, rows=None):
+        found = read(views, modality, rows)
+        if modality == "image":
+            seen.append(len(found))
+        return found
+
+    monkeypatch.setattr(Views, "read", recorded)
+    monkeypatch.setattr(Views, "blocks", partialmethod(Views.blocks, numbers=4 * 4 * 9))
+    on_disk = evaluate(model, bench, tune=False, pictures=False)
+    assert max(seen) == 6                                     # a batch; evaluation reads 4 at once
+    assert sum(seen) > 2 * len(bench["train"])
+    for name, score in in_memory.scores.items():
+        assert on_disk.scores[name]["mean"] == pytest.approx(score["mean"], abs=1e-3)
 
 
 def test_malformed_folders_are_named(folder, tmp_path):
@@ -178,7 +192,7 @@ def test_large_members_of_npz_files_are_mapped(tmp_path, monkeypatch):
               "text": np.asfortranarray(rng.standard_normal((30, 5))), "labels": np.arange(30) % 5}
     np.savez(tmp_path / "plain.npz", **arrays)
     np.savez_compressed(tmp_path / "small.npz", **arrays)
-    monkeypatch.setattr("crossalign.data.tables.MEMORY_MAP_BYTES", 400)
+    monkeypatch.setattr("crossalign.data.npz.MEMORY_MAP_BYTES", 400)
     plain, small = read_npz(tmp_path / "plain.npz"), read_npz(tmp_path / "small.npz")
     assert [isinstance(v, np.memmap) for v in plain.values()] == [True, True, False]
     assert not any(isinstance(v, np.memmap) for v in small.values())

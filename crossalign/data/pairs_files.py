@@ -1,0 +1,54 @@
+"""Where a table of aligned arrays stands: one file, or a folder of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crossalign.data.pairs_table import Table
+from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
+from crossalign.data.wikipedia import read_wikipedia
+
+SUFFIXES: tuple[str, ...] = (".npz", ".npy", ".mat", ".csv")
+
+
+def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
+    """The table, the files it stands in, and whether its labels count from 1.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it is damaged.
+    """
+    from crossalign.data.matlab import read_mat
+    from crossalign.data.npz import read_npz
+    from crossalign.data.tables import read_csv_table, read_npy_folder
+
+    if path.name == WIKIPEDIA or path.suffix == ".npy":
+        path = path.parent
+    if path.is_dir():
+        if (path / WIKIPEDIA).is_file():
+            return read_wikipedia(path), [path / WIKIPEDIA], False
+        files = sorted(path.glob("*.npy"))
+        if not files:
+            raise ValueError(f"path: the folder {str(path)!r} holds neither {WIKIPEDIA} nor .npy "
+                             "files; give labels.npy and one .npy per modality.")
+        return read_npy_folder(path), files, False
+    if path.suffix == ".npz":
+        return read_npz(path), [path], False
+    if path.suffix == ".csv":
+        return read_csv_table(path), [path], False
+    if path.suffix == ".mat":
+        return _upright(read_mat(path)), [path], True
+    raise ValueError(f"path: {str(path)!r} is not a folder or one of {list(SUFFIXES)}; convert it.")
+
+
+def _upright(table: Table) -> Table:
+    """MATLAB matrices with samples, or classes, along the first axis."""
+    n = next((table[name].size for name in ("labels", "label") if name in table), -1)
+    count = table["class_names"].size if "class_names" in table else -1
+    upright = {}
+    for name, values in table.items():
+        wanted = count if name == "class_embeddings" else n
+        turn = values.ndim == 2 and len(values) != wanted and values.shape[1] == wanted
+        upright[name] = values.T if turn else values
+    return upright
