@@ -34,8 +34,8 @@ def choose_confidences(head: ZeroShot, validation: Benchmark, gamma: float) -> S
     ``head`` is prepared on the validation benchmark's training samples, and ``gamma`` its
     calibration.
     """
-    kinds = [BASELINE, *(["tempered"] if isinstance(head.model, Distributional) else [])]
     samples, found = _tests(head, validation), {}
+    kinds = [BASELINE, *(["tempered"] if _has_variances(head, samples) else [])]
     for kind in kinds:
         try:
             fitted = Rejection(_calibrated(head, gamma), kind).fit(samples, coverage=COVERAGE)
@@ -61,8 +61,16 @@ def score_confidences(settings: Settings, head: ZeroShot, bench: Benchmark,
     if "tempered" in settings:
         sigma = Rejection(head, "uncertainty")
         wrong = head.predict(samples) != samples.truth
-        scores["sigma_error"] = metrics.rank_correlation(-sigma.score_samples(samples), wrong)
+        known = metrics.rank_correlation(-sigma.score_samples(samples), wrong)
+        scores["sigma_error"] = float(np.nan_to_num(known))     # of nothing wrong there is none
     return scores, curves
+
+
+def _has_variances(head: ZeroShot, samples: Views) -> bool:
+    """Whether the model has latent Gaussians and they differ from sample to sample."""
+    if not isinstance(head.model, Distributional):
+        return False
+    return bool(np.ptp(Rejection(head, "uncertainty").score_samples(samples)) > 0)
 
 
 def _calibrated(head: ZeroShot, gamma: float) -> ZeroShot:
