@@ -23,7 +23,8 @@ def bench(noise=1.0, seed=0):
         labels = np.repeat(classes, n)
         local = np.random.default_rng(seed + shift)
         rows = side[labels] @ directions + noise * local.standard_normal((len(labels), 20))
-        return Views({"image": rows.astype(np.float32)}, labels)
+        return Views({"image": rows.astype(np.float32)}, labels,
+                     ids=np.arange(len(labels)) + 1000 * shift)
 
     splits = {"train": views(np.arange(9), 20, 1), "test_seen": views(np.arange(9), 10, 2),
               "test_unseen": views(np.arange(9, 12), 10, 3)}
