@@ -7,6 +7,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from complaints import complaint
 
 from crossalign import data
 from crossalign.data.class_divisions import every_split
@@ -41,18 +42,6 @@ def saved(folder, table, name="toy.npz"):
 @pytest.fixture
 def path(tmp_path):
     return saved(tmp_path, make_table())
-
-
-def complaint(call, *words):
-    """The one sentence with which a call fails."""
-    with pytest.raises(ValueError) as caught:
-        call()
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.endswith(".")
-    assert ". " not in text
-    for word in words:
-        assert word in text, text
 
 
 # -- pairs within classes ----------------------------------------------------------------------

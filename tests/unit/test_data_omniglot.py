@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from complaints import complaint
 from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
@@ -40,18 +41,6 @@ DRAWERS = 8
 @pytest.fixture(autouse=True)
 def own_cache(monkeypatch, tmp_path):
     monkeypatch.setenv("CROSSALIGN_CACHE", str(tmp_path / "cache"))
-
-
-def complaint(call, *words):
-    """The one sentence with which a call fails."""
-    with pytest.raises(ValueError) as caught:
-        call()
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.endswith(".")
-    assert ". " not in text
-    for word in words:
-        assert word in text, text
 
 
 # -- strokes -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from complaints import complaint
 from scipy.io import savemat
 
 from crossalign import data
@@ -40,19 +41,6 @@ def write_csv(path, table, extra=()):
     lines += [",".join(str(cell) for cell in row) for row in zip(*columns, strict=True)]
     path.write_text("\n".join(lines) + "\n")
     return path
-
-
-def complaint(call, *words):
-    """The one sentence with which a call fails."""
-    with pytest.raises(ValueError) as caught:
-        call()
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.endswith(".")
-    assert ". " not in text
-    for word in words:
-        assert word in text, text
-    return text
 
 
 # -- formats -----------------------------------------------------------------------------------

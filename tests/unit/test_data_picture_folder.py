@@ -7,6 +7,7 @@ from functools import partialmethod
 
 import numpy as np
 import pytest
+from complaints import complaint
 from PIL import Image
 
 from crossalign import data
@@ -57,16 +58,6 @@ class Cells:
         cells = pictures.reshape(-1, 2, 4, 2, 4, 3).mean(axis=(2, 4)).reshape(-1, 4, 3) / 255
         cells = np.concatenate([cells, cells**2, np.ones_like(cells)], axis=2, dtype=np.float32)
         return cells if self.tokens else cells.mean(axis=1)
-
-
-def complaint(call, *words):
-    with pytest.raises(ValueError) as caught:
-        call()
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.endswith(".")
-    for word in words:
-        assert word in text, text
 
 
 # -- texts -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from complaints import complaint
 from PIL import Image
 
 import crossalign as ca
@@ -65,16 +66,6 @@ def unpacked(folder, sketches="sketch", photos="photo", names=NAMES):
 @pytest.fixture
 def folder(tmp_path):
     return unpacked(tmp_path / "set")
-
-
-def complaint(call, *words):
-    with pytest.raises(ValueError) as caught:
-        call()
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.endswith(".")
-    for word in words:
-        assert word in text, text
 
 
 # -- which folders -----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from complaints import complaint
 from scipy.io import savemat
 
 from crossalign import data
@@ -76,19 +77,6 @@ def write(folder, features, splits, save=savemat):
 @pytest.fixture
 def folder(tmp_path):
     return write(tmp_path / "toy", *make_parts())
-
-
-def complaint(call, *words):
-    """The one sentence with which a call fails."""
-    with pytest.raises(ValueError) as caught:
-        call()
-    text = str(caught.value)
-    assert "\n" not in text
-    assert text.endswith(".")
-    assert ". " not in text.replace("et al. ", "")
-    for word in words:
-        assert word in text, text
-    return text
 
 
 # -- reading -----------------------------------------------------------------------------------
