@@ -109,8 +109,7 @@ RUNS = (
     *(Run(f"{name}-{model}", model, data, "retrieval", runs, settings)
       for name, data, runs, ours in (
           ("omniglot", "omniglot", 10, LONGER), ("alphabets", "omniglot-alphabets", 10, LONGER),
-          ("pacs", "pacs/mobilenetv2.npz", 35, {"scaling": "standard", "epochs": 60,
-                                                "linear": 0.3}))
+          ("pacs", "pacs/mobilenetv2.npz", 35, {"scaling": "root", "linear": 0.2}))
       for model, settings in (("chance", {}), ("cca", {}), ("ridge_map", {}),
                               ("fusionnet_qsma", ours))),
     *(Run(f"{name}-fgan-{share:g}", "fgan", data, "retrieval", runs,
