@@ -220,7 +220,7 @@ KEYS = ("model", "data", "task", "params", "protocol", "selection", "versions", 
         "scores")
 """The keys of a saved report, in order."""
 
-OF_THE_MODEL = ("leaks.stochastic_evaluation", "codes")
+OF_THE_MODEL = ("leaks.stochastic_evaluation", "codes", "pseudo_labels", "tokens")
 """What a protocol states of the model rather than of the question; models may differ in it."""
 
 TOLD = ("split_id", "split", "features", "normalisation", "side_information", "codes")
