@@ -154,8 +154,7 @@ COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
             "omniglot-alphabets": (("alphabets-ridge_map",), "mAP"),
             "pacs/mobilenetv2.npz": (("pacs-ridge_map",), "mAP"),
             "glyphs-tokens": (("tokens-ridge_map", "tokens-lcale"), "mAP"),
-            "glyphs-sketch-tokens": (("sketch_tokens-ridge_map", "sketch_tokens-lcale"), "mAP"),
-            "caltech30": (("caltech30-ridge_map",), "mAP")}
+            "glyphs-sketch-tokens": (("sketch_tokens-ridge_map", "sketch_tokens-lcale"), "mAP")}
 """Per data set, the rows that all others are compared with, run by run, and the metric."""
 
 
