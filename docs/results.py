@@ -77,8 +77,8 @@ POOLED: Mapping[str, Any] = {"lr": 1e-3, "kl": 0.01, "epochs": 30, "decay_every"
 """LCALE on tokens laid out flat, with the rate and KL weight that the demo has for glyphs."""
 LONGER: Mapping[str, Any] = {"scaling": "standard", "latent": 128, "hidden": 512, "epochs": 60,
                              "linear": 0.5}
-"""FusionNet-QSMA on unseen characters; as those for PACS, chosen by the mean over the validation classes of
-the first splits, and not anew for every split, whose few validation classes say little."""
+"""FusionNet-QSMA on unseen characters; as the settings for PACS, chosen by the mean over validation
+classes of the first splits, and not anew for every split, whose few classes say little."""
 
 RUNS = (
     Run("cub-eszsl", "eszsl", "CUB", "gzsl", 1, {}),
