@@ -1,7 +1,7 @@
 """The most memory that a call needs, measured in a process of its own.
 
 A process that has done other things before holds memory that it freed and can use again, so a call
-there would seem to need less. The call is sent to a fresh process by pickle and made twice: the
+there would seem to need less. The call is sent to a freshly spawned process and made twice: the
 first call loads libraries and starts threads, then what is free goes back to the system and the
 high-water mark of resident memory begins anew, and the second is measured against it. Where a
 system cannot forget its mark (all but Linux), the first call is measured, libraries included.
@@ -12,12 +12,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import json
 import os
-import pickle
-import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,42 +39,39 @@ class Peak(NamedTuple):
 def peak_memory(call: Callable[..., Any], *arguments: Any) -> Peak:
     """What ``call(*arguments)`` needs beyond its arguments and the libraries.
 
+    A script that asks for it needs the guard ``if __name__ == "__main__":``, as `multiprocessing`
+    says.
+
     Parameters
     ----------
     call : callable
         Of a module, so that another process finds it.
     *arguments
-        Whatever pickle can send.
+        Whatever `multiprocessing` can send.
 
     Raises
     ------
     ValueError
         If the other process cannot make the call.
     """
-    try:
-        sent = pickle.dumps((call, arguments))
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ValueError(f"memory: cannot be measured, as the call cannot be sent to another "
-                         f"process ({error}); leave it out, or define what is sent in a "
-                         "module.") from None
-    done = subprocess.run(
-        [sys.executable, "-c", f"from {__name__} import answer; answer()"], input=sent,
-        capture_output=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it was killed"]
-        raise ValueError(f"memory: cannot be measured, as another process failed ({said[-1]}); "
-                         "leave it out, or define what is sent in a module.")
-    return Peak(**json.loads(done.stdout.splitlines()[-1]))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            return pool.submit(_measured, call, arguments).result()
+        except Exception as error:
+            kind = type(error).__name__
+            why = ("the call cannot be sent to another process" if "pickle" in f"{kind} {error}"
+                   else "another process failed")
+            raise ValueError(f"memory: cannot be measured, as {why} ({kind}: {error}); leave it "
+                             "out, or define what is sent in a module.") from None
 
 
-def answer() -> None:
-    """Make the call that stands on standard input, and print what it needed."""
-    call, arguments = pickle.load(sys.stdin.buffer)
+def _measured(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Peak:
+    """Make the call, and say what it needed."""
     before = _forgotten(call, arguments)
     if before is None:
         before = _high_water()
     call(*arguments)
-    print(json.dumps({"host": max(0, _high_water() - before), "gpu": _gpu_peak()}))
+    return Peak(max(0, _high_water() - before), _gpu_peak())
 
 
 def _forgotten(call: Callable[..., Any], arguments: Any) -> int | None:
