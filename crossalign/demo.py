@@ -15,7 +15,7 @@ from crossalign import models
 from crossalign.data import load
 from crossalign.evaluation import Report, evaluate, evaluate_few_shot
 
-VAE = {"lr": 1e-3, "kl": 0.02, "epochs": 30}
+VAE = {"lr": 1e-3, "kl": 0.02, "epochs": 20}
 """For 128 features instead of the paper's 2048.
 
 Rate and KL weight were found with a look at test scores of the glyphs, scaling and head on their
