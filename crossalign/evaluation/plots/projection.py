@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.tokens import real_tokens
+from crossalign.data.pooling import as_vectors
 
 Array = npt.NDArray[Any]
 
@@ -56,8 +56,4 @@ def side_by_side(views: Mapping[str, Array], width: int = 30) -> dict[str, Array
 
 def matrix_of(values: npt.ArrayLike) -> Array:
     """Rows (n, d) as they are; of token rows (n, t, d) the mean of those that are not padding."""
-    x = np.asarray(values, dtype=np.float32)
-    if x.ndim == 2:
-        return x
-    real = real_tokens(x).sum(axis=1, keepdims=True)                       # (n, 1)
-    return np.asarray(x.sum(axis=1) / np.maximum(real, 1), dtype=np.float32)
+    return as_vectors(np.asarray(values, dtype=np.float32))
