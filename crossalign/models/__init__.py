@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from crossalign.models.cca import CCA
     from crossalign.models.chance import Chance
     from crossalign.models.class_mean_oracle import ClassMeanOracle
+    from crossalign.models.common_pca import CommonPCA
     from crossalign.models.eszsl import ESZSL
     from crossalign.models.fgan import FGAN
     from crossalign.models.fusionnet_qsma import FusionNetQSMA
@@ -34,6 +35,7 @@ __all__ = [
     "LCALE",
     "Chance",
     "ClassMeanOracle",
+    "CommonPCA",
     "FusionNetQSMA",
     "PerfectAlignment",
     "RidgeMap",
@@ -45,6 +47,7 @@ _FILES = {
     "CCA": "cca",
     "Chance": "chance",
     "ClassMeanOracle": "class_mean_oracle",
+    "CommonPCA": "common_pca",
     "ESZSL": "eszsl",
     "FGAN": "fgan",
     "FusionNetQSMA": "fusionnet_qsma",

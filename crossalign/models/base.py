@@ -28,7 +28,8 @@ class Model(BaseEstimator):  # type: ignore[misc]
     ----------------
     search_space : mapping of parameter to values
         What an evaluation tries on validation classes for parameters the user did not set.
-    uses_side_information, many_modalities, handles_missing, handles_tokens, stochastic : bool
+    uses_side_information, many_modalities, handles_missing, handles_tokens, one_encoder, \
+stochastic : bool
         What the model can and cannot do; the table of models is made from these.
     ablations : mapping of row to parameters
         Rows of the module ablation: what each leaves out or changes.
@@ -45,6 +46,7 @@ class Model(BaseEstimator):  # type: ignore[misc]
     many_modalities: ClassVar[bool] = False
     handles_missing: ClassVar[bool] = False
     handles_tokens: ClassVar[bool] = False
+    one_encoder: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
     resumable: ClassVar[bool] = False
 

@@ -21,6 +21,7 @@ ROLES = {"aligns": Aligner, "classifies": ZeroShotClassifier, "has sigma": Distr
          "translates": Translator}
 TRAITS = {"side information": "uses_side_information", "> 2 modalities": "many_modalities",
           "missing modalities": "handles_missing", "tokens": "handles_tokens",
+          "one encoder only": "one_encoder",
          "stochastic": "stochastic"}
 
 

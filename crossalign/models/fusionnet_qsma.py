@@ -23,7 +23,8 @@ classes is trained for what it is used for. ``"retrieval"`` learns from paired v
 classes alone: contrast of seen classes costs accuracy on unseen ones.
 
 Retrieval compares the codes and, beside them, a linear view of the same space, where ridge
-regression puts the views: on few samples it is hard to beat, and both together are better.
+regression puts the views, or, where one encoder made the features of all, their common principal
+axes: on few samples or classes it is hard to beat, and both together are better.
 
 A class is scored by up to three views of it, whose standardised scores are added
 (``view_weights``): a Gaussian per class on the inputs and one on the codes, with one covariance
@@ -41,7 +42,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import linalg
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch.nn.functional import normalize
 
@@ -51,6 +51,7 @@ from crossalign.losses import MARGINALS
 from crossalign.models.base import Array, labels_of, unit_rows
 from crossalign.models.fusionnet_objective import FusionNet
 from crossalign.models.latent import LatentModel
+from crossalign.models.linear_views import LINEAR_VIEWS, linear_paths
 from crossalign.networks import ClassMemory
 from crossalign.networks.quasi import KINDS as SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
@@ -71,8 +72,6 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
 """What each preset takes where a parameter is None."""
 RAMP = 0.2
 """Share of the epochs over which the divergences rise to their weight."""
-START_RIDGE = 1000.0
-"""Of the regression that encoders may start from, on standardised rows as in `RidgeMap`."""
 
 
 class FusionNetQSMA(LatentModel):
@@ -106,8 +105,11 @@ smooth, topology, cycle : float
     fused : bool
         Learn to classify the fusion of several views, too.
     linear : float
-        With several views, the share in [0, 1] of a linear view of the space in `embed`: where
-        ridge regression onto the second view puts the others. Above 0, encoders start from it.
+        With several views, the share in [0, 1] of a linear view of the space in `embed`. Above 0,
+        encoders start from it.
+    linear_view : {"ridge", "pca"}
+        Where ridge regression onto the second view puts the others, or the principal axes of all
+        (`CommonPCA`), which is for features of one encoder.
     scaling : {"minmax", "standard", "l2", "root", "none"}
         Of features, fitted on training rows.
     head : {"fused", "prototype", "gaussian", "softmax"}
@@ -121,7 +123,8 @@ smooth, topology, cycle : float
     """
 
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "scaling": ("standard", "root"), "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5))}
+        "scaling": ("standard", "root"), "linear_view": ("ridge", "pca"),
+        "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5))}
     handles_missing = True
     handles_tokens = True
     ablations: ClassVar[dict[str, dict[str, Any]]] = {
@@ -156,6 +159,7 @@ smooth, topology, cycle : float
         "sampling": [StrOptions(set(SAMPLINGS))],
         "matching": [StrOptions({"class", "instance"}), None],
         "linear": [Interval(Real, 0, 1, closed="both"), None],
+        "linear_view": [StrOptions(set(LINEAR_VIEWS))],
         "head": [StrOptions({"fused", "softmax", "prototype", "gaussian"})],
     }
 
@@ -172,7 +176,8 @@ smooth, topology, cycle : float
                  divergence: str = "orthogonal", matching: str | None = None,
                  held_out: float = 0.3, sharpness: float = 1.0, ridge: float = 0.1,
                  smoothing: float = 0.1, temperature: float = 0.125, fused: bool = True,
-                 linear: float | None = None, scaling: str = "standard", head: str = "fused",
+                 linear: float | None = None, linear_view: str = "ridge",
+                 scaling: str = "standard", head: str = "fused",
                  view_weights: Sequence[float] = (1.0, 0.5, 0.25), seen_samples: int = 200,
                  unseen_samples: int = 400, head_epochs: int = 23, precision: str = "32-true",
                  device: str = "auto", compile: bool = False, random_state: int = 0) -> None:
@@ -211,6 +216,7 @@ smooth, topology, cycle : float
         self.temperature = temperature
         self.fused = fused
         self.linear = linear
+        self.linear_view = linear_view
         self.scaling = scaling
         self.head = head
         self.view_weights = view_weights
@@ -249,7 +255,10 @@ smooth, topology, cycle : float
         self.tokens_ = [m for m in X.modalities if X.read(m, np.arange(0)).ndim == 3]
         scaled = self._prepare({m: X[m] for m in X.modalities}, X.present)
         if self.network_.paths:
-            self._start_linear(scaled, X)
+            paths = linear_paths(self.linear_view, {m: as_vectors(x) for m, x in scaled.items()},
+                                 {m: _present(X, m) for m in scaled}, self._set("latent"),
+                                 self.random_state)
+            self.network_.start_linear({m: torch.from_numpy(path.T) for m, path in paths.items()})
         if self.network_.memory is not None:
             self._start_memory(self.network_.memory, scaled, labels, X)
         self._train(scaled, labels, present=X.present, players=[self._player()],
@@ -259,9 +268,11 @@ smooth, topology, cycle : float
         return self
 
     def idle(self, X: Views) -> Collection[str]:
-        """What weighs the views of a class, in retrieval."""
+        """What weighs the views of a class, in retrieval; the linear view's kind elsewhere."""
         several = len(X.modalities) > 1 if self.preset == "auto" else self.preset == "retrieval"
-        return ("view_weights",) if several else ()
+        one_width = len(set(X.widths.values())) == 1
+        return [*(["view_weights"] if several else []),
+                *(["linear_view"] if not several or not one_width or self.linear == 0 else [])]
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows: code means, beside the linear view where there is one, ``(n, d or 2 d)``."""
@@ -337,23 +348,6 @@ smooth, topology, cycle : float
             counts = torch.bincount(member, minlength=len(self.seen_)).clamp_min(1)
             means = means / counts[:, None]
             memory.prototypes.copy_(normalize(means - means.mean(dim=0), dim=1))
-
-    def _start_linear(self, scaled: Mapping[str, Array], X: Views) -> None:
-        """The linear view, and encoders that are nothing else at first."""
-        net, paths = self.network_, {}
-        second = net.order[1]
-        vectors = {m: as_vectors(scaled[m]) for m in net.order}
-        target = vectors[second]
-        sides = sorted((target.shape[1], net.latent))
-        frame, _ = np.linalg.qr(np.random.default_rng(self.random_state).standard_normal(
-            (sides[1], sides[0])))
-        paths[second] = frame if target.shape[1] == sides[1] else frame.T       # (d_second, d)
-        for name in (m for m in net.order if m != second):
-            both = _present(X, name) & _present(X, second)
-            x, y = (rows[both].astype(np.float64) for rows in (vectors[name], target))
-            gram = x.T @ x + START_RIDGE * np.eye(x.shape[1])
-            paths[name] = linalg.solve(gram, x.T @ y, assume_a="pos") @ paths[second]
-        net.start_linear({m: torch.from_numpy(path.T) for m, path in paths.items()})
 
     def _player(self) -> Player:
         return Player("fusionnet", (Group(("",), self.lr),), optimizer="adamw",

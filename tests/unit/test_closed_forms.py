@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 from scipy import linalg
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler, normalize
 
-from crossalign.models import CCA, ESZSL, GFZSL, RidgeMap
+from crossalign.models import CCA, ESZSL, GFZSL, CommonPCA, RidgeMap
 from crossalign.types import Classes, Views
 
 
@@ -112,3 +113,34 @@ def test_ridge_map_is_scikit_learn_ridge(toy):
         translated, expected * views["text"].std(0) + views["text"].mean(0), atol=1e-3)
     with pytest.raises(ValueError, match="goes from"):
         model.translate(views["text"], "text", "image")
+
+
+def test_common_axes_are_pca_of_all_z_scored_rows():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((40, 4)) @ rng.standard_normal((4, 9))
+    views = Views({"sketch": rows[:20], "photo": 3 * rows[20:] + 5})
+    model = CommonPCA(n_components=3).fit(views)
+    scaled = [StandardScaler().fit_transform(views[m]) for m in views.modalities]
+    codes = PCA(3).fit(np.concatenate(scaled)).transform(np.concatenate(scaled))
+    ours = np.concatenate([model.embed(views[m], m) for m in views.modalities])
+    np.testing.assert_allclose(ours @ ours.T, normalize(codes) @ normalize(codes).T, atol=1e-5)
+    np.testing.assert_allclose(CommonPCA(n_components=99).fit(views).axes_.T
+                               @ CommonPCA(n_components=99).fit(views).axes_, np.eye(9), atol=1e-5)
+
+
+def test_common_axes_leave_out_what_is_missing():
+    rng = np.random.default_rng(0)
+    views = {"sketch": rng.standard_normal((20, 5)), "photo": rng.standard_normal((20, 5))}
+    here = np.arange(20) < 15
+    padded = {**views, "photo": np.where(here[:, None], views["photo"], 0)}
+    model = CommonPCA(2).fit(Views(padded, present={"photo": here}))
+    np.testing.assert_allclose(model.shift_["photo"], views["photo"][:15].mean(axis=0), rtol=1e-5)
+    apart = [StandardScaler().fit_transform(x) for x in (views["sketch"], views["photo"][:15])]
+    total = sum(np.cov(x.T, bias=True) for x in apart)
+    assert np.trace(model.axes_.T @ total @ model.axes_) == pytest.approx(
+        np.linalg.eigvalsh(total)[-2:].sum(), rel=1e-5)
+
+
+def test_common_axes_need_one_width(toy):
+    with pytest.raises(ValueError, match="widths {'image': 9, 'text': 6}"):
+        CommonPCA().fit(toy[0])

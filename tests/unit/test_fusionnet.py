@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import normalize
 
 from crossalign.losses import MARGINALS
-from crossalign.models import GFZSL, FusionNetQSMA, RidgeMap
+from crossalign.models import GFZSL, CommonPCA, FusionNetQSMA, RidgeMap
 from crossalign.models.base import unit_rows
 from crossalign.networks import ClassMemory
 from crossalign.networks.class_memory import LOGVAR_START
@@ -232,9 +232,12 @@ def test_shares_of_the_linear_view_share_a_fit_and_none_has_its_own():
 
 def test_only_what_matters_is_tried():
     X, _, _ = toy()
-    assert set(FusionNetQSMA().idle(X)) == {"view_weights"}
-    assert not FusionNetQSMA().idle(X.select("image"))
-    assert not FusionNetQSMA(preset="gzsl").idle(X)
+    assert set(FusionNetQSMA().idle(X)) == {"view_weights", "linear_view"}
+    assert set(FusionNetQSMA().idle(X.select("image"))) == {"linear_view"}
+    assert set(FusionNetQSMA(preset="gzsl").idle(X)) == {"linear_view"}
+    alike = Views({"sketch": X["image"], "photo": X["image"] ** 2}, X.labels)
+    assert set(FusionNetQSMA().idle(alike)) == {"view_weights"}
+    assert set(FusionNetQSMA(linear=0.0).idle(alike)) == {"view_weights", "linear_view"}
 
 
 # -- views -------------------------------------------------------------------------------------
@@ -317,6 +320,21 @@ def test_the_linear_view_is_ridge_map_and_encoders_start_from_it():
         found = model.embed(rest["image"], "image") @ model.embed(X["text"], "text").T
         np.testing.assert_allclose(found, expected, atol=1e-4)
     assert not FusionNetQSMA(**SMALL, linear=0.0).fit(X).network_.paths
+
+
+@pytest.mark.parametrize("latent", [4, 20])
+def test_the_linear_view_of_one_encoder_is_common_pca(latent):
+    X, rest, _ = toy()
+    X = Views({"sketch": X["image"], "photo": X["image"] ** 2}, X.labels)
+    plain = CommonPCA(latent, "root").fit(X)
+    expected = plain.embed(rest["image"], "sketch") @ plain.embed(X["photo"], "photo").T
+    for linear, lr in ((1.0, 1e-3), (0.5, 1e-12)):
+        model = FusionNetQSMA(latent=latent, hidden=12, epochs=1, steps=0, lr=lr, linear=linear,
+                              scaling="root", linear_view="pca").fit(X)
+        found = model.embed(rest["image"], "sketch") @ model.embed(X["photo"], "photo").T
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+    with pytest.raises(ValueError, match="widths"):
+        FusionNetQSMA(**SMALL, linear_view="pca").fit(toy()[0])
 
 
 # -- use ---------------------------------------------------------------------------------------
