@@ -26,6 +26,7 @@ from crossalign.arguments import (
     log,
     picture_encoder,
     scored,
+    writing_encoder,
 )
 
 if TYPE_CHECKING:
@@ -49,8 +50,11 @@ Pool = Annotated[str | None, typer.Option(
     help="mean or flat: tokens as vectors, for models that read nothing else.")]
 Unseen = Annotated[str | None, typer.Option(
     help="Of sketches and photos: a published split, as sketchy25-sake, or a file of class names.")]
-EncoderFile = Annotated[Path | None, typer.Option(
-    "--encoder", help="Of a folder of pictures: a .tflite network to compute their features with.")]
+PictureEncoder = Annotated[str | None, typer.Option(
+    "--encoder", help="Of a folder of pictures: a .tflite file, or a folder or hub name of a "
+    "transformers network, to compute their features with; raw:NAME where the model trains it.")]
+TextEncoder = Annotated[str | None, typer.Option(
+    "--text-encoder", help="The same of the texts beside them, as bert-base-uncased.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Tune = Annotated[list[str] | None, typer.Option(
     "--tune", help="key=[a, b]: choose among these on validation classes. May be repeated.")]
@@ -95,7 +99,8 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
         out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
         attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False,
         tune: Tune = None, best_epoch: BestEpoch = False, bits: Bits = None,
-        unseen: Unseen = None, encoder: EncoderFile = None, pool: Pool = None) -> None:
+        unseen: Unseen = None, encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
+        pool: Pool = None) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
@@ -107,7 +112,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import evaluate
 
-    bench = load_bench(data, task, attributes, recipe, unseen, encoder, pool)
+    bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool)
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, best_epoch=best_epoch,
                       bits=bits)
@@ -121,7 +126,8 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
         attributes: Attributes = None, no_tune: NoTune = False, tune: Tune = None,
         seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0,
-        unseen: Unseen = None, encoder: EncoderFile = None, pool: Pool = None) -> None:
+        unseen: Unseen = None, encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
+        pool: Pool = None) -> None:
     """Fit a model and save it as a folder.
 
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
@@ -132,7 +138,7 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
 
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
-    bench = load_bench(data, task, attributes, recipe, unseen, encoder, pool)
+    bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool)
     unfinished = out.with_name(f"{out.name}.unfinished")
     try:
         fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
@@ -155,7 +161,7 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
            curve_seeds: Annotated[int, typer.Option(min=1, help="Runs of each swept value.")] = 1,
            out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ablation"),
            attributes: Attributes = None, unseen: Unseen = None,
-           encoder: EncoderFile = None) -> None:
+           encoder: PictureEncoder = None, text_encoder: TextEncoder = None) -> None:
     """What each module of a model is worth, and how much its weights matter.
 
     Rows and swept values are the recipe's, else the model's own. Every row and curve is written as
@@ -168,7 +174,7 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
     rows, swept, published = estimator.ablations, estimator.sweeps, {}
     if recipe is not None:
         rows, swept, published = recipe.rows, recipe.sweeps, recipe.published
-    bench = load_bench(data, None, attributes, recipe, unseen, encoder)
+    bench = load_bench(data, None, attributes, recipe, unseen, encoder, text_encoder)
     run_ablation(estimator, bench, chosen_rows(rows, row), swept if curves else {}, out,
                  published=published, seeds=seeds, curve_seeds=curve_seeds, callbacks=progress(),
                  log=log)
@@ -241,7 +247,8 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
 def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
              out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
              attributes: Attributes = None, as_json: AsJson = False, bits: Bits = None,
-             unseen: Unseen = None, encoder: EncoderFile = None, pool: Pool = None) -> None:
+             unseen: Unseen = None, encoder: PictureEncoder = None,
+             text_encoder: TextEncoder = None, pool: Pool = None) -> None:
     """Evaluate a saved model; nothing is fitted but the head its task needs."""
     if out is not None:
         check_writable(out)
@@ -250,7 +257,7 @@ def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
 
     fitted = load_model(folder)
     bench = load_bench(data, task or getattr(fitted, "task_", None), attributes, None, unseen,
-                       encoder, pool)
+                       encoder, text_encoder, pool)
     report = score_fitted(fitted, bench, task=scored(task), gamma=getattr(fitted, "gamma_", None),
                           run=getattr(fitted, "run_", 0), pictures=out is not None, bits=bits)
     publish(report, out, as_json)
@@ -284,12 +291,13 @@ def data_list() -> None:
 
 @data_app.command("validate")
 def data_validate(path: str, attributes: Attributes = None, unseen: Unseen = None,
-                  encoder: EncoderFile = None) -> None:
+                  encoder: PictureEncoder = None, text_encoder: TextEncoder = None) -> None:
     """Check a folder or file and print what was found."""
     from crossalign.data import validate
 
     for name, detail in validate(path, attributes=attributes, unseen=unseen,
-                                 encoder=picture_encoder(encoder, path)):
+                                 encoder=picture_encoder(encoder, path),
+                                 text_encoder=writing_encoder(text_encoder, path)):
         print(f"ok  {name}: {detail}")
 
 

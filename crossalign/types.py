@@ -420,6 +420,24 @@ class Encoder(Protocol):
         """``(n, d)`` or ``(n, t, d)`` of uint8 ``(n, side, side)`` or ``(n, side, side, 3)``."""
 
 
+class TextEncoder(Protocol):
+    """Turns texts into feature rows or token rows; `encoders` holds some."""
+
+    @property
+    def tokens(self) -> bool:
+        """Whether its rows are tokens."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """JSON-able, all that its rows depend on: equal facts give equal rows."""
+
+    def encode(self, texts: Sequence[str]) -> Array:
+        """``(n, d)``, or ``(n, t, d)`` with zeros behind the shorter ones, of n texts."""
+
+    def words(self, texts: Sequence[str]) -> list[list[str]]:
+        """What the tokens of each text are, in order."""
+
+
 @dataclass(frozen=True)
 class Hits:
     """Nearest neighbours of q queries, best first.

@@ -15,7 +15,7 @@ from crossalign.data.pooling import pool_tokens
 from crossalign.data.sketches import load_sketches
 from crossalign.data.xlsa17 import load_xlsa17
 from crossalign.data.xlsa17_files import SPLITS
-from crossalign.types import Benchmark, Encoder
+from crossalign.types import Benchmark, Encoder, TextEncoder
 
 
 class DataSet(NamedTuple):
@@ -53,7 +53,8 @@ NAMED: dict[str, tuple[DataSet, Callable[[str, int], Benchmark]]] = {
 def load(name_or_path: str | Path, task: str | None = None, *,
          attributes: str | Path | None = None, seed: int = 0,
          unseen: str | Path | Sequence[str] | None = None, encoder: Encoder | None = None,
-         pool: str | None = None, log: Callable[[str], None] | None = None) -> Benchmark:
+         text_encoder: TextEncoder | None = None, pool: str | None = None,
+         log: Callable[[str], None] | None = None) -> Benchmark:
     """A benchmark by name or path.
 
     Parameters
@@ -73,6 +74,8 @@ def load(name_or_path: str | Path, task: str | None = None, *,
         or names; see `unseen_classes.unseen_mask`.
     encoder : Encoder, optional
         Of the pictures of a folder, as `encoders.TFLiteEncoder`.
+    text_encoder : TextEncoder, optional
+        Of the texts beside them, as `encoders.PretrainedTexts`.
     pool : {"mean", "flat"}, optional
         Tokens as vectors, for models that read nothing else: see `data.pooling`.
     log : callable, optional
@@ -85,7 +88,8 @@ def load(name_or_path: str | Path, task: str | None = None, *,
     """
     given: dict[str, Any] = {
         argument: value for argument, value in (
-            ("attributes", attributes), ("unseen", unseen), ("encoder", encoder))
+            ("attributes", attributes), ("unseen", unseen), ("encoder", encoder),
+            ("text_encoder", text_encoder))
         if value is not None}
     bench = _load(name_or_path, task, seed, given, log)
     return bench if pool is None else pool_tokens(bench, pool)
@@ -118,14 +122,15 @@ def _load(name_or_path: str | Path, task: str | None, seed: int, given: dict[str
 
 TAKES: dict[str, tuple[str, ...]] = {
     "xlsa17": ("attributes",), "sketches": ("attributes", "unseen", "encoder"),
-    "pictures": ("attributes", "encoder")}
+    "pictures": ("attributes", "encoder", "text_encoder")}
 """What the layouts take beside a task and a seed."""
 
 _TAKERS = {
     "attributes": "xlsa17 folders and folders of pictures take a file of side information, files "
                   "of arrays may hold 'class_embeddings'",
     "unseen": "only folders of sketches and photos take a list of unseen classes",
-    "encoder": "only folders of pictures take an encoder"}
+    "encoder": "only folders of pictures take an encoder",
+    "text_encoder": "only folders of pictures with texts take an encoder of texts"}
 
 
 def _refuse(given: Collection[str], name: str, taken: Collection[str]) -> None:

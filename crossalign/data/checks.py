@@ -12,7 +12,7 @@ import numpy.typing as npt
 from crossalign.data.catalog import load
 from crossalign.data.domains import SAMPLE
 from crossalign.data.pairs import RUNS
-from crossalign.types import Benchmark, Encoder, Views
+from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 
 
 class Check(NamedTuple):
@@ -24,7 +24,8 @@ class Check(NamedTuple):
 
 def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, seed: int = 0,
              unseen: str | Path | Sequence[str] | None = None,
-             encoder: Encoder | None = None) -> list[Check]:
+             encoder: Encoder | None = None,
+             text_encoder: TextEncoder | None = None) -> list[Check]:
     """Load a data set in every way it is used and list what was checked, with counts.
 
     Arguments are those of `load`.
@@ -34,7 +35,8 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
     ValueError
         The first thing that is wrong, in one sentence.
     """
-    bench = load(name_or_path, attributes=attributes, seed=seed, unseen=unseen, encoder=encoder)
+    bench = load(name_or_path, attributes=attributes, seed=seed, unseen=unseen, encoder=encoder,
+                 text_encoder=text_encoder)
     checks = [Check("readable", f"{bench.name}: {bench.task}, features {_text(bench.protocol)}")]
     checks += _checks(bench)
     validation = bench.validation()

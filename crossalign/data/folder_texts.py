@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.words import WORDS, word_tokens
+from crossalign.types import TextEncoder
 
 Array = npt.NDArray[Any]
 
 LONGEST = 64
 """Words that are read of a text."""
 
-DESCRIPTION = (f"caption beside the picture, else the class's name and description; first {LONGEST}"
-               f" words, {WORDS}")
+DESCRIPTION = "caption beside the picture, else the class's name and description"
 
 
 def texts_of(files: Sequence[Path]) -> list[str]:
@@ -41,14 +41,45 @@ def texts_of(files: Sequence[Path]) -> list[str]:
     return texts
 
 
-def text_rows(texts: Sequence[str], tokens: bool) -> Array:
-    """``(n, t, 128)`` words and zeros, or ``(n, 128)`` unit rows, the sums of the words."""
+class Letters:
+    """The encoder of texts that needs no download: words as vectors of their letters.
+
+    Parameters
+    ----------
+    tokens : bool
+        ``(n, t, 128)`` words and zeros, instead of ``(n, 128)`` unit rows, the sums of the words.
+    """
+
+    def __init__(self, tokens: bool = False) -> None:
+        self.tokens = tokens
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the rows are."""
+        return {"encoder": "letters", "rows": f"first {LONGEST} words, {WORDS}"}
+
+    def encode(self, texts: Sequence[str]) -> Array:
+        """Rows of texts whose words are parted by blanks."""
+        rows = word_tokens(texts)
+        if not self.tokens:
+            rows = rows.sum(axis=1)
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        return rows
+
+    def words(self, texts: Sequence[str]) -> list[list[str]]:
+        """What the tokens of the texts are."""
+        return [text.split() for text in texts]
+
+
+def text_columns(texts: Sequence[str], encoder: TextEncoder) -> dict[str, Array]:
+    """Columns of a table: rows of n texts, the texts, and what tokens are of, parted by blanks."""
     known, which = np.unique(texts, return_inverse=True)
-    rows = word_tokens(known.tolist())
-    if not tokens:
-        rows = rows.sum(axis=1)
-        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows[which])
+    columns = {"text": np.asarray(encoder.encode(known.tolist()))[which],
+               "show:text": np.array(texts)}
+    if encoder.tokens:
+        pieces = [" ".join(words) for words in encoder.words(known.tolist())]
+        columns["words:text"] = np.array(pieces)[which]
+    return columns
 
 
 def _class_text(folder: Path) -> str:

@@ -18,7 +18,7 @@ from crossalign.data.letters import Letter, attributes, decompose, dense_core, q
 from crossalign.data.patches import patch_grid, patch_tokens
 from crossalign.data.tokens import real_tokens
 from crossalign.data.typefaces import FACES, SIDE, coverage, draw, without_lookalikes
-from crossalign.data.words import word_table, word_tokens
+from crossalign.data.words import word_tokens
 from crossalign.types import Classes, Views
 
 Array = npt.NDArray[Any]
@@ -113,7 +113,7 @@ class GlyphSamples:
 
     def _behind_tokens(self, document: Array) -> dict[str, Array]:
         grid = np.tile(patch_grid(SIDE), (len(document), 1))
-        return {"words:text": word_table(self._documents())[document],
+        return {"words:text": np.array(self._documents())[document],
                 "grid:image": grid, "grid:sketch": grid}
 
 

@@ -87,7 +87,7 @@ def load_glyphs(task: str = "gzsl", *, features: str = "hog", tokens: bool = Fal
         ``meta`` of every split holds, per sample, ``caption``, ``face``, ``question`` and
         ``answer`` (q of each), and what a page shows: ``show:image`` and ``show:sketch``,
         (n, 32, 32) uint8 with 255 for paper, and ``show:text``. With tokens also what these are of:
-        ``words:text``, (n, t) words, "" for padding, and ``grid:image`` and ``grid:sketch``,
+        ``words:text``, words parted by blanks, and ``grid:image`` and ``grid:sketch``,
         (n, 2) rows and columns of patches.
 
     Raises

@@ -11,18 +11,20 @@ from pathlib import Path
 
 import numpy as np
 
-from crossalign.data.folder_texts import DESCRIPTION, text_rows, texts_of
+from crossalign.data.folder_texts import DESCRIPTION, Letters, text_columns, texts_of
 from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.pairs import pairs_benchmark
 from crossalign.data.pairs_table import TEST_FRACTION, pairs_of_table
 from crossalign.data.picture_rows import Log, chosen_encoder, picture_rows
 from crossalign.data.pictures import class_files, content_digests
 from crossalign.data.side_information import side_information_of
-from crossalign.types import Benchmark, Encoder
+from crossalign.types import Benchmark, Encoder, TextEncoder
 
 
 def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
-                        encoder: Encoder | None = None, attributes: str | Path | None = None,
+                        encoder: Encoder | None = None,
+                        text_encoder: TextEncoder | None = None,
+                        attributes: str | Path | None = None,
                         seed: int = 0, cache: bool = True, log: Log | None = None) -> Benchmark:
     """Retrieval between the pictures of a folder and their texts.
 
@@ -34,8 +36,9 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
     task : {"retrieval", "tokens"}
         What the default encoder gives: ``(n, 512)`` vectors or ``(n, 64, 34)`` tokens.
     encoder : Encoder, optional
-        Of the pictures, `picture_rows.Gradients` by default. Where it gives tokens, texts are rows
-        of words, ``(n, t, 128)``, and vectors ``(n, 128)`` where not.
+        Of the pictures, `picture_rows.Gradients` by default.
+    text_encoder : TextEncoder, optional
+        Of the texts, `folder_texts.Letters` by default, with tokens where those of pictures are.
     attributes : str or Path, optional
         Side information, see `side_information`; by default there is none.
     seed : int
@@ -65,19 +68,21 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
         raise ValueError(f"path: the folder {str(folder)!r} holds no folder of pictures; put the "
                          "pictures of each class into a folder with its name.")
     digests = content_digests(files, cache)
-    texts = texts_of(files)
+    texts, reader = texts_of(files), text_encoder or Letters(chosen.tokens)
     images = picture_rows(files, digests, chosen, keep=cache, log=log)
     embeddings, side = side_information_of(attributes, list(by_class))
     pairs = pairs_of_table({
-        "image": images, "text": text_rows(texts, chosen.tokens),
+        "image": images, **text_columns(texts, reader),
+        "file:image": np.array([str(file) for file in files]),
         "labels": np.repeat(np.arange(len(by_class)), [len(v) for v in by_class.values()]),
         "class_names": np.array(list(by_class)), "class_embeddings": embeddings,
-        "ids": np.array([f"{file.parent.name}/{file.name}" for file in files]),
-        "show:text": np.array(texts)}, seed=seed)
-    facts = {"features": {**chosen.facts, "text": DESCRIPTION, "widths": pairs.views.widths,
+        "ids": np.array([f"{file.parent.name}/{file.name}" for file in files])}, seed=seed)
+    facts = {"features": {**chosen.facts, "text": {**reader.facts, "of": DESCRIPTION},
+                          "widths": pairs.views.widths,
                           "sha256": hashlib.sha256(digests.tobytes()).hexdigest()[:16]},
              "normalisation": "none (model's own)", "side_information": side,
              "test_part": f"{TEST_FRACTION:.0%} per class, seed {seed}"}
-    known = NO_BACKBONE if encoder is None else {"text_features_fit_on_unseen": False}
+    known = {} if text_encoder is not None else (
+        NO_BACKBONE if encoder is None else {"text_features_fit_on_unseen": False})
     return pairs_benchmark(folder.resolve().name, pairs, facts, seed=seed, digests=digests,
                            known=known)

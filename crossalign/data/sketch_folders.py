@@ -90,7 +90,8 @@ def read_sketches(folder: Path, encoder: Encoder, keep: bool = True,
         rows = picture_rows(listed, digests[side], encoder, keep=keep, log=log)
         labels = np.repeat(np.arange(len(names)), [len(by_class[name]) for name in names])
         sides[side] = Views({side: rows}, labels, ids=[
-            f"{side}/{file.parent.name}/{file.name}" for file in listed])
+            f"{side}/{file.parent.name}/{file.name}" for file in listed],
+            meta={f"file:{side}": np.array([str(file) for file in listed])})
     return SketchSamples(sides, digests, tuple(names),
                          tuple(place.relative_to(folder).as_posix() for place in places.values()))
 

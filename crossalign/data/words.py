@@ -34,13 +34,6 @@ def word_tokens(documents: Sequence[str]) -> Array:
     return tokens
 
 
-def word_table(documents: Sequence[str]) -> Array:
-    """``(D, t)`` strings: the words that `word_tokens` are of, and ``""`` where it has zeros."""
-    words = [document.split() for document in documents]
-    longest = max(map(len, words))
-    return np.array([each + [""] * (longest - len(each)) for each in words])
-
-
 def word_vector(word: str) -> Array:
     """Unit vector ``(WORD,)``: a sum of one vector of signs for each piece of the word.
 

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.pictures import read_pictures
 from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
+SIDE = 64
+"""Of a picture that is read from its file, in pixels."""
 
 
 def shown_item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[str, Any]:
     """How one sample looks on a page: its picture or text where the data has one, and its class."""
     shown = views.meta.get(f"show:{modality}")
     name = "" if views.labels is None else bench.classes.names[views.labels[row]]
-    if shown is None:
-        return {"image": None, "text": f"{name} ({views.ids[row]})"}
-    if shown.dtype.kind in "US":
+    if shown is not None and shown.dtype.kind in "US":
         return {"image": None, "text": str(shown[row])}
-    return {"image": shown[row], "text": name}
+    picture = shown_picture(views, row, modality)
+    return {"image": picture, "text": f"{name} ({views.ids[row]})" if picture is None else name}
+
+
+def shown_picture(views: Views, row: int, modality: str) -> Array | None:
+    """The picture of one sample, or None where the data has none.
+
+    It is in ``show:M`` of modality M, or in the file that ``file:M`` names.
+    """
+    shown, files = (views.meta.get(f"{what}:{modality}") for what in ("show", "file"))
+    if shown is not None and shown.dtype.kind not in "US":
+        return np.asarray(shown[row])
+    if files is None:
+        return None
+    try:
+        return np.asarray(read_pictures([Path(files[row])], SIDE, "RGB")[0])
+    except ValueError:  # the file has gone since its features were computed
+        return None
 
 
 def some_rows(views: Views, classes: int, samples: int) -> Array:

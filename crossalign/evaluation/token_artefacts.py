@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isqrt
 from typing import Any
 
-import numpy as np
-
-from crossalign.evaluation.shown_items import spread
+from crossalign.evaluation.shown_items import shown_picture, spread
 from crossalign.models.base import TokenSelector
 from crossalign.types import Views
 
@@ -18,8 +17,8 @@ SAMPLES = 8
 def tokens(model: Any, views: Views, names: Sequence[str]) -> list[dict[str, Any]]:
     """Saliency of the tokens of some samples, with what the tokens are of where ``meta`` has it.
 
-    Pictures are in ``show:M`` of modality M, rows and columns of its patches in ``grid:M``, and
-    words in ``words:M``.
+    Pictures are those of `shown_picture`, rows and columns of their patches in ``grid:M`` of
+    modality M, a square where it is absent and fits, and words in ``words:M``, parted by blanks.
     """
     known = [m for m in views.modalities if m in model.widths_ and views.read(m, [0]).ndim == 3]
     some = views[spread(len(views), SAMPLES)]
@@ -38,11 +37,14 @@ def _part(model: TokenSelector, one: Views, modality: str) -> dict[str, Any]:
     x = one[modality]
     part: dict[str, Any] = {"saliency": model.saliency(x, modality)[0],
                             "kept": model.kept_tokens(x, modality)[0]}
-    shown, grid, words = (one.meta.get(f"{what}:{modality}") for what in ("show", "grid", "words"))
-    if shown is not None and shown.dtype.kind not in "US":
-        part["image"] = shown[0]
-        if grid is not None and int(np.prod(grid[0])) == x.shape[1]:
-            part["grid"] = tuple(int(side) for side in grid[0])
-    if words is not None and len(words[0]) == x.shape[1]:
-        part["words"] = [str(word) for word in words[0]]
+    grid, words = (one.meta.get(f"{what}:{modality}") for what in ("grid", "words"))
+    picture, cells = shown_picture(one, 0, modality), len(part["saliency"])
+    if picture is not None:
+        part["image"] = picture
+        sides = [isqrt(cells)] * 2 if grid is None else [int(side) for side in grid[0]]
+        if sides[0] * sides[1] == cells:
+            part["grid"] = tuple(sides)
+    if words is not None:
+        said = str(words[0]).split()
+        part["words"] = said + [""] * (cells - len(said))
     return part

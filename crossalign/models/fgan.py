@@ -19,12 +19,13 @@ divergences (eq. 25: half). The code perturbs the selection in evaluation too; h
 What is ours: tau comes from a classifier of the seen classes; theirs is a network trained on
 ImageNet, which knows most of the "unseen" ones (pass it as ``teacher``, and the report says so).
 Tokens are standardised. tanh(-J), equal for all J above 9.5 in single precision, is computed so
-that it is not. Its backbones are not here: tokens are given.
+that it is not. Tokens are given, as by a frozen network; or raw rows are, and ``bases`` are read by
+pretrained networks in front of the readers, which learn along at a rate of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from numbers import Integral, Real
 from pathlib import Path
@@ -36,11 +37,13 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.data.tokens import token_moments
+from crossalign.encoders.base_encoder import BaseEncoder
 from crossalign.losses.pairwise_contrast import DISTANCES
 from crossalign.models.base import Array, TokenSelector, labels_of
 from crossalign.models.fgan_objective import CONTRASTS, FGANObjective
 from crossalign.models.joint_space import SPACES, JointSpace
 from crossalign.models.pseudo_labels import FORMS, Teacher, pseudo_labels, teacher_name
+from crossalign.models.raw_rows import mean_tokens, open_bases
 from crossalign.networks.fine_grained import (
     POOLS,
     SELECTIONS,
@@ -69,6 +72,11 @@ class FGAN(TokenSelector, JointSpace):
         Width of tokens in context, of embeddings and of codes.
     readers : pair of {"linear", "gru", "attention"}
         How each modality's tokens get their context, see `networks.TokenReader`.
+    bases : pair of str or None
+        A pretrained network for each modality, a folder or a name on the Hugging Face hub, that
+        reads raw rows (`encoders.PretrainedPictures`, ``rows="raw"``); None where tokens are given.
+    base_lr : float
+        Rate of their weights; at 0 they stay as they are.
     tied : bool
         One encoder for both modalities, the paper's way with sketches and photos.
     ratios : pair of float
@@ -120,13 +128,15 @@ class FGAN(TokenSelector, JointSpace):
            for size in ("dim", "samples", "batch_size")},
         **{rate: [Interval(Real, 0, None, closed="neither")] for rate in ("lr", "sigma")},
         **{weight: [Interval(Real, 0, None, closed="left")] for weight in (
-            "alpha", "mu", "align", "kl", "weight_decay", "per_class")},
+            "alpha", "mu", "align", "kl", "weight_decay", "per_class", "base_lr")},
         **{share: [Interval(Real, 0, 1, closed="left")] for share in ("dropout", "hardening")},
         "random_state": [Interval(Integral, 0, None, closed="left")],
     }
 
     def __init__(self, space: str = "joint", dim: int = 512,
-                 readers: tuple[str, str] = ("linear", "gru"), tied: bool = False,
+                 readers: tuple[str, str] = ("linear", "gru"),
+                 bases: tuple[str | None, str | None] = (None, None), base_lr: float = 1e-5,
+                 tied: bool = False,
                  ratios: tuple[float, float] = (0.1, 0.3), pool: str = "concat",
                  selection: str = "saliency", heads: int = 4, dropout: float = 0.1,
                  samples: int = 1000, sigma: float = 0.05, grad: str = "full",
@@ -140,6 +150,8 @@ class FGAN(TokenSelector, JointSpace):
         self.space = space
         self.dim = dim
         self.readers = readers
+        self.bases = bases
+        self.base_lr = base_lr
         self.tied = tied
         self.ratios = ratios
         self.pool = pool
@@ -190,15 +202,19 @@ class FGAN(TokenSelector, JointSpace):
         if self.tied and len(set(X.widths.values())) > 1:
             raise ValueError(f"tied: one encoder cannot read widths {X.widths}; give tokens of one "
                              "width, or tied=False.")
-        targets, self.pseudo_labels_ = self._targets(X, labels, classes)
+        self._remember(X.widths)
+        bases = open_bases(X, self.bases, self.tied)
+        self.base_configs_ = {m: base.config for m, base in bases.items()}
+        targets, self.pseudo_labels_ = self._targets(X, labels, classes, bases)
         self.leaks_ = {"pseudo_labels": self.pseudo_labels_ == teacher_name(self.teacher)}
         self.n_labels_ = targets.shape[1]
         self.n_classes_ = int(labels.max()) + 1 if classes is None else len(classes)
-        self._remember(X.widths)
         self.tokens_ = {m: (1, *X.read(m, np.arange(0)).shape[1:-1])[-1] for m in self.modalities_}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
             self._restore()
+        for m, base in bases.items():
+            self.network_.encoder(m).base.load_state_dict(base.state_dict())
         self._standardise(X)
         self.network_.targets = torch.from_numpy(targets)
         steps = -(-len(X) // self.batch_size)
@@ -256,22 +272,36 @@ class FGAN(TokenSelector, JointSpace):
                                       self.n_classes_).eval()
 
     def _encoder(self, modality: str, reader: str, ratio: float) -> FineGrainedEncoder:
+        base, width, tokens = None, self.widths_[modality], self.tokens_[modality]
+        if modality in self.base_configs_:
+            base = BaseEncoder(self.base_configs_[modality], learns=self.base_lr > 0)
+            width = base.width
+            tokens = base.cells if base.kind == "image" else tokens
         return FineGrainedEncoder(
-            TokenReader(self.widths_[modality], self.dim, reader, self.heads, self.dropout),
-            RegionEncoder(self.tokens_[modality], self.dim, self.dim, ratio, self.pool,
+            TokenReader(width, self.dim, reader, self.heads, self.dropout),
+            RegionEncoder(tokens, self.dim, self.dim, ratio, self.pool,
                           self.selection, self.heads, self.dropout, self.samples, self.sigma,
                           self.grad),
-            LabelEncoder(self.dim, self.dim, self.n_labels_, self.label_encoder))
+            LabelEncoder(self.dim, self.dim, self.n_labels_, self.label_encoder), base)
 
-    def _targets(self, X: Views, labels: Array, classes: Classes | None) -> tuple[Array, str]:
-        """Pseudo-labels of the samples, and where they come from; none where nothing uses them."""
+    def _targets(self, X: Views, labels: Array, classes: Classes | None,
+                 bases: Mapping[str, BaseEncoder]) -> tuple[Array, str]:
+        """Pseudo-labels of the samples, and where they come from; none where nothing uses them.
+
+        The classifier of seen classes reads the mean token of a base where there is one.
+        """
         if self.mu == 0:
             return np.zeros((len(X), len(np.unique(labels))), np.float32), "none"
+        first = X.modalities[0]
+        if first in bases and self.teacher == "seen":
+            X = Views({first: mean_tokens(bases[first], X, first)}, labels)
         return pseudo_labels(X, labels, self.pseudo_labels, self.teacher, classes,
                              self.random_state)
 
     def _standardise(self, X: Views) -> None:
         for m in self.modalities_[:1 if self.tied else 2]:
+            if m in self.base_configs_:
+                continue
             reader = self.network_.encoder(m).reader
             for name, values in zip(("shift", "scale"), token_moments(X, m), strict=True):
                 getattr(reader, name).copy_(torch.from_numpy(values))
@@ -282,11 +312,15 @@ class FGAN(TokenSelector, JointSpace):
         return {"hardest": Ramp(0, self.hardening * self.epochs, 1.0)}
 
     def _player(self) -> Player:
-        return Player("fgan", (Group(self.network_.learning(), self.lr),), optimizer="adamw",
-                      weight_decay=self.weight_decay)
+        bases = tuple(f"encoders.{i}.base" for i, encoder in enumerate(self.network_.encoders)
+                      if encoder.base is not None and self.base_lr > 0)
+        groups = [Group(self.network_.learning(), self.lr),
+                  *([Group(bases, self.base_lr)] if bases else [])]
+        return Player("fgan", tuple(groups), optimizer="adamw", weight_decay=self.weight_decay)
 
     def _sampler(self, labels: Array) -> Shuffle | ClassBalanced:
         if self.per_class == 0:
             return Shuffle(self.batch_size)
         classes = min(len(np.unique(labels)), max(1, self.batch_size // self.per_class))
         return ClassBalanced(classes, self.per_class)
+

@@ -19,20 +19,21 @@ import torch
 from sklearn.base import clone
 
 from crossalign.index.joint_similarity import joint_rows, joint_scores
+from crossalign.models import raw_rows
 from crossalign.models.base import Array, Comparer, Model, unit_rows
 from crossalign.types import Classes, Views
 
 SPACES = ("embedding", "labels", "joint", "affinity")
 """RE, LD and JR of FGAN, and ours: the cosine plus the affinity of distributions."""
 BLOCK = 512
-"""Samples encoded at a time."""
+"""Samples encoded at a time, where tokens are given."""
 
 
 class JointSpace(Comparer, Model):
     """Base of such a model, which has the parameters ``space`` and ``dim``.
 
-    Its ``network_`` has ``encoder(modality)``, a module from ``(n, t, d)`` or ``(n, d)`` to
-    embeddings ``(n, dim)`` and logits ``(n, n_labels_)``.
+    Its ``network_`` has ``encoder(modality)``, a `FineGrainedEncoder` from ``(n, t, d)`` or
+    ``(n, d)`` to embeddings ``(n, dim)`` and logits ``(n, n_labels_)``.
     """
 
     handles_tokens = True
@@ -87,9 +88,11 @@ class JointSpace(Comparer, Model):
 
     def _blocks(self, rows: Array, modality: str) -> Iterator[torch.Tensor]:
         """The rows, some at a time, where the modality's encoder is."""
-        device = next(self.network_.encoder(modality).parameters()).device
-        for start in range(0, len(rows), BLOCK):
-            block = np.require(rows[start:start + BLOCK], np.float32, ["C", "W"])
+        encoder = self.network_.encoder(modality)
+        device = next(encoder.parameters()).device
+        size = BLOCK if encoder.base is None else raw_rows.BLOCK
+        for start in range(0, len(rows), size):
+            block = np.require(rows[start:start + size], np.float32, ["C", "W"])
             yield torch.from_numpy(block).to(device)
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,

@@ -156,15 +156,24 @@ class FineGrainedEncoder(nn.Module):
     """Reader, region encoder and label encoder of one modality.
 
     A sample is ``(t, d)`` tokens, of which zeros are padding, or one vector ``(d,)``, which counts
-    as one token.
+    as one token; or whatever ``base`` makes tokens of.
     """
 
-    def __init__(self, reader: TokenReader, region: RegionEncoder, label: LabelEncoder) -> None:
+    def __init__(self, reader: TokenReader, region: RegionEncoder, label: LabelEncoder,
+                 base: nn.Module | None = None) -> None:
         super().__init__()
-        self.reader, self.region, self.label = reader, region, label
+        self.base, self.reader, self.region, self.label = base, reader, region, label
+
+    def tokens(self, x: Tensor) -> Tensor:
+        """Samples as they are given to the reader."""
+        return x if self.base is None else self.base(x)
 
     def read(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows ``(n, t, dim)`` in context of ``(n, t, d)`` or ``(n, d)``, and which are real."""
+        """Rows ``(n, t, dim)`` in context of samples, and which of them are real ``(n, t)``."""
+        return self._read(self.tokens(x))
+
+    def _read(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Of tokens ``(n, t, d)`` or vectors ``(n, d)``."""
         if x.ndim == 2:
             x = x[:, None]
             real = x.new_ones(x.shape[:2], dtype=torch.bool)
@@ -176,10 +185,11 @@ class FineGrainedEncoder(nn.Module):
 
     def select(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Saliency ``(n, t)`` of the tokens of x, 0 at padding, and which of them are kept."""
-        rows, real = self.read(x)
+        x = self.tokens(x)
+        rows, real = self._read(x)
         scores = self.region.scores(rows, real)
         kept = self.region.kept(scores, real)
-        t = x.shape[1] if x.ndim == 3 else 1                         # read may have padded
+        t = x.shape[1] if x.ndim == 3 else 1                         # reading may have padded
         return scores.masked_fill(~real, 0)[:, :t], kept[:, :t]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from complaints import complaint
 from PIL import Image
 
 from crossalign import data
-from crossalign.data.folder_texts import LONGEST, text_rows, texts_of
+from crossalign.data.folder_texts import LONGEST, Letters, texts_of
 from crossalign.data.layouts import layout_of
 from crossalign.data.npz import read_npz
 from crossalign.data.picture_folder import load_picture_folder
@@ -76,12 +76,12 @@ def test_texts_are_names_then_descriptions_or_captions(folder):
 
 
 def test_rows_of_texts_are_words_or_their_sum():
-    tokens = text_rows(["sea horse", "cup", "sea horse"], tokens=True)
+    tokens = Letters(tokens=True).encode(["sea horse", "cup", "sea horse"])
     assert tokens.shape == (3, 2, 128)
     np.testing.assert_allclose(tokens[0], [word_vector("sea"), word_vector("horse")], atol=1e-6)
     np.testing.assert_array_equal(tokens[2], tokens[0])
     np.testing.assert_array_equal(tokens[1, 1], 0)
-    vectors = text_rows(["sea horse", "cup"], tokens=False)
+    vectors = Letters().encode(["sea horse", "cup"])
     total = word_vector("sea") + word_vector("horse")
     np.testing.assert_allclose(vectors[0], total / np.linalg.norm(total), atol=1e-6)
     np.testing.assert_allclose(vectors[1], word_vector("cup"), atol=1e-6)
@@ -106,8 +106,8 @@ def test_pictures_and_texts_are_pairs_over_ten_halves(folder):
     files = [folder / i for i in bench["gallery"].ids]
     np.testing.assert_array_equal(bench["gallery"]["image"],
                                   Gradients().encode(read_pictures(files, 64)))
-    np.testing.assert_array_equal(bench["gallery"]["text"], text_rows(
-        bench["gallery"].meta["show:text"].tolist(), tokens=False))
+    np.testing.assert_array_equal(bench["gallery"]["text"], Letters().encode(
+        bench["gallery"].meta["show:text"].tolist()))
     record = json.loads(json.dumps(dict(bench.protocol)))
     assert record["leaks"]["text_features_fit_on_unseen"] is False
     assert record["leaks"]["duplicate_gallery_rows"] is False
