@@ -175,16 +175,3 @@ def check_writable(folder: Path, option: str = "--out") -> None:
         probe = probe.parent
     if not probe.is_dir() or not os.access(probe, os.W_OK):
         raise ValueError(f"{option}: cannot write to {str(folder)!r}; choose a writable folder.")
-
-
-def check_writable_file(file: Path, option: str) -> None:
-    """The same of a file.
-
-    Raises
-    ------
-    ValueError
-        If it is a folder, or cannot be written.
-    """
-    if file.is_dir():
-        raise ValueError(f"{option}: {str(file)!r} is a folder; name a file.")
-    check_writable(file.parent, option)

@@ -20,7 +20,6 @@ from crossalign.arguments import (
     build,
     build_several,
     check_writable,
-    check_writable_file,
     chosen_rows,
     load_bench,
     log,
@@ -187,21 +186,17 @@ def profile(model: Annotated[list[str], typer.Argument(help="One model or severa
             repeats: Annotated[int, typer.Option(min=1, help="Timed epochs or passes.")] = 3,
             memory: Annotated[bool, typer.Option(
                 help="Also measure memory, each time in a fresh process.")] = True,
-            file: Annotated[Path | None, typer.Option(
-                "--json", help="File for the exact numbers.")] = None) -> None:
+            pool: Pool = None, as_json: AsJson = False) -> None:
     """What models cost: parameters, operations, memory and speed.
 
     A few epochs are enough, so a model is not trained to its end. With several models --set
     concerns those that have the parameter.
     """
-    if file is not None:
-        check_writable_file(file, "--json")
     estimators = build_several(model, set_)
-    bench = load_bench(data, task, attributes, None)
+    bench = load_bench(data, task, attributes, pool=pool)
     from crossalign.evaluation.profile import check_suited
     from crossalign.evaluation.profile import profile as measure
     from crossalign.evaluation.profile_table import profile_record, profile_table
-    from crossalign.evaluation.report import write_text
 
     found = []
     for estimator in estimators:
@@ -209,10 +204,10 @@ def profile(model: Annotated[list[str], typer.Argument(help="One model or severa
     for estimator in estimators:
         log(f"{estimator.cli_name} ...")
         found.append(measure(estimator, bench, task=scored(task), repeats=repeats, memory=memory))
-    if file is not None:
-        record = profile_record(found, data=data, task=task or bench.task)
-        write_text(file, json.dumps(record, indent=2) + "\n")
-    print(profile_table(found, f"{data} ({task or bench.task})"))
+    if as_json:
+        print(json.dumps(profile_record(found, data=data, task=task or bench.task)))
+    else:
+        print(profile_table(found, f"{data} ({task or bench.task})"))
 
 
 @app.command()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from crossalign import metrics
 from crossalign.evaluation.protocols import Outcome
 from crossalign.evaluation.shown_items import shown_item, spread
-from crossalign.models.joint_space import JointSpace
+from crossalign.models.base import Comparer
 from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
@@ -36,7 +36,7 @@ def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         recall, precision = metrics.precision_recall_curve_from_similarity(
             likeness, query.truth, gallery.truth)
         found["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
-        if isinstance(model, JointSpace):
+        if isinstance(model, Comparer) and set(COMPARED) <= set(model.spaces):
             found["hits"][direction] = _by_space(model, query, source, gallery, target, bench)
             continue
         rows = spread(len(query), QUERIES)
@@ -49,7 +49,7 @@ def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     return found
 
 
-def _by_space(model: JointSpace, query: Views, source: str, gallery: Views, target: str,
+def _by_space(model: Comparer, query: Views, source: str, gallery: Views, target: str,
               bench: Benchmark) -> dict[str, Any]:
     """Some queries in which the spaces are right at different places, and how often each is first.
 

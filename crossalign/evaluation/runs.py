@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from crossalign.evaluation.artefacts import collect
@@ -166,8 +167,10 @@ def _add_sureness(outcome: Outcome, settings: Settings, bench: Benchmark,
                   gamma: float | None) -> None:
     """AURC and its kin, where validation has chosen for them."""
     if settings:
+        seen, _, unseen, _ = outcome.evidence["parts"]
         found, outcome.evidence["rejection"] = score_confidences(
-            settings, outcome.evidence["head"], bench, gamma or 0.0)
+            settings, outcome.evidence["head"], bench, gamma or 0.0,
+            np.concatenate([seen, unseen]))
         outcome.scores.update(found)
 
 

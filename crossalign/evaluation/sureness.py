@@ -12,12 +12,15 @@ from copy import copy
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from crossalign import metrics
 from crossalign.models.base import Distributional
 from crossalign.tasks import ZeroShot
 from crossalign.tasks.rejection import Rejection
 from crossalign.types import Benchmark, Views
+
+Array = npt.NDArray[Any]
 
 COVERAGE = 0.8
 """Share of the validation samples that the threshold answers."""
@@ -35,10 +38,12 @@ def choose_confidences(head: ZeroShot, validation: Benchmark, gamma: float) -> S
     calibration.
     """
     samples, found = _tests(head, validation), {}
+    raw = head.decision_function(samples)
     kinds = [BASELINE, *(["tempered"] if _has_variances(head, samples) else [])]
     for kind in kinds:
         try:
-            fitted = Rejection(_calibrated(head, gamma), kind).fit(samples, coverage=COVERAGE)
+            fitted = Rejection(_calibrated(head, gamma), kind).fit(
+                samples, coverage=COVERAGE, scores=raw)
         except ValueError:
             continue
         found[kind] = {"threshold": fitted.threshold_,
@@ -46,21 +51,24 @@ def choose_confidences(head: ZeroShot, validation: Benchmark, gamma: float) -> S
     return found
 
 
-def score_confidences(settings: Settings, head: ZeroShot, bench: Benchmark,
-                      gamma: float) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
-    """Scores of a benchmark's test samples, and the curves of `plots.coverage_risk`."""
+def score_confidences(settings: Settings, head: ZeroShot, bench: Benchmark, gamma: float,
+                      raw: Array) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
+    """Scores of a benchmark's test samples, and the curves of `plots.coverage_risk`.
+
+    ``raw (n, C)`` are the head's scores of seen classes' test samples and then of unseen ones'.
+    """
     head, samples = _calibrated(head, gamma), _tests(head, bench)
     scores, curves = {}, {}
     for kind, chosen in settings.items():
         judged = Rejection(head, kind, **chosen)
-        curves[kind] = judged.curve(samples)
+        curves[kind] = judged.curve(samples, raw)
         scores["AURC" if kind == BASELINE else f"AURC_{kind}"] = float(curves[kind]["aurc"])
         if kind == BASELINE:
-            scores["ECE"] = metrics.expected_calibration_error(judged.predict_proba(samples),
-                                                               samples.truth)
+            scores["ECE"] = metrics.expected_calibration_error(
+                judged.predict_proba(samples, raw), samples.truth)
     if "tempered" in settings:
         sigma = Rejection(head, "uncertainty")
-        wrong = head.predict(samples) != samples.truth
+        wrong = metrics.stack(raw, bench.classes.seen, gamma).argmax(axis=1) != samples.truth
         known = metrics.rank_correlation(-sigma.score_samples(samples), wrong)
         scores["sigma_error"] = float(np.nan_to_num(known))     # of nothing wrong there is none
     return scores, curves

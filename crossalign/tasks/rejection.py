@@ -87,7 +87,8 @@ class Rejection:
         self.temperature_: Any = 1.0 if temperature is None else temperature
 
     def fit(self, validation: Views | Sequence[Views], *, coverage: float | None = None,
-            risk: float | None = None, false_alarms: float | None = None) -> Self:
+            risk: float | None = None, false_alarms: float | None = None,
+            scores: Array | None = None) -> Self:
         """Choose the threshold on labelled samples that the model was not trained on.
 
         The wish is met on these samples; on others as far as they resemble these, so they should
@@ -103,6 +104,8 @@ class Rejection:
             Share of the answers that may be wrong at most, and as many answers as that allows.
         false_alarms : float, optional
             Share of the samples of known classes that may be rejected at most.
+        scores : (n, C), optional
+            What ``head.decision_function`` says of the samples, where it has been asked already.
 
         Raises
         ------
@@ -113,7 +116,7 @@ class Rejection:
         given = [name for name, value in wishes.items() if value is not None]
         if len(given) != 1:
             raise ValueError(f"coverage, risk, false_alarms: got {given or None}; give one.")
-        samples, scores = self._labelled(validation)
+        samples, scores = self._labelled(validation, scores)
         labels, known = samples.truth, samples.truth != NONE
         if not known.any():
             raise ValueError("validation: every sample is of none of the classes; add samples that "
@@ -151,17 +154,20 @@ class Rejection:
         scores = self._scores(X)
         return np.where(self._sure(X, scores) >= self.threshold_, scores.argmax(axis=1), NONE)
 
-    def predict_proba(self, X: npt.ArrayLike | Views) -> Array:
-        """Probabilities ``(n, C)`` of the known classes: softmax of scores over temperature."""
-        scores = self._scores(X)
+    def predict_proba(self, X: npt.ArrayLike | Views, scores: Array | None = None) -> Array:
+        """Probabilities ``(n, C)`` of the known classes: softmax of scores over temperature.
+
+        ``scores`` as in `fit`.
+        """
+        scores = self._scores(X, scores)
         return np.asarray(softmax(scores / self._temperature(X, scores), axis=1))
 
     def score_samples(self, X: npt.ArrayLike | Views) -> Array:
         """Confidence ``(n,)``, larger is surer."""
         return self._sure(X, self._scores(X))
 
-    def curve(self, test: Views | Sequence[Views]) -> dict[str, Any]:
-        """What `evaluation.plots.coverage_risk` draws of labelled samples.
+    def curve(self, test: Views | Sequence[Views], scores: Array | None = None) -> dict[str, Any]:
+        """What `evaluation.plots.coverage_risk` draws of labelled samples; ``scores`` as in `fit`.
 
         Returns
         -------
@@ -169,7 +175,7 @@ class Rejection:
             ``coverage`` and ``risk (n,)``, ``aurc`` and ``excess_aurc``, fractions; ``chosen``, the
             coverage and the risk (NaN without answers) at the threshold, None without one.
         """
-        samples, scores = self._labelled(test)
+        samples, scores = self._labelled(test, scores)
         sure, wrong = self._sure(samples, scores), scores.argmax(axis=1) != samples.truth
         coverage, risk = risk_coverage_curve(sure, wrong)
         chosen = None
@@ -180,21 +186,23 @@ class Rejection:
         return {"coverage": coverage, "risk": risk, "aurc": aurc(sure, wrong),
                 "excess_aurc": excess_aurc(sure, wrong), "chosen": chosen}
 
-    def _labelled(self, views: Views | Sequence[Views]) -> tuple[Views, Array]:
+    def _labelled(self, views: Views | Sequence[Views],
+                  scores: Array | None = None) -> tuple[Views, Array]:
         """All samples in one, with their scores ``(n, C)``."""
         if not isinstance(views, Views):
             modality = self.head.modality_
             views = Views({modality: np.concatenate([part[modality] for part in views])},
                           np.concatenate([part.truth for part in views]))
-        scores, labels = self._scores(views), views.truth
+        scores, labels = self._scores(views, scores), views.truth
         if len(labels) and (labels.min() < NONE or labels.max() >= scores.shape[1]):
             raise ValueError(f"labels: {labels.min()}..{labels.max()} for {scores.shape[1]} "
                              "classes; give rows of the head's classes, or -1, as relabel does.")
         return views, scores
 
-    def _scores(self, X: npt.ArrayLike | Views) -> Array:
-        """Scores ``(n, C)`` after calibrated stacking."""
-        scores, gamma = self.head.decision_function(X), self.head.gamma
+    def _scores(self, X: npt.ArrayLike | Views, scores: Array | None = None) -> Array:
+        """Scores ``(n, C)`` after calibrated stacking, of those before it where they are known."""
+        scores = self.head.decision_function(X) if scores is None else scores
+        gamma = self.head.gamma
         return scores if gamma == 0 else stack(scores, self.head.classes_.seen, gamma)
 
     def _sure(self, X: npt.ArrayLike | Views, scores: Array) -> Array:

@@ -126,7 +126,6 @@ def check(code: int, out: str, err: str) -> None:
     (["profile", "cca", "fgna"], "did you mean 'fgan'"),
     (["profile", "cca", "--set", "rge=1"], "did you mean 'reg'"),
     (["profile", "cca", "lcale", "--set", "epoch=1"], "no parameter 'epoch'"),
-    (["profile", "cca", "--json", "."], "--json: '.' is a folder"),
     (["profile", "cca", "eszsl", "--data", "synthetic"], "eszsl does not embed"),
     (["profile", "fgan", "cca", "--data", "glyphs-tokens"], "CCA reads vectors"),
     (["models", "nosuch"], "there is no 'nosuch'"),
@@ -185,22 +184,15 @@ def test_unknown_attributes_file(tmp_path, monkeypatch, capsys):
     assert "sent_splits.mat" in err
 
 
-def test_a_profile_that_cannot_be_written(tmp_path, monkeypatch, capsys):
-    (tmp_path / "file").write_text("in the way")
-    code, out, err = run(monkeypatch, capsys, "profile", "cca", "--json",
-                         str(tmp_path / "file" / "cost.json"))
-    check(code, out, err)
-    assert "--json: cannot write" in err
-
-
-def test_profiles_of_several_models_go_into_one_table_and_one_file(tmp_path, monkeypatch, capsys):
-    file = tmp_path / "new" / "cost.json"
-    code, out, _ = run(monkeypatch, capsys, "profile", "cca", "gfzsl", "cada_vae", "--data",
-                       str(benchmark(tmp_path / "d")), "--no-memory", "--repeats", "1", "--set",
-                       "shrinkage=0.2", "--set", "latent=3", "--json", str(file))
+def test_profiles_of_several_models_are_one_table_or_one_record(tmp_path, monkeypatch, capsys):
+    words = ("profile", "cca", "gfzsl", "cada_vae", "--data", str(benchmark(tmp_path / "d")),
+             "--no-memory", "--repeats", "1", "--set", "shrinkage=0.2", "--set", "latent=3")
+    code, out, _ = run(monkeypatch, capsys, *words)
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[4:7]] == ["cca", "gfzsl", "cada_vae"]
-    models = {one["model"]: one for one in json.loads(file.read_text())["models"]}
+    code, out, _ = run(monkeypatch, capsys, *words, "--json")
+    assert code == 0
+    models = {one["model"]: one for one in json.loads(out)["models"]}
     assert list(models) == ["cca", "gfzsl", "cada_vae"]
     assert models["gfzsl"]["params"]["shrinkage"] == 0.2
     assert models["cada_vae"]["params"]["latent"] == 3

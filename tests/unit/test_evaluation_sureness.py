@@ -38,10 +38,11 @@ def test_scores_are_those_of_the_chosen_temperature():
              for b in (validation, data)]
     chosen = choose_confidences(heads[0], validation, 0.3)
     assert set(chosen) == {"max_probability"}
-    scores, curves = score_confidences(chosen, heads[1], data, 0.3)
     rows = np.concatenate([data[s]["image"] for s in ("test_seen", "test_unseen")])
     truth = np.concatenate([data[s].truth for s in ("test_seen", "test_unseen")])
-    raw = metrics.stack(heads[1].decision_function(rows), data.classes.seen, 0.3)
+    before = heads[1].decision_function(rows)
+    scores, curves = score_confidences(chosen, heads[1], data, 0.3, before)
+    raw = metrics.stack(before, data.classes.seen, 0.3)
     t = chosen["max_probability"]["temperature"]
     p = np.exp(raw / t - (raw / t).max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
