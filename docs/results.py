@@ -76,7 +76,7 @@ NARROW: Mapping[str, Any] = {"lr": 1e-3, "kl": 0.01, "epochs": 30, "decay_every"
                              "scaling": "standard", "hidden": (512, 256)}
 """LCALE on wide features and tokens laid out flat: layers that two cores can train, and the rate
 and KL weight that the demo has for glyphs."""
-LONGER: Mapping[str, Any] = {"scaling": "standard", "latent": 128, "hidden": 512, "epochs": 60,
+LONGER: Mapping[str, Any] = {"scaling": "root", "latent": 128, "hidden": 512, "epochs": 60,
                              "linear": 0.5}
 """FusionNet-QSMA on unseen characters; as `DOMAINS`, chosen by the mean over validation classes of
 the first splits, and not anew for every split, whose few classes say little."""
