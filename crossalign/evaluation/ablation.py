@@ -22,6 +22,7 @@ from crossalign.evaluation.protocols import SCORERS
 from crossalign.evaluation.report import Report, percent, write_text
 from crossalign.evaluation.runs import evaluate, resolve_task, seeded
 from crossalign.evaluation.selection import OBJECTIVES, choose, fit_on
+from crossalign.tables import aligned
 from crossalign.types import Benchmark
 
 Log = Callable[[str], None]
@@ -128,10 +129,7 @@ def ablation_table(reports: Mapping[str, Report], metrics: Sequence[str],
         known = published.get(name, {}).get("H")
         lines.append([name, *cells, *(["" if known is None else f"{known:.1f}"]
                                       if published else [])])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(w) if i == 0 else cell.rjust(w)
-                               for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
-                     for line in lines)
+    return "\n".join(aligned(lines))
 
 
 def run_ablation(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, Any]],

@@ -10,6 +10,7 @@ from typing import Any
 from crossalign.evaluation.peak_memory import Peak
 from crossalign.evaluation.profile import EMBEDDED, Profile
 from crossalign.evaluation.report import jsonable, versions
+from crossalign.tables import aligned
 
 DASH = "\N{EN DASH}"
 
@@ -23,9 +24,7 @@ def profile_table(profiles: Sequence[Profile], title: str = "") -> str:
     header = ["model", "parameters", *(f"FLOPs {m}" for m in modalities), "MB train", "MB embed",
               "train/s", *(f"{m}/s" for m in modalities)]
     lines = [header, *(_cells(one, modalities) for one in profiles)]
-    wide = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rows = [f"{first:<{wide[0]}}  " + "  ".join(c.rjust(w) for c, w in zip(
-        rest, wide[1:], strict=True)) for first, *rest in lines]
+    rows = aligned(lines)
     told = (f"FLOPs of embedding one item; memory of training and of embedding {EMBEDDED} items a "
             "call; items per second.")
     machine = ", ".join(f"{name} {value}" for name, value in machine_facts().items())

@@ -11,6 +11,7 @@ import yaml
 
 from crossalign.recipes.loading import load_recipe, read_recipe, recipe_file, recipe_names
 from crossalign.recipes.recipe import Recipe
+from crossalign.tables import aligned
 
 if TYPE_CHECKING:
     from crossalign.evaluation import Report
@@ -28,7 +29,7 @@ def recipes_table() -> str:
         recipe = read_recipe(name)
         numbers = next(iter(recipe.published.values()), {})
         rows.append([name, recipe.model, recipe.data, *_cells(numbers, ["U", "S", "H"])])
-    return "\n".join(_aligned(rows, words=3))
+    return "\n".join(aligned(rows, words=3))
 
 
 def describe_recipe(name_or_path: str | Path) -> str:
@@ -61,7 +62,7 @@ def comparison(recipe: Recipe, report: Report) -> str:
     changed = _changed(recipe, report)
     if changed:
         below.insert(1, ("changed", ", ".join(f"{k}={v}" for k, v in changed.items())))
-    return "\n".join([*(_aligned(rows) if metrics else []), "", *map(_wrapped, below)]).lstrip("\n")
+    return "\n".join([*(aligned(rows) if metrics else []), "", *map(_wrapped, below)]).lstrip("\n")
 
 
 def _changed(recipe: Recipe, report: Report) -> dict[str, Any]:
@@ -73,14 +74,6 @@ def _changed(recipe: Recipe, report: Report) -> dict[str, Any]:
 
 def _cells(numbers: Any, metrics: Sequence[str]) -> list[str]:
     return [f"{numbers[m]:.1f}" if m in numbers else "-" for m in metrics]
-
-
-def _aligned(rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
-    """Lines of a table whose first columns hold words and the others numbers."""
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:<{w}}" if i < words else f"{cell:>{w}}"
-                      for i, (cell, w) in enumerate(zip(row, wide, strict=True))).rstrip()
-            for row in rows]
 
 
 def _wrapped(pair: tuple[str, str]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
+from crossalign.tables import aligned
 from crossalign.tasks.few_shot import FewShot
 from crossalign.types import Benchmark, Views
 
@@ -81,16 +82,15 @@ class FewShotCurve:
     scores: Mapping[str, Mapping[str, Array]]
 
     def __str__(self) -> str:
-        wide = max(map(len, self.scores))
-        lines = [f"{'':{wide}}  {'':2}  " + "  ".join(f"{f'k = {k}':>11}" for k in self.ks)]
+        lines = [["", "", *(f"k = {k}" for k in self.ks)]]
         for metric in ("T1", "H"):
             for row, scores in self.scores.items():
                 values = 100 * scores[metric]
                 sd = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(self.ks))
                 cells = (f"{f'{m:.1f} ± {s:.1f}':>11}" for m, s in
                          zip(values.mean(axis=0), sd, strict=True))
-                lines.append(f"{row:{wide}}  {metric:2}  " + "  ".join(cells))
-        return "\n".join(lines)
+                lines.append([row, metric, *cells])
+        return "\n".join(aligned(lines, words=2))
 
 
 def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 10),
