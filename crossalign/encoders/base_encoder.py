@@ -50,12 +50,21 @@ class BaseEncoder(nn.Module):
             self.cells, self.width = self(self.blank()).shape[1:]
 
     @classmethod
-    def pretrained(cls, name: str, kind: str) -> BaseEncoder:
-        """One with the weights of `pretrained_network`, which do not learn."""
+    def pretrained(cls, name: str, kind: str, device: str = "auto") -> BaseEncoder:
+        """One with the weights of `pretrained_network`, which do not learn, on a device.
+
+        ``"auto"`` is a GPU where there is one.
+        """
         config, network = pretrained_network(name, kind)
         base = cls(config)
         base.network.load_state_dict(network.state_dict())
-        return base
+        gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+        return base.to("cuda" if gpu else "cpu")
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return next(self.parameters()).device
 
     def train(self, mode: bool = True) -> BaseEncoder:
         """As of any module, but a network that does not learn stays as it is in evaluation."""

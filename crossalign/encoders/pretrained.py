@@ -38,7 +38,7 @@ class _Pretrained:
     rows : {"vectors", "tokens", "raw"}
         The mean of a sample's tokens ``(n, d)``, the tokens ``(n, t, d)``, or raw rows, see
         `base_encoder`.
-    device : str
+    device : {"auto", "cpu", "cuda"}
 
     Raises
     ------
@@ -50,11 +50,11 @@ class _Pretrained:
 
     kind = ""
 
-    def __init__(self, name: str, rows: str = "vectors", device: str = "cpu") -> None:
+    def __init__(self, name: str, rows: str = "vectors", device: str = "auto") -> None:
         if rows not in ROWS:
             raise ValueError(f"rows: got {rows!r}; choose one of {list(ROWS)}.")
-        self.name, self.rows, self.device = str(name), rows, device
-        self._base = BaseEncoder.pretrained(self.name, self.kind).to(device)
+        self.name, self.rows = str(name), rows
+        self._base = BaseEncoder.pretrained(self.name, self.kind, device)
 
     @property
     def tokens(self) -> bool:
@@ -75,7 +75,7 @@ class _Pretrained:
         if self.rows == "raw":
             return raw
         with torch.inference_mode():
-            said = self._base(torch.from_numpy(raw).to(self.device)).cpu().numpy()
+            said = self._base(torch.from_numpy(raw).to(self._base.device)).cpu().numpy()
         if self.rows == "tokens":
             return np.asarray(said)
         real = (said != 0).any(axis=2, keepdims=True)
@@ -94,7 +94,7 @@ class PretrainedPictures(_Pretrained):
     kind = "image"
     mode = "RGB"
 
-    def __init__(self, name: str, rows: str = "vectors", device: str = "cpu") -> None:
+    def __init__(self, name: str, rows: str = "vectors", device: str = "auto") -> None:
         super().__init__(name, rows, device)
         file = pretrained_file(self.name, "preprocessor_config.json")
         said = {} if file is None else json.loads(file.read_text(encoding="utf-8"))
@@ -140,7 +140,7 @@ class PretrainedTexts(_Pretrained):
 
     kind = "text"
 
-    def __init__(self, name: str, rows: str = "vectors", device: str = "cpu",
+    def __init__(self, name: str, rows: str = "vectors", device: str = "auto",
                  longest: int = 64) -> None:
         super().__init__(name, rows, device)
         from transformers import AutoTokenizer

@@ -203,7 +203,7 @@ class FGAN(TokenSelector, JointSpace):
             raise ValueError(f"tied: one encoder cannot read widths {X.widths}; give tokens of one "
                              "width, or tied=False.")
         self._remember(X.widths)
-        bases = open_bases(X, self.bases, self.tied)
+        bases = open_bases(X, self.bases, self.tied, self.device)
         self.base_configs_ = {m: base.config for m, base in bases.items()}
         targets, self.pseudo_labels_ = self._targets(X, labels, classes, bases)
         self.leaks_ = {"pseudo_labels": self.pseudo_labels_ == teacher_name(self.teacher)}

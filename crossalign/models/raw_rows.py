@@ -16,7 +16,8 @@ BLOCK = 32
 """Samples that a base encoder reads at a time."""
 
 
-def open_bases(X: Views, names: Sequence[str | None], tied: bool) -> dict[str, BaseEncoder]:
+def open_bases(X: Views, names: Sequence[str | None], tied: bool,
+               device: str) -> dict[str, BaseEncoder]:
     """The pretrained networks of the first two modalities that have one.
 
     Parameters
@@ -26,6 +27,7 @@ def open_bases(X: Views, names: Sequence[str | None], tied: bool) -> dict[str, B
     names : pair of str or None
     tied : bool
         Whether one encoder reads both modalities; it is opened for the first.
+    device : {"auto", "cpu", "cuda"}
 
     Raises
     ------
@@ -40,7 +42,7 @@ def open_bases(X: Views, names: Sequence[str | None], tied: bool) -> dict[str, B
     for m, name in list(zip(X.modalities, names, strict=True))[:1 if tied else 2]:
         if name is None:
             continue
-        base = BaseEncoder.pretrained(name, "text" if X.widths[m] == 1 else "image")
+        base = BaseEncoder.pretrained(name, "text" if X.widths[m] == 1 else "image", device)
         shape, wanted = X.read(m, np.arange(0)).shape[1:], tuple(base.blank().shape[1:])
         if len(shape) != 2 or (base.kind == "image" and shape != wanted):
             raise ValueError(f"bases: {name!r} reads rows {wanted} and {m!r} has {shape}; make "
@@ -55,6 +57,7 @@ def mean_tokens(base: BaseEncoder, X: Views, modality: str) -> Array:
     for start in range(0, len(X), BLOCK):
         rows = X.read(modality, np.arange(start, min(start + BLOCK, len(X))))
         with torch.inference_mode():
-            tokens = base(torch.from_numpy(np.require(rows, np.float32, ["C", "W"])))
-            means.append(token_mean(tokens, (tokens != 0).any(dim=2)).numpy())
+            raw = torch.from_numpy(np.require(rows, np.float32, ["C", "W"]))
+            tokens = base(raw.to(base.device))
+            means.append(token_mean(tokens, (tokens != 0).any(dim=2)).cpu().numpy())
     return np.concatenate(means)
