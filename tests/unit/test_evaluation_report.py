@@ -186,5 +186,11 @@ def test_some_runs_of_a_report_pair_with_fewer_of_another():
     assert two.scores["H"]["runs"] == [RUNS[2]["H"], RUNS[0]["H"]]
     assert two.scores["H"]["mean"] == pytest.approx((RUNS[2]["H"] + RUNS[0]["H"]) / 2)
     assert three.seeds == [0, 1, 2]
+    whole = report(protocol={"split_id": ["a", "b", "c"]})
+    fewer = report(RUNS[:2], protocol={"split_id": ["a", "b"]})
+    assert whole.only([0, 1]).compare(fewer, "H").ties == 2
+    assert whole.only([2, 0]).protocol["split_id"] == ["c", "a"]
+    with pytest.raises(ValueError, match="another protocol"):
+        whole.only([0, 2]).compare(report(RUNS[:2], seeds=[0, 2], protocol=fewer.protocol), "H")
     with pytest.raises(ValueError, match="choose among those"):
         three.only([3])
