@@ -34,7 +34,7 @@ The generative views and the discriminative one err on different samples.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -52,6 +52,7 @@ from crossalign.models.base import Array, labels_of, unit_rows
 from crossalign.models.fusionnet_objective import FusionNet
 from crossalign.models.latent import LatentModel
 from crossalign.models.linear_views import LINEAR_VIEWS, linear_paths
+from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.networks import ClassMemory
 from crossalign.networks.quasi import KINDS as SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
@@ -107,6 +108,9 @@ smooth, topology, cycle : float
     linear : float
         With several views, the share in [0, 1] of a linear view of the space in `embed`. Above 0,
         encoders start from it.
+    whitening : float, optional
+        With several labelled views, s of `models.whitening` of the codes and of the linear view in
+        `embed`; by default there is none.
     linear_view : {"ridge", "pca"}
         Where ridge regression onto the second view puts the others, or the principal axes of all
         (`CommonPCA`), which is for features of one encoder.
@@ -124,6 +128,7 @@ smooth, topology, cycle : float
 
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("standard", "root"), "linear_view": ("ridge", "pca"),
+        "whitening": WHITENINGS,
         "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5))}
     handles_missing = True
     handles_tokens = True
@@ -160,6 +165,7 @@ smooth, topology, cycle : float
         "matching": [StrOptions({"class", "instance"}), None],
         "linear": [Interval(Real, 0, 1, closed="both"), None],
         "linear_view": [StrOptions(set(LINEAR_VIEWS))],
+        "whitening": [Interval(Real, 0, None, closed="neither"), None],
         "head": [StrOptions({"fused", "softmax", "prototype", "gaussian"})],
     }
 
@@ -176,8 +182,8 @@ smooth, topology, cycle : float
                  divergence: str = "orthogonal", matching: str | None = None,
                  held_out: float = 0.3, sharpness: float = 1.0, ridge: float = 0.1,
                  smoothing: float = 0.1, temperature: float = 0.125, fused: bool = True,
-                 linear: float | None = None, linear_view: str = "ridge",
-                 scaling: str = "standard", head: str = "fused",
+                 linear: float | None = None, whitening: float | None = None,
+                 linear_view: str = "ridge", scaling: str = "standard", head: str = "fused",
                  view_weights: Sequence[float] = (1.0, 0.5, 0.25), seen_samples: int = 200,
                  unseen_samples: int = 400, head_epochs: int = 23, precision: str = "32-true",
                  device: str = "auto", compile: bool = False, random_state: int = 0) -> None:
@@ -216,6 +222,7 @@ smooth, topology, cycle : float
         self.temperature = temperature
         self.fused = fused
         self.linear = linear
+        self.whitening = whitening
         self.linear_view = linear_view
         self.scaling = scaling
         self.head = head
@@ -265,6 +272,13 @@ smooth, topology, cycle : float
                     epochs=self._set("epochs"), sampler=Shuffle(self.batch_size),
                     lr_schedule=Cosine(self._set("epochs")), callbacks=callbacks,
                     checkpoint=checkpoint, precision=self.precision, compile=self.compile)
+        self.within_ = {}
+        if views > 1 and X.labels is not None:
+            here = {m: X.having(m) for m in X.modalities}
+            for part in [self._codes, *([self._straight] if self.network_.paths else [])]:
+                self.within_[part.__name__] = within_class_covariance(
+                    {m: part(x[m], m) for m, x in here.items()},
+                    {m: x.truth for m, x in here.items()})
         return self
 
     def idle(self, X: Views) -> Collection[str]:
@@ -272,19 +286,37 @@ smooth, topology, cycle : float
         several = len(X.modalities) > 1 if self.preset == "auto" else self.preset == "retrieval"
         one_width = len(set(X.widths.values())) == 1
         return [*(["view_weights"] if several else []),
+                *(["whitening"] if not several or X.labels is None else []),
                 *(["linear_view"] if not several or not one_width or self.linear == 0 else [])]
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows: code means, beside the linear view where there is one, ``(n, d or 2 d)``."""
-        codes = super().embed(x, modality)
+        codes = self._whitened(self._codes, x, modality)
         if not self.network_.paths:
             return codes
+        straight, share = self._whitened(self._straight, x, modality), self._set("linear")
+        return np.concatenate([np.sqrt(share) * straight, np.sqrt(1 - share) * codes],
+                              axis=1, dtype=np.float32)
+
+    def _codes(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Code means ``(n, d)``."""
+        return self.project(x, modality)
+
+    def _straight(self, x: npt.ArrayLike, modality: str) -> Array:
+        """Rows in the linear view, ``(n, d)``."""
         rows = torch.from_numpy(self._scaled(self._rows(x, modality), modality))
         with torch.inference_mode():
-            straight = self.network_.straight(rows.to(self._place), modality).float().cpu().numpy()
-        share = self._set("linear")
-        return np.concatenate([np.sqrt(share) * unit_rows(straight), np.sqrt(1 - share) * codes],
-                              axis=1, dtype=np.float32)
+            return self.network_.straight(rows.to(self._place), modality).float().cpu().numpy()
+
+    def _whitened(self, part: Callable[..., Array], x: npt.ArrayLike, modality: str) -> Array:
+        """Unit rows of a part of the space, whitened where that is wanted."""
+        rows = part(x, modality)
+        if self.whitening is None:
+            return unit_rows(rows)
+        if part.__name__ not in self.within_:
+            raise ValueError("whitening: needs several views and labels in training; leave it out, "
+                             "or fit with labels.")
+        return unit_rows(rows @ whitening_of(self.within_[part.__name__], self.whitening))
 
     def class_scores(self, x: npt.ArrayLike, modality: str,
                      class_embeddings: npt.ArrayLike) -> Array:
@@ -303,8 +335,9 @@ smooth, topology, cycle : float
         return PRESETS[self.preset_][name] if value is None else value
 
     def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Of the linear view only whether there is one, for encoders start from it."""
+        """All but whitening; of the linear view only whether there is one, where encoders start."""
         body = super()._trained_by(params)
+        body.pop("whitening", None)
         share = body.get("linear")
         return body if share is None else {**body, "linear": share > 0}
 

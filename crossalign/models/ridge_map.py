@@ -19,8 +19,9 @@ from scipy import linalg
 from sklearn.utils._param_validation import Interval
 
 from crossalign.data.scaling import apply_scaling, fit_scaling
-from crossalign.models.base import Aligner, Array, Model, Translator, unit_rows
+from crossalign.models.base import Aligner, Array, Model, Translator, labels_of, unit_rows
 from crossalign.models.pairing import paired_rows
+from crossalign.models.whitening import whitening_of, within_class_covariance
 from crossalign.types import Benchmark, Classes, Views
 
 
@@ -33,6 +34,9 @@ class RidgeMap(Aligner, Translator, Model):
         Ridge, in units of squared standard deviations summed over training rows.
     target : str, optional
         Modality whose space is used; the second (or ``"class"``) by default.
+    whitening : float, optional
+        s of `models.whitening`, which `embed` then applies; by default it does not, as is usual
+        for this row. Needs labels.
     """
 
     uses_side_information = True
@@ -41,11 +45,14 @@ class RidgeMap(Aligner, Translator, Model):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "target": [str, None],
+        "whitening": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def __init__(self, alpha: float = 1000.0, target: str | None = None) -> None:
+    def __init__(self, alpha: float = 1000.0, target: str | None = None,
+                 whitening: float | None = None) -> None:
         self.alpha = alpha
         self.target = target
+        self.whitening = whitening
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
@@ -65,6 +72,11 @@ class RidgeMap(Aligner, Translator, Model):
         source, target = scaled[self.source_], scaled[self.target_]
         gram = source.T @ source + self.alpha * np.eye(source.shape[1])
         self.coef_ = linalg.solve(gram, source.T @ target, assume_a="pos")  # (d_s, d_t)
+        if self.whitening is not None:
+            y = labels_of(X, y, self)
+            spread = {self.source_: source @ self.coef_, self.target_: target}
+            self.whitener_ = whitening_of(
+                within_class_covariance(spread, dict.fromkeys(spread, y)), self.whitening)
         return self
 
     def _scaled(self, x: Array, modality: str) -> Array:
@@ -77,7 +89,8 @@ class RidgeMap(Aligner, Translator, Model):
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows ``(n, d_target)``."""
-        return unit_rows(self.project(x, modality))
+        rows = self.project(x, modality)
+        return unit_rows(rows if self.whitening is None else rows @ self.whitener_)
 
     def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
         """Rows of the target modality in its own units, from the source modality only.

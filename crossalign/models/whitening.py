@@ -1,0 +1,53 @@
+"""Within-class whitening: directions in which samples of one class differ count less.
+
+    T = U (diag(w) + s mean(w))^(-1/2),     U diag(w) U' = W
+
+with W the covariance of samples about the mean of their class, over all modalities (within-class
+covariance normalisation: Hatch, Kajarekar and Stolcke, Interspeech 2006). Classes and modalities
+are told apart by what varies least within them, as in discriminant analysis, but nothing is left
+out, so that unseen classes may differ where seen ones do not. It needs many seen classes: of few, W
+knows little of what unseen ones have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy import linalg
+
+from crossalign.models.base import Array
+
+WHITENINGS = (None, 0.1, 1.0, 10.0)
+"""Values of s that validation tries, None for no whitening."""
+
+
+def within_class_covariance(rows: Mapping[str, Array], labels: Mapping[str, Array]) -> Array:
+    """W ``(d, d)`` of the embedded samples ``(n_m, d)`` of every modality and their labels.
+
+    The mean of a class is that of its modalities' means; each modality weighs the same in W.
+    """
+    classes = np.unique(np.concatenate(list(labels.values())))
+    d = next(iter(rows.values())).shape[1]
+    sums, seen = np.zeros((len(classes), d)), np.zeros(len(classes))
+    places = {m: np.searchsorted(classes, y) for m, y in labels.items()}
+    for m, x in rows.items():
+        count = np.bincount(places[m], minlength=len(classes))
+        total = np.zeros((len(classes), d))
+        np.add.at(total, places[m], x)
+        sums += total / np.maximum(count, 1)[:, None]
+        seen += count > 0
+    means, within = sums / seen[:, None], np.zeros((d, d))
+    for m, x in rows.items():
+        rest = x - means[places[m]]
+        within += rest.T @ rest / len(rest) / len(rows)
+    return within
+
+
+def whitening_of(within: Array, s: float) -> Array:
+    """T ``(d, d)``; rows are whitened as ``x @ T``. Without any spread it is the identity."""
+    values, vectors = linalg.eigh(within)
+    values = np.clip(values, 0, None)
+    if values.mean() == 0:
+        return np.eye(len(within))
+    return np.asarray(vectors / np.sqrt(values / values.mean() + s))
