@@ -53,6 +53,11 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
     callbacks, log
         As in `evaluate`.
 
+    Returns
+    -------
+    Report
+        Of the runs that were finished, where Ctrl-C came after the first.
+
     Raises
     ------
     ValueError
@@ -73,18 +78,26 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
         if log is not None:
             log(f"run {number + 1} of {len(runs)}")
         part = bench.run(seed)
-        fitted, curve, chosen = _one_run(seeded(model, seed), part, ks, draws, rows, callbacks)
+        try:
+            fitted, curve, chosen = _one_run(seeded(model, seed), part, ks, draws, rows, callbacks)
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            break
         found.append({f"{metric}@{k} {row}": float(scores[metric][:, i].mean())
                       for row, scores in curve.scores.items() for metric in METRICS
                       for i, k in enumerate(ks)})
         curves.append(curve)
         choices.append(chosen)
+    asked, runs = len(runs), runs[:len(found)]
     kappas = ", ".join(f"{kappa:g} for {row}" for row, kappa in choices[0].kappas.items())
     return Report.from_runs(
         found, model=fitted.cli_name, data=bench.name, task="few_shot",
         params=fitted.get_params(), protocol=declared(part.protocol, fitted),
         selection=f"kappa {kappas} and gammas chosen on validation classes of every run, here of "
-                  f"the first; means over {draws} draws",
+                  f"the first; means over {draws} draws" + (
+                      f"; interrupted after {len(runs)} of {asked} runs" if len(runs) < asked
+                      else ""),
         seconds=time.perf_counter() - started, seeds=runs,
         artefacts={"few_shot": {"ks": list(ks), "curves": _joined(curves)}})
 

@@ -24,7 +24,9 @@ classes alone: contrast of seen classes costs accuracy on unseen ones.
 
 Retrieval compares the codes and, beside them, a linear view of the same space, where ridge
 regression puts the views, or, where one encoder made the features of all, their common principal
-axes: on few samples or classes it is hard to beat, and both together are better.
+axes: on few samples or classes it is hard to beat, and both together are better. Where there are
+labels of many classes, directions in which samples of one class differ can count less in both
+(`models.whitening`), which has brought more than any term of the loss.
 
 A class is scored by up to three views of it, whose standardised scores are added
 (``view_weights``): a Gaussian per class on the inputs and one on the codes, with one covariance

@@ -51,6 +51,26 @@ def test_numbers_of_samples_are_those_that_leave_one_to_score(letters):
     assert asked == {k for k in (1, 2, 5, 10) if k < counts.min()}
 
 
+class Interrupting(RidgeMap):
+    """RidgeMap whose third fit, the first of the second run, is broken off."""
+
+    fits = 0
+
+    def fit(self, *args, **options):
+        type(self).fits += 1
+        if self.fits == 3:
+            raise KeyboardInterrupt
+        return super().fit(*args, **options)
+
+
+def test_runs_that_were_finished_are_kept(letters, report):
+    kept = evaluate_few_shot(Interrupting(), letters, 2, ks=(1, 2), draws=2)
+    assert kept.seeds == [0]
+    assert "interrupted after 1 of 2 runs" in kept.selection
+    assert {n: s["runs"] for n, s in kept.scores.items()} == {
+        n: s["runs"][:1] for n, s in report.scores.items()}
+
+
 def test_bad_input(letters):
     with pytest.raises(ValueError, match="is of task retrieval"):
         evaluate_few_shot(RidgeMap(), load("glyphs", "retrieval"))
