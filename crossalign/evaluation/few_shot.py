@@ -73,7 +73,9 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
         raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
     rows = [row for row in ROWS if row != BASELINE or baseline]
     ks = _possible(bench) if ks is None else tuple(ks)
-    found, curves, choices = [], [], []
+    found: list[dict[str, float]] = []
+    curves: list[FewShotCurve] = []
+    choices: list[FewShotChoice] = []
     for number, seed in enumerate(runs):
         if log is not None:
             log(f"run {number + 1} of {len(runs)}")
