@@ -233,8 +233,8 @@ def test_shares_of_the_linear_view_share_a_fit_and_none_has_its_own():
 def test_only_what_matters_is_tried():
     X, _, _ = toy()
     assert set(FusionNetQSMA().idle(X)) == {"view_weights", "linear_view"}
-    assert set(FusionNetQSMA().idle(X.select("image"))) == {"linear_view"}
-    assert set(FusionNetQSMA(preset="gzsl").idle(X)) == {"linear_view"}
+    assert set(FusionNetQSMA().idle(X.select("image"))) == {"linear_view", "whitening"}
+    assert set(FusionNetQSMA(preset="gzsl").idle(X)) == {"linear_view", "whitening"}
     alike = Views({"sketch": X["image"], "photo": X["image"] ** 2}, X.labels)
     assert set(FusionNetQSMA().idle(alike)) == {"view_weights"}
     assert set(FusionNetQSMA(linear=0.0).idle(alike)) == {"view_weights", "linear_view"}
