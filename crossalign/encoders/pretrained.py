@@ -21,6 +21,7 @@ from crossalign.encoders.base_encoder import (
     pretrained_file,
     side_of,
 )
+from crossalign.encoders.checks import checked_pictures
 
 Array = npt.NDArray[Any]
 ROWS = ("vectors", "tokens", "raw")
@@ -119,10 +120,7 @@ class PretrainedPictures(_Pretrained):
         ValueError
             For pictures of another size or type.
         """
-        x = np.asarray(pictures)
-        if x.dtype != np.uint8 or x.shape[1:] != (self.side, self.side, 3):
-            raise ValueError(f"pictures: shape {x.shape} of {x.dtype}; resize them to "
-                             f"(n, {self.side}, {self.side}, 3) uint8.")
+        x = checked_pictures(pictures, self.side)
         pixels = (x.astype(np.float32) / 255 - self.mean) / self.std
         return self._read(pixels.reshape(len(x), self.side, -1))
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.encoders.checks import checked_pictures
+
 Array = npt.NDArray[Any]
 
 
@@ -92,10 +94,7 @@ class TFLiteEncoder:
         ValueError
             For pictures of another size or type.
         """
-        x = np.asarray(pictures)
-        if x.dtype != np.uint8 or x.shape[1:] != self._input.shape[1:]:
-            raise ValueError(f"pictures: shape {x.shape} of {x.dtype}; resize them to "
-                             f"(n, {self.side}, {self.side}, 3) uint8.")
+        x = checked_pictures(pictures, self.side)
         rows = [self._row(picture) for picture in x]
         width = self._output.shape[-1]
         empty = np.zeros((0, *([int(np.prod(self._output.shape[1:-1]))] if self.tokens else []),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from interrupting import interrupting
 
 import crossalign as ca
 from crossalign.evaluation.ablation import ablation_table, module_rows, run_ablation, sweep
@@ -102,22 +103,10 @@ def test_a_row_cannot_be_written_outside_its_folder(tmp_path):
     assert (tmp_path / "a" / "b" / "rows" / "..-..-wide.json").is_file()
 
 
-class Interrupting(GFZSL):
-    """Its fourth fit, in the third run of the first row, is broken off."""
-
-    fits = 0
-
-    def fit(self, *args, **options):
-        type(self).fits += 1
-        if self.fits == 4:
-            raise KeyboardInterrupt
-        return super().fit(*args, **options)
-
-
 def test_ctrl_c_keeps_the_runs_that_were_finished(tmp_path):
     rows = {"narrow": {"kernel_gamma": 3.0}, "wide": {"kernel_gamma": 1.0}}
     with pytest.raises(KeyboardInterrupt):
-        run_ablation(Interrupting(), small_benchmark(), rows, {}, tmp_path, seeds=3)
+        run_ablation(interrupting(GFZSL, 4)(), small_benchmark(), rows, {}, tmp_path, seeds=3)
     kept = json.loads((tmp_path / "rows" / "narrow.json").read_text())
     assert kept["seeds"] == [0, 1]
     assert [p.name for p in (tmp_path / "rows").iterdir()] == ["narrow.json"]

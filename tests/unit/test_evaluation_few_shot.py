@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from interrupting import interrupting
 
 from crossalign.data import load
 from crossalign.evaluation import evaluate_few_shot, plots
@@ -51,20 +52,8 @@ def test_numbers_of_samples_are_those_that_leave_one_to_score(letters):
     assert asked == {k for k in (1, 2, 5, 10) if k < counts.min()}
 
 
-class Interrupting(RidgeMap):
-    """RidgeMap whose third fit, the first of the second run, is broken off."""
-
-    fits = 0
-
-    def fit(self, *args, **options):
-        type(self).fits += 1
-        if self.fits == 3:
-            raise KeyboardInterrupt
-        return super().fit(*args, **options)
-
-
 def test_runs_that_were_finished_are_kept(letters, report):
-    kept = evaluate_few_shot(Interrupting(), letters, 2, ks=(1, 2), draws=2)
+    kept = evaluate_few_shot(interrupting(RidgeMap, 3)(), letters, 2, ks=(1, 2), draws=2)
     assert kept.seeds == [0]
     assert "interrupted after 1 of 2 runs" in kept.selection
     assert {n: s["runs"] for n, s in kept.scores.items()} == {

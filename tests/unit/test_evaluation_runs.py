@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from interrupting import interrupting
 
 import crossalign as ca
 from crossalign.evaluation import evaluate, fit_for, score_fitted
@@ -94,21 +95,9 @@ def test_pictures_of_every_task_can_be_drawn(tmp_path, letters):
         assert "<svg" in page
 
 
-class Interrupting(CCA):
-    """CCA whose third fit is broken off."""
-
-    fits = 0
-
-    def fit(self, *args, **options):
-        type(self).fits += 1
-        if self.fits == 3:
-            raise KeyboardInterrupt
-        return super().fit(*args, **options)
-
-
 def test_an_interrupted_evaluation_reports_the_runs_it_finished():
     bench = ca.load("glyphs", "retrieval")
-    report = evaluate(Interrupting(), bench, 5, pictures=False)
+    report = evaluate(interrupting(CCA, 3)(), bench, 5, pictures=False)
     assert report.seeds == [0, 1]
     assert "interrupted after 2 of 5 runs" in report.selection
     whole = evaluate(CCA(), bench, 2, pictures=False)

@@ -1,0 +1,23 @@
+"""What encoders of pictures ask of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def checked_pictures(pictures: npt.ArrayLike, side: int) -> npt.NDArray[Any]:
+    """Pictures ``(n, side, side, 3)`` uint8.
+
+    Raises
+    ------
+    ValueError
+        For pictures of another size or type.
+    """
+    x = np.asarray(pictures)
+    if x.dtype != np.uint8 or x.shape[1:] != (side, side, 3):
+        raise ValueError(f"pictures: shape {x.shape} of {x.dtype}; resize them to "
+                         f"(n, {side}, {side}, 3) uint8.")
+    return x
