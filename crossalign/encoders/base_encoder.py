@@ -28,6 +28,8 @@ class BaseEncoder(nn.Module):
         As `pretrained_network` gives it.
     learns : bool
         Whether its weights learn; if not, it stays in evaluation mode, too.
+    network : optional
+        What the configuration is of, where it is there already.
 
     Attributes
     ----------
@@ -37,11 +39,14 @@ class BaseEncoder(nn.Module):
         Of its tokens; how many a picture has.
     """
 
-    def __init__(self, config: Mapping[str, Any], learns: bool = False) -> None:
+    def __init__(self, config: Mapping[str, Any], learns: bool = False,
+                 network: nn.Module | None = None) -> None:
         super().__init__()
-        AutoConfig, AutoModel = _transformers()
-        fields = self.config = dict(config)
-        self.network = AutoModel.from_config(AutoConfig.for_model(**fields))
+        self.config = dict(config)
+        if network is None:
+            AutoConfig, AutoModel = _transformers()
+            network = AutoModel.from_config(AutoConfig.for_model(**self.config))
+        self.network: Any = network
         self.kind = kind_of(self.network)
         self.learns = learns
         self.network.requires_grad_(learns)
@@ -56,8 +61,7 @@ class BaseEncoder(nn.Module):
         ``"auto"`` is a GPU where there is one.
         """
         config, network = pretrained_network(name, kind)
-        base = cls(config)
-        base.network.load_state_dict(network.state_dict())
+        base = cls(config, network=network)
         gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
         return base.to("cuda" if gpu else "cpu")
 

@@ -36,7 +36,7 @@ The generative views and the discriminative one err on different samples.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -277,9 +277,9 @@ smooth, topology, cycle : float
         self.within_ = {}
         if views > 1 and X.labels is not None:
             here = {m: X.having(m) for m in X.modalities}
-            for part in [self._codes, *([self._straight] if self.network_.paths else [])]:
-                self.within_[part.__name__] = within_class_covariance(
-                    {m: part(x[m], m) for m, x in here.items()},
+            for name in ["codes", *(["linear"] if self.network_.paths else [])]:
+                self.within_[name] = within_class_covariance(
+                    {m: self._part(name, x[m], m) for m, x in here.items()},
                     {m: x.truth for m, x in here.items()})
         return self
 
@@ -293,32 +293,33 @@ smooth, topology, cycle : float
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows: code means, beside the linear view where there is one, ``(n, d or 2 d)``."""
-        codes = self._whitened(self._codes, x, modality)
+        codes = self._whitened("codes", x, modality)
         if not self.network_.paths:
             return codes
-        straight, share = self._whitened(self._straight, x, modality), self._set("linear")
+        straight, share = self._whitened("linear", x, modality), self._set("linear")
         return np.concatenate([np.sqrt(share) * straight, np.sqrt(1 - share) * codes],
                               axis=1, dtype=np.float32)
 
-    def _codes(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Code means ``(n, d)``."""
-        return self.project(x, modality)
-
-    def _straight(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Rows in the linear view, ``(n, d)``."""
+    def _part(self, name: str, x: npt.ArrayLike, modality: str) -> Array:
+        """Rows ``(n, d)`` of a part of the space: code means, or the linear view."""
+        if name == "codes":
+            return self.project(x, modality)
         rows = torch.from_numpy(self._scaled(self._rows(x, modality), modality))
         with torch.inference_mode():
             return self.network_.straight(rows.to(self._place), modality).float().cpu().numpy()
 
-    def _whitened(self, part: Callable[..., Array], x: npt.ArrayLike, modality: str) -> Array:
+    def _whitened(self, name: str, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows of a part of the space, whitened where that is wanted."""
-        rows = part(x, modality)
+        rows = self._part(name, x, modality)
         if self.whitening is None:
             return unit_rows(rows)
-        if part.__name__ not in self.within_:
+        if name not in self.within_:
             raise ValueError("whitening: needs several views and labels in training; leave it out, "
                              "or fit with labels.")
-        return unit_rows(rows @ whitening_of(self.within_[part.__name__], self.whitening))
+        key = name, self.whitening
+        if key not in self._whiteners:
+            self._whiteners[key] = whitening_of(self.within_[name], self.whitening)
+        return unit_rows(rows @ self._whiteners[key])
 
     def class_scores(self, x: npt.ArrayLike, modality: str,
                      class_embeddings: npt.ArrayLike) -> Array:
@@ -354,6 +355,7 @@ smooth, topology, cycle : float
         return weights
 
     def _restore(self) -> None:
+        self._whiteners: dict[tuple[str, float], Array] = {}     # found once, not for every query
         gzsl = self.preset_ == "gzsl"
         widths = {m: w for m, w in self.widths_.items() if m != CLASS_MODALITY}
         memory = (ClassMemory(torch.from_numpy(self.side_), self._set("latent"), self.sharpness,

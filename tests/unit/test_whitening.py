@@ -91,10 +91,10 @@ def test_both_parts_of_the_space_are_whitened_without_another_fit(tmp_path):
     plain, _, _, white = FusionNetQSMA(**SMALL).fit_path(train, points)
     assert white.network_ is plain.network_
     parts = []
-    for name in ("_straight", "_codes"):
-        rows = {m: getattr(white, name)(train[m], m) for m in train.modalities}
+    for name in ("linear", "codes"):
+        rows = {m: white._part(name, train[m], m) for m in train.modalities}
         within = within_class_covariance(rows, dict.fromkeys(rows, train.labels))
-        asked = getattr(white, name)(rest["text"], "text")
+        asked = white._part(name, rest["text"], "text")
         parts.append(unit_rows(asked @ whitening_of(within, 1.0)))
     expected = np.hstack([np.sqrt(0.2) * parts[0], np.sqrt(0.8) * parts[1]])
     np.testing.assert_allclose(white.embed(rest["text"], "text"), expected, atol=1e-5)
@@ -120,7 +120,7 @@ def test_samples_that_lack_a_view_do_not_count_for_it():
     here = np.arange(len(train)) % 3 > 0
     partial = Views({m: train[m] for m in train.modalities}, train.labels, present={"text": here})
     model = FusionNetQSMA(**SMALL).fit(partial)
-    rows = {"image": model._codes(train["image"], "image"),
-            "text": model._codes(train["text"][here], "text")}
+    rows = {"image": model.project(train["image"], "image"),
+            "text": model.project(train["text"][here], "text")}
     expected = within_class_covariance(rows, {"image": train.labels, "text": train.labels[here]})
-    np.testing.assert_allclose(model.within_["_codes"], expected, rtol=1e-6)
+    np.testing.assert_allclose(model.within_["codes"], expected, rtol=1e-6)
