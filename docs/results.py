@@ -132,15 +132,15 @@ RUNS = (
           {**FGAN, "ratios": (share, share)})
       for name, data, runs, share in (("tokens", "glyphs-tokens", 10, 0.5),
                                       ("tokens", "glyphs-tokens", 5, 1.0),
-                                      ("sketch_tokens", "glyphs-sketch-tokens", 5, 0.5))),
+                                      ("sketch_tokens", "glyphs-sketch-tokens", 10, 0.5))),
     *(Run(f"{name}-{model}", model, data, "retrieval", runs, settings, pool="flat")
       for name, data, runs in (("tokens", "glyphs-tokens", 10),
-                               ("sketch_tokens", "glyphs-sketch-tokens", 5))
+                               ("sketch_tokens", "glyphs-sketch-tokens", 10))
       for model, settings in (("chance", {}), ("ridge_map", {}), ("lcale", NARROW))),
     *(Run(f"{name}-{model}", model, data, "tokens", runs, settings, encoder=encoder,
           pool="mean" if model != "fgan" else None)
       for name, data, runs, encoder, ours in (
-          ("omniglot_tokens", "omniglot", 5, None, FGAN | {"ratios": (0.5, 0.5)}),
+          ("omniglot_tokens", "omniglot", 10, None, FGAN | {"ratios": (0.5, 0.5)}),
           ("caltech30", "caltech30", 10, MOBILENET,
            FGAN | {"ratios": (0.1, 0.5), "readers": ("linear", "gru")}))
       for model, settings in (("chance", {}), ("ridge_map", {}), ("fgan", ours))),
