@@ -146,7 +146,7 @@ RUNS = (
       for model, settings in (("chance", {}), ("ridge_map", {}), ("fgan", ours))),
     *(Run(f"caltech30_sentences-{model}", model, "caltech30", "retrieval", 10, {},
           encoder=MOBILENET, sentences=MINILM) for model in ("cca", "ridge_map", "fusionnet_qsma")),
-    *_parts("parts-fgan", "fgan", "glyphs-tokens", "retrieval", 1,
+    *_parts("parts-fgan", "fgan", "glyphs-tokens", "retrieval", 5,
             {**FGAN, "ratios": (0.5, 0.5)}),
     *(Run(f"few_shot-{name}-{model}", model, data, "few_shot", 3, {})
       for name, data in (("cub", "CUB"), ("glyphs", "glyphs"))

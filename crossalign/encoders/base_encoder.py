@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from crossalign.devices import find_device
+
 KINDS = ("image", "text")
 
 
@@ -56,14 +58,9 @@ class BaseEncoder(nn.Module):
 
     @classmethod
     def pretrained(cls, name: str, kind: str, device: str = "auto") -> BaseEncoder:
-        """One with the weights of `pretrained_network`, which do not learn, on a device.
-
-        ``"auto"`` is a GPU where there is one.
-        """
+        """One with the weights of `pretrained_network`, which do not learn, on a device."""
         config, network = pretrained_network(name, kind)
-        base = cls(config, network=network)
-        gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-        return base.to("cuda" if gpu else "cpu")
+        return cls(config, network=network).to(find_device(device))
 
     @property
     def device(self) -> torch.device:

@@ -15,7 +15,7 @@ from itertools import combinations
 from types import MappingProxyType
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from crossalign.losses.bures import bures_w2
 from crossalign.losses.directions import directions
@@ -73,10 +73,10 @@ def class_conditional_w2(means: Sequence[Tensor], stds: Sequence[Tensor],
         raise ValueError(f"means: {len(means)}, with {len(stds)} stds and {len(labels)} labels; "
                          "give one of each for two or more modalities")
     means, stds, labels = (_present(z, present) for z in (means, stds, labels))
-    classes, members = torch.unique(torch.cat(list(labels)), return_inverse=True)
-    by_modality = members.split([len(z) for z in labels])
+    members, classes = _members(torch.cat(list(labels)))
+    by_modality = torch.split(members, [len(z) for z in labels])
     centres, spreads, counts = (torch.stack(z) for z in zip(
-        *(_moments(mean, std, member, len(classes))
+        *(_moments(mean, std, member, classes)
           for mean, std, member in zip(means, stds, by_modality, strict=True)), strict=True))
     seen = (counts > 0).to(centres)                                          # (N, C)
     if len(means) == 2:
@@ -133,10 +133,23 @@ def _present(parts: Sequence[Tensor], present: Sequence[Tensor | None] | None) -
     return [part if mask is None else part[mask] for part, mask in zip(exact, masks, strict=True)]
 
 
+def _members(labels: Tensor) -> tuple[Tensor, int]:
+    """Numbers ``(n,)`` of the labels' classes, and a bound on how many classes there are.
+
+    On a GPU the bound is n, as their number is not known here before the device is done.
+    """
+    if labels.device.type == "cpu":
+        classes, members = torch.unique(labels, return_inverse=True)
+        return members, len(classes)
+    ordered, order = labels.sort()
+    changes = nn.functional.pad((ordered[1:] != ordered[:-1]).cumsum(0), (1, 0))
+    return torch.empty_like(labels).scatter_(0, order, changes), len(labels)
+
+
 def _moments(mean: Tensor, std: Tensor, member: Tensor,
              classes: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mean and std ``(classes, d)`` and count ``(classes,)`` of samples of class ``member``."""
-    counts = torch.bincount(member, minlength=classes)
+    counts = member.new_zeros(classes).index_add_(0, member, torch.ones_like(member))
     share = 1 / counts.clamp_min(1).to(mean.dtype)[:, None]
     empty = mean.new_zeros(classes, mean.shape[1])
     centre = empty.index_add(0, member, mean) * share

@@ -67,6 +67,8 @@ def save_model(model: Any, folder: str | Path) -> Path:
 def load_model(folder: str | Path) -> Any:
     """Read a model of any class from a folder.
 
+    A network goes where the model's ``device`` says; without a GPU here, that is the CPU.
+
     Raises
     ------
     ValueError
@@ -151,8 +153,18 @@ def _join_state(model: Any, arrays: Mapping[str, Any], values: Mapping[str, Any]
             import torch
 
             module.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in members.items()})
+            module.to(_device(model))
         else:
             setattr(model, name, members)
+
+
+def _device(model: Any) -> Any:
+    """Where the model asks to be, and the CPU if it asks for a GPU that is not here."""
+    import torch
+
+    from crossalign.devices import find_device
+
+    return find_device(model.device if torch.cuda.is_available() else "cpu")
 
 
 def _plain(value: Any) -> Any:

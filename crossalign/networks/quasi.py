@@ -63,18 +63,18 @@ def quasi_normal(samples: int, latent: int, uniform: Callable[..., Tensor],
                          f"{1 << samples.bit_length() - 1} or {1 << samples.bit_length()}")
     noise = uniform(latent)                                                  # (n, d)
     shift = (noise * CELLS).int()
-    points: Tensor = sobol_digits(samples, latent)                           # (S, 1, d)
-    shifted = points.to(noise.device) ^ shift                                # (S, n, d)
+    points: Tensor = sobol_digits(samples, latent, noise.device)             # (S, 1, d)
+    shifted = points ^ shift                                                 # (S, n, d)
     return _normal(shifted.to(noise.dtype) / CELLS)
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 @lru_cache(maxsize=16)
-def sobol_digits(samples: int, latent: int) -> Tensor:
+def sobol_digits(samples: int, latent: int, device: torch.device) -> Tensor:
     """A scrambled Sobol set ``(samples, 1, latent)``, as int32 of its first 24 binary digits."""
     engine = SobolEngine(latent, scramble=True, seed=0)  # type: ignore[no-untyped-call]
     points: Tensor = engine.draw(samples, dtype=torch.float64)
-    return (points * CELLS).int()[:, None]
+    return (points * CELLS).int()[:, None].to(device)
 
 
 def _normal(uniform: Tensor) -> Tensor:

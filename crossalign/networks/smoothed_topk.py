@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-CHUNK = 2**21  # values perturbed at a time, 8 MB of them
+CHUNK, CHUNK_ON_GPU = 2**21, 2**26
+"""Values perturbed at a time: 8 MB of them stay in a cache, 256 MB keep a GPU busy."""
 
 
 class SmoothedTopK(torch.autograd.Function):
@@ -70,19 +71,38 @@ def top_columns(values: Tensor, k: int) -> Tensor:
     Of equal values the first columns are taken; -inf is never taken, and the slots it leaves empty
     hold n, at the end.
     """
+    return _top_on_cpu(values, k) if values.device.type == "cpu" else _top_on_gpu(values, k)
+
+
+def _top_on_cpu(values: Tensor, k: int) -> Tensor:
+    """NumPy partitions an array several times as fast as torch does."""
     rows, n = values.shape
-    kth = _kth_largest(values, k).clamp_min(torch.finfo(values.dtype).min)
-    chosen = values >= kth[:, None]
-    flat = _nonzero(chosen)
+    kth = torch.from_numpy(np.partition(values.numpy(), n - k, axis=1)[:, n - k].copy())
+    chosen = values >= kth.clamp_min(torch.finfo(values.dtype).min)[:, None]
+    flat = torch.from_numpy(np.flatnonzero(chosen.numpy()))
     if len(flat) == rows * k:
-        return flat.view(rows, k) - torch.arange(0, rows * n, n, device=values.device)[:, None]
+        return flat.view(rows, k) - torch.arange(0, rows * n, n)[:, None]
     # a tie at the k-th value, or fewer than k finite values
     odd = chosen.sum(dim=1) != k
     best = values[odd].sort(dim=1, descending=True, stable=True)
-    columns = torch.empty(rows, k, dtype=torch.int64, device=values.device)
+    columns = torch.empty(rows, k, dtype=torch.int64)
     columns[odd] = best.indices.masked_fill_(best.values == -torch.inf, n)[:, :k].sort().values
     columns[~odd] = chosen[~odd].nonzero()[:, 1].view(-1, k)
     return columns
+
+
+def _top_on_gpu(values: Tensor, k: int) -> Tensor:
+    """Every chosen column goes to the slot of its rank; no shape depends on a value."""
+    rows, n = values.shape
+    kth = values.kthvalue(n - k + 1, dim=1, keepdim=True).values.clamp_min(
+        torch.finfo(values.dtype).min)
+    above, level = values > kth, values == kth
+    left = k - above.sum(dim=1, keepdim=True)
+    chosen = above | (level & (level.cumsum(dim=1) <= left))
+    slots = torch.where(chosen, chosen.cumsum(dim=1) - 1, k)                 # the last is for none
+    columns = torch.full((rows, k + 1), n, device=values.device)
+    positions = torch.arange(n, device=values.device).expand(rows, n)
+    return columns.scatter_(1, slots, positions)[:, :k]
 
 
 def count_columns(columns: Tensor, n: int, pool: str | None) -> tuple[Tensor, Tensor]:
@@ -95,29 +115,21 @@ def count_columns(columns: Tensor, n: int, pool: str | None) -> tuple[Tensor, Te
     size = b * (n + 1) if pool == "sum" else b * k * (n + 1)
     first = torch.arange(0, size, n + 1, device=columns.device).view(b, 1, -1)
     cells = (columns + first).to(torch.int32 if size < 2**31 else torch.int64)
-    return torch.bincount(cells.view(-1), minlength=size).view(shape)[..., :n], cells
+    flat = cells.view(-1)
+    if columns.device.type == "cpu":
+        counts = torch.bincount(flat, minlength=size)
+    else:  # bincount asks the device for the largest
+        counts = torch.zeros(size, dtype=torch.int32, device=columns.device)
+        counts.index_add_(0, flat, torch.ones_like(flat, dtype=torch.int32))
+    return counts.view(shape)[..., :n], cells
 
 
 def _draws(noise: Tensor | torch.Generator, like: Tensor, samples: int) -> Iterator[Tensor]:
     """Noise ``(b, s, n)``, some samples at a time."""
     b, n = like.shape
-    step = max(1, CHUNK // max(1, b * n))
+    chunk = CHUNK if like.device.type == "cpu" else CHUNK_ON_GPU
+    step = max(1, chunk // max(1, b * n))
     for start in range(0, samples, step):
         s = min(step, samples - start)
         yield (noise[:, start:start + s] if isinstance(noise, Tensor) else
                torch.randn(b, s, n, generator=noise, device=noise.device)).to(like)
-
-
-def _kth_largest(values: Tensor, k: int) -> Tensor:
-    """``(rows,)``; NumPy partitions an array several times as fast as torch does."""
-    if values.device.type == "cpu":
-        at = values.shape[1] - k
-        return torch.from_numpy(np.partition(values.numpy(), at, axis=1)[:, at].copy())
-    return values.topk(k, dim=1).values[:, -1]
-
-
-def _nonzero(chosen: Tensor) -> Tensor:
-    """Flat places of True, ascending."""
-    if chosen.device.type == "cpu":
-        return torch.from_numpy(np.flatnonzero(chosen.numpy()))
-    return chosen.view(-1).nonzero()[:, 0]

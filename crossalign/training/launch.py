@@ -7,12 +7,12 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, cast
 
-import torch
+from crossalign.devices import find_device
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def make_fabric(device: str, devices: int, precision: str) -> Any:
@@ -24,15 +24,10 @@ def make_fabric(device: str, devices: int, precision: str) -> Any:
         For an unknown device or precision, a missing GPU, or several devices in a process that
         was not started as one of several ranks.
     """
-    if device not in DEVICES:
-        raise ValueError(f"device: got {device!r}; choose one of {list(DEVICES)}.")
+    place = find_device(device)
     if precision not in PRECISIONS:
         raise ValueError(f"precision: got {precision!r}; choose one of {list(PRECISIONS)}.")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device: got 'cuda' and torch finds no GPU; use device='cpu'.")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if precision == "16-mixed" and device == "cpu":
+    if precision == "16-mixed" and place.type == "cpu":
         raise ValueError("precision: '16-mixed' needs a GPU; use 'bf16-mixed' or '32-true'.")
     if devices < 1:
         raise ValueError(f"devices: got {devices}; give at least 1.")
@@ -50,8 +45,8 @@ def make_fabric(device: str, devices: int, precision: str) -> Any:
             # a term that is switched off, or another player's turn, leaves parameters unused
             strategy = DDPStrategy(find_unused_parameters=True)
         else:
-            strategy = SingleDeviceStrategy(_one_device(device))
-        fabric = Fabric(accelerator=device, devices=devices, strategy=strategy,
+            strategy = SingleDeviceStrategy(place)
+        fabric = Fabric(accelerator=place.type, devices=devices, strategy=strategy,
                         precision=cast(Any, precision))
         fabric.launch()
     return fabric
@@ -60,15 +55,16 @@ def make_fabric(device: str, devices: int, precision: str) -> Any:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence what Fabric says of hardware that was not asked for; errors come through."""
-    logger = logging.getLogger("lightning_fabric")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import_module("lightning_fabric")  # on import it sets the level of its logger
+        logger = logging.getLogger("lightning_fabric")
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
             yield
-    finally:
-        logger.setLevel(level)
+        finally:
+            logger.setLevel(level)
 
 
 @contextmanager
@@ -77,10 +73,3 @@ def quiet_reducer() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
         yield
-
-
-def _one_device(device: str) -> torch.device:
-    """The current GPU, so that callers choose it with CUDA_VISIBLE_DEVICES or set_device."""
-    if device == "cuda":
-        return torch.device("cuda", torch.cuda.current_device())
-    return torch.device(device)

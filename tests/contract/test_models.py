@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from sklearn.base import clone
+from small_models import SMALL, fitted, rows_of, toy_for
 
 from crossalign import models
 from crossalign.models.base import (
@@ -17,42 +18,7 @@ from crossalign.models.base import (
     ZeroShotClassifier,
 )
 from crossalign.models.store import load_model
-from crossalign.types import CLASS_MODALITY, Classes, Views
-
-SMALL = {
-    "ACMR": {"epochs": 2, "head_epochs": 1, "latent": 4},
-    "CADAVAE": {"epochs": 2, "head_epochs": 1, "latent": 4},
-    "FGAN": {"epochs": 2, "dim": 8, "heads": 2},
-    "FusionNetQSMA": {"epochs": 2, "latent": 4, "hidden": 8, "head_epochs": 1},
-    "LCALE": {"epochs": 2, "head_epochs": 1, "latent": 4, "hidden": (16, 8)},
-}
-
-
-def toy(n_per_class: int = 12, seed: int = 0, text: int = 7) -> tuple[Views, Classes]:
-    """Six classes, four of them seen, with two views and side information; texts so wide."""
-    rng = np.random.default_rng(seed)
-    side = rng.standard_normal((6, 5)).astype(np.float32)
-    labels = np.repeat(np.arange(4), n_per_class)
-    z = side[labels] + 0.3 * rng.standard_normal((len(labels), 5))
-    views = Views({"image": z @ rng.standard_normal((5, 9)),
-                   "text": z @ rng.standard_normal((5, text))}, labels)
-    return views, Classes(side, np.arange(6) < 4)
-
-
-def toy_for(name: str) -> tuple[Views, Classes]:
-    """The toy in a form that the model can read."""
-    return toy(text=9) if getattr(models, name).one_encoder else toy()
-
-
-def rows_of(name: str, modality: str) -> np.ndarray:
-    views, classes = toy_for(name)
-    return classes.embeddings if modality == CLASS_MODALITY else views[modality]
-
-
-def fitted(name: str):
-    views, classes = toy_for(name)
-    model = getattr(models, name)(**SMALL.get(name, {}))
-    return model.fit(views, classes=classes), views, classes
+from crossalign.types import Classes
 
 
 @pytest.mark.parametrize("name", models.__all__)

@@ -27,7 +27,8 @@ def toy(n=40, seed=0):
 
 def fitted(**settings):
     views, classes = toy()
-    model = ACMR(**{"latent": 3, "epochs": 1, "hidden": ((7, 6), (5, 4)), **settings})
+    model = ACMR(**{"latent": 3, "epochs": 1, "hidden": ((7, 6), (5, 4)), "device": "cpu",
+                    **settings})
     return model.fit(views, classes=classes), views, classes
 
 

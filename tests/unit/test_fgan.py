@@ -22,7 +22,7 @@ from crossalign.networks.token_reader import READERS, TokenReader, token_mean
 from crossalign.training import Batch, Callback, ClassBalanced
 from crossalign.types import Classes, Views
 
-TINY = {"dim": 8, "heads": 2, "samples": 10, "epochs": 2}
+TINY = {"dim": 8, "heads": 2, "samples": 10, "epochs": 2, "device": "cpu"}
 
 
 def toy(classes=4, per_class=10, noise=0.3, seed=0, first=0):

@@ -14,7 +14,7 @@ from crossalign.tasks import ZeroShot
 from crossalign.training import Batch
 from crossalign.types import Classes, Views
 
-SMALL = {"latent": 6, "hidden": 12, "epochs": 2, "batch_size": 16}
+SMALL = {"latent": 6, "hidden": 12, "epochs": 2, "batch_size": 16, "device": "cpu"}
 
 
 def toy(seed=0, seen=8, unseen=4, per_class=12, width=10):
@@ -273,7 +273,8 @@ def token_views(seed=0, padding=2):
 def test_token_rows_are_read_and_padding_has_no_influence(preset):
     X, rest, classes = token_views()
     model = FusionNetQSMA(preset=preset, latent=16, hidden=32, epochs=15, batch_size=16,
-                          smooth=0.1, topology=0.1, reconstruction=1.0).fit(X, classes=classes)
+                          device="cpu", smooth=0.1, topology=0.1,
+                          reconstruction=1.0).fit(X, classes=classes)
     for m in X.modalities:
         rows = rest[m]
         found = model.embed(rows, m)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from crossalign.networks.smoothed_topk import top_columns
+from crossalign.networks.smoothed_topk import _top_on_cpu, _top_on_gpu
 from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 
 
@@ -162,7 +162,8 @@ def test_hard_is_the_limit_of_little_noise():
     torch.testing.assert_close(hard_topk(scores, 6).sum(1), hard_topk(scores, 6, pool="sum"))
 
 
-def test_ties_take_the_first_positions():
+@pytest.mark.parametrize("top_columns", [_top_on_cpu, _top_on_gpu])
+def test_ties_take_the_first_positions(top_columns):
     y = hard_topk(torch.tensor([[5.0, 5, 7, 5], [1, 1, 1, 1]]), 2)
     assert y.argmax(2).tolist() == [[0, 2], [0, 1]]
     values = torch.randint(0, 4, (200, 90), generator=seeded()).float()

@@ -95,7 +95,7 @@ def test_tokens_of_a_picture_are_the_patches_of_the_network(vit, pictures):
     raw = PretrainedPictures(vit, "raw").encode(pictures)
     assert raw.shape == (3, 16, 48)
     with torch.inference_mode():
-        read = BaseEncoder.pretrained(str(vit), "image")(torch.from_numpy(raw))
+        read = BaseEncoder.pretrained(str(vit), "image", "cpu")(torch.from_numpy(raw))
     np.testing.assert_allclose(read.numpy(), expected, atol=1e-5)
 
 
@@ -123,7 +123,7 @@ def test_cells_of_a_convolutional_network(tmp_path_factory, pictures):
     with torch.inference_mode():
         expected = network(pixel_values=x).last_hidden_state                 # (2, 12, 4, 4)
         rows = x.permute(0, 2, 3, 1).reshape(2, 32, 96)
-        found = BaseEncoder.pretrained(str(folder), "image")(rows)
+        found = BaseEncoder.pretrained(str(folder), "image", "cpu")(rows)
     assert found.shape == (2, 16, 12)
     np.testing.assert_allclose(found[:, 5], expected[:, :, 1, 1], atol=1e-5)
 
@@ -241,7 +241,7 @@ def raw(vit, bert):
 
 def trained(raw, vit, bert, **settings):
     model = FGAN(**{"bases": (str(vit), str(bert)), "dim": 8, "heads": 2, "samples": 4,
-                    "epochs": 2, "batch_size": 8, **settings})
+                    "epochs": 2, "batch_size": 8, "device": "cpu", **settings})
     return model.fit(raw, classes=Classes(np.eye(6), np.arange(6) < 4))
 
 
@@ -281,7 +281,7 @@ def test_pseudo_labels_come_from_what_the_base_sees(raw, vit, bert):
     from crossalign.models.pseudo_labels import pseudo_labels
     from crossalign.models.raw_rows import mean_tokens
 
-    base = BaseEncoder.pretrained(str(vit), "image")
+    base = BaseEncoder.pretrained(str(vit), "image", "cpu")
     means = mean_tokens(base, raw, "image")
     with torch.inference_mode():
         np.testing.assert_allclose(means, base(torch.from_numpy(raw["image"])).mean(1), atol=1e-5)

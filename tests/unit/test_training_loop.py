@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -350,6 +352,15 @@ def test_bf16_is_near_full_precision():
     torch.testing.assert_close(full.linear.weight, mixed.linear.weight, atol=0.02, rtol=0.05)
     assert not same(full, mixed)
     assert np.isfinite(history.losses["loss"]).all()
+
+
+def test_nothing_is_said_of_the_hardware():
+    """In a process of its own: Fabric raises its voice on its first import."""
+    said = subprocess.run(
+        [sys.executable, "-c", "from crossalign.training.launch import make_fabric; "
+                               "make_fabric('cpu', 1, 'bf16-mixed')"],
+        capture_output=True, text=True, check=True)
+    assert said.stdout + said.stderr == ""
 
 
 def test_no_process_group_for_one_rank():

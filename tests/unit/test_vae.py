@@ -22,7 +22,7 @@ def toy(n=40, seed=0):
 
 def prepared(model, X, classes):
     """The model's objective and its scaled training rows, without training."""
-    return model.set_params(epochs=1).fit(X, classes=classes).network_.double()
+    return model.set_params(epochs=1, device="cpu").fit(X, classes=classes).network_.double()
 
 
 def batch(x, weights, seed=0):
@@ -108,7 +108,7 @@ def test_training_lowers_the_loss_and_finds_unseen_classes():
     x = side[labels] @ rng.standard_normal((6, 20)) + 0.1 * rng.standard_normal((360, 20))
     views, classes = Views({"image": x}, labels), Classes(side, np.arange(12) < 9)
     train, test = views[labels < 9], views[labels >= 9]
-    model = CADAVAE(latent=8, epochs=100, lr=1e-3, scaling="standard", kl=0.01, head_epochs=5,
+    model = CADAVAE(latent=8, epochs=100, lr=1e-3, scaling="standard", kl=0.01, head_epochs=40,
                     seen_samples=30, unseen_samples=30).fit(train, classes=classes)
     assert model.history_["reconstruction"][-1] < 0.5 * model.history_["reconstruction"][0]
     for head in ("prototype", "softmax"):

@@ -13,7 +13,7 @@ from crossalign.models.store import load_model
 from crossalign.models.whitening import whitening_of, within_class_covariance
 from crossalign.types import Views
 
-SMALL = {"latent": 8, "hidden": 12, "epochs": 2, "batch_size": 32}
+SMALL = {"latent": 8, "hidden": 12, "epochs": 2, "batch_size": 32, "device": "cpu"}
 
 
 def pairs(classes=60, per_class=12, unseen=20, seed=0):

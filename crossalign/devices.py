@@ -1,0 +1,26 @@
+"""Where networks run: a GPU if there is one, unless told otherwise."""
+
+from __future__ import annotations
+
+import torch
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def find_device(device: str) -> torch.device:
+    """The device that a word of `DEVICES` stands for here.
+
+    A GPU is the current one, so that callers choose it with CUDA_VISIBLE_DEVICES or set_device.
+
+    Raises
+    ------
+    ValueError
+        For another word, or a GPU that is not there.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"device: got {device!r}; choose one of {list(DEVICES)}.")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: got 'cuda' and torch finds no GPU; use device='cpu'.")
+    if device == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device())
