@@ -137,13 +137,14 @@ RUNS = (
       for name, data, runs in (("tokens", "glyphs-tokens", 10),
                                ("sketch_tokens", "glyphs-sketch-tokens", 10))
       for model, settings in (("chance", {}), ("ridge_map", {}), ("lcale", NARROW))),
-    *(Run(f"{name}-{model}", model, data, "tokens", runs, settings, encoder=encoder,
-          pool="mean" if model != "fgan" else None)
-      for name, data, runs, encoder, ours in (
-          ("omniglot_tokens", "omniglot", 10, None, FGAN | {"ratios": (0.5, 0.5)}),
-          ("caltech30", "caltech30", 10, MOBILENET,
+    *(Run(f"{name}-{model}", model, data, "tokens", 10, settings, encoder=encoder,
+          pool=pool if model != "fgan" else None)
+      for name, data, encoder, pool, ours in (
+          ("omniglot_tokens", "omniglot", None, "flat", FGAN | {"ratios": (0.5, 0.5)}),
+          ("caltech30", "caltech30", MOBILENET, "mean",
            FGAN | {"ratios": (0.1, 0.5), "readers": ("linear", "gru")}))
-      for model, settings in (("chance", {}), ("ridge_map", {}), ("fgan", ours))),
+      for model, settings in (("chance", {}), ("ridge_map", {}), ("lcale", NARROW),
+                              ("fgan", ours))),
     *(Run(f"caltech30_sentences-{model}", model, "caltech30", "retrieval", 10, {},
           encoder=MOBILENET, sentences=MINILM) for model in ("cca", "ridge_map", "fusionnet_qsma")),
     *_parts("parts-fgan", "fgan", "glyphs-tokens", "retrieval", 5,

@@ -28,8 +28,6 @@ class BaseEncoder(nn.Module):
     ----------
     config : mapping
         As `pretrained_network` gives it.
-    learns : bool
-        Whether its weights learn; if not, it stays in evaluation mode, too.
     network : optional
         What the configuration is of, where it is there already.
 
@@ -39,10 +37,11 @@ class BaseEncoder(nn.Module):
     kind : {"image", "text"}
     width, cells : int
         Of its tokens; how many a picture has.
+    learns : bool
+        Whether its weights learn, at first not; if not, it stays in evaluation mode, too.
     """
 
-    def __init__(self, config: Mapping[str, Any], learns: bool = False,
-                 network: nn.Module | None = None) -> None:
+    def __init__(self, config: Mapping[str, Any], network: nn.Module | None = None) -> None:
         super().__init__()
         self.config = dict(config)
         if network is None:
@@ -50,9 +49,7 @@ class BaseEncoder(nn.Module):
             network = AutoModel.from_config(AutoConfig.for_model(**self.config))
         self.network: Any = network
         self.kind = kind_of(self.network)
-        self.learns = learns
-        self.network.requires_grad_(learns)
-        self.eval()
+        self.let_learn(False).eval()
         with torch.inference_mode():
             self.cells, self.width = self(self.blank()).shape[1:]
 
@@ -66,6 +63,12 @@ class BaseEncoder(nn.Module):
     def device(self) -> torch.device:
         """Where it is."""
         return next(self.parameters()).device
+
+    def let_learn(self, learns: bool) -> BaseEncoder:
+        """Say whether its weights learn."""
+        self.learns = learns
+        self.network.requires_grad_(learns)
+        return self
 
     def train(self, mode: bool = True) -> BaseEncoder:
         """As of any module, but a network that does not learn stays as it is in evaluation."""

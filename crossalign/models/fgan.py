@@ -212,9 +212,7 @@ class FGAN(TokenSelector, JointSpace):
         self.tokens_ = {m: (1, *X.read(m, np.arange(0)).shape[1:-1])[-1] for m in self.modalities_}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            self._restore()
-        for m, base in bases.items():
-            self.network_.encoder(m).base.load_state_dict(base.state_dict())
+            self._restore(bases)
         self._standardise(X)
         self.network_.targets = torch.from_numpy(targets)
         steps = -(-len(X) // self.batch_size)
@@ -261,9 +259,9 @@ class FGAN(TokenSelector, JointSpace):
                     found.append(part.cpu().numpy())
         return np.concatenate(scores), np.concatenate(kept)
 
-    def _restore(self) -> None:
+    def _restore(self, bases: Mapping[str, BaseEncoder] | None = None) -> None:
         kinds = list(zip(self.modalities_, self.readers, self.ratios, strict=True))
-        encoders = {m: self._encoder(m, reader, ratio)
+        encoders = {m: self._encoder(m, reader, ratio, (bases or {}).get(m))
                     for m, reader, ratio in kinds[:1 if self.tied else 2]}
         if self.tied:
             encoders[self.modalities_[1]] = encoders[self.modalities_[0]]
@@ -271,10 +269,12 @@ class FGAN(TokenSelector, JointSpace):
                                       self.alpha, self.mu, self.align, self.kl,
                                       self.n_classes_).eval()
 
-    def _encoder(self, modality: str, reader: str, ratio: float) -> FineGrainedEncoder:
-        base, width, tokens = None, self.widths_[modality], self.tokens_[modality]
+    def _encoder(self, modality: str, reader: str, ratio: float,
+                 base: BaseEncoder | None) -> FineGrainedEncoder:
+        width, tokens = self.widths_[modality], self.tokens_[modality]
         if modality in self.base_configs_:
-            base = BaseEncoder(self.base_configs_[modality], learns=self.base_lr > 0)
+            base = base or BaseEncoder(self.base_configs_[modality])
+            base.let_learn(self.base_lr > 0)
             width = base.width
             tokens = base.cells if base.kind == "image" else tokens
         return FineGrainedEncoder(
