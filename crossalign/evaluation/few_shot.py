@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from crossalign.evaluation.report import Report
-from crossalign.evaluation.runs import declared, seeded
+from crossalign.evaluation.runs import declared, each_run, seeded
 from crossalign.evaluation.selection import fit_on
 from crossalign.tasks.few_shot_curve import (
     ROWS,
@@ -68,38 +68,25 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
     if bench.task != "gzsl":
         raise ValueError(f"bench: {bench.name} is of task {bench.task}; few samples of new classes "
                          "need one of task gzsl.")
-    runs = list(range(seeds) if isinstance(seeds, int) else seeds)
-    if not runs:
-        raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
     rows = [row for row in ROWS if row != BASELINE or baseline]
     ks = _possible(bench) if ks is None else tuple(ks)
-    found: list[dict[str, float]] = []
-    curves: list[FewShotCurve] = []
-    choices: list[FewShotChoice] = []
-    for number, seed in enumerate(runs):
-        if log is not None:
-            log(f"run {number + 1} of {len(runs)}")
+
+    def one_run(seed: int) -> tuple[dict[str, Any], FewShotCurve, FewShotChoice]:
         part = bench.run(seed)
-        try:
-            fitted, curve, chosen = _one_run(seeded(model, seed), part, ks, draws, rows, callbacks)
-        except KeyboardInterrupt:
-            if not found:
-                raise
-            break
-        found.append({f"{metric}@{k} {row}": float(scores[metric][:, i].mean())
-                      for row, scores in curve.scores.items() for metric in METRICS
-                      for i, k in enumerate(ks)})
-        curves.append(curve)
-        choices.append(chosen)
-    asked, runs = len(runs), runs[:len(found)]
+        fitted, curve, chosen = _one_run(seeded(model, seed), part, ks, draws, rows, callbacks)
+        how = {"params": fitted.get_params(), "protocol": declared(part.protocol, fitted)}
+        return how, curve, chosen
+
+    runs, results, interruption = each_run(seeds, one_run, log)
+    settings, curves, choices = zip(*results, strict=True)
+    found = [{f"{metric}@{k} {row}": float(scores[metric][:, i].mean())
+              for row, scores in curve.scores.items() for metric in METRICS
+              for i, k in enumerate(ks)} for curve in curves]
     kappas = ", ".join(f"{kappa:g} for {row}" for row, kappa in choices[0].kappas.items())
     return Report.from_runs(
-        found, model=fitted.cli_name, data=bench.name, task="few_shot",
-        params=fitted.get_params(), protocol=declared(part.protocol, fitted),
+        found, model=model.cli_name, data=bench.name, task="few_shot", **settings[-1],
         selection=f"kappa {kappas} and gammas chosen on validation classes of every run, here of "
-                  f"the first; means over {draws} draws" + (
-                      f"; interrupted after {len(runs)} of {asked} runs" if len(runs) < asked
-                      else ""),
+                  f"the first; means over {draws} draws{interruption}",
         seconds=time.perf_counter() - started, seeds=runs,
         artefacts={"few_shot": {"ks": list(ks), "curves": _joined(curves)}})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import clone
@@ -17,6 +17,8 @@ from crossalign.evaluation.selection import Choice, choose, fit_on
 from crossalign.evaluation.sureness import Settings, score_confidences
 from crossalign.models.base import Aligner, ZeroShotClassifier
 from crossalign.types import Benchmark
+
+Result = TypeVar("Result")
 
 
 def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
@@ -66,50 +68,66 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     """
     started = time.perf_counter()
     task = resolve_task(model, bench, task)
-    runs = list(range(seeds) if isinstance(seeds, int) else seeds)
-    if not runs:
-        raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
     options = code_options(task, bits)
     grid = model.grid() if tune is True else (tune or {})
-    outcomes: list[Outcome] = []
     choice: Choice | None = None
-    artefacts: dict[str, Any] = {}
-    protocol: dict[str, Any] = {}
-    for number, seed in enumerate(runs):
-        part = bench.run(seed)
-        candidate = seeded(model, seed)
-        if log is not None:
-            log(f"run {number + 1} of {len(runs)}")
-        try:
-            if choice is None or bench.resplit is not None:
-                choice = choose(candidate, part, task, grid, callbacks, log)
-            fitted = fit_on(candidate.set_params(**choice.params), part, task, callbacks)
-            outcome = SCORERS[task](fitted, part, choice.gamma, **options)
-            _add_sureness(outcome, choice.confidences, part, choice.gamma)
-            if best_epoch:
-                outcome.scores.update(best_epoch_on_test(fitted, part))
-        except KeyboardInterrupt:
-            if not outcomes:
-                raise
-            break
-        outcomes.append(outcome)
-        done = fitted
-        if number == 0:
-            protocol = declared(part.protocol, fitted, bits)
-            artefacts = collect(fitted, part, task, outcome) if pictures else {}
-    assert choice is not None
-    asked, runs = len(runs), runs[:len(outcomes)]
+    first: dict[str, Any] = {}
+
+    def one_run(seed: int) -> tuple[dict[str, Any], Choice, Mapping[str, float]]:
+        nonlocal choice
+        part, candidate = bench.run(seed), seeded(model, seed)
+        if choice is None or bench.resplit is not None:
+            choice = choose(candidate, part, task, grid, callbacks, log)
+        fitted = fit_on(candidate.set_params(**choice.params), part, task, callbacks)
+        outcome = SCORERS[task](fitted, part, choice.gamma, **options)
+        _add_sureness(outcome, choice.confidences, part, choice.gamma)
+        if best_epoch:
+            outcome.scores.update(best_epoch_on_test(fitted, part))
+        if not first:
+            first.update(protocol=declared(part.protocol, fitted, bits),
+                         artefacts=collect(fitted, part, task, outcome) if pictures else {})
+        return fitted.get_params(), choice, outcome.scores
+
+    runs, results, interruption = each_run(seeds, one_run, log)
     if bench.resplit is not None:
-        protocol["split_id"] = [bench.run(seed).protocol.get("split_id") for seed in runs]
-    how = choice.how
-    if choice.tried and bench.resplit is not None and len(runs) > 1:
+        first["protocol"]["split_id"] = [bench.run(s).protocol.get("split_id") for s in runs]
+    params, last, _ = results[-1]
+    how = last.how
+    if last.tried and bench.resplit is not None and len(runs) > 1:
         how = f"for every class split on its own validation classes; the last: {how}"
-    if asked > len(runs):
-        how += f"; interrupted after {len(runs)} of {asked} runs"
     return Report.from_runs(
-        [o.scores for o in outcomes], model=model.cli_name, data=bench.name, task=task,
-        params=done.get_params(), protocol=protocol, selection=how,
-        seconds=time.perf_counter() - started, seeds=runs, artefacts=artefacts)
+        [scores for _, _, scores in results], model=model.cli_name, data=bench.name, task=task,
+        params=params, selection=how + interruption,
+        seconds=time.perf_counter() - started, seeds=runs, **first)
+
+
+def each_run(seeds: int | Iterable[int], one_run: Callable[[int], Result],
+             log: Callable[[str], None] | None) -> tuple[list[int], list[Result], str]:
+    """What ``one_run(seed)`` gives for as many seeds, or for each of these.
+
+    Returns the seeds, the results and what a report says of an interruption: Ctrl-C after the first
+    run leaves those that were finished.
+
+    Raises
+    ------
+    ValueError
+        For no run.
+    """
+    asked = list(range(seeds) if isinstance(seeds, int) else seeds)
+    if not asked:
+        raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
+    results: list[Result] = []
+    for number, seed in enumerate(asked, start=1):
+        if log is not None:
+            log(f"run {number} of {len(asked)}")
+        try:
+            results.append(one_run(seed))
+        except KeyboardInterrupt:
+            if not results:
+                raise
+            return (asked[:len(results)], results,
+                    f"; interrupted after {len(results)} of {len(asked)} runs")
+    return asked, results, ""
 
 
 def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
