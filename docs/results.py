@@ -326,7 +326,8 @@ def differences(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> l
     tables = []
     for base in (row for row in rows if row.name in bases):
         lines = [(title(row), compared(reports[row.name], reports[base.name], metric))
-                 for row in rows if row.name != base.name and row.attributes == base.attributes]
+                 for row in rows if row.name != base.name
+                 and (row.attributes, row.sentences) == (base.attributes, base.sentences)]
         header = (f"against {title(base)}", f"difference in {metric}, run by run")
         lines = [(name, text) for name, text in lines if text]
         tables += [table(header, lines)] if lines else []
