@@ -26,16 +26,15 @@ class SmoothedTopK(torch.autograd.Function):
         """``(b, k, n)``, or ``(b, n)`` when pooled, of ``(b, n)``."""
         b, n = scores.shape
         ctx.noise, ctx.samples, ctx.sigma, ctx.grad = noise, samples, sigma, grad
-        ctx.signs = (1, -1) if antithetic else (1,)
+        ctx.antithetic = antithetic
         ctx.state = None if isinstance(noise, Tensor) else noise.get_state()
         counts: Any = 0
         kept = []
-        for z in _draws(noise, scores, samples // len(ctx.signs)):           # (b, s, n)
-            for sign in ctx.signs:
-                values = torch.add(scores[:, None], z, alpha=sign * sigma).view(-1, n)
-                found, cells = count_columns(top_columns(values, k).view(b, -1, k), n, pool)
-                counts = counts + found
-                kept.append(cells)
+        for z in _draws(noise, scores, samples, antithetic):                 # (b, s, n)
+            values = torch.add(scores[:, None], z, alpha=sigma).view(-1, n)
+            found, cells = count_columns(top_columns(values, k).view(b, -1, k), n, pool)
+            counts = counts + found
+            kept.append(cells)
         ctx.save_for_backward(*kept)
         mean: Tensor = counts.to(scores.dtype) / samples
         return mean
@@ -51,17 +50,15 @@ class SmoothedTopK(torch.autograd.Function):
         b, n = len(gradient), gradient.shape[-1]
         flat = nn.functional.pad(gradient, (0, 1)).reshape(-1)               # empty slots get 0
         total = gradient.new_zeros(b, n)
-        kept = iter(ctx.saved_tensors)
-        for z in _draws(noise, total, ctx.samples // len(ctx.signs)):
-            for sign in ctx.signs:
-                cells = next(kept)                                           # (b, s, k)
-                picked = sign * flat.index_select(0, cells.view(-1)).view(cells.shape)
-                if ctx.grad == "full":
-                    total[:, None].baddbmm_(picked.sum(dim=2)[:, None], z)
-                else:
-                    columns = (cells % (n + 1)).clamp_max_(n - 1).long()
-                    picked *= z.gather(2, columns)
-                    total.scatter_add_(1, columns.view(b, -1), picked.view(b, -1))
+        draws = _draws(noise, total, ctx.samples, ctx.antithetic)
+        for z, cells in zip(draws, ctx.saved_tensors, strict=True):          # (b, s, n), (b, s, k)
+            picked = flat.index_select(0, cells.view(-1)).view(cells.shape)
+            if ctx.grad == "full":
+                total[:, None].baddbmm_(picked.sum(dim=2)[:, None], z)
+            else:
+                columns = (cells % (n + 1)).clamp_max_(n - 1).long()
+                picked *= z.gather(2, columns)
+                total.scatter_add_(1, columns.view(b, -1), picked.view(b, -1))
         return (total / (ctx.samples * ctx.sigma), *[None] * 7)
 
 
@@ -124,12 +121,20 @@ def count_columns(columns: Tensor, n: int, pool: str | None) -> tuple[Tensor, Te
     return counts.view(shape)[..., :n], cells
 
 
-def _draws(noise: Tensor | torch.Generator, like: Tensor, samples: int) -> Iterator[Tensor]:
-    """Noise ``(b, s, n)``, some samples at a time."""
+def _draws(noise: Tensor | torch.Generator, like: Tensor, samples: int,
+           antithetic: bool) -> Iterator[Tensor]:
+    """Noise ``(b, s, n)``, some samples at a time; if antithetic, half of it is drawn."""
     b, n = like.shape
-    chunk = CHUNK if like.device.type == "cpu" else CHUNK_ON_GPU
-    step = max(1, chunk // max(1, b * n))
-    for start in range(0, samples, step):
-        s = min(step, samples - start)
-        yield (noise[:, start:start + s] if isinstance(noise, Tensor) else
-               torch.randn(b, s, n, generator=noise, device=noise.device)).to(like)
+    on_cpu = like.device.type == "cpu"
+    step = max(1, (CHUNK if on_cpu else CHUNK_ON_GPU) // max(1, b * n))
+    drawn = samples // 2 if antithetic else samples
+    for start in range(0, drawn, step):
+        s = min(step, drawn - start)
+        z = (noise[:, start:start + s] if isinstance(noise, Tensor) else
+             torch.randn(b, s, n, generator=noise, device=noise.device)).to(like)
+        if antithetic and not on_cpu:  # one pass, as launches take the time there
+            yield torch.cat([z, -z], dim=1)
+            continue
+        yield z
+        if antithetic:
+            yield z.neg_()
