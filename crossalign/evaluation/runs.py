@@ -215,13 +215,17 @@ def code_options(task: str, bits: int | None) -> dict[str, int]:
 
 
 def declared(protocol: Mapping[str, Any], model: Any, bits: int | None = None) -> dict[str, Any]:
-    """The protocol with what this way of evaluating settles of the known ways to be wrong."""
+    """The protocol with what this way of evaluating settles of the known ways to be wrong.
+
+    A model adds its own leaks; that it has none does not settle what the data leave open.
+    """
     oracle = bool(getattr(model, "oracle", False))
     settled = {"epoch_selected_on_test": oracle, "tuned_on_test": oracle, "micro_accuracy": False,
                "harmonic_of_means": False, "transductive": oracle,
                "stochastic_evaluation": bool(getattr(model, "stochastic_evaluation", False)),
                "best_of_seeds": False, "batch_dependent_prediction": False}
-    known = {**protocol.get("leaks", {}), **settled, **getattr(model, "leaks_", {})}
+    own = {name: True for name, leaks in getattr(model, "leaks_", {}).items() if leaks}
+    known = {**protocol.get("leaks", {}), **settled, **own}
     source = getattr(model, "pseudo_labels_", None)
     codes = {} if bits is None else {"codes": f"{bits} bits, ITQ on embeddings of training "
                                               "samples, each modality less its mean"}

@@ -8,6 +8,7 @@ from interrupting import interrupting
 
 import crossalign as ca
 from crossalign.evaluation import evaluate, fit_for, score_fitted
+from crossalign.evaluation.runs import declared
 from crossalign.evaluation.selection import choose
 from crossalign.models import CADAVAE, CCA, ESZSL, GFZSL, Chance, ClassMeanOracle, RidgeMap
 
@@ -128,3 +129,14 @@ def test_an_interrupted_fit_goes_on_where_it_was(tmp_path):
     rows = bench["query"]["image"]
     np.testing.assert_array_equal(resumed.embed(rows, "image"), straight.embed(rows, "image"))
     assert resumed.history_ == straight.history_
+
+
+@pytest.mark.parametrize(("of_data", "of_model", "expected"), [
+    (None, False, None), (None, True, True), (False, False, False), (False, True, True),
+    (True, False, True)])
+def test_a_model_without_a_leak_does_not_settle_what_the_data_leave_open(of_data, of_model,
+                                                                         expected):
+    model = RidgeMap()
+    model.leaks_ = {"pseudo_labels": of_model}
+    found = declared({"leaks": {"pseudo_labels": of_data}}, model)["leaks"]
+    assert found["pseudo_labels"] is expected
