@@ -140,7 +140,7 @@ RUNS = (
                                ("sketch_tokens", "glyphs-sketch-tokens", 10))
       for model, settings in (("chance", {}), ("ridge_map", {}), ("lcale", NARROW))),
     *(Run(f"{name}-{model}", model, data, "tokens", 10, settings, encoder=encoder,
-          pool=pool if "fgan" not in model else None, sentences=sentences)
+          pool=pool if model != "fgan" else None, sentences=sentences)
       for name, data, encoder, sentences, pool, ours in (
           ("omniglot_tokens", "omniglot", None, None, "flat", FGAN | {"ratios": (0.5, 0.5)}),
           ("caltech30", "caltech30", MOBILENET, None, "mean", CELLS),

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.quasirandom import SobolEngine
+
+from crossalign.sobol import BITS, sobol_digits
 
 KINDS = ("orthogonal", "iid", "sobol")
-BITS = 24
-"""Of a uniform number in float32."""
 
 
 def directions(noise: Tensor, kind: str = "orthogonal") -> Tensor:
@@ -54,16 +51,7 @@ def _shifted_sobol(noise: Tensor) -> Tensor:
     """Standard normal points ``(L, d)`` of low discrepancy."""
     least = 2.0**-BITS
     shift = (torch.special.ndtr(noise[0]).clamp(max=1 - least) * 2**BITS).int()
-    digits: Tensor = _sobol_digits(*noise.shape, noise.device)
+    digits: Tensor = sobol_digits(*noise.shape, noise.device)
     uniform = ((digits ^ shift).to(noise.dtype) / 2**BITS).clamp(least, 1 - least)
     points: Tensor = torch.special.ndtri(uniform)
     return points
-
-
-@torch.compiler.disable  # type: ignore[untyped-decorator]
-@lru_cache(maxsize=16)
-def _sobol_digits(count: int, width: int, device: torch.device) -> Tensor:
-    """A scrambled Sobol set ``(count, width)``, as int32 of its first 24 binary digits."""
-    engine = SobolEngine(width, scramble=True, seed=0)  # type: ignore[no-untyped-call]
-    digits: Tensor = (engine.draw(count, dtype=torch.float64) * 2**BITS).int()
-    return digits.to(device)

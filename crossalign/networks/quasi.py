@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.quasirandom import SobolEngine
+
+from crossalign.sobol import BITS, sobol_digits
 
 KINDS = ("quasi", "iid")
 FEWEST_SOBOL = 8
 """Fewer draws than this are better spent on antithetic pairs."""
-CELLS = 1 << 24
+CELLS = 1 << BITS
 """Values that a uniform number in float32 takes."""
 
 
@@ -63,18 +63,9 @@ def quasi_normal(samples: int, latent: int, uniform: Callable[..., Tensor],
                          f"{1 << samples.bit_length() - 1} or {1 << samples.bit_length()}")
     noise = uniform(latent)                                                  # (n, d)
     shift = (noise * CELLS).int()
-    points: Tensor = sobol_digits(samples, latent, noise.device)             # (S, 1, d)
-    shifted = points ^ shift                                                 # (S, n, d)
+    points: Tensor = sobol_digits(samples, latent, noise.device)             # (S, d)
+    shifted = points[:, None] ^ shift                                        # (S, n, d)
     return _normal(shifted.to(noise.dtype) / CELLS)
-
-
-@torch.compiler.disable  # type: ignore[untyped-decorator]
-@lru_cache(maxsize=16)
-def sobol_digits(samples: int, latent: int, device: torch.device) -> Tensor:
-    """A scrambled Sobol set ``(samples, 1, latent)``, as int32 of its first 24 binary digits."""
-    engine = SobolEngine(latent, scramble=True, seed=0)  # type: ignore[no-untyped-call]
-    points: Tensor = engine.draw(samples, dtype=torch.float64)
-    return (points * CELLS).int()[:, None].to(device)
 
 
 def _normal(uniform: Tensor) -> Tensor:

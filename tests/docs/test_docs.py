@@ -144,7 +144,7 @@ def test_there_are_command_lines_and_a_wrong_one_fails():
         parse("crossalign nothing")
     for wrong, complaint in (("crossalign run eszsl --nothing", "--nothing"),
                              ("crossalign run", "[Mm]issing|MODEL"),
-                             ("crossalign run eszsl --seeds few", "valid int")):
+                             ("crossalign run eszsl --seeds few", "valid integer")):
         with pytest.raises(Exception, match=complaint):
             parse(wrong)
 

@@ -19,7 +19,7 @@ from crossalign.networks import (
     warn_of_collapse,
 )
 from crossalign.networks.manifold import step
-from crossalign.networks.quasi import sobol_digits
+from crossalign.sobol import sobol_digits
 
 
 @pytest.fixture(autouse=True)
