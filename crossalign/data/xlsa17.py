@@ -7,7 +7,6 @@ is undone here, once. Whatever may be wrong with the files is said here in one s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.digest import file_digest
-from crossalign.data.leaks import leak_record
+from crossalign.data.gzsl import GzslSource, tuning_rows
 from crossalign.data.matlab import read_mat
 from crossalign.data.side_information import read_side_information, unit_rows
-from crossalign.data.splits import Rows, assert_disjoint, gzsl_validation, leak, validation_rows
+from crossalign.data.splits import Rows, assert_disjoint, leak
 from crossalign.data.xlsa17_files import (
     FEATURES,
     SPLITS,
@@ -29,7 +28,7 @@ from crossalign.data.xlsa17_files import (
     required_file,
     side_file,
 )
-from crossalign.types import Benchmark, Classes, Views, split_id
+from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
 
@@ -80,9 +79,9 @@ def load_xlsa17(folder: str | Path, *, attributes: str | Path = SPLITS, modality
     seen = _seen_classes(labels, rows, n_classes, names)
     side = side_file(folder, attributes)
     embeddings, how = read_side_information(side, names, n_classes)
-    source = _Source(folder.resolve().name, modality,
-                     Views({modality: features}, labels),
-                     Classes(embeddings, seen, tuple(names or ())))
+    source = GzslSource(folder.resolve().name, Views({modality: features}, labels),
+                        Classes(embeddings, seen, tuple(names or ())),
+                        {"unusual_side_information": side.name != SPLITS})
     raw_leak = _leak_sentence(tuning, rows)
     facts = {
         "features": {"file": FEATURES, "width": int(features.shape[1]),
@@ -92,48 +91,9 @@ def load_xlsa17(folder: str | Path, *, attributes: str | Path = SPLITS, modality
                              "l2_normalised_rows": unit_rows(embeddings), "mapped": how},
         "split": f"{SPLITS} (proposed split)",
     }
-    validation, origin = _validation(labels, rows, tuning, seen, validation_fraction, seed)
+    validation, origin = tuning_rows(labels, rows["train"], seen, tuning, validation_fraction, seed)
     facts["validation"] = f"{origin}; seed {seed}; {raw_leak}"
     return source.benchmark(rows, facts, lambda: source.restricted(validation, facts))
-
-
-@dataclass(frozen=True)
-class _Source:
-    """All rows and classes of a folder, from which benchmarks are cut."""
-
-    name: str
-    modality: str
-    views: Views
-    classes: Classes
-
-    def benchmark(self, rows: Rows, facts: dict[str, Any], validation: Any) -> Benchmark:
-        splits = {split: self.views[index] for split, index in rows.items()}
-        return Benchmark(self.name, "gzsl", splits, self.classes, _protocol(
-            facts, rows, self.classes), validation)
-
-    def restricted(self, rows: Rows, facts: dict[str, Any]) -> Benchmark:
-        """The benchmark of validation rows: its classes alone, numbered from 0."""
-        labels = self.views.labels
-        assert labels is not None
-        kept = np.unique(np.concatenate([labels[index] for index in rows.values()]))
-        classes = self.classes.take(kept, np.isin(kept, labels[rows["train"]]))
-        splits = {split: self.views[index].with_labels(np.searchsorted(kept, labels[index]))
-                  for split, index in rows.items()}
-        own = {**facts, "split": f"validation rows of {self.name}"}
-        return Benchmark(f"{self.name} (validation)", "gzsl", splits, classes,
-                         _protocol(own, rows, classes))
-
-
-def _protocol(facts: dict[str, Any], rows: Rows, classes: Classes) -> dict[str, Any]:
-    return {
-        "split_id": split_id(rows), **facts,
-        "classes": {"seen": int(classes.seen.sum()), "unseen": int(classes.unseen.sum())},
-        "samples": {split: len(index) for split, index in rows.items()},
-        "leaks": leak_record(scaler_fit_on_all=False, validation_holds_test_rows=False,
-                             duplicate_gallery_rows=False, query_in_gallery=False,
-                             single_class_split=True,
-                             unusual_side_information=facts["side_information"]["file"] != SPLITS),
-    }
 
 
 def _seen_classes(labels: Array, rows: Rows, n_classes: int, names: list[str] | None) -> Array:
@@ -160,21 +120,6 @@ def _seen_classes(labels: Array, rows: Rows, n_classes: int, names: list[str] | 
         raise ValueError(f"classes: {named(empty)} has no sample in trainval_loc or "
                          f"test_unseen_loc; remove it from {SPLITS}.")
     return held["train"]
-
-
-def _validation(labels: Array, rows: Rows, tuning: Rows, seen: Array, fraction: float,
-                seed: int) -> tuple[Rows, str]:
-    if len(tuning) == len(TUNING_LISTS):
-        found = validation_rows(rows["train"], tuning["train_loc"], tuning["val_loc"], labels,
-                                fraction, seed)
-        return found, (f"classes of val_loc unseen, {fraction:.0%} per class of train_loc held "
-                       "out, both within trainval_loc")
-    # As large a share of unseen classes as the test has.
-    wanted = max(1, round(seen.sum() * float((~seen).mean())))
-    at = gzsl_validation(labels[rows["train"]], n_unseen=wanted, fraction=fraction, seed=seed)
-    return ({split: rows["train"][index] for split, index in at.items()},
-            f"{wanted} seen classes drawn to play unseen, {fraction:.0%} per class of the others "
-            "held out")
 
 
 def _leak_sentence(tuning: Rows, rows: Rows) -> str:
