@@ -14,6 +14,7 @@ from crossalign.training.meter import DivergedError, read_meters
 from crossalign.training.randomness import seed_epoch
 from crossalign.training.samplers import Sampler
 from crossalign.training.schedules import Schedule
+from crossalign.training.threads import few_threads
 from crossalign.training.turns import Turn, give_turn
 
 
@@ -35,6 +36,7 @@ class Run:
     def __post_init__(self) -> None:
         self.rank, self.ranks = self.fabric.global_rank, self.fabric.world_size
         self.generator = torch.Generator(self.data.device)
+        self.learning = sum(p.numel() for turn in self.turns for p in turn.parameters)
         self.current = {name: torch.zeros((), device=self.data.device) for name in self.weights}
 
     def epoch(self, epoch: int) -> int:
@@ -48,12 +50,13 @@ class Run:
         local = indices[:, self.rank * share : (self.rank + 1) * share].contiguous()
         for turn in self.turns:
             turn.begin_epoch()
-        for step, rows in enumerate(local.unbind()):
-            if self.lr_schedule is not None:
-                factor = self.lr_schedule(epoch + step / steps)
-                for turn in self.turns:
-                    turn.scale_rates(factor)
-            self.step(rows)
+        with few_threads(self.learning, share):
+            for step, rows in enumerate(local.unbind()):
+                if self.lr_schedule is not None:
+                    factor = self.lr_schedule(epoch + step / steps)
+                    for turn in self.turns:
+                        turn.scale_rates(factor)
+                self.step(rows)
         return steps * width
 
     def step(self, rows: Tensor) -> None:
