@@ -325,8 +325,9 @@ class Benchmark:
     ----------
     name : str
         What the user typed or the folder's name.
-    task : {"gzsl", "retrieval", "transfer"}
-        ``gzsl`` has splits ``train``, ``test_seen``, ``test_unseen``; ``retrieval`` has
+    task : {"gzsl", "zsl", "retrieval", "transfer"}
+        ``gzsl`` has splits ``train``, ``test_seen``, ``test_unseen``; ``zsl`` has those without
+        ``test_seen``, and may be scored on a ``gzsl`` benchmark as well; ``retrieval`` has
         ``train``, ``query``, ``gallery``; ``transfer`` has ``pairs`` (unlabelled), ``train``
         (labelled source), ``test``.
     splits : mapping of split name to Views
@@ -391,6 +392,7 @@ class Benchmark:
 
 TASK_SPLITS: dict[str, tuple[str, ...]] = {
     "gzsl": ("train", "test_seen", "test_unseen"),
+    "zsl": ("train", "test_unseen"),
     "retrieval": ("train", "query", "gallery"),
     "transfer": ("pairs", "train", "test"),
 }
@@ -465,6 +467,7 @@ def check_splits(bench: Benchmark) -> None:
     """
     seen = bench.classes.seen
     wants = {"gzsl": {"train": True, "test_seen": True, "test_unseen": False},
+             "zsl": {"train": True, "test_unseen": False},
              "retrieval": {"train": True, "query": False, "gallery": False}}.get(bench.task, {})
     for split, wanted in wants.items():
         labels = bench.splits[split].labels

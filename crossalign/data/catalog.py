@@ -63,8 +63,9 @@ def load(name_or_path: str | Path, task: str | None = None, *,
         ``"glyphs"``, ``"synthetic"``, or a path; a task may stand behind it, as in
         ``"glyphs-sketch"`` or ``"path/to/omniglot-alphabets"``.
     task : {"gzsl", "zsl", "retrieval", "sketch", "alphabets", "tokens", "transfer"}, optional
-        The data set's first task by default; ``zsl`` reads the same benchmark as ``gzsl``. Of a
-        file of several domains two, as ``"sketch-photo"``.
+        The data set's first task by default; ``zsl`` reads the same benchmark as ``gzsl``, and
+        also folders that test no seen class. Of a file of several domains two, as
+        ``"sketch-photo"``.
     attributes : str or Path, optional
         Other side information, for xlsa17 folders and folders of pictures.
     seed : int
@@ -112,7 +113,7 @@ def _load(name_or_path: str | Path, task: str | None, seed: int, given: dict[str
         wanted = _task(task, LAYOUT_TASKS[layout] if behind is None else (behind,), name)
     if layout == "xlsa17":
         folder = path if path.is_dir() else path.parent
-        return load_xlsa17(folder, attributes=given.get("attributes", SPLITS), seed=seed)
+        return load_xlsa17(folder, task, attributes=given.get("attributes", SPLITS), seed=seed)
     if layout in ("sketches", "pictures"):
         read_folder: Any = load_sketches if layout == "sketches" else load_picture_folder
         bench: Benchmark = read_folder(path, wanted, seed=seed, log=log, **given)

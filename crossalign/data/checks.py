@@ -39,10 +39,16 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
                  text_encoder=text_encoder)
     checks = [Check("readable", f"{bench.name}: {bench.task}, features {_text(bench.protocol)}")]
     checks += _checks(bench)
+    left = bench.protocol.get("not_read", {})
+    if left:
+        checks.append(Check("not read", ", ".join(f"{name}: {what}" for name, what in
+                                                  left.items())))
+    if "no_validation" in bench.protocol:
+        checks.append(Check("validation", f"none, since {bench.protocol['no_validation']}"))
     validation = bench.validation()
     if validation is not None:
         rows = np.unique(np.concatenate([_samples(v) for v in validation.splits.values()]))
-        if bench.task in ("gzsl", "retrieval"):
+        if bench.task != "transfer":
             outside = np.setdiff1d(rows, _samples(bench["train"]))
             if len(outside):
                 raise ValueError(f"validation: {len(outside)} samples are not training samples; "
@@ -65,8 +71,10 @@ def _samples(views: Views) -> npt.NDArray[Any]:
 def _checks(bench: Benchmark) -> list[Check]:
     checks = [Check(f"split {split}", _count(split, views)) for split, views in
               bench.splits.items()]
+    empty = bench.protocol.get("classes", {}).get("unseen_without_samples")
+    only = "" if empty is None else f", {empty} of them candidates without a sample"
     checks.append(Check("classes", f"{int(bench.classes.seen.sum())} seen, "
-                                   f"{int(bench.classes.unseen.sum())} unseen, disjoint"))
+                                   f"{int(bench.classes.unseen.sum())} unseen{only}, disjoint"))
     width = bench.classes.embeddings.shape[1]
     checks.append(Check("side information", f"{len(bench.classes)} rows of width {width}"))
     return checks

@@ -1,24 +1,42 @@
 """MATLAB files, version 5 (SciPy) and version 7.3 (HDF5), as a dict of arrays.
 
-Numbers come as MATLAB shows them (a ``d x n`` matrix is ``(d, n)``), a cell array of strings as a
-one-dimensional array of str, and structs are left out. Nothing is ever unpickled.
+Numbers come as MATLAB shows them (a ``d x n`` matrix is ``(d, n)``, sparse ones are filled up),
+a cell array of texts and a char matrix as a one-dimensional array of str, a cell array of matrices
+as a one-dimensional array of arrays. What is none of these is not read, and named. Nothing is ever
+unpickled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.matlab_cells import Unread, filled, gathered, opaque, text_lines
+
 Array = npt.NDArray[Any]
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
-def read_mat(path: str | Path, names: Iterable[str] | None = None) -> dict[str, Array]:
+class Variables(dict[str, Array]):
+    """Variables of a file by name.
+
+    Attributes
+    ----------
+    unread : mapping of name to `Unread`
+        Those that stand in the file and were not read.
+    """
+
+    def __init__(self, values: Mapping[str, Array], unread: Mapping[str, Unread]) -> None:
+        super().__init__(values)
+        self.unread = dict(unread)
+
+
+def read_mat(path: str | Path, names: Iterable[str] | None = None) -> Variables:
     """Variables of a MATLAB file.
 
     Parameters
@@ -30,8 +48,9 @@ def read_mat(path: str | Path, names: Iterable[str] | None = None) -> dict[str, 
 
     Returns
     -------
-    dict
-        Matrices in MATLAB's own orientation; cells of strings as ``(n,)`` str, in column order.
+    Variables
+        Matrices in MATLAB's own orientation; cells of texts as ``(n,)`` str and of matrices as
+        ``(n,)`` arrays, in column order; ``unread`` names the rest.
 
     Raises
     ------
@@ -43,14 +62,35 @@ def read_mat(path: str | Path, names: Iterable[str] | None = None) -> dict[str, 
         raise ValueError(f"path: there is no file {str(file)!r}; check the name.")
     wanted = None if names is None else list(names)
     try:
-        values = _read_hdf5(file, wanted) if _is_hdf5(file) else _read_v5(file, wanted)
+        if _is_hdf5(file):
+            from crossalign.data.matlab_v73 import read_v73
+
+            found = read_v73(file, wanted)
+        else:
+            found = _read_v5(file, wanted)
     except MemoryError:
         raise
     except Exception as error:  # a damaged file raises a dozen kinds, from zlib's to KeyError
         raise ValueError(f"path: {str(file)!r} ({file.stat().st_size} bytes) cannot be read as a "
                          "MATLAB file, so it is truncated, corrupt or not one; "
                          "copy or download it again.") from error
-    return values
+    return Variables({name: value for name, value in found.items()
+                      if not isinstance(value, Unread)},
+                     {name: value for name, value in found.items() if isinstance(value, Unread)})
+
+
+def refuse_unread(table: Mapping[str, Any], *names: str) -> None:
+    """Raise ValueError where a variable that is needed stands in the file and was not read."""
+    unread = getattr(table, "unread", {})
+    for name in names:
+        if name in unread:
+            raise ValueError(f"{name}: is {unread[name].what}, which is not read; "
+                             f"{unread[name].instead}.")
+
+
+def not_read(table: Mapping[str, Any]) -> dict[str, str]:
+    """What a protocol says of variables that were not read: name and kind of each."""
+    return {name: unread.what for name, unread in getattr(table, "unread", {}).items()}
 
 
 def _is_hdf5(file: Path) -> bool:
@@ -61,78 +101,43 @@ def _is_hdf5(file: Path) -> bool:
 
 
 # -- version 5 ---------------------------------------------------------------------------------
-def _read_v5(file: Path, names: list[str] | None) -> dict[str, Array]:
+OBJECT = "None"
+"""What SciPy calls every MATLAB object; the object knows its name."""
+
+
+def _read_v5(file: Path, names: list[str] | None) -> dict[str, Array | Unread]:
     from scipy.io import loadmat
 
-    raw = loadmat(file, variable_names=names)
-    cleaned = {name: _v5_value(value) for name, value in raw.items() if not name.startswith("__")}
-    return {name: value for name, value in cleaned.items() if value is not None}
+    raw = loadmat(file, variable_names=None if names is None else [*names, OBJECT])
+    found: dict[str, Array | Unread] = {}
+    for stored, value in raw.items():
+        if stored.startswith("__"):
+            continue
+        fields = getattr(value, "dtype", np.dtype(float)).names or ()
+        if "s0" in fields:  # of an object: its name, system, class and content
+            stored = _word(value["s0"])
+        if names is None or stored in names:
+            found[stored] = _v5_value(value)
+    return found
 
 
-def _v5_value(value: Any) -> Array | None:
+def _word(value: Array) -> str:
+    word = value.ravel()[0]
+    return word.decode("latin-1") if isinstance(word, bytes) else str(word)
+
+
+def _v5_value(value: Any) -> Array | Unread:
     if hasattr(value, "toarray"):  # sparse
-        return np.asarray(value.toarray())
+        return filled(value.tocsc())
     array = np.asarray(value)
+    if "s2" in (array.dtype.names or ()):
+        return opaque(_word(array["s2"]))
     if array.dtype.names is not None:
-        return None
+        return opaque("struct" if type(value) is np.ndarray else type(value).__name__)
     if array.dtype.kind in "US":
-        return np.array([str(text).rstrip() for text in array.ravel()])
+        return text_lines(array.ravel(order="F"))
     if array.dtype.kind != "O":
         return array
-    texts = [_v5_text(item) for item in array.ravel(order="F")]
-    return None if any(text is None for text in texts) else np.array(texts, dtype=str)
-
-
-def _v5_text(item: Any) -> str | None:
-    while isinstance(item, np.ndarray) and item.size == 1:
-        item = item.item()
-    if isinstance(item, np.ndarray) and item.size == 0 and item.dtype.kind in "US":
-        return ""
-    return item if isinstance(item, str) else None
-
-
-# -- version 7.3 -------------------------------------------------------------------------------
-def _read_hdf5(file: Path, names: list[str] | None) -> dict[str, Array]:
-    import h5py
-
-    with h5py.File(file, "r") as stored:
-        keys = [k for k in stored if not k.startswith("#") and (names is None or k in names)]
-        cleaned = {key: _hdf5_value(stored[key], stored) for key in keys}
-    return {name: value for name, value in cleaned.items() if value is not None}
-
-
-def _hdf5_value(item: Any, stored: Any) -> Array | None:
-    import h5py
-
-    if not isinstance(item, h5py.Dataset):  # a struct, or a sparse matrix
-        return None
-    if item.dtype == h5py.ref_dtype:
-        # HDF5's row order is MATLAB's column order.
-        texts = [_hdf5_text(stored[reference]) for reference in np.asarray(item[()]).ravel()]
-        return None if any(text is None for text in texts) else np.array(texts, dtype=str)
-    if h5py.check_string_dtype(item.dtype) is not None:
-        return np.array(item.asstr()[()], dtype=str).ravel()
-    if _matlab_class(item) == "char":
-        return np.array([_hdf5_text(item)])
-    if item.attrs.get("MATLAB_empty", 0):
-        return np.zeros(tuple(int(size) for size in item[()]))
-    return np.asarray(item[()]).T
-
-
-def _hdf5_text(item: Any) -> str | None:
-    import h5py
-
-    if not isinstance(item, h5py.Dataset):
-        return None
-    if item.attrs.get("MATLAB_empty", 0):
-        return ""
-    if h5py.check_string_dtype(item.dtype) is not None:
-        return str(np.array(item.asstr()[()], dtype=str).ravel()[0])
-    if _matlab_class(item) == "char" or item.dtype == np.uint16:
-        return "".join(chr(int(code)) for code in np.asarray(item[()]).ravel())
-    return None
-
-
-def _matlab_class(item: Any) -> str:
-    kind = item.attrs.get("MATLAB_class", b"")
-    return kind.decode() if isinstance(kind, bytes) else str(kind)
+    if array.size == 1 and isinstance(array.item(), np.ndarray) and array.item().dtype == object:
+        return _v5_value(array.item())  # a cell around a cell
+    return gathered([_v5_value(item) for item in array.ravel(order="F")])

@@ -107,13 +107,16 @@ def unit_rows(embeddings: npt.ArrayLike) -> bool:
 
 
 def _from_mat(file: Path, n_classes: int) -> tuple[Array, list[str] | None]:
-    from crossalign.data.matlab import read_mat
+    from crossalign.data.matlab import read_mat, refuse_unread
 
     stored = read_mat(file, ["att", "allclasses_names"])
+    refuse_unread(stored, "att", "allclasses_names")
     if "att" not in stored:
         raise ValueError(f"attributes: {file.name!r} holds no matrix 'att'; name a file that has "
                          "one, (a, C).")
     att = stored["att"]
+    if att.dtype.kind not in "biuf":
+        raise ValueError(f"attributes: 'att' of {file.name!r} holds {att.dtype}; give numbers.")
     names = stored.get("allclasses_names")
     count = n_classes if names is None else len(names)
     if att.ndim == 2 and att.shape[1] == count:

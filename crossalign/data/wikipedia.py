@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.matlab import read_mat
+from crossalign.data.matlab import read_mat, refuse_unread
 
 Array = npt.NDArray[Any]
 
@@ -33,14 +33,16 @@ def read_wikipedia(folder: str | Path) -> dict[str, Array]:
     """
     folder = Path(folder)
     stored = read_mat(folder / FEATURES)
-    missing = [f"{m}_{part}" for m in "IT" for part in LISTS if f"{m}_{part}" not in stored]
+    wanted = [f"{m}_{part}" for m in "IT" for part in LISTS]
+    refuse_unread(stored, *wanted)
+    missing = [name for name in wanted if name not in stored]
     if missing:
         raise ValueError(f"{missing[0]}: missing from {FEATURES}, which holds {sorted(stored)}; "
                          "it needs I_tr, T_tr, I_te and T_te.")
     lines = {part: _lines(folder / name) for part, name in LISTS.items()}
     for part, name in LISTS.items():
         for modality in "IT":
-            found = len(stored[f"{modality}_{part}"])
+            found = len(np.atleast_1d(stored[f"{modality}_{part}"]))
             if found != len(lines[part]):
                 raise ValueError(f"{modality}_{part}: {found} rows in {FEATURES} for "
                                  f"{len(lines[part])} lines of {name}; both need one per pair.")
@@ -61,10 +63,7 @@ def _lines(file: Path) -> list[list[str]]:
     if not file.is_file():
         raise ValueError(f"{file.name}: missing from {str(file.parent)!r}; put the category list "
                          f"of the data set beside {FEATURES}.")
-    try:
-        lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line]
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file.name}: not text; copy the list again.") from error
+    lines = [line.split() for line in _text_lines(file)]
     for number, line in enumerate(lines, start=1):
         if len(line) < 3 or not line[-1].isdecimal():
             raise ValueError(f"{file.name}: line {number} is {' '.join(line)!r}; give a text name, "
@@ -80,5 +79,14 @@ def _stacked(name: str, train: Array, test: Array) -> Array:
 
 
 def _category_names(file: Path) -> Array:
-    names = file.read_text(encoding="utf-8").split() if file.is_file() else list(CATEGORIES)
-    return np.array(names)
+    """One name a line, of one word or several."""
+    return np.array(_text_lines(file) if file.is_file() else CATEGORIES)
+
+
+def _text_lines(file: Path) -> list[str]:
+    """The lines that are not blank, without blanks around them."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file.name}: not text; copy the list again.") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]

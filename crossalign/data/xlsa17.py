@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from crossalign.data.digest import file_digest
 from crossalign.data.gzsl import GzslSource, tuning_rows
-from crossalign.data.matlab import read_mat
+from crossalign.data.matlab import Variables, not_read, read_mat
 from crossalign.data.side_information import read_side_information, unit_rows
 from crossalign.data.splits import Rows, assert_disjoint, leak
 from crossalign.data.xlsa17_files import (
     FEATURES,
     SPLITS,
-    matrix,
+    count_classes,
     read_class_names,
     read_features,
     read_rows,
@@ -32,19 +32,22 @@ from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
 
-TEST_LISTS = {"train": "trainval_loc", "test_seen": "test_seen_loc",
-              "test_unseen": "test_unseen_loc"}
+LISTS = {"train": "trainval_loc", "test_seen": "test_seen_loc", "test_unseen": "test_unseen_loc"}
 TUNING_LISTS = ("train_loc", "val_loc")
 
 
-def load_xlsa17(folder: str | Path, *, attributes: str | Path = SPLITS, modality: str = "image",
+def load_xlsa17(folder: str | Path, task: str | None = None, *,
+                attributes: str | Path = SPLITS, modality: str = "image",
                 validation_fraction: float = 0.2, seed: int = 0) -> Benchmark:
-    """Generalized zero-shot benchmark out of an xlsa17 folder.
+    """Zero-shot benchmark out of an xlsa17 folder, generalized where seen classes are tested.
 
     Parameters
     ----------
     folder : str or Path
         Holds ``res101.mat`` and ``att_splits.mat``, MATLAB v5 or v7.3.
+    task : {"gzsl", "zsl"}, optional
+        By default ``gzsl``, or ``zsl`` where the file has no ``test_seen_loc``. A file that has one
+        gives the same benchmark for both.
     attributes : str or Path
         File with the side information, in ``folder`` or anywhere: a ``.mat`` with ``att`` (a, C),
         or ``.npy`` or ``.csv`` of shape (C, a). The split always comes from ``att_splits.mat``.
@@ -59,24 +62,23 @@ def load_xlsa17(folder: str | Path, *, attributes: str | Path = SPLITS, modality
     -------
     Benchmark
         Splits ``train`` (= trainval), ``test_seen``, ``test_unseen``; ids are rows of the file.
+        A class that has a description and no sample is unseen: a candidate for every sample,
+        over which no accuracy is averaged.
 
     Raises
     ------
     ValueError
         One sentence for each of: a missing or damaged file, a missing variable, widths or labels
-        that do not fit, NaN, overlapping rows or classes, an empty class, a class named twice.
+        that do not fit, NaN, overlapping rows or classes, a class named twice.
     """
     folder = Path(folder)
     lists = read_mat(required_file(folder, SPLITS))
     features, labels = read_features(folder)
     names = read_class_names(lists)
-    n_classes = len(names) if names is not None else int(matrix(lists, "att").shape[1])
-    if labels.min() < 0 or labels.max() >= n_classes:
-        raise ValueError(f"labels: {labels.min() + 1}..{labels.max() + 1} in {FEATURES}, but "
-                         f"{SPLITS} has {n_classes} classes; labels count from 1 to {n_classes}.")
-    rows = {split: read_rows(lists, name, len(labels)) for split, name in TEST_LISTS.items()}
+    n_classes = count_classes(lists, names, labels)
+    rows = _test_rows(lists, task, len(labels))
     tuning = {name: read_rows(lists, name, len(labels)) for name in TUNING_LISTS if name in lists}
-    seen = _seen_classes(labels, rows, n_classes, names)
+    seen, tested = _seen_classes(labels, rows, n_classes, names)
     side = side_file(folder, attributes)
     embeddings, how = read_side_information(side, names, n_classes)
     source = GzslSource(folder.resolve().name, Views({modality: features}, labels),
@@ -90,15 +92,30 @@ def load_xlsa17(folder: str | Path, *, attributes: str | Path = SPLITS, modality
         "side_information": {"file": side.name, "width": int(embeddings.shape[1]),
                              "l2_normalised_rows": unit_rows(embeddings), "mapped": how},
         "split": f"{SPLITS} (proposed split)",
+        **({"not_read": not_read(lists)} if not_read(lists) else {}),
     }
-    validation, origin = tuning_rows(labels, rows["train"], seen, tuning, validation_fraction, seed)
+    validation, origin = tuning_rows(labels, rows["train"], seen[seen | tested], tuning,
+                                     validation_fraction, seed, seen_tested="test_seen" in rows)
+    if validation is None:
+        return source.benchmark(rows, {**facts, "no_validation": origin})
     facts["validation"] = f"{origin}; seed {seed}; {raw_leak}"
     return source.benchmark(rows, facts, lambda: source.restricted(validation, facts))
 
 
-def _seen_classes(labels: Array, rows: Rows, n_classes: int, names: list[str] | None) -> Array:
-    """(C,) bool after checking that rows and classes are disjoint and no class is empty."""
-    assert_disjoint(**{TEST_LISTS[split]: index for split, index in rows.items()})
+def _test_rows(lists: Variables, task: str | None, n: int) -> Rows:
+    """Rows of every split; without ``test_seen`` where the file tests no seen class."""
+    absent = "test_seen_loc" not in lists or lists["test_seen_loc"].size == 0
+    if absent and task == "gzsl":
+        raise ValueError(f"test_seen_loc: missing from {SPLITS} or empty, so seen classes are not "
+                         "tested and there is no gzsl; choose the task zsl.")
+    return {split: read_rows(lists, name, n) for split, name in LISTS.items()
+            if split != "test_seen" or not absent}
+
+
+def _seen_classes(labels: Array, rows: Rows, n_classes: int,
+                  names: list[str] | None) -> tuple[Array, Array]:
+    """(C,) bool each, seen and tested as unseen, once rows and classes are known to be disjoint."""
+    assert_disjoint(**{LISTS[split]: index for split, index in rows.items()})
     held = {split: np.bincount(labels[index], minlength=n_classes) > 0
             for split, index in rows.items()}
 
@@ -111,21 +128,17 @@ def _seen_classes(labels: Array, rows: Rows, n_classes: int, names: list[str] | 
         raise ValueError(f"test_unseen_loc: holds samples of {int(both.sum())} classes of "
                          f"trainval_loc, first {named(both)}; unseen classes may not be trained "
                          "on.")
-    stray = held["test_seen"] & ~held["train"]
+    stray = held.get("test_seen", held["train"]) & ~held["train"]
     if stray.any():
         raise ValueError(f"test_seen_loc: holds class {named(stray)}, which has no sample in "
                          "trainval_loc; seen classes need training samples.")
-    empty = ~held["train"] & ~held["test_unseen"]
-    if empty.any():
-        raise ValueError(f"classes: {named(empty)} has no sample in trainval_loc or "
-                         f"test_unseen_loc; remove it from {SPLITS}.")
-    return held["train"]
+    return held["train"], held["test_unseen"]
 
 
 def _leak_sentence(tuning: Rows, rows: Rows) -> str:
     if len(tuning) < len(TUNING_LISTS):
         return "the file has no train_loc and val_loc"
-    test = np.concatenate([rows["test_seen"], rows["test_unseen"]])
+    test = np.concatenate([index for split, index in rows.items() if split != "train"])
     count = leak(tuning["train_loc"], tuning["val_loc"], test)
     return (f"the file's own train_loc and val_loc hold {count['train_loc']} and "
             f"{count['val_loc']} test rows, which are left out")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.matlab import read_mat
+from crossalign.data.matlab import Variables, read_mat, refuse_unread
 from crossalign.data.side_information import SUFFIXES, assert_unique_names
 
 Array = npt.NDArray[Any]
@@ -45,18 +45,20 @@ def side_file(folder: Path, attributes: str | Path) -> Path:
                      f"choose one of {there} or give the path of another.")
 
 
-def matrix(stored: dict[str, Array], name: str, file: str = SPLITS) -> Array:
+def matrix(stored: Variables, name: str, file: str = SPLITS) -> Array:
     """A variable that must be there and be numbers."""
+    refuse_unread(stored, name)
     if name not in stored:
         raise ValueError(f"{name}: missing from {file}, which holds {sorted(stored)}; "
                          "use a file of the proposed split.")
     array = stored[name]
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name}: holds {array.dtype} in {file}; give numbers.")
+        kind = {"U": "text", "O": "a cell array of matrices"}.get(array.dtype.kind, array.dtype)
+        raise ValueError(f"{name}: holds {kind} in {file}; give numbers.")
     return array
 
 
-def _integers(stored: dict[str, Array], name: str, file: str) -> Array:
+def _integers(stored: Variables, name: str, file: str) -> Array:
     values = matrix(stored, name, file).ravel()
     if values.dtype.kind == "f" and not (np.isfinite(values).all() and (values % 1 == 0).all()):
         raise ValueError(f"{name}: holds fractions or NaN in {file}; give whole numbers from 1.")
@@ -83,20 +85,64 @@ def read_features(folder: Path) -> tuple[Array, Array]:
     return features, labels
 
 
-def read_class_names(lists: dict[str, Array]) -> list[str] | None:
+def read_class_names(lists: Variables) -> list[str] | None:
     """Names of the classes in order, each once; ``None`` where the file has none."""
+    refuse_unread(lists, "allclasses_names")
     if "allclasses_names" not in lists:
         return None
-    names = [str(name).strip() for name in lists["allclasses_names"]]
+    found = lists["allclasses_names"]
+    if found.dtype.kind != "U":
+        raise ValueError(f"allclasses_names: holds {found.dtype} of shape {found.shape} in "
+                         f"{SPLITS}; give a cell array of texts, one per class.")
+    names = [str(name).strip() for name in found]
     assert_unique_names(names, SPLITS)
     return names
 
 
-def read_rows(lists: dict[str, Array], name: str, n: int) -> Array:
-    """Sorted rows counted from 0, each once and within the n samples."""
-    rows = np.sort(_integers(lists, name, SPLITS)) - 1  # MATLAB counts from 1; undone here
+def count_classes(lists: Variables, names: list[str] | None, labels: Array) -> int:
+    """How many classes there are: as many as have a name, else as ``att`` has columns.
+
+    Raises
+    ------
+    ValueError
+        If ``att`` is no matrix, or its classes may as well be its rows, or a label is of none.
+    """
+    if names is not None:
+        n_classes = len(names)
+    else:
+        shape, largest = matrix(lists, "att").shape, int(labels.max()) + 1
+        if len(shape) != 2:
+            raise ValueError(f"att: shape {shape} in {SPLITS}; give (a, C), one column per class.")
+        if shape[0] == largest != shape[1]:
+            raise ValueError(f"att: shape {shape} in {SPLITS} with labels up to {largest}; give "
+                             "(a, C), one column per class, or name the classes in "
+                             "allclasses_names.")
+        n_classes = int(shape[1])
+    if labels.min() < 0 or labels.max() >= n_classes:
+        based = ", and these are 0-based" if labels.min() == -1 else ""
+        raise ValueError(f"labels: {labels.min() + 1}..{labels.max() + 1} in {FEATURES}, but "
+                         f"{SPLITS} has {n_classes} classes; labels count from 1 to "
+                         f"{n_classes}{based}.")
+    return n_classes
+
+
+def read_rows(lists: Variables, name: str, n: int) -> Array:
+    """Sorted rows counted from 0, each once and within the n samples.
+
+    A logical mask, one entry per sample, is read as the rows that it marks.
+    """
+    listed = _integers(lists, name, SPLITS)
+    if is_mask(listed, n):
+        return np.flatnonzero(listed)
+    rows = np.sort(listed) - 1  # MATLAB counts from 1; undone here
     if len(rows) == 0:
         raise ValueError(f"{name}: empty in {SPLITS}; every split needs samples.")
+    if len(rows) > 2 and np.isin(listed, (0, 1)).all():
+        raise ValueError(f"{name}: a logical mask of {len(rows)} entries in {SPLITS} for {n} "
+                         "samples; give one per sample, or the rows that it marks, from 1.")
+    if rows[0] == -1:
+        raise ValueError(f"{name}: goes from 0 to {rows[-1] + 1} in {SPLITS}, so its lists are "
+                         "0-based or damaged; samples count from 1, so add 1 to every list.")
     if rows[0] < 0 or rows[-1] >= n:
         raise ValueError(f"{name}: goes from {rows[0] + 1} to {rows[-1] + 1}, but {FEATURES} has "
                          f"samples 1 to {n}; take both files from the same data set.")
@@ -104,3 +150,8 @@ def read_rows(lists: dict[str, Array], name: str, n: int) -> Array:
         twice = int(rows[:-1][np.diff(rows) == 0][0]) + 1
         raise ValueError(f"{name}: lists sample {twice} twice in {SPLITS}; list each once.")
     return rows
+
+
+def is_mask(listed: Array, n: int) -> bool:
+    """Whether a list has an entry 0 or 1 for each of n samples, as no list of rows can."""
+    return n > 1 and listed.shape == (n,) and bool(np.isin(listed, (0, 1)).all())

@@ -114,7 +114,7 @@ def _cross_modal(model: Any, bench: Benchmark) -> dict[str, Any] | None:
     if not known or CLASS_MODALITY not in model.widths_:
         return None
     modality = known[0]
-    parts = [bench[split] for split in ("test_seen", "test_unseen")]
+    parts = [bench[split] for split in TESTED[bench.task]]
     rows = [some_rows(part, CROSS_CLASSES, CROSS_POINTS) for part in parts]
     x = np.concatenate([p.read(modality, r) for p, r in zip(parts, rows, strict=True)])
     labels = np.concatenate([p.truth[r] for p, r in zip(parts, rows, strict=True)])

@@ -173,7 +173,8 @@ def _items(model: Any, bench: Benchmark, task: str) -> dict[str, Array]:
 def _samples(model: Any, bench: Benchmark, task: str) -> int:
     """How many samples `fit_on` fits on."""
     if getattr(model, "oracle", False):
-        return len(bench["test_seen"]) + len(bench["test_unseen"])
+        return sum(len(views) for split, views in bench.splits.items()
+                   if split.startswith("test_"))
     return len(bench["pairs" if task == "transfer" else "train"])
 
 

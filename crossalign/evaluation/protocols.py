@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from crossalign import metrics
 from crossalign.index.hamming import CodeScores
+from crossalign.metrics.classification import candidates_without_items
 from crossalign.metrics.similarity import EmbeddingScores
 from crossalign.models.base import Comparer
 from crossalign.models.blockwise import embedded, encoded
@@ -53,18 +54,20 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
 
     U, S and H are calibrated by ``gamma``; without one they are those of gamma 0.
     ``H_max_diagnostic`` is the best H over all gammas on these very samples: the size of what
-    calibration could give, not a result.
+    calibration could give, not a result. A class without test samples is a candidate for every
+    sample, and no accuracy is averaged over it; the protocol counts them.
     """
     head = ZeroShot(model).fit(bench["train"], bench.classes)
     seen = bench.classes.seen
     test_seen, test_unseen = bench["test_seen"], bench["test_unseen"]
     parts = (head.decision_function(test_seen), test_seen.truth,
              head.decision_function(test_unseen), test_unseen.truth)
-    raw = metrics.gzsl_scores(*parts, seen)
-    chosen = metrics.gzsl_scores(*parts, seen, 0.0 if gamma is None else gamma)
-    curve = metrics.seen_unseen_curve(*parts, seen)
-    best = metrics.best_gamma(curve)
-    ceiling = metrics.gzsl_scores(*parts, seen, best)["H"]
+    with candidates_without_items():
+        raw = metrics.gzsl_scores(*parts, seen)
+        chosen = metrics.gzsl_scores(*parts, seen, 0.0 if gamma is None else gamma)
+        curve = metrics.seen_unseen_curve(*parts, seen)
+        best = metrics.best_gamma(curve)
+        ceiling = metrics.gzsl_scores(*parts, seen, best)["H"]
     scores = {"T1": raw["T1"], "U": chosen["U"], "S": chosen["S"], "H": chosen["H"],
               "U_raw": raw["U"], "S_raw": raw["S"], "H_raw": raw["H"],
               "AUSUC": metrics.ausuc(curve), "H_max_diagnostic": ceiling}
@@ -88,18 +91,27 @@ def best_epoch_on_test(model: Any, bench: Benchmark) -> dict[str, float]:
         if head.head_ != "softmax":
             raise ValueError(f"best_epoch: the head {head.head_!r} of {model.cli_name} has no "
                              "epochs to pick from; use head='softmax', or leave it out.")
-        scores = metrics.gzsl_scores(
-            head.decision_function(bench["test_seen"]), bench["test_seen"].truth,
-            head.decision_function(bench["test_unseen"]), bench["test_unseen"].truth,
-            bench.classes.seen)
+        with candidates_without_items():
+            scores = metrics.gzsl_scores(
+                head.decision_function(bench["test_seen"]), bench["test_seen"].truth,
+                head.decision_function(bench["test_unseen"]), bench["test_unseen"].truth,
+                bench.classes.seen)
         best = max(best, scores["H"])
     return {"H_best_epoch_diagnostic": best}
 
 
 def score_zsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
-    """Conventional zero-shot classification: T1, unseen test samples among unseen classes."""
-    outcome = score_gzsl(model, bench, gamma)
-    return Outcome({"T1": outcome.scores["T1"]}, outcome.scores["T1"], None, outcome.evidence)
+    """Conventional zero-shot classification: T1, unseen test samples among unseen classes.
+
+    Classes without test samples are among the candidates, as in `score_gzsl`.
+    """
+    head = ZeroShot(model).fit(bench["train"], bench.classes)
+    test = bench["test_unseen"]
+    scores = np.where(bench.classes.unseen, head.decision_function(test), -np.inf)
+    t1 = metrics.per_class_accuracy(test.truth, scores.argmax(axis=1))
+    none = scores[:0], test.truth[:0]
+    evidence = {"curve": None, "parts": (*none, scores, test.truth), "gamma": 0.0, "head": head}
+    return Outcome({"T1": t1}, t1, None, evidence)
 
 
 def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,

@@ -41,7 +41,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     seeds : int or iterable of int
         How many runs, or which.
     task : {"gzsl", "zsl", "retrieval", "transfer"}, optional
-        The benchmark's own by default; ``zsl`` is scored on a ``gzsl`` benchmark.
+        The benchmark's own by default; ``zsl`` is scored on a ``gzsl`` benchmark too.
     tune : bool or mapping
         Try the model's ``search_space`` on validation, a mapping of your own, or nothing. Gamma is
         chosen in any case.
@@ -244,7 +244,7 @@ def resolve_task(model: Any, bench: Benchmark, task: str | None) -> str:
     task = bench.task if task is None else task
     if task not in SCORERS:
         raise ValueError(f"task: got {task!r}; choose one of {sorted(SCORERS)}.")
-    if (task if task != "zsl" else "gzsl") != bench.task:
+    if task != bench.task and (task, bench.task) != ("zsl", "gzsl"):
         raise ValueError(f"task: {bench.name!r} is for {bench.task}, not {task}; choose a "
                          "benchmark of that task.")
     embeds, scores = isinstance(model, Aligner), isinstance(model, ZeroShotClassifier)

@@ -52,7 +52,8 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     """
     validation = bench.validation()
     if validation is None:
-        return Choice({}, None, "nothing was selected: the data has no validation split")
+        why = bench.protocol.get("no_validation", "the data has no validation split")
+        return Choice({}, None, f"nothing was selected: {why}")
     idle = model.idle(validation["train"]) if "train" in validation.splits else ()
     grid = {name: values for name, values in grid.items() if name not in idle}
     if task == "transfer" or getattr(model, "oracle", False) or (not grid and task != "gzsl"):
@@ -104,10 +105,10 @@ def _test_samples(bench: Benchmark) -> Any:
 
     from crossalign.types import Views
 
-    if bench.task != "gzsl":
+    if bench.task not in ("gzsl", "zsl"):
         raise ValueError(f"model: the class-mean oracle is a ceiling for gzsl, not for "
                          f"{bench.task}; choose another model.")
-    parts = [bench["test_seen"], bench["test_unseen"]]
+    parts = [views for split, views in bench.splits.items() if split.startswith("test_")]
     modality = parts[0].modalities[0]
     return Views({modality: np.concatenate([p[modality] for p in parts])},
                  np.concatenate([p.labels for p in parts]))

@@ -62,10 +62,10 @@ def stack(scores: ArrayLike, seen: ArrayLike, gamma: float) -> NDArray[np.float6
     Raises
     ------
     ValueError
-        Shapes disagree, NaN in scores or gamma, or classes all of one kind.
+        Shapes disagree, or NaN in scores or gamma.
     """
     array = as_scores("scores", scores)
-    is_seen = as_seen(seen)
+    is_seen = as_seen(seen, both=False)
     if array.shape[1] != len(is_seen):
         raise ValueError(
             f"scores has {array.shape[1]} columns for the {len(is_seen)} classes of seen; "

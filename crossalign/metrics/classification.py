@@ -6,6 +6,8 @@ generalized setting reports the harmonic mean of accuracy on seen and on unseen 
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,12 +48,20 @@ def per_class_accuracy(
     )
     empty = int(np.isnan(accuracies).sum())
     if empty:
-        warnings.warn(
-            f"{empty} of {len(accuracies)} classes have no items and are left out of the "
-            "per-class accuracy",
-            stacklevel=2,
-        )
+        warnings.warn(f"{empty} of {len(accuracies)} {NO_ITEMS}", stacklevel=2)
     return float(np.nanmean(accuracies))
+
+
+NO_ITEMS = "classes have no items and are left out of the per-class accuracy"
+"""What `per_class_accuracy` warns of."""
+
+
+@contextmanager
+def candidates_without_items() -> Iterator[None]:
+    """No warning of classes without items, for who counts them where they are declared."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=f".*{NO_ITEMS}")
+        yield
 
 
 def class_accuracies(
@@ -194,8 +204,7 @@ def gzsl_scores(
     columns = np.arange(len(seen))
     among_unseen = columns[~seen][scores_unseen[:, ~seen].argmax(axis=1)]  # (n_u,)
     t1 = per_class_accuracy(labels_unseen, among_unseen, columns[~seen])
-    with warnings.catch_warnings():  # the same empty classes as above
-        warnings.simplefilter("ignore")
+    with candidates_without_items():  # the same empty classes as above
         u = per_class_accuracy(
             labels_unseen, (scores_unseen - penalty).argmax(axis=1), columns[~seen]
         )
@@ -241,8 +250,8 @@ def check_gzsl(
     return checked[0], checked[1], checked[2], checked[3], is_seen
 
 
-def as_seen(seen: ArrayLike) -> NDArray[np.bool_]:
-    """`seen` as a (C,) bool array with both kinds of class.
+def as_seen(seen: ArrayLike, both: bool = True) -> NDArray[np.bool_]:
+    """`seen` as a (C,) bool array, with both kinds of class unless told otherwise.
 
     Raises
     ------
@@ -254,7 +263,7 @@ def as_seen(seen: ArrayLike) -> NDArray[np.bool_]:
         raise ValueError(
             f"seen has shape {array.shape} and dtype {array.dtype}; give one bool per class"
         )
-    if array.all() or not array.any():
+    if both and (array.all() or not array.any()):
         raise ValueError(
             f"seen marks {int(array.sum())} of {array.size} classes; "
             "give at least one seen and one unseen class"

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
+from crossalign.metrics.classification import candidates_without_items
 from crossalign.tables import aligned
 from crossalign.tasks.few_shot import FewShot
 from crossalign.types import Benchmark, Views
@@ -129,7 +130,8 @@ def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 1
         trial = _trial(model, row, bench, chosen.kappas.get(row, KAPPA))
         for at, k in enumerate(ks):
             for draw, parts in enumerate(_outcomes(trial, k, max(ks), draws, seed)):
-                found = metrics.gzsl_scores(*parts, bench.classes.seen, gammas.get(k, 0.0))
+                with candidates_without_items():
+                    found = metrics.gzsl_scores(*parts, bench.classes.seen, gammas.get(k, 0.0))
                 for metric, values in table[row].items():
                     values[draw, at] = found[metric]
     return FewShotCurve(tuple(ks), table)

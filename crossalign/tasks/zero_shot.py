@@ -56,7 +56,16 @@ class ZeroShot:
         self.gamma = gamma
 
     def fit(self, train: Views, classes: Classes) -> Self:
-        """Prepare the head on training samples; only the softmax head learns anything."""
+        """Prepare the head on training samples; only the softmax head learns anything.
+
+        ``classes`` are those to choose among. They may be all unseen or all seen; a head that
+        reads training samples needs the classes of these among them.
+
+        Raises
+        ------
+        ValueError
+            If it lacks them.
+        """
         for _ in self.fit_epochs(train, classes):
             pass
         return self
@@ -69,6 +78,8 @@ class ZeroShot:
         self.classes_ = classes
         self.modality_ = getattr(self.model, "modality_", train.modalities[0])
         self.head_ = self._kind()
+        if self.head_ not in ("classifier", "prototype"):
+            self._check_trained(train, classes)
         if self.head_ == "softmax":
             for epoch, (coef, intercept) in enumerate(self._softmax_path(train, classes)):
                 self.coef_, self.intercept_ = coef, intercept
@@ -76,6 +87,14 @@ class ZeroShot:
             return
         self._prepare(self.head_, train, classes)
         yield 0
+
+    def _check_trained(self, train: Views, classes: Classes) -> None:
+        """Raise ValueError where the classes of training samples are not among ``classes``."""
+        labels = np.unique(train.truth)
+        if labels[-1] >= len(classes) or not classes.seen[labels].all():
+            raise ValueError(f"classes: the head {self.head_!r} reads training samples, and these "
+                             "are of classes that are not here or not marked as seen; give all "
+                             "classes, with gamma=inf to choose among the unseen ones only.")
 
     def _prepare(self, head: str, train: Views, classes: Classes) -> None:
         """What a head without epochs needs."""
@@ -105,7 +124,10 @@ class ZeroShot:
             return np.asarray(sum(weight * _standardised(self._scores(view, rows))
                                   for view, weight in self.weights_.items()))
         if head == "classifier":
-            return np.asarray(self.model.decision_function(rows))
+            scores = np.asarray(self.model.decision_function(rows))
+            if scores.shape[1:] == (len(self.classes_),):
+                return scores
+            return np.asarray(self.model.decision_function(rows, classes=self.classes_))
         if head == "prototype" and hasattr(self.model, "class_scores"):
             return np.asarray(self.model.class_scores(rows, self.modality_,
                                                       self.classes_.embeddings))

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from complaints import complaint
+from matlab_files import cell, matrices, write_v73
 from scipy.io import savemat
 
 from crossalign import data
 from crossalign.data.leaks import leak_record
 from crossalign.data.matlab import read_mat
-from crossalign.data.xlsa17 import load_xlsa17
+from crossalign.data.xlsa17 import LISTS, load_xlsa17
+from crossalign.evaluation import evaluate
+from crossalign.models import GFZSL, RidgeMap
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 CUB = SHARED / "CUB"
@@ -38,33 +42,6 @@ def make_parts():
     splits = {name: (rows + 1)[:, None] for name, rows in parts.items()}
     splits |= {"att": att, "allclasses_names": cell(NAMES)}
     return {"features": features.T, "labels": labels[:, None] + 1}, splits
-
-
-def cell(names):
-    array = np.empty((len(names), 1), dtype=object)
-    array[:, 0] = names
-    return array
-
-
-def write_v73(path, variables):
-    """A version 7.3 file as MATLAB lays it out: transposed, cells as references to uint16 text."""
-    import h5py
-
-    with h5py.File(path, "w", userblock_size=512) as file:
-        for name, value in variables.items():
-            if value.dtype != object:
-                file[name] = np.asarray(value, dtype=np.float64).T
-                file[name].attrs["MATLAB_class"] = np.bytes_("double")
-                continue
-            references = np.empty((1, len(value)), dtype=h5py.ref_dtype)
-            for i, text in enumerate(value.ravel()):
-                codes = np.array([[ord(letter)] for letter in text], dtype=np.uint16)
-                item = file.create_dataset(f"#refs#/{name}{i}", data=codes)
-                item.attrs["MATLAB_class"] = np.bytes_("char")
-                references[0, i] = item.ref
-            file.create_dataset(name, data=references).attrs["MATLAB_class"] = np.bytes_("cell")
-    with open(path, "r+b") as stream:
-        stream.write(b"MATLAB 7.3 MAT-file, written by a test".ljust(512))
 
 
 def write(folder, features, splits, save=savemat):
@@ -262,11 +239,6 @@ def train_on_unseen(features, splits):
     splits["test_unseen_loc"] = moved[1:]
 
 
-def empty_class(features, splits):
-    splits["att"] = np.ones((5, 7))
-    splits["allclasses_names"] = cell([*NAMES, "gnu"])
-
-
 def seen_without_training(features, splits):
     splits["trainval_loc"] = splits["trainval_loc"][8:]
 
@@ -283,24 +255,181 @@ def both_sides(features, splits):
     (put("features", "features", lambda x: x[:, :50]), ["(7, 50)", "60 labels"]),
     (spoil, ["sample 5", "NaN"]),
     (put("features", "labels", lambda x: x + 1), ["2..7", "6 classes"]),
-    (put("features", "labels", lambda x: x - 1), ["0..5", "from 1"]),
+    (put("features", "labels", lambda x: x - 1), ["0..5", "from 1", "0-based"]),
     (put("features", "labels", lambda x: x + .5), ["labels: holds fractions"]),
     (put("splits", "att", lambda x: x[:, :5]), ["(5, 5)", "6 classes"]),
-    (put("splits", "trainval_loc", lambda x: x * 0), ["trainval_loc: goes from 0"]),
+    (put("splits", "trainval_loc", lambda x: x - 1), ["trainval_loc: goes from 0", "0-based"]),
+    (put("splits", "test_seen_loc", lambda x: x - x.min()), ["test_seen_loc", "0-based"]),
+    (put("splits", "val_loc", lambda x: x - x.min()), ["val_loc", "0-based", "add 1"]),
+    (put("splits", "trainval_loc", lambda x: np.ones((40, 1), bool)),
+     ["trainval_loc: a logical mask of 40 entries", "60 samples"]),
+    (put("splits", "test_unseen_loc", lambda x: x[:0]), ["test_unseen_loc: empty"]),
+    (put("splits", "att", lambda x: cell(NAMES)), ["'att'", "<U"]),
+    (put("splits", "att", lambda x: {"a": x}), ["att: is a struct, which is not read"]),
+    (put("features", "features", lambda x: {"a": x}), ["features: is a struct"]),
+    (put("features", "features", lambda x: matrices(x, x)), ["a cell array of matrices"]),
+    (put("splits", "allclasses_names", lambda x: np.arange(6)), ["allclasses_names: holds int"]),
     (put("splits", "test_unseen_loc", lambda x: x + 100), ["samples 1 to 60"]),
     (put("splits", "test_seen_loc", lambda x: np.vstack([x, x[:1]])), ["twice"]),
-    (put("splits", "test_seen_loc", lambda x: x[:0]), ["test_seen_loc: empty"]),
     (put("splits", "allclasses_names", lambda x: cell([*NAMES[:5], "ant"])),
      ["'ant' stands twice"]),
     (share, ["3 rows also stand in test_seen_loc"]),
     (train_on_unseen, ["test_unseen_loc", "unseen classes may not be trained on"]),
-    (empty_class, ["'gnu' has no sample"]),
     (seen_without_training, ["test_seen_loc", "'ant'"]),
     (both_sides, ["val_loc", "train_loc"]),
 ])
 def test_malformed_folders_fail_in_one_sentence(tmp_path, change, words):
     folder = write(tmp_path / "toy", *changed(change))
     complaint(lambda: load_xlsa17(folder), *words)
+
+
+@pytest.mark.parametrize(("att", "words"), [
+    (np.ones(6), ["att: shape (6,)", "(a, C)"]), (np.array(3.0), ["att: shape ()", "(a, C)"]),
+    (np.ones((5, 6)), ["att: shape (6, 5)", "allclasses_names"]),  # (C, a) as MATLAB sees it
+])
+def test_side_information_without_names_that_is_no_matrix_of_classes(folder, att, words):
+    import h5py
+
+    splits = make_parts()[1]
+    with h5py.File(folder / "att_splits.mat", "w") as file:
+        for name in LISTS.values():
+            file[name] = splits[name].ravel()
+        file["att"] = att
+    complaint(lambda: load_xlsa17(folder), *words)
+
+
+# -- lists of rows -----------------------------------------------------------------------------
+def mask(rows):
+    marked = np.zeros((60, 1), bool)
+    marked[rows.ravel() - 1] = True
+    return marked
+
+
+@pytest.mark.parametrize("save", [savemat, write_v73])
+def test_logical_masks_are_read_as_the_rows_that_they_mark(folder, tmp_path, save):
+    features, splits = make_parts()
+    marked = {name: mask(rows) if name.endswith("_loc") else rows
+              for name, rows in splits.items()}
+    bench = load_xlsa17(write(tmp_path / "marked", features, marked, save))
+    listed = load_xlsa17(folder)
+    assert bench.protocol["split_id"] == listed.protocol["split_id"]
+    assert bench.validation().protocol["split_id"] == listed.validation().protocol["split_id"]
+
+
+def test_lists_of_one_row_are_no_masks(folder):
+    features, splits = make_parts()
+    first = int(splits["test_unseen_loc"][0, 0])
+    order = [first - 1, *(r for r in range(60) if r != first - 1)]  # that sample comes first
+    at = np.argsort(order) + 1
+    moved = {name: at[rows - 1] if name.endswith("_loc") else rows for name, rows in splits.items()}
+    moved["test_unseen_loc"] = np.array([[1]])
+    write(folder, {"features": features["features"][:, order],
+                   "labels": features["labels"][order]}, moved)
+    np.testing.assert_array_equal(load_xlsa17(folder)["test_unseen"]["image"][:, 0], [first - 1])
+
+
+# -- classes without samples, parts that are not tested ------------------------------------------
+def described(features, splits, more):
+    """The folder's variables with further classes that have a description and no sample."""
+    names = [*NAMES[:2], *(f"gnu {i}" for i in range(more)), *NAMES[2:]]
+    kept = np.flatnonzero([not name.startswith("gnu") for name in names])
+    att = np.random.default_rng(5).normal(size=(5, len(names)))
+    return ({**features, "labels": kept[features["labels"] - 1] + 1},
+            {**splits, "att": att, "allclasses_names": cell(names)}, kept)
+
+
+@pytest.mark.parametrize("save", [savemat, write_v73])
+def test_a_class_with_a_description_and_no_sample_is_an_unseen_candidate(tmp_path, save):
+    features, splits, kept = described(*make_parts(), 3)
+    bench = load_xlsa17(write(tmp_path / "wide", features, splits, save))
+    assert len(bench.classes) == 9
+    np.testing.assert_array_equal(np.flatnonzero(bench.classes.seen), kept[:4])
+    np.testing.assert_array_equal(np.unique(bench["test_unseen"].labels), kept[4:])
+    assert bench.protocol["classes"] == {"seen": 4, "unseen": 5, "unseen_without_samples": 3}
+    assert bench.validation().protocol["classes"] == {"seen": 2, "unseen": 2}
+    checks = dict(data.validate(tmp_path / "wide"))
+    assert checks["classes"] == "4 seen, 5 unseen, 3 of them candidates without a sample, disjoint"
+
+
+def test_candidates_without_samples_change_no_drawn_validation(tmp_path):
+    features, splits = make_parts()
+    del splits["train_loc"], splits["val_loc"]
+    plain = load_xlsa17(write(tmp_path / "plain", features, splits)).validation()
+    features, splits, _ = described(features, splits, 40)
+    wide = load_xlsa17(write(tmp_path / "wide", features, splits)).validation()
+    assert wide.protocol["split_id"] == plain.protocol["split_id"]
+
+
+def test_candidates_without_samples_compete_and_count_in_no_mean(tmp_path):
+    """U and T1 are means over the two classes with test rows, among all five candidates."""
+    features, splits, kept = described(*make_parts(), 3)
+    folder = write(tmp_path / "wide", features, splits)
+    bench = load_xlsa17(folder)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = evaluate(GFZSL(), bench, tune=False)
+        zsl = evaluate(GFZSL(), bench, task="zsl", tune=False)
+    model = GFZSL().fit(bench["train"], classes=bench.classes)
+    test = bench["test_unseen"]
+    scores = model.decision_function(test)
+    for name, columns in (("U_raw", np.arange(9)), ("T1", np.flatnonzero(bench.classes.unseen))):
+        best = columns[scores[:, columns].argmax(axis=1)]
+        accuracy = [np.mean(best[test.labels == c] == c) for c in kept[4:]]
+        assert report.scores[name]["mean"] == pytest.approx(np.mean(accuracy))
+    assert zsl.scores["T1"]["mean"] == pytest.approx(report.scores["T1"]["mean"])
+    assert report.protocol["classes"]["unseen_without_samples"] == 3
+    assert {"T1", "U", "S", "H"} <= set(report.scores)
+
+
+@pytest.mark.parametrize("rows", [None, np.zeros((0, 1))])
+def test_a_folder_that_tests_no_seen_class_serves_zsl(tmp_path, rows):
+    features, splits = make_parts()
+    del splits["test_seen_loc"]
+    if rows is not None:
+        splits["test_seen_loc"] = rows
+    folder = write(tmp_path / "zsl", features, splits)
+    for bench in (data.load(folder), data.load(folder, "zsl")):
+        assert bench.task == "zsl"
+        assert set(bench.splits) == {"train", "test_unseen"}
+        val = bench.validation()
+        assert val.task == "zsl"
+        held = np.concatenate([v.ids for v in val.splits.values()])
+        np.testing.assert_array_equal(np.sort(held), np.sort(bench["train"].ids))
+    complaint(lambda: data.load(folder, "gzsl"), "test_seen_loc", "choose the task zsl")
+    report = evaluate(GFZSL(), bench, tune={"ridge": [.1, .5]})
+    assert "2 settings" in report.selection
+    assert report.task == "zsl"
+    assert set(report.scores) == {"T1"}
+    whole = load_xlsa17(write(tmp_path / "gzsl", *make_parts()))
+    same = evaluate(GFZSL(), whole, task="zsl", tune=False, pictures=False)
+    assert same.scores == evaluate(GFZSL(), bench, tune=False, pictures=False).scores
+    assert "classes" in dict(data.validate(folder))
+
+
+def test_one_sample_per_class_leaves_no_validation_and_says_so(tmp_path):
+    features, splits = make_parts()
+    labels = features["labels"].ravel()
+    first = [int(np.flatnonzero(labels == c)[0]) + 1 for c in range(1, 5)]
+    del splits["train_loc"], splits["val_loc"]
+    splits["trainval_loc"] = np.array(first)[:, None]
+    splits["test_seen_loc"] = np.setdiff1d(splits["test_seen_loc"], first)[:, None]
+    folder = write(tmp_path / "few", features, splits)
+    bench = load_xlsa17(folder)
+    assert bench.validation() is None
+    report = evaluate(RidgeMap(), bench, pictures=False)
+    assert "no class has two training samples" in report.selection
+    assert "no class has two" in dict(data.validate(folder))["validation"]
+    del splits["test_seen_loc"]
+    assert load_xlsa17(write(tmp_path / "few", features, splits)).validation() is not None
+
+
+def test_what_was_not_read_is_counted_and_named(folder):
+    features, splits = make_parts()
+    write(folder, features, {**splits, "meta": {"made": 1}, "more": matrices([[1.0]], {"a": 1})})
+    assert load_xlsa17(folder).protocol["not_read"] == {
+        "meta": "a struct", "more": "a cell array whose cell 2 is a struct"}
+    assert dict(data.validate(folder))["not read"] == (
+        "meta: a struct, more: a cell array whose cell 2 is a struct")
 
 
 def test_damaged_and_missing_files(folder, tmp_path):
