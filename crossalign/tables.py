@@ -1,16 +1,61 @@
-"""Tables as lines of text."""
+"""Texts and tables as lines that a terminal, a page or a picture can show."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+
+TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that turn the direction of what follows them, beyond the text that holds them."""
+
+
+def printable(text: object) -> str:
+    """A text on one line that shows as it is and acts on nothing.
+
+    White space of any kind becomes a blank. Control characters, marks that turn the direction of
+    writing, lone surrogates (bytes of a file name that are not UTF-8) and code points that are no
+    characters become ``\ufffd``, so that a reader sees that something stood there.
+    """
+    return "".join(map(_shown, str(text)))
+
+
+def _shown(character: str) -> str:
+    if character.isspace():
+        return " "
+    hidden = (unicodedata.category(character) in ("Cc", "Cs") or character in TURNING
+              or ord(character) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(character) <= 0xFDEF)
+    return "\ufffd" if hidden else character
+
+
+def columns(text: str) -> int:
+    """Columns of a terminal that a text takes: two for wide letters, none for combining marks."""
+    return sum(0 if unicodedata.combining(c) or unicodedata.category(c) in ("Mn", "Me", "Cf")
+               else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def aligned(rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
     """A line per row, in columns: the first ``words`` of them to the left, the others to the right.
 
-    Every row has as many cells.
+    Every row has as many cells. Cells are written as `printable` makes them.
     """
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:<{w}}" if i < words else f"{cell:>{w}}"
+    shown = [[printable(cell) for cell in row] for row in rows]
+    wide = [max(map(columns, column)) for column in zip(*shown, strict=True)]
+    return ["  ".join(_padded(cell, w, left=i < words)
                       for i, (cell, w) in enumerate(zip(row, wide, strict=True))).rstrip()
-            for row in rows]
+            for row in shown]
+
+
+def _padded(cell: str, width: int, left: bool) -> str:
+    blanks = " " * (width - columns(cell))
+    return cell + blanks if left else blanks + cell
+
+
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; bars, line breaks and tags in its cells are text."""
+    lines = [[_cell(text) for text in line] for line in (header, *rows)]
+    lines.insert(1, ["---"] * len(header))
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return printable(text).replace("|", "\\|").replace("<", "&lt;")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from html import escape
 from importlib import resources
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from crossalign.evaluation.page_tables import (
     score_cards,
     score_table,
 )
-from crossalign.evaluation.page_words import TASKS, headlines, title_of
+from crossalign.evaluation.page_words import TASKS, headlines, shown, title_of
 from crossalign.evaluation.report import Report, duration, percent, run_count, write_text
 
 
@@ -44,7 +43,7 @@ def render(reports: Report | Sequence[Report]) -> str:
     single = len(several) == 1
     title = f"{several[0].model} on {several[0].data}" if single else "Zero-shot report"
     anchors = "" if single else "".join(
-        f'<li><a href="#r{i}">{escape(title_of(r))}<span>{escape(r.model)}</span></a></li>'
+        f'<li><a href="#r{i}">{shown(title_of(r))}<span>{shown(r.model)}</span></a></li>'
         for i, r in enumerate(several))
     menu = "" if single else f'<nav aria-label="Reports"><ol>{anchors}</ol></nav>'
     overview = "" if single else _overview(several)
@@ -52,21 +51,21 @@ def render(reports: Report | Sequence[Report]) -> str:
     style = resources.files("crossalign.evaluation").joinpath("page.css").read_text("utf-8")
     return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<meta name="color-scheme" content="light dark"><title>{escape(title)} · crossalign'
+            f'<meta name="color-scheme" content="light dark"><title>{shown(title)} · crossalign'
             f'</title><link rel="icon" href="data:,"><style>\n{style}</style></head><body>'
             f'<header class="top"><p class="brand">{_LOGO}crossalign</p>{menu}</header>'
             f'<main>{overview}{body}</main><footer>Scores in percent; mean ± standard deviation '
-            f'over runs. Written by crossalign {escape(several[0].versions.get("crossalign", ""))}.'
+            f'over runs. Written by crossalign {shown(several[0].versions.get("crossalign", ""))}.'
             f'</footer></body></html>\n')
 
 
 def _section(report: Report, i: int) -> str:
     _, sentence = TASKS.get(report.task, ("", ""))
-    facts = "".join(f"<li>{escape(text)}</li>" for text in (
+    facts = "".join(f"<li>{shown(text)}</li>" for text in (
         f"{report.model} on {report.data}", run_count(len(report.seeds)),
         duration(report.seconds)))
-    return (f'<section class="report" id="r{i}"><header><p class="kicker">{escape(report.task)}'
-            f'</p><h1>{escape(title_of(report))}</h1><p class="lead">{escape(sentence)}</p>'
+    return (f'<section class="report" id="r{i}"><header><p class="kicker">{shown(report.task)}'
+            f'</p><h1>{shown(title_of(report))}</h1><p class="lead">{shown(sentence)}</p>'
             f'<ul class="chips">{facts}</ul></header>{score_cards(report)}'
             f"{baseline_table(report)}{gallery(report, i)}{score_table(report)}"
             f"{protocol_facts(report)}{making_of(report)}</section>")
@@ -78,9 +77,9 @@ def _overview(reports: Sequence[Report]) -> str:
         name = headlines(report)[0]
         score = report.scores[name]
         rows.append(
-            f'<li><a href="#r{i}"><span>{escape(title_of(report))}</span>'
+            f'<li><a href="#r{i}"><span>{shown(title_of(report))}</span>'
             f"<b>{percent(score['mean'], score['sd'], len(score['runs']))}</b>"
-            f"<small>{escape(name)}, {escape(report.model)} on {escape(report.data)}</small></a>"
+            f"<small>{shown(name)}, {shown(report.model)} on {shown(report.data)}</small></a>"
             "</li>")
     return f'<ul class="overview">{"".join(rows)}</ul>'
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from crossalign.evaluation import plots
 from crossalign.evaluation.page_svg import svg
+from crossalign.evaluation.page_words import shown
 from crossalign.evaluation.plots.wording import arrow
 from crossalign.evaluation.report import Report
 
@@ -38,7 +38,7 @@ def gallery(report: Report, i: int) -> str:
         left = narrow[j] and not left and beside
         items.append(f'<figure class="{style if narrow[j] else "wide"}"><div class="scroll">'
                      f"{svg(figure, label, f'r{i}p{j}')}</div>"
-                     f"<figcaption>{escape(caption)}</figcaption></figure>")
+                     f"<figcaption>{shown(caption)}</figcaption></figure>")
     return f'<h2>Pictures</h2><div class="gallery">{"".join(items)}</div>' if items else ""
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import re
-from html import escape
 from typing import TYPE_CHECKING
 
+from crossalign.evaluation.page_words import shown
 from crossalign.evaluation.plots.palette import BLUE, GRID, INK, MUTED, PAPER
 
 if TYPE_CHECKING:
@@ -34,19 +34,24 @@ def svg(figure: Figure, label: str, prefix: str) -> str:
     text = text[text.index("<svg"):]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text).replace("xlink:href", "href")
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = re.sub(r'(url\(|href=")#', rf"\g<1>#{prefix}-", text)
-    for colour, name in ((INK, "ink"), (MUTED, "muted"), (GRID, "line"),
-                         (PAPER, "card"), (BLUE, "blue")):
-        text = text.replace(colour, f"var(--{name})")
-    text = text.replace("'DejaVu Sans'", "var(--sans)")
-    text = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _smaller, text)
+    text = re.sub(r"<[^>]+>", lambda tag: _of_page(tag[0], prefix), text)
     size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
     assert size is not None
-    head = (f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {size[1]} {size[2]}" '
+    head = (f'<svg role="img" aria-label="{shown(label)}" viewBox="0 0 {size[1]} {size[2]}" '
             f'style="max-width:{float(size[1]) * 1.45:.0f}px">')
     return head + text[text.index(">") + 1:].strip()
+
+
+def _of_page(tag: str, prefix: str) -> str:
+    """One tag with the page's ids, colours and fonts; what stands between tags is never touched."""
+    tag = re.sub(r' xmlns(:xlink)?="[^"]*"', "", tag).replace("xlink:href", "href")
+    tag = re.sub(r'\bid="', f'id="{prefix}-', tag)
+    tag = re.sub(r'(url\(|href=")#', rf"\g<1>#{prefix}-", tag)
+    for colour, name in ((INK, "ink"), (MUTED, "muted"), (GRID, "line"),
+                         (PAPER, "card"), (BLUE, "blue")):
+        tag = tag.replace(colour, f"var(--{name})")
+    tag = tag.replace("'DejaVu Sans'", "var(--sans)")
+    return re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _smaller, tag)
 
 
 def _smaller(match: re.Match[str]) -> str:

@@ -6,11 +6,10 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from crossalign.data.leaks import LEAKS
-from crossalign.evaluation.page_words import NOT_RANKED, headlines, meaning, short_name
+from crossalign.evaluation.page_words import NOT_RANKED, headlines, meaning, short_name, shown
 from crossalign.evaluation.plots.wording import arrow
 from crossalign.evaluation.report import Report, flatten, jsonable, percent
 
@@ -24,11 +23,11 @@ def score_cards(report: Report) -> str:
         spread = f"<small>± {100 * score['sd']:.1f}</small>" if n > 1 else ""
         ticks = "".join(f'<i style="left:{100 * r:.2f}%"></i>' for r in score["runs"])
         cards.append(
-            f'<div class="card{" first" if i == 0 else ""}"><dt>{escape(short_name(name))}</dt>'
+            f'<div class="card{" first" if i == 0 else ""}"><dt>{shown(short_name(name))}</dt>'
             f"<dd><b>{100 * score['mean']:.1f}</b>{spread}"
             f'<span class="track" aria-hidden="true"><span style="width:'
             f"{100 * score['mean']:.2f}%\"></span>{ticks if n > 1 else ''}</span>"
-            f"<span>{escape(meaning(name))}</span></dd></div>")
+            f"<span>{shown(meaning(name))}</span></dd></div>")
     return f'<dl class="cards">{"".join(cards)}</dl>'
 
 
@@ -53,9 +52,9 @@ def baseline_table(report: Report) -> str:
             cells.append(f'<td class="bar" style="--v:{100 * mean:.1f}%">'
                          f"{f'<strong>{text}</strong>' if top else text}</td>")
         own = ' class="own"' if row["model"] == report.model else ""
-        body.append(f'<tr{own}><th scope="row">{escape(str(row["model"]))}</th>{"".join(cells)}'
+        body.append(f'<tr{own}><th scope="row">{shown(str(row["model"]))}</th>{"".join(cells)}'
                     "</tr>")
-    head = "".join(f'<th scope="col">{escape(short_name(m))}</th>' for m in metrics)
+    head = "".join(f'<th scope="col">{shown(short_name(m))}</th>' for m in metrics)
     return (f'<h2>Against the baselines</h2><div class="scroll">'
             f'<table class="versus" style="--n:{len(metrics) + 2}"><thead><tr>'
             f'<th scope="col">model</th>{head}</tr></thead><tbody>{"".join(body)}</tbody></table>'
@@ -71,9 +70,9 @@ def score_table(report: Report) -> str:
     for name, score in report.scores.items():
         runs = "".join(f"<td>{100 * r:.1f}</td>" for r in score["runs"]) if several else ""
         body.append(
-            f'<tr><th scope="row">{escape(arrow(name))}</th>'
+            f'<tr><th scope="row">{shown(arrow(name))}</th>'
             f"<td><b>{percent(score['mean'], score['sd'], len(score['runs']))}</b></td>{runs}"
-            f'<td class="words">{escape(meaning(name))}</td></tr>')
+            f'<td class="words">{shown(meaning(name))}</td></tr>')
     title = "mean ± sd" if several else "value"
     return (f'<h2>All scores{", every run" if several else ""}</h2><div class="scroll"><table>'
             f'<thead><tr><th scope="col">metric (%)</th><th scope="col">{title}</th>{head}'
@@ -103,39 +102,38 @@ def _checklist(leaks: Mapping[str, Any]) -> str:
     items = []
     for key in order:
         style, word = states.get(leaks[key], ("open", str(leaks[key])))
-        items.append(f'<li class="{style}"><span>{escape(word)}</span><b>'
-                     f"{escape(key.replace('_', ' '))}</b><small>{escape(LEAKS.get(key, ''))}"
+        items.append(f'<li class="{style}"><span>{shown(word)}</span><b>'
+                     f"{shown(key.replace('_', ' '))}</b><small>{shown(LEAKS.get(key, ''))}"
                      "</small></li>")
-    return (f"<h3>Ways to be wrong: {escape(counts)}</h3>"
+    return (f"<h3>Ways to be wrong: {shown(counts)}</h3>"
             f'<ul class="checks">{"".join(items)}</ul>')
 
 
 def making_of(report: Report) -> str:
     """Parameters, selection, versions, and the numbers to take away."""
-    text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-    link = "data:application/json;base64," + base64.b64encode(text.encode()).decode()
-    name = re.sub(r"[^\w.-]+", "-", f"{report.model}-{report.data}-{report.task}") + ".json"
+    link = "data:application/json;base64," + base64.b64encode(report.to_json().encode()).decode()
+    name = re.sub(r"[^\w.-]+", "-", f"{report.model}-{report.data}-{report.task}")[:120] + ".json"
     params = _facts(jsonable(report.params)) if report.params else "<p>None.</p>"
     return ('<div class="columns"><div><h2>Parameters</h2>'
-            f"{params}</div><div><h2>How it was chosen</h2><p>{escape(report.selection)}</p>"
+            f"{params}</div><div><h2>How it was chosen</h2><p>{shown(report.selection)}</p>"
             f"<h2>Versions</h2>{_facts(report.versions)}"
-            f'<p><a class="button" download="{escape(name)}" href="{link}">Download the numbers '
+            f'<p><a class="button" download="{shown(name)}" href="{link}">Download the numbers '
             "(JSON)</a></p></div></div>")
 
 
 def _facts(facts: Mapping[str, Any]) -> str:
-    rows = "".join(f'<tr><th scope="row">{escape(str(key).replace("_", " "))}</th>'
+    rows = "".join(f'<tr><th scope="row">{shown(str(key).replace("_", " "))}</th>'
                    f"<td>{_value(value)}</td></tr>" for key, value in facts.items())
     return f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>'
 
 
 def _value(value: Any) -> str:
     if isinstance(value, list) and len(value) > 6:
-        inner = ", ".join(escape(_text(item)) for item in value)
+        inner = ", ".join(shown(_text(item)) for item in value)
         return f"<details><summary>{len(value)} items</summary>{inner}</details>"
     if isinstance(value, list):
-        return ", ".join(escape(_text(item)) for item in value) or "none"
-    return escape(_text(value))
+        return ", ".join(shown(_text(item)) for item in value) or "none"
+    return shown(_text(value))
 
 
 def _text(value: Any) -> str:

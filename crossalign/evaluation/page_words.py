@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from crossalign.evaluation.plots.wording import arrow
 from crossalign.evaluation.report import Report
+from crossalign.tables import printable
 
 TASKS: dict[str, tuple[str, str]] = {
     "gzsl": ("Recognition of classes never seen",
@@ -56,6 +59,11 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 NOT_RANKED = ("chance_mAP", "source_accuracy", "oracle_accuracy", "H_max_diagnostic",
               "AURC", "AURC_tempered", "ECE", "sigma_error")
 """Bounds and diagnostics, and what is not better where it is larger."""
+
+
+def shown(text: object) -> str:
+    """A text as HTML shows it; everything on a page that comes from data passes through here."""
+    return escape(printable(text))
 
 
 def title_of(report: Report) -> str:

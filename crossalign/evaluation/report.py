@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
@@ -18,6 +19,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from crossalign.evaluation.significance import PairedComparison, paired_comparison
+from crossalign.tables import aligned, printable
 
 
 class Score(TypedDict):
@@ -103,8 +105,12 @@ class Report:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as JSON, atomically; returns the path."""
+        return write_text(path, self.to_json() + "\n")
+
+    def to_json(self) -> str:
+        """The report as JSON; what UTF-8 cannot hold of a file's name is escaped."""
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        return write_text(path, text + "\n")
+        return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Report:
@@ -202,8 +208,8 @@ class Report:
         for name, score in self.scores.items():
             runs = "  ".join(f"{100 * r:5.1f}" for r in score["runs"]) if n > 1 else ""
             rows.append((name, percent(score["mean"], score["sd"], n), runs))
-        wide = [max(len(row[i]) for row in rows) for i in range(2)]
-        lines = [f"{a:<{wide[0]}}  {b:>{wide[1]}}  {c}".rstrip() for a, b, c in rows]
+        lines = [f"{line}  {runs}".rstrip() for line, (*_, runs) in
+                 zip(aligned([row[:2] for row in rows]), rows, strict=True)]
         head = (f"{self.model} on {self.data} ({self.task}), {run_count(n)}, "
                 f"{duration(self.seconds)}")
         protocol = flatten(jsonable(self.protocol))
@@ -215,8 +221,8 @@ class Report:
             below.append(("caution", ", ".join(leaks).replace("_", " ")))
         below.append(("versions", ", ".join(f"{k} {v}" for k, v in self.versions.items())))
         rule = "-" * max(map(len, lines))
-        return "\n".join([head, "", lines[0], rule, *lines[1:], "",
-                          *(f"{key:<10} {text}" for key, text in below)])
+        return "\n".join([printable(head), "", lines[0], rule, *lines[1:], "",
+                          *(f"{key:<10} {printable(text)}" for key, text in below)])
 
 
 KEYS = ("model", "data", "task", "params", "protocol", "selection", "versions", "seconds", "seeds",

@@ -69,16 +69,30 @@ def test_json_round_trip(tmp_path):
     assert [p.name for p in path.parent.iterdir()] == ["report.json"]  # no draft left behind
 
 
+def test_a_name_that_is_not_utf8_is_saved_and_comes_back(tmp_path):
+    named = report(model="caf\udce9", params={"names": ["a\ud800b", "\U0001f600"]})
+    path = named.save(tmp_path / "report.json")
+    assert "caf\\udce9" in path.read_text(encoding="utf-8")
+    again = Report.load(path)
+    assert again.model == "caf\udce9"
+    assert again.params["names"] == ["a\ud800b", "\U0001f600"]
+
+
 def test_keys_are_the_fields_but_artefacts():
     assert {field.name for field in dataclasses.fields(Report)} == {*KEYS, "artefacts"}
 
 
-def test_failed_save_keeps_the_old_file(tmp_path):
+def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
     path = report().save(tmp_path / "report.json")
     before = path.read_text(encoding="utf-8")
-    broken = report(model="\ud800")  # a lone surrogate cannot be written as UTF-8
-    with pytest.raises(UnicodeEncodeError):
-        broken.save(path)
+    def full(*_, **__):
+        raise OSError("no space left on device")
+
+    other = report(model="other")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_text", full)
+        with pytest.raises(OSError, match="no space"):
+            other.save(path)
     assert path.read_text(encoding="utf-8") == before
     assert len(list(tmp_path.iterdir())) == 1
 

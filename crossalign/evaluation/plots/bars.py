@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.plots.canvas import empty_figure, frame, vector
 from crossalign.evaluation.plots.palette import BLUE, INK, MUTED, ORANGE
-from crossalign.evaluation.plots.wording import FEW_CLASSES, shorten
+from crossalign.evaluation.plots.wording import FEW_CLASSES, drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +68,7 @@ def _named_bars(names: Sequence[str], values: Array,
         for row, c in zip(rows, index, strict=True):
             ax.text(values[c] + 1, row, f"{values[c]:.0f}", va="center", fontsize=8, color=MUTED)
         ticks += rows.tolist()
-        labels += [shorten(str(names[c]), 26) for c in index]
+        labels += [drawable(shorten(names[c], 26)) for c in index]
         y = rows[-1] + 1.8
     ax.set_yticks(ticks, labels, fontsize=8.5, color=INK)
     ax.set_xlim(0, 108)
@@ -84,7 +84,7 @@ def _many_bars(names: Sequence[str], values: Array,
     for row, (title, colour, index) in enumerate(groups):
         ax = figure.add_subplot(len(groups), 1, row + 1)
         mean = float(values[index].mean())
-        best, worst = ([f"{shorten(str(names[c]), 24)} {values[c]:.0f}" for c in part]
+        best, worst = ([f"{drawable(shorten(names[c], 24))} {values[c]:.0f}" for c in part]
                        for part in (index[:2], index[::-1][:2]))
         frame(ax, f"{len(index)} {title} classes, mean {mean:.1f} %".replace("  ", " "),
                "", "class accuracy (%)")

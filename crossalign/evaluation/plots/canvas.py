@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from crossalign.evaluation.plots.palette import GRID, INK, MUTED, PAPER
+from crossalign.evaluation.plots.wording import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,18 +17,29 @@ if TYPE_CHECKING:
 
 
 def empty_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
-    """A figure of ``width`` by ``height`` inches without axes."""
+    """A figure of ``width`` by ``height`` inches without axes.
+
+    Drawing it says nothing of characters that matplotlib's font lacks: they are boxes in a PNG, and
+    a page or another reader of the SVG has other fonts.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout=layout, facecolor=PAPER)
+    class Picture(Figure):
+        def draw(self, renderer: Any) -> None:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font")
+                warnings.filterwarnings("ignore", "Matplotlib currently does not support")
+                super().draw(renderer)
+
+    return Picture(figsize=(width, height), layout=layout, facecolor=PAPER)
 
 
 def frame(ax: Axes, title: str, xlabel: str, ylabel: str, *, grid: bool = False) -> None:
     """Title and labels, two quiet spines, and a grid where asked for."""
     ax.set_facecolor("none")
-    ax.set_title(title, loc="left", fontsize=11, fontweight="bold", color=INK, pad=8)
-    ax.set_xlabel(xlabel, fontsize=9, color=INK)
-    ax.set_ylabel(ylabel, fontsize=9, color=INK)
+    ax.set_title(drawable(title), loc="left", fontsize=11, fontweight="bold", color=INK, pad=8)
+    ax.set_xlabel(drawable(xlabel), fontsize=9, color=INK)
+    ax.set_ylabel(drawable(ylabel), fontsize=9, color=INK)
     ax.tick_params(colors=GRID, labelcolor=MUTED, labelsize=8.5, length=3)
     for side, spine in ax.spines.items():
         spine.set_visible(side in ("left", "bottom"))

@@ -10,10 +10,12 @@ import numpy.typing as npt
 
 from crossalign.evaluation.plots.canvas import empty_figure, frame
 from crossalign.evaluation.plots.palette import INK, MUTED
-from crossalign.evaluation.plots.wording import FEW_CLASSES, shorten
+from crossalign.evaluation.plots.wording import FEW_CLASSES, drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+OTHERS = "all others"
 
 
 def confusion(matrix: npt.ArrayLike, class_names: Sequence[str]) -> Figure:
@@ -21,28 +23,35 @@ def confusion(matrix: npt.ArrayLike, class_names: Sequence[str]) -> Figure:
 
     Parameters
     ----------
-    matrix : (C, C)
-        Counts or fractions; row is truth, column is prediction.
+    matrix : (C, C) or (C, C + 1)
+        Counts or fractions; row is truth, column is prediction. One more column is what was taken
+        for any other class.
     class_names : C strings
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit the names.
     """
     counts = np.asarray(matrix, dtype=np.float64)
-    if counts.shape != (len(class_names), len(class_names)):
-        raise ValueError(f"matrix: shape {counts.shape} for {len(class_names)} class names; "
-                         "give (C, C).")
+    n = len(class_names)
+    if counts.shape not in ((n, n), (n, n + 1)):
+        raise ValueError(f"matrix: shape {counts.shape} for {n} class names; "
+                         "give (C, C) or (C, C + 1).")
     share = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
-    size = float(np.clip(1.8 + 0.42 * len(counts), 4.2, 9.0))
+    size = float(np.clip(1.8 + 0.42 * n, 4.2, 9.0))
     figure = empty_figure(size + 0.9, size)
     ax = figure.add_subplot()
     frame(ax, "Which class is taken for which", "predicted class", "true class")
     picture = ax.imshow(share, cmap="cividis", vmin=0, vmax=100)
-    ticks = range(len(counts))
-    short = [shorten(name, 18) for name in class_names]
-    named = len(counts) <= FEW_CLASSES
-    ax.set_xticks(ticks if named else [], short if named else [], fontsize=8,
-                  rotation=45 if max(map(len, short)) > 3 else 0,
-                  ha="right" if max(map(len, short)) > 3 else "center")
-    ax.set_yticks(ticks if named else [], short if named else [], fontsize=8)
-    if len(counts) <= 12:
+    named = n <= FEW_CLASSES
+    rows = [drawable(shorten(name, 18)) for name in class_names] if named else []
+    columns = [*rows, OTHERS] if named and counts.shape[1] > n else rows
+    slanted = max(map(len, columns), default=0) > 3
+    ax.set_xticks(range(len(columns)), columns, fontsize=8, rotation=45 if slanted else 0,
+                  ha="right" if slanted else "center")
+    ax.set_yticks(range(len(rows)), rows, fontsize=8)
+    if n <= 12:
         for i, j in np.ndindex(*share.shape):
             ax.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", fontsize=8,
                     color="#010101" if share[i, j] > 55 else "#fefefe")

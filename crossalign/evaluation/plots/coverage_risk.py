@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.plots.canvas import empty_figure, frame, vector
 from crossalign.evaluation.plots.palette import INK, PAPER, SERIES
-from crossalign.evaluation.plots.wording import shorten
+from crossalign.evaluation.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,8 @@ def coverage_risk(curves: Mapping[str, Mapping[str, Any]],
         colour = INK if dashed else next(colours)
         ax.plot(coverage, risk, color=colour, linewidth=2, zorder=2.5 if dashed else 2,
                 linestyle=(0, (4, 1.8)) if dashed else "-",
-                label=f"{shorten(name.replace('_', ' '), 28)}: AURC {100 * curve['aurc']:.1f}")
+                label=f"{drawable(shorten(name.replace('_', ' '), 28))}: "
+                      f"AURC {100 * curve['aurc']:.1f}")
         _mark(ax, curve.get("chosen"), colour)
     if any(curve.get("chosen") is not None for curve in curves.values()):
         ax.plot([], [], **_CHOSEN, color=INK, label="threshold from validation")

@@ -12,7 +12,7 @@ from crossalign.evaluation.plots.canvas import empty_figure, frame
 from crossalign.evaluation.plots.palette import INK, MARKERS, MUTED, PAPER, SERIES
 from crossalign.evaluation.plots.projection import matrix_of, side_by_side, tsne
 from crossalign.evaluation.plots.shown_rows import sample
-from crossalign.evaluation.plots.wording import shorten
+from crossalign.evaluation.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -129,7 +129,7 @@ def _frame(ax: Axes, title: str, told: str, shown: Mapping[str, tuple[Array, Arr
     classes = len(np.unique(np.concatenate([labels for _, labels in shown.values()])))
     frame(ax, title, f"t-SNE 1 (no unit)\n{counts} points of {classes} classes",
           "t-SNE 2 (no unit)" if column == 0 else "")
-    ax.set_title(told, loc="right", fontsize=8, color=MUTED)
+    ax.set_title(drawable(told), loc="right", fontsize=8, color=MUTED)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.margins(0.04)
@@ -149,6 +149,6 @@ def _legend(figure: Figure, names: list[str]) -> None:
 
     marks = [Line2D([], [], marker=MARKERS[i], color=SERIES[i], markersize=7, linestyle="none")
              for i in range(2)]
-    figure.legend(marks, [f"{shorten(m, 30)} ({what})" for m, what in
+    figure.legend(marks, [f"{drawable(shorten(m, 30))} ({what})" for m, what in
                           zip(names, ("features", "side information"), strict=True)],
                   frameon=False, fontsize=9, labelcolor=INK, loc="outside upper left", ncols=2)

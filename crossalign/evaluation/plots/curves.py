@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.plots.canvas import empty_figure, frame, legend, vector
 from crossalign.evaluation.plots.palette import BLUE, GRID, INK, MUTED, PAPER, RED, SERIES
-from crossalign.evaluation.plots.wording import arrow
+from crossalign.evaluation.plots.wording import arrow, drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,8 @@ def precision_recall(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
     for i, (direction, curve) in enumerate(curves.items()):
         recall, precision = 100 * vector(curve["recall"]), 100 * vector(curve["precision"])
         ax.plot(recall, precision, color=SERIES[i % len(SERIES)], linewidth=2,
-                linestyle=("-", (0, (5, 1.5)))[i % 2], label=arrow(direction))
+                linestyle=("-", (0, (5, 1.5)))[i % 2],
+                label=drawable(arrow(shorten(direction, 40))))
     levels = np.unique([round(float(curve["chance"]), 6) for curve in curves.values()
                         if curve.get("chance") is not None])
     for i, level in enumerate(levels):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.plots.canvas import empty_figure, frame
 from crossalign.evaluation.plots.palette import INK, MARKERS, PAPER, SERIES
-from crossalign.evaluation.plots.wording import shorten
+from crossalign.evaluation.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,8 @@ def few_shot(curves: Mapping[str, Mapping[str, npt.ArrayLike]], ks: Sequence[int
         ax.errorbar(np.arange(len(ks)) + shift, values.mean(axis=0), sd, color=colour,
                     marker=marker, markersize=5.5, markeredgecolor=PAPER, linewidth=1.8,
                     elinewidth=1.1, capsize=2.5, linestyle=(0, (4, 1.8)) if dashed else "-",
-                    zorder=2 if dashed else 3, label=shorten(row.replace("_", " "), 28))
+                    zorder=2 if dashed else 3,
+                    label=drawable(shorten(row.replace("_", " "), 28)) or " ")
     ax.set_xticks(np.arange(len(ks)), [f"{k:g}" for k in ks])
     figure.legend(frameon=False, fontsize=8.5, labelcolor=INK, handlelength=2.2,
                   loc="outside lower left", ncols=2)

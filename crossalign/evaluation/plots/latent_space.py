@@ -13,7 +13,7 @@ from crossalign.evaluation.plots.canvas import empty_figure, frame
 from crossalign.evaluation.plots.palette import CLASS_COLOURS, INK, MARKERS, MUTED, SERIES
 from crossalign.evaluation.plots.projection import matrix_of, side_by_side, tsne
 from crossalign.evaluation.plots.shown_rows import highlighted_classes, sample
-from crossalign.evaluation.plots.wording import shorten
+from crossalign.evaluation.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -142,9 +142,10 @@ def _class_legend(ax: Axes, chosen: Sequence[int], class_names: Sequence[str],
                     transform=ax.transAxes)
             ax.text(0.04, y, str(k + 1), fontsize=7, fontweight="bold", color="#fefefe",
                     ha="center", va="center", transform=ax.transAxes)
-            lines = textwrap.wrap(shorten(str(class_names[c]), 50), 27)[:2]
-            ax.text(0.12, y, "\n".join(lines), fontsize=8 if len(lines) == 1 else 7, color=INK,
-                    va="center", linespacing=1.05, transform=ax.transAxes)
+            lines = textwrap.wrap(shorten(class_names[c], 50), 27)[:2]
+            ax.text(0.12, y, drawable("\n".join(lines)), color=INK,
+                    fontsize=8 if len(lines) == 1 else 7, va="center", linespacing=1.05,
+                    transform=ax.transAxes)
         y -= 0.09
     ax.text(0, y + 0.02, "grey: all other classes", fontsize=8, color=MUTED, va="center",
             transform=ax.transAxes)
@@ -158,5 +159,5 @@ def _modality_legend(ax: Axes, names: Sequence[str], counts: Mapping[str, int]) 
         y = 0.99 - 0.07 * (i + 1)
         ax.plot(0.04, y, MARKERS[i % 6], color=SERIES[i % 6], markersize=7, clip_on=False,
                 transform=ax.transAxes)
-        ax.text(0.12, y, f"{shorten(m, 18)} ({counts[m]} points)", fontsize=8, color=INK,
-                va="center", transform=ax.transAxes)
+        ax.text(0.12, y, drawable(f"{shorten(m, 18)} ({counts[m]} points)"), fontsize=8,
+                color=INK, va="center", transform=ax.transAxes)

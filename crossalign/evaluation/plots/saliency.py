@@ -23,7 +23,7 @@ from crossalign.evaluation.plots.token_parts import (
     real_values,
     tints,
 )
-from crossalign.evaluation.plots.wording import shorten
+from crossalign.evaluation.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,13 +94,13 @@ def _card(figure: Figure, sample: Mapping[str, Any], left: float, top: float,
           scales: Mapping[str, tuple[float, float]]) -> None:
     """One sample: its class, and its parts below one another; lengths in inches."""
     wide, tall = figure.get_size_inches()
-    lines = textwrap.wrap(shorten(str(sample.get("text") or ""), 60), 31)[:2]
-    figure.text(left / wide, top / tall, "\n".join(lines), fontsize=7.6, fontweight="bold",
-                color=INK, ha="left", va="top", linespacing=1.1)
+    lines = textwrap.wrap(shorten(sample.get("text") or "", 60), 31)[:2]
+    figure.text(left / wide, top / tall, drawable("\n".join(lines)), fontsize=7.6,
+                fontweight="bold", color=INK, ha="left", va="top", linespacing=1.1)
     top -= 0.32
     for modality, part in sample["parts"].items():
-        figure.text(left / wide, top / tall, describe_part(modality, part), fontsize=7,
-                    color=MUTED, ha="left", va="top")
+        figure.text(left / wide, top / tall, drawable(describe_part(modality, part)),
+                    fontsize=7, color=MUTED, ha="left", va="top")
         top -= HEADING
         if part.get("image") is not None:
             draw_picture(_place(figure, left, top - SIDE, SIDE, SIDE), part,
@@ -115,8 +115,8 @@ def _card(figure: Figure, sample: Mapping[str, Any], left: float, top: float,
 def _scale_bar(ax: Axes, modality: str, scale: tuple[float, float]) -> None:
     ax.imshow(np.linspace(0, 1, 64)[None], cmap=tints(), aspect="auto")
     bare(ax, (-0.5, 63.5), (-0.5, 0.5))
-    ax.set_xlabel(f"{shorten(modality, 12)} saliency, {scale[0]:.2f} to {scale[1]:.2f}",
-                  fontsize=7, color=MUTED, labelpad=3, loc="left")
+    told = f"{shorten(modality, 12)} saliency, {scale[0]:.2f} to {scale[1]:.2f}"
+    ax.set_xlabel(drawable(told), fontsize=7, color=MUTED, labelpad=3, loc="left")
 
 
 def _height(sample: Mapping[str, Any]) -> float:

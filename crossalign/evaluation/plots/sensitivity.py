@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.plots.canvas import empty_figure, frame, vector
 from crossalign.evaluation.plots.palette import BLUE, INK, MUTED, PAPER, RED
-from crossalign.evaluation.plots.wording import shorten
+from crossalign.evaluation.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,8 +49,8 @@ def sensitivity(curves: Mapping[str, Mapping[str, Any]], metric: str = "H") -> F
     rows = -(-len(panels) // 4)
     columns = -(-len(panels) // rows)
     figure = empty_figure(max(5.2, min(10.4, 0.2 + 3.4 * columns)), 0.9 + 2.9 * rows)
-    figure.suptitle(f"How much {metric} depends on each hyper-parameter", color=INK, fontsize=11,
-                    fontweight="bold", x=0.01, ha="left")
+    figure.suptitle(drawable(f"How much {metric} depends on each hyper-parameter"), color=INK,
+                    fontsize=11, fontweight="bold", x=0.01, ha="left")
     first: Axes | None = None
     for i, (title, panel) in enumerate(panels.items()):
         ax = figure.add_subplot(rows, columns, i + 1, sharey=first)
@@ -60,7 +60,8 @@ def sensitivity(curves: Mapping[str, Mapping[str, Any]], metric: str = "H") -> F
         told = _told(panel)
         frame(ax, "", f"value{scale}" + (f"\n{told}" if told else ""),
               f"{metric} (%)" if outer else "", grid=True)
-        ax.set_title(shorten(title, 32), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+        ax.set_title(drawable(shorten(title, 32)), loc="left", fontsize=9.5, fontweight="bold",
+                     color=INK)
         ax.tick_params(labelleft=outer)
         _draw(ax, panel, metric, _runs(list(panels.values())))
         _ticks(ax, panel["values"])
@@ -95,14 +96,14 @@ def _draw(ax: Axes, panel: Mapping[str, Any], metric: str, runs: str) -> None:
     values, scores = panel["values"], panel["validation"]
     mean = scores.mean(axis=0)
     ax.plot(values, mean, "o-", color=BLUE, linewidth=2.2, markersize=5.5, markeredgecolor=PAPER,
-            zorder=3, label=f"validation {metric} ({runs})")
+            zorder=3, label=drawable(f"validation {metric} ({runs})"))
     if len(scores) > 1:
         sd = scores.std(axis=0, ddof=1)
         ax.fill_between(values, mean - sd, mean + sd, color=BLUE, alpha=0.16, linewidth=0)
     if panel["test"] is not None:
         ax.plot(values, panel["test"].mean(axis=0), "o", linestyle=(0, (4, 2)), color=MUTED,
                 linewidth=1.1, markersize=3.5, markerfacecolor=PAPER, markeredgewidth=1,
-                zorder=2.5, label=f"test {metric}: shown, never used to choose")
+                zorder=2.5, label=drawable(f"test {metric}: shown, never used to choose"))
     if panel["chosen"] is not None:
         near = np.isclose(values, panel["chosen"])  # none where the value was not tried
         ax.axvline(panel["chosen"], color=RED, linewidth=1.2, zorder=2.1)

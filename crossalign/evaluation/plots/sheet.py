@@ -12,7 +12,8 @@ import numpy.typing as npt
 from crossalign.evaluation.plots.canvas import empty_figure
 from crossalign.evaluation.plots.palette import GREEN, GRID, INK, MUTED, RED
 from crossalign.evaluation.plots.thumbnail import thumbnail
-from crossalign.evaluation.plots.wording import arrow, shorten
+from crossalign.evaluation.plots.wording import LONGEST, arrow, drawable, shorten
+from crossalign.tables import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,10 +90,11 @@ def _title(direction: str, n: int, ranked: Mapping[str, tuple[Any, Any]]) -> str
     """How often the best result is right, of the queries drawn; or what they are ranked by."""
     if len(ranked) > 1:
         *first, last = ranked
-        return f"{arrow(direction)} ranked by {', '.join(first)} and {last}".strip()
+        return f"{arrow(shorten(direction, 50))} ranked by {', '.join(first)} and {last}".strip()
     (_, marks), = ranked.values()
     right = sum(bool(row[0]) for row in marks[:n] if len(row))
-    return f"{arrow(direction)}: the best result is right for {right} of {n} queries".lstrip(": ")
+    told = f"{arrow(shorten(direction, 50))}: the best result is right for {right} of {n} queries"
+    return told.lstrip(": ")
 
 
 class _Sheet:
@@ -115,8 +117,8 @@ class _Sheet:
 
     def title(self, text: str) -> None:
         """Above everything."""
-        self.figure.suptitle(text, color=INK, fontsize=11, fontweight="bold", x=0.12 / self.width,
-                             y=1 - 0.06 / self.height, ha="left", va="top")
+        self.figure.suptitle(drawable(text), color=INK, fontsize=11, fontweight="bold",
+                             x=0.12 / self.width, y=1 - 0.06 / self.height, ha="left", va="top")
 
     def cell(self, query: int, ranking: int, column: int) -> Axes:
         """Axes of a query (column 0) or of one of its results."""
@@ -128,7 +130,8 @@ class _Sheet:
         """The name of a ranking, before its results."""
         self.figure.text((0.04 + self.step + self.label) / self.width,
                          (self._bottom(query, ranking) + self.side / 2) / self.height,
-                         shorten(text, 12), fontsize=8.5, color=INK, ha="right", va="center")
+                         drawable(shorten(text, 12)), fontsize=8.5, color=INK, ha="right",
+                         va="center")
 
     def _bottom(self, query: int, ranking: int) -> float:
         return self.height - 0.58 - self.side - query * self.group - ranking * self.line
@@ -152,13 +155,13 @@ def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: st
     if image is not None:
         ax.imshow(thumbnail(np.asarray(image)), cmap="gray", vmin=0, vmax=255,
                   interpolation="none")
-        ax.set_xlabel("\n".join(textwrap.wrap(shorten(text, 2 * letters - 6), letters)[:2]),
-                      fontsize=6.5, color=MUTED, labelpad=3)
+        lines = textwrap.wrap(shorten(text, 2 * letters - 6), letters)[:2]
+        ax.set_xlabel(drawable("\n".join(lines)), fontsize=6.5, color=MUTED, labelpad=3)
     else:
-        lines = textwrap.wrap(text, max(10, letters - 7))
+        lines = textwrap.wrap(printable(text[:LONGEST]), max(10, letters - 7))
         lines = [*lines[:5], "…"] if len(lines) > 6 else lines
-        ax.text(0.5, 0.5, "\n".join(lines), ha="center", va="center", fontsize=7.2, color=INK,
-                transform=ax.transAxes)
+        ax.text(0.5, 0.5, drawable("\n".join(lines)), ha="center", va="center", fontsize=7.2,
+                color=INK, transform=ax.transAxes)
     if mark:
         ax.text(0.965, 0.955, mark, ha="center", va="center", fontsize=8.5, color="#fefefe",
                 fontweight="bold", transform=ax.transAxes, zorder=6,

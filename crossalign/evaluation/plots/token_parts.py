@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.plots.palette import BLUE, GRID, INK, MUTED, ORANGE, RED
 from crossalign.evaluation.plots.thumbnail import thumbnail
-from crossalign.evaluation.plots.wording import shorten
+from crossalign.evaluation.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +108,7 @@ def draw_words(ax: Axes, part: Part) -> None:
     bare(ax, (0, 1), (max(len(tokens), 1), 0))
     for line, t in enumerate(tokens):
         y, length = line + 0.5, 0.44 * values[t]
-        ax.text(0.42, y, shorten(str(part["words"][t]), 16), fontsize=7.6, ha="right",
+        ax.text(0.42, y, drawable(shorten(part["words"][t], 16)), fontsize=7.6, ha="right",
                 va="center_baseline", color=INK if kept[t] else MUTED,
                 fontweight="bold" if kept[t] else "normal")
         ax.barh(y, length, left=0.45, height=0.62, color=BLUE if kept[t] else GRID)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from crossalign.tables import printable
+
 FEW_CLASSES = 30
 """Up to here every class is named on its axis."""
+LONGEST = 2000
+"""Characters of a text that are looked at; no picture has room for more."""
 
 
 def arrow(direction: str) -> str:
@@ -11,15 +15,30 @@ def arrow(direction: str) -> str:
     return direction.replace("->", " → ")
 
 
-def shorten(text: str, limit: int) -> str:
-    """At most ``limit`` characters; most is kept of the end, as names often begin alike."""
-    if len(text) <= limit:
-        return text
+def drawable(text: object) -> str:
+    """A text, its lines kept, as matplotlib draws it letter by letter.
+
+    Dollars would begin a formula, an underscore at the start would hide an entry from a legend, and
+    what is not `printable` has no glyph. Everything that comes from data passes through here last,
+    after it was shortened and broken into lines.
+    """
+    lines = "\n".join(printable(line) for line in str(text).split("\n")).replace("$", r"\$")
+    return f" {lines}" if lines.startswith("_") else lines
+
+
+def shorten(text: object, limit: int) -> str:
+    """At most ``limit`` characters of one line; most is kept of the end, as names begin alike."""
+    whole = str(text)
+    if len(whole) > 2 * LONGEST:
+        whole = whole[:LONGEST] + whole[-LONGEST:]
+    line = printable(whole)
+    if len(line) <= limit:
+        return line
     n = (limit - 1) // 4
-    start = len(text) - (limit - 1 - n)
-    head, tail = text[:n], text[start:]
+    start = len(line) - (limit - 1 - n)
+    head, tail = line[:n], line[start:]
     if " " in head:
         head = head[: head.rindex(" ")]
-    if text[start - 1] != " " and " " in tail[: len(tail) // 2]:  # on from a whole word
+    if line[start - 1] != " " and " " in tail[: len(tail) // 2]:  # on from a whole word
         tail = tail[tail.index(" ") + 1:]
     return f"{head.rstrip()}…{tail.lstrip()}"
