@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,8 +171,17 @@ def check_writable(folder: Path, option: str = "--out") -> None:
     ValueError
         If it cannot.
     """
-    probe = folder
-    while not probe.exists() and probe != probe.parent:
-        probe = probe.parent
-    if not probe.is_dir() or not os.access(probe, os.W_OK):
-        raise ValueError(f"{option}: cannot write to {str(folder)!r}; choose a writable folder.")
+    place = folder
+    while not os.path.lexists(place) and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place) as trial:
+            trial.write(bytes(NEEDED))
+            trial.flush()
+    except OSError as error:
+        raise ValueError(f"{option}: cannot write to {str(folder)!r} ({error.strerror}); choose a "
+                         "writable folder with space.") from None
+
+
+NEEDED = 1 << 20
+"""Bytes that a folder must take before work for it begins."""

@@ -134,6 +134,9 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
     check_writable(out)
     estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import fit_for
+    from crossalign.models.store import check_target
+
+    check_target(out)
 
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)

@@ -226,7 +226,7 @@ def estimator(run: Run) -> tuple[Any, Mapping[str, Sequence[Any]]]:
 def write_tables(docs: Path, runs: Sequence[Run] = RUNS) -> list[str]:
     """Rewrite the region of ``results.md`` from the reports; returns the names it found."""
     from crossalign import Report
-    from crossalign.evaluation.report import write_text
+    from crossalign.files import write_text
 
     reports = {r.name: Report.load(docs / "results" / f"{r.name}.json") for r in runs
                if (docs / "results" / f"{r.name}.json").is_file()}

@@ -10,15 +10,16 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from crossalign.files import replacing
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -131,7 +132,7 @@ def _mapped(path: Path, n: int) -> npt.NDArray[Any] | None:
 
 def _write_rows(path: Path, n: int, blocks: Iterable[npt.NDArray[Any]]) -> None:
     """One .npy file, block by block; what a full disk says is an OSError, unlike with a map."""
-    with _moved_into_place(path) as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         written = 0
         for block in blocks:
             if written == 0:
@@ -153,20 +154,5 @@ def _read(path: Path) -> Arrays | None:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    with _moved_into_place(path) as file:
+    with replacing(path) as draft, draft.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-
-
-@contextlib.contextmanager
-def _moved_into_place(path: Path) -> Iterator[IO[bytes]]:
-    """A file beside the target that becomes it, so that no reader meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=".tmp", prefix=path.stem, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise

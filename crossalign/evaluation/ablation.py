@@ -19,9 +19,10 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from crossalign.evaluation.protocols import SCORERS
-from crossalign.evaluation.report import Report, percent, write_text
+from crossalign.evaluation.report import Report, percent
 from crossalign.evaluation.runs import evaluate, resolve_task, seeded
 from crossalign.evaluation.selection import OBJECTIVES, choose, fit_on
+from crossalign.files import replacing, write_text
 from crossalign.tables import aligned
 from crossalign.types import Benchmark
 
@@ -173,7 +174,8 @@ def _page(reports: Mapping[str, Report], curves: Mapping[str, Any], out: Path) -
     from crossalign.evaluation.html import write_html
 
     if curves:
-        plots.sensitivity(curves).savefig(out / "sensitivity.svg")
+        with replacing(out / "sensitivity.svg") as draft:
+            plots.sensitivity(curves).savefig(draft, format="svg")
     if reports:
         last = list(reports.values())[-1]
         metrics = [m for m in SHOWN[last.task] if m in last.scores]

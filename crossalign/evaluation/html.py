@@ -21,7 +21,8 @@ from crossalign.evaluation.page_tables import (
     score_table,
 )
 from crossalign.evaluation.page_words import TASKS, headlines, shown, title_of
-from crossalign.evaluation.report import Report, duration, percent, run_count, write_text
+from crossalign.evaluation.report import Report, duration, percent, run_count
+from crossalign.files import write_text
 
 
 def write_html(reports: Report | Sequence[Report], path: str | os.PathLike[str]) -> Path:

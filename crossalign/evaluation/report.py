@@ -19,6 +19,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from crossalign.evaluation.significance import PairedComparison, paired_comparison
+from crossalign.files import write_text
 from crossalign.tables import aligned, printable
 
 
@@ -335,19 +336,6 @@ def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = value
     return flat
-
-
-def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write a text file atomically: readers see the old content or the new, never half."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return target
 
 
 def _short(value: Any, limit: int = 60) -> str:

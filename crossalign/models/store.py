@@ -2,8 +2,9 @@
 
 ``model.json`` holds the class, the hyper-parameters and small learned values, and the SHA-256 of
 ``weights.safetensors``, which holds arrays and network weights; ``card.md`` is for people. Nothing
-is pickled. A folder is written beside its final place and renamed, so an interrupted save leaves
-what was there.
+is pickled. A new model's weights are written beside those that are there; ``model.json`` says which
+are meant and is replaced last, so that a save that is broken off leaves what was there. Files that
+are not the model's own are never touched.
 """
 
 from __future__ import annotations
@@ -11,15 +12,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from crossalign.files import draft_of, sweep, write_bytes, write_text
+
 FORMAT = 1
+RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+NEW_WEIGHTS = re.compile(r"weights\.[0-9a-f]{16}\.safetensors")
+"""Name of weights on their way to ``WEIGHTS``: what a save that was broken off may leave."""
 
 
 def save_model(model: Any, folder: str | Path) -> Path:
@@ -33,9 +39,7 @@ def save_model(model: Any, folder: str | Path) -> Path:
     from safetensors.numpy import save
 
     folder = Path(folder)
-    if folder.exists() and not (folder / "model.json").exists() and any(folder.iterdir()):
-        raise ValueError(f"folder: {str(folder)!r} exists and is not a saved model; "
-                         "choose another folder.")
+    check_target(folder)
     arrays, values = _split_state(model)
     weights = save(arrays)
     record = {
@@ -45,23 +49,63 @@ def save_model(model: Any, folder: str | Path) -> Path:
         "attributes": values,
         "sha256": hashlib.sha256(weights).hexdigest(),
     }
+    arriving = folder / _arriving(record)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        write_bytes(arriving, weights)
+        write_text(folder / RECORD, json.dumps(record, indent=2) + "\n")  # the new model counts
+        os.replace(arriving, folder / WEIGHTS)
+        write_text(folder / CARD, _card(model, record, len(weights)))
     except OSError as error:
-        raise ValueError(f"folder: cannot write {str(folder)!r} ({error.strerror}); "
-                         "choose a writable place.") from None
-    try:
-        (draft / "weights.safetensors").write_bytes(weights)
-        (draft / "model.json").write_text(json.dumps(record, indent=2) + "\n")
-        (draft / "card.md").write_text(_card(model, record, len(weights)))
-        draft.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        raise ValueError(f"folder: {error}") from None
+    for name in (remains := _remains(folder)):
+        (folder / name).unlink(missing_ok=True)
+    sweep(folder, RECORD, WEIGHTS, CARD, *remains)
     return folder
+
+
+def check_target(folder: str | Path) -> None:
+    """Raise ValueError, as `save_model` does, if a folder holds what is not a saved model."""
+    folder = Path(folder)
+    if not folder.exists() or (folder.is_dir() and _is_ours(folder)):
+        return
+    raise ValueError(f"folder: {str(folder)!r} exists and is not a saved model; choose another "
+                     "folder.")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds a saved model, or nothing but what a first save left unfinished."""
+    if not (folder / RECORD).is_file():
+        names = {draft_of(file.name) or file.name for file in folder.iterdir()}
+        return names - {RECORD} == _remains(folder)
+    with suppress(ValueError, OSError):
+        record = _read_record(folder)
+        return isinstance(record, Mapping) and {"format", "class", "sha256"} <= set(record)
+    return False
+
+
+def _remains(folder: Path) -> set[str]:
+    """Names of weights that saves, of which others may have been broken off, left behind."""
+    names = {draft_of(file.name) or file.name for file in folder.iterdir()}
+    return {name for name in names if NEW_WEIGHTS.fullmatch(name)}
+
+
+def _arriving(record: Mapping[str, Any]) -> str:
+    """Name of a record's weights until they have taken the place of older ones."""
+    return f"weights.{str(record['sha256'])[:16]}.safetensors"
+
+
+def _read_record(folder: Path) -> Any:
+    return json.loads((folder / RECORD).read_text("utf-8"))
+
+
+def _read_weights(folder: Path, record: Mapping[str, Any]) -> bytes | None:
+    """The weights of which a record holds the SHA-256, wherever a save has got to."""
+    for name in (_arriving(record), WEIGHTS):
+        with suppress(FileNotFoundError):
+            weights = (folder / name).read_bytes()
+            if hashlib.sha256(weights).hexdigest() == record["sha256"]:
+                return weights
+    return None
 
 
 def load_model(folder: str | Path) -> Any:
@@ -80,12 +124,12 @@ def load_model(folder: str | Path) -> Any:
     from crossalign import models
 
     folder = Path(folder)
-    if not (folder / "model.json").is_file():
+    if not (folder / RECORD).is_file():
         raise ValueError(f"folder: {str(folder)!r} holds no model.json; give a folder that "
                          "crossalign fit or save wrote.")
     try:
-        record = json.loads((folder / "model.json").read_text())
-        weights = (folder / "weights.safetensors").read_bytes()
+        record = _read_record(folder)
+        weights = _read_weights(folder, record)
         name, version = record["class"], record["format"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"folder: {str(folder)!r} is damaged ({error}); save the model "
@@ -96,7 +140,9 @@ def load_model(folder: str | Path) -> Any:
     if name not in models.__all__:
         raise ValueError(f"folder: {str(folder)!r} holds a {name!r}, which this version does not "
                          f"know; it knows {models.__all__}.")
-    if hashlib.sha256(weights).hexdigest() != record["sha256"]:
+    if weights is None:
+        if _read_record(folder) != record:  # a new model has been saved here meanwhile
+            return load_model(folder)
         raise ValueError(f"folder: weights.safetensors of {str(folder)!r} is damaged; save the "
                          "model again.")
     try:

@@ -11,7 +11,6 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
+from crossalign.files import replacing
 
 FILE_NAME = "checkpoint.safetensors"
 FORMAT = "crossalign-training"
@@ -51,22 +52,17 @@ def save_checkpoint(folder: str | os.PathLike[str], tensors: Mapping[str, Tensor
         If the folder cannot be written.
     """
     file = Path(folder) / FILE_NAME
-    temporary = file.with_name(f".{FILE_NAME}.tmp")
     plain, text = _unshared(tensors), json.dumps(dict(facts))
     header = {"format": FORMAT, "version": str(VERSION), "facts": text,
               "crc32": str(_checksum(plain, text))}
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        save_file(plain, temporary, metadata=header)
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        temporary.replace(file)
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"checkpoint: cannot write {str(file)!r} ({error}); choose a writable "
-                         "folder with enough space.") from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        with replacing(file) as draft:
+            try:
+                save_file(plain, draft, metadata=header)
+            except SafetensorError as error:
+                raise OSError(str(error)) from None
+    except OSError as error:
+        raise ValueError(f"checkpoint: {error}") from None
     return file
 
 

@@ -129,7 +129,7 @@ def test_death_while_writing_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     def die(*paths):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pathlib.Path.replace", die)
+    monkeypatch.setattr("os.replace", die)
     with pytest.raises(KeyboardInterrupt):
         fit(3, checkpoint=tmp_path, resume=True)
     monkeypatch.undo()

@@ -1,0 +1,87 @@
+"""Files that are whole or absent: the one way in which the library writes.
+
+A file is made beside its place under another name, brought to the disk and renamed. Whenever the
+process dies, a reader meets the old content or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+DRAFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part")
+"""Name of what a process that was killed while it wrote ``name`` has left."""
+ABANDONED = 3600.0
+"""Seconds without a write after which nobody is thought to write a draft any more."""
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """The path of a draft to write, which takes the place of ``path`` when the block ends well.
+
+    Folders are made where they are missing. A link stays, and what it points to is replaced.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; what was there stays.
+    """
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent, target.name, older=ABANDONED)
+        yield draft
+        with draft.open("rb+") as written:
+            os.fsync(written.fileno())
+        os.replace(draft, target)
+        _settle(target.parent)
+    except OSError as error:
+        raise OSError(f"cannot write {str(path)!r} ({error.strerror or error}); choose a writable "
+                      "folder with enough space.") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file atomically; returns its path. Raises OSError as `replacing`."""
+    with replacing(path) as draft:
+        draft.write_bytes(content)
+    return Path(path)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a text file atomically, in UTF-8; returns its path. Raises OSError as `replacing`."""
+    return write_bytes(path, text.encode("utf-8", "backslashreplace"))
+
+
+def draft_of(name: str) -> str | None:
+    """The name of the file that a file of this name is a draft of, if it is one."""
+    found = DRAFT.fullmatch(name)
+    return None if found is None else found["name"]
+
+
+def sweep(folder: str | os.PathLike[str], *names: str, older: float = 0.0) -> None:
+    """Take away the drafts of files of such names that nobody has written for so many seconds."""
+    with suppress(OSError):
+        for file in Path(folder).iterdir():
+            if draft_of(file.name) in names:
+                with suppress(OSError):
+                    if time.time() - file.stat().st_mtime >= older:
+                        file.unlink()
+
+
+def _settle(folder: Path) -> None:
+    """Bring a rename to the disk, where the system lets a folder be opened for it."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
