@@ -16,6 +16,9 @@ from typing import Any, Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import check_frames, flags, float32
+from crossalign.labels import check_class_rows, class_rows, label_array
+
 Array = npt.NDArray[Any]
 Rows = slice | Sequence[int] | Array
 
@@ -29,10 +32,14 @@ class Views:
     Parameters
     ----------
     data : mapping of modality name to array
-        ``(n, d)`` vectors or ``(n, t, d)`` token rows. Arrays in memory become float32; a
-        `numpy.memmap` is kept on disk, and selecting rows of it only composes the index.
-    labels : (n,) integers, optional
-        Rows of `Classes`. ``None`` means the samples are unlabelled.
+        ``(n, d)`` vectors or ``(n, t, d)`` token rows. Arrays in memory become float32, with a
+        warning where float32 cannot hold how the numbers of a column differ; a `numpy.memmap` is
+        kept on disk, and selecting rows of it only composes the index. Rows of data frames belong
+        together by their index, which must be the same in all.
+    labels : (n,) integers or (n, L) of 0 and 1, optional
+        Rows of `Classes`, -1 for a sample of none of them; `Classes.rows` makes them of names.
+        Several classes a sample as one column per class, True where it is of that class; where
+        every sample is of one, ``(n,)`` comes of it. ``None`` means the samples are unlabelled.
     ids : (n,) array, optional
         One identifier per sample; the row number by default.
     present : mapping of modality to (n,) bool, optional
@@ -46,7 +53,8 @@ class Views:
     ------
     ValueError
         If lengths disagree, an array has the wrong number of dimensions or contains NaN or
-        infinity in a present row, or a mask does not fit its modality.
+        infinity in a present row, a mask does not fit its modality, labels are words or negative,
+        or the indexes of data frames disagree.
     """
 
     def __init__(
@@ -61,8 +69,13 @@ class Views:
     ) -> None:
         if not data:
             raise ValueError("data: no modality given; pass at least one, as {'image': array}.")
+        groups: dict[str, Mapping[str, Any]] = {
+            "data": data, "present": present or {}, "masks": masks or {}, "meta": meta or {}}
+        check_frames({f"{group}[{name!r}]": values for group, given in groups.items()
+                      for name, values in given.items()} | {"labels": labels, "ids": ids})
         self._rows: dict[str, Array | None] = dict.fromkeys(data)
-        self.present = {name: np.asarray(p, dtype=bool) for name, p in (present or {}).items()}
+        self.present = {name: flags(p, f"present[{name!r}]")
+                        for name, p in (present or {}).items()}
         self._data = {
             name: _modality(name, values, self.present.get(name)) for name, values in data.items()
         }
@@ -71,9 +84,9 @@ class Views:
             raise ValueError(f"data: modalities have different numbers of samples {lengths}; "
                              "give every modality the same rows, and mark missing ones in present.")
         self._n = next(iter(lengths.values()))
-        self.labels = None if labels is None else _labels(labels)
+        self.labels = None if labels is None else class_rows(labels)
         self.ids = np.arange(self._n) if ids is None else np.asarray(ids)
-        self.masks = {name: np.asarray(m, dtype=bool) for name, m in (masks or {}).items()}
+        self.masks = {name: flags(m, f"masks[{name!r}]") for name, m in (masks or {}).items()}
         self.meta = {name: np.asarray(values) for name, values in (meta or {}).items()}
         self._check()
 
@@ -206,10 +219,19 @@ class Views:
 
     @property
     def truth(self) -> Array:
-        """Labels ``(n,)``; ValueError where the samples have none."""
+        """Labels ``(n,)`` or ``(n, L)``; ValueError where the samples have none."""
         if self.labels is None:
             raise ValueError("labels: the samples are unlabelled; give Views with labels.")
         return self.labels
+
+    @property
+    def labelled(self) -> str:
+        """How many classes the samples are of, in words."""
+        if self.labels is None:
+            return "unlabelled"
+        if self.labels.ndim == 2:
+            return f"{int(self.labels.any(axis=0).sum())} classes, several a sample"
+        return f"{len(np.unique(self.labels))} classes"
 
     # -- deriving --------------------------------------------------------------------------
     def select(self, *modalities: str) -> Views:
@@ -248,15 +270,14 @@ class Views:
     def with_labels(self, labels: npt.ArrayLike | None) -> Views:
         """The same samples with other labels, or with none."""
         part = self.take(np.arange(self._n))
-        part.labels = None if labels is None else _labels(labels)
+        part.labels = None if labels is None else class_rows(labels)
         part._check()
         return part
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {(self._n, *values.shape[1:])}"
                            for name, values in self._data.items())
-        labelled = "unlabelled" if self.labels is None else f"{len(np.unique(self.labels))} classes"
-        return f"Views({shapes}; {labelled})"
+        return f"Views({shapes}; {self.labelled})"
 
 
 @dataclass(frozen=True)
@@ -271,12 +292,14 @@ class Classes:
     seen : (C,) bool
         True for classes with training samples.
     names : C strings, optional
-        ``"0"``, ``"1"``, ... by default.
+        By default the index of ``embeddings`` or ``seen`` where that is a data frame or series,
+        else ``"0"``, ``"1"``, ...
 
     Raises
     ------
     ValueError
-        If shapes disagree or the embeddings contain NaN or infinity.
+        If shapes disagree, the embeddings contain NaN or infinity, ``seen`` holds row numbers, or
+        the indexes of data frames disagree with each other or with the names.
     """
 
     embeddings: Array
@@ -284,9 +307,18 @@ class Classes:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        embeddings = np.asarray(self.embeddings, dtype=np.float32)
-        seen = np.asarray(self.seen, dtype=bool)
-        names = tuple(str(n) for n in self.names) or tuple(str(c) for c in range(len(seen)))
+        check_frames({"embeddings": self.embeddings, "seen": self.seen})
+        embeddings = float32(self.embeddings, "embeddings", "give numbers, one row per class")
+        seen = flags(self.seen, "seen")
+        names = tuple(str(n) for n in self.names)
+        given: list[Any] = [v for v in (self.embeddings, self.seen) if hasattr(v, "iloc")]
+        indexed = tuple(str(n) for n in given[0].index) if given else ()
+        numbered = tuple(str(c) for c in range(seen.size))
+        if names and indexed not in ((), names, numbered) and len(names) == len(indexed):
+            c = next(c for c in range(len(names)) if names[c] != indexed[c])
+            raise ValueError(f"names: class {c} is {names[c]!r}, and {indexed[c]!r} by the index "
+                             "of the data frame; leave names out, or give arrays.")
+        names = names or indexed or numbered
         if embeddings.ndim != 2 or seen.ndim != 1:
             raise ValueError(f"embeddings: shape {embeddings.shape} with seen of shape "
                              f"{seen.shape}; give (C, a) and (C,).")
@@ -309,12 +341,32 @@ class Classes:
         """(C,) bool, the complement of ``seen``."""
         return ~self.seen
 
+    def rows(self, names: npt.ArrayLike) -> Array:
+        """Rows ``(n,)`` of classes by name, as `Views` takes labels.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing, stands twice or is not among those of the classes.
+        """
+        words = label_array(names, "names").ravel().astype(str)
+        at = {name: c for c, name in enumerate(self.names)}
+        if len(at) < len(self.names):
+            twice = next(name for c, name in enumerate(self.names) if at[name] != c)
+            raise ValueError(f"names: {twice!r} is the name of two classes; give every class its "
+                             "own.")
+        foreign = sorted(set(words.tolist()) - set(at))
+        if foreign:
+            raise ValueError(f"names: {len(foreign)} are no classes, first {foreign[0]!r}; the "
+                             f"{len(at)} classes are called {', '.join(map(repr, self.names[:5]))}"
+                             f"{', ...' if len(at) > 5 else ''}.")
+        return np.array([at[word] for word in words.tolist()], dtype=np.int64)
+
     def take(self, rows: npt.ArrayLike, seen: npt.ArrayLike | None = None) -> Classes:
         """The classes at ``rows``, renumbered from 0; ``seen`` replaces the flags if given."""
         index = np.asarray(rows, dtype=np.int64)
-        return Classes(self.embeddings[index],
-                       self.seen[index] if seen is None else np.asarray(seen, dtype=bool),
-                       tuple(self.names[i] for i in index))
+        return Classes(self.embeddings[index], self.seen[index] if seen is None else flags(
+            seen, "seen"), tuple(self.names[i] for i in index))
 
 
 @dataclass(frozen=True)
@@ -360,11 +412,8 @@ class Benchmark:
         for split, views in self.splits.items():
             if len(views) == 0:
                 raise ValueError(f"splits[{split!r}]: holds no sample; check the split file.")
-            if views.labels is not None and (
-                views.labels.min() < 0 or views.labels.max() >= len(self.classes)
-            ):
-                raise ValueError(f"splits[{split!r}]: labels {views.labels.min()}.."
-                                 f"{views.labels.max()} outside the {len(self.classes)} classes.")
+            if views.labels is not None:
+                check_class_rows(views.labels, len(self.classes), f"splits[{split!r}]: labels")
         check_splits(self)
 
     def __getitem__(self, split: str) -> Views:
@@ -473,7 +522,8 @@ def check_splits(bench: Benchmark) -> None:
         labels = bench.splits[split].labels
         if labels is None:
             raise ValueError(f"splits[{split!r}]: unlabelled; {bench.task} needs labels.")
-        wrong = np.unique(labels[seen[labels] != wanted])
+        held = np.unique(labels) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
+        wrong = held[seen[held] != wanted]
         if len(wrong):
             raise ValueError(
                 f"splits[{split!r}]: holds the {'unseen' if wanted else 'seen'} class "
@@ -500,14 +550,8 @@ def split_id(indices: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> 
 
 def _modality(name: str, values: npt.ArrayLike, present: Array | None) -> Array:
     """Checked float32 rows of one modality; a memory map is returned as it is."""
-    if isinstance(values, np.memmap):
-        array: Array = values
-    else:
-        try:
-            array = np.ascontiguousarray(values, dtype=np.float32)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"data[{name!r}]: not an array of numbers ({error}); "
-                             "encode raw items first.") from None
+    array: Array = (values if isinstance(values, np.memmap) else
+                    float32(values, f"data[{name!r}]"))
     if array.ndim not in (2, 3):
         raise ValueError(f"data[{name!r}]: shape {array.shape}; give (n, d) vectors or "
                          "(n, t, d) tokens.")
@@ -522,12 +566,3 @@ def _modality(name: str, values: npt.ArrayLike, present: Array | None) -> Array:
         raise ValueError(f"data[{name!r}]: row {row} holds NaN or infinity; repair it or mark it "
                          "missing in present.")
     return array
-
-
-def _labels(labels: npt.ArrayLike) -> Array:
-    array = np.asarray(labels)
-    if array.ndim != 1 or not (np.issubdtype(array.dtype, np.integer)
-                               or np.array_equal(array, array.astype(np.int64))):
-        raise ValueError(f"labels: dtype {array.dtype} of shape {array.shape}; give (n,) integers, "
-                         "rows of Classes.")
-    return array.astype(np.int64)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from crossalign.data.side_information import assert_unique_names
 from crossalign.data.splits import hold_out
+from crossalign.labels import label_array, named_rows, sample_labels, whole
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
@@ -75,6 +76,8 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
         modalities or classes, or a class has no training row.
     """
     labels, names = labels_of_table(table, one_based)
+    if labels.ndim == 2:
+        raise ValueError("labels: mark several classes a sample; give one label per sample.")
     if len(names) < 2:
         raise ValueError(f"labels: {len(names)} class; give at least two classes.")
     assert_unique_names(names, "class_names")
@@ -95,44 +98,61 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
 
 
 def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
-    """(n,) labels from 0 and the class names."""
+    """Labels ``(n,)`` from 0 and the class names, or ``(n, C)`` bool of several classes a sample.
+
+    Words are matched with ``class_names`` where the table has them. Whole numbers are rows of
+    ``class_names``, or of ``class_embeddings``; without either, classes are what occurs.
+    """
     raw, texts = table.get("labels", table.get("label")), table.get("class")
-    if raw is None and texts is None:
+    if raw is None:
+        raw, texts = texts, None
+    if raw is None:
         raise ValueError(f"labels: missing from the arrays {sorted(table)}; add 'labels', one per "
                          "sample.")
-    if raw is None or (raw.dtype.kind in "US" and not _whole_numbers(raw)):
-        called = np.ravel(np.asarray(texts if raw is None else raw)).astype(str)
-        names, labels = np.unique(called, return_inverse=True)
-        return labels, [str(name) for name in names]
-    if not _whole_numbers(raw):
-        raise ValueError(f"labels: dtype {raw.dtype} of shape {raw.shape} with values that are not "
-                         "whole numbers; give one class per sample.")
-    labels = raw.ravel().astype(np.float64).astype(np.int64)
-    if texts is not None and texts.shape != labels.shape:
+    several = raw.ndim == 2 and min(raw.shape) > 1
+    labels = sample_labels(raw)
+    texts = None if texts is None else sample_labels(texts, "class")
+    if texts is not None and texts.shape != labels.shape[:1]:
         raise ValueError(f"class: shape {texts.shape} for {len(labels)} labels; give one per "
                          "label.")
     known = table.get("class_names", table.get("class_embeddings"))
+    known = raw.T if known is None and several else known
     if known is None:
-        values, rows = np.unique(labels, return_inverse=True)
-        return rows, [str(v) for v in values] if texts is None else _named(values, rows, texts)
-    known, labels = np.atleast_1d(known), labels - int(one_based)
-    if len(labels) and (labels.min() < 0 or labels.max() >= len(known)):
-        first = int(one_based)
-        raise ValueError(f"labels: {labels.min() + first}..{labels.max() + first} for {len(known)} "
-                         f"classes; labels go from {first} to {len(known) - 1 + first}.")
-    named = "class_names" in table
-    return labels, [str(name) for name in (np.ravel(known) if named else range(len(known)))]
+        rows, names = named_rows(labels)
+        return rows, names if texts is None else _named(names, rows, texts)
+    names = [str(name) for name in (label_array(known, "class_names").ravel()
+                                    if "class_names" in table else range(len(known)))]
+    if several:
+        if raw.shape[1] != len(names):
+            raise ValueError(f"labels: {raw.shape[1]} columns for {len(names)} classes; give one "
+                             "per class.")
+        return labels, names
+    return _rows_of(labels, names, one_based), names
 
 
-def _whole_numbers(values: Array) -> bool:
-    try:
-        numbers = np.ravel(values).astype(np.float64)
-    except ValueError:
-        return False
-    return bool(np.isfinite(numbers).all() and (numbers % 1 == 0).all())
+def _rows_of(labels: Array, names: list[str], one_based: bool) -> Array:
+    """Rows of named classes, by name where the labels are words, else by number."""
+    if labels.dtype.kind == "U":
+        at = {name: c for c, name in enumerate(names)}
+        words = labels.tolist()
+        if set(words) <= set(at):
+            assert_unique_names(names, "class_names")
+            return np.array([at[word] for word in words], dtype=np.int64)
+        if not all(word.isdecimal() for word in set(words)):
+            foreign = sorted(set(words) - set(at))
+            raise ValueError(f"labels: {foreign[0]!r} is not among the {len(names)} class names; "
+                             "add it or use its exact name.")
+        labels = np.array([int(word) for word in words], dtype=object)
+    rows, first = whole(labels), int(one_based)
+    low, high = rows.min(), rows.max()
+    if low < first or high > len(names) - 1 + first:
+        raise ValueError(f"labels: {low}..{high} for {len(names)} classes; labels go from {first} "
+                         f"to {len(names) - 1 + first}.")
+    return rows.astype(np.int64) - first
 
 
-def _named(values: Array, rows: Array, texts: Array) -> list[str]:
+def _named(values: list[str], rows: Array, texts: Array) -> list[str]:
+    """What the column ``class`` calls each label."""
     names = []
     for c, value in enumerate(values):
         found = np.unique(texts[rows == c])
@@ -186,15 +206,18 @@ def _test_part(table: Table, labels: Array, names: list[str], seed: int) -> Arra
     """(n,) bool."""
     if "split" in table or "train" in table:
         name = "split" if "split" in table else "train"
-        values = np.array([str(v).strip().lower() for v in np.ravel(table[name])])
+        values = np.char.lower(np.char.strip(label_array(table[name], name).ravel().astype(str)))
         if len(values) != len(labels):
             raise ValueError(f"{name}: {len(values)} entries for {len(labels)} labels; give one "
                              "per sample.")
-        train = np.isin(values, ["train", "true", "1", "1.0"])
-        other = ~train & ~np.isin(values, ["test", "false", "0", "0.0"])
-        if other.any():
-            raise ValueError(f"{name}: {str(values[other][0])!r} is not a part; write "
-                             "'train' or 'test', or a mask of 0 and 1.")
+        of_mask = name == "train"  # where 1 is train; in a column 'split' it may mean test
+        train = np.isin(values, ["train", *(["true", "1", "1.0"] if of_mask else [])])
+        test = np.isin(values, ["test", *(["false", "0", "0.0"] if of_mask else [])])
+        if not (train | test).all():
+            row = int(np.flatnonzero(~(train | test))[0])
+            raise ValueError(f"{name}: {str(values[row])!r} in row {row} (counted from 0) is not a "
+                             "part; write 'train' or 'test', or call a mask of 1 (train) and 0 "
+                             "'train'.")
         return ~train
     single = np.flatnonzero(np.bincount(labels, minlength=len(names)) == 1)
     if len(single):

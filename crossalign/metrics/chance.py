@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
-from crossalign.metrics.checks import Array, as_codes, check_same_length
+from crossalign.metrics.checks import Array
 from crossalign.metrics.query_mean import mean_over_queries
+from crossalign.metrics.relevance import Relevance
 
 
 def chance_average_precision(n_gallery: int, n_relevant: int) -> float:
@@ -46,9 +47,9 @@ def chance_map(
     Parameters
     ----------
     query_labels
-        (q,) classes of the queries.
+        (q,) classes of the queries, or (q, L) of 0 and 1 where an item has several.
     gallery_labels
-        (g,) classes of the gallery; an item is relevant if the classes are equal.
+        (g,) or (g, L) of the gallery; an item is relevant if the two have a class in common.
     exclude_self
         Gallery item i is removed for query i, as in `mean_average_precision`.
 
@@ -63,22 +64,12 @@ def chance_map(
     ValueError
         Labels are empty or not one-dimensional, or exclude_self with q != g.
     """
-    queries, gallery = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)
-    if exclude_self:
-        check_same_length("query_labels", queries, "gallery_labels", gallery)
-    relevant = count_relevant(queries, gallery, exclude_self)  # (q,)
-    size = len(gallery) - exclude_self
-    chance = np.full(len(queries), np.nan)
+    relevance = Relevance(query_labels, gallery_labels)
+    relevant = relevance.counts(exclude_self)  # (q,)
+    size = relevance.shape[1] - exclude_self
+    chance = np.full(len(relevant), np.nan)
     chance[relevant > 0] = _chance(np.asarray(size), relevant[relevant > 0])
     return float(mean_over_queries(chance))
-
-
-def count_relevant(queries: Array, gallery: Array, exclude_self: bool = False) -> NDArray[np.intp]:
-    """Gallery items that share each query's label, without item i for query i if asked: (q,)."""
-    names, counts = np.unique(gallery, return_counts=True)
-    place = np.searchsorted(names, queries).clip(max=len(names) - 1)
-    relevant = np.where(names[place] == queries, counts[place], 0)
-    return np.asarray(relevant - (queries == gallery) if exclude_self else relevant, dtype=np.intp)
 
 
 def _chance(size: Array, relevant: Array) -> NDArray[np.float64]:

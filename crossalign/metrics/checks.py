@@ -9,48 +9,44 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from crossalign.labels import common_codes, label_array
+
 Array = NDArray[Any]
 
 
 def as_labels(name: str, labels: ArrayLike) -> Array:
-    """`labels` as a non-empty one-dimensional array without NaN.
+    """`labels` as a non-empty one-dimensional array, each as it was given.
 
     Raises
     ------
     ValueError
-        Not one-dimensional, empty, or NaN inside.
+        Not one-dimensional, empty, missing ones inside, or text and numbers mixed.
     """
-    array = np.asarray(labels)
-    if array.dtype == np.object_:  # as data frames hold text
-        array = np.asarray(array.tolist())
+    array = label_array(labels, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
             f"{name} has shape {array.shape}; give a non-empty one-dimensional array of labels"
         )
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        raise ValueError(f"{name} contains NaN; give every item a label or drop the item")
     return array
 
 
-def as_codes(
-    name: str, labels: ArrayLike, other_name: str, other: ArrayLike
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Two label arrays as integers that are equal where the labels are.
+def as_codes(**labels: ArrayLike) -> list[NDArray[np.int32]]:
+    """Label arrays by name as integers, (n,) each, that are equal where the labels are.
 
     Raises
     ------
     ValueError
-        As `as_labels`, or one holds text and the other does not.
+        As `as_labels`, or some are text and the others are not.
     """
-    first, second = as_labels(name, labels), as_labels(other_name, other)
-    if (first.dtype.kind in "US") != (second.dtype.kind in "US"):
-        raise ValueError(
-            f"{name} has dtype {first.dtype} and {other_name} has dtype {second.dtype}; "
-            "give labels of one type"
-        )
-    _, codes = np.unique(np.concatenate([first, second]), return_inverse=True)
-    small: NDArray[np.int32] = codes.astype(np.int32)
-    return small[: len(first)], small[len(first) :]
+    arrays = {name: as_labels(name, given) for name, given in labels.items()}
+    (first, one), *others = arrays.items()
+    for name, other in others:
+        if (one.dtype.kind == "U") != (other.dtype.kind == "U"):
+            raise ValueError(
+                f"{first} has dtype {one.dtype} and {name} has dtype {other.dtype}; "
+                "give labels of one type"
+            )
+    return [codes.astype(np.int32) for codes in common_codes(*arrays.values())]
 
 
 def as_scores(name: str, scores: ArrayLike) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import Array, as_labels, as_scores, check_same_length
+from crossalign.metrics.checks import Array, as_codes, as_labels, as_scores, check_same_length
 
 
 def per_class_accuracy(
@@ -88,11 +88,12 @@ def class_accuracies(
     ValueError
         Lengths differ, nothing to score, NaN, repeated classes, or a label outside `classes`.
     """
-    labels = as_labels("labels", labels)
-    predictions = as_labels("predictions", predictions)
-    classes = as_labels("classes", classes)
+    written = as_labels("labels", labels)
+    labels, predictions, classes = as_codes(
+        labels=written, predictions=predictions, classes=classes
+    )
     check_same_length("labels", labels, "predictions", predictions)
-    position = _positions(labels, classes)
+    position = _positions(labels, classes, written)
     items = np.bincount(position, minlength=len(classes))
     correct = np.bincount(position[labels == predictions], minlength=len(classes))
     accuracies = np.full(len(classes), np.nan)
@@ -122,8 +123,7 @@ def micro_accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
     ValueError
         Lengths differ, nothing to score, or NaN.
     """
-    labels = as_labels("labels", labels)
-    predictions = as_labels("predictions", predictions)
+    labels, predictions = as_codes(labels=labels, predictions=predictions)
     check_same_length("labels", labels, "predictions", predictions)
     return float(np.mean(labels == predictions))
 
@@ -271,8 +271,8 @@ def as_seen(seen: ArrayLike, both: bool = True) -> NDArray[np.bool_]:
     return array
 
 
-def _positions(labels: Array, classes: Array) -> NDArray[np.intp]:
-    """Where each label stands in `classes`: (n,) integers."""
+def _positions(labels: Array, classes: Array, written: Array) -> NDArray[np.intp]:
+    """Where each label stands in `classes`: (n,) integers; a complaint shows it as written."""
     order = np.argsort(classes, kind="stable")
     ordered = classes[order]
     if (ordered[1:] == ordered[:-1]).any():
@@ -281,7 +281,7 @@ def _positions(labels: Array, classes: Array) -> NDArray[np.intp]:
     outside = ordered[place] != labels
     if outside.any():
         raise ValueError(
-            f"labels contains {labels[outside][0]}, which is not in classes; "
+            f"labels contains {written[outside][0]}, which is not in classes; "
             "add it to classes or drop those items"
         )
     return np.asarray(order[place], dtype=np.intp)

@@ -8,10 +8,11 @@ class-level precision.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crossalign.metrics.checks import as_codes, check_k
+from crossalign.metrics.checks import as_labels, check_k
 from crossalign.metrics.query_blocks import measure_queries
 from crossalign.metrics.query_mean import mean_over_queries
 from crossalign.metrics.ranked_list import RankedList
+from crossalign.metrics.relevance import Relevance
 from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
 
 
@@ -101,13 +102,13 @@ def recall_at_k_from_similarity(
         Shapes disagree, NaN or infinity in the scores, or k not positive.
     """
     check_k(k, required=True)
-    ids = as_codes("query_ids", query_ids, "gallery_ids", gallery_ids)
+    relevance = _relevance(query_ids, gallery_ids)
 
     def measure(ranked: RankedList, total: int) -> float:
         start, size, count = _first_tie(ranked)
         return _chance_of_any(size, count, min(max(k - start, 0), size))
 
-    recalls = measure_queries(similarity, *ids, measure, k=k, block=block)[:, 0]
+    recalls = measure_queries(similarity, relevance, measure, k=k, block=block)[:, 0]
     return float(mean_over_queries(recalls))
 
 
@@ -189,14 +190,22 @@ def median_rank_from_similarity(
     ValueError
         Shapes disagree, or NaN or infinity in the scores.
     """
-    ids = as_codes("query_ids", query_ids, "gallery_ids", gallery_ids)
+    relevance = _relevance(query_ids, gallery_ids)
 
     def measure(ranked: RankedList, total: int) -> float:
         start, size, count = _first_tie(ranked)
         return start + (size + 1) / (count + 1)
 
-    ranks = measure_queries(similarity, *ids, measure, block=block)[:, 0]
+    ranks = measure_queries(similarity, relevance, measure, block=block)[:, 0]
     return float(mean_over_queries(ranks, mean=np.median))
+
+
+def _relevance(query_ids: ArrayLike, gallery_ids: ArrayLike) -> Relevance:
+    """Gallery items with the query's id are its counterparts."""
+    names = ("query_ids", "gallery_ids")
+    for name, ids in zip(names, (query_ids, gallery_ids), strict=True):
+        as_labels(name, ids)
+    return Relevance(query_ids, gallery_ids, names)
 
 
 def _first_tie(ranked: RankedList) -> tuple[int, int, int]:

@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import as_codes, check_k
+from crossalign.metrics.checks import check_k
 from crossalign.metrics.query_blocks import measure_queries
 from crossalign.metrics.query_mean import mean_over_queries
 from crossalign.metrics.ranked_list import RankedList
+from crossalign.metrics.relevance import Relevance
 from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
 
 
@@ -50,9 +51,9 @@ def precision_at_k(
     gallery
         (g, d) embeddings.
     query_labels
-        (q,) classes.
+        (q,) classes, or (q, L) of 0 and 1 where an item has several.
     gallery_labels
-        (g,) classes.
+        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
     k
         Cut-off.
     similarity
@@ -100,9 +101,9 @@ def precision_at_k_from_similarity(
         (q, g) scores, higher is better, or a callable that gives them by blocks; see
         `average_precisions_from_similarity`.
     query_labels
-        (q,) classes.
+        (q,) classes, or (q, L) of 0 and 1 where an item has several.
     gallery_labels
-        (g,) classes.
+        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
     k
         Cut-off.
     exclude_self
@@ -121,13 +122,13 @@ def precision_at_k_from_similarity(
         Shapes disagree, NaN or infinity in the scores, k not positive, or exclude_self with q != g.
     """
     check_k(k, required=True)
-    labels = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)
+    relevance = Relevance(query_labels, gallery_labels)
 
     def measure(ranked: RankedList, total: int) -> float:
         return _expected_hits(ranked, k) / k
 
     precisions = measure_queries(
-        similarity, *labels, measure, k=k, exclude_self=exclude_self, block=block
+        similarity, relevance, measure, k=k, exclude_self=exclude_self, block=block
     )[:, 0]
     return float(mean_over_queries(precisions))
 
@@ -157,9 +158,9 @@ def precision_recall_curve(
     gallery
         (g, d) embeddings.
     query_labels
-        (q,) classes.
+        (q,) classes, or (q, L) of 0 and 1 where an item has several.
     gallery_labels
-        (g,) classes.
+        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
     recall
         (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
     similarity
@@ -207,9 +208,9 @@ def precision_recall_curve_from_similarity(
         (q, g) scores, higher is better, or a callable that gives them by blocks; see
         `average_precisions_from_similarity`.
     query_labels
-        (q,) classes.
+        (q,) classes, or (q, L) of 0 and 1 where an item has several.
     gallery_labels
-        (g,) classes.
+        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
     recall
         (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
     exclude_self
@@ -229,7 +230,7 @@ def precision_recall_curve_from_similarity(
         or exclude_self with q != g.
     """
     grid = _as_recall(recall)
-    labels = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)
+    relevance = Relevance(query_labels, gallery_labels)
 
     def measure(ranked: RankedList, total: int) -> NDArray[np.float64]:
         # within a tie the hits come last, so the last hit of a tie stands at its threshold, and the
@@ -241,7 +242,7 @@ def precision_recall_curve_from_similarity(
 
     precision = mean_over_queries(
         measure_queries(
-            similarity, *labels, measure, width=len(grid), exclude_self=exclude_self, block=block
+            similarity, relevance, measure, width=len(grid), exclude_self=exclude_self, block=block
         )
     )
     return PrecisionRecallCurve(grid, precision)

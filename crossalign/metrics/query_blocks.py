@@ -9,15 +9,15 @@ Memory is one block per core, whatever the number of queries.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from crossalign.metrics.chance import count_relevant
-from crossalign.metrics.checks import Array, as_floats, check_same_length
+from crossalign.metrics.checks import Array, as_floats
 from crossalign.metrics.ranked_list import RankedList, pack, pack_in_order, ranked_list, sort_keys
+from crossalign.metrics.relevance import Relevance
 from crossalign.metrics.similarity import EmbeddingScores, ScoreSource, score_source
 
 BLOCK_BYTES = 2**23  # of float32 scores: two such blocks fit a last-level cache
@@ -28,8 +28,7 @@ Measure = Callable[[RankedList, int], float | NDArray[np.float64]]
 
 def measure_queries(
     similarity: ArrayLike | ScoreSource,
-    query_labels: Array,
-    gallery_labels: Array,
+    relevance: Relevance,
     measure: Measure,
     *,
     width: int = 1,
@@ -44,10 +43,8 @@ def measure_queries(
     ----------
     similarity
         (q, g) scores, higher is better, or a callable that gives them by blocks.
-    query_labels
-        (q,) integers.
-    gallery_labels
-        (g,) integers; an item is relevant to a query if their labels are equal.
+    relevance
+        Of g gallery items to q queries.
     measure
         One query's ranked list to a number, or to `width` numbers.
     width
@@ -72,14 +69,12 @@ def measure_queries(
         Scores of a wrong shape, NaN or infinite, a block that is not positive, or exclude_self with
         q != g.
     """
-    size = len(gallery_labels)
-    if exclude_self:
-        check_same_length("query_labels", query_labels, "gallery_labels", gallery_labels)
-    source = score_source(similarity, len(query_labels), size)
-    sweep = _Sweep(source, query_labels, gallery_labels, measure, k, ties, exclude_self)
-    results = np.full((len(query_labels), width), np.nan)
+    n_queries, size = relevance.shape
+    source = score_source(similarity, n_queries, size)
+    sweep = _Sweep(source, relevance, measure, k, ties, exclude_self)
+    results = np.full((n_queries, width), np.nan)
     step = _block_rows(block, size)
-    starts = range(0, len(query_labels), step)
+    starts = range(0, n_queries, step)
     workers = min(_cores(), len(starts))
     if workers == 1:
         for start in starts:
@@ -105,39 +100,32 @@ class _Sweep:
     def __init__(
         self,
         source: ScoreSource,
-        query_labels: Array,
-        gallery_labels: Array,
+        relevance: Relevance,
         measure: Measure,
         k: int | None,
         ties: str,
         exclude_self: bool,
     ) -> None:
         self.source, self.in_range = source, isinstance(source, EmbeddingScores)
-        kept = max(1, MASK_BYTES // (4 * len(gallery_labels)))
-        self.relevant = lru_cache(kept)(partial(_relevance, gallery_labels))
-        self.query_labels, self.gallery_labels = query_labels, gallery_labels
+        self.codes, self.size = relevance.codes, relevance.shape[1]
+        self.relevant = lru_cache(max(1, MASK_BYTES // (4 * self.size)))(relevance.row)
         self.measure, self.k = measure, k
         self.pack = pack if ties == "expected" else pack_in_order
         self.exclude_self = exclude_self
-        self.total = count_relevant(query_labels, gallery_labels, exclude_self)  # (q,)
+        self.total = relevance.counts(exclude_self)  # (q,)
 
     def measure_block(self, start: int, results: NDArray[np.float64]) -> None:
         """Measure the queries `start`, `start + 1`, ... into the rows of `results`."""
-        size = len(self.gallery_labels)
-        scores = _checked_block(self.source(start, start + len(results)), len(results), size)
+        block = self.source(start, start + len(results))
+        scores = _checked_block(block, len(results), self.size)
         for row, row_scores in enumerate(scores):
             query = start + row
             if self.total[query] == 0:
                 continue
-            relevant = self.relevant(int(self.query_labels[query]))
+            relevant = self.relevant(int(self.codes[query]))
             removed = query if self.exclude_self else None
             keys = sort_keys(self.pack(row_scores, relevant, removed, self.in_range), self.k)
             results[row] = self.measure(ranked_list(keys), int(self.total[query]))
-
-
-def _relevance(gallery_labels: Array, label: int) -> Array:
-    """(g,) 1 where the gallery has this label, as wide as a key of float32 scores."""
-    return np.equal(gallery_labels, label).astype(np.int32)
 
 
 def _checked_block(scores: ArrayLike, rows: int, size: int) -> Array:

@@ -8,10 +8,10 @@ and whether a query may find itself (`exclude_self`). `average_precision` descri
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import as_codes
 from crossalign.metrics.query_blocks import measure_queries
 from crossalign.metrics.query_mean import mean_over_queries
 from crossalign.metrics.ranked_list import RankedList
+from crossalign.metrics.relevance import Relevance
 from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
 from crossalign.metrics.single_query import check_options, expected_average_precision
 
@@ -73,9 +73,9 @@ def average_precisions(
     gallery
         (g, d) embeddings.
     query_labels
-        (q,) classes.
+        (q,) classes, or (q, L) of 0 and 1 where an item has several.
     gallery_labels
-        (g,) classes.
+        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
     k
         Cut-off; None ranks the whole gallery (AP@all).
     denominator
@@ -166,9 +166,9 @@ def average_precisions_from_similarity(
         (q, g) scores, higher is better (negate distances), memory-mapped if need be; or a callable
         `(start, stop) -> (stop - start, g)` that gives the scores of those queries.
     query_labels
-        (q,) classes.
+        (q,) classes, or (q, L) of 0 and 1 where an item has several.
     gallery_labels
-        (g,) classes.
+        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
     k
         As in `average_precisions`, like all that follow.
     denominator
@@ -192,11 +192,11 @@ def average_precisions_from_similarity(
         k, or exclude_self with q != g.
     """
     check_options(k, denominator, ties)
-    labels = as_codes("query_labels", query_labels, "gallery_labels", gallery_labels)
+    relevance = Relevance(query_labels, gallery_labels)
 
     def measure(ranked: RankedList, total: int) -> float:
         return expected_average_precision(ranked, total, k, denominator)
 
     return measure_queries(
-        similarity, *labels, measure, k=k, ties=ties, exclude_self=exclude_self, block=block
+        similarity, relevance, measure, k=k, ties=ties, exclude_self=exclude_self, block=block
     )[:, 0]

@@ -225,13 +225,13 @@ class ACMR(AlignedVAE):
             val: Benchmark | None = None, callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on the first two modalities, or on one and its classes' side information."""
-        self._start(X, classes)
-        labels = labels_of(X, y, self)
+        X = self._start(X, classes, y)
+        labels = labels_of(X, self)
         if self._form("vsa") == "scaled":
             warnings.warn("vsa='scaled' passes on little more than the mean of a code; "
                           "use 'residual', or 'plain' as the authors.", stacklevel=2)
         self.n_classes_ = int(labels.max()) + 1 if classes is None else len(classes)
-        rows, _ = paired_rows(X.with_labels(labels), classes, self)
+        rows, _ = paired_rows(X, classes, self)
         scaled = self._prepare(rows)
         self._train(scaled, labels, players=[self._player()], epochs=self.epochs,
                     sampler=Independent(self.batch_size), callbacks=callbacks,

@@ -16,6 +16,8 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 
+from crossalign.arrays import float32
+from crossalign.labels import check_class_rows
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -28,8 +30,8 @@ class Model(BaseEstimator):  # type: ignore[misc]
     ----------------
     search_space : mapping of parameter to values
         What an evaluation tries on validation classes for parameters the user did not set.
-    uses_side_information, many_modalities, handles_missing, handles_tokens, one_encoder, \
-stochastic : bool
+    uses_side_information, many_modalities, handles_missing, handles_tokens, many_labels, \
+one_encoder, stochastic : bool
         What the model can and cannot do; the table of models is made from these.
     ablations : mapping of row to parameters
         Rows of the module ablation: what each leaves out or changes.
@@ -46,6 +48,7 @@ stochastic : bool
     many_modalities: ClassVar[bool] = False
     handles_missing: ClassVar[bool] = False
     handles_tokens: ClassVar[bool] = False
+    many_labels: ClassVar[bool] = False
     one_encoder: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
     resumable: ClassVar[bool] = False
@@ -95,11 +98,13 @@ stochastic : bool
     def _restore(self) -> None:
         """Rebuild what is not an array (networks) before the weights are loaded."""
 
-    def _start(self, X: Views, classes: Classes | None = None) -> None:
-        """Check parameters and training data, and remember the widths.
+    def _start(self, X: Views, classes: Classes | None = None,
+               y: npt.ArrayLike | None = None) -> Views:
+        """Check parameters and training data, remember the widths, and return what is trained on.
 
-        Sets ``modalities_`` and ``widths_``; a modality named ``"class"`` is added when the model
-        uses side information and there is some.
+        That is ``X``, with the labels ``y`` where they are given: labels enter here alone. Sets
+        ``modalities_`` and ``widths_``; a modality named ``"class"`` is added when the model uses
+        side information and there is some.
         """
         self._validate_params()
         if not isinstance(X, Views):
@@ -118,18 +123,33 @@ stochastic : bool
                     raise ValueError(f"X: {int((~present).sum())} samples lack {name!r}, which "
                                      f"{type(self).__name__} cannot fill in; drop those samples "
                                      "or choose a model that handles missing modalities.")
-        if classes is not None and X.labels is not None:
-            used = np.unique(X.labels)
-            if used.max() >= len(classes):
-                raise ValueError(f"labels: contain {used.max()} but classes has "
-                                 f"{len(classes)} rows; give one row per class.")
-            unseen = used[~classes.seen[used]]
-            if len(unseen):
-                raise ValueError(f"labels: training samples of the unseen class "
-                                 f"{classes.names[unseen[0]]!r}; remove them or mark it seen.")
+        X = X if y is None else X.with_labels(y)
+        self._check_labels(X.labels, classes)
         self._remember(X.widths)
         if self.uses_side_information and classes is not None and classes.embeddings.shape[1]:
             self._remember({**X.widths, CLASS_MODALITY: int(classes.embeddings.shape[1])})
+        return X
+
+    def _check_labels(self, labels: Array | None, classes: Classes | None) -> None:
+        """Training labels are of seen classes, and one per sample unless the model takes several.
+
+        None is `NO_CLASS`, which would be the last row of whatever it indexes.
+        """
+        if labels is None:
+            return
+        if labels.ndim == 2 and not self.many_labels:
+            raise ValueError(f"labels: several classes a sample, and {type(self).__name__} learns "
+                             "from one; give one label per sample, or choose a model that takes "
+                             "several.")
+        n_classes = int(labels.max(initial=0)) + 1 if labels.ndim == 1 else labels.shape[1]
+        check_class_rows(labels, n_classes if classes is None else len(classes))
+        if classes is None:
+            return
+        used = np.unique(labels) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
+        unseen = used[~classes.seen[used]]
+        if len(unseen):
+            raise ValueError(f"labels: training samples of the unseen class "
+                             f"{classes.names[unseen[0]]!r}; remove them or mark it seen.")
 
     def _remember(self, widths: Mapping[str, int]) -> None:
         """The modalities that the fitted model will know, and their widths."""
@@ -241,7 +261,7 @@ def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
     """
     if modality not in widths:
         raise ValueError(f"modality: got {modality!r}; the model knows {list(widths)}.")
-    rows = np.asarray(x, dtype=np.float32)
+    rows = float32(x, f"x: {modality!r}")
     if rows.ndim not in ((2, 3) if tokens else (2,)) or rows.shape[-1] != widths[modality]:
         raise ValueError(f"x: shape {rows.shape} for {modality!r}; "
                          f"give (n, {widths[modality]}), the width of training.")
@@ -251,16 +271,14 @@ def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
     return rows
 
 
-def labels_of(X: Views, y: npt.ArrayLike | None, model: object) -> Array:
-    """Labels ``(n,)`` from ``y`` or from the views.
+def labels_of(X: Views, model: object) -> Array:
+    """Labels ``(n,)`` of training samples, as `Model._start` returns them.
 
     Raises
     ------
     ValueError
         If there are none.
     """
-    if y is not None:
-        X = X.with_labels(y)
     if X.labels is None:
         raise ValueError(f"y: {type(model).__name__} learns from labels and the samples have "
                          "none; pass y or Views with labels.")

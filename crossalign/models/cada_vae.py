@@ -93,8 +93,7 @@ class CADAVAE(AlignedVAE):
             val: Benchmark | None = None, callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on the first two modalities, or on one and its classes' side information."""
-        self._start(X, classes)
-        X = X if y is None else X.with_labels(y)
+        X = self._start(X, classes, y)
         rows, _ = paired_rows(X, classes, self)
         scaled = self._prepare(rows)
         player = Player("vae", (Group(("vae",), self.lr),), amsgrad=True)

@@ -53,7 +53,7 @@ class CCA(Aligner, Model):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
         """Solve for the two projections on paired rows; labels are used only to pair classes."""
-        self._start(X, classes)
+        X = self._start(X, classes, y)
         rows, names = paired_rows(X, classes, self)
         self._remember({name: rows[name].shape[1] for name in names})
         self.means_, whiteners = {}, {}

@@ -44,7 +44,7 @@ class Chance(Aligner, ZeroShotClassifier, Model):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
         """Remember the modalities and the number of classes."""
-        self._start(X, classes)
+        X = self._start(X, classes, y)
         self.n_classes_ = 0 if classes is None else len(classes)
         return self
 

@@ -38,9 +38,9 @@ class ClassMeanOracle(ZeroShotClassifier, Model):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
         """Average the rows of each class; ``classes`` gives the number of score columns."""
-        self._start(X, None)
+        X = self._start(X, None, y)
         self.modality_ = X.modalities[0]
-        x, labels = X[self.modality_], labels_of(X, y, self)
+        x, labels = X[self.modality_], labels_of(X, self)
         self.scaling_ = fit_scaling(x, self.scaling)
         x = apply_scaling(x, self.scaling, **self.scaling_)
         found, codes = np.unique(labels, return_inverse=True)

@@ -63,7 +63,7 @@ class CommonPCA(Aligner, Model):
         ValueError
             If the modalities differ in width.
         """
-        self._start(X, classes)
+        X = self._start(X, classes, y)
         self.shift_, self.scale_, scaled = {}, {}, {}
         for name in X.modalities:
             rows = X[name] if name not in X.present else X[name][X.present[name]]

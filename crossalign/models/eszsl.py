@@ -145,9 +145,9 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
 
     def _views(self, X: Views, y: npt.ArrayLike | None,
                classes: Classes | None) -> tuple[Array, Any]:
-        self._start(X, classes)
+        X = self._start(X, classes, y)
         self.modality_ = self.modality or X.modalities[0]
-        return X[self.modality_], X.labels if y is None else y
+        return X[self.modality_], X.labels
 
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
         """Scores ``(n, C)``; ``(n,)`` for two classes when fitted without side information."""

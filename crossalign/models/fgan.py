@@ -190,15 +190,15 @@ class FGAN(TokenSelector, JointSpace):
         pseudo-labels came from, ``leaks_`` whether from a classifier that may know other classes
         than the seen.
         """
-        self._start(X, classes)
-        labels = labels_of(X, y, self)
+        X = self._start(X, classes, y)
+        labels = labels_of(X, self)
         if len(X.modalities) < 2:
             raise ValueError(f"X: FGAN aligns two modalities and got {list(X.modalities)}; add "
                              "another one.")
         if self.dim % self.heads:
             raise ValueError(f"heads: got {self.heads}, which does not divide dim={self.dim}; give "
                              "one of its divisors.")
-        X = X.select(*X.modalities[:2]).with_labels(labels)
+        X = X.select(*X.modalities[:2])
         if self.tied and len(set(X.widths.values())) > 1:
             raise ValueError(f"tied: one encoder cannot read widths {X.widths}; give tokens of one "
                              "width, or tied=False.")

@@ -241,21 +241,20 @@ smooth, topology, cycle : float
             val: Benchmark | None = None, callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on all views of the samples and, under ``"gzsl"``, the side information."""
-        X = X if y is None else X.with_labels(y)
         views = len(X.modalities)
         self.preset_ = (("retrieval" if views > 1 else "gzsl") if self.preset == "auto"
                         else self.preset)
         if self.preset_ == "retrieval":
             classes = None if classes is None else Classes(classes.embeddings[:, :0], classes.seen,
                                                            classes.names)
-        self._start(X, classes)
+        X = self._start(X, classes, y)
         labels = X.labels
         if self.preset_ == "gzsl":
             if CLASS_MODALITY not in self.widths_:
                 raise ValueError("classes: the preset 'gzsl' needs side information, one vector "
                                  "per class; pass Classes(embeddings, seen), or two views and "
                                  "preset='retrieval'.")
-            self.seen_, labels = np.unique(labels_of(X, y, self), return_inverse=True)
+            self.seen_, labels = np.unique(labels_of(X, self), return_inverse=True)
             assert classes is not None
             self.side_ = classes.embeddings[self.seen_]
         elif views < 2:

@@ -97,10 +97,10 @@ class GFZSL(ZeroShotClassifier, Model):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
         """Estimate means and covariance, and regress the means on ``classes.embeddings``."""
-        self._start(X, classes)
+        X = self._start(X, classes, y)
         classes = side_information(classes, self)
         self.modality_ = self.modality or X.modalities[0]
-        return self._solve(self._statistics(X[self.modality_], labels_of(X, y, self)), classes)
+        return self._solve(self._statistics(X[self.modality_], labels_of(X, self)), classes)
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,

@@ -111,8 +111,7 @@ class LCALE(AlignedVAE):
             val: Benchmark | None = None, callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on all views and, where samples have labels, the embedding of their class."""
-        self._start(X, classes)
-        X = X if y is None else X.with_labels(y)
+        X = self._start(X, classes, y)
         rows = {m: X[m] for m in X.modalities}
         codes = self._class_codes(classes, X.labels)
         if codes is not None:

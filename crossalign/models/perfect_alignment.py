@@ -128,7 +128,7 @@ class PerfectAlignment(Translator, Aligner, Model):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
         """Solve on the pairs of ``X``; labels and side information are not used."""
-        self._start(X, classes)
+        X = self._start(X, classes, y)
         pair = self._pair(X)
         self.holdout_cmae_: float | None = None
         self.holdout_normalised_cmae_: float | None = None

@@ -57,7 +57,7 @@ class RidgeMap(Aligner, Translator, Model):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
         """Solve the regression on paired rows."""
-        self._start(X, classes)
+        X = self._start(X, classes, y)
         rows, names = paired_rows(X, classes, self)
         self._remember({name: rows[name].shape[1] for name in names})
         if self.target is not None and self.target not in names:
@@ -73,7 +73,7 @@ class RidgeMap(Aligner, Translator, Model):
         gram = source.T @ source + self.alpha * np.eye(source.shape[1])
         self.coef_ = linalg.solve(gram, source.T @ target, assume_a="pos")  # (d_s, d_t)
         if self.whitening is not None:
-            y = labels_of(X, y, self)
+            y = labels_of(X, self)
             spread = {self.source_: source @ self.coef_, self.target_: target}
             self.whitener_ = whitening_of(
                 within_class_covariance(spread, dict.fromkeys(spread, y)), self.whitening)

@@ -319,7 +319,7 @@ def test_one_core_and_all_cores_agree():
         ({"queries": np.full((40, 6), "a")}, "queries has dtype"),
         ({"query_labels": np.zeros(39)}, r"shape \(40, 130\) for 39 queries"),
         ({"gallery_labels": np.zeros((130, 1))}, "gallery_labels has shape"),
-        ({"gallery_labels": np.full(130, np.nan)}, "gallery_labels contains NaN"),
+        ({"gallery_labels": np.full(130, np.nan)}, "gallery_labels: NaN in rows 0, 1"),
         ({"gallery_labels": np.full(130, "a")}, "give labels of one type"),
         ({"similarity": "l2"}, "similarity is 'l2'; give one of 'cosine'"),
         ({"k": -1}, "k is -1"),

@@ -1,0 +1,119 @@
+"""Arrays as users give them: numbers in float32, flags, frames whose rows belong together."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+STEPS = 256
+"""Values that float32 must tell apart between the least and the largest number of a column."""
+NOISE = 1e-12
+"""A column whose numbers differ by less than this share of them is constant up to rounding."""
+
+
+def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first") -> Array:
+    """Numbers as float32, with a warning where that cannot hold how they differ.
+
+    Parameters
+    ----------
+    values : array, list or data frame
+    name : str
+        How a complaint calls them.
+    fix : str
+        What to do where they are not numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are not real numbers, or a sparse matrix.
+    """
+    if hasattr(values, "toarray"):
+        raise ValueError(f"{name}: a sparse matrix of shape {getattr(values, 'shape', None)}; give "
+                         "an array, as its toarray() is, or fewer columns by TruncatedSVD.")
+    try:
+        given = np.asarray(values)
+        if given.dtype.kind == "c":
+            raise TypeError("complex numbers")
+        array = np.ascontiguousarray(given, dtype=np.float32).reshape(given.shape)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: not an array of numbers ({error}); {fix}.") from None
+    if given.dtype.kind in "iuf" and given.dtype.itemsize > 4:
+        warn_of_lost_digits(given, name)
+    return array
+
+
+def warn_of_lost_digits(values: Array, name: str) -> None:
+    """Warn where columns ``(..., d)`` differ by less than float32 tells apart."""
+    if values.ndim < 2 or not values.size:
+        return
+    rows = values.reshape(-1, values.shape[-1])
+    low, high = (end(rows, axis=0).astype(np.float64) for end in (np.min, np.max))
+    size = np.maximum(np.abs(low), np.abs(high))                               # (d,)
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = np.spacing(size.astype(np.float32)).astype(np.float64)
+        steps = (high - low) / step
+        lost = (steps < STEPS) & (high - low > NOISE * size)
+    if lost.any():
+        worst = int(np.flatnonzero(lost)[steps[lost].argmin()])
+        warnings.warn(
+            f"{name}: float32 tells {max(int(steps[worst]), 0) + 1} values apart in column {worst},"
+            f" which lies between {low[worst]:.9g} and {high[worst]:.9g}, and few in "
+            f"{int(lost.sum())} of {len(lost)} columns; subtract the mean of the training rows in "
+            "float64 first.", stacklevel=4)
+
+
+def flags(values: npt.ArrayLike, name: str) -> Array:
+    """Booleans, or numbers 0 and 1 that cannot be taken for row numbers, as bool.
+
+    Raises
+    ------
+    ValueError
+        If they are anything else, as the row numbers ``[0, 1, 2]`` are.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind == "O" and all(isinstance(v, bool | np.bool_) for v in array.ravel()):
+        array = array.astype(bool)
+    if array.dtype == bool or not array.size:
+        return array.astype(bool)
+    numbers = array.dtype.kind in "iuf" and bool(np.isin(array, (0, 1)).all())
+    if not numbers or (array.ndim == 1 and len(np.unique(array)) == len(array)):
+        raise ValueError(f"{name}: got {array.dtype} {_short(array)}; give one bool each, or, for "
+                         "row numbers, np.isin(np.arange(n), rows).")
+    return array.astype(bool)
+
+
+def check_frames(columns: Mapping[str, Any]) -> None:
+    """Raise ValueError where frames whose rows are to belong together have other indexes."""
+    frames = {name: values.index for name, values in columns.items()
+              if hasattr(values, "iloc") and hasattr(values, "index")}
+    for name, index in frames.items():
+        first = next(iter(frames))
+        if len(index) != len(frames[first]) or index.equals(frames[first]):
+            continue  # lengths are compared with those of arrays
+        row = next(i for i, (a, b) in enumerate(zip(frames[first], index, strict=True)) if a != b)
+        raise ValueError(
+            f"{name}: its index disagrees with that of {first}, first in row {row}, "
+            f"{index[row]!r} against {frames[first][row]!r}; bring both in one order, as "
+            "frame.loc[other.index], or give arrays, as frame.to_numpy() is, to go by position.")
+
+
+def refuse_rows(bad: npt.ArrayLike, name: str, what: str, fix: str) -> None:
+    """Raise ValueError where there are any: ``name: what in rows 1, 2 (counted from 0); fix.``"""
+    rows = np.unique(np.argwhere(np.asarray(bad))[:, :1])
+    if not len(rows):
+        return
+    shown = ", ".join(str(row) for row in rows[:5])
+    more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
+    raise ValueError(f"{name}: {what} in {'row' if len(rows) == 1 else 'rows'} {shown}{more} "
+                     f"(counted from 0); {fix}.")
+
+
+def _short(array: Array) -> str:
+    text = ", ".join(str(v) for v in array.ravel()[:5].tolist())
+    return f"[{text}, ...]" if array.size > 5 else f"[{text}]"
