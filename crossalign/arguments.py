@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from crossalign.boundary import tell
 
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
@@ -67,26 +68,27 @@ def parse_assignments(assignments: list[str], known: dict[str, Any], name: str,
     import yaml
 
     from crossalign.recipes.plain_yaml import read_yaml
-    from crossalign.recipes.values import nearest, suited
+    from crossalign.recipes.values import nearest, short, suited
 
     params = {}
     for text in assignments:
         key, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"{option}: got {text!r}; write key=value.")
+            raise ValueError(f"{option}: got {short(text)}; write key=value.")
         if key not in known:
-            raise ValueError(f"{option}: {name} has no parameter {key!r}; {nearest(key, known)}")
+            raise ValueError(f"{option}: {name} has no parameter {short(key)}; "
+                             f"{nearest(key, known)}")
         try:
             read = read_yaml(value)
         except yaml.YAMLError:
-            raise ValueError(f"{option}: cannot read the value of {text!r}; write a number, a "
+            raise ValueError(f"{option}: cannot read the value of {short(text)}; write a number, a "
                              "word, true, false, null or a [list].") from None
         if option == "--set":
             params[key] = suited(f"{option} {key}", read, known[key])
         elif isinstance(read, list) and read:
             params[key] = [suited(f"{option} {key}", item, known[key]) for item in read]
         else:
-            raise ValueError(f"{option}: got {text!r}; write {key}=[value, value].")
+            raise ValueError(f"{option}: got {short(text)}; write {key}=[value, value].")
     return params
 
 
@@ -158,9 +160,8 @@ def scored(task: str | None) -> str | None:
     return task if task in SCORERS else None
 
 
-def log(line: str) -> None:
-    """One line on standard error."""
-    print(line, file=sys.stderr, flush=True)
+log = tell
+"""Where progress goes."""
 
 
 def check_writable(folder: Path, option: str = "--out") -> None:

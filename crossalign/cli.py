@@ -1,7 +1,7 @@
 """The command line: ``crossalign --help``.
 
-Results go to standard output, progress to standard error. Bad input ends in one sentence and exit
-code 2. Nothing heavy is imported before a command runs.
+Results go to standard output, progress to standard error. How a command ends is said in
+`crossalign.boundary`. Nothing heavy is imported before a command runs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +26,7 @@ from crossalign.arguments import (
     scored,
     writing_encoder,
 )
+from crossalign.boundary import run_command
 
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
@@ -66,21 +66,11 @@ NoTune = Annotated[bool, typer.Option("--no-tune", help="Keep defaults; choose g
 
 
 def main() -> None:
-    """Run the command line; turn bad input into one sentence and exit code 2."""
+    """Run the command line."""
     # threads that wait spin briefly, then sleep: long spinning makes a small training step several
     # times slower on a busy machine, none at all makes it slower on a quiet one
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
-    try:
-        app()
-    except (ValueError, OSError, ImportError, KeyError) as error:
-        if os.environ.get("CROSSALIGN_DEBUG"):
-            raise
-        text = " ".join(str(error.args[0] if isinstance(error, KeyError) else error).split())
-        print(f"crossalign: {text}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("crossalign: interrupted.", file=sys.stderr)
-        raise SystemExit(130) from None
+    run_command(app)
 
 
 @app.command()

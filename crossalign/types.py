@@ -9,7 +9,7 @@ pages and plots, which this floor must not know about.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, overload
 
@@ -24,6 +24,16 @@ Rows = slice | Sequence[int] | Array
 
 CLASS_MODALITY = "class"
 """Name under which side information (one vector per class) is embedded by a model."""
+
+
+class NoSuchModalityError(KeyError, ValueError):
+    """A modality was asked for that the samples do not have."""
+
+    def __init__(self, modality: str, known: Iterable[str]) -> None:
+        super().__init__(f"modality {modality!r} is not among {list(known)}; name one of those.")
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Views:
@@ -171,8 +181,7 @@ class Views:
             If the modality is not here.
         """
         if modality not in self._data:
-            raise KeyError(f"modality {modality!r} is not among {list(self._data)}; "
-                           "name one of those.")
+            raise NoSuchModalityError(modality, self._data)
         chosen = self._rows[modality]
         if rows is not None:
             chosen = np.asarray(rows) if chosen is None else chosen[np.asarray(rows)]
@@ -238,8 +247,7 @@ class Views:
         """The same samples through some of the modalities only."""
         for name in modalities:
             if name not in self._data:
-                raise KeyError(f"modality {name!r} is not among {list(self._data)}; "
-                               "name one of those.")
+                raise NoSuchModalityError(name, self._data)
         part = self.take(np.arange(self._n))
         for name in set(self._data) - set(modalities):
             for mapping in (part._data, part._rows, part.present, part.masks):
@@ -555,8 +563,9 @@ def _modality(name: str, values: npt.ArrayLike, present: Array | None) -> Array:
     if array.ndim not in (2, 3):
         raise ValueError(f"data[{name!r}]: shape {array.shape}; give (n, d) vectors or "
                          "(n, t, d) tokens.")
-    if array.shape[-1] == 0:
-        raise ValueError(f"data[{name!r}]: shape {array.shape} has no columns; give d >= 1.")
+    if 0 in array.shape[1:]:
+        raise ValueError(f"data[{name!r}]: shape {array.shape} has no columns or no tokens; give "
+                         "one or more.")
     if isinstance(array, np.memmap):
         return array
     if present is not None and len(present) == len(array) and not present.all():

@@ -18,6 +18,7 @@ from crossalign.data.pictures import holds_classes
 from crossalign.data.sketch_folders import sides_of
 from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
 from crossalign.data.xlsa17_files import FEATURES, SPLITS
+from crossalign.reading import check_regular, expanded
 
 ROOT_VARIABLE = "CROSSALIGN_DATA"
 LAYOUTS = (f"a folder with {SPLITS} and {FEATURES} (xlsa17), a folder with {WIKIPEDIA} (Wikipedia)"
@@ -56,7 +57,7 @@ def locate(name_or_path: str | Path, names: Iterable[str]) -> tuple[Path, str | 
 
 
 def _existing(text: str) -> Path | None:
-    path = Path(text).expanduser()
+    path = expanded(text, "data")
     root = os.environ.get(ROOT_VARIABLE)
     places = [path] if root is None else [path, Path(root) / path]
     return next((place for place in places if text and place.exists()), None)
@@ -84,6 +85,7 @@ def layout_of(path: Path) -> str:
             return "pictures"
         raise ValueError(f"data: the folder {str(path)!r} holds none of the layouts read here; "
                          f"give {LAYOUTS}.")
+    check_regular(path, "data")
     if path.name in (SPLITS, FEATURES):
         return "xlsa17"
     if path.suffix in SUFFIXES:

@@ -1,21 +1,28 @@
-"""Files of .npz as a dict of arrays, the large ones left on disk. Nothing is ever unpickled."""
+"""Files of .npz as a dict of arrays, the large ones left on disk. Nothing is ever unpickled.
+
+What the members claim is held against the archive and against the memory before any is read.
+"""
 
 from __future__ import annotations
 
 import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.tables import MEMORY_MAP_BYTES, existing, unreadable
+from crossalign.data.array_headers import Header, read_header
+from crossalign.data.tables import MEMORY_MAP_BYTES
+from crossalign.reading import check_room, existing, unreadable
 
 Array = npt.NDArray[Any]
 
 ZIP_SIGNATURE = b"PK"
+SUFFIX = ".npy"
+ENCRYPTED = 1
+"""The bit of a member's flags."""
 
 
 def read_npz(path: str | Path) -> dict[str, Array]:
@@ -24,41 +31,74 @@ def read_npz(path: str | Path) -> dict[str, Array]:
     Raises
     ------
     ValueError
-        If there is no such file, it is damaged, or it holds pickled objects.
+        If there is no such file, it is damaged or encrypted, it holds pickled objects, records or
+        what is no array, or it takes more memory than is free.
     """
     file = existing(path, ZIP_SIGNATURE)
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            mapped = _mapped_members(stream, stored.zip)
-            return {name: mapped[name] if name in mapped else np.asarray(stored[name])
-                    for name in stored.files}
-    except (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile,
-            zlib.error) as error:
-        raise ValueError(unreadable(file, error)) from error
+        with file.open("rb") as stream, zipfile.ZipFile(stream) as archive:
+            headers = _headers(archive, file)
+            mapped = {name for name, (info, header) in headers.items()
+                      if info.compress_type == zipfile.ZIP_STORED
+                      and header.size > MEMORY_MAP_BYTES}
+            check_room(file, sum(header.size for name, (_, header) in headers.items()
+                                 if name not in mapped),
+                       "save it without compression, so that large arrays stay on disk, or give "
+                       "less")
+            return {name: _mapped(stream, *found) if name in mapped else _read(archive, *found)
+                    for name, found in headers.items()}
+    except Exception as error:
+        raise _sentence(file, error) from error
 
 
-def array_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether columns come first, and type of an array, from the start of a .npy file."""
-    read = (np.lib.format.read_array_header_1_0
-            if np.lib.format.read_magic(stream) == (1, 0) else np.lib.format.read_array_header_2_0)
-    shape, columns_first, dtype = read(stream)
-    return shape, columns_first, dtype
+def array_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
+    """The shape of every array of an .npz file, which is not read.
+
+    Raises
+    ------
+    ValueError
+        As `read_npz`, but for the memory.
+    """
+    file = existing(path, ZIP_SIGNATURE)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return {name: header.shape for name, (_, header) in _headers(archive, file).items()}
+    except Exception as error:
+        raise _sentence(file, error) from error
 
 
-def _mapped_members(stream: IO[bytes], archive: zipfile.ZipFile) -> dict[str, Array]:
-    """The large arrays that lie in an .npz file as they are."""
-    mapped: dict[str, Array] = {}
+def _sentence(file: Path, error: Exception) -> Exception:
+    """An error of this file as it is; of a damaged archive, which raises a dozen kinds, its own."""
+    said = isinstance(error, ValueError) and str(error).startswith("path: ")
+    return error if said else ValueError(unreadable(file, error))
+
+
+def _headers(archive: zipfile.ZipFile, file: Path) -> dict[str, tuple[zipfile.ZipInfo, Header]]:
+    """Each member of an archive by the name of its array."""
+    found: dict[str, tuple[zipfile.ZipInfo, Header]] = {}
     for info in archive.infolist():
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size <= MEMORY_MAP_BYTES:
-            continue
+        name = info.filename.removesuffix(SUFFIX)
+        if info.flag_bits & ENCRYPTED:
+            raise ValueError(f"path: {str(file)!r} is encrypted; save it without a password.")
+        if not info.filename.endswith(SUFFIX):
+            raise ValueError(f"path: {str(file)!r} holds {info.filename!r}, which is no array; "
+                             "save it with np.savez.")
+        if name in found:
+            raise ValueError(f"path: {str(file)!r} holds {name!r} twice; save it again.")
         with archive.open(info) as member:
-            shape, columns_first, dtype = array_header(member)
-            header = member.tell()
-        if dtype.hasobject:
-            continue
-        stream.seek(info.header_offset + 26)  # of a member: its own header, its name, an extra
-        lengths = struct.unpack("<HH", stream.read(4))
-        mapped[info.filename.removesuffix(".npy")] = np.memmap(
-            stream.name, dtype, "r", info.header_offset + 30 + sum(lengths) + header, shape,
-            "F" if columns_first else "C")
-    return mapped
+            found[name] = info, read_header(member, file, info.file_size)
+    return found
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header) -> Array:
+    with archive.open(info) as member:
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+
+
+def _mapped(stream: IO[bytes], info: zipfile.ZipInfo, header: Header) -> Array:
+    """An array that lies in an .npz file as it is."""
+    stream.seek(info.header_offset + 26)  # of a member: its own header, its name, an extra
+    lengths = struct.unpack("<HH", stream.read(4))
+    return np.memmap(stream.name, header.dtype, "r",
+                     info.header_offset + 30 + sum(lengths) + header.start, header.shape,
+                     "F" if header.columns_first else "C")

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.array_headers import read_header
+from crossalign.reading import existing, unreadable
+
 Array = npt.NDArray[Any]
 
 MEMORY_MAP_BYTES = 256 * 2**20
@@ -28,9 +31,12 @@ def read_npy(path: str | Path) -> Array:
         If there is no such file, it is damaged, or it holds pickled objects.
     """
     file = existing(path, NPY_SIGNATURE)
-    large = file.stat().st_size > MEMORY_MAP_BYTES
+    size = file.stat().st_size
+    with file.open("rb") as stream:
+        read_header(stream, file, size)
     try:
-        return np.asanyarray(np.load(file, mmap_mode="r" if large else None, allow_pickle=False))
+        return np.asanyarray(np.load(file, mmap_mode="r" if size > MEMORY_MAP_BYTES else None,
+                                     allow_pickle=False))
     except (ValueError, OSError, EOFError) as error:
         raise ValueError(unreadable(file, error)) from error
 
@@ -132,34 +138,3 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def existing(path: str | Path, signature: bytes = b"") -> Path:
-    """The file, if it is there and starts as its kind does.
-
-    Raises
-    ------
-    ValueError
-        If not.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise ValueError(f"path: there is no file {str(file)!r}; check the name.")
-    try:
-        with file.open("rb") as stream:
-            start = stream.read(len(signature))
-    except OSError as error:
-        raise ValueError(f"path: {str(file)!r} cannot be opened ({error.strerror}); "
-                         "check its permissions.") from error
-    if start != signature:
-        raise ValueError(unreadable(file))
-    return file
-
-
-def unreadable(file: Path, error: Exception | None = None) -> str:
-    """What is said of a damaged file, or of one that would have to be unpickled."""
-    if "allow_pickle" in str(error):
-        return (f"path: {str(file)!r} holds pickled objects, which are never loaded because they "
-                "can run code; save plain arrays of numbers or strings.")
-    return (f"path: {str(file)!r} ({file.stat().st_size} bytes) cannot be read as a "
-            f"{file.suffix} file, so it is truncated, corrupt or not one; save it again.")

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.splits import sempcyc_sketchy_unseen
+from crossalign.reading import expanded
 
 Array = npt.NDArray[Any]
 
@@ -108,7 +109,7 @@ def _listed(unseen: str, names: Sequence[str]) -> tuple[list[str], str]:
             "tuberlin30-sake": lambda: TUBERLIN30_SAKE,
             "tuberlin30-sempcyc": lambda: sempcyc_tuberlin_unseen(names)}
         return list(known[unseen]()), unseen
-    file = Path(unseen).expanduser()
+    file = expanded(unseen, "unseen")
     if not file.is_file():
         raise ValueError(f"unseen: {unseen!r} is neither a split whose classes are known here "
                          f"({', '.join(PUBLISHED)}) nor a file; give a text file with one class "

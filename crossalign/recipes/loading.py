@@ -10,12 +10,15 @@ import yaml
 from pydantic import ValidationError
 
 from crossalign import models
+from crossalign.reading import expanded
 from crossalign.recipes.plain_yaml import read_yaml
 from crossalign.recipes.recipe import Expected, Recipe
 from crossalign.recipes.values import nearest, short, suited
 
 FOLDER = Path(__file__).parent
 SUFFIXES = (".yaml", ".yml")
+LARGEST = 2**20
+"""Bytes of a recipe."""
 
 
 def recipe_names() -> list[str]:
@@ -88,7 +91,7 @@ def recipe_file(name_or_path: str | Path) -> Path:
     ValueError
         If there is none.
     """
-    names, path = recipe_names(), Path(name_or_path).expanduser()
+    names, path = recipe_names(), expanded(name_or_path, "recipe")
     if str(name_or_path) in names:
         return FOLDER / f"{name_or_path}.yaml"
     if path.suffix in SUFFIXES and path.is_file():
@@ -100,6 +103,9 @@ def recipe_file(name_or_path: str | Path) -> Path:
 
 def _fields(file: Path, where: str) -> dict[Any, Any]:
     """Top-level fields of a file as they stand there."""
+    if file.stat().st_size > LARGEST:
+        raise ValueError(f"{where}: the file has {file.stat().st_size} bytes; a recipe has at most "
+                         f"{LARGEST}.")
     try:
         fields = read_yaml(file.read_text(encoding="utf-8"))
     except OSError as error:

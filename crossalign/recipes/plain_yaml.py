@@ -2,6 +2,7 @@
 
 PyYAML follows YAML 1.1, where ``1e-4`` is a word, ``off`` is false and the last of two equal keys
 wins. This is the core schema of YAML 1.2 in their place. Only plain data are built, never objects.
+What aliases repeat counts as often as it stands, so a few lines cannot hold a million values.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import yaml
 KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
 """What plain data are made of; a date is a word."""
 
+LARGEST, DEEPEST = 10_000, 30
+"""Values that a text may hold, and how deep they may nest."""
+
 
 class PlainLoader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of YAML 1.2."""
@@ -21,6 +25,31 @@ class PlainLoader(yaml.SafeLoader):
     yaml_constructors: ClassVar[Any] = {
         tag: build for tag, build in yaml.SafeLoader.yaml_constructors.items()
         if tag is None or tag.rpartition(":")[2] in KINDS}
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._sizes: dict[int, int] = {}  # values in each node, by its id
+        self._depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """A node, once it is sure that it is neither too large nor too deep nor within itself."""
+        alias = self.check_event(yaml.AliasEvent)
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise yaml.composer.ComposerError(problem=f"it nests deeper than {DEEPEST}")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        if node is None:
+            return None
+        if not alias:
+            self._sizes[id(node)] = 1 + sum(self._sizes[id(part)] for part in _parts(node))
+        elif id(node) not in self._sizes:
+            raise yaml.composer.ComposerError(problem="an alias stands within what it repeats",
+                                              problem_mark=node.start_mark)
+        if self._sizes[id(node)] > LARGEST:
+            raise yaml.composer.ComposerError(problem=f"it holds more than {LARGEST} values",
+                                              problem_mark=node.start_mark)
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """A mapping whose keys are all different."""
@@ -33,6 +62,13 @@ class PlainLoader(yaml.SafeLoader):
                 seen.add((key.tag, key.value))
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
         return mapping
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    """The nodes right within a node."""
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return node.value if isinstance(node, yaml.SequenceNode) else []
 
 
 PlainLoader.yaml_implicit_resolvers = {}  # of this class alone
@@ -56,5 +92,5 @@ def read_yaml(text: str) -> Any:
     """
     try:
         return yaml.load(text, PlainLoader)
-    except (RecursionError, ValueError, KeyError) as error:  # too deep, or a tag that does not fit
-        raise yaml.YAMLError(str(error)) from None
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        raise yaml.MarkedYAMLError(problem="a tag that does not fit its value") from None

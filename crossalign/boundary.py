@@ -1,0 +1,75 @@
+"""How a command ends: well, in one sentence about its input, or with the traceback of a bug kept.
+
+| what | exit code | what is said |
+|---|---|---|
+| bad input, a missing extra, a file that cannot be used, too little memory | 2 | one sentence |
+| Ctrl-C | 130 | that it was interrupted |
+| anything else, a bug | 70 | where its traceback is, and how to report it |
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import metadata
+
+BAD_INPUT, BUG, INTERRUPTED = 2, 70, 130
+DEBUG_VARIABLE = "CROSSALIGN_DEBUG"
+"""If set, every error comes with its traceback instead."""
+
+
+def run_command(command: Callable[[], object]) -> None:
+    """Call ``command``; end the process by the table above where it fails."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # a terminal of ASCII does not end a run
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        command()
+    except KeyboardInterrupt:
+        tell("crossalign: interrupted.")
+        raise SystemExit(INTERRUPTED) from None
+    except Exception as error:
+        if os.environ.get(DEBUG_VARIABLE):
+            raise
+        sentence = sentence_of(error)
+        tell(f"crossalign: {bug_report(error) if sentence is None else sentence}")
+        raise SystemExit(BUG if sentence is None else BAD_INPUT) from None
+
+
+def sentence_of(error: Exception) -> str | None:
+    """What is wrong with the input, in one line; None where the error is a bug."""
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError)
+                                          and "allocat" in text.lower()):  # as torch says it
+        return (f"memory: what was asked for does not fit ({text or 'none is left'}); give smaller "
+                "data, batches or parameters.")
+    if isinstance(error, OSError) and error.strerror is not None:
+        where = "" if error.filename is None else f"{str(error.filename)!r}: "
+        return f"{where}{error.strerror}; check the path, its permissions and the space left."
+    return text if isinstance(error, ValueError | OSError | ImportError) and text else None
+
+
+def bug_report(error: Exception) -> str:
+    """What is said of a bug, whose traceback is written to a file."""
+    lines = "".join(traceback.format_exception(error))
+    kept = f"set {DEBUG_VARIABLE}=1 to see the traceback and report it"
+    with suppress(OSError), tempfile.NamedTemporaryFile(
+            "w", prefix="crossalign-", suffix=".txt", encoding="utf-8",
+            errors="backslashreplace", delete=False) as file:
+        file.write(f"crossalign {metadata.version('crossalign')}, Python "
+                   f"{platform.python_version()} on {platform.platform()}\n{sys.argv}\n\n{lines}")
+        kept = f"its traceback is in {file.name}; please report it with that file"
+    last = " ".join(traceback.format_exception_only(error)[-1].split())
+    return f"this is a bug and not your input: {last[:300]}\ncrossalign: {kept}."
+
+
+def tell(line: str) -> None:
+    """One line on standard error; nowhere where that is closed."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(line, file=sys.stderr, flush=True)
