@@ -19,6 +19,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crossalign.models.fusionnet_qsma import BARE
+
 DOCS = Path(__file__).resolve().parent
 REGION = re.compile(r"<!-- results:start -->\n.*<!-- results:end -->", re.DOTALL)
 
@@ -103,12 +105,15 @@ RUNS = (
     *(Run(f"cub-acmr-clean-{name}", "acmr", "CUB", "gzsl", 5, settings,
           published=("acmr-cub", row)) for name, (row, settings) in ACMR_ROWS.items()),
     Run("cub-acmr-clean-sentences", "acmr", "CUB", "gzsl", 5, {}, "sent_splits.mat"),
-    Run("cub-fusionnet_qsma", "fusionnet_qsma", "CUB", "gzsl", 5, {}),
-    Run("cub-fusionnet_qsma-sentences", "fusionnet_qsma", "CUB", "gzsl", 5, {},
-        "sent_splits.mat"),
+    *(Run(f"cub-fusionnet_qsma{name}{side}", "fusionnet_qsma", "CUB", "gzsl", 5, settings, file)
+      for name, settings in (("", {}), ("-bare", BARE))
+      for side, file in (("", None), ("-sentences", "sent_splits.mat"))),
     *_parts("parts-cub", "fusionnet_qsma", "CUB", "gzsl", 1, {}),
-    Run("wikipedia-fusionnet_qsma", "fusionnet_qsma", "wikipedia", "retrieval", 10,
-        {"whitening": None}),
+    *(Run(f"{name}-fusionnet_qsma{suffix}", "fusionnet_qsma", name, "retrieval", 10,
+          {**settings, **bare})
+      for name, settings, suffix, bare in (("wikipedia", {"whitening": None}, "", {}),
+                                           ("wikipedia", {"whitening": None}, "-bare", BARE),
+                                           ("omniglot", LONGER, "-bare", BARE))),
     Run("wikipedia-chance", "chance", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-cca", "cca", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-ridge_map", "ridge_map", "wikipedia", "retrieval", 10, {}),

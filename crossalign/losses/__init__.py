@@ -4,7 +4,8 @@ Every loss is summed over feature dimensions and averaged over the batch unless 
 otherwise, so that a weight means the same at any batch size. Losses that look at the batch as a
 whole (`mmd`, `sliced_w2`, `bures_w2`, `sinkhorn_divergence`, `class_conditional_w2`,
 `marginal_divergence`, `probabilistic_contrast`, `persistence_gap`, `coral`, `pairwise_contrast`,
-`selective_triplets`) are computed within each rank.
+`selective_triplets`) are computed within each rank. A loss over no sample or no pair is 0, on the
+graph of what it was given.
 """
 
 from crossalign.losses.bures import bures_w2

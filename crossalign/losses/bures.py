@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from crossalign.losses.batch_mean import no_pairs
+
 
 def bures_w2(x: Tensor, y: Tensor, eps: float = 1e-4) -> Tensor:
     """``W2^2(N(m_x, S_x + eps I), N(m_y, S_y + eps I))`` of ``x (n, d)``, ``y (m, d)``, a scalar.
@@ -14,8 +16,10 @@ def bures_w2(x: Tensor, y: Tensor, eps: float = 1e-4) -> Tensor:
     ``A B^T`` where ``A^T A = S_x`` and ``B^T B = S_y``; its gradient has no differences of
     eigenvalues in a denominator and stays finite where they are equal, also at ``x = y``. ``eps``,
     in squared units of the samples, serves samples of fewer rows than dimensions. Zero only up to
-    rounding, of either sign.
+    rounding, of either sign, but where a sample has no row.
     """
+    if not len(x) or not len(y):
+        return no_pairs(x, y)
     a, b = _root(x, eps), _root(y, eps)
     means = (x.mean(dim=0) - y.mean(dim=0)).square().sum()
     shared: Tensor = torch.linalg.svdvals(a @ b.T).sum()

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from crossalign.losses.batch_mean import batch_mean
 from crossalign.losses.pairwise import squared_distances
 
 
@@ -21,14 +22,12 @@ def csd(mean_a: Tensor, std_a: Tensor, mean_b: Tensor, std_b: Tensor) -> Tensor:
 
 
 def probabilistic_contrast(distance: Tensor, scale: Tensor | float, shift: Tensor | float,
-                           labels: tuple[Tensor, Tensor] | None = None,
-                           margin: Tensor | None = None) -> Tensor:
+                           labels: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """Binary cross-entropy of ``shift - scale * distance`` against who matches whom, a scalar.
 
     Mean over all pairs of ``distance (n, m)``, as `csd` gives it (PCME++, Chun 2024). Rows
     and columns match where their classes in ``labels = (n,), (m,)`` are equal, or by position
-    without ``labels``. A ``margin (n, m) >= 0``, in units of the distance, is how much farther
-    apart than others a pair that does not match has to be.
+    without ``labels``. 0 of no pair.
 
     Raises
     ------
@@ -42,7 +41,7 @@ def probabilistic_contrast(distance: Tensor, scale: Tensor | float, shift: Tenso
         match = torch.eye(n, dtype=torch.bool, device=distance.device)
     else:
         raise ValueError(f"labels: got None for {n} x {m} pairs; give the classes of both sides")
-    if margin is not None:
-        distance = distance - margin.masked_fill(match, 0)
-    return functional.binary_cross_entropy_with_logits(shift - scale * distance,
-                                                       match.to(distance.dtype))
+    logits = shift - scale * distance
+    if not logits.numel():
+        return batch_mean(logits)
+    return functional.binary_cross_entropy_with_logits(logits, match.to(distance.dtype))

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from crossalign.losses.batch_mean import no_pairs
+
 
 def coral(x: Tensor, y: Tensor) -> Tensor:
     """``|C_x - C_y|_F^2 / (4 d^2)`` of samples ``x (n, d)`` and ``y (m, d)``, a scalar.
 
     ``C`` are covariances, divided by n - 1 and m - 1 (Sun & Saenko 2016, eq. 1 and 2). Means do not
     enter: two samples that differ by a shift are at distance 0. Of the fourth power of the units
-    of the samples.
+    of the samples. A sample of one row has no covariance, and then it is 0.
 
     Raises
     ------
     ValueError
-        If a sample has fewer than two rows or widths differ.
+        If widths differ.
     """
-    if min(len(x), len(y)) < 2 or x.shape[1] != y.shape[1]:
-        raise ValueError(f"x, y: shapes {tuple(x.shape)} and {tuple(y.shape)}; give two rows or "
-                         "more of each, of the same width")
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"x, y: shapes {tuple(x.shape)} and {tuple(y.shape)}; give rows of the "
+                         "same width")
+    if min(len(x), len(y)) < 2:
+        return no_pairs(x, y)
     return (_covariance(x) - _covariance(y)).square().sum() / (4 * x.shape[1]**2)
 
 

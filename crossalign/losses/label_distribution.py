@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
+from crossalign.losses.batch_mean import batch_mean
+
 PAPER, CODE = 0.5, 0.25
 """Factors of the four divergences in FGAN's eq. 24-25 and in its code."""
 
@@ -20,7 +22,7 @@ def label_alignment(logits_a: Tensor, logits_b: Tensor, target: Tensor,
     """
     a, b = functional.log_softmax(logits_a, dim=1), functional.log_softmax(logits_b, dim=1)
     # kl_div(log q, p) is KL(p || q); labels of target 0 add nothing
-    given = (functional.kl_div(a, target, reduction="batchmean")
-             + functional.kl_div(b, target, reduction="batchmean"))
-    mutual = ((a.exp() - b.exp()) * (a - b)).sum(dim=1).mean()
+    given = (functional.kl_div(a, target, reduction="sum") / max(len(a), 1)
+             + functional.kl_div(b, target, reduction="sum") / max(len(b), 1))
+    mutual = batch_mean(((a.exp() - b.exp()) * (a - b)).sum(dim=1))
     return factor * (given + mutual)

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from crossalign.losses.batch_mean import no_pairs
+
 
 def mmd(x: Tensor, y: Tensor, scales: Sequence[float] = (1.0,)) -> Tensor:
     """Squared MMD with RBF kernels (Gretton et al. 2012, V-statistic: never negative), a scalar.
@@ -14,7 +16,10 @@ def mmd(x: Tensor, y: Tensor, scales: Sequence[float] = (1.0,)) -> Tensor:
     ``x (n, d)`` and ``y (m, d)``. The kernel is the mean over ``scales`` of
     ``exp(-s * |a - b|^2 / median)``, where the median is of the squared distances between all
     distinct pairs of the pooled batch and carries no gradient (LCALE eq. 7 leaves the width open).
+    0 where one of the two has no row.
     """
+    if not len(x) or not len(y):
+        return no_pairs(x, y)
     pooled = torch.cat([x, y])
     squared = _squared_distances(pooled)                                  # (n + m, n + m)
     with torch.no_grad():

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from crossalign.losses.batch_mean import batch_mean
 from crossalign.losses.pairwise import squared_distances
 
 DISTANCES = ("cosine", "l2")
@@ -43,7 +44,7 @@ def pairwise_contrast(distance: Tensor, labels: Tensor, negative: float, semipos
         hinge = (margin - distance).clamp_min(0).masked_fill(~pairs, 0)
         return hinge.sum() / pairs.sum().clamp_min(1)
 
-    return (distance.diagonal().mean() + pushed(negative, labels[:, None] != labels[None, :])
+    return (batch_mean(distance.diagonal()) + pushed(negative, labels[:, None] != labels[None, :])
             + alpha * pushed(semipositive, semipositives(labels)))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from crossalign.losses.batch_mean import no_pairs
+
 
 def persistence_gap(x: Tensor, z: Tensor, scale_free: bool = True) -> Tensor:
     """How far the lengths that matter in ``x (n, p)`` and ``z (n, d)`` are apart, a scalar.
@@ -15,15 +17,17 @@ def persistence_gap(x: Tensor, z: Tensor, scale_free: bool = True) -> Tensor:
     sum). The choice of edges carries no gradient.
 
     ``scale_free`` divides the distances of each cloud by their mean, which carries no gradient
-    either, so that inputs and codes need not have the same units.
+    either, so that inputs and codes need not have the same units. 0 for fewer than two points.
 
     Raises
     ------
     ValueError
-        If there are fewer than two points, or not as many in x as in z.
+        If there are not as many points in x as in z.
     """
-    if len(x) != len(z) or len(x) < 2:
-        raise ValueError(f"z: {len(z)} points against {len(x)}; give the same two or more in both")
+    if len(x) != len(z):
+        raise ValueError(f"z: {len(z)} points against {len(x)}; give the same points in both")
+    if len(x) < 2:
+        return no_pairs(x, z)
     edges, scales = [], []
     for cloud in (x.detach(), z.detach()):
         distances = torch.cdist(cloud, cloud, compute_mode="donot_use_mm_for_euclid_dist")

@@ -17,6 +17,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
+from crossalign.losses.batch_mean import no_pairs
 from crossalign.losses.bures import bures_w2
 from crossalign.losses.directions import directions
 from crossalign.losses.mmd import mmd
@@ -92,12 +93,13 @@ def barycentre(means: Tensor, stds: Tensor, weights: Tensor | None = None) -> tu
     """Mean and std ``(..., d)`` of the 2-Wasserstein barycentre of diagonal Gaussians.
 
     ``means``, ``stds (N, ..., d)``; ``weights (N,)`` or ``(N, ...)``, not negative, are divided by
-    their sum, and equal without. Weighted means of both, exactly (Agueh & Carlier 2011, whose
-    covariances here commute).
+    their sum, and equal without; where all are 0, so are both. Weighted means of both, exactly
+    (Agueh & Carlier 2011, whose covariances here commute).
     """
     if weights is None:
         weights = means.new_ones(len(means))
-    shares = (weights / weights.sum(dim=0)).to(means.dtype)
+    total = weights.sum(dim=0)
+    shares = (weights / total.where(total > 0, total.new_ones(()))).to(means.dtype)
     shares = shares.reshape(*shares.shape, *[1] * (means.ndim - shares.ndim))
     return (shares * means).sum(dim=0), (shares * stds).sum(dim=0)
 
@@ -122,7 +124,7 @@ def marginal_divergence(samples: Sequence[Tensor], noise: Tensor, kind: str = "o
     here = [z for z in _present(samples, present) if len(z)]
     with torch.autocast(noise.device.type, enabled=False):
         pairs = [MARGINALS[kind](x, y, noise.to(x)) for x, y in combinations(here, 2)]
-    total = sum(pairs, start=noise.new_zeros(()))
+    total = sum(pairs, start=no_pairs(*samples))
     return total if len(samples) == 2 else total / max(len(here), 1)
 
 

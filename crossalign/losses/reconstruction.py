@@ -9,8 +9,8 @@ from torch.nn import functional
 def reconstruction(decoded: Tensor, target: Tensor, norm: str = "l1") -> Tensor:
     """Sum over dimensions of ``|decoded - target|`` (``"l1"``) or its square (``"l2"``), a scalar.
 
-    ``(n, d)`` both; averaged over the batch. L1 is CADA-VAE's and ACMR's, squared L2 is eq. 2 of
-    LCALE under a unit Gaussian likelihood (up to the constant factor 1/2).
+    ``(n, d)`` both; averaged over the batch, 0 of none. L1 is CADA-VAE's and ACMR's, squared L2 is
+    eq. 2 of LCALE under a unit Gaussian likelihood (up to the constant factor 1/2).
     """
     distance = functional.l1_loss if norm == "l1" else functional.mse_loss
-    return distance(decoded, target, reduction="sum") / len(decoded)
+    return distance(decoded, target, reduction="sum") / max(len(decoded), 1)

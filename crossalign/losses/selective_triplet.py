@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from crossalign.losses.batch_mean import no_pairs
 from crossalign.losses.pairwise_contrast import semipositives
 
 CHOICES = ("selective", "all")
@@ -60,6 +61,8 @@ def anchor_positive_semipositive(distance: Tensor, labels: Tensor, margin: float
 def _hinge(distance: Tensor, others: Tensor, margin: float, choice: str, nearest: bool) -> Tensor:
     if choice not in CHOICES:
         raise ValueError(f"choice={choice!r} is unknown; give one of {', '.join(CHOICES)}")
+    if not len(distance):
+        return no_pairs(distance)
     violated = (margin + distance.diagonal()[:, None] - distance).clamp_min(0)   # (n, n)
     has = others.any(dim=1)
     if choice == "all":

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from crossalign.losses.batch_mean import no_pairs
 from crossalign.losses.pairwise import squared_distances
 
 
@@ -22,8 +23,10 @@ def sinkhorn_divergence(x: Tensor, y: Tensor, blur: float = 0.05, iterations: in
     already half a squared kernel norm. Potentials are constants in the gradient, which is that of
     the costs under the plans found (envelope theorem), exact once they have converged.
 
-    ``O(iterations * (n m + n^2 + m^2))``: for samples of some hundreds.
+    ``O(iterations * (n m + n^2 + m^2))``: for samples of some hundreds. 0 where one has no row.
     """
+    if not len(x) or not len(y):
+        return no_pairs(x, y)
     cross, own_x, own_y = squared_distances(x, y), squared_distances(x, x), squared_distances(y, y)
     with torch.no_grad():
         strength = blur * cross.median().clamp_min(1e-12)

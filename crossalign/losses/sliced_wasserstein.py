@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crossalign.losses.batch_mean import no_pairs
+
 
 def sliced_w2(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
     """Squared sliced 2-Wasserstein distance of samples ``x (n, d)`` and ``y (m, d)``, a scalar.
@@ -19,18 +21,19 @@ def sliced_w2(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
 
     In one dimension the optimal coupling joins equal quantiles. With n != m the quantile functions
     are compared on all steps of both, nothing is resampled. Cost ``O(L (n + m) log(n + m))``,
-    memory ``O(L (n + m))``. The gradient reaches ``x`` and ``y``, not the directions.
+    memory ``O(L (n + m))``. The gradient reaches ``x`` and ``y``, not the directions. 0 where a
+    sample has no row.
 
     Raises
     ------
     ValueError
-        If a sample is empty or widths differ.
+        If widths differ.
     """
-    if not len(x) or not len(y):
-        raise ValueError(f"x, y: {len(x)} and {len(y)} rows; give at least one of each")
     if not x.shape[1] == y.shape[1] == directions.shape[1]:
         raise ValueError(f"directions: shape {tuple(directions.shape)} for samples of width "
                          f"{x.shape[1]} and {y.shape[1]}; give the three the same width")
+    if not len(x) or not len(y):
+        return no_pairs(x, y)
     x, y = (z.float() if z.dtype in (torch.bfloat16, torch.float16) else z for z in (x, y))
     with torch.autocast(x.device.type, enabled=False):
         result: Tensor = _SlicedW2.apply(  # type: ignore[no-untyped-call]

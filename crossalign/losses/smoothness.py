@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from crossalign.losses.batch_mean import batch_mean
+
 COINCIDENT, ANTIPODAL = 1e-12, 1e-6
 """Added to the squared length of the difference, and of the sum, of two unit rows."""
 
@@ -32,4 +34,4 @@ def interpolation_gap(encoded_mix: Tensor, a: Tensor, b: Tensor, t: Tensor | flo
     ``x_a`` and ``x_b``; `slerp` mixes them. Summed over dimensions, averaged over the batch
     (interpolation consistency as of Verma et al. 2019, along geodesics).
     """
-    return (encoded_mix - slerp(a, b, t)).square().sum(dim=1).mean()
+    return batch_mean((encoded_mix - slerp(a, b, t)).square().sum(dim=1))

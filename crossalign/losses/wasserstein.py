@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from crossalign.losses.batch_mean import batch_mean
+
 
 def gaussian_w2(mean_a: Tensor, std_a: Tensor, mean_b: Tensor, std_b: Tensor,
                 eps: float = 1e-12) -> Tensor:
@@ -14,4 +16,4 @@ def gaussian_w2(mean_a: Tensor, std_a: Tensor, mean_b: Tensor, std_b: Tensor,
     gradient of the square root is NaN there.
     """
     squared = (mean_a - mean_b).square().sum(dim=1) + (std_a - std_b).square().sum(dim=1)
-    return (squared + eps).sqrt().mean()
+    return batch_mean((squared + eps).sqrt())

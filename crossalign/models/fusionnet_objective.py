@@ -23,6 +23,7 @@ from crossalign.losses import (
     probabilistic_contrast,
     reconstruction,
 )
+from crossalign.losses.batch_mean import batch_mean, no_pairs
 from crossalign.networks import (
     MLP,
     Adapter,
@@ -179,11 +180,7 @@ class FusionNet(nn.Module):
         mean, logvar, z = {}, {}, {}
         for m in self.order:
             mean[m], logvar[m] = self.encode(batch.views[m], m)
-            if self.samples == 0:
-                z[m] = mean[m][None]
-                continue
-            noise = quasi_normal(self.samples, self.latent, batch.uniform, self.sampling)
-            z[m] = normalize(mean[m] + (0.5 * logvar[m]).exp() * noise, dim=2)
+            z[m] = self._draws(mean[m], logvar[m], batch)
         classes = None
         if self.memory is not None:
             count = len(self.memory.side)
@@ -192,40 +189,38 @@ class FusionNet(nn.Module):
             classes = guess, self._in_units(spread)
         return Step(batch, mean, logvar, z, classes)
 
+    def _draws(self, mean: Tensor, logvar: Tensor, batch: Batch) -> Tensor:
+        """Draws ``(S, n, d)`` of codes, on the sphere; without uncertainty the codes themselves."""
+        if self.samples == 0:
+            return mean[None]
+        noise = quasi_normal(self.samples, self.latent, batch.uniform, self.sampling)
+        return normalize(mean + (0.5 * logvar).exp() * noise, dim=2)
+
     def _in_units(self, logvar: Tensor) -> Tensor:
         """Log-variance per dimension, of one in units of 1/d."""
         if self.samples == 0:
             return torch.full_like(logvar, CERTAIN)
         return logvar - torch.tensor(float(self.latent)).log()
 
-    # -- terms ---------------------------------------------------------------------------------
+    # -- terms: each over the samples that have the views it compares, and 0 of none ------------
     def _classification(self, step: Step) -> Tensor:
         """Cross-entropy of class attention, over all draws of every view and of their fusion."""
-        assert step.classes is not None
-        codes = [(step.z[m], step.batch.present.get(m)) for m in self.order]
+        parts = [(step.z[m], self._rows(step, m)) for m in self.order]
         if self.fusion is not None:
             mean, _, _ = self.fusion({m: (step.mean[m], step.logvar[m]) for m in self.order},
                                      step.batch.present)
-            codes.append((normalize(mean, dim=1)[None], None))
-        losses = []
-        for z, present in codes:
-            logits = self.attention(z.flatten(0, 1), step.classes[0], None, step.classes[1])
-            targets = self._labels(step)
-            if present is not None:
-                targets = targets.masked_fill(~present, -100)
-            losses.append(cross_entropy(logits, targets.repeat(len(z)), ignore_index=-100,
-                                        label_smoothing=self.smoothing))
-        return torch.stack(losses).mean()
+            parts.append((normalize(mean, dim=1)[None], self._rows(step, *self.order, every=False)))
+        return torch.stack([self._classified(step, z, rows) for z, rows in parts]).mean()
 
     def _contrast(self, step: Step) -> Tensor:
         """Probabilistic contrast of every two views, and of views with classes."""
         scale, shift = self.contrast.abs()
         losses = []
         for a, b in combinations(self.order, 2):
-            (mean_a, std_a, y_a), (mean_b, std_b, y_b) = self._here(step, a), self._here(step, b)
-            labels = None if self.matching == "instance" else (y_a, y_b)
+            (mean_a, std_a, y_a), (mean_b, std_b, y_b) = (
+                self._here(step, m, self.matching == "instance") for m in (a, b))
             losses.append(probabilistic_contrast(csd(mean_a, std_a, mean_b, std_b), scale, shift,
-                                                 labels))
+                                                 (y_a, y_b)))
         if step.classes is not None:
             mean_c, std_c = step.classes[0], (0.5 * step.classes[1]).exp()
             numbers = torch.arange(len(mean_c), device=mean_c.device)
@@ -247,15 +242,13 @@ class FusionNet(nn.Module):
 
     def _marginal(self, step: Step) -> Tensor:
         """Divergence of all draws of the views; of one view, from draws of its classes."""
-        samples = [step.z[m][0] for m in self.order]
-        present = [step.batch.present.get(m) for m in self.order]
-        if len(samples) == 1 and step.classes is not None:
+        parts = [(step.z[m], self._rows(step, m)) for m in self.order]
+        if len(parts) == 1 and step.classes is not None:
             mean, logvar = (part[self._labels(step)] for part in step.classes)
-            noise = step.batch.normal(self.latent)
-            samples.append(normalize(mean + (0.5 * logvar).exp() * noise, dim=1))
-            present.append(None)
+            parts.append((self._draws(mean, logvar, step.batch), parts[0][1]))
         noise = step.batch.common_normal(self.latent, self.latent)
-        return marginal_divergence(samples, noise, self.marginal, present)
+        return marginal_divergence([_kept(z, rows, 1).flatten(0, 1) for z, rows in parts], noise,
+                                   self.marginal)
 
     def _reconstruction(self, step: Step) -> Tensor:
         return torch.stack([self._rebuilt(step, m, m) for m in self.order]).sum()
@@ -267,10 +260,13 @@ class FusionNet(nn.Module):
     def _vib(self, step: Step) -> Tensor:
         """KL of the codes from N(0, I/d), per dimension."""
         width = float(self.latent)
-        return torch.stack([
-            kl_standard_normal(step.mean[m] * width**0.5,
-                               step.logvar[m] + torch.tensor(width).log()) / width
-            for m in self.order]).sum()
+        losses = []
+        for m in self.order:
+            rows = self._rows(step, m)
+            losses.append(kl_standard_normal(
+                _kept(step.mean[m], rows) * width**0.5,
+                _kept(step.logvar[m], rows) + torch.tensor(width).log()) / width)
+        return torch.stack(losses).sum()
 
     def _calibration(self, step: Step) -> Tensor:
         """How unlikely, per dimension, a sample's class is under the Gaussians of the two.
@@ -285,7 +281,7 @@ class FusionNet(nn.Module):
             code, std, y = self._here(step, m)
             variance = std.square() + logvar[y].exp()
             gap = (code.detach() - mean[y]).square()
-            losses.append(0.5 * (gap / variance + variance.log()).mean())
+            losses.append(0.5 * batch_mean(gap / variance + variance.log()))
         return torch.stack(losses).sum()
 
     def _smooth(self, step: Step) -> Tensor:
@@ -293,23 +289,31 @@ class FusionNet(nn.Module):
         order, share = step.batch.randperm(len(step.batch)), step.batch.uniform(1)
         losses = []
         for m in self.order:
-            x = step.batch.views[m]
-            at = share if x.ndim == 2 else share[..., None]
-            mixed, _ = self.encode(torch.lerp(x, x[order], at), m)
-            losses.append(interpolation_gap(mixed, step.mean[m], step.mean[m][order], share))
+            x, code, rows = step.batch.views[m], step.mean[m], self._rows(step, m)
+            others = order if rows is None else order[rows[order]]
+            at = _kept(share, rows)
+            mixed, _ = self.encode(torch.lerp(_kept(x, rows), x[others],
+                                              at if x.ndim == 2 else at[..., None]), m)
+            losses.append(interpolation_gap(mixed, _kept(code, rows), code[others], at))
         return torch.stack(losses).sum()
 
     def _topology(self, step: Step) -> Tensor:
-        return torch.stack([persistence_gap(as_vectors(step.batch.views[m]), step.mean[m])
-                            for m in self.order]).sum()
+        losses = []
+        for m in self.order:
+            rows = self._rows(step, m)
+            losses.append(persistence_gap(as_vectors(_kept(step.batch.views[m], rows)),
+                                          _kept(step.mean[m], rows)))
+        return torch.stack(losses).sum()
 
     def _cycle(self, step: Step) -> Tensor:
         """Decoded codes lead back to the side information of their class (as LCALE's)."""
         assert self.memory is not None
         target = self.memory.side[self._labels(step)]
-        return torch.stack([
-            reconstruction(regressor(self.decode(step.z[m][0], m)), target, "l2")
-            for m, regressor in zip(self.order, self.regressors, strict=True)]).sum()
+        losses = []
+        for m, regressor in zip(self.order, self.regressors, strict=True):
+            z, wanted = _beside(step.z[m], target, self._rows(step, m))
+            losses.append(reconstruction(regressor(self.decode(z, m)), wanted, "l2"))
+        return torch.stack(losses).sum()
 
     # -- parts of terms ------------------------------------------------------------------------
     def _labels(self, step: Step) -> Tensor:
@@ -317,21 +321,49 @@ class FusionNet(nn.Module):
         assert labels is not None
         return labels
 
-    def _here(self, step: Step, m: str) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, deviation and label of the samples that have a view."""
-        present, n = step.batch.present.get(m), len(step.batch)
-        labels = step.batch.labels
-        y = torch.arange(n, device=step.batch.device) if labels is None else labels
-        if present is None:
-            return step.mean[m], step.std(m), y
-        return step.mean[m][present], step.std(m)[present], y[present]
+    def _rows(self, step: Step, *views: str, every: bool = True) -> Tensor | None:
+        """Which samples ``(n,)`` have every view, or any of them; None where all samples have."""
+        present = step.batch.present
+        masks = [present[m] for m in views if m in present]
+        if not masks or (not every and len(masks) < len(views)):
+            return None
+        stacked = torch.stack(masks)
+        return stacked.all(dim=0) if every else stacked.any(dim=0)
+
+    def _here(self, step: Step, m: str, single: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean, deviation and label of the samples that have a view.
+
+        A ``single`` sample, and one without a label, is a class of its own.
+        """
+        labels, rows = step.batch.labels, self._rows(step, m)
+        y = (torch.arange(len(step.batch), device=step.batch.device)
+             if single or labels is None else labels)
+        return _kept(step.mean[m], rows), _kept(step.std(m), rows), _kept(y, rows)
+
+    def _classified(self, step: Step, z: Tensor, rows: Tensor | None) -> Tensor:
+        """Cross-entropy of draws ``(S, n, d)`` of some samples."""
+        assert step.classes is not None
+        codes, labels = _beside(z, self._labels(step)[:, None], rows)
+        logits = self.attention(codes, step.classes[0], None, step.classes[1])
+        if not len(logits):
+            return no_pairs(logits)
+        return cross_entropy(logits, labels[:, 0], label_smoothing=self.smoothing)
 
     def _rebuilt(self, step: Step, code: str, target: str) -> Tensor:
-        """Squared error per column of one view decoded from another's code."""
-        kept = [p for p in (step.batch.present.get(code), step.batch.present.get(target))
-                if p is not None]
-        z, x = step.z[code][0], as_vectors(step.batch.views[target])
-        if kept:
-            both = torch.stack(kept).all(dim=0)
-            z, x = z[both], x[both]
+        """Squared error per column of one view decoded from all draws of another's code."""
+        x = as_vectors(step.batch.views[target])
+        z, x = _beside(step.z[code], x, self._rows(step, code, target))
         return reconstruction(self.decode(z, target), x, "l2") / x.shape[1]
+
+
+def _kept(part: Tensor, rows: Tensor | None, dim: int = 0) -> Tensor:
+    """Those of the ``rows (n,)`` along a dimension, all without them."""
+    if rows is None:
+        return part
+    return part[rows] if dim == 0 else part[:, rows]
+
+
+def _beside(z: Tensor, target: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Draws ``(S, n, d)`` of some rows one below the other, and their target ``(n, k)`` S times."""
+    kept, wanted = _kept(z, rows, 1), _kept(target, rows)
+    return kept.flatten(0, 1), wanted.expand(len(z), *wanted.shape).flatten(0, 1)

@@ -66,13 +66,16 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
     "gzsl": {"latent": 256, "hidden": 512, "dropout": 0.5, "epochs": 8, "classification": 1.0,
              "contrast": 0.0, "conditional": 0.1, "marginal": 0.1, "reconstruction": 0.0,
              "cross": 0.0, "vib": 1e-3, "calibration": 1.0, "matching": "class",
-             "linear": 0.0},
+             "linear": 0.0, "samples": 2, "sampling": "quasi"},
     "retrieval": {"latent": 64, "hidden": 256, "dropout": 0.0, "epochs": 15,
                   "classification": 0.0, "contrast": 0.0, "conditional": 0.0, "marginal": 1.0,
                   "reconstruction": 1.0, "cross": 1.0, "vib": 1e-3, "calibration": 0.0,
-                  "matching": "instance", "linear": 0.7},
+                  "matching": "instance", "linear": 0.7, "samples": 1, "sampling": "iid"},
 }
 """What each preset takes where a parameter is None."""
+BARE: Mapping[str, Any] = {"steps": 0, "samples": 0, "conditional": 0.0, "marginal": 0.0,
+                           "vib": 0.0, "calibration": 0.0}
+"""Without any part that the system is named for: iteration, draws, divergences, uncertainty."""
 RAMP = 0.2
 """Share of the epochs over which the divergences rise to their weight."""
 
@@ -91,7 +94,8 @@ class FusionNetQSMA(LatentModel):
     steps, anchors, alpha, anchor_temperature, spread
         Of `ManifoldProjection`.
     samples, sampling
-        Draws per code, 0 for codes without uncertainty; ``"quasi"`` or ``"iid"``.
+        Draws per code, 0 for codes without uncertainty, every one of which counts in
+        classification, marginal, reconstruction, cross and cycle; ``"quasi"`` or ``"iid"``.
     classification, contrast, conditional, marginal, reconstruction, cross, vib, calibration, \
 smooth, topology, cycle : float
         Weights of the terms; a term of weight 0 is not computed.
@@ -134,10 +138,11 @@ smooth, topology, cycle : float
         "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5))}
     handles_missing = True
     handles_tokens = True
-    ablations: ClassVar[dict[str, dict[str, Any]]] = {
-        "FusionNet-QSMA": {}, "no iteration": {"steps": 0}, "no uncertainty": {"samples": 0},
-        "iid draws": {"sampling": "iid"}, "no conditional": {"conditional": 0.0},
-        "no marginal": {"marginal": 0.0}, "no divergence": {"conditional": 0.0, "marginal": 0.0},
+    ablations: ClassVar[dict[str, Mapping[str, Any]]] = {
+        "FusionNet-QSMA": {}, "bare": BARE, "no iteration": {"steps": 0},
+        "no uncertainty": {"samples": 0}, "iid draws": {"sampling": "iid"},
+        "no conditional": {"conditional": 0.0}, "no marginal": {"marginal": 0.0},
+        "no divergence": {"conditional": 0.0, "marginal": 0.0},
         "no calibration": {"calibration": 0.0},
         **{f"{kind} marginal": {"divergence": kind} for kind in sorted(MARGINALS)
            if kind != "orthogonal"},
@@ -154,7 +159,7 @@ smooth, topology, cycle : float
            for size in ("latent", "hidden", "epochs")},
         "anchors": [Interval(Integral, 1, None, closed="left")],
         "steps": [Interval(Integral, 0, None, closed="left")],
-        "samples": [Interval(Integral, 0, None, closed="left")],
+        "samples": [Interval(Integral, 0, None, closed="left"), None],
         **{weight: [Interval(Real, 0, None, closed="left"), None] for weight in TERMS},
         "dropout": [Interval(Real, 0, 1, closed="left"), None],
         "held_out": [Interval(Real, 0, 1, closed="left")],
@@ -163,7 +168,7 @@ smooth, topology, cycle : float
         **{rate: [Interval(Real, 0, None, closed="neither")]
            for rate in ("sharpness", "ridge", "temperature", "anchor_temperature", "alpha")},
         "divergence": [StrOptions(set(MARGINALS))],
-        "sampling": [StrOptions(set(SAMPLINGS))],
+        "sampling": [StrOptions(set(SAMPLINGS)), None],
         "matching": [StrOptions({"class", "instance"}), None],
         "linear": [Interval(Real, 0, 1, closed="both"), None],
         "linear_view": [StrOptions(set(LINEAR_VIEWS))],
@@ -175,7 +180,8 @@ smooth, topology, cycle : float
                  dropout: float | None = None, epochs: int | None = None, batch_size: int = 128,
                  lr: float = 1e-3, weight_decay: float = 1e-4, steps: int = 3, anchors: int = 32,
                  alpha: float = 0.3, anchor_temperature: float = 0.2, spread: str = "carry",
-                 samples: int = 2, sampling: str = "quasi", classification: float | None = None,
+                 samples: int | None = None, sampling: str | None = None,
+                 classification: float | None = None,
                  contrast: float | None = None, conditional: float | None = None,
                  marginal: float | None = None, reconstruction: float | None = None,
                  cross: float | None = None, vib: float | None = None,
@@ -347,7 +353,7 @@ smooth, topology, cycle : float
         weights = {}
         for term in TERMS:
             weight = self._set(term)
-            if weight > 0 and (self.samples > 0 or term != "calibration"):
+            if weight > 0 and (self._set("samples") > 0 or term != "calibration"):
                 ramped = term in ("conditional", "marginal")
                 weights[term] = (Ramp(0, max(1, RAMP * self._set("epochs")), weight) if ramped
                                  else Constant(weight))
@@ -364,7 +370,7 @@ smooth, topology, cycle : float
             hidden=self._set("hidden"), dropout=self._set("dropout"),
             manifold={"anchors": self.anchors, "steps": self.steps, "alpha": self.alpha,
                       "temperature": self.anchor_temperature, "spread": self.spread},
-            samples=self.samples, sampling=self.sampling, marginal=self.divergence,
+            samples=self._set("samples"), sampling=self._set("sampling"), marginal=self.divergence,
             matching=self._set("matching"), held_out=self.held_out, smoothing=self.smoothing,
             temperature=self.temperature, fused=self.fused, tokens=self.tokens_,
             linear=len(widths) > 1 and self._set("linear") > 0).eval()

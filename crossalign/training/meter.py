@@ -18,13 +18,19 @@ class DivergedError(ValueError):
         The loss term, or the parameter's name.
     epoch : int
         Counted from 0.
+    learned : bool
+        Whether a step was taken before.
     """
 
-    def __init__(self, term: str, epoch: int, what: str) -> None:
-        super().__init__(f"losses: {what} in epoch {epoch}; lower the learning rate, limit "
-                         "gradients with clip, or look for extreme values in the data.")
+    def __init__(self, term: str, epoch: int, what: str, learned: bool = True) -> None:
+        advice = ("lower the learning rate, limit gradients with clip, or look for extreme values "
+                  "in the data" if learned else "look for extreme values in the data, as nothing "
+                  "was learned before, or leave the term out")
+        when = f"in epoch {epoch}" if learned else "in the first step"
+        super().__init__(f"losses: {what} {when}; {advice}.")
         self.term = term
         self.epoch = epoch
+        self.learned = learned
 
 
 class Meter:
@@ -101,7 +107,8 @@ def read_meters(meters: Sequence[Meter], epoch: int, extra: Tensor,
     bad = [name for name, value in losses.items() if not math.isfinite(value)]
     if bad:
         first = min(bad, key=lambda name: (healthy[name], name.split("/")[-1] == "loss"))
-        raise DivergedError(first, epoch, f"the term {first!r} became NaN or infinite")
+        raise DivergedError(first, epoch, f"the term {first!r} became NaN or infinite",
+                            learned=epoch > 0 or healthy[first] > 0)
     return losses, numbers[-1]
 
 

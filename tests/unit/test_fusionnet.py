@@ -241,17 +241,146 @@ def test_only_what_matters_is_tried():
 
 
 # -- views -------------------------------------------------------------------------------------
-def test_what_a_sample_lacks_has_no_influence():
+EVERY_TERM = {"gzsl": {**ALWAYS_ON, "cross": 1.0},
+              "retrieval": {**ALWAYS_ON, "cross": 1.0, "classification": 0.0, "calibration": 0.0,
+                            "cycle": 0.0}}
+
+
+def with_every_term(preset, **params):
     X, _, classes = toy()
-    present = {"text": torch.arange(16) % 3 > 0}
-    model = FusionNetQSMA(**SMALL, preset="gzsl", **ALWAYS_ON, cross=1.0).fit(X, classes=classes)
-    first, second = batch_of(model, X, present=present), batch_of(model, X, present=present)
-    second.views["text"][~present["text"]] = 50.0
-    without = ("smooth", "vib", "topology", "cycle", "loss")       # see every row of a view
-    net = model.network_.eval()
-    a, b = net(first, ""), net(second, "")
-    for term in set(a) - set(without):
-        torch.testing.assert_close(a[term], b[term], msg=term)
+    model = FusionNetQSMA(**SMALL, preset=preset, **EVERY_TERM[preset], **params)
+    model.fit(X, classes=classes).network_.eval()
+    return model, X
+
+
+@pytest.mark.parametrize("matching", ["class", "instance"])
+@pytest.mark.parametrize("preset", EVERY_TERM)
+def test_what_stands_in_missing_rows_has_no_influence_on_any_term(preset, matching):
+    model, X = with_every_term(preset, matching=matching)
+    present = {"image": torch.arange(16) % 5 != 1, "text": torch.arange(16) % 3 > 0}
+    first, second = (batch_of(model, X, present=present) for _ in range(2))
+    for m, here in present.items():
+        second.views[m][~here] = 50.0
+    a, b = model.network_(first, ""), model.network_(second, "")
+    assert len(a) == len(EVERY_TERM[preset]) + 1 - 3 * (preset == "retrieval")
+    for term in a:
+        torch.testing.assert_close(a[term], b[term], rtol=0, atol=0, msg=term)
+
+
+class Rows(Batch):
+    """Some rows of a batch, with the very random numbers of the whole."""
+
+    def __init__(self, whole, rows):
+        super().__init__({m: x[rows] for m, x in whole.views.items()}, whole.labels[rows],
+                         weights=whole.weights, generator=whole.generator)
+        self.whole, self.rows = whole, rows
+
+    def uniform(self, *tail):
+        return self.whole.uniform(*tail)[self.rows]
+
+    def randperm(self, n):
+        if n != len(self):
+            return self.whole.randperm(n)
+        order = self.whole.randperm(len(self.whole))           # of the whole, without the others
+        place = torch.full((len(self.whole),), -1)
+        place[self.rows] = torch.arange(n)
+        return place[order][place[order] >= 0]
+
+
+@pytest.mark.parametrize("matching", ["class", "instance"])
+@pytest.mark.parametrize("preset", EVERY_TERM)
+def test_with_missing_samples_every_term_is_that_of_the_others(preset, matching):
+    model, X = with_every_term(preset, matching=matching, samples=2)
+    here = torch.arange(16) % 3 > 0
+    found = model.network_(batch_of(model, X, present={"image": here, "text": here}), "")
+    expected = model.network_(Rows(batch_of(model, X), here.nonzero()[:, 0]), "")
+    for term in found:
+        torch.testing.assert_close(found[term], expected[term], rtol=1e-5, atol=1e-6, msg=term)
+
+
+def test_terms_of_one_view_are_over_the_samples_that_have_it():
+    model, X = with_every_term("retrieval", samples=0, matching="class")
+    here = torch.arange(16) % 3 > 0
+    whole, part = batch_of(model, X, present={"text": here}), batch_of(model, X)
+    found, net = model.network_(whole, ""), model.network_
+    with torch.no_grad():
+        z = {m: net.encode(part.views[m], m) for m in ("image", "text")}
+        rebuilt = sum(float((net.decode(z[m][0], m) - part.views[m])[rows].square().mean())
+                      for m, rows in (("image", slice(None)), ("text", here)))
+        crossed = sum(float((net.decode(z[a][0], b) - part.views[b])[here].square().mean())
+                      for a, b in (("image", "text"), ("text", "image")))
+    assert found["reconstruction"].item() == pytest.approx(rebuilt, rel=1e-5)
+    assert found["cross"].item() == pytest.approx(crossed, rel=1e-5)
+
+
+NOBODY, ONE = torch.zeros(16, dtype=torch.bool), torch.arange(16) == 3
+
+
+@pytest.mark.parametrize("preset", EVERY_TERM)
+@pytest.mark.parametrize(("image", "text"), [(NOBODY, ~NOBODY), (NOBODY, NOBODY), (ONE, ~ONE),
+                                             (ONE, ONE)])
+def test_a_term_over_no_pair_is_zero_and_has_a_gradient(preset, image, text):
+    model, X = with_every_term(preset)
+    found = model.network_(batch_of(model, X, present={"image": image, "text": text}), "")
+    assert all(value.isfinite() for value in found.values())
+    assert found["cross"].item() == 0 or bool((image & text).any())
+    if not (image | text).any():
+        assert {t for t, value in found.items() if value.item() != 0} <= {"conditional", "contrast",
+                                                                        "loss"}
+    found["loss"].backward()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.network_.parameters())
+
+
+@pytest.mark.parametrize("pairs", [0, 20])
+@pytest.mark.parametrize("preset", ["retrieval", "gzsl"])
+def test_it_trains_on_many_samples_of_which_few_or_none_are_pairs(preset, pairs):
+    X, _, classes = toy(seen=10, per_class=120)
+    image = np.arange(len(X)) % 2 == 0
+    both = np.arange(len(X)) < pairs
+    part = Views({m: X[m] for m in X.modalities}, X.labels,
+                 present={"image": image | both, "text": ~image | both})
+    model = FusionNetQSMA(**SMALL, preset=preset).fit(part, classes=classes)
+    assert all(np.isfinite(values).all() for values in model.history_.values())
+    assert np.isfinite(model.embed(X["image"], "image")).all()
+
+
+# -- draws -------------------------------------------------------------------------------------
+def slopes(net, batch, term, samples):
+    """Length of the gradient of a term by every draw of the first view, ``(S,)``."""
+    step = net._step(batch)
+    step.z["image"].retain_grad()
+    getattr(net, f"_{term}")(step).backward()
+    return step.z["image"].grad.flatten(1).norm(dim=1)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 5, 8])
+@pytest.mark.parametrize(("views", "term"), [
+    (("image",), "classification"), (("image",), "marginal"), (("image",), "cycle"),
+    (("image",), "reconstruction"), (("image", "text"), "marginal"),
+    (("image", "text"), "reconstruction"), (("image", "text"), "cross")])
+def test_every_draw_counts_in_every_loss_that_reads_draws(views, term, samples):
+    model, _ = losses(views=views, samples=samples, **{term: 1.0})
+    found = slopes(model.network_, batch_of(model, toy()[0].select(*views)), term, samples)
+    assert len(found) == samples
+    assert found.min() > 0.2 * found.max() > 0
+
+
+def test_a_loss_of_draws_is_the_mean_over_them():
+    model, found = losses(views=("image", "text"), samples=5)
+    net, batch = model.network_, batch_of(model, toy()[0])
+    with torch.no_grad():
+        z = net._step(batch).z
+        expected = sum(float((net.decode(draw, b) - batch.views[b]).square().mean()) / 5
+                       for a, b in (("image", "text"), ("text", "image")) for draw in z[a])
+    assert found["cross"].item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_presets_ask_for_as_many_draws_as_their_losses_have_use_for():
+    for views, draws in ((("image",), 2), (("image", "text"), 1)):
+        model, _ = losses(views=views)
+        step = model.network_._step(batch_of(model, toy()[0].select(*views)))
+        assert len(step.z["image"]) == draws
+        assert losses(views=views, samples=4)[0].network_.samples == 4
 
 
 def token_views(seed=0, padding=2):

@@ -235,6 +235,18 @@ def test_a_diverging_term_is_named(precision):
     assert isinstance(caught.value, ValueError)
 
 
+def test_a_term_that_starts_infinite_is_not_laid_to_the_learning_rate():
+    class Worse(Regression):
+        def forward(self, batch, player):
+            losses = super().forward(batch, player)
+            return {"loss": losses["loss"] + torch.inf, "size": losses["size"]}
+
+    with pytest.raises(DivergedError, match="in the first step; look for extreme") as caught:
+        fit(network(Worse), epochs=1)
+    assert "rate" not in str(caught.value)
+    assert not caught.value.learned
+
+
 def test_weights_that_diverge_in_the_last_step_are_named():
     class Cliff(nn.Module):
         def __init__(self):
