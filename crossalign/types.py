@@ -457,7 +457,10 @@ TASK_SPLITS: dict[str, tuple[str, ...]] = {
 
 
 class Encoder(Protocol):
-    """Turns pictures into feature rows or token rows; `encoders` holds some."""
+    """Turns pictures into feature rows or token rows; `encoders` holds some.
+
+    One whose attribute ``resizes`` is true is given the pictures as they are, in a list.
+    """
 
     @property
     def side(self) -> int:
@@ -475,7 +478,7 @@ class Encoder(Protocol):
     def facts(self) -> Mapping[str, Any]:
         """JSON-able, all that its rows depend on: equal facts give equal rows."""
 
-    def encode(self, pictures: Array) -> Array:
+    def encode(self, pictures: Any) -> Array:
         """``(n, d)`` or ``(n, t, d)`` of uint8 ``(n, side, side)`` or ``(n, side, side, 3)``."""
 
 

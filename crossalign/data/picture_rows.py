@@ -14,7 +14,7 @@ import numpy.typing as npt
 from crossalign.data.cache import cached_rows
 from crossalign.data.gradients import oriented_gradients
 from crossalign.data.patches import PATCHES, patch_tokens
-from crossalign.data.pictures import read_pictures
+from crossalign.data.pictures import read_pictures, whole_pictures
 from crossalign.types import Encoder
 
 Array = npt.NDArray[Any]
@@ -23,8 +23,8 @@ Log = Callable[[str], None]
 VERSION = 1
 """Raised when the same pictures would give other rows."""
 
-BLOCK = 64
-"""Pictures encoded at a time."""
+BLOCK, WHOLE = 64, 8
+"""Pictures encoded at a time; of those that an encoder resizes itself, fewer."""
 
 CELL, BINS = 8, 8
 TASKS = ("retrieval", "tokens")
@@ -97,13 +97,17 @@ def picture_rows(files: Sequence[Path], digests: Array, encoder: Encoder, *, kee
     ValueError
         One sentence naming a picture that cannot be read.
     """
+    whole = getattr(encoder, "resizes", False)
+    block = WHOLE if whole else BLOCK
+
     def blocks() -> Iterator[Array]:
-        for start in range(0, len(files), BLOCK):
+        for start in range(0, len(files), block):
             done = 10 * start // len(files)
-            if log is not None and done > 10 * (start - BLOCK) // len(files) and start:
+            if log is not None and done > 10 * (start - block) // len(files) and start:
                 log(f"encoded {start} of {len(files)} pictures")
-            part = read_pictures(files[start:start + BLOCK], encoder.side, encoder.mode)
-            yield np.asarray(encoder.encode(part))
+            part = files[start:start + block]
+            yield np.asarray(encoder.encode(whole_pictures(part, encoder.mode) if whole else
+                                            read_pictures(part, encoder.side, encoder.mode)))
 
     if not keep:
         return np.concatenate(list(blocks()))

@@ -99,7 +99,13 @@ def read_pictures(files: Sequence[Path], side: int, mode: str = "L") -> Array:
     return np.stack(pictures)
 
 
-def _read(file: Path, side: int, mode: str) -> Array:
+def whole_pictures(files: Sequence[Path], mode: str = "RGB") -> list[Array]:
+    """Pixels ``(h, w)`` or ``(h, w, 3)`` uint8 of pictures in their own sizes; else as above."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        return list(pool.map(lambda file: _read(file, None, mode), files))
+
+
+def _read(file: Path, side: int | None, mode: str) -> Array:
     from PIL import Image, ImageOps
 
     try:
@@ -108,7 +114,10 @@ def _read(file: Path, side: int, mode: str) -> Array:
             if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
                 image = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            return np.asarray(image.convert(mode).resize((side, side), Image.Resampling.BICUBIC))
+            image = image.convert(mode)
+            if side is not None:
+                image = image.resize((side, side), Image.Resampling.BICUBIC)
+            return np.asarray(image)
     except MemoryError:
         raise
     except Exception as error:  # a damaged file raises a dozen kinds, from SyntaxError to zlib's

@@ -4,10 +4,13 @@ An encoder (`types.Encoder`) says the side and mode of the pictures it reads, wh
 tokens, and facts that its rows depend on; ``encode(pictures)`` gives ``(n, d)`` or ``(n, t, d)``.
 One of texts (`types.TextEncoder`) has ``words(texts)``, what tokens are of, instead of a side.
 The loaders of `data` take one, feed it block by block and keep the rows in the user's cache, under
-the content of the files and the encoder's facts. Anything with these five names will do.
+the content of the files and the encoder's facts. Anything with these five names will do; one of
+pictures whose ``resizes`` is true is given them in their own sizes.
 
 - `tflite`: a TensorFlow Lite file (extra ``vision``).
-- `pretrained`: pictures and texts through networks of ``transformers`` (extra ``text``).
+- `pretrained`: pictures and texts through networks of ``transformers`` (extra ``text``): `pixels`
+  is what a folder says of pictures, `sentence_modules` what one of sentence-transformers says of
+  texts, `network_files` how their files are opened.
 - `base_encoder`: such a network as a module, which a model trains along.
 """
 

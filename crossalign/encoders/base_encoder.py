@@ -1,24 +1,29 @@
 """A pretrained network as what reads raw pictures or texts: their rows in context, as tokens.
 
 Raw rows fit `Views`, so that batches of them are slices like any other: a picture is its pixel rows
-``(side, 3 side)``, normalised; a text is its token numbers, each plus one, ``(t, 1)``, so that
-zeros are padding. `pretrained` makes them.
+``(h, 3 w)``, normalised; a text is its token numbers, each plus one, ``(t, 1)``, so that zeros are
+padding. `pretrained` makes them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from crossalign.devices import find_device
+from crossalign.encoders.network_files import network_of, opened_network
+from crossalign.encoders.pixels import Pixels, size_of
+from crossalign.encoders.sentence_modules import sentence_modules
 
 KINDS = ("image", "text")
+PARTS = {"image": ("vision_model", "image_model"), "text": ("text_model",)}
+"""What a network of two halves calls the one that reads a kind."""
+PROBE = 24
+"""Tokens of the text with which a network is tried."""
 
 
 class BaseEncoder(nn.Module):
@@ -27,9 +32,9 @@ class BaseEncoder(nn.Module):
     Parameters
     ----------
     config : mapping
-        As `pretrained_network` gives it.
+        As `base_config` gives it.
     network : optional
-        What the configuration is of, where it is there already.
+        The part of it that reads, where it is there already, see `reading_part`.
 
     Attributes
     ----------
@@ -41,28 +46,51 @@ class BaseEncoder(nn.Module):
         Whether its weights learn, at first not; if not, it stays in evaluation mode, too.
     """
 
-    def __init__(self, config: Mapping[str, Any], network: nn.Module | None = None) -> None:
+    def __init__(self, config: Mapping[str, Any], network: Any = None) -> None:
         super().__init__()
-        self.config = dict(config)
+        self.config, self.kind = dict(config), str(config["kind"])
         if network is None:
-            AutoConfig, AutoModel = _transformers()
-            network = AutoModel.from_config(AutoConfig.for_model(**self.config))
+            network = reading_part(network_of(config["network"]), self.kind, "the network")
         self.network: Any = network
-        self.kind = kind_of(self.network)
+        if self._masks:
+            network.config.mask_ratio = 0.0
         self.let_learn(False).eval()
         with torch.inference_mode():
             self.cells, self.width = self(self.blank()).shape[1:]
 
     @classmethod
     def pretrained(cls, name: str, kind: str, device: str = "auto") -> BaseEncoder:
-        """One with the weights of `pretrained_network`, which do not learn, on a device."""
-        config, network = pretrained_network(name, kind)
-        return cls(config, network=network).to(find_device(device))
+        """One with the weights of a folder or of a name on the hub, which do not learn.
+
+        Raises
+        ------
+        ValueError
+            One sentence: a model that cannot be opened, reads something else, or answers at random.
+        """
+        modules = sentence_modules(name) if kind == "text" else None
+        network = opened_network(name, modules.subfolder if modules else "")
+        reading_part(network, kind, name)
+        size = Pixels(name, network.config).size if kind == "image" else None
+        return cls.of(network, name, kind, size).to(find_device(device))
+
+    @classmethod
+    def of(cls, network: nn.Module, name: str, kind: str,
+           size: tuple[int, int] | None) -> BaseEncoder:
+        """That of an opened network, which reads pictures of a size."""
+        part = reading_part(network, kind, name)
+        base = _built(base_config(network, kind, size), part, name)
+        check_steady(base, base.probe(), name)
+        return base
 
     @property
     def device(self) -> torch.device:
         """Where it is."""
         return next(self.parameters()).device
+
+    @property
+    def _masks(self) -> bool:
+        """Whether it leaves patches out at random unless it is told not to."""
+        return getattr(self.network.config, "model_type", "") == "vit_mae"
 
     def let_learn(self, learns: bool) -> BaseEncoder:
         """Say whether its weights learn."""
@@ -78,10 +106,12 @@ class BaseEncoder(nn.Module):
 
     def blank(self) -> Tensor:
         """The raw rows of a grey picture or of a text of one token, as a batch of one."""
-        if self.kind == "text":
-            return torch.ones(1, 1, 1)
-        side = side_of(self.network.config)
-        return torch.zeros(1, side, 3 * side)
+        return probe(self.kind, self.config["size"], self.network.config, 1) * 0 + (
+            self.kind == "text")
+
+    def probe(self) -> Tensor:
+        """Raw rows that are no two alike, as a batch of one."""
+        return probe(self.kind, self.config["size"], self.network.config)
 
     def forward(self, x: Tensor) -> Tensor:
         """Tokens ``(n, t, width)`` of raw rows; of a text, zeros at its padding.
@@ -90,94 +120,97 @@ class BaseEncoder(nn.Module):
         a convolutional network the cells of its last map.
         """
         if self.kind == "text":
-            numbers = x[..., 0].round().long()
-            real = numbers > 0
-            said = self.network(input_ids=(numbers - 1).clamp_min(0), attention_mask=real.long())
-            rows: Tensor = said.last_hidden_state.masked_fill(~real[..., None], 0)
-            return rows
-        side = x.shape[1]
-        pixels = x.view(len(x), side, side, 3).permute(0, 3, 1, 2)
-        states: Tensor = self.network(pixel_values=pixels).last_hidden_state
+            inputs = numbers_of(x, self.network.config)
+            states: Tensor = self.network(**inputs).last_hidden_state
+            return states.masked_fill(inputs["attention_mask"][..., None] == 0, 0)
+        inputs, config = pixels_of(x), self.network.config
+        rows, columns = (inputs["pixel_values"].shape[2:])
+        patch = _pair(getattr(config, "patch_size", None))
+        patches = None if patch is None else (rows // patch[0]) * (columns // patch[1])
+        if self._masks:                                        # all patches, in their order
+            order = torch.arange(patches or 0, device=x.device, dtype=torch.float32)
+            inputs["noise"] = order.expand(len(x), -1)
+        states = self.network(**inputs).last_hidden_state
         if states.ndim == 4:                                                 # (n, d, h, w)
             return states.flatten(2).transpose(1, 2)
-        patch = getattr(self.network.config, "patch_size", None)
-        patches = states.shape[1] if patch is None else (side // patch) ** 2
-        return states[:, -patches:]                                          # without [CLS]
+        states = states[:, :states.shape[1] - getattr(config, "num_detection_tokens", 0)]
+        return states if patches is None else states[:, -patches:]           # without [CLS]
 
 
-def pretrained_network(name: str, kind: str) -> tuple[dict[str, Any], nn.Module]:
-    """The configuration and the network of a folder, or of a name on the Hugging Face hub.
+def base_config(network: Any, kind: str, size: tuple[int, int] | None) -> dict[str, Any]:
+    """What a `BaseEncoder` is built from again: the kind, the pictures' size, the settings."""
+    settings = json.loads(network.config.to_json_string(use_diff=False))
+    return {"kind": kind, "size": None if size is None else list(size), "network": settings}
 
-    Of a model that reads both, such as CLIP, the part that reads ``kind``. Weights are read from
-    safetensors only, and no code that comes with them is run.
+
+def reading_part(network: Any, kind: str, name: str) -> nn.Module:
+    """The part of a network that reads pictures or texts: a half, an encoder, or all of it.
 
     Raises
     ------
     ValueError
-        One sentence: there is no such model, it is damaged, or reads something else.
-    ImportError
-        If ``transformers`` is not installed.
+        If it reads something else.
     """
-    AutoConfig, AutoModel = _transformers()
-    try:
-        with _quietly():
-            config = AutoConfig.from_pretrained(name)
-            part = getattr(config, {"image": "vision_config", "text": "text_config"}[kind], None)
-            network = AutoModel.from_pretrained(name, config=config if part is None else part,
-                                                use_safetensors=True, dtype=torch.float32)
-    except Exception as error:  # transformers raises many kinds, of its own and of its libraries
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(f"encoder: {name!r} cannot be opened ({reason}); give the folder of a "
-                         "model with config.json and model.safetensors, or its name on the "
-                         "Hugging Face hub.") from None
-    if kind_of(network) != kind:
-        raise ValueError(f"encoder: {name!r} reads {kind_of(network)}s, not {kind}s; give a model "
+    part = network
+    if hasattr(network, f"get_{kind}_features") or kind_of(network) != kind:
+        found = [getattr(network, half) for half in PARTS[kind] if hasattr(network, half)]
+        part = found[0] if found else network
+    if getattr(part.config, "is_encoder_decoder", False):
+        part = part.get_encoder()
+    if kind_of(part) != kind:
+        raise ValueError(f"encoder: {name!r} reads {kind_of(part)}s, not {kind}s; give a model "
                          f"for {kind}s.")
-    return json.loads(network.config.to_json_string(use_diff=False)), network
+    return part  # type: ignore[no-any-return]
 
 
 def kind_of(network: nn.Module) -> str:
     """``"text"`` for a network that reads token numbers, ``"image"`` for one that reads pixels."""
     return {"input_ids": "text", "pixel_values": "image"}.get(
-        str(getattr(network, "main_input_name", "")), "other")
+        str(getattr(network, "main_input_name", "")), "other thing")
 
 
-def side_of(config: Any) -> int:
-    """Side of the square pictures that a network reads; 224 where it does not say."""
-    size = getattr(config, "image_size", 224)
-    return int(size if isinstance(size, int) else size[0])
+def numbers_of(x: Tensor, config: Any) -> dict[str, Tensor]:
+    """What a network of texts is called with, of raw rows ``(n, t, 1)``."""
+    numbers = x[..., 0].round().long()
+    real, padding = numbers > 0, getattr(config, "pad_token_id", None)
+    return {"input_ids": torch.where(real, numbers - 1, padding if padding is not None else 0),
+            "attention_mask": real.long()}
 
 
-def pretrained_file(name: str, file: str) -> Path | None:
-    """Where a file of a folder, or of a model on the hub, lies; None if it has no such file."""
-    from transformers.utils import cached_file
-
-    with _quietly():
-        found = cached_file(name, file, _raise_exceptions_for_missing_entries=False,
-                            _raise_exceptions_for_connection_errors=False)
-    return None if found is None else Path(found)
+def pixels_of(x: Tensor) -> dict[str, Tensor]:
+    """What a network of pictures is called with, of raw rows ``(n, h, 3 w)``."""
+    return {"pixel_values": x.view(len(x), x.shape[1], -1, 3).permute(0, 3, 1, 2)}
 
 
-def _transformers() -> tuple[Any, Any]:
+def probe(kind: str, size: Any, config: Any, tokens: int = PROBE) -> Tensor:
+    """Raw rows that are no two alike, as a batch of one: a picture, or so many tokens."""
+    if kind == "text":
+        most = min(tokens, getattr(config, "max_position_embeddings", None) or tokens)
+        rows: Tensor = torch.arange(max(most - 4, 1)) % int(config.vocab_size) + 1.0
+        return rows[None, :, None]
+    height, width = size or size_of(config)
+    return torch.linspace(-1, 1, 3 * height * width).view(1, height, 3 * width)
+
+
+def check_steady(encode: Any, x: Tensor, name: str) -> None:
+    """Raise ValueError where two answers to the same raw rows differ."""
+    with torch.inference_mode():
+        one, other = encode(x), encode(x)
+    if one.shape != other.shape or not torch.allclose(one, other, rtol=1e-3, atol=1e-4):
+        raise ValueError(f"encoder: {name!r} gives another answer to the same rows every time, as "
+                         "networks that hide parts of their input do; give one that does not.")
+
+
+def _built(config: dict[str, Any], part: nn.Module, name: str) -> BaseEncoder:
     try:
-        from transformers import AutoConfig, AutoModel
-    except ImportError:
-        raise ImportError("Pretrained networks need transformers: "
-                          "pip install 'crossalign[text]'.") from None
-    return AutoConfig, AutoModel
+        return BaseEncoder(config, part)
+    except Exception as error:  # whatever a network raises that needs more than one input
+        raise ValueError(f"encoder: {name!r} ({type(part).__name__}) does not make tokens of "
+                         f"{config['kind']}s alone ({str(error).strip().splitlines()[0]}); give "
+                         "another kind of model.") from None
 
 
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Without the bars and the list of unused weights that loading prints."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
+def _pair(size: Any) -> tuple[int, int] | None:
+    if size is None or isinstance(size, int):
+        return None if size is None else (size, size)
+    return int(size[-2]), int(size[-1])

@@ -21,3 +21,17 @@ def checked_pictures(pictures: npt.ArrayLike, side: int) -> npt.NDArray[Any]:
         raise ValueError(f"pictures: shape {x.shape} of {x.dtype}; resize them to "
                          f"(n, {side}, {side}, 3) uint8.")
     return x
+
+
+def checked_colours(picture: npt.ArrayLike) -> npt.NDArray[Any]:
+    """A picture ``(h, w, 3)`` uint8 of any size.
+
+    Raises
+    ------
+    ValueError
+        For one of another shape or type.
+    """
+    x = np.asarray(picture)
+    if x.dtype != np.uint8 or x.ndim != 3 or x.shape[2] != 3 or 0 in x.shape:
+        raise ValueError(f"pictures: one has shape {x.shape} of {x.dtype}; give (h, w, 3) uint8.")
+    return x

@@ -2,31 +2,48 @@
 
 Frozen, they give vectors or tokens that any model reads. ``rows="raw"`` leaves the network out and
 gives what it would read, for a model that trains it along (`models.FGAN`, ``bases``).
+
+Vectors are the network's own where it has some: CLIP, SigLIP and their kin project pictures and
+texts into one space, and a folder of sentence-transformers says how texts are pooled. Of any other
+network they are the mean of a sample's tokens.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor, nn
 
+from crossalign.devices import find_device
 from crossalign.encoders.base_encoder import (
     BaseEncoder,
-    pretrained_file,
-    side_of,
+    check_steady,
+    numbers_of,
+    pixels_of,
+    probe,
+    reading_part,
 )
-from crossalign.encoders.checks import checked_pictures
+from crossalign.encoders.checks import checked_colours
+from crossalign.encoders.network_files import opened_network, opened_tokenizer
+from crossalign.encoders.pixels import Pixels
+from crossalign.encoders.sentence_modules import sentence_modules
 
 Array = npt.NDArray[Any]
 ROWS = ("vectors", "tokens", "raw")
 BLOCK = 64
 """Texts encoded at a time."""
+BOUNDLESS = 10**6
+"""A tokenizer that names a longest text beyond this means that it knows none."""
+PADDED = "siglip"
+"""The kinds of network that were trained on texts padded to their longest."""
 
 
 class _Pretrained:
@@ -37,14 +54,15 @@ class _Pretrained:
     name : str
         A folder, or a name on the Hugging Face hub, which is downloaded once.
     rows : {"vectors", "tokens", "raw"}
-        The mean of a sample's tokens ``(n, d)``, the tokens ``(n, t, d)``, or raw rows, see
+        A vector of each sample ``(n, d)``, its tokens ``(n, t, d)``, or raw rows, see
         `base_encoder`.
     device : {"auto", "cpu", "cuda"}
 
     Raises
     ------
     ValueError
-        One sentence: unknown rows, or a model that cannot be opened or reads something else.
+        One sentence: unknown rows, or a model that cannot be opened, asks for code of its own,
+        reads something else or answers at random.
     ImportError
         If ``transformers`` is not installed.
     """
@@ -55,120 +73,216 @@ class _Pretrained:
         if rows not in ROWS:
             raise ValueError(f"rows: got {rows!r}; choose one of {list(ROWS)}.")
         self.name, self.rows = str(name), rows
-        self._base = BaseEncoder.pretrained(self.name, self.kind, device)
+        self._device = find_device(device)
 
     @property
     def tokens(self) -> bool:
         """Whether its rows are tokens."""
         return self.rows != "vectors"
 
+    def _take(self, network: nn.Module, size: tuple[int, int] | None = None,
+              pool: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
+        """Keep the network, and the way from raw rows to those that are asked for."""
+        self._network: Any = network.to(self._device).requires_grad_(False)
+        self._config = network.config if self.kind == "image" else reading_part(
+            network, self.kind, self.name).config
+        self._way, self._encode = "tokens", self._projected
+        if self.rows == "vectors" and pool is None and self._projects:
+            check_steady(self._encode, probe(self.kind, size, self._config).to(self._device),
+                         self.name)
+            self._way = "projection of the network"
+            return
+        self._base = BaseEncoder.of(network, self.name, self.kind, size).to(self._device)
+        self._encode = self._base
+        if self.rows == "vectors":
+            self._way = "mean of tokens" if pool is None else "sentence-transformers"
+            pool = pool or _mean_of_real
+            self._encode = lambda x: pool(self._base(x), self._real(x))
+
+    @property
+    def _projects(self) -> bool:
+        """Whether the network has its own vectors, of a space that pictures and texts share."""
+        return (hasattr(self._network, f"get_{self.kind}_features")
+                or type(self._network).__name__.endswith("WithProjection"))
+
+    def _projected(self, x: Tensor) -> Tensor:
+        """The network's own vectors ``(n, d)`` of raw rows."""
+        inputs = pixels_of(x) if self.kind == "image" else numbers_of(x, self._config)
+        project = getattr(self._network, f"get_{self.kind}_features", None)
+        said = self._network(**inputs) if project is None else project(**inputs)
+        key = f"{self.kind}_embeds" if project is None else "pooler_output"
+        vectors: Tensor = said if isinstance(said, Tensor) else getattr(said, key)
+        if vectors.ndim != 2:
+            raise ValueError(f"encoder: {self.name!r} ({type(self._network).__name__}) gives "
+                             f"{self.kind}s no vector in a space that both share; ask for tokens.")
+        return vectors
+
+    def _real(self, x: Tensor) -> Tensor:
+        """Which tokens of raw rows are no padding, ``(n, t)``; all those of pictures."""
+        if self.kind == "text":
+            return x[..., 0] > 0
+        return torch.ones(len(x), self._base.cells, dtype=torch.bool, device=x.device)
+
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What its rows depend on."""
         digest = hashlib.sha256()
-        for tensor in self._base.network.state_dict().values():
+        for tensor in self._network.state_dict().values():
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        return {"encoder": "transformers", "model": self.name.rstrip("/").rpartition("/")[2],
-                "model_sha256": digest.hexdigest()[:16], "rows": self.rows}
+        folder = Path(self.name)
+        name = "/".join(folder.resolve().parts[-2:]) if folder.is_dir() else self.name
+        return {"encoder": "transformers", "model": name, "model_sha256": digest.hexdigest()[:16],
+                "rows": self.rows, **({"vectors": self._way} if self.rows == "vectors" else {})}
 
     def _read(self, raw: Array) -> Array:
         """Vectors or tokens of raw rows; those themselves if that is what is asked for."""
         if self.rows == "raw":
             return raw
         with torch.inference_mode():
-            said = self._base(torch.from_numpy(raw).to(self._base.device)).cpu().numpy()
-        if self.rows == "tokens":
-            return np.asarray(said)
-        real = (said != 0).any(axis=2, keepdims=True)
-        return np.asarray(said.sum(axis=1) / real.sum(axis=1).clip(1))
+            found = self._encode(torch.from_numpy(raw).to(self._device))
+        return np.asarray(found.cpu().numpy())
 
 
 class PretrainedPictures(_Pretrained):
-    """An encoder of pictures (`types.Encoder`): ViT, DINO, the pictures' half of CLIP, ResNet.
+    """An encoder of pictures (`types.Encoder`): ViT, DINO, CLIP, SigLIP, ResNet.
+
+    Pictures are resized, cropped and scaled as the folder of the network says, see `pixels`.
 
     Parameters
     ----------
     name, rows, device
         See `_Pretrained`: a folder or a name on the hub; ``"vectors"``, ``"tokens"`` or ``"raw"``.
+
+    Attributes
+    ----------
+    mean, std : (3,) float32
+        Of the pixels.
     """
 
     kind = "image"
     mode = "RGB"
+    resizes = True
+    """Whether it takes pictures of any size."""
 
     def __init__(self, name: str, rows: str = "vectors", device: str = "auto") -> None:
         super().__init__(name, rows, device)
-        file = pretrained_file(self.name, "preprocessor_config.json")
-        said = {} if file is None else json.loads(file.read_text(encoding="utf-8"))
-        self.mean, self.std = (np.asarray(said.get(key, [0.5] * 3), dtype=np.float32)
-                               for key in ("image_mean", "image_std"))
+        network = opened_network(self.name)
+        reading_part(network, self.kind, self.name)
+        self._pixels = Pixels(self.name, network.config)
+        self.mean, self.std = self._pixels.mean, self._pixels.std
+        self._take(network, self._pixels.size)
 
     @property
     def side(self) -> int:
-        """Height and width of the pictures it reads."""
-        return side_of(self._base.network.config)
+        """Height of the pictures that its network reads."""
+        return self._pixels.size[0]
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What its rows depend on."""
-        return {**super().facts, "mean": self.mean.tolist(), "std": self.std.tolist()}
+        return {**super().facts, "pixels": self._pixels.facts}
 
-    def encode(self, pictures: npt.ArrayLike) -> Array:
-        """Rows of ``(n, side, side, 3)`` uint8 pictures; raw ones are ``(n, side, 3 side)``.
+    def encode(self, pictures: Sequence[npt.ArrayLike]) -> Array:
+        """Rows of n pictures ``(h, w, 3)`` uint8 of any size; raw ones are ``(n, h, 3 w)``.
 
         Raises
         ------
         ValueError
-            For pictures of another size or type.
+            For pictures of another type.
         """
-        x = checked_pictures(pictures, self.side)
-        pixels = (x.astype(np.float32) / 255 - self.mean) / self.std
-        return self._read(pixels.reshape(len(x), self.side, -1))
+        height, width = self._pixels.size
+        pixels = np.zeros((len(pictures), height, width, 3), np.float32)
+        for row, picture in zip(pixels, pictures, strict=True):
+            row[:] = self._pixels(checked_colours(picture))
+        return self._read(pixels.reshape(len(pixels), height, 3 * width))
 
 
 class PretrainedTexts(_Pretrained):
-    """An encoder of texts (`types.TextEncoder`): BERT and its kin, the texts' half of CLIP.
+    """An encoder of texts (`types.TextEncoder`): BERT, T5, CLIP, SigLIP, sentence-transformers.
+
+    Texts longer than the network reads are cut; how many were is said in a warning.
 
     Parameters
     ----------
     name, rows, device
         See `_Pretrained`: a folder or a name on the hub; ``"vectors"``, ``"tokens"`` or ``"raw"``.
-    longest : int
-        Tokens that are read of a text.
+    longest : int, optional
+        Tokens that are read of a text, if fewer than the network can read.
+
+    Attributes
+    ----------
+    longest : int or None
+        Tokens that are read of a text; None if there is no limit.
     """
 
     kind = "text"
 
     def __init__(self, name: str, rows: str = "vectors", device: str = "auto",
-                 longest: int = 64) -> None:
+                 longest: int | None = None) -> None:
         super().__init__(name, rows, device)
-        from transformers import AutoTokenizer
-
-        limit = getattr(self._base.network.config, "max_position_embeddings", longest)
-        self.longest = min(longest, limit)
-        try:
-            self._tokenizer = AutoTokenizer.from_pretrained(self.name)
-        except (OSError, ValueError, KeyError) as error:
-            raise ValueError(f"encoder: {self.name!r} has no tokenizer that can be opened "
-                             f"({str(error).splitlines()[0]}); give a folder with tokenizer.json."
-                             ) from None
+        self._modules = sentence_modules(self.name)
+        subfolder = self._modules.subfolder if self._modules else ""
+        network = opened_network(self.name, subfolder)
+        part: Any = reading_part(network, self.kind, self.name)
+        self._tokenizer = opened_tokenizer(self.name, subfolder)
+        limits = (longest, self._modules.longest if self._modules else None,
+                  self._tokenizer.model_max_length, positions_of(part))
+        self.longest = min((int(n) for n in limits if n and n < BOUNDLESS), default=None)
+        self._pads = self.longest is not None and str(
+            part.config.model_type).startswith(PADDED)
+        self._take(network, pool=self._modules)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What its rows depend on."""
-        return {**super().facts, "longest": self.longest}
+        more = {} if self._modules is None or self.rows != "vectors" else self._modules.facts
+        return {**super().facts, "longest": self.longest, **more}
 
     def encode(self, texts: Sequence[str]) -> Array:
         """Rows of n texts; tokens and raw rows have zeros behind the shorter ones."""
-        numbers = [self._tokenizer(text, truncation=True, max_length=self.longest)["input_ids"]
-                   for text in texts]
+        numbers = [self._numbers(text) for text in texts]
+        self._say_what_was_cut(texts, numbers)
         raw = np.zeros((len(texts), max(map(len, numbers), default=1), 1), dtype=np.float32)
         for row, found in zip(raw, numbers, strict=True):
             row[:len(found), 0] = np.asarray(found) + 1
-        blocks = [self._read(raw[start:start + BLOCK]) for start in range(0, len(raw), BLOCK)]
-        return np.concatenate(blocks) if blocks else raw
+        blocks = [self._read(raw[start:start + BLOCK])
+                  for start in range(0, max(len(raw), 1), BLOCK)]
+        return np.concatenate(blocks)
 
     def words(self, texts: Sequence[str]) -> list[list[str]]:
         """The pieces of words that stand in the rows of the texts, in their order."""
-        return [self._tokenizer.convert_ids_to_tokens(
-            self._tokenizer(text, truncation=True, max_length=self.longest)["input_ids"])
-            for text in texts]
+        return [self._tokenizer.convert_ids_to_tokens(self._numbers(text)) for text in texts]
+
+    def _numbers(self, text: str, cut: bool = True) -> list[int]:
+        """The token numbers of a text, those of its padding left out unless they are read too."""
+        if self._modules is not None:
+            text = self._modules.prepared(text)
+        said = self._tokenizer(text, truncation=cut and self.longest is not None,
+                               max_length=self.longest, verbose=False,
+                               padding="max_length" if self._pads and cut else False)
+        mask = said.get("attention_mask") or [1] * len(said["input_ids"])
+        return [number for number, real in zip(said["input_ids"], mask, strict=True) if real]
+
+    def _say_what_was_cut(self, texts: Sequence[str], numbers: Sequence[list[int]]) -> None:
+        cut = sum(len(self._numbers(text, cut=False)) > len(found)
+                  for text, found in zip(texts, numbers, strict=True)
+                  if len(found) == self.longest)
+        if cut:
+            warnings.warn(f"encoder: {cut} of {len(texts)} texts are longer than the "
+                          f"{self.longest} tokens that {self.name!r} reads of one; the rest of "
+                          "them was left out.", stacklevel=3)
+
+
+def positions_of(network: Any) -> int | None:
+    """Tokens of a text for which a network has positions; None where it needs none."""
+    most = getattr(network.config, "max_position_embeddings", None)
+    if most is None or most <= 0:
+        return None
+    first = [module.padding_idx + 1 for name, module in network.named_modules()
+             if name.endswith("position_embeddings")
+             and getattr(module, "padding_idx", None) is not None]    # RoBERTa numbers from there
+    return int(most) - max(first, default=0)
+
+
+def _mean_of_real(tokens: Tensor, real: Tensor) -> Tensor:
+    return (tokens * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True).clamp_min(1)

@@ -14,17 +14,25 @@ import numpy.typing as npt
 from crossalign.encoders.checks import checked_pictures
 
 Array = npt.NDArray[Any]
+BYTES = (np.uint8, np.int8)
+QUANTISED, FLOATS = (*BYTES, np.int16), (np.float16, np.float32)
+"""Types of pixels that are read here."""
 
 
 class Tensor(NamedTuple):
-    """A tensor of a network file, as its interpreter describes it."""
+    """A tensor of a network file, as its interpreter describes it.
+
+    ``fixed`` is false where the file leaves sizes open; ``scale`` and ``zero`` turn its integers
+    into numbers, arrays of one along the last axis or of one per channel, or empty.
+    """
 
     number: int
     name: str
     shape: tuple[int, ...]
     dtype: Any
-    scale: float
-    zero: int
+    scale: Array
+    zero: Array
+    fixed: bool
 
 
 class TFLiteEncoder:
@@ -36,20 +44,22 @@ class TFLiteEncoder:
         A ``.tflite`` file whose input is one square colour picture.
     tensor : str, optional
         Which tensor, by its name or by one of the names that a converter joined with ``;``. By
-        default the last of shape (1, h, w, d) with more than one cell: the feature map in front of
-        the pooling of an image classifier.
+        default the last that the network computes of shape (1, h, w, d) with more than one cell:
+        the feature map in front of the pooling of an image classifier.
     tokens : bool
         The cells of a feature map as ``(n, h w, d)``, row by row, instead of their mean ``(n, d)``.
-    pixels : pair of float
-        What a network that reads floats is given for 0 and for 255. One that reads bytes is given
-        those of the picture.
+    pixels : pair of float, optional
+        What the network is given for 0 and for 255, in the steps of its input if that is
+        quantised. By default one that reads bytes is given those of the picture, and any other -1
+        and 1.
     threads : int
 
     Raises
     ------
     ValueError
-        If the file is missing or no TensorFlow Lite file, its input is no square colour picture,
-        there is no such tensor, or it has no cells where tokens are asked for.
+        If the file is missing or no TensorFlow Lite file, its input is not one square colour
+        picture of a fixed size or of a type that is not read here, there is no such tensor or it
+        is a constant, or it has no cells where tokens are asked for.
     ImportError
         If LiteRT is not installed.
     """
@@ -57,14 +67,13 @@ class TFLiteEncoder:
     mode = "RGB"
 
     def __init__(self, model: str | Path, tensor: str | None = None, tokens: bool = False,
-                 pixels: tuple[float, float] = (-1.0, 1.0), threads: int = 1) -> None:
+                 pixels: tuple[float, float] | None = None, threads: int = 1) -> None:
         self.model = Path(model).expanduser()
-        self.tokens, self.pixels, self.threads = tokens, pixels, threads
+        self.tokens, self.threads = tokens, threads
         self._interpreter = _opened(self.model, threads)
-        self._input = _described(self._interpreter.get_input_details()[0])
-        if len(self._input.shape) != 4 or self._input.shape[1:] != (self.side, self.side, 3):
-            raise ValueError(f"model: {self.model.name!r} reads shape {self._input.shape}; give a "
-                             "network for (1, side, side, 3) pictures.")
+        self._input = self._checked_input()
+        as_it_is = pixels is None and self._input.dtype in BYTES
+        self.pixels = None if as_it_is else pixels or (-1.0, 1.0)
         self._output = self._chosen(tensor)
         self.tensor = self._output.name
         if tokens and (len(self._output.shape) != 4 or self._output.shape[1:3] == (1, 1)):
@@ -83,8 +92,7 @@ class TFLiteEncoder:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
         return {"encoder": "tflite", "model": self.model.name, "model_sha256": digest,
                 "tensor": self.tensor, "rows": "cells" if self.tokens else "mean of cells",
-                **({} if self._input.dtype in (np.uint8, np.int8) else
-                   {"pixels": list(self.pixels)})}
+                **({} if self.pixels is None else {"pixels": list(self.pixels)})}
 
     def encode(self, pictures: npt.ArrayLike) -> Array:
         """Rows ``(n, d)`` or ``(n, t, d)``, float32, of ``(n, side, side, 3)`` uint8 pictures.
@@ -105,34 +113,60 @@ class TFLiteEncoder:
         self._interpreter.set_tensor(self._input.number, self._prepared(picture)[None])
         self._interpreter.invoke()
         values = self._interpreter.get_tensor(self._output.number).astype(np.float32)
-        if self._output.scale:
-            values = np.float32(self._output.scale) * (values - self._output.zero)
+        if len(self._output.scale):
+            values = self._output.scale * (values - self._output.zero)
         cells = values.reshape(-1, self._output.shape[-1])                 # (h w, d)
         return np.asarray(cells if self.tokens else cells.mean(axis=0))
 
     def _prepared(self, picture: Array) -> Array:
         """The picture in the type of the network's input."""
-        if self._input.dtype == np.uint8:
-            return picture
-        if self._input.dtype == np.int8:
-            return (picture.astype(np.int16) - 128).astype(np.int8)
+        of = self._input
+        if self.pixels is None:
+            return picture if of.dtype == np.uint8 else (
+                picture.astype(np.int16) - 128).astype(np.int8)
         low, high = self.pixels
-        return np.asarray(low + (high - low) / 255 * picture, dtype=self._input.dtype)
+        values = low + (high - low) / 255 * picture.astype(np.float64)
+        if len(of.scale):
+            limits = np.iinfo(of.dtype)
+            values = np.clip(np.rint(values / of.scale) + of.zero, limits.min, limits.max)
+        return np.asarray(values, dtype=of.dtype)
+
+    def _checked_input(self) -> Tensor:
+        found = [_described(d) for d in self._interpreter.get_input_details()]
+        of, name = found[0], self.model.name
+        if len(found) > 1:
+            raise ValueError(f"model: {name!r} reads {[t.name for t in found]}; give a network "
+                             "that reads a picture and nothing else.")
+        if not of.fixed or len(of.shape) != 4 or of.shape != (1, of.shape[1], of.shape[1], 3):
+            raise ValueError(f"model: {name!r} reads shape {of.shape}"
+                             f"{'' if of.fixed else ', of no fixed size'}; give a network for "
+                             "(1, side, side, 3) pictures.")
+        if of.dtype not in FLOATS and (of.dtype not in QUANTISED or (
+                of.dtype not in BYTES and not len(of.scale))):
+            raise ValueError(f"model: {name!r} reads {of.dtype} pixels"
+                             f"{'' if len(of.scale) else ' without a scale'}; give a network that "
+                             "reads floats, bytes or quantised numbers.")
+        return of
 
     def _chosen(self, name: str | None) -> Tensor:
-        known = [_described(d) for d in self._interpreter.get_tensor_details()]
-        if name is not None:
-            found = [t for t in known if name in (t.name, *t.name.split(";"))]
-            if not found:
-                maps = [t.name.split(";")[0] for t in known if _is_map(t)]
-                raise ValueError(f"tensor: {self.model.name!r} has no {name!r}; its last feature "
-                                 f"maps are {maps[-3:]}.")
-            return found[-1]
-        maps_here = [t for t in known if _is_map(t) and t.number != self._input.number]
-        if not maps_here:
-            raise ValueError(f"tensor: {self.model.name!r} has no feature map (1, h, w, d); name "
-                             "the tensor to read.")
-        return max(maps_here, key=lambda t: t.number)
+        computed = self._computed()
+        maps = [t for t in computed if _is_map(t)]
+        if name is None:
+            if not maps:
+                raise ValueError(f"tensor: {self.model.name!r} has no feature map (1, h, w, d); "
+                                 "name the tensor to read.")
+            return maps[-1]
+        found = [t for t in computed if name in (t.name, *t.name.split(";"))]
+        if not found:
+            raise ValueError(f"tensor: {self.model.name!r} computes no {name!r}; its last feature "
+                             f"maps are {[t.name.split(';')[0] for t in maps[-3:]]}.")
+        return found[-1]
+
+    def _computed(self) -> list[Tensor]:
+        """What the steps of the network give, in their order; no weights, and not the picture."""
+        known = {t.number: t for t in map(_described, self._interpreter.get_tensor_details())}
+        order = [int(n) for step in self._interpreter._get_ops_details() for n in step["outputs"]]
+        return [known[n] for n in dict.fromkeys(order) if n in known]
 
 
 def _opened(file: Path, threads: int) -> Any:
@@ -156,10 +190,15 @@ def _opened(file: Path, threads: int) -> Any:
 
 
 def _described(details: dict[str, Any]) -> Tensor:
-    scale, zero = details["quantization"]
-    return Tensor(int(details["index"]), str(details["name"]),
-                  tuple(int(n) for n in details["shape"]), np.dtype(details["dtype"]),
-                  float(scale), int(zero))
+    shape = tuple(int(n) for n in details["shape"])
+    about = details["quantization_parameters"]
+    scale, zero = (np.asarray(about[key], np.float32) for key in ("scales", "zero_points"))
+    if len(scale) > 1:                                            # one for each channel
+        along = [-1 if axis == about["quantized_dimension"] else 1 for axis in range(len(shape))]
+        scale, zero = scale.reshape(along), zero.reshape(along)
+    signature = details.get("shape_signature", shape)
+    return Tensor(int(details["index"]), str(details["name"]), shape, np.dtype(details["dtype"]),
+                  scale, zero, all(int(n) >= 0 for n in signature))
 
 
 def _is_map(tensor: Tensor) -> bool:

@@ -27,13 +27,18 @@ class Interpreter:
         pass
 
     def get_input_details(self):
-        return [detail(0, "input", (1, 4, 4, 3), INPUT[0], INPUT[1])]
+        return [detail(0, "input", (1, 4, 4, 3), *INPUT)]
 
     def get_tensor_details(self):
         return [*self.get_input_details(), detail(1, "weights", (1, 3, 3, 3), np.int8),
-                detail(2, "early", (1, 4, 4, 3), np.uint8), detail(3, "Relu;conv/fold",
+                detail(9, "early", (1, 4, 4, 3), np.uint8), detail(3, "Relu;conv/fold",
                                                                    (1, 2, 2, 3), np.uint8, 0.5, 1),
-                detail(4, "pooled", (1, 1, 1, 3), np.float32), detail(5, "out", (1, 7), np.uint8)]
+                detail(4, "pooled", (1, 1, 1, 3), np.float32), detail(5, "out", (1, 7), np.uint8),
+                detail(8, "channels", (1, 2, 2, 3), np.uint8, [0.5, 1.0, 2.0], [1, 2, 3])]
+
+    def _get_ops_details(self):
+        """Numbers do not follow the order of the steps; weights are computed by none."""
+        return [{"outputs": [n]} for n in (9, 8, 3, 4, 5)]
 
     def set_tensor(self, index, value):
         assert index == 0
@@ -43,19 +48,22 @@ class Interpreter:
 
     def invoke(self):
         means = self.values[0].astype(float).reshape(1, 2, 2, 2, 2, 3).mean(axis=(2, 4))
-        self.values[3] = np.rint(means).astype(np.uint8)
+        self.values[3] = self.values[8] = np.rint(means).astype(np.uint8)
         self.values[4] = means.mean(axis=(1, 2), keepdims=True).astype(np.float32)
 
     def get_tensor(self, index):
         return self.values[index]
 
 
-INPUT = (np.uint8, 0.0)
+INPUT = (np.uint8,)
 
 
-def detail(index, name, shape, dtype, scale=0.0, zero=0):
+def detail(index, name, shape, dtype, scale=(), zero=(), signature=None):
     return {"index": index, "name": name, "shape": np.array(shape), "dtype": dtype,
-            "quantization": (scale, zero)}
+            "shape_signature": np.array(signature or shape),
+            "quantization_parameters": {
+                "scales": np.atleast_1d(np.float32(scale)), "quantized_dimension": 3,
+                "zero_points": np.atleast_1d(np.int32(zero))}}
 
 
 @pytest.fixture
@@ -88,7 +96,7 @@ def test_cells_and_their_mean(network):
 @pytest.mark.parametrize(("dtype", "change"), [
     (np.int8, lambda p: p.astype(int) - 128), (np.float32, lambda p: p / 127.5 - 1)])
 def test_pixels_in_the_type_of_the_input(network, monkeypatch, dtype, change):
-    monkeypatch.setitem(globals(), "INPUT", (dtype, 0.0))
+    monkeypatch.setitem(globals(), "INPUT", (dtype,))
     pictures = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
     encoder = TFLiteEncoder(network, "pooled")
     np.testing.assert_allclose(encoder.encode(pictures),
@@ -96,19 +104,58 @@ def test_pixels_in_the_type_of_the_input(network, monkeypatch, dtype, change):
     assert ("pixels" in encoder.facts) is (dtype == np.float32)
 
 
+@pytest.mark.parametrize(("dtype", "scale", "zero", "pixels", "change"), [
+    (np.int8, 1 / 127, 0, (0, 1), lambda p: np.rint(p / 255 * 127)),
+    (np.uint8, 0.02, 100, (-1, 1),
+     lambda p: np.clip(np.rint((p / 127.5 - 1) / 0.02) + 100, 0, 255)),
+    (np.int16, 1 / 1000, 0, None, lambda p: np.rint((p / 127.5 - 1) * 1000)),
+    (np.uint8, 0.02, 100, None, lambda p: p),
+    (np.float16, (), (), (0, 2), lambda p: p / 127.5)])
+def test_pixels_are_given_in_the_steps_of_the_input(network, monkeypatch, dtype, scale, zero,
+                                                    pixels, change):
+    monkeypatch.setitem(globals(), "INPUT", (dtype, scale, zero))
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 3), dtype=np.uint8)
+    found = TFLiteEncoder(network, "pooled", pixels=pixels).encode(pictures)
+    np.testing.assert_allclose(found, change(pictures.astype(float)).reshape(2, 16, 3).mean(axis=1),
+                               rtol=1e-3, atol=1e-2 if dtype == np.float16 else 0.13)
+
+
+def test_a_scale_per_channel_is_heeded(network):
+    pictures = np.random.default_rng(0).integers(0, 256, (1, 4, 4, 3), dtype=np.uint8)
+    whole = TFLiteEncoder(network, tokens=True).encode(pictures) / 0.5 + 1
+    found = TFLiteEncoder(network, "channels", tokens=True).encode(pictures)
+    np.testing.assert_allclose(found, (whole - [1, 2, 3]) * [0.5, 1, 2])
+
+
+@pytest.mark.parametrize(("inputs", "says"), [
+    ([detail(0, "input", (1, 1, 1, 3), np.float32, signature=(-1, -1, -1, 3))], "no fixed size"),
+    ([detail(0, "input", (4, 4, 4, 3), np.float32)], r"reads shape \(4, 4, 4, 3\)"),
+    ([detail(0, "input", (1, 3, 4, 4), np.float32)], r"reads shape \(1, 3, 4, 4\)"),
+    ([detail(0, "input", (1, 4, 4, 3), np.int16)], "int16 pixels without a scale"),
+    ([detail(0, "input", (1, 4, 4, 3), np.int32)], "int32 pixels"),
+    ([detail(0, "input", (1, 4, 4, 3), np.uint8), detail(6, "mask", (1, 4), np.uint8)],
+     r"reads \['input', 'mask'\]")])
+def test_inputs_that_are_not_one_picture_are_refused(network, monkeypatch, inputs, says):
+    monkeypatch.setattr(Interpreter, "get_input_details", lambda self: inputs)
+    with pytest.raises(ValueError, match=says):
+        TFLiteEncoder(network)
+
+
 def test_bad_networks_and_pictures_are_named(network, tmp_path, monkeypatch):
     (tmp_path / "page.tflite").write_bytes(b"<html>")
     for call, words in (
             (lambda: TFLiteEncoder(tmp_path / "none.tflite"), "there is no file"),
             (lambda: TFLiteEncoder(tmp_path / "page.tflite"), "cannot be read as a TensorFlow"),
-            (lambda: TFLiteEncoder(network, "nothing"), r"no 'nothing'.*\['weights', 'early', "),
+            (lambda: TFLiteEncoder(network, "nothing"),
+             r"no 'nothing'.*\['early', 'channels', 'Relu'"),
+            (lambda: TFLiteEncoder(network, "weights"), "computes no 'weights'"),
             (lambda: TFLiteEncoder(network, "pooled", tokens=True), "one cell"),
             (lambda: TFLiteEncoder(network).encode(np.zeros((1, 4, 4, 3))), "float64; resize"),
             (lambda: TFLiteEncoder(network).encode(np.zeros((1, 5, 5, 3), np.uint8)),
              r"\(n, 4, 4, 3\)")):
         with pytest.raises(ValueError, match=words):
             call()
-    monkeypatch.setitem(globals(), "INPUT", (np.uint8, 0.0))
+    monkeypatch.setitem(globals(), "INPUT", (np.uint8,))
     monkeypatch.setattr(Interpreter, "get_input_details",
                         lambda self: [detail(0, "input", (1, 4, 5, 3), np.uint8)])
     with pytest.raises(ValueError, match=r"reads shape \(1, 4, 5, 3\)"):
@@ -132,7 +179,6 @@ def test_an_encoder_reads_a_folder(network, tmp_path, monkeypatch):
     np.testing.assert_array_equal(bench["train"]["image"],
                                   encoder.encode(read_pictures(files, 4, "RGB")))
     assert bench.protocol["features"]["tensor"] == "Relu;conv/fold"
-
 
 
 @pytest.mark.shared
