@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crossalign.boundary import tell
+from crossalign.sentences import short
 
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
@@ -27,13 +28,16 @@ def build(name: str, assignments: list[str] | None, no_tune: bool,
     from crossalign import models as registry
 
     estimator = registry.get(name if recipe is None else recipe.model)()
-    params = parse_assignments(assignments or [], estimator.get_params(), estimator.cli_name)
     if recipe is not None:
-        params = {**recipe.params, **params}
+        estimator.set_params(**recipe.params)
+    params = parse_assignments(assignments or [], estimator)
     estimator.set_params(**params)
-    estimator._validate_params()
-    grid = {} if no_tune else estimator.grid(fixed=params)
-    tried = parse_assignments(tune or [], estimator.get_params(), estimator.cli_name, "--tune")
+    fixed = {*params, *(() if recipe is None else recipe.params)}
+    grid = {} if no_tune else estimator.grid(fixed=fixed)
+    tried = parse_assignments(tune or [], estimator, "--tune")
+    both = sorted(set(tried) & set(params))
+    if both:
+        raise ValueError(f"--tune: {both[0]} is set as well; choose among its values or set it.")
     return estimator, {**grid, **tried}, recipe
 
 
@@ -56,40 +60,48 @@ def build_several(names: list[str], assignments: list[str] | None) -> list[Any]:
                   no_tune=True)[0] for name in names]
 
 
-def parse_assignments(assignments: list[str], known: dict[str, Any], name: str,
+def parse_assignments(assignments: list[str], estimator: Any,
                       option: str = "--set") -> dict[str, Any]:
     """``key=value`` strings as parameters, read as YAML; for ``--tune``, lists of values.
 
     Raises
     ------
     ValueError
-        For a missing ``=``, an unknown key or an unreadable value.
+        For a missing ``=``, an unreadable value, a key that stands twice, or what the estimator
+        does not take.
     """
+    from crossalign.recipes.values import taken
+
+    given: dict[str, Any] = {}
+    for text in assignments:
+        key, value = _assignment(text, option)
+        if key in given:
+            raise ValueError(f"{option}: {key} stands twice; give it once.")
+        given[key] = value
+    if option == "--set":
+        return taken(f"{option} ", given, estimator)
+    for key, values in given.items():
+        if not isinstance(values, list) or not values:
+            raise ValueError(f"{option}: got {short(values)} for {key}; write "
+                             f"{key}=[value, value].")
+    return {key: [taken(f"{option} ", {key: value}, estimator)[key] for value in values]
+            for key, values in given.items()}
+
+
+def _assignment(text: str, option: str) -> tuple[str, Any]:
+    """The key and the value of ``key=value``."""
     import yaml
 
     from crossalign.recipes.plain_yaml import read_yaml
-    from crossalign.recipes.values import nearest, short, suited
 
-    params = {}
-    for text in assignments:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(f"{option}: got {short(text)}; write key=value.")
-        if key not in known:
-            raise ValueError(f"{option}: {name} has no parameter {short(key)}; "
-                             f"{nearest(key, known)}")
-        try:
-            read = read_yaml(value)
-        except yaml.YAMLError:
-            raise ValueError(f"{option}: cannot read the value of {short(text)}; write a number, a "
-                             "word, true, false, null or a [list].") from None
-        if option == "--set":
-            params[key] = suited(f"{option} {key}", read, known[key])
-        elif isinstance(read, list) and read:
-            params[key] = [suited(f"{option} {key}", item, known[key]) for item in read]
-        else:
-            raise ValueError(f"{option}: got {short(text)}; write {key}=[value, value].")
-    return params
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"{option}: got {short(text)}; write key=value.")
+    try:
+        return key, read_yaml(value)
+    except yaml.YAMLError:
+        raise ValueError(f"{option}: cannot read the value of {short(text)}; write a number, a "
+                         "word, true, false, null or a [list].") from None
 
 
 def chosen_rows(rows: Any, names: list[str] | None) -> Any:

@@ -33,18 +33,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
 from crossalign.data.scaling import KINDS
 from crossalign.models.base import labels_of
 from crossalign.models.pairing import paired_rows
+from crossalign.models.ranges import RATE, SIZE, WEIGHT, Each
 from crossalign.models.vae import AlignedVAE
 from crossalign.models.vae_objective import Step, VAEObjective
 from crossalign.networks import CrossVAE, InformationGate, cross_weighting
@@ -162,10 +162,12 @@ class ACMR(AlignedVAE):
         "vsa": [StrOptions({"auto", *FORMS, "bare", "off"})],
         "sampler": [StrOptions({"auto", *SAMPLERS})],
         "side_scaling": [StrOptions(set(KINDS))],
-        "iem_hidden": [Interval(Integral, 1, None, closed="left")],
-        "classification": [Interval(Real, 0, None, closed="left")],
-        **{rate: [Interval(Real, 0, None, closed="neither")]
-           for rate in ("iem_lr", "classifier_lr", "head_lr")},
+        "iem_hidden": [SIZE],
+        "classification": [WEIGHT],
+        **{rate: [RATE] for rate in ("iem_lr", "classifier_lr", "head_lr")},
+        **{ramp: [Each(WEIGHT, length=2)] for ramp in ("kl_ramp", "w2_ramp",
+                                                       "classification_ramp")},
+        "hidden": [Each(Each(SIZE, length=2), length=2)],
     }
 
     def __init__(self, variant: str = "clean", iem: str = "auto", vsa: str = "auto",

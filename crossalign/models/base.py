@@ -18,6 +18,7 @@ from sklearn.exceptions import NotFittedError
 
 from crossalign.arrays import float32
 from crossalign.labels import check_class_rows
+from crossalign.models.ranges import check_parameters
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -94,6 +95,10 @@ one_encoder, stochastic : bool
         for params in points:
             candidate = clone(self).set_params(**params)
             yield candidate.fit(X, classes=classes, callbacks=callbacks)
+
+    def _validate_params(self) -> None:
+        """Raise ValueError for a parameter outside of what the model declares."""
+        check_parameters(self)
 
     def _restore(self) -> None:
         """Rebuild what is not an array (networks) before the weights are loaded."""

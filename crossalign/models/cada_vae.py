@@ -16,14 +16,13 @@ pass, which changes speed only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
-from sklearn.utils._param_validation import Interval
 
 from crossalign.models.pairing import paired_rows
+from crossalign.models.ranges import WEIGHT
 from crossalign.models.vae import AlignedVAE
 from crossalign.training import Group, Independent, Player, Ramp
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
@@ -60,7 +59,7 @@ class CADAVAE(AlignedVAE):
     many_modalities = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **AlignedVAE._parameter_constraints,
-        "cross": [Interval(Real, 0, None, closed="left")],
+        "cross": [WEIGHT],
     }
 
     def __init__(self, latent: int = 64, epochs: int = 100, batch_size: int = 50,

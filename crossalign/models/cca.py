@@ -11,16 +11,15 @@ How we differ: published rows leave the regulariser at zero or unsaid; ours is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
-from sklearn.utils._param_validation import Interval
 
 from crossalign.models.base import Aligner, Array, Model, unit_rows
 from crossalign.models.pairing import paired_rows
+from crossalign.models.ranges import SIZE, WEIGHT
 from crossalign.types import Benchmark, Classes, Views
 
 
@@ -42,8 +41,8 @@ class CCA(Aligner, Model):
 
     uses_side_information = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left"), None],
-        "reg": [Interval(Real, 0, None, closed="left")],
+        "n_components": [SIZE, None],
+        "reg": [WEIGHT],
     }
 
     def __init__(self, n_components: int | None = None, reg: float = 1e-3) -> None:

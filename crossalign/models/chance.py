@@ -18,6 +18,7 @@ from crossalign.models.base import (
     ZeroShotClassifier,
     unit_rows,
 )
+from crossalign.models.ranges import SEED, SIZE
 from crossalign.types import Benchmark, Classes, Views
 
 
@@ -35,7 +36,7 @@ class Chance(Aligner, ZeroShotClassifier, Model):
     uses_side_information = True
     stochastic = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [int], "random_state": [int]}
+        "n_components": [SIZE], "random_state": [SEED]}
 
     def __init__(self, n_components: int = 64, random_state: int = 0) -> None:
         self.n_components = n_components

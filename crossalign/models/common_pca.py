@@ -11,16 +11,16 @@ already, and a model that learns from few classes can lose it: a row such a mode
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.models.base import Aligner, Array, Model, unit_rows
+from crossalign.models.ranges import SIZE
 from crossalign.types import Benchmark, Classes, Views
 
 
@@ -46,7 +46,7 @@ class CommonPCA(Aligner, Model):
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("standard", "root"), "n_components": (64, 128, 256)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [SIZE],
         "scaling": [StrOptions(set(KINDS))],
     }
 

@@ -15,20 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 from sklearn.base import ClassifierMixin, clone
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.models.base import Array, Model, ZeroShotClassifier
 from crossalign.models.gfzsl import class_means
+from crossalign.models.ranges import EXPONENT
 from crossalign.types import Benchmark, Classes, Views
 
 
@@ -70,8 +70,8 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "alpha": (-3, -2, -1, 0, 1, 2, 3), "gamma": (-3, -2, -1, 0, 1, 2, 3)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [Interval(Real, None, None, closed="neither")],
-        "gamma": [Interval(Real, None, None, closed="neither")],
+        "alpha": [EXPONENT],
+        "gamma": [EXPONENT],
         "scaling": [StrOptions(set(KINDS))],
         "modality": [str, None],
     }

@@ -37,12 +37,14 @@ import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.data.tokens import token_moments
+from crossalign.devices import DEVICES
 from crossalign.encoders.base_encoder import BaseEncoder
 from crossalign.losses.pairwise_contrast import DISTANCES
 from crossalign.models.base import Array, TokenSelector, labels_of
 from crossalign.models.fgan_objective import CONTRASTS, FGANObjective
 from crossalign.models.joint_space import SPACES, JointSpace
 from crossalign.models.pseudo_labels import FORMS, Teacher, pseudo_labels, teacher_name
+from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, WEIGHT, Each
 from crossalign.models.raw_rows import mean_tokens, open_bases
 from crossalign.networks.fine_grained import (
     POOLS,
@@ -51,9 +53,10 @@ from crossalign.networks.fine_grained import (
     LabelEncoder,
     RegionEncoder,
 )
-from crossalign.networks.token_reader import TokenReader
+from crossalign.networks.token_reader import READERS, TokenReader
 from crossalign.networks.topk import GRADIENTS
 from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, Shuffle, Warmup, train
+from crossalign.training.launch import PRECISIONS
 from crossalign.types import Benchmark, Classes, Views
 
 WARMUP = 10
@@ -123,14 +126,19 @@ class FGAN(TokenSelector, JointSpace):
         "grad": [StrOptions(set(GRADIENTS))], "label_encoder": [StrOptions({"vae", "linear"})],
         "contrast": [StrOptions(set(CONTRASTS))], "distance": [StrOptions(set(DISTANCES))],
         "pseudo_labels": [StrOptions(set(FORMS))], "teacher": [str, callable], "tied": [bool],
-        **{size: [Interval(Integral, 1, None, closed="left")] for size in ("heads", "epochs")},
-        **{size: [Interval(Integral, 2, None, closed="left")]
-           for size in ("dim", "samples", "batch_size")},
-        **{rate: [Interval(Real, 0, None, closed="neither")] for rate in ("lr", "sigma")},
-        **{weight: [Interval(Real, 0, None, closed="left")] for weight in (
-            "alpha", "mu", "align", "kl", "weight_decay", "per_class", "base_lr")},
+        "heads": [SIZE], "epochs": [COUNT], "batch_size": [BATCH],
+        **{size: [Interval(Integral, 2, 2**16, closed="both")] for size in ("dim", "samples")},
+        **{rate: [RATE] for rate in ("lr", "sigma")},
+        **{weight: [WEIGHT] for weight in ("alpha", "mu", "align", "kl", "weight_decay",
+                                           "base_lr")},
+        "per_class": [Interval(Integral, 0, 2**16, closed="both")],
+        "bases": [Each(str, None, length=2)],
+        "readers": [Each(StrOptions(set(READERS)), length=2)],
+        "margins": [Each(WEIGHT, length=2)],
+        "ratios": [Each(Interval(Real, 0, 1, closed="right"), length=2)],
+        "precision": [StrOptions(set(PRECISIONS))], "device": [StrOptions(set(DEVICES))],
         **{share: [Interval(Real, 0, 1, closed="left")] for share in ("dropout", "hardening")},
-        "random_state": [Interval(Integral, 0, None, closed="left")],
+        "random_state": [SEED],
     }
 
     def __init__(self, space: str = "joint", dim: int = 512,

@@ -54,8 +54,10 @@ from crossalign.models.base import Array, labels_of, unit_rows
 from crossalign.models.fusionnet_objective import FusionNet
 from crossalign.models.latent import LatentModel
 from crossalign.models.linear_views import LINEAR_VIEWS, linear_paths
+from crossalign.models.ranges import COUNT, RATE, SIZE, WEIGHT, Each
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.networks import ClassMemory
+from crossalign.networks.manifold import SPREADS
 from crossalign.networks.quasi import KINDS as SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
@@ -155,24 +157,25 @@ smooth, topology, cycle : float
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **LatentModel._parameter_constraints,
         "preset": [StrOptions({"auto", *PRESETS})],
-        **{size: [Interval(Integral, 1, None, closed="left"), None]
-           for size in ("latent", "hidden", "epochs")},
-        "anchors": [Interval(Integral, 1, None, closed="left")],
-        "steps": [Interval(Integral, 0, None, closed="left")],
-        "samples": [Interval(Integral, 0, None, closed="left"), None],
-        **{weight: [Interval(Real, 0, None, closed="left"), None] for weight in TERMS},
+        **{size: [SIZE, None] for size in ("latent", "hidden")},
+        "epochs": [COUNT, None], "anchors": [SIZE],
+        "spread": [StrOptions(set(SPREADS))], "fused": ["boolean"],
+        "view_weights": [Each(WEIGHT, length=3)],
+        "steps": [Interval(Integral, 0, 1000, closed="both")],
+        "samples": [Interval(Integral, 0, 1024, closed="both"), None],
+        **{weight: [WEIGHT, None] for weight in TERMS},
         "dropout": [Interval(Real, 0, 1, closed="left"), None],
         "held_out": [Interval(Real, 0, 1, closed="left")],
         "smoothing": [Interval(Real, 0, 1, closed="left")],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        **{rate: [Interval(Real, 0, None, closed="neither")]
+        "weight_decay": [WEIGHT],
+        **{rate: [RATE]
            for rate in ("sharpness", "ridge", "temperature", "anchor_temperature", "alpha")},
         "divergence": [StrOptions(set(MARGINALS))],
         "sampling": [StrOptions(set(SAMPLINGS)), None],
         "matching": [StrOptions({"class", "instance"}), None],
         "linear": [Interval(Real, 0, 1, closed="both"), None],
         "linear_view": [StrOptions(set(LINEAR_VIEWS))],
-        "whitening": [Interval(Real, 0, None, closed="neither"), None],
+        "whitening": [RATE, None],
         "head": [StrOptions({"fused", "softmax", "prototype", "gaussian"})],
     }
 

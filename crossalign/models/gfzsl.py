@@ -37,6 +37,7 @@ from crossalign.models.base import (
     side_information,
     unit_rows,
 )
+from crossalign.models.ranges import RATE, WEIGHT
 from crossalign.types import Benchmark, Classes, Views
 
 
@@ -79,8 +80,8 @@ class GFZSL(ZeroShotClassifier, Model):
         "kernel_gamma": (0.0, 1.0, 3.0, 10.0), "ridge": (0.01, 0.1, 0.5, 2.0),
         "shrinkage": (0.03, 0.1, 0.3)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "kernel_gamma": [Interval(Real, 0, None, closed="left")],
-        "ridge": [Interval(Real, 0, None, closed="neither")],
+        "kernel_gamma": [WEIGHT],
+        "ridge": [RATE],
         "shrinkage": [Interval(Real, 0, 1, closed="right")],
         "scaling": [StrOptions(set(KINDS))],
         "modality": [str, None],

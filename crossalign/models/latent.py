@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -16,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
 from crossalign.data.tokens import real_tokens
+from crossalign.devices import DEVICES
 from crossalign.models.base import (
     Array,
     Distributional,
@@ -28,9 +28,11 @@ from crossalign.models.base import (
     Translator,
     unit_rows,
 )
+from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE
 from crossalign.networks import initialise
 from crossalign.networks.gaussian import noise_width
 from crossalign.training import TensorData, train
+from crossalign.training.launch import PRECISIONS
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 
@@ -42,13 +44,14 @@ class LatentModel(Distributional, Generator, Translator, Model):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{size: [Interval(Integral, 1, None, closed="left")]
-           for size in ("latent", "epochs", "seen_samples", "unseen_samples", "head_epochs")},
-        "batch_size": [Interval(Integral, 2, None, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
+        **{size: [SIZE] for size in ("latent", "seen_samples", "unseen_samples")},
+        **{count: [COUNT] for count in ("epochs", "head_epochs")},
+        "batch_size": [BATCH], "lr": [RATE],
+        "precision": [StrOptions(set(PRECISIONS))], "device": [StrOptions(set(DEVICES))],
+        "compile": ["boolean"],
         "scaling": [StrOptions(set(KINDS))],
         "head": [StrOptions({"softmax", "prototype", "gaussian"})],
-        "random_state": [Interval(Integral, 0, None, closed="left")],
+        "random_state": [SEED],
     }
 
     uses_side_information = True

@@ -23,14 +23,14 @@ on validation classes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
+from crossalign.models.ranges import COUNT, SIZE, WEIGHT, Each
 from crossalign.models.vae import AlignedVAE, class_rows
 from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
@@ -63,8 +63,9 @@ class LCALE(AlignedVAE):
     search_space: ClassVar[dict[str, Sequence[Any]]] = {"lr": (1e-4, 1e-3), "kl": (1.0, 0.1)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **AlignedVAE._parameter_constraints,
-        **{weight: [Interval(Real, 0, None, closed="left")]
-           for weight in ("cross", "mmd", "cycle", "decay")},
+        **{weight: [WEIGHT] for weight in ("cross", "mmd", "cycle", "decay")},
+        **{widths: [Each(SIZE), None] for widths in ("hidden", "regressor_hidden")},
+        "decay_every": [COUNT],
         "update": [StrOptions({"joint", "alternate"})],
         "class_codes": [StrOptions({"auto", "none"})],
     }

@@ -28,6 +28,7 @@ from crossalign.models.linear_alignment import (
     stacked_alignment,
     whiten,
 )
+from crossalign.models.ranges import SEED, SIZE, WEIGHT
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[np.float64]
@@ -100,15 +101,15 @@ class PerfectAlignment(Translator, Aligner, Model):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "method": [StrOptions({"informative", "cca", "svd_naive"})],
-        "rank": [StrOptions({"auto", "full"}), Interval(Integral, 1, None, closed="left"),
+        "rank": [StrOptions({"auto", "full"}), SIZE,
                  Interval(Real, 0, 1, closed="neither")],
-        "n_components": [Interval(Integral, 1, None, closed="left"), None],
+        "n_components": [SIZE, None],
         "center": ["boolean"],
         "noise_cov": [Mapping, None],
-        "ridge": [Interval(Real, 0, None, closed="left")],
+        "ridge": [WEIGHT],
         "tol": [Interval(Real, 0, 1, closed="neither")],
         "holdout": [Interval(Real, 0, 1, closed="left")],
-        "random_state": [Integral],
+        "random_state": [SEED],
     }
 
     def __init__(self, method: str = "informative", rank: str | int | float = "auto",

@@ -10,17 +10,16 @@ whitening its noise as CCA does.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
-from sklearn.utils._param_validation import Interval
 
 from crossalign.data.scaling import apply_scaling, fit_scaling
 from crossalign.models.base import Aligner, Array, Model, Translator, labels_of, unit_rows
 from crossalign.models.pairing import paired_rows
+from crossalign.models.ranges import RATE
 from crossalign.models.whitening import whitening_of, within_class_covariance
 from crossalign.types import Benchmark, Classes, Views
 
@@ -43,9 +42,9 @@ class RidgeMap(Aligner, Translator, Model):
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "alpha": (1.0, 10.0, 100.0, 1000.0, 10000.0)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [RATE],
         "target": [str, None],
-        "whitening": [Interval(Real, 0, None, closed="neither"), None],
+        "whitening": [RATE, None],
     }
 
     def __init__(self, alpha: float = 1000.0, target: str | None = None,

@@ -7,14 +7,14 @@ of `vae_objective` tie the modalities together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.base import Array
 from crossalign.models.latent import LatentModel
+from crossalign.models.ranges import WEIGHT
 from crossalign.models.vae_objective import VAEObjective
 from crossalign.networks import MLP, CrossVAE
 from crossalign.networks.gaussian import SAMPLERS
@@ -31,8 +31,8 @@ class AlignedVAE(LatentModel):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **LatentModel._parameter_constraints,
-        "kl": [Interval(Real, 0, None, closed="left")],
-        "w2": [Interval(Real, 0, None, closed="left")],
+        "kl": [WEIGHT],
+        "w2": [WEIGHT],
         "norm": [StrOptions({"l1", "l2"})],
         "sampler": [StrOptions(set(SAMPLERS))],
         "init": [StrOptions({"xavier", "torch"})],

@@ -13,7 +13,8 @@ from crossalign import models
 from crossalign.reading import expanded
 from crossalign.recipes.plain_yaml import read_yaml
 from crossalign.recipes.recipe import Expected, Recipe
-from crossalign.recipes.values import nearest, short, suited
+from crossalign.recipes.values import taken
+from crossalign.sentences import nearest, short
 
 FOLDER = Path(__file__).parent
 SUFFIXES = (".yaml", ".yml")
@@ -50,10 +51,10 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     where, recipe = f"recipe {str(name_or_path)!r}", read_recipe(name_or_path)
     cls = models.get(recipe.model)
     given = recipe.rows if "rows" in recipe.model_fields_set else getattr(cls, "ablations", {})
-    params = _suited(f"{where}: params", recipe.params, cls, {})
-    rows = {row: _suited(f"{where}: rows.{row}", changes, cls, params)
+    params = taken(f"{where}: params.", recipe.params, cls())
+    rows = {row: taken(f"{where}: rows.{row}.", changes, cls(), params)
             for row, changes in given.items()}
-    sweeps = {key: tuple(_suited(f"{where}: sweeps", {key: value}, cls, params)[key]
+    sweeps = {key: tuple(taken(f"{where}: sweeps.", {key: value}, cls(), params)[key]
                          for value in values)
               for key, values in recipe.sweeps.items()}
     return recipe.model_copy(update={"params": params, "rows": rows, "sweeps": sweeps})
@@ -135,21 +136,3 @@ def _sentence(fault: Mapping[str, Any]) -> str:
     if fault["type"] == "missing":
         return f"{path}: missing; give {wanted}."
     return f"{path}: got {short(fault['input'])}; give {wanted}."
-
-
-def _suited(path: str, params: Mapping[str, Any], cls: type[Any],
-            base: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyper-parameters in the form of the model's defaults, once it takes them on top of base."""
-    estimator = cls()
-    defaults = estimator.get_params()
-    for key in params:
-        if key not in defaults:
-            raise ValueError(f"{path}: {estimator.cli_name} has no parameter {key!r}; "
-                             f"{nearest(key, defaults)}")
-    found = {key: suited(f"{path}.{key}", value, defaults[key]) for key, value in params.items()}
-    try:
-        estimator.set_params(**{**base, **found})._validate_params()
-    except ValueError as error:
-        text = str(error).rstrip(".").replace(". Got ", "; got ")
-        raise ValueError(f"{path}: {text[:1].lower()}{text[1:]}.") from None
-    return found

@@ -206,12 +206,12 @@ SENTENCES = {
     "params": ({"params": [1]}, "params: got [1]; give a mapping"),
     "unknown parameter": ({"params": {"classifcation": 3.0}},
                           "acmr has no parameter 'classifcation'; did you mean 'classification'?"),
-    "word for a number": ({"params": {"kl": "high"}}, "params.kl: got 'high'; give a number."),
-    "truth for a number": ({"params": {"kl": True}}, "params.kl: got True; give a number."),
+    "word for a number": ({"params": {"kl": "high"}}, "params.kl: got 'high'; give a float"),
+    "truth for a number": ({"params": {"kl": True}}, "params.kl: got True; give a float"),
     "number for a truth": ({"params": {"compile": 1}}, "params.compile: got 1; give true"),
-    "range": ({"params": {"kl": -1}}, "'kl' parameter of ACMR must be"),
+    "range": ({"params": {"kl": -1}}, "params.kl: got -1.0; give a float in"),
     "choice": ({"params": {"iem": "often"}}, "often"),
-    "ramp": ({"params": {"kl_ramp": [93]}}, "params.kl_ramp: got [93]; give numbers in the form"),
+    "ramp": ({"params": {"kl_ramp": [93]}}, "params.kl_ramp: got [93]; give a list of 2"),
     "widths": ({"params": {"hidden": [1560, 1665]}}, "params.hidden: got [1560, 1665]; give"),
     "null": ({"params": {"w2_ramp": None}}, "params.w2_ramp: got None; give"),
     "expects": ({"expects": {"classes": 0}}, "expects.classes: got 0; give whole numbers from 1"),
@@ -222,12 +222,12 @@ SENTENCES = {
     "not a number": ({"published": {"ACMR": {"H": float("nan")}}}, "published.ACMR.H: got nan"),
     "metric": ({"published": {"ACMR": {"h": 55.3}}}, "published.ACMR.h: got 'h'; give percent"),
     "notes": ({"notes": "one"}, "notes: got 'one'; give a list of sentences"),
-    "rows": ({"rows": {"off": {"iem": "none"}}}, "rows.off: the 'iem' parameter of ACMR"),
+    "rows": ({"rows": {"off": {"iem": "none"}}}, "rows.off.iem: got 'none'; give one of"),
     "row parameter": ({"rows": {"off": {"ime": "off"}}}, "rows.off: acmr has no parameter 'ime'"),
     "sweep": ({"sweeps": {"kl": 3}}, "sweeps.kl: got 3; give"),
     "empty sweep": ({"sweeps": {"kl": []}}, "sweeps.kl: got []; give"),
     "sweep parameter": ({"sweeps": {"lamda": [1]}}, "acmr has no parameter 'lamda'"),
-    "sweep value": ({"sweeps": {"w2": [1, -1]}}, "sweeps: the 'w2' parameter of ACMR"),
+    "sweep value": ({"sweeps": {"w2": [1, -1]}}, "sweeps.w2: got -1.0; give a float"),
     "long value": ({"data": [0] * 500}, "…; give the name of the data set"),
 }
 
@@ -301,13 +301,12 @@ def test_the_parent_loader_is_as_it_was():
 
 
 def test_set_reads_values_as_recipes_do():
-    known = models.get("acmr")().get_params()
-    found = parse_assignments(["iem=off", "lr=1e-4", "kl=2", "kl_ramp=[1, 2]", "epochs=3"], known,
-                              "acmr")
+    acmr = models.get("acmr")()
+    found = parse_assignments(["iem=off", "lr=1e-4", "kl=2", "kl_ramp=[1, 2]", "epochs=3"], acmr)
     assert found == {"iem": "off", "lr": 1e-4, "kl": 2.0, "kl_ramp": (1, 2), "epochs": 3}
     for wrong in ("compile=yes", "hidden=5", "lr=nan", "kl_ramp=[0]"):
         with pytest.raises(ValueError, match=r"^--set \w+: got .*\.$"):
-            parse_assignments([wrong], known, "acmr")
+            parse_assignments([wrong], acmr)
 
 
 # -- data that are not the paper's -------------------------------------------------------------

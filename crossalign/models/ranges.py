@@ -1,0 +1,101 @@
+"""The ranges of parameters, which every model declares, and what is said of a value outside.
+
+They hold wherever a value comes from: a constructor, a recipe, the command line, a saved model.
+Sizes have an upper end, since what they allocate has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    make_constraint,
+)
+
+from crossalign.sentences import short
+
+SIZE = Interval(Integral, 1, 2**16, closed="both")
+"""Widths, numbers of components, heads or draws."""
+COUNT = Interval(Integral, 1, 10**9, closed="both")
+"""Epochs."""
+BATCH = Interval(Integral, 2, 10**9, closed="both")
+SEED = Interval(Integral, 0, 2**32 - 1, closed="both")
+WEIGHT = Interval(Real, 0, None, closed="left")
+"""Of a term of a loss."""
+RATE = Interval(Real, 0, None, closed="neither")
+"""Learning rates, ridges and widths of kernels."""
+EXPONENT = Interval(Real, -30, 30, closed="both")
+"""Of ten."""
+
+
+class Each:
+    """A list whose items all satisfy one of some constraints.
+
+    Parameters
+    ----------
+    allowed : constraints of one item, each as scikit-learn has them, or `Each`
+    length : int, optional
+        How many items; any number from 1 by default.
+    """
+
+    hidden = False
+
+    def __init__(self, *allowed: Any, length: int | None = None) -> None:
+        self.allowed = allowed
+        self.length = length
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        """Whether the value is such a list."""
+        return (isinstance(value, list | tuple) and len(value) > 0
+                and self.length in (None, len(value))
+                and all(satisfies(item, self.allowed) for item in value))
+
+    def __str__(self) -> str:
+        count = "" if self.length is None else f"{self.length} items, "
+        return f"a list of {count}each {wanted(self.allowed)}"
+
+
+def check_parameters(model: Any) -> None:
+    """Raise ValueError for the first parameter outside of what its model declares."""
+    defaults: dict[str, Any] = {}
+    for name, value in model.get_params(deep=False).items():
+        allowed = model._parameter_constraints.get(name)
+        if allowed is None or satisfies(value, allowed):
+            continue
+        defaults = defaults or type(model)().get_params(deep=False)
+        example = (f", as {as_lists(defaults[name])!r}" if isinstance(defaults[name], tuple)
+                   else "")
+        raise InvalidParameterError(f"{name}: got {short(as_lists(value))}; give "
+                                    f"{wanted(allowed)}{example}.")
+
+
+def satisfies(value: Any, allowed: Sequence[Any]) -> bool:
+    """Whether one of the constraints holds; true and false are no numbers."""
+    return any(constraint.is_satisfied_by(value) for constraint in map(_constraint, allowed)
+               if not (isinstance(value, bool) and isinstance(constraint, Interval)))
+
+
+def wanted(allowed: Sequence[Any]) -> str:
+    """The constraints in words."""
+    return " or ".join(
+        f"one of {sorted(c.options)}" if isinstance(c, StrOptions) else WORDS.get(str(c), str(c))
+        for c in map(_constraint, allowed) if not c.hidden)
+
+
+WORDS = {str(make_constraint("boolean")): "true or false",
+         "None": "None (null in a recipe or after --set)"}
+"""What is said in other words than scikit-learn's."""
+
+
+def as_lists(value: Any) -> Any:
+    """Tuples as lists, at every depth."""
+    return [as_lists(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _constraint(allowed: Any) -> Any:
+    return allowed if isinstance(allowed, Each) else make_constraint(allowed)
