@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,11 +126,14 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
     from crossalign.models.store import check_target
 
     check_target(out)
+    unfinished = Path(f"{os.path.abspath(out)}.unfinished")
+    check_writable(unfinished)
 
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
     bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool)
-    unfinished = out.with_name(f"{out.name}.unfinished")
+    from crossalign.training import discard_checkpoint
+
     try:
         fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
                          callbacks=progress(), checkpoint=unfinished)
@@ -140,7 +142,7 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
             log(f"kept in {unfinished}; the same command goes on from there")
         raise
     fitted.save(out)
-    shutil.rmtree(unfinished, ignore_errors=True)
+    discard_checkpoint(unfinished)
     print(f"{fitted.selection_}\nsaved to {out}")
 
 

@@ -39,6 +39,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from crossalign.data.tokens import token_moments
 from crossalign.devices import DEVICES
 from crossalign.encoders.base_encoder import BaseEncoder
+from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses.pairwise_contrast import DISTANCES
 from crossalign.models.base import Array, TokenSelector, labels_of
 from crossalign.models.fgan_objective import CONTRASTS, FGANObjective
@@ -230,7 +231,8 @@ class FGAN(TokenSelector, JointSpace):
             weights=self._weights(),
             lr_schedule=Warmup(WARMUP / steps, Cosine(self.epochs), start=1 / WARMUP),
             device=self.device, precision=self.precision, checkpoint=checkpoint,
-            resume=checkpoint is not None)
+            resume=checkpoint is not None,
+            work={**self.get_params(), "targets": arrays_fingerprint([targets])})
         self.network_.targets = torch.zeros(0)
         self.history_, self.selected_epoch_ = history.losses, history.selected_epoch
         return self

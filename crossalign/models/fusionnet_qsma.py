@@ -49,6 +49,7 @@ from torch.nn.functional import normalize
 
 from crossalign.data.pooling import as_vectors
 from crossalign.data.scaling import fit_scaling
+from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses import MARGINALS
 from crossalign.models.base import Array, labels_of, unit_rows
 from crossalign.models.fusionnet_objective import FusionNet
@@ -290,6 +291,11 @@ smooth, topology, cycle : float
                     {m: self._part(name, x[m], m) for m, x in here.items()},
                     {m: x.truth for m, x in here.items()})
         return self
+
+    def _work(self) -> dict[str, Any]:
+        """All parameters, and the side information that the class memory starts from."""
+        side = arrays_fingerprint([getattr(self, "side_", None)])
+        return {**super()._work(), "side_information": side}
 
     def idle(self, X: Views) -> Collection[str]:
         """What weighs the views of a class, in retrieval; the linear view's kind elsewhere."""

@@ -93,10 +93,14 @@ class LatentModel(Distributional, Generator, Translator, Model):
         data = TensorData.from_views(Views(scaled, labels, present=present))
         history = train(self.network_, data, weights=self._active(), seed=self.random_state,
                         device=self.device, checkpoint=checkpoint,
-                        resume=checkpoint is not None, **options)
+                        resume=checkpoint is not None, work=self._work(), **options)
         self.network_.eval()
         self.history_ = history.losses
         self.selected_epoch_ = history.selected_epoch
+
+    def _work(self) -> dict[str, Any]:
+        """What training depends on besides its data: all parameters."""
+        return dict(self.get_params())
 
     @property
     def _place(self) -> torch.device:

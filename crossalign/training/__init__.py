@@ -19,7 +19,12 @@ batch normalisation see their own rows only, and so differ between one rank and 
 
 from crossalign.training.batch import Batch
 from crossalign.training.callbacks import Callback, EarlyStop, Progress, TrainState, Validate
-from crossalign.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from crossalign.training.checkpoint import (
+    Checkpoint,
+    discard_checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+)
 from crossalign.training.data import DiskData, TensorData
 from crossalign.training.history import History
 from crossalign.training.loop import train
@@ -54,6 +59,7 @@ __all__ = [
     "Warmup",
     "build_optimizer",
     "build_optimizers",
+    "discard_checkpoint",
     "load_checkpoint",
     "save_checkpoint",
     "train",

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import torch
@@ -73,18 +74,27 @@ class Callback:
 
 
 class Progress(Callback):
-    """A bar on standard error with epoch, losses, scores and speed; none where it is no terminal.
+    """Epoch, losses, scores, speed and time left, on standard error.
 
-    It vanishes when training ends.
+    On a terminal this is a bar, which vanishes when training ends; elsewhere a line every half
+    minute. That a run goes on from a checkpoint is said in any case.
     """
 
     def __init__(self) -> None:
         self._bar: Any = None
         self._task: Any = None
+        self._first = 0
+        self._began = self._said = 0.0
 
     def on_start(self, state: TrainState) -> None:
         """Open the bar."""
-        if state.rank != 0 or not sys.stderr.isatty():
+        self._first, self._began, self._said = state.epoch + 1, monotonic(), monotonic()
+        if state.rank != 0 or sys.stderr is None:
+            return
+        if self._first:
+            print(f"going on from a checkpoint: {self._first} of {state.epochs} epochs are done",
+                  file=sys.stderr, flush=True)
+        if not sys.stderr.isatty():
             return
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -97,15 +107,25 @@ class Progress(Callback):
         self._bar.start()
 
     def on_epoch(self, state: TrainState) -> None:
-        """Move it."""
+        """Move it, or write a line if it is time to."""
+        now, done = monotonic(), state.epoch + 1
         if self._bar is not None:
-            self._bar.update(self._task, completed=state.epoch + 1, description=describe(state))
+            self._bar.update(self._task, completed=done, description=describe(state))
+        elif state.rank == 0 and sys.stderr is not None and now - self._said > PAUSE:
+            left = (now - self._began) / (done - self._first) * (state.epochs - done)
+            print(f"epoch {done}/{state.epochs}, {left:.0f} s left  {describe(state)}",
+                  file=sys.stderr, flush=True)
+            self._said = now
 
     def close(self) -> None:
         """Take it away."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+PAUSE = 30.0
+"""Seconds from one line of progress to the next where there is no terminal."""
 
 
 def describe(state: TrainState) -> str:

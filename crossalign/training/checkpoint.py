@@ -11,6 +11,7 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from crossalign.files import replacing
+from crossalign.files import replacing, sweep
 
 FILE_NAME = "checkpoint.safetensors"
 FORMAT = "crossalign-training"
@@ -100,6 +101,14 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
 def has_checkpoint(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder holds a checkpoint, whole or not."""
     return (Path(folder) / FILE_NAME).is_file()
+
+
+def discard_checkpoint(folder: str | os.PathLike[str]) -> None:
+    """Take away a checkpoint and the folder, unless the folder holds something else."""
+    (Path(folder) / FILE_NAME).unlink(missing_ok=True)
+    sweep(folder, FILE_NAME)
+    with suppress(OSError):
+        Path(folder).rmdir()
 
 
 def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from crossalign.fingerprints import code_fingerprint
 from crossalign.training.callbacks import Callback, TrainState
 from crossalign.training.checkpoint import has_checkpoint
 from crossalign.training.data import Data, place
@@ -19,7 +20,7 @@ from crossalign.training.history import History
 from crossalign.training.launch import make_fabric, quiet, quiet_reducer
 from crossalign.training.players import Player, build_optimizers
 from crossalign.training.randomness import own_global_state
-from crossalign.training.resume import Keeper, restore_run, settings_text
+from crossalign.training.resume import Keeper, data_fingerprint, restore_run, settings_text
 from crossalign.training.run import Run
 from crossalign.training.samplers import Sampler
 from crossalign.training.schedules import Schedule
@@ -33,7 +34,8 @@ def train(network: nn.Module, data: Data | Views, *, players: Sequence[Player], 
           ema: float | None = None, callbacks: Sequence[Callback] = (), seed: int = 0,
           device: str = "auto", devices: int = 1, precision: str = "32-true",
           compile: bool = False, checkpoint: str | os.PathLike[str] | None = None,
-          checkpoint_every: int = 1, resume: bool = False, fabric: Any = None) -> History:
+          checkpoint_every: int = 1, resume: bool = False,
+          work: Mapping[str, Any] | None = None, fabric: Any = None) -> History:
     """Train a network in place.
 
     Parameters
@@ -71,6 +73,9 @@ def train(network: nn.Module, data: Data | Views, *, players: Sequence[Player], 
     resume : bool
         Go on from the checkpoint if the folder has one; ends bit for bit where an unbroken run
         ends.
+    work : mapping, optional
+        What else a checkpoint is of, as a model's parameters. It goes on only where this, the data,
+        the settings and the code are the same.
     fabric : lightning_fabric.Fabric, optional
         A launched one, instead of device, devices and precision.
 
@@ -81,8 +86,9 @@ def train(network: nn.Module, data: Data | Views, *, players: Sequence[Player], 
     Raises
     ------
     ValueError
-        For arguments out of range, a batch that ranks cannot share evenly, a damaged checkpoint or
-        one of another run; `DivergedError` if a loss or a weight becomes NaN or infinite.
+        For arguments out of range, a batch that ranks cannot share evenly, a damaged checkpoint,
+        one of another run or one that has done more epochs; `DivergedError` if a loss or a weight
+        becomes NaN or infinite.
     """
     _check(epochs, clip, seed, checkpoint, checkpoint_every, resume)
     fabric = make_fabric(device, devices, precision) if fabric is None else fabric
@@ -94,8 +100,11 @@ def train(network: nn.Module, data: Data | Views, *, players: Sequence[Player], 
     learning = [p for o in optimizers.values() for g in o.param_groups for p in g["params"]]
     average = None if ema is None else MovingAverage(learning, ema)
     state = TrainState(network, epochs, History(), rank=fabric.global_rank)
-    settings = settings_text(seed=seed, samples=len(placed), sampler=sampler,
-                             players=tuple(players), clip=clip, ema=ema)
+    settings = {} if checkpoint is None else settings_text({
+        **(work or {}), "seed": seed, "samples": len(placed), "sampler": sampler,
+        "players": tuple(players), "weights": weights or {}, "lr_schedule": lr_schedule,
+        "clip": clip, "ema": ema, "data": data_fingerprint(placed),
+        "code": code_fingerprint(network)})
     with ExitStack() as stack:
         for callback in callbacks:
             stack.callback(callback.close)

@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from crossalign.fingerprints import arrays_fingerprint
 from crossalign.training.callbacks import Callback, TrainState
 from crossalign.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from crossalign.training.data import Data
 from crossalign.training.ema import MovingAverage
 from crossalign.training.history import History
 from crossalign.training.run import Run
@@ -105,28 +108,68 @@ def restore_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], sta
     Raises
     ------
     ValueError
-        If it is damaged, or of another network or another run.
+        If it is damaged, of another network or another run, or further than this run is to go.
     """
     stored = load_checkpoint(folder)
-    check_settings(stored.facts["settings"], settings)
+    check_settings(stored.facts["settings"], settings, folder)
+    done = stored.facts["epoch"] + 1
+    if done > state.epochs:
+        raise ValueError(f"resume: the checkpoint in {str(folder)!r} has done {done} epochs and "
+                         f"this run has epochs={state.epochs}; {_remedy('ask for more')}.")
     unpack_tensors(stored, state.network, optimizers, average, callbacks)
     fabric.strategy.precision.load_state_dict(stored.facts["precision"])
     state.epoch = stored.facts["epoch"]
     state.history = History.from_dict(stored.facts["history"])
 
 
-def settings_text(**values: Any) -> dict[str, str]:
+def settings_text(values: Mapping[str, Any]) -> dict[str, str]:
     """What must not change between a run and its continuation, as text."""
-    return {name: type(value).__name__ if name == "sampler" and not is_dataclass(value)
-            else repr(value) for name, value in values.items()}
+    return {name: _text(value) for name, value in values.items()}
 
 
-def check_settings(stored: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+def data_fingerprint(data: Data) -> str:
+    """Of everything that batches are made of, read some thousand rows at a time."""
+    return arrays_fingerprint(
+        None if tensor is None else tensor.cpu().numpy()
+        for first in range(0, len(data), ROWS)
+        for batch in [data.batch(torch.arange(first, min(first + ROWS, len(data)),
+                                              device=data.device))]
+        for tensor in (*batch.views.values(), batch.labels, *batch.present.values(),
+                       *batch.masks.values()))
+
+
+ROWS = 4096
+"""Rows that are read together for a fingerprint."""
+
+
+def check_settings(stored: Mapping[str, Any], current: Mapping[str, Any],
+                   folder: str | os.PathLike[str]) -> None:
     """Raise ValueError naming the first setting in which a checkpoint and a run differ."""
-    for name, value in current.items():
-        if stored.get(name) != value:
-            raise ValueError(f"resume: the checkpoint was made with {name}={stored.get(name)} and "
-                             f"this run has {name}={value}; use the same, or resume=False.")
+    for name in [*current, *(name for name in stored if name not in current)]:
+        before, now = stored.get(name, "not stated"), current.get(name, "not stated")
+        if before != now:
+            what = (f"is of other {name.replace('_', ' ')}" if name in FINGERPRINTS else
+                    f"was made with {name}={before} and this run has {name}={now}")
+            raise ValueError(f"resume: the checkpoint in {str(folder)!r} {what}; "
+                             f"{_remedy('use the same')}.")
+
+
+FINGERPRINTS = ("data", "code", "side_information", "targets")
+"""Settings that are hashes, which would tell a reader nothing."""
+
+
+def _remedy(first: str) -> str:
+    return f"{first}, choose another folder, delete this one, or train with resume=False"
+
+
+def _text(value: Any) -> str:
+    """A value as text that is the same in every process: of an object, its class."""
+    if isinstance(value, Mapping):
+        return repr({str(key): _text(value[key]) for key in sorted(value, key=str)})
+    if is_dataclass(value) or value is None or isinstance(
+            value, str | int | float | list | tuple | np.generic):
+        return repr(value)
+    return type(value).__qualname__
 
 
 def _restore_optimizer(optimizer: torch.optim.Optimizer, names: Mapping[int, str],

@@ -16,15 +16,18 @@ from crossalign.training import (
     EarlyStop,
     Group,
     Player,
+    Progress,
     Ramp,
     Shuffle,
     TensorData,
     Validate,
+    discard_checkpoint,
     load_checkpoint,
     save_checkpoint,
     train,
 )
 from crossalign.training.checkpoint import FILE_NAME, VERSION
+from crossalign.training.resume import settings_text
 
 PLAYERS = (Player("code", (Group(("encoder",), 0.01), Group(("scale",), 0.1)), amsgrad=True),
            Player("decode", (Group(("decoder",), 0.01),), optimizer="sgd", momentum=0.9, steps=2))
@@ -241,3 +244,87 @@ def test_an_unwritable_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ValueError, match=r"checkpoint: cannot write .*choose a writable folder"):
         fit(1, checkpoint=tmp_path / "file")
+
+
+def other_data(change):
+    whole = data()
+    change(whole)
+    return whole
+
+
+CHANGES = {
+    "one value": lambda d: d.views["x"][47, 4].add_(1e-6),
+    "one label": lambda d: d.labels[0].add_(1),
+    "order of rows": lambda d: d.views["x"].copy_(d.views["x"].flip(0)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_training_does_not_go_on_with_other_data(tmp_path, change):
+    fit(1, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"resume: the checkpoint in .* is of other data; use the "
+                                         r"same, choose another folder, delete this one, or"):
+        train(Coder(), other_data(CHANGES[change]), epochs=2, players=PLAYERS, device="cpu",
+              sampler=ClassBalanced(3, 4), weights={"kl": Ramp(0, 5, 1)}, lr_schedule=Cosine(6),
+              clip=1.0, ema=0.8, seed=7, checkpoint=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    ({"weights": {"kl": Ramp(0, 5, 2)}}, r"made with weights=.*value=1.* this run has .*value=2"),
+    ({"weights": {}}, "made with weights=.*kl.* and this run has weights={}"),
+    ({"lr_schedule": Cosine(7)}, r"lr_schedule=Cosine\(total=6"),
+    ({"lr_schedule": None}, "this run has lr_schedule=None"),
+    ({"work": {"margin": 2.0}}, "made with margin=1.0 and this run has margin=2.0"),
+    ({"work": {}}, "made with margin=1.0 and this run has margin=not stated"),
+    ({"work": {"margin": 1.0, "more": 1}}, "made with more=not stated and this run has more=1"),
+])
+def test_training_does_not_go_on_with_other_weights_rates_or_parameters(tmp_path, options, message):
+    fit(1, checkpoint=tmp_path, work={"margin": 1.0})
+    with pytest.raises(ValueError, match=message):
+        fit(2, checkpoint=tmp_path, resume=True, **{"work": {"margin": 1.0}, **options})
+
+
+def test_training_does_not_go_on_with_other_code(tmp_path, monkeypatch):
+    fit(1, checkpoint=tmp_path)
+    monkeypatch.setattr("crossalign.training.loop.code_fingerprint", lambda *of: "another")
+    with pytest.raises(ValueError, match="is of other code"):
+        fit(2, checkpoint=tmp_path, resume=True)
+
+
+def test_training_does_not_go_back(tmp_path):
+    fit(3, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match=r"has done 3 epochs and this run has epochs=2; ask for "
+                                         "more, choose another folder"):
+        fit(2, checkpoint=tmp_path, resume=True)
+
+
+def test_that_training_goes_on_is_said_with_the_epoch(tmp_path, capsys):
+    fit(2, checkpoint=tmp_path, callbacks=[Progress()])
+    assert capsys.readouterr().err == ""
+    fit(6, checkpoint=tmp_path, resume=True, callbacks=[Progress()])
+    assert capsys.readouterr().err == "going on from a checkpoint: 2 of 6 epochs are done\n"
+
+
+def test_progress_without_a_terminal_is_a_line_now_and_then(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("crossalign.training.callbacks.PAUSE", 0.0)
+    fit(3, callbacks=[Progress()])
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
+    assert "0 s left" in lines[-1]
+
+
+def test_a_checkpoint_is_discarded_with_its_drafts_and_nothing_else(tmp_path):
+    for folder in ("a", "b"):
+        fit(1, checkpoint=tmp_path / folder)
+        (tmp_path / folder / f".{FILE_NAME}.0123abcd.part").write_text("half")
+    (tmp_path / "b" / "thesis.txt").write_text("mine")
+    for folder in ("a", "b", "nosuch"):
+        discard_checkpoint(tmp_path / folder)
+    assert [p.name for p in tmp_path.iterdir()] == ["b"]
+    assert [p.name for p in (tmp_path / "b").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("values", [{"a": {"b": lambda: 0}, "c": [1]}, {"c": [1], "a": object()}])
+def test_settings_are_the_same_text_in_every_process(values):
+    assert settings_text(values)["c"] == "[1]"
+    assert "0x" not in str(settings_text(values))
