@@ -120,19 +120,26 @@ def chosen_rows(rows: Any, names: list[str] | None) -> Any:
 
 def load_bench(data: str, task: str | None, attributes: str | None, recipe: Recipe | None = None,
                unseen: str | None = None, encoder: str | None = None,
-               text_encoder: str | None = None, pool: str | None = None) -> Any:
+               text_encoder: str | None = None, pool: str | None = None,
+               modalities: str | None = None) -> Any:
     """The benchmark; a note on standard error says where it is not what the recipe is about."""
     from crossalign.data import load
 
     if task is None and recipe is not None:
         task = recipe.task
     bench = load(data, task, attributes=attributes, unseen=unseen, pool=pool,
+                 modalities=listed(modalities),
                  encoder=picture_encoder(encoder, data, task),
                  text_encoder=writing_encoder(text_encoder, data, task), log=log)
     note = None if recipe is None else recipe.mismatch(bench)
     if note is not None:
         log(f"note: {note}")
     return bench
+
+
+def listed(words: str | None) -> list[str] | None:
+    """What stands between commas."""
+    return None if words is None else [word.strip() for word in words.split(",")]
 
 
 RAW = "raw:"

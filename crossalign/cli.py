@@ -19,6 +19,7 @@ from crossalign.arguments import (
     build_several,
     check_writable,
     chosen_rows,
+    listed,
     load_bench,
     log,
     picture_encoder,
@@ -46,6 +47,8 @@ Attributes = Annotated[str | None, typer.Option(
     help="Other side information in the same folder, as sent_splits.mat.")]
 Pool = Annotated[str | None, typer.Option(
     help="mean or flat: tokens as vectors, for models that read nothing else.")]
+Modalities = Annotated[str | None, typer.Option(
+    help="Of a file of aligned arrays: which to read, in which order, as image,text.")]
 Unseen = Annotated[str | None, typer.Option(
     help="Of sketches and photos: a published split, as sketchy25-sake, or a file of class names.")]
 PictureEncoder = Annotated[str | None, typer.Option(
@@ -88,7 +91,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
         attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False,
         tune: Tune = None, best_epoch: BestEpoch = False, bits: Bits = None,
         unseen: Unseen = None, encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
-        pool: Pool = None) -> None:
+        pool: Pool = None, modalities: Modalities = None) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
@@ -100,7 +103,8 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import evaluate
 
-    bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool)
+    bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
+                       modalities)
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, best_epoch=best_epoch,
                       bits=bits)
@@ -115,7 +119,7 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
         attributes: Attributes = None, no_tune: NoTune = False, tune: Tune = None,
         seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0,
         unseen: Unseen = None, encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
-        pool: Pool = None) -> None:
+        pool: Pool = None, modalities: Modalities = None) -> None:
     """Fit a model and save it as a folder.
 
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
@@ -131,7 +135,8 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
 
     if "random_state" in estimator.get_params():
         estimator.set_params(random_state=seed)
-    bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool)
+    bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
+                       modalities)
     from crossalign.training import discard_checkpoint
 
     try:
@@ -155,7 +160,8 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
            curve_seeds: Annotated[int, typer.Option(min=1, help="Runs of each swept value.")] = 1,
            out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ablation"),
            attributes: Attributes = None, unseen: Unseen = None,
-           encoder: PictureEncoder = None, text_encoder: TextEncoder = None) -> None:
+           encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
+           modalities: Modalities = None) -> None:
     """What each module of a model is worth, and how much its weights matter.
 
     Rows and swept values are the recipe's, else the model's own. Every row and curve is written as
@@ -168,7 +174,8 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
     rows, swept, published = estimator.ablations, estimator.sweeps, {}
     if recipe is not None:
         rows, swept, published = recipe.rows, recipe.sweeps, recipe.published
-    bench = load_bench(data, None, attributes, recipe, unseen, encoder, text_encoder)
+    bench = load_bench(data, None, attributes, recipe, unseen, encoder, text_encoder,
+                       modalities=modalities)
     run_ablation(estimator, bench, chosen_rows(rows, row), swept if curves else {}, out,
                  published=published, seeds=seeds, curve_seeds=curve_seeds, callbacks=progress(),
                  log=log)
@@ -181,14 +188,14 @@ def profile(model: Annotated[list[str], typer.Argument(help="One model or severa
             repeats: Annotated[int, typer.Option(min=1, help="Timed epochs or passes.")] = 3,
             memory: Annotated[bool, typer.Option(
                 help="Also measure memory, each time in a fresh process.")] = True,
-            pool: Pool = None, as_json: AsJson = False) -> None:
+            pool: Pool = None, as_json: AsJson = False, modalities: Modalities = None) -> None:
     """What models cost: parameters, operations, memory and speed.
 
     A few epochs are enough, so a model is not trained to its end. With several models --set
     concerns those that have the parameter.
     """
     estimators = build_several(model, set_)
-    bench = load_bench(data, task, attributes, pool=pool)
+    bench = load_bench(data, task, attributes, pool=pool, modalities=modalities)
     from crossalign.evaluation.profile import check_suited
     from crossalign.evaluation.profile import profile as measure
     from crossalign.evaluation.profile_table import profile_record, profile_table
@@ -238,7 +245,8 @@ def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
              out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
              attributes: Attributes = None, as_json: AsJson = False, bits: Bits = None,
              unseen: Unseen = None, encoder: PictureEncoder = None,
-             text_encoder: TextEncoder = None, pool: Pool = None) -> None:
+             text_encoder: TextEncoder = None, pool: Pool = None,
+             modalities: Modalities = None) -> None:
     """Evaluate a saved model; nothing is fitted but the head its task needs."""
     if out is not None:
         check_writable(out)
@@ -247,7 +255,7 @@ def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
 
     fitted = load_model(folder)
     bench = load_bench(data, task or getattr(fitted, "task_", None), attributes, None, unseen,
-                       encoder, text_encoder, pool)
+                       encoder, text_encoder, pool, modalities)
     report = score_fitted(fitted, bench, task=scored(task), gamma=getattr(fitted, "gamma_", None),
                           run=getattr(fitted, "run_", 0), pictures=out is not None, bits=bits)
     publish(report, out, as_json)
@@ -281,13 +289,15 @@ def data_list() -> None:
 
 @data_app.command("validate")
 def data_validate(path: str, attributes: Attributes = None, unseen: Unseen = None,
-                  encoder: PictureEncoder = None, text_encoder: TextEncoder = None) -> None:
+                  encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
+                  modalities: Modalities = None) -> None:
     """Check a folder or file and print what was found."""
     from crossalign.data import validate
 
     for name, detail in validate(path, attributes=attributes, unseen=unseen,
                                  encoder=picture_encoder(encoder, path),
-                                 text_encoder=writing_encoder(text_encoder, path)):
+                                 text_encoder=writing_encoder(text_encoder, path),
+                                 modalities=listed(modalities)):
         print(f"ok  {name}: {detail}")
 
 

@@ -54,6 +54,7 @@ def load(name_or_path: str | Path, task: str | None = None, *,
          attributes: str | Path | None = None, seed: int = 0,
          unseen: str | Path | Sequence[str] | None = None, encoder: Encoder | None = None,
          text_encoder: TextEncoder | None = None, pool: str | None = None,
+         modalities: Sequence[str] | None = None,
          log: Callable[[str], None] | None = None) -> Benchmark:
     """A benchmark by name or path.
 
@@ -79,6 +80,8 @@ def load(name_or_path: str | Path, task: str | None = None, *,
         Of the texts beside them, as `encoders.PretrainedTexts`.
     pool : {"mean", "flat"}, optional
         Tokens as vectors, for models that read nothing else: see `data.pooling`.
+    modalities : strings, optional
+        Of files of aligned arrays: which to read, in which order; the first asks.
     log : callable, optional
         Told how far a long reading is.
 
@@ -90,7 +93,7 @@ def load(name_or_path: str | Path, task: str | None = None, *,
     given: dict[str, Any] = {
         argument: value for argument, value in (
             ("attributes", attributes), ("unseen", unseen), ("encoder", encoder),
-            ("text_encoder", text_encoder))
+            ("text_encoder", text_encoder), ("modalities", modalities))
         if value is not None}
     bench = _load(name_or_path, task, seed, given, log)
     return bench if pool is None else pool_tokens(bench, pool)
@@ -118,11 +121,14 @@ def _load(name_or_path: str | Path, task: str | None, seed: int, given: dict[str
         read_folder: Any = load_sketches if layout == "sketches" else load_picture_folder
         bench: Benchmark = read_folder(path, wanted, seed=seed, log=log, **given)
         return bench
+    if layout == "pairs":
+        return load_pairs(path, wanted, seed=seed, **given)
     return _READERS[layout](path, wanted, seed)
 
 
 TAKES: dict[str, tuple[str, ...]] = {
-    "xlsa17": ("attributes",), "sketches": ("attributes", "unseen", "encoder"),
+    "xlsa17": ("attributes",), "pairs": ("modalities",),
+    "sketches": ("attributes", "unseen", "encoder"),
     "pictures": ("attributes", "encoder", "text_encoder")}
 """What the layouts take beside a task and a seed."""
 
@@ -131,7 +137,8 @@ _TAKERS = {
                   "of arrays may hold 'class_embeddings'",
     "unseen": "only folders of sketches and photos take a list of unseen classes",
     "encoder": "only folders of pictures take an encoder",
-    "text_encoder": "only folders of pictures with texts take an encoder of texts"}
+    "text_encoder": "only folders of pictures with texts take an encoder of texts",
+    "modalities": "only files of aligned arrays have modalities to choose among"}
 
 
 def _refuse(given: Collection[str], name: str, taken: Collection[str]) -> None:
@@ -150,7 +157,6 @@ def _omniglot(folder: Path, task: str, seed: int) -> Benchmark:
 
 
 _READERS: dict[str, Callable[[Path, str, int], Benchmark]] = {
-    "pairs": lambda path, task, seed: load_pairs(path, task, seed=seed),
     "domains": lambda path, task, seed: load_domains(path, task, seed=seed),
     "omniglot": _omniglot}
 

@@ -25,7 +25,8 @@ class Check(NamedTuple):
 def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, seed: int = 0,
              unseen: str | Path | Sequence[str] | None = None,
              encoder: Encoder | None = None,
-             text_encoder: TextEncoder | None = None) -> list[Check]:
+             text_encoder: TextEncoder | None = None,
+             modalities: Sequence[str] | None = None) -> list[Check]:
     """Load a data set in every way it is used and list what was checked, with counts.
 
     Arguments are those of `load`.
@@ -36,7 +37,7 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
         The first thing that is wrong, in one sentence.
     """
     bench = load(name_or_path, attributes=attributes, seed=seed, unseen=unseen, encoder=encoder,
-                 text_encoder=text_encoder)
+                 text_encoder=text_encoder, modalities=modalities)
     checks = [Check("readable", f"{bench.name}: {bench.task}, features {_text(bench.protocol)}")]
     checks += _checks(bench)
     left = bench.protocol.get("not_read", {})

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from crossalign.data.domain_file import holds_domains
 from crossalign.data.pairs_files import SUFFIXES
-from crossalign.data.pictures import holds_classes
+from crossalign.data.pictures import holds_classes, is_picture
 from crossalign.data.sketch_folders import sides_of
 from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
 from crossalign.data.xlsa17_files import FEATURES, SPLITS
@@ -30,6 +30,10 @@ LAYOUT_TASKS = {"xlsa17": ("gzsl",), "pairs": ("retrieval", "transfer"),
                 "omniglot": ("retrieval", "alphabets", "tokens"), "domains": ("retrieval",),
                 "sketches": ("retrieval", "tokens"), "pictures": ("retrieval", "tokens")}
 """Tasks of each layout, the default first; ``domains`` also takes two of its domains."""
+LEVELS_ABOVE = 3
+"""How far above a path a data set is looked for, where the path is none."""
+NAMED_BELOW = 3
+"""How many data sets of a folder are named where the folder is none."""
 
 
 def locate(name_or_path: str | Path, names: Iterable[str]) -> tuple[Path, str | None]:
@@ -52,6 +56,10 @@ def locate(name_or_path: str | Path, names: Iterable[str]) -> tuple[Path, str | 
             layout = layout_of(path)
             if layout == "domains" or task in LAYOUT_TASKS[layout]:
                 return path, task
+    above = _data_set_around(expanded(text, "data")) if text else None
+    if above is not None:
+        raise ValueError(f"data: there is no {text!r}, but the folder {str(above)!r} above it is a "
+                         "data set; give that.")
     raise ValueError(f"data: {text!r} is neither a name ({', '.join(names)}) nor a path that "
                      f"exists, here or under {ROOT_VARIABLE}; give {LAYOUTS}.")
 
@@ -69,25 +77,67 @@ def layout_of(path: Path) -> str:
     Raises
     ------
     ValueError
-        If nothing readable lies there.
+        If nothing readable lies there; it names what lies one level above or below.
     """
+    if not path.is_dir():
+        check_regular(path, "data")
+    found = _folder_layout(path) if path.is_dir() else _file_layout(path)
+    if found is not None:
+        return found
+    below = _one_level_below(path)
+    if below:
+        more = "" if len(below) <= NAMED_BELOW else f" or one of {len(below) - NAMED_BELOW} more"
+        raise ValueError(f"data: {str(path)!r} is one level too high; give "
+                         f"{' or '.join(repr(str(p)) for p in below[:NAMED_BELOW])}{more}.")
+    above = _data_set_around(path)
+    if above is not None:
+        raise ValueError(f"data: {str(path)!r} lies too deep; the folder {str(above)!r} above it "
+                         "is a data set, so give that.")
     if path.is_dir():
-        there = {file.name for file in path.iterdir()}
+        raise ValueError(f"data: the folder {str(path)!r} holds none of the layouts read here; "
+                         f"give {LAYOUTS}.")
+    raise ValueError(f"data: {str(path)!r} has the suffix {path.suffix!r}; give {LAYOUTS}.")
+
+
+def _folder_layout(folder: Path) -> str | None:
+    try:
+        there = {file.name for file in folder.iterdir()}
         if there & {SPLITS, FEATURES}:
             return "xlsa17"
         if WIKIPEDIA in there or any(name.endswith(".npy") for name in there):
             return "pairs"
         if any(name.startswith("images_") and name.endswith(".zip") for name in there):
             return "omniglot"
-        if sides_of(path) is not None:
+        if sides_of(folder) is not None:
             return "sketches"
-        if holds_classes(path):
-            return "pictures"
-        raise ValueError(f"data: the folder {str(path)!r} holds none of the layouts read here; "
-                         f"give {LAYOUTS}.")
-    check_regular(path, "data")
-    if path.name in (SPLITS, FEATURES):
+        return "pictures" if holds_classes(folder) else None
+    except (PermissionError, NotADirectoryError):
+        return None
+
+
+def _file_layout(file: Path) -> str | None:
+    if file.name in (SPLITS, FEATURES):
         return "xlsa17"
-    if path.suffix in SUFFIXES:
-        return "domains" if path.suffix == ".npz" and holds_domains(path) else "pairs"
-    raise ValueError(f"data: {str(path)!r} has the suffix {path.suffix!r}; give {LAYOUTS}.")
+    if file.suffix not in SUFFIXES or not file.is_file():
+        return None
+    return "domains" if file.suffix == ".npz" and holds_domains(file) else "pairs"
+
+
+def _data_set_around(path: Path) -> Path | None:
+    """A folder above a path that is a data set by its own files, or by this class of pictures."""
+    for above in list(path.absolute().parents)[:LEVELS_ABOVE]:
+        layout = _folder_layout(above) if above.is_dir() else None
+        if layout in ("xlsa17", "omniglot", "sketches") or (above / WIKIPEDIA).is_file():
+            return above
+    is_class = path.is_dir() and any(is_picture(file) for file in path.iterdir())
+    return path.absolute().parent if is_class else None
+
+
+def _one_level_below(folder: Path) -> list[Path]:
+    """Data sets that lie in a folder."""
+    try:
+        inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    except PermissionError:
+        return []
+    return [path for path in inside if (_folder_layout(path) if path.is_dir()
+                                        else _file_layout(path)) is not None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ import numpy.typing as npt
 
 from crossalign.data.declaration import declared, equal_digests, equal_rows
 from crossalign.data.digest import file_digest
+from crossalign.data.matlab import not_read, refuse_unread
 from crossalign.data.pairs_files import read_pairs
-from crossalign.data.pairs_table import TEST_FRACTION, Pairs, pairs_of_table
-from crossalign.data.splits import class_splits, hold_out
+from crossalign.data.pairs_table import TEST_FRACTION, Pairs, pairs_of_table, test_part
+from crossalign.data.splits import Rows, class_splits, hold_out
 from crossalign.types import Benchmark, Classes
 
 Array = npt.NDArray[Any]
@@ -60,9 +62,11 @@ def load_pairs(path: str | Path, task: str = "retrieval", *,
         raise ValueError(f"task: got {task!r}; pairs serve 'retrieval' or 'transfer'.")
     path = Path(path)
     table, files, one_based = read_pairs(path)
+    refuse_unread(table, *(modalities or ()))
     pairs = pairs_of_table(table, modalities=modalities, one_based=one_based, seed=seed)
     name = path.resolve().name if path.is_dir() else path.stem
-    source = _Source(name, pairs, _facts(pairs, files, seed), seed)
+    left = {"not_read": not_read(table)} if not_read(table) else {}
+    source = _Source(name, pairs, _facts(pairs, files, seed) | left, seed)
     return source.retrieval(0) if task == "retrieval" else source.transfer()
 
 
@@ -87,14 +91,13 @@ def pairs_benchmark(name: str, pairs: Pairs, facts: dict[str, Any], *, seed: int
 
 
 def _facts(pairs: Pairs, files: list[Path], seed: int) -> dict[str, Any]:
-    part = "official" if pairs.official else f"{TEST_FRACTION:.0%} per class, seed {seed}"
     width = pairs.embeddings.shape[1]
     return {
         "features": {"files": [f.name for f in files], "widths": pairs.views.widths,
                      "sha256": file_digest(*files)},
         "normalisation": "none (model's own)",
         "side_information": {"width": int(width)} if width else "none",
-        "test_part": part,
+        "test_part": test_part(pairs, seed),
     }
 
 
@@ -117,7 +120,13 @@ class _Source:
             raise ValueError(f"labels: {len(self.pairs.names)} classes; retrieval needs four, two "
                              "of them unseen, or every item found would be right.")
         views, test = self.pairs.views, self.pairs.test
-        seen = class_splits(len(self.pairs.names), runs=RUNS, seed=self.seed)[k]
+        splits = class_splits(len(self.pairs.names), runs=RUNS, seed=self.seed)
+        tested = np.isin(np.arange(len(self.pairs.names)), self.pairs.labels[test])
+        silent = np.flatnonzero(~(tested & ~splits).any(axis=1))
+        if len(silent):
+            raise ValueError(f"labels: no unseen class of the class split {silent[0]} has a test "
+                             "sample; give more classes two samples or more, so that one can ask.")
+        seen = splits[k]
         of_seen = seen[self.pairs.labels]
         rows = {"train": np.flatnonzero(~test & of_seen),
                 "query": np.flatnonzero(test & ~of_seen),
@@ -125,27 +134,47 @@ class _Source:
         classes = Classes(self.pairs.embeddings, seen, self.pairs.names)
         facts = {**self.facts, "class_split": {"k": k, "of": RUNS, "seed": self.seed},
                  "gallery": "unseen classes of the training part"}
-        validate = (lambda: self.validation(rows["train"], seen)) if seen.sum() > 2 else None
+        parts = self.validation_rows(rows["train"], seen)
+        validate = None
+        if isinstance(parts, str):
+            facts["no_validation"] = parts
+        else:
+            validate = partial(self.validation, parts, seen)
         return Benchmark(self.name, "retrieval", {s: views[r] for s, r in rows.items()}, classes,
                          self.protocol(rows, facts, classes), validate, self.retrieval)
 
-    def validation(self, train: Array, seen: Array) -> Benchmark:
-        """A retrieval benchmark inside the training rows: half the seen classes play unseen.
+    def validation_rows(self, train: Array, seen: Array) -> Rows | str:
+        """Rows of validation inside the training rows, or why there are none.
 
-        At least two of them, since with one every item found would be right.
+        Half the seen classes play unseen, at least two of them, since with one every item found
+        would be right.
         """
         kept = np.flatnonzero(seen)
-        n_known = min((len(kept) + 1) // 2, len(kept) - 2)
-        known = class_splits(len(kept), n_known, runs=1, seed=self.seed)[0]
-        labels = np.searchsorted(kept, self.pairs.labels[train])  # numbered among the kept
+        if len(kept) < 3:
+            return f"{len(kept)} seen classes leave no two to play unseen in validation"
+        known = np.isin(np.arange(len(seen)), kept[self.known_classes(len(kept))])
+        labels = self.pairs.labels[train]
         apart = train[~known[labels]]
         asks = hold_out(self.pairs.labels[apart], VALIDATION_QUERIES, seed=self.seed)
-        rows = {"train": train[known[labels]], "query": apart[asks], "gallery": apart[~asks]}
+        if not asks.any():
+            return ("no class that would play unseen in validation has two training samples, of "
+                    "which one could ask")
+        return {"train": train[known[labels]], "query": apart[asks], "gallery": apart[~asks]}
+
+    def known_classes(self, n: int) -> Array:
+        """(n,) bool, which of n seen classes stay seen in validation."""
+        seen: Array = class_splits(n, min((n + 1) // 2, n - 2), runs=1, seed=self.seed)[0]
+        return seen
+
+    def validation(self, rows: Rows, seen: Array) -> Benchmark:
+        """The retrieval benchmark of validation rows; its classes are numbered among the seen."""
+        kept = np.flatnonzero(seen)
         splits = {}
         for split, index in rows.items():
             again = np.searchsorted(kept, self.pairs.labels[index])
             splits[split] = self.pairs.views[index].with_labels(again)
-        classes = Classes(self.pairs.embeddings, seen, self.pairs.names).take(kept, known)
+        classes = Classes(self.pairs.embeddings, seen, self.pairs.names).take(
+            kept, self.known_classes(len(kept)))
         facts = {**self.facts, "gallery": "unseen validation classes less the queries",
                  "test_part": f"{VALIDATION_QUERIES:.0%} per class, seed {self.seed}"}
         return Benchmark(f"{self.name} (validation)", "retrieval", splits, classes,
@@ -155,18 +184,22 @@ class _Source:
         """Unlabelled pairs, the labelled training part, and the test part."""
         train, test = np.flatnonzero(~self.pairs.test), np.flatnonzero(self.pairs.test)
         held = hold_out(self.pairs.labels[train], TEST_FRACTION, seed=self.seed)
+        if not held.any():
+            return self.transferred(self.name, train, test, no_validation=(
+                "no class has two training samples, of which to hold one out for validation"))
         return self.transferred(self.name, train, test, lambda: self.transferred(
             f"{self.name} (validation)", train[~held], train[held]))
 
-    def transferred(self, name: str, train: Array, test: Array,
-                    validate: Any = None) -> Benchmark:
+    def transferred(self, name: str, train: Array, test: Array, validate: Any = None,
+                    **more: str) -> Benchmark:
         """Transfer from ``train`` rows to ``test`` rows; every class is seen."""
         views, rows = self.pairs.views, {"pairs": train, "train": train, "test": test}
         classes = Classes(self.pairs.embeddings, np.ones(len(self.pairs.names), bool),
                           self.pairs.names)
         splits = {split: views[index] for split, index in rows.items()}
         splits["pairs"] = splits["pairs"].with_labels(None)
-        facts = {**self.facts, "source": views.modalities[0], "target": views.modalities[1]}
+        facts = {**self.facts, "source": views.modalities[0], "target": views.modalities[1],
+                 **more}
         return Benchmark(name, "transfer", splits, classes,
                          self.protocol(rows, facts, classes), validate)
 

@@ -19,6 +19,7 @@ def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
     ValueError
         If there is no such file, or it is damaged.
     """
+    from crossalign.data.mat_table import table_of_mat
     from crossalign.data.matlab import read_mat
     from crossalign.data.npz import read_npz
     from crossalign.data.tables import read_csv_table, read_npy_folder
@@ -38,17 +39,5 @@ def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
     if path.suffix == ".csv":
         return read_csv_table(path), [path], False
     if path.suffix == ".mat":
-        return _upright(read_mat(path)), [path], True
+        return table_of_mat(read_mat(path)), [path], True
     raise ValueError(f"path: {str(path)!r} is not a folder or one of {list(SUFFIXES)}; convert it.")
-
-
-def _upright(table: Table) -> Table:
-    """MATLAB matrices with samples, or classes, along the first axis."""
-    n = next((table[name].size for name in ("labels", "label") if name in table), -1)
-    count = table["class_names"].size if "class_names" in table else -1
-    upright = {}
-    for name, values in table.items():
-        wanted = count if name == "class_embeddings" else n
-        turn = values.ndim == 2 and len(values) != wanted and values.shape[1] == wanted
-        upright[name] = values.T if turn else values
-    return upright

@@ -97,6 +97,15 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
     return Pairs(views, test, tuple(names), embeddings, "train" in table or "split" in table)
 
 
+def test_part(pairs: Pairs, seed: int) -> str:
+    """How the test part came about, for a protocol."""
+    if pairs.official:
+        return "official"
+    single = len(pairs.names) - len(np.unique(pairs.labels[pairs.test]))
+    return (f"{TEST_FRACTION:.0%} per class, seed {seed}"
+            + (f"; {single} classes of one sample have none" if single else ""))
+
+
 def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
     """Labels ``(n,)`` from 0 and the class names, or ``(n, C)`` bool of several classes a sample.
 
@@ -180,8 +189,8 @@ def _columns(table: Table, n: int,
     data: Table = {}
     meta: dict[str, Array] = {}
     for name, values in table.items():
-        if name in RESERVED or (modalities is not None and values.ndim > 1
-                                and name not in modalities):
+        if name in RESERVED or (modalities is not None and name not in modalities and (
+                values.ndim != 1 or len(values) != n)):
             continue
         if values.ndim == 0 or len(values) != n:
             raise ValueError(f"{name}: shape {values.shape} for {n} labels; give one row per "
@@ -194,8 +203,8 @@ def _columns(table: Table, n: int,
             raise ValueError(f"{name}: holds {values.dtype}; give an array of numbers.")
     absent = [m for m in modalities or () if m not in data]
     if absent:
-        raise ValueError(f"modalities: {absent[0]!r} is not among the arrays {sorted(data)}; name "
-                         "one of those.")
+        raise ValueError(f"modalities: {absent[0]!r} is not among the arrays "
+                         f"{sorted(set(table) - set(RESERVED))}; name one of those.")
     if len(data) < 2:
         raise ValueError(f"path: {len(data)} modality {sorted(data)}; give at least two arrays "
                          "(n, d) whose rows belong together.")
@@ -219,8 +228,8 @@ def _test_part(table: Table, labels: Array, names: list[str], seed: int) -> Arra
                              "part; write 'train' or 'test', or call a mask of 1 (train) and 0 "
                              "'train'.")
         return ~train
-    single = np.flatnonzero(np.bincount(labels, minlength=len(names)) == 1)
-    if len(single):
-        raise ValueError(f"labels: class {names[single[0]]!r} has one sample, so no test part can "
-                         "be drawn; give it two or more, or name the parts in 'split'.")
-    return hold_out(labels, TEST_FRACTION, seed=seed)
+    test = hold_out(labels, TEST_FRACTION, seed=seed)
+    if not test.any():
+        raise ValueError(f"labels: each of the {len(names)} classes has one sample, so no test "
+                         "part can be drawn; give them two or more, or name the parts in 'split'.")
+    return test

@@ -14,7 +14,7 @@ import numpy as np
 from crossalign.data.folder_texts import DESCRIPTION, Letters, text_columns, texts_of
 from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.pairs import pairs_benchmark
-from crossalign.data.pairs_table import TEST_FRACTION, pairs_of_table
+from crossalign.data.pairs_table import pairs_of_table, test_part
 from crossalign.data.picture_rows import Log, chosen_encoder, picture_rows
 from crossalign.data.pictures import class_files, content_digests
 from crossalign.data.side_information import side_information_of
@@ -81,7 +81,7 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
                           "widths": pairs.views.widths,
                           "sha256": hashlib.sha256(digests.tobytes()).hexdigest()[:16]},
              "normalisation": "none (model's own)", "side_information": side,
-             "test_part": f"{TEST_FRACTION:.0%} per class, seed {seed}"}
+             "test_part": test_part(pairs, seed)}
     known = {} if text_encoder is not None else (
         NO_BACKBONE if encoder is None else {"text_features_fit_on_unseen": False})
     return pairs_benchmark(folder.resolve().name, pairs, facts, seed=seed, digests=digests,

@@ -14,6 +14,8 @@ from scipy.io import savemat
 from crossalign import data
 from crossalign.data import tables
 from crossalign.data.pairs import load_pairs
+from crossalign.evaluation import evaluate
+from crossalign.models import RidgeMap
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 WIKIPEDIA = SHARED / "wikipedia"
@@ -208,13 +210,52 @@ def load_like(folder, table):
     return load_pairs(folder / "like.npz")
 
 
+def make_few(per):
+    """Classes of so many samples each; views say the row and the class."""
+    labels = np.repeat(np.arange(len(per)), per)
+    image, text = np.arange(len(labels))[:, None] + np.zeros(3), labels[:, None] + np.zeros(2)
+    return {"image": image, "text": text, "labels": labels}
+
+
+def test_two_samples_per_class_leave_no_validation_and_say_so(tmp_path):
+    np.savez(tmp_path / "two.npz", **make_few([2] * 12))
+    bench = load_pairs(tmp_path / "two.npz")
+    assert {split: len(views) for split, views in bench.splits.items()} == {
+        "train": 6, "query": 6, "gallery": 6}
+    assert bench.validation() is None
+    why = "no class that would play unseen in validation has two training samples"
+    assert why in bench.protocol["no_validation"]
+    report = evaluate(RidgeMap(), bench, seeds=2, pictures=False)
+    assert why in report.selection
+    assert why in dict(data.validate(tmp_path / "two.npz"))["validation"]
+    moved = load_pairs(tmp_path / "two.npz", "transfer")
+    assert moved.validation() is None
+    assert "no class has two training samples" in moved.protocol["no_validation"]
+
+
+def test_a_class_of_one_sample_trains_or_is_found_and_never_asks(tmp_path):
+    np.savez(tmp_path / "few.npz", **make_few([1, 4, 4, 1, 4, 4, 4, 4]))
+    for k in range(10):
+        bench = load_pairs(tmp_path / "few.npz").run(k)
+        assert not np.isin(bench["query"].labels, [0, 3]).any()
+        either = np.concatenate([bench["train"].labels, bench["gallery"].labels])
+        assert np.isin([0, 3], either).all()
+        assert np.isin(np.unique(bench["query"].labels), bench["gallery"].labels).all()
+    assert "2 classes of one sample have none" in bench.protocol["test_part"]
+    np.savez(tmp_path / "few.npz", **make_few([1] * 11 + [2]))
+    complaint(lambda: load_pairs(tmp_path / "few.npz"), "no unseen class of the class split",
+              "two samples or more")
+
+
 @pytest.mark.parametrize("n_classes", [3, 4])
 def test_few_classes_cannot_be_ranked_honestly(tmp_path, n_classes):
     table = make_table(official=False)
     kept = table["labels"] < n_classes
     np.savez(tmp_path / "few.npz", **{name: values[kept] for name, values in table.items()})
     if n_classes == 4:
-        assert load_pairs(tmp_path / "few.npz").validation() is None
+        bench = load_pairs(tmp_path / "few.npz")
+        assert bench.validation() is None
+        assert bench.protocol["no_validation"].startswith("2 seen classes leave no two")
         return
     complaint(lambda: load_pairs(tmp_path / "few.npz"), "3 classes", "needs four")
     assert load_pairs(tmp_path / "few.npz", "transfer").classes.seen.all()
@@ -271,7 +312,7 @@ def with_nan(image):
     (spoiled(train=np.ones(60, bool)), ["no test part"]),
     (spoiled(split=np.array(["train", "dev"] * 30)), ["split: 'dev'"]),
     (spoiled(labels=lambda x: x * 0), ["1 class"]),
-    (spoiled(labels=lambda x: np.r_[99, x[1:]], train=None), ["'99' has one sample"]),
+    (spoiled(labels=lambda x: np.arange(60), train=None), ["60 classes has one sample"]),
     (spoiled(**{"class": NAMES}), ["class: shape (5,) for 60 labels"]),
     (spoiled(ids=np.zeros(60, int)), ["ids: some stand twice"]),
 ])
@@ -373,13 +414,23 @@ def test_names_reach_their_makers(monkeypatch):
 
 
 # -- Wikipedia ---------------------------------------------------------------------------------
-def write_wikipedia(folder, train=8, test=4):
+def test_categories_may_have_names_of_several_words(tmp_path):
+    write_wikipedia(tmp_path, 60, 30, n_classes=10)
+    names = ["potted plant", "dining table ", *"bcdefgh", "sea, and sky"]
+    (tmp_path / "categories.list").write_text("\n".join(names) + "\n\n")
+    assert load_pairs(tmp_path).classes.names == tuple(name.strip() for name in names)
+    (tmp_path / "categories.list").write_bytes(b"caf\xe9\n" * 10)
+    complaint(lambda: load_pairs(tmp_path), "categories.list: not text")
+
+
+def write_wikipedia(folder, train=8, test=4, n_classes=2):
     rng = np.random.default_rng(0)
     savemat(folder / "raw_features.mat", {
         "I_tr": rng.random((train, 3)), "T_tr": rng.random((train, 2)),
         "I_te": rng.random((test, 3)), "T_te": rng.random((test, 2))})
     for name, n in (("trainset", train), ("testset", test)):
-        lines = [f"{name}-t{i}\t{name}-i{i}\t{i % 2 + 9}" for i in range(n)]
+        lines = [f"{name}-t{i}\t{name}-i{i}\t{i % n_classes + 11 - n_classes}"
+                 for i in range(n)]
         (folder / f"{name}_txt_img_cat.list").write_text("\n".join(lines) + "\n")
     (folder / "categories.list").write_text("\n".join("abcdefghij"))
 

@@ -169,7 +169,9 @@ def test_malformed_folders_are_named(folder, tmp_path):
     (folder / "cup" / "image_3.jpg").unlink()
     (folder / "lone").mkdir()
     (folder / "cup" / "image_2.jpg").rename(folder / "lone" / "image_2.jpg")
-    complaint(lambda: data.load(folder), "class 'lone' has one sample")
+    alone = data.load(folder)
+    assert alone.classes.names.index("lone") not in alone["query"].labels
+    assert "1 classes of one sample have none" in alone.protocol["test_part"]
     (tmp_path / "none").mkdir()
     complaint(lambda: load_picture_folder(tmp_path / "none"), "holds no folder of pictures")
     complaint(lambda: data.load(tmp_path / "none"), "folder of class folders of pictures")
