@@ -13,8 +13,9 @@ Array = npt.NDArray[Any]
 
 STEPS = 256
 """Values that float32 must tell apart between the least and the largest number of a column."""
-NOISE = 1e-12
-"""A column whose numbers differ by less than this share of them is constant up to rounding."""
+NOISE = 1e-9
+"""A column that differs by less than this share of what the widest one does, or by less than a
+thousandth of it of its own size, is constant up to rounding."""
 
 
 def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first") -> Array:
@@ -56,16 +57,18 @@ def warn_of_lost_digits(values: Array, name: str) -> None:
     low, high = (end(rows, axis=0).astype(np.float64) for end in (np.min, np.max))
     size = np.maximum(np.abs(low), np.abs(high))                               # (d,)
     with np.errstate(over="ignore", invalid="ignore"):
-        step = np.spacing(size.astype(np.float32)).astype(np.float64)
-        steps = (high - low) / step
-        lost = (steps < STEPS) & (high - low > NOISE * size)
+        spread, step = high - low, np.spacing(size.astype(np.float32)).astype(np.float64)
+        noise = NOISE * np.maximum(1e-3 * size, spread.max())
+        whole = values.dtype.kind in "iu"  # a step of one apart, without noise
+        lost = (spread < STEPS * step) & (spread > noise * (not whole)) & (step > whole)
+    lost[lost] = (rows[:, lost] != rows[:, lost].astype(np.float32)).any(axis=0)
     if lost.any():
-        worst = int(np.flatnonzero(lost)[steps[lost].argmin()])
+        worst = int(np.flatnonzero(lost)[(spread / step)[lost].argmin()])
         warnings.warn(
-            f"{name}: float32 tells {max(int(steps[worst]), 0) + 1} values apart in column {worst},"
-            f" which lies between {low[worst]:.9g} and {high[worst]:.9g}, and few in "
-            f"{int(lost.sum())} of {len(lost)} columns; subtract the mean of the training rows in "
-            "float64 first.", stacklevel=4)
+            f"{name}: float32 cannot hold how the numbers of {int(lost.sum())} of {len(lost)} "
+            f"columns differ: column {worst} lies between {low[worst]:.10g} and {high[worst]:.10g},"
+            f" where float32 has steps of {step[worst]:.3g}; subtract the mean of the training "
+            "rows in float64 first.", stacklevel=4)
 
 
 def flags(values: npt.ArrayLike, name: str) -> Array:

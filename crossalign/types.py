@@ -55,7 +55,8 @@ class Views:
     present : mapping of modality to (n,) bool, optional
         False where a sample lacks that modality. Such rows may hold anything; they become zeros.
     masks : mapping of modality to (n, t) bool, optional
-        True where a token is real, for modalities with token rows.
+        True where a token is real, for modalities with token rows. Other tokens may hold anything;
+        in memory they become zeros, which models take for padding.
     meta : mapping of name to (n,) array, optional
         Whatever rides along (captions, questions, file names); no model reads it.
 
@@ -86,9 +87,9 @@ class Views:
         self._rows: dict[str, Array | None] = dict.fromkeys(data)
         self.present = {name: flags(p, f"present[{name!r}]")
                         for name, p in (present or {}).items()}
-        self._data = {
-            name: _modality(name, values, self.present.get(name)) for name, values in data.items()
-        }
+        self.masks = {name: flags(m, f"masks[{name!r}]") for name, m in (masks or {}).items()}
+        self._data = {name: _modality(name, values, self.present.get(name), self.masks.get(name))
+                      for name, values in data.items()}
         lengths = {name: len(values) for name, values in self._data.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"data: modalities have different numbers of samples {lengths}; "
@@ -96,7 +97,6 @@ class Views:
         self._n = next(iter(lengths.values()))
         self.labels = None if labels is None else class_rows(labels)
         self.ids = np.arange(self._n) if ids is None else np.asarray(ids)
-        self.masks = {name: flags(m, f"masks[{name!r}]") for name, m in (masks or {}).items()}
         self.meta = {name: np.asarray(values) for name, values in (meta or {}).items()}
         self._check()
 
@@ -116,10 +116,6 @@ class Views:
                 if name not in self._data:
                     raise ValueError(f"{kind}: names the modality {name!r}, which data lacks; "
                                      f"data has {sorted(self._data)}.")
-        for name, mask in self.masks.items():
-            if self._data[name].ndim != 3 or mask.shape != self._data[name].shape[:2]:
-                raise ValueError(f"masks[{name!r}]: shape {mask.shape} does not fit data of shape "
-                                 f"{self._data[name].shape}; give (n, t) for (n, t, d) tokens.")
 
     # -- reading ---------------------------------------------------------------------------
     @property
@@ -559,7 +555,8 @@ def split_id(indices: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> 
     return digest.hexdigest()[:16]
 
 
-def _modality(name: str, values: npt.ArrayLike, present: Array | None) -> Array:
+def _modality(name: str, values: npt.ArrayLike, present: Array | None,
+              mask: Array | None) -> Array:
     """Checked float32 rows of one modality; a memory map is returned as it is."""
     array: Array = (values if isinstance(values, np.memmap) else
                     float32(values, f"data[{name!r}]"))
@@ -569,10 +566,15 @@ def _modality(name: str, values: npt.ArrayLike, present: Array | None) -> Array:
     if 0 in array.shape[1:]:
         raise ValueError(f"data[{name!r}]: shape {array.shape} has no columns or no tokens; give "
                          "one or more.")
+    if mask is not None and (array.ndim != 3 or mask.shape != array.shape[:2]):
+        raise ValueError(f"masks[{name!r}]: shape {mask.shape} does not fit data of shape "
+                         f"{array.shape}; give (n, t) for (n, t, d) tokens.")
     if isinstance(array, np.memmap):
         return array
     if present is not None and len(present) == len(array) and not present.all():
         array = np.where(present.reshape(-1, *[1] * (array.ndim - 1)), array, np.float32(0))
+    if mask is not None:
+        array = np.where(mask[..., None], array, np.float32(0))
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
         raise ValueError(f"data[{name!r}]: row {row} holds NaN or infinity; repair it or mark it "

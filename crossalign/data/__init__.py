@@ -21,7 +21,7 @@ ways to be wrong (`LEAKS`) are ruled out.
 | pairs | retrieval and transfer over aligned views; pairs_files, pairs_table read them |
 | domains | retrieval between domains without pairs; domain_file reads them, class_pairs draws |
 | omniglot | pictures and pen strokes, out of omniglot_drawings, pen_strokes, stroke_features |
-| wikipedia, tables, npz, matlab | file formats |
+| wikipedia, tables, delimited, npz, matlab | file formats |
 | sketches | sketches asking for photos; sketch_folders reads them, unseen_classes says who asks |
 | picture_folder | class folders of pictures and folder_texts |
 | pictures, picture_rows | files to pixels, pixels to rows through an encoder |

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import warn_of_lost_digits
 from crossalign.data.catalog import load
 from crossalign.data.domains import SAMPLE
 from crossalign.data.pairs import RUNS
@@ -84,7 +85,10 @@ def _checks(bench: Benchmark) -> list[Check]:
 def _count(split: str, views: Views) -> str:
     for modality in views.modalities:
         for rows in views.blocks(modality):  # memory-mapped arrays were not read so far
-            if not np.isfinite(views.read(modality, rows)).all():
+            values = views.read(modality, rows)
+            if views.on_disk(modality) and values.dtype == np.float64:
+                warn_of_lost_digits(values, modality)
+            if not np.isfinite(values).all():
                 raise ValueError(f"{modality}: rows {rows[0]}..{rows[-1]} of the split "
                                  f"{split!r} hold NaN or infinity; repair them.")
     labels = "unlabelled" if views.labels is None else f"{len(np.unique(views.labels))} classes"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import float32
 from crossalign.data.npz import array_shapes, read_npz
 from crossalign.data.pairs_table import RESERVED, Table, class_embeddings_of, labels_of_table
 
@@ -66,7 +67,7 @@ def read_domains(path: Path, task: str) -> Samples:
                              "give it two samples or more of each, or remove the class.")
     meta = {name: values for name, values in table.items()
             if values.ndim == 1 and name not in RESERVED}
-    return Samples(table["features"].astype(np.float32), labels, side, pair, tuple(names),
+    return Samples(float32(table["features"], "features"), labels, side, pair, tuple(names),
                    class_embeddings_of(table, len(names)), meta)
 
 

@@ -23,7 +23,7 @@ from crossalign.reading import check_regular, expanded
 ROOT_VARIABLE = "CROSSALIGN_DATA"
 LAYOUTS = (f"a folder with {SPLITS} and {FEATURES} (xlsa17), a folder with {WIKIPEDIA} (Wikipedia)"
            ", a folder with images_PART.zip and strokes_PART.zip (Omniglot), one .npz of features, "
-           "label and domain, a folder of .npy files with labels.npy, one .npz, .mat or .csv "
+           "label and domain, a folder of .npy files with labels.npy, one .npz, .mat, .csv or .tsv "
            "file of aligned arrays, a folder with class folders of sketches beside such of photos, "
            "or a folder of class folders of pictures")
 LAYOUT_TASKS = {"xlsa17": ("gzsl",), "pairs": ("retrieval", "transfer"),
@@ -118,9 +118,9 @@ def _folder_layout(folder: Path) -> str | None:
 def _file_layout(file: Path) -> str | None:
     if file.name in (SPLITS, FEATURES):
         return "xlsa17"
-    if file.suffix not in SUFFIXES or not file.is_file():
+    if file.suffix.lower() not in SUFFIXES or not file.is_file():
         return None
-    return "domains" if file.suffix == ".npz" and holds_domains(file) else "pairs"
+    return "domains" if file.suffix.lower() == ".npz" and holds_domains(file) else "pairs"
 
 
 def _data_set_around(path: Path) -> Path | None:

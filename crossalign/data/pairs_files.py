@@ -8,7 +8,7 @@ from crossalign.data.pairs_table import Table
 from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
 from crossalign.data.wikipedia import read_wikipedia
 
-SUFFIXES: tuple[str, ...] = (".npz", ".npy", ".mat", ".csv")
+SUFFIXES: tuple[str, ...] = (".npz", ".npy", ".mat", ".csv", ".tsv")
 
 
 def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
@@ -19,12 +19,14 @@ def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
     ValueError
         If there is no such file, or it is damaged.
     """
+    from crossalign.data.delimited import read_csv_table
     from crossalign.data.mat_table import table_of_mat
     from crossalign.data.matlab import read_mat
     from crossalign.data.npz import read_npz
-    from crossalign.data.tables import read_csv_table, read_npy_folder
+    from crossalign.data.tables import read_npy_folder
 
-    if path.name == WIKIPEDIA or path.suffix == ".npy":
+    kind = path.suffix.lower()
+    if path.name == WIKIPEDIA or kind == ".npy":
         path = path.parent
     if path.is_dir():
         if (path / WIKIPEDIA).is_file():
@@ -34,10 +36,10 @@ def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
             raise ValueError(f"path: the folder {str(path)!r} holds neither {WIKIPEDIA} nor .npy "
                              "files; give labels.npy and one .npy per modality.")
         return read_npy_folder(path), files, False
-    if path.suffix == ".npz":
+    if kind == ".npz":
         return read_npz(path), [path], False
-    if path.suffix == ".csv":
+    if kind in (".csv", ".tsv"):
         return read_csv_table(path), [path], False
-    if path.suffix == ".mat":
+    if kind == ".mat":
         return table_of_mat(read_mat(path)), [path], True
     raise ValueError(f"path: {str(path)!r} is not a folder or one of {list(SUFFIXES)}; convert it.")

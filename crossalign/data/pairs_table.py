@@ -2,7 +2,8 @@
 
 Reserved names: ``labels`` (or ``label``), ``class``, ``train``, ``split``, ``class_names``,
 ``class_embeddings`` and ``ids`` (or ``id``). Every other array of two or more dimensions with a
-row per label is a modality; a one-dimensional one rides along as metadata.
+row per label is a modality; a one-dimensional one rides along as metadata. ``mask_M`` is the mask
+of the modality M, whose rows are tokens.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import float32
 from crossalign.data.side_information import assert_unique_names
 from crossalign.data.splits import hold_out
 from crossalign.labels import label_array, named_rows, sample_labels, whole
@@ -24,6 +26,8 @@ Table = dict[str, Array]
 
 RESERVED = ("labels", "label", "class", "train", "split", "class_names", "class_embeddings",
             "ids", "id")
+MASK = "mask_"
+"""Before the name of a modality of token rows: which of its tokens are real."""
 TEST_FRACTION = 0.25
 
 
@@ -82,7 +86,7 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
         raise ValueError(f"labels: {len(names)} class; give at least two classes.")
     assert_unique_names(names, "class_names")
     embeddings = class_embeddings_of(table, len(names))
-    data, meta = _columns(table, len(labels), modalities)
+    data, meta, masks = _columns(table, len(labels), modalities)
     test = _test_part(table, labels, names, seed)
     empty = np.setdiff1d(np.arange(len(names)), labels[~test])
     if len(empty):
@@ -91,7 +95,7 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
     if not test.any():
         raise ValueError("train: marks every sample, so there is no test part; mark some as test.")
     ids = table.get("ids", table.get("id"))
-    views = Views(data, labels, ids=ids, meta=meta)
+    views = Views(data, labels, ids=ids, masks=masks, meta=meta)
     if len(np.unique(views.ids)) < len(views):
         raise ValueError("ids: some stand twice; give every sample its own.")
     return Pairs(views, test, tuple(names), embeddings, "train" in table or "split" in table)
@@ -180,15 +184,23 @@ def class_embeddings_of(table: Table, n_classes: int) -> Array:
     if rows.ndim != 2 or len(rows) != n_classes or rows.dtype.kind not in "biuf":
         raise ValueError(f"class_embeddings: shape {rows.shape} of {rows.dtype} for {n_classes} "
                          "classes; give one row of numbers per class.")
-    return rows.astype(np.float32)
+    return float32(rows, "class_embeddings")
 
 
 def _columns(table: Table, n: int,
-             modalities: Sequence[str] | None) -> tuple[Table, dict[str, Array]]:
-    """Modalities in order, and what rides along."""
+             modalities: Sequence[str] | None) -> tuple[Table, dict[str, Array], Table]:
+    """Modalities in order, what rides along, and the masks of token rows."""
     data: Table = {}
     meta: dict[str, Array] = {}
+    masks = {name.removeprefix(MASK): values for name, values in table.items()
+             if name.startswith(MASK)}
+    stray = [name for name in masks if name not in table]
+    if stray:
+        raise ValueError(f"{MASK}{stray[0]}: is the mask of {stray[0]!r}, which is not among the "
+                         f"arrays {sorted(table)}; add it or rename the mask.")
     for name, values in table.items():
+        if name.startswith(MASK):
+            continue
         if name in RESERVED or (modalities is not None and name not in modalities and (
                 values.ndim != 1 or len(values) != n)):
             continue
@@ -208,7 +220,8 @@ def _columns(table: Table, n: int,
     if len(data) < 2:
         raise ValueError(f"path: {len(data)} modality {sorted(data)}; give at least two arrays "
                          "(n, d) whose rows belong together.")
-    return (data if modalities is None else {m: data[m] for m in modalities}), meta
+    data = data if modalities is None else {m: data[m] for m in modalities}
+    return data, meta, {name: mask for name, mask in masks.items() if name in data}
 
 
 def _test_part(table: Table, labels: Array, names: list[str], seed: int) -> Array:

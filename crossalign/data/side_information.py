@@ -1,4 +1,4 @@
-"""What is known of each class: the rows of a .mat, .npy or .csv file, in the order of the classes.
+"""What is known of each class: rows of a .mat, .npy, .csv or .tsv file, in the classes' order.
 
 Where both files name their classes, rows are matched by name, since public files disagree about
 the order; otherwise by order, and then the counts must agree.
@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import float32
+
 Array = npt.NDArray[Any]
 
-SUFFIXES: tuple[str, ...] = (".mat", ".npy", ".csv")
+SUFFIXES: tuple[str, ...] = (".mat", ".npy", ".csv", ".tsv")
 
 
 def read_side_information(path: str | Path, class_names: Sequence[str] | None,
@@ -26,7 +28,8 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
     ----------
     path : str or Path
         ``.mat`` with ``att`` (a, C) and, if possible, ``allclasses_names``; ``.npy`` (C, a);
-        ``.csv`` with one row per class and, if possible, a column ``class``.
+        ``.csv`` or ``.tsv`` with one row per class and, if possible, a column ``class`` (or a
+        first one without a name, as a frame's index is written).
     class_names : C strings, optional
         The order wanted; ``None`` where the classes have no names.
     n_classes : int
@@ -44,13 +47,14 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
         If the file cannot be read, lacks a class, or its count of rows is not C.
     """
     file = Path(path)
-    if file.suffix == ".mat":
+    kind = file.suffix.lower()
+    if kind == ".mat":
         rows, names = _from_mat(file, n_classes)
-    elif file.suffix == ".npy":
+    elif kind == ".npy":
         from crossalign.data.tables import read_npy
 
         rows, names = read_npy(file), None
-    elif file.suffix == ".csv":
+    elif kind in (".csv", ".tsv"):
         rows, names = _from_csv(file)
     else:
         raise ValueError(f"attributes: {file.name!r} is not one of {list(SUFFIXES)}; convert it to "
@@ -66,7 +70,7 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
         if len(rows) != n_classes:
             raise ValueError(f"attributes: {file.name!r} has {len(rows)} rows for {n_classes} "
                              "classes; give one row per class, in the order of the classes.")
-        return rows.astype(np.float32), "by order"
+        return float32(rows, "attributes"), "by order"
     assert_unique_names(names, file.name)
     at = {name: row for row, name in enumerate(names)}
     missing = [name for name in class_names if name not in at]
@@ -74,7 +78,7 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
         raise ValueError(f"attributes: {file.name!r} has no row for {len(missing)} of the "
                          f"{n_classes} classes, first {missing[0]!r}; add it or use its exact "
                          "name.")
-    return rows[[at[name] for name in class_names]].astype(np.float32), "by name"
+    return float32(rows[[at[name] for name in class_names]], "attributes"), "by name"
 
 
 def side_information_of(path: str | Path | None,
@@ -128,13 +132,20 @@ def _from_mat(file: Path, n_classes: int) -> tuple[Array, list[str] | None]:
 
 
 def _from_csv(file: Path) -> tuple[Array, list[str] | None]:
-    from crossalign.data.tables import is_number, numbers, read_csv
+    from crossalign.data.delimited import Sheet, is_number, read_sheet
 
-    header, rows = read_csv(file)
-    column = next((i for i, name in enumerate(header) if name in ("class", "name")), None)
+    sheet = read_sheet(file)
+    columns = list(range(len(sheet.header)))
+    column = next((i for i in columns if sheet.header[i] in ("class", "name")), None)
+    if column is None and sheet.header[0] == "":  # a frame's index
+        if any(is_number(cell, sheet.comma) for cell in sheet.texts(0)):
+            raise ValueError(f"attributes: the first column of {file.name!r} has no name and holds "
+                             f"numbers, first {sheet.rows[0][0]!r}; call it 'class' if they name "
+                             "the classes, else give it a name or remove it.")
+        column = 0
     if column is None:
-        if all(is_number(cell) for cell in header):  # no header line
-            rows = [header, *rows]
-        return numbers(rows, list(range(len(header))), header, file), None
-    rest = [i for i in range(len(header)) if i != column]
-    return numbers(rows, rest, header, file), [row[column].strip() for row in rows]
+        if all(is_number(cell, sheet.comma) for cell in sheet.header):  # no header line
+            sheet = Sheet(file, sheet.header, [sheet.header, *sheet.rows], sheet.comma)
+        return sheet.numbers(columns), None
+    columns.remove(column)
+    return sheet.numbers(columns), sheet.texts(column).tolist()

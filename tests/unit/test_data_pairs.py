@@ -15,6 +15,7 @@ from crossalign import data
 from crossalign.data import tables
 from crossalign.data.pairs import load_pairs
 from crossalign.evaluation import evaluate
+from crossalign.labels import label_array
 from crossalign.models import RidgeMap
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -319,6 +320,56 @@ def with_nan(image):
 def test_malformed_arrays_fail_in_one_sentence(tmp_path, table, words):
     np.savez(tmp_path / "bad.npz", **table)
     complaint(lambda: load_pairs(tmp_path / "bad.npz"), *words)
+
+
+@pytest.mark.parametrize("values", [[0, 1], [1, 0], [True, False], ["0", "1"], [0., 1.]])
+def test_a_split_of_zero_and_one_is_not_guessed(tmp_path, values):
+    table = spoiled(train=None, split=np.array(values * 30))
+    np.savez(tmp_path / "bad.npz", **table)
+    complaint(lambda: load_pairs(tmp_path / "bad.npz"), "split:", "row 0", "'train'")
+    table = spoiled(train=np.array(values * 30))
+    np.savez(tmp_path / "good.npz", **table)
+    is_train = np.array(values * 30).astype(float) > 0
+    assert is_train[load_pairs(tmp_path / "good.npz")["train"].ids].all()
+
+
+@pytest.mark.parametrize("words", [[b"train", b"test"], ["Train ", "TEST"]])
+def test_parts_are_words_or_bytes(tmp_path, words):
+    table = spoiled(train=None, split=np.array(words * 30))
+    np.savez(tmp_path / "a.npz", **table)
+    assert (load_pairs(tmp_path / "a.npz")["train"].ids % 2 == 0).all()
+
+
+def test_word_labels_are_rows_of_class_names_by_name(tmp_path):
+    table = make_table()
+    order = np.array([3, 1, 0, 4, 2])
+    for words in (NAMES, np.char.encode(NAMES), np.array(["01", "1", "10", "2", "x"])):
+        np.savez(tmp_path / "a.npz", **{**table, "labels": words[table["labels"]]},
+                 class_names=words[order], class_embeddings=np.eye(5)[order])
+        bench = load_pairs(tmp_path / "a.npz")
+        names = np.array([str(n) for n in label_array(words)])
+        assert bench.classes.names == tuple(names[order])
+        for views in bench.splits.values():
+            np.testing.assert_array_equal(views["text"][:, 0],
+                                          bench.classes.embeddings[views.labels].argmax(axis=1))
+    np.savez(tmp_path / "b.npz", **{**table, "labels": NAMES[table["labels"]]},
+             class_names=np.array([*NAMES[:4], "fox"]))
+    complaint(lambda: load_pairs(tmp_path / "b.npz"), "'eel'", "class names")
+    np.savez(tmp_path / "c.npz", **{**table, "labels": table["labels"].astype(str)},
+             class_names=NAMES)
+    assert load_pairs(tmp_path / "c.npz").classes.names == tuple(NAMES)
+
+
+def test_labels_that_are_missing_or_wide_in_a_file(tmp_path):
+    table = make_table()
+    np.savez(tmp_path / "wide.npz", **{**table, "labels": table["labels"] + 2**60})
+    assert load_pairs(tmp_path / "wide.npz").classes.names == tuple(
+        str(2**60 + c) for c in range(5))
+    labels = table["labels"].copy()
+    labels[[4, 7]] = -1
+    for known in ({}, {"class_names": NAMES}):
+        np.savez(tmp_path / "none.npz", **{**table, "labels": labels}, **known)
+        complaint(lambda: load_pairs(tmp_path / "none.npz"), "-1", "rows 4, 7")
 
 
 def test_pickled_objects_are_refused(tmp_path):
