@@ -297,7 +297,7 @@ def data_validate(path: str, attributes: Attributes = None, unseen: Unseen = Non
     for name, detail in validate(path, attributes=attributes, unseen=unseen,
                                  encoder=picture_encoder(encoder, path),
                                  text_encoder=writing_encoder(text_encoder, path),
-                                 modalities=listed(modalities)):
+                                 modalities=listed(modalities), log=log):
         print(f"ok  {name}: {detail}")
 
 

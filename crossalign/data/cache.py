@@ -1,20 +1,23 @@
 """Arrays kept on disk between runs: built once, read back without pickle.
 
-A cache can only save time. A file that is missing, truncated or damaged is built again, and a
-folder that cannot be written is done without.
+A cache can only save time. A file that is missing, truncated or damaged is built again, as its
+checksums tell, and a folder that cannot be written is done without. A file appears whole, under its
+name, so that two processes may write the same one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import json
 import os
+import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -93,56 +96,132 @@ def cached_arrays(key: Mapping[str, Any], build: Callable[[], Arrays]) -> Arrays
     return arrays
 
 
-def cached_rows(key: Mapping[str, Any], n: int,
-                build: Callable[[], Iterable[npt.NDArray[Any]]]) -> npt.NDArray[Any]:
-    """``n`` rows out of consecutive blocks, memory-mapped where they were or can be kept.
+_BLOCK = 2**22
+
+
+class Kept(NamedTuple):
+    """Rows, and what was noted while they were made."""
+
+    rows: npt.NDArray[Any]
+    notes: list[Any]
+
+
+Blocks = Iterable[tuple[npt.NDArray[Any] | None, Sequence[Any]]]
+"""Consecutive rows ``(b, ...)``, or None for no row, and JSON-able notes on them."""
+
+
+def cached_rows(key: Mapping[str, Any], build: Callable[[], Blocks]) -> Kept:
+    """Rows out of consecutive blocks, memory-mapped where they were or can be kept.
 
     Parameters
     ----------
     key : mapping
         As in `cached_arrays`.
-    n : int
     build : callable
-        Gives the blocks, ``(b, ...)`` of one type and shape but for b; complains by ValueError.
+        Gives the blocks, of one type and shape but for their length; complains by ValueError.
         Never more than one block is in memory, unless the cache folder cannot be written.
 
     Raises
     ------
     ValueError
-        If the key is not JSON-able, or there are not ``n`` rows.
+        If the key is not JSON-able, or no block has a row.
     """
     path = cache_path(key).with_suffix(".npy")
-    kept = _mapped(path, n)
+    kept = _mapped(path)
     if kept is None:
         try:
-            _write_rows(path, n, build())
-            kept = _mapped(path, n)
+            _write_rows(path, build())
+            kept = _mapped(path)
         except OSError:
             pass
-    return np.concatenate(list(build())) if kept is None else kept
+    if kept is not None:
+        return kept
+    return gathered(build())
 
 
-def _mapped(path: Path, n: int) -> npt.NDArray[Any] | None:
+def gathered(blocks: Blocks) -> Kept:
+    """The rows of blocks in memory."""
+    found = list(blocks)
+    return Kept(np.concatenate([rows for rows, _ in found if rows is not None]),
+                [note for _, notes in found for note in notes])
+
+
+def code_digest(*of: Any) -> str:
+    """SHA-256 of the files that define some modules, classes or functions, 16 hex digits.
+
+    In a key it tells apart what two versions of the code made. Of a class within a package all
+    files of the package's folder count, since it leans on them. What has no file, as a class typed
+    into a console, counts nothing.
+    """
+    files: set[Path] = set()
+    for thing in of:
+        with contextlib.suppress(TypeError, OSError):
+            file = Path(inspect.getsourcefile(thing) or "")
+            packaged = inspect.isclass(thing) and "." in thing.__module__
+            files |= set(file.parent.glob("*.py")) if packaged else {file}
+    content = (file.read_bytes() for file in sorted(files) if file.is_file())
+    return hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
+
+
+_TAIL, _MARK = struct.Struct("<QII8s"), b"xalign 1"
+"""The end of a file of rows: length and CRC-32 of the notes, CRC-32 of all before them, a mark."""
+
+
+def _mapped(path: Path) -> Kept | None:
+    """The rows of a file, unless a bit of it is not as it was written."""
     try:
+        with path.open("rb") as file:
+            file.seek(-_TAIL.size, os.SEEK_END)
+            length, of_notes, of_rows, mark = _TAIL.unpack(file.read())
+            file.seek(-_TAIL.size - length, os.SEEK_END)
+            end, notes = file.tell(), file.read(length)
+            if (mark, of_notes) != (_MARK, zlib.crc32(notes)) or of_rows != _checksum(file, end):
+                return None
         rows: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _UNREADABLE:
+        return Kept(rows, json.loads(notes))
+    except (*_UNREADABLE, struct.error):
         return None
-    return rows if len(rows) == n else None
 
 
-def _write_rows(path: Path, n: int, blocks: Iterable[npt.NDArray[Any]]) -> None:
-    """One .npy file, block by block; what a full disk says is an OSError, unlike with a map."""
-    with replacing(path) as draft, draft.open("wb") as file:
-        written = 0
-        for block in blocks:
-            if written == 0:
-                np.lib.format.write_array_header_1_0(file, {
-                    "descr": np.lib.format.dtype_to_descr(block.dtype), "fortran_order": False,
-                    "shape": (n, *block.shape[1:])})
-            file.write(np.ascontiguousarray(block).tobytes())
-            written += len(block)
-        if written != n:
-            raise ValueError(f"build: gave {written} rows of {n}; give them all.")
+def _checksum(file: IO[bytes], end: int) -> int:
+    """CRC-32 of the first bytes of a file."""
+    file.seek(0)
+    found, left = 0, end
+    while left and (block := file.read(min(left, _BLOCK))):
+        found, left = zlib.crc32(block, found), left - len(block)
+    return found
+
+
+def _write_rows(path: Path, blocks: Blocks) -> None:
+    """One .npy file, block by block, and behind it notes and checksums.
+
+    What a full disk says is an OSError, unlike with a map.
+    """
+    with replacing(path) as draft, draft.open("w+b") as file:
+        written, form = 0, None
+        notes: list[Any] = []
+        for rows, noted in blocks:
+            notes += noted
+            if rows is None:
+                continue
+            if form is None:
+                form = (np.lib.format.dtype_to_descr(rows.dtype), rows.shape[1:])
+                _write_header(file, 0, *form)
+            file.write(np.ascontiguousarray(rows).tobytes())
+            written += len(rows)
+        if form is None:
+            raise ValueError("build: gave no row; give one or more.")
+        end = file.tell()
+        file.seek(0)
+        _write_header(file, written, *form)                 # as long as before, NumPy promises
+        of_rows, text = _checksum(file, end), json.dumps(notes).encode()
+        file.seek(end)
+        file.write(text + _TAIL.pack(len(text), zlib.crc32(text), of_rows, _MARK))
+
+
+def _write_header(file: IO[bytes], n: int, descr: Any, shape: tuple[int, ...]) -> None:
+    np.lib.format.write_array_header_1_0(file, {
+        "descr": descr, "fortran_order": False, "shape": (n, *shape)})
 
 
 def _read(path: Path) -> Arrays | None:

@@ -12,7 +12,9 @@ import numpy.typing as npt
 from crossalign.arrays import warn_of_lost_digits
 from crossalign.data.catalog import load
 from crossalign.data.domains import SAMPLE
+from crossalign.data.pace import Log
 from crossalign.data.pairs import RUNS
+from crossalign.data.picture_files import sentences
 from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 
 
@@ -27,7 +29,7 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
              unseen: str | Path | Sequence[str] | None = None,
              encoder: Encoder | None = None,
              text_encoder: TextEncoder | None = None,
-             modalities: Sequence[str] | None = None) -> list[Check]:
+             modalities: Sequence[str] | None = None, log: Log | None = None) -> list[Check]:
     """Load a data set in every way it is used and list what was checked, with counts.
 
     Arguments are those of `load`.
@@ -38,8 +40,10 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
         The first thing that is wrong, in one sentence.
     """
     bench = load(name_or_path, attributes=attributes, seed=seed, unseen=unseen, encoder=encoder,
-                 text_encoder=text_encoder, modalities=modalities)
+                 text_encoder=text_encoder, modalities=modalities, log=log)
     checks = [Check("readable", f"{bench.name}: {bench.task}, features {_text(bench.protocol)}")]
+    checks += [Check(kind, line) for kind, line in
+               sentences(bench.protocol.get("files", {})).items()]
     checks += _checks(bench)
     left = bench.protocol.get("not_read", {})
     if left:

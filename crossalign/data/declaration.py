@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from crossalign.data.digest import row_digests
 from crossalign.data.leaks import leak_record
 from crossalign.types import Classes, Views, split_id
+
+Array = npt.NDArray[Any]
 
 
 def declared(rows: Mapping[str, npt.ArrayLike], facts: Mapping[str, Any], classes: Classes,
@@ -37,12 +39,20 @@ def declared(rows: Mapping[str, npt.ArrayLike], facts: Mapping[str, Any], classe
 
 
 def equal_rows(query: Views, gallery: Views) -> dict[str, bool]:
-    """Whether equal samples stand twice in the gallery, or in query and gallery."""
-    return equal_digests(*(row_digests(views[m] for m in views.modalities)
-                           for views in (query, gallery)))
+    """Whether a row of some modality stands twice in the gallery, or a sample in both."""
+    asked, found = (row_digests(views[m] for m in views.modalities) for views in (query, gallery))
+    return equal_digests(asked, found, digests_of(gallery).values())
 
 
-def equal_digests(asked: npt.NDArray[Any], found: npt.NDArray[Any]) -> dict[str, bool]:
-    """`equal_rows` of samples that are told by their digests, ``(n,)``."""
-    return {"duplicate_gallery_rows": len(np.unique(found)) < len(found),
+def equal_digests(asked: Array, found: Array, rows: Iterable[Array]) -> dict[str, bool]:
+    """`equal_rows` of samples that are told by their digests, ``(n,)``.
+
+    ``rows`` are those of the gallery, modality by modality.
+    """
+    return {"duplicate_gallery_rows": any(len(np.unique(of)) < len(of) for of in rows),
             "query_in_gallery": bool(np.isin(asked, found).any())}
+
+
+def digests_of(views: Views) -> dict[str, Array]:
+    """Digests of the rows of each modality, of the samples that have it."""
+    return {m: row_digests([views.having(m)[m]]) for m in views.modalities}

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.declaration import digests_of
 from crossalign.data.glyph_samples import FEATURES, VERSION, GlyphSamples, draw_samples
 from crossalign.data.leaks import leak_record
 from crossalign.data.letters import attributes, unseen_combinations
@@ -201,7 +202,7 @@ def _protocol(samples: GlyphSamples, task: str, facts: dict[str, Any], rows: dic
             else BAGS)
     gallery = splits.get("gallery")
     twice = gallery is not None and any(
-        len(np.unique(gallery[m], axis=0)) < len(gallery) for m in gallery.modalities)
+        len(np.unique(of)) < len(gallery) for of in digests_of(gallery).values())
     return {
         "split_id": split_id(rows), **facts, **described, "normalisation": "none",
         "side_information": side, "held_out_faces": list(test_faces),

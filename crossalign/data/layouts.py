@@ -14,7 +14,7 @@ from pathlib import Path
 
 from crossalign.data.domain_file import holds_domains
 from crossalign.data.pairs_files import SUFFIXES
-from crossalign.data.pictures import holds_classes, is_picture
+from crossalign.data.picture_files import holds_classes, is_picture
 from crossalign.data.sketch_folders import sides_of
 from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
 from crossalign.data.xlsa17_files import FEATURES, SPLITS

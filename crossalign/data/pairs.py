@@ -71,7 +71,7 @@ def load_pairs(path: str | Path, task: str = "retrieval", *,
 
 
 def pairs_benchmark(name: str, pairs: Pairs, facts: dict[str, Any], *, seed: int,
-                    digests: Array | None = None,
+                    digests: Mapping[str, Array] | None = None,
                     known: Mapping[str, bool] | None = None) -> Benchmark:
     """Retrieval over pairs that were read elsewhere; see `load_pairs`.
 
@@ -82,8 +82,9 @@ def pairs_benchmark(name: str, pairs: Pairs, facts: dict[str, Any], *, seed: int
     facts : mapping
         Of the protocol.
     seed : int
-    digests : (n,) uint64, optional
-        Equal where two samples are; by default their rows are compared, unless they are on disk.
+    digests : mapping of modality to (n,) uint64, optional
+        Equal where two rows are, and those of the first modality where two samples are; by default
+        the rows themselves are compared, unless they are on disk.
     known : mapping, optional
         Named ways to be wrong (`LEAKS`) that are settled.
     """
@@ -109,7 +110,7 @@ class _Source:
     pairs: Pairs
     facts: dict[str, Any]
     seed: int
-    digests: Array | None = None
+    digests: Mapping[str, Array] | None = None
     known: Mapping[str, bool] = field(default_factory=dict)
 
     def retrieval(self, k: int) -> Benchmark:
@@ -211,7 +212,9 @@ class _Source:
         if "gallery" not in rows or not len(rows["query"]) or not len(rows["gallery"]):
             pass
         elif self.digests is not None:
-            known = equal_digests(*(self.digests[rows[s]] for s in ("query", "gallery")))
+            samples = next(iter(self.digests.values()))
+            known = equal_digests(samples[rows["query"]], samples[rows["gallery"]],
+                                  [of[rows["gallery"]] for of in self.digests.values()])
         elif not on_disk:
             known = equal_rows(views[rows["query"]], views[rows["gallery"]])
         return declared(rows, facts, classes, **(dict(self.known) | known))

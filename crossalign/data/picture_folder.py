@@ -6,17 +6,19 @@ classes into halves, a quarter of each class asks.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from crossalign.data.folder_texts import DESCRIPTION, Letters, text_columns, texts_of
+from crossalign.data.digest import row_digests
+from crossalign.data.folder_texts import DESCRIPTION, Letters, several, text_columns, texts_of
 from crossalign.data.leaks import NO_BACKBONE
+from crossalign.data.names import written
+from crossalign.data.pace import Log
 from crossalign.data.pairs import pairs_benchmark
 from crossalign.data.pairs_table import pairs_of_table, test_part
-from crossalign.data.picture_rows import Log, chosen_encoder, picture_rows
-from crossalign.data.pictures import class_files, content_digests
+from crossalign.data.picture_files import class_files, joined, picture_id, say, told
+from crossalign.data.picture_rows import chosen_encoder, encoded_classes, features_digest
 from crossalign.data.side_information import side_information_of
 from crossalign.types import Benchmark, Encoder, TextEncoder
 
@@ -62,27 +64,33 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
     """
     folder = Path(folder)
     chosen = chosen_encoder(task, encoder)
-    by_class = class_files(folder)
-    files = [file for listed in by_class.values() for file in listed]
-    if not files:
+    by_class, passed = class_files(folder)
+    if not by_class:
         raise ValueError(f"path: the folder {str(folder)!r} holds no folder of pictures; put the "
                          "pictures of each class into a folder with its name.")
-    digests = content_digests(files, cache)
-    texts, reader = texts_of(files), text_encoder or Letters(chosen.tokens)
-    images = picture_rows(files, digests, chosen, keep=cache, log=log)
+    images = encoded_classes(by_class, chosen, keep=cache, log=log)
+    texts, alone = texts_of(images.files)
+    reader = text_encoder or Letters(chosen.tokens)
+    columns, of_texts = text_columns(texts, reader, log)
+    noted = told(joined(passed, images.noted, alone, of_texts))
+    say(noted, log)
     embeddings, side = side_information_of(attributes, list(by_class))
     pairs = pairs_of_table({
-        "image": images, **text_columns(texts, reader),
-        "file:image": np.array([str(file) for file in files]),
-        "labels": np.repeat(np.arange(len(by_class)), [len(v) for v in by_class.values()]),
+        "image": images.rows, **columns,
+        "file:image": np.array([str(file) for file in images.files]),
+        "labels": images.labels,
         "class_names": np.array(list(by_class)), "class_embeddings": embeddings,
-        "ids": np.array([f"{file.parent.name}/{file.name}" for file in files])}, seed=seed)
-    facts = {"features": {**chosen.facts, "text": {**reader.facts, "of": DESCRIPTION},
+        "ids": np.array([picture_id(file) for file in images.files])}, seed=seed)
+    facts = {"features": {**chosen.facts, "text": {**reader.facts, "of": DESCRIPTION,
+                                                   **several(texts)},
                           "widths": pairs.views.widths,
-                          "sha256": hashlib.sha256(digests.tobytes()).hexdigest()[:16]},
+                          "sha256": features_digest(images.digests, dict(chosen.facts), texts,
+                                                    dict(reader.facts))},
              "normalisation": "none (model's own)", "side_information": side,
-             "test_part": test_part(pairs, seed)}
+             "test_part": test_part(pairs, seed),
+             **({"files": noted} if noted else {})}
     known = {} if text_encoder is not None else (
         NO_BACKBONE if encoder is None else {"text_features_fit_on_unseen": False})
-    return pairs_benchmark(folder.resolve().name, pairs, facts, seed=seed, digests=digests,
-                           known=known)
+    return pairs_benchmark(
+        written(folder.resolve().name), pairs, facts, seed=seed, known=known,
+        digests={"image": images.digests, "text": row_digests([columns["text"]])})

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.cache import cached_rows
+from crossalign.data.cache import Blocks, Kept, cached_rows, code_digest, gathered
 from crossalign.data.gradients import oriented_gradients
+from crossalign.data.pace import Log, Pace
 from crossalign.data.patches import PATCHES, patch_tokens
-from crossalign.data.pictures import read_pictures, whole_pictures
+from crossalign.data.picture_files import NOT_READ, Noted, joined, picture_id
+from crossalign.data.pictures import THREADS, Picture, read_picture
 from crossalign.types import Encoder
 
 Array = npt.NDArray[Any]
-Log = Callable[[str], None]
 
-VERSION = 1
+VERSION = 2
 """Raised when the same pictures would give other rows."""
 
 BLOCK, WHOLE = 64, 8
@@ -77,42 +81,164 @@ def chosen_encoder(task: str, encoder: Encoder | None) -> Encoder:
     return encoder
 
 
+class Encoded(NamedTuple):
+    """The pictures of some classes that could be read, n of them.
+
+    Attributes
+    ----------
+    files : n paths
+    labels : (n,) classes
+    digests : (n,) uint64
+        Of the contents of the files.
+    rows : (n, d) in memory, or tokens (n, t, d), on disk where the cache can be written
+    noted : what is said of files, those among them that could not be read
+    """
+
+    files: list[Path]
+    labels: Array
+    digests: Array
+    rows: Array
+    noted: Noted
+
+
+def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, keep: bool = True,
+                    log: Log | None = None) -> Encoded:
+    """Rows of the pictures of some classes, less those that cannot be read.
+
+    Parameters
+    ----------
+    classes : mapping of name to files
+    encoder : Encoder
+    keep : bool
+        Whether rows are kept in the user's cache folder, under the contents of the files and the
+        encoder's facts.
+    log : callable, optional
+        Told how far reading and encoding are.
+
+    Raises
+    ------
+    ValueError
+        If of some class no picture can be read.
+    """
+    files = [file for listed in classes.values() for file in listed]
+    labels = np.repeat(np.arange(len(classes)), [len(listed) for listed in classes.values()])
+    digests, closed = content_digests(files, log)
+    there = np.array([i not in closed for i in range(len(files))])
+    kept = picture_rows([files[i] for i in np.flatnonzero(there)], digests[there], encoder,
+                        keep=keep, log=log) if there.any() else Kept(np.zeros((0, 0)), [])
+    noted: Noted = {NOT_READ: [f"{picture_id(files[i])} ({why})" for i, why in closed.items()]}
+    for number, kind, why in kept.notes:
+        at = int(np.flatnonzero(there)[number])
+        noted.setdefault(kind, []).append(f"{picture_id(files[at])} ({why})")
+        if kind == NOT_READ:
+            closed[at] = why
+    read = np.array([i not in closed for i in range(len(files))])
+    for c, name in enumerate(classes):
+        if not read[labels == c].any():
+            raise ValueError(f"path: none of the {(labels == c).sum()} pictures of the class "
+                             f"{name!r} can be read, first {noted[NOT_READ][0]}; copy them again "
+                             "or remove the class.")
+    return Encoded([files[i] for i in np.flatnonzero(read)], labels[read], digests[read],
+                   kept.rows, joined(noted))
+
+
+def content_digests(files: Sequence[Path],
+                    log: Log | None = None) -> tuple[Array, dict[int, str]]:
+    """``(n,)`` uint64, equal where the contents of two files are, and why some have none.
+
+    Every file is read whole: names, sizes and times do not tell what is in it.
+    """
+    def content(file: Path) -> bytes | str:
+        try:
+            with file.open("rb") as stream:
+                return hashlib.file_digest(stream, _digest).digest()
+        except OSError as error:
+            return f"cannot be opened: {error.strerror}"
+
+    pace, found = Pace(log, "read", len(files), "files"), []
+    with ThreadPoolExecutor(THREADS) as pool:
+        for number, one in enumerate(pool.map(content, files)):
+            found.append(one)
+            pace(number + 1)
+    closed = {i: one for i, one in enumerate(found) if isinstance(one, str)}
+    together = b"".join(bytes(8) if isinstance(one, str) else one for one in found)
+    return np.frombuffer(together, dtype=np.uint64), closed
+
+
+_digest = partial(hashlib.blake2b, digest_size=8)
+
+
 def picture_rows(files: Sequence[Path], digests: Array, encoder: Encoder, *, keep: bool = True,
-                 log: Log | None = None) -> Array:
-    """Rows ``(n, d)`` in memory, or tokens ``(n, t, d)``, on disk where the cache can be written.
+                 log: Log | None = None) -> Kept:
+    """Rows of the pictures that can be read, and notes ``[number, kind, what]`` on files.
 
     Parameters
     ----------
     files : n paths
     digests : (n,) uint64
-        Of their contents, see `pictures.content_digests`.
+        Of their contents, see `content_digests`.
     encoder : Encoder
-    keep : bool
-        Whether rows are kept in the user's cache folder, under the digests and the encoder's facts.
-    log : callable, optional
-        Told how far the encoding is, at every tenth.
+    keep, log
+        See `encoded_classes`.
 
-    Raises
-    ------
-    ValueError
-        One sentence naming a picture that cannot be read.
+    Returns
+    -------
+    rows : (m, d) in memory, or tokens (m, t, d), on disk where the cache can be written
+    notes : list
+        With the kind `NOT_READ` of every file that has no row, and else as `read_picture`.
     """
     whole = getattr(encoder, "resizes", False)
     block = WHOLE if whole else BLOCK
 
-    def blocks() -> Iterator[Array]:
-        for start in range(0, len(files), block):
-            done = 10 * start // len(files)
-            if log is not None and done > 10 * (start - block) // len(files) and start:
-                log(f"encoded {start} of {len(files)} pictures")
-            part = files[start:start + block]
-            yield np.asarray(encoder.encode(whole_pictures(part, encoder.mode) if whole else
-                                            read_pictures(part, encoder.side, encoder.mode)))
+    def tried(file: Path) -> Picture | str:
+        try:
+            return read_picture(file, None if whole else encoder.side, encoder.mode)
+        except ValueError as error:
+            return str(error.__cause__ or error)
 
-    if not keep:
-        return np.concatenate(list(blocks()))
-    key = {"name": "picture-rows", "version": VERSION, "encoder": dict(encoder.facts),
-           "files": hashlib.sha256(digests.tobytes()).hexdigest(),
-           **{package: version(package) for package in ("numpy", "pillow")}}
-    rows = cached_rows(key, len(files), blocks)
-    return rows if rows.ndim == 3 else np.array(rows)
+    def blocks() -> Blocks:
+        pace, broken = Pace(log, "encoded", len(files), "pictures"), 0
+        with ThreadPoolExecutor(THREADS) as pool:
+            for start in range(0, len(files), block):
+                pace(start)
+                pictures = list(pool.map(tried, files[start:start + block]))
+                sound = [one.pixels for one in pictures if isinstance(one, Picture)]
+                broken += len(pictures) - len(sound)
+                if broken == len(files):
+                    raise ValueError(f"path: none of {broken} pictures can be read, first "
+                                     f"{picture_id(files[0])!r} ({tried(files[0])}); copy them "
+                                     "again.")
+                rows = None
+                if sound:
+                    rows = np.asarray(encoder.encode(sound if whole else np.stack(sound)))
+                yield rows, list(_notes(start, pictures))
+
+    if keep:
+        kept = cached_rows({
+            "name": "picture-rows", "version": VERSION, "encoder": dict(encoder.facts),
+            "code": code_digest(read_picture, oriented_gradients, patch_tokens, type(encoder)),
+            "files": hashlib.sha256(digests.tobytes()).hexdigest(),
+            **{package: version(package) for package in ("numpy", "pillow")}}, blocks)
+        return kept if kept.rows.ndim == 3 else Kept(np.array(kept.rows), kept.notes)
+    return gathered(blocks())
+
+
+def _notes(start: int, pictures: Sequence[Picture | str]) -> Iterator[list[Any]]:
+    for number, picture in enumerate(pictures, start):
+        if isinstance(picture, str):
+            yield [number, NOT_READ, picture]
+        else:
+            yield from ([number, kind, what] for kind, what in picture.notes.items())
+
+
+def features_digest(*of: Any) -> str:
+    """A fingerprint of rows by what they were made from: contents of files, texts, encoders' facts.
+
+    16 hex digits of a SHA-256. Arrays count by their bytes, all else as JSON.
+    """
+    digest = hashlib.sha256(str(VERSION).encode())
+    for one in of:
+        content = one.tobytes() if isinstance(one, np.ndarray) else json.dumps(
+            one, sort_keys=True, default=str).encode()
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()[:16]

@@ -1,125 +1,230 @@
-"""Folders of pictures by class: which files there are, what they hold, and their pixels.
+"""Pictures out of files, whatever their kind: upright, on white, eight bits, square.
 
-A class is a folder that holds pictures; folders without, hidden ones and other files are passed
-over. Pillow is imported when a picture is read.
+Values of more than eight bits are scaled, never cut off. The scale ends at the least of 1 (of
+fractions only), 255, 4095 and 65535 that no value of the picture exceeds: 4095 where 12 bits stand
+in 16, 65535 where 16 do. Where a value is negative or larger still, the picture's least and
+greatest value become 0 and 255. Of several frames or pages the first is read. Pillow is imported
+when a picture is read.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+import math
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.cache import cached_arrays
+if TYPE_CHECKING:
+    from PIL import Image
 
 Array = npt.NDArray[Any]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
-"""Of pictures, in any case."""
+FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI",
+           "SGI", "TGA", "TIFF", "WEBP")
+"""Of Pillow's formats those of pictures that no other program decodes, and whose head is true."""
 
 THREADS = 8
 """Files read at a time; decoding lets go of the interpreter lock."""
 
+LARGEST = 2**28
+"""Pixels of the largest picture that is read; a larger one is refused before it is decoded."""
 
-def is_picture(file: Path) -> bool:
-    """Whether a name is that of a picture."""
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+ALONE = 2**25
+"""Pixels above which a picture is decoded while no other one of these is."""
 
+REDUCED = 89_478_485
+"""Pixels above which a picture is made smaller by whole numbers first; Pillow warns of these."""
 
-def holds_classes(folder: Path) -> bool:
-    """Whether a folder has folders of pictures, found out without listing all of them."""
-    return folder.is_dir() and any(
-        any(is_picture(file) for file in sub.iterdir()) for sub in _folders(folder))
+ENDS = (1, 255, 4095, 65535)
+"""Where the scale of values that are no bytes may end."""
 
+FIRST_FRAME, SCALED, AS_STORED = "first_frame_read", "scaled_by_their_values", "not_turned_upright"
+"""What is noted of pictures."""
 
-def class_files(folder: Path) -> dict[str, list[Path]]:
-    """The pictures of every class, classes and pictures sorted by name."""
-    found = {sub.name: sorted(file for file in sub.iterdir() if is_picture(file))
-             for sub in _folders(folder)}
-    return {name: files for name, files in found.items() if files}
+BITS, SIGN, INTERPRETATION, WHITE_IS_ZERO = 258, 339, 262, 0
+"""Tags of TIFF 6.0, and a value."""
 
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(sub for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith("."))
-
-
-def content_digests(files: Sequence[Path], keep: bool = True) -> Array:
-    """``(n,)`` uint64, equal where the contents of two files are equal.
-
-    With ``keep`` they are kept in the user's cache under the names, sizes and times of the files,
-    so that a large folder is not read again only to tell that it is the same.
-
-    Raises
-    ------
-    ValueError
-        If a file cannot be opened.
-    """
-    def build() -> dict[str, Array]:
-        with ThreadPoolExecutor(THREADS) as pool:
-            digests = b"".join(pool.map(_digest, files))
-        return {"digests": np.frombuffer(digests, dtype=np.uint64)}
-
-    if not keep:
-        return build()["digests"]
-    listed = hashlib.sha256()
-    for file in files:
-        stat = file.stat()
-        listed.update(f"{file.parent.name}/{file.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0"
-                      .encode(errors="surrogateescape"))
-    key = {"name": "file-digests", "version": 1, "files": listed.hexdigest()}
-    return cached_arrays(key, build)["digests"]
+_OPENING, _ALONE = threading.Lock(), threading.Lock()
+_open: list[int | None] = []
+"""Pillow's limit as each picture that is open found it."""
 
 
-def _digest(file: Path) -> bytes:
-    try:
-        return hashlib.blake2b(file.read_bytes(), digest_size=8).digest()
-    except OSError as error:
-        raise ValueError(f"path: {str(file)!r} cannot be opened ({error.strerror}); check its "
-                         "permissions.") from error
+class Picture(NamedTuple):
+    """Pixels ``(h, w)`` or ``(h, w, 3)`` uint8, and what is noted of them."""
+
+    pixels: Array
+    notes: dict[str, str]
 
 
 def read_pictures(files: Sequence[Path], side: int, mode: str = "L") -> Array:
     """Pixels ``(n, side, side)`` uint8, or ``(n, side, side, 3)`` for the mode "RGB".
 
-    Pictures are turned upright where they say how, put on white where they are transparent, and
-    resized without regard to their proportions, as is usual for networks.
+    Raises
+    ------
+    ValueError
+        As `read_picture`.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        return np.stack([picture.pixels for picture in
+                         pool.map(lambda file: read_picture(file, side, mode), files)])
+
+
+def read_picture(file: Path, side: int | None, mode: str = "L") -> Picture:
+    """One picture, turned upright where it says how, and put on white where it is transparent.
+
+    It is resized to ``side`` without regard to its proportions, as is usual for networks, or with
+    None left in its own size.
 
     Raises
     ------
     ValueError
-        One sentence naming a file that is truncated, corrupt or no picture.
+        One sentence naming a file that is truncated, corrupt, larger than `LARGEST` or no picture.
     """
-    with ThreadPoolExecutor(THREADS) as pool:
-        pictures = list(pool.map(lambda file: _read(file, side, mode), files))
-    return np.stack(pictures)
-
-
-def whole_pictures(files: Sequence[Path], mode: str = "RGB") -> list[Array]:
-    """Pixels ``(h, w)`` or ``(h, w, 3)`` uint8 of pictures in their own sizes; else as above."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        return list(pool.map(lambda file: _read(file, None, mode), files))
-
-
-def _read(file: Path, side: int | None, mode: str) -> Array:
-    from PIL import Image, ImageOps
-
     try:
-        with Image.open(file) as opened:
-            image = ImageOps.exif_transpose(opened)
-            if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-                image = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            image = image.convert(mode)
-            if side is not None:
-                image = image.resize((side, side), Image.Resampling.BICUBIC)
-            return np.asarray(image)
+        with opened(file) as image:
+            pixels = image.width * image.height
+            if pixels > LARGEST:
+                raise ValueError(f"{pixels / 1e6:,.0f} megapixels, more than the "
+                                 f"{LARGEST / 1e6:.0f} that are read")
+            with _ALONE if pixels > ALONE else nullcontext():
+                return _read(image, side, mode)
     except MemoryError:
         raise
     except Exception as error:  # a damaged file raises a dozen kinds, from SyntaxError to zlib's
         raise ValueError(f"path: {str(file)!r} cannot be read as a picture ({error}), so it is "
                          "truncated, corrupt or not one; copy it again or remove it.") from error
+
+
+@contextmanager
+def opened(file: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image]:
+    """A picture of which the head is read, however large it says that it is.
+
+    Raises
+    ------
+    Exception
+        Whatever Pillow raises on a file that is no picture.
+    """
+    from PIL import Image
+
+    with file.open("rb") as stream, _without_limit():  # not by name: no map of a file that changes
+        yield Image.open(stream, formats=[form for form in formats if form in Image.OPEN])
+
+
+@contextmanager
+def _without_limit() -> Iterator[None]:
+    """Pillow's own limit of pixels, which is one for the process, is off while a picture is open.
+
+    It warns of sound pictures; `LARGEST` is ours.
+    """
+    from PIL import Image
+
+    Image.init()
+    with _OPENING:
+        _open.append(Image.MAX_IMAGE_PIXELS)
+        Image.MAX_IMAGE_PIXELS = None
+    try:
+        yield
+    finally:
+        with _OPENING:
+            limit = _open.pop()
+            if not _open:
+                Image.MAX_IMAGE_PIXELS = limit
+
+
+def _read(image: Image.Image, side: int | None, mode: str) -> Picture:
+    from PIL import Image, ImageOps
+
+    notes: dict[str, str] = {}
+    times = image.width * image.height / REDUCED
+    least = min(image.size) // math.ceil(times**0.5) if side is None else 4 * side
+    tags = dict(getattr(image, "tag_v2", {}))
+    if getattr(image, "is_animated", False) and image.format != "MPO":  # whose second is a preview
+        notes[FIRST_FRAME] = f"of {getattr(image, 'n_frames', 'several')}"
+    if times > 1:
+        image.draft(None, (least, least))                   # of a JPEG no more is decoded
+    try:
+        image = ImageOps.exif_transpose(image)
+    except Exception as error:  # of a damaged head, which says nothing of the pixels
+        image.load()
+        notes[AS_STORED] = f"{error}"
+    if image.mode.startswith("I") or image.mode == "F":
+        image, scale = _eight_bits(image, tags)
+        if scale is not None:
+            notes[SCALED] = scale
+    if image.mode in ("RGBA", "LA", "PA", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if times > 1:
+        image = _smaller(image, least, side is None)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    image = image.convert(mode)
+    if side is not None:
+        image = image.resize((side, side), Image.Resampling.BICUBIC)
+    return Picture(np.asarray(image), notes)
+
+
+def _smaller(image: Image.Image, least: int, alike: bool) -> Image.Image:
+    """Each side divided by a whole number, so that ``least`` pixels or a little more are left.
+
+    With ``alike`` both are divided by the same, and the shorter one decides.
+    """
+    if image.mode in ("1", "P"):
+        image = image.convert({"1": "L", "P": "RGB"}[image.mode])
+    factors = (max(1, image.width // least), max(1, image.height // least))
+    return image.reduce(min(factors) if alike else factors)
+
+
+def _eight_bits(image: Image.Image, tags: Mapping[int, Any]) -> tuple[Image.Image, str | None]:
+    """A grey picture of bytes, and how its values were scaled where their type does not say it.
+
+    ``tags`` are those of a TIFF file, whose numbers Pillow does not heed.
+    """
+    from PIL import Image
+
+    values = np.asarray(image)
+    if values.dtype == np.int32 and tags.get(BITS) == (32,) and tags.get(SIGN, (1,)) == (1,):
+        values = values.view(np.uint32)
+    grey, scale = scaled(values)
+    if tags.get(INTERPRETATION) == WHITE_IS_ZERO:
+        grey = 255 - grey
+    if isinstance(image.info.get("transparency"), int):
+        grey = np.where(values == image.info["transparency"], np.uint8(255), grey)
+    return Image.fromarray(grey), scale
+
+
+def scaled(values: Array) -> tuple[Array, str | None]:
+    """Values of any type as bytes, and on which scale where that is not their type's own.
+
+    Parameters
+    ----------
+    values : (h, w) integers or floats
+
+    Returns
+    -------
+    bytes : (h, w) uint8
+    scale : str, optional
+        None for 16 bits and for fractions up to 1.
+
+    Raises
+    ------
+    ValueError
+        For NaN and infinity.
+    """
+    whole = values.dtype.kind in "iu"
+    low, high = values.min(), values.max()
+    if not np.isfinite([low, high]).all():
+        raise ValueError("its values are not finite")
+    end = next((end for end in ENDS[whole:] if low >= 0 and high <= end), None)
+    start, stop = (0, end) if end is not None else (float(low), float(high))
+    grey = np.empty(values.shape, dtype=np.uint8)
+    factor = 255 / (stop - start) if stop > start else 0
+    for row in range(len(values)):                          # never a float copy of the whole
+        grey[row] = np.rint((values[row] - np.float64(start)) * factor)
+    usual = end == (1 if not whole else 65535)
+    return grey, None if usual else f"{start:.6g} to {stop:.6g}"

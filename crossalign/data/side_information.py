@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import float32
+from crossalign.data.names import written
 
 Array = npt.NDArray[Any]
 
@@ -71,14 +72,15 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
             raise ValueError(f"attributes: {file.name!r} has {len(rows)} rows for {n_classes} "
                              "classes; give one row per class, in the order of the classes.")
         return float32(rows, "attributes"), "by order"
-    assert_unique_names(names, file.name)
-    at = {name: row for row, name in enumerate(names)}
-    missing = [name for name in class_names if name not in at]
+    assert_unique_names([written(name) for name in names], file.name)
+    at = {written(name): row for row, name in enumerate(names)}
+    missing = [name for name in class_names if written(name) not in at]
     if missing:
         raise ValueError(f"attributes: {file.name!r} has no row for {len(missing)} of the "
                          f"{n_classes} classes, first {missing[0]!r}; add it or use its exact "
                          "name.")
-    return float32(rows[[at[name] for name in class_names]], "attributes"), "by name"
+    rows = rows[[at[written(name)] for name in class_names]]
+    return float32(rows, "attributes"), "by name"
 
 
 def side_information_of(path: str | Path | None,

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.picture_rows import Log, picture_rows
-from crossalign.data.pictures import class_files, content_digests, holds_classes
+from crossalign.data.pace import Log
+from crossalign.data.picture_files import Noted, class_files, holds_classes, joined, picture_id
+from crossalign.data.picture_rows import encoded_classes
 from crossalign.types import Encoder, Views
 
 Array = npt.NDArray[Any]
@@ -60,12 +61,14 @@ class SketchSamples:
         Of the files' contents.
     names : C class names
     folders : where the sides lie in the folder
+    noted : what is said of files, those among them that could not be read
     """
 
     sides: dict[str, Views]
     digests: dict[str, Array]
     names: tuple[str, ...]
     folders: tuple[str, ...]
+    noted: Noted
 
 
 def read_sketches(folder: Path, encoder: Encoder, keep: bool = True,
@@ -75,25 +78,26 @@ def read_sketches(folder: Path, encoder: Encoder, keep: bool = True,
     Raises
     ------
     ValueError
-        If a side is missing, a class is on one side only, or a file is no picture.
+        If a side is missing, a class is on one side only, or none of its pictures can be read.
     """
     places = sides_of(folder)
     if places is None:
         raise ValueError(f"path: the folder {str(folder)!r} holds no class folders of sketches "
                          "beside such of photos; name them 'sketch' and 'photo'.")
-    files = {side: class_files(place) for side, place in places.items()}
-    names = _classes(files)
-    sides, digests = {}, {}
-    for side, by_class in files.items():
-        listed = [file for name in names for file in by_class[name]]
-        digests[side] = content_digests(listed, keep)
-        rows = picture_rows(listed, digests[side], encoder, keep=keep, log=log)
-        labels = np.repeat(np.arange(len(names)), [len(by_class[name]) for name in names])
-        sides[side] = Views({side: rows}, labels, ids=[
-            f"{side}/{file.parent.name}/{file.name}" for file in listed],
-            meta={f"file:{side}": np.array([str(file) for file in listed])})
+    listed = {side: class_files(place) for side, place in places.items()}
+    names = _classes({side: by_class for side, (by_class, _) in listed.items()})
+    sides, digests, noted = {}, {}, []
+    for side, (by_class, passed) in listed.items():
+        found = encoded_classes({name: by_class[name] for name in names}, encoder, keep=keep,
+                                log=log)
+        digests[side] = found.digests
+        sides[side] = Views({side: found.rows}, found.labels, ids=[
+            f"{side}/{picture_id(file)}" for file in found.files],
+            meta={f"file:{side}": np.array([str(file) for file in found.files])})
+        noted += [passed, found.noted]
     return SketchSamples(sides, digests, tuple(names),
-                         tuple(place.relative_to(folder).as_posix() for place in places.values()))
+                         tuple(place.relative_to(folder).as_posix() for place in places.values()),
+                         joined(*noted))
 
 
 def _classes(files: dict[str, dict[str, list[Path]]]) -> list[str]:
@@ -107,4 +111,4 @@ def _classes(files: dict[str, dict[str, list[Path]]]) -> list[str]:
     if len(names[0]) < 4:
         raise ValueError(f"path: {len(names[0])} classes; retrieval needs four, two of them "
                          "unseen, or every photo found would be right.")
-    return sorted(names[0])
+    return list(files["sketch"])

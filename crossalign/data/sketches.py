@@ -6,7 +6,6 @@ pairs are drawn within the seen classes.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,10 @@ from crossalign.data.class_pairs import pairs_within_classes
 from crossalign.data.declaration import declared, equal_digests
 from crossalign.data.domains import SAMPLE
 from crossalign.data.leaks import NO_BACKBONE
-from crossalign.data.picture_rows import Log, chosen_encoder
+from crossalign.data.names import written
+from crossalign.data.pace import Log
+from crossalign.data.picture_files import say, told
+from crossalign.data.picture_rows import chosen_encoder, features_digest
 from crossalign.data.side_information import side_information_of
 from crossalign.data.sketch_folders import SketchSamples, read_sketches
 from crossalign.data.splits import class_splits
@@ -66,21 +68,23 @@ def load_sketches(folder: str | Path, task: str = "retrieval", *,
     ------
     ValueError
         One sentence: an unknown task or split, a class that lacks a side, an encoder without the
-        tokens asked for, or a file that is no picture.
+        tokens asked for, or a class of which no picture can be read.
     """
     folder = Path(folder)
     chosen = chosen_encoder(task, encoder)
     samples = read_sketches(folder, chosen, cache, log)
     fixed, called = (None, "") if unseen is None else unseen_mask(unseen, samples.names)
     embeddings, side = side_information_of(attributes, samples.names)
-    content = hashlib.sha256(b"".join(d.tobytes() for d in samples.digests.values()))
+    noted = told(samples.noted)
+    say(noted, log)
     facts = {"features": {**chosen.facts, "folders": list(samples.folders),
-                          "sha256": content.hexdigest()[:16]},
+                          "sha256": features_digest(*samples.digests.values(),
+                                                    dict(chosen.facts))},
              "normalisation": "none (model's own)", "side_information": side,
              "pairs": f"drawn within the class, every sample at least once, seed {seed}",
              "test_part": "all sketches of unseen classes",
-             "gallery": "all photos of unseen classes"}
-    return _Source(folder.resolve().name, samples, embeddings, facts,
+             "gallery": "all photos of unseen classes", **({"files": noted} if noted else {})}
+    return _Source(written(folder.resolve().name), samples, embeddings, facts,
                    {} if encoder is not None else NO_BACKBONE, seed,
                    None if fixed is None else ~fixed, called).retrieval(0)
 
@@ -134,7 +138,8 @@ class _Source:
                   zip(self.samples.sides, train, (asks, found), strict=True)}
         digests = self.samples.digests
         known = {**self.known, "single_class_split": class_split["of"] == 1,
-                 **equal_digests(digests["sketch"][asks], digests["photo"][found])}
+                 **equal_digests(digests["sketch"][asks], digests["photo"][found],
+                                 [digests["photo"][found]])}
         rows = {"train": np.concatenate([train[0], len(sketch) + train[1]]), "query": asks,
                 "gallery": len(sketch) + found}
         facts = {**self.facts, "class_split": class_split, "samples_by_domain": counts}

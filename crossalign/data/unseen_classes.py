@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.names import folded, matched, written
 from crossalign.data.splits import sempcyc_sketchy_unseen
 from crossalign.reading import expanded
 
@@ -72,27 +73,27 @@ def unseen_mask(unseen: str | Path | Sequence[str], names: Sequence[str]) -> tup
     unseen : str, Path or strings
         One of `PUBLISHED`, a text file with a class name a line (a number may stand behind it, as
         in SAKE's ``cname_cid_zero.txt``), or the names. Case, hyphens and underscores do not
-        matter.
+        matter, but a name that is equal to the letter wins.
     names : C strings
 
     Raises
     ------
     ValueError
-        If the split is not known, a name is not among the classes, or fewer than two classes are
-        unseen or none is seen.
+        If the split is not known, a name is not among the classes or may be two of them, or fewer
+        than two classes are unseen or none is seen.
     """
     if isinstance(unseen, str | Path):
         listed, called = _listed(str(unseen), names)
     else:
         listed, called = list(unseen), "listed classes"
-    at = {_plain(name): c for c, name in enumerate(names)}
-    missing = [name for name in listed if _plain(name) not in at]
+    rows = matched(listed, names, "unseen")
+    missing = [name for name, row in zip(listed, rows, strict=True) if row is None]
     if missing:
         raise ValueError(f"unseen: {called!r} names {len(missing)} classes that are not here, for "
                          f"example {missing[0]!r}; give a file with names of these {len(names)} "
                          "classes.")
     mask = np.zeros(len(names), dtype=bool)
-    mask[[at[_plain(name)] for name in listed]] = True
+    mask[[row for row in rows if row is not None]] = True
     if mask.sum() < 2 or mask.all():
         raise ValueError(f"unseen: {called!r} makes {mask.sum()} of {len(names)} classes unseen; "
                          "give two or more, and leave one seen.")
@@ -115,14 +116,10 @@ def _listed(unseen: str, names: Sequence[str]) -> tuple[list[str], str]:
                          f"({', '.join(PUBLISHED)}) nor a file; give a text file with one class "
                          "name a line.")
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
     except (UnicodeDecodeError, OSError) as error:
         raise ValueError(f"unseen: {unseen!r} cannot be read as text; give a text file with one "
                          "class name a line.") from error
-    here = {_plain(name) for name in names}
-    return [line if _plain(line) in here else re.sub(r"\s+\d+$", "", line)
-            for line in lines if line], file.name
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", " ", name).strip().lower()
+    here = {folded(name) for name in names}
+    return [line if folded(line) in here else re.sub(r"\s+\d+$", "", line)
+            for line in lines if line], written(file.name)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -48,3 +50,30 @@ def word_vector(word: str) -> Array:
     bits = np.unpackbits(np.frombuffer(digests, dtype=np.uint8)).reshape(-1, WORD)
     total = (2.0 * bits - 1.0).sum(axis=0)
     return np.asarray(total / np.linalg.norm(total))
+
+
+def words_of(text: str) -> list[str]:
+    """Words of a text in any script, in lower case; what is no word where there is none.
+
+    A word is a run of letters, digits and the marks that combine with them (Unicode's L, N and M),
+    so that those of Indic, Arabic, Hebrew and Thai scripts stay inside; or a run of symbols (S), as
+    an emoji or the plus signs of "C++". Blanks and punctuation part words and are dropped.
+    """
+    composed = unicodedata.normalize("NFC", text.lower())
+    runs = ("".join(sign for _, sign in run) for kind, run in
+            groupby(_kinds(composed), key=lambda pair: pair[0]) if kind)
+    return list(runs) or composed.split()
+
+
+def _kinds(text: str) -> Iterator[tuple[str, str]]:
+    """Every character after its kind: "word", "symbol", or nothing between words."""
+    kind = ""
+    for sign in text:
+        category = unicodedata.category(sign)
+        if category[0] not in "M" and sign not in _JOINERS:  # which go on with what they follow
+            kind = {"L": "word", "N": "word", "S": "symbol"}.get(category[0], "")
+        yield kind, sign
+
+
+_JOINERS = "\u200c\u200d"
+"""Of zero width, inside words of Persian and Indic scripts and between parts of an emoji."""

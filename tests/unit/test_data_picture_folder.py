@@ -11,7 +11,7 @@ from complaints import complaint
 from PIL import Image
 
 from crossalign import data
-from crossalign.data.folder_texts import LONGEST, Letters, texts_of
+from crossalign.data.folder_texts import Letters, texts_of
 from crossalign.data.layouts import layout_of
 from crossalign.data.npz import read_npz
 from crossalign.data.picture_folder import load_picture_folder
@@ -63,14 +63,19 @@ class Cells:
 # -- texts -------------------------------------------------------------------------------------
 def test_texts_are_names_then_descriptions_or_captions(folder):
     files = [folder / name / f"image_{i}.jpg" for name in NAMES for i in range(2)]
-    assert texts_of(files)[::2] == ["sooty albatross", "cup", "grand piano", "sea horse",
-                                    "yin yang"]
+    texts, alone = texts_of(files)
+    assert texts[::2] == [("001.Sooty Albatross",), ("cup",), ("grand piano",), ("sea horse",),
+                          ("yin yang",)]
+    assert alone == {}
     (folder / "cup.txt").write_text("A vessel; 3 handles,\nholding_tea!")
-    (folder / "cup" / "image_1.txt").write_text("Blue cup")
-    assert texts_of(files)[2:4] == ["cup a vessel handles holding tea", "blue cup"]
-    (folder / "cup.txt").write_text("word " * 100)
-    assert len(texts_of(files)[2].split()) == 1 + LONGEST
-    for content, words in ((b"1 2 3", "holds no word"), (b"\xff\xfe", "as UTF-8 text")):
+    (folder / "cup" / "image_1.txt").write_text("Blue cup, no. 7\n\n  NOT a mug \n")
+    (folder / "cup" / "image_9.TXT").write_text("of no picture")
+    texts, alone = texts_of(files)
+    assert texts[2:4] == [("cup: A vessel; 3 handles,\nholding_tea!",),
+                          ("Blue cup, no. 7", "NOT a mug")]
+    assert alone == {"captions_of_no_picture": ["cup/image_9.TXT"]}
+    for content, words in ((b" \n", "is empty"), (b"\xff\x00", "as UTF-8 text"),
+                           (b"word " * 2**18, "more than the")):
         (folder / "cup.txt").write_bytes(content)
         complaint(lambda: texts_of(files), "cup.txt", words)
 
@@ -110,7 +115,8 @@ def test_pictures_and_texts_are_pairs_over_ten_halves(folder):
         bench["gallery"].meta["show:text"].tolist()))
     record = json.loads(json.dumps(dict(bench.protocol)))
     assert record["leaks"]["text_features_fit_on_unseen"] is False
-    assert record["leaks"]["duplicate_gallery_rows"] is False
+    assert record["leaks"]["duplicate_gallery_rows"] is True        # a class has one text
+    assert record["leaks"]["query_in_gallery"] is False
     assert record["features"]["widths"] == {"image": 512, "text": 128}
 
 
@@ -137,7 +143,15 @@ def test_equal_pictures_are_told_though_tokens_are_on_disk(folder):
     ids = bench["gallery"].ids
     (folder / ids[0]).write_bytes((folder / bench["query"].ids[0]).read_bytes())
     leaks = data.load(folder, encoder=Cells()).protocol["leaks"]
+    assert leaks["query_in_gallery"] is True
+    for name in NAMES:
+        for i in range(PICTURES):
+            (folder / name / f"image_{i}.txt").write_text(f"the {name} with number {i}")
+    leaks = data.load(folder, encoder=Cells()).protocol["leaks"]
     assert (leaks["query_in_gallery"], leaks["duplicate_gallery_rows"]) == (True, False)
+    (folder / ids[1]).write_bytes((folder / ids[0]).read_bytes())
+    leaks = data.load(folder, encoder=Cells()).protocol["leaks"]
+    assert leaks["duplicate_gallery_rows"] is True
 
 
 def test_a_model_of_tokens_reads_them_block_by_block(folder, monkeypatch):
@@ -164,9 +178,12 @@ def test_a_model_of_tokens_reads_them_block_by_block(folder, monkeypatch):
 
 
 def test_malformed_folders_are_named(folder, tmp_path):
-    (folder / "cup" / "image_3.jpg").write_bytes(b"\xff\xd8 cut off")
-    complaint(lambda: data.load(folder), "image_3.jpg", "truncated")
-    (folder / "cup" / "image_3.jpg").unlink()
+    whole = {file: file.read_bytes() for file in (folder / "cup").iterdir()}
+    for file in whole:
+        file.write_bytes(b"\xff\xd8 cut off")
+    complaint(lambda: data.load(folder), "none of the 5 pictures of the class 'cup'", "image_0.jpg")
+    for file, content in whole.items():
+        file.write_bytes(content)
     (folder / "lone").mkdir()
     (folder / "cup" / "image_2.jpg").rename(folder / "lone" / "image_2.jpg")
     alone = data.load(folder)

@@ -14,12 +14,11 @@ from PIL import Image
 import crossalign as ca
 from crossalign import data
 from crossalign.cli import main
-from crossalign.data import pictures
-from crossalign.data.cache import cached_rows
 from crossalign.data.gradients import oriented_gradients
 from crossalign.data.layouts import layout_of
-from crossalign.data.picture_rows import Gradients, picture_rows
-from crossalign.data.pictures import class_files, content_digests, read_pictures
+from crossalign.data.picture_files import class_files
+from crossalign.data.picture_rows import Gradients, content_digests, picture_rows
+from crossalign.data.pictures import read_pictures
 from crossalign.data.sketch_folders import sides_of
 from crossalign.data.sketches import load_sketches
 from crossalign.data.sketchy_classes import SKETCHY_CLASSES
@@ -294,18 +293,34 @@ def spoil(name, content):
     return change
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    (spoil("photo/cup/1.jpg", lambda f: f.read_bytes()[:200]), ["1.jpg", "truncated"]),
-    (spoil("sketch/saw/0.png", b"not a picture"), ["sketch/saw/0.png", "not one"]),
-    (spoil("sketch/saw/0.png", b""), ["sketch/saw/0.png"]),
-    (spoil("sketch/saw/0.png", lambda f: f.read_bytes()[:-30]), ["sketch/saw/0.png"]),
-    (lambda folder: (folder / "photo/tree").rename(folder / "photo/bush"),
-     ["sketch: has no pictures of the class 'bush'", "one of 2"]),
-])
-def test_bad_files_are_named_in_one_sentence(folder, change, words):
-    data.load(folder)
-    change(folder)
-    complaint(lambda: data.load(folder), *words)
+@pytest.mark.parametrize(("name", "content"), [
+    ("photo/cup/1.jpg", lambda f: f.read_bytes()[:200]), ("sketch/saw/0.png", b"not a picture"),
+    ("sketch/saw/0.png", b""), ("sketch/saw/0.png", lambda f: f.read_bytes()[:-30])])
+def test_a_broken_picture_is_left_out_and_named(folder, name, content):
+    whole = data.load(folder, unseen=["cup", "saw"])
+    spoil(name, content)(folder)
+    said = []
+    for _ in range(2):                                        # encoded, then out of the cache
+        bench = data.load(folder, unseen=["cup", "saw"], log=said.append)
+        side = name.partition("/")[0]
+        split, other = ("query", "gallery") if side == "sketch" else ("gallery", "query")
+        there = whole[split].ids != name
+        assert bench[split].ids.tolist() == whole[split].ids[there].tolist()
+        np.testing.assert_array_equal(bench[split][side], whole[split][side][there])
+        np.testing.assert_array_equal(bench[other].ids, whole[other].ids)
+        record = bench.protocol["files"]["not_read"]
+        assert record["count"] == 1
+        assert record["first"][0].startswith(name.partition("/")[2] + " (")
+    assert sum("not read, 1: " in line for line in said) == 2
+
+
+def test_a_class_of_one_side_is_named(folder):
+    (folder / "photo/tree").rename(folder / "photo/bush")
+    complaint(lambda: data.load(folder), "sketch: has no pictures of the class 'bush'", "one of 2")
+    (folder / "photo/bush").rename(folder / "photo/tree")
+    for file in (folder / "photo/cup").iterdir():
+        file.write_bytes(b"broken")
+    complaint(lambda: data.load(folder), "none of the 2 pictures of the class 'cup'", "cup/0.jpg")
 
 
 def test_few_classes_and_unknown_tasks(tmp_path):
@@ -339,18 +354,25 @@ def test_pictures_are_upright_on_white_and_square(tmp_path):
     assert read_pictures(files[:1], 6, "RGB").shape == (1, 6, 6, 3)
 
 
-def test_digests_follow_contents_and_are_kept(folder, monkeypatch):
-    files = [f for listed in class_files(folder / "photo").values() for f in listed]
-    first = content_digests(files)
+def photos(folder):
+    return [f for listed in class_files(folder / "photo")[0].values() for f in listed]
+
+
+def test_digests_follow_contents(folder):
+    files = photos(folder)
+    first, closed = content_digests(files)
     assert len(set(first.tolist())) == len(files)
+    assert closed == {}
+    stat = files[1].stat()
     os.utime(files[0], (1, 1))
-    np.testing.assert_array_equal(content_digests(files), first)
-    monkeypatch.setattr(pictures, "_digest", lambda file: pytest.fail("read again"))
-    np.testing.assert_array_equal(content_digests(files), first)
-    monkeypatch.undo()
-    files[1].write_bytes(files[0].read_bytes())
-    changed = content_digests(files, keep=False)
-    assert changed[1] == changed[0] == first[0]
+    np.testing.assert_array_equal(content_digests(files)[0], first)
+    files[1].write_bytes(files[0].read_bytes()[:-1] + b"!")
+    os.utime(files[1], ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    changed, closed = content_digests([*files, folder / "photo/gone.jpg"])
+    assert changed[1] not in first
+    np.testing.assert_array_equal(changed[:1], first[:1])
+    np.testing.assert_array_equal(changed[2:-1], first[2:])
+    assert closed == {len(files): "cannot be opened: No such file or directory"}
 
 
 class Counting:
@@ -368,46 +390,22 @@ class Counting:
 
 def test_rows_are_encoded_once(folder, monkeypatch):
     monkeypatch.setattr("crossalign.data.picture_rows.BLOCK", 5)
-    files = [f for listed in class_files(folder / "photo").values() for f in listed]
-    digests = content_digests(files)
+    monkeypatch.setattr("time.monotonic", iter(range(1000)).__next__)    # a second each time
+    files = photos(folder)
+    digests, _ = content_digests(files)
     encoder, said = Counting(), []
-    rows = picture_rows(files, digests, encoder, log=said.append)
+    rows = picture_rows(files, digests, encoder, log=said.append).rows
     assert encoder.asked == len(files) == 24
-    assert said == ["encoded 5 of 24 pictures", "encoded 10 of 24 pictures",
-                    "encoded 15 of 24 pictures", "encoded 20 of 24 pictures"]
+    assert said[0] == "encoded 5 of 24 pictures, 5 a second, 4 s left"
+    assert [line.split(",")[0] for line in said] == [
+        f"encoded {n} of 24 pictures" for n in (5, 10, 15, 20)]
     np.testing.assert_allclose(rows, read_pictures(files, 4, "RGB").mean(axis=(1, 2)), rtol=1e-6)
-    np.testing.assert_array_equal(picture_rows(files, digests, encoder), rows)
+    np.testing.assert_array_equal(picture_rows(files, digests, encoder).rows, rows)
     assert encoder.asked == 24
     picture_rows(files, digests, Counting("other"))
     other = Counting("other")
     picture_rows(files, digests[::-1], other)
     assert other.asked == 24                                  # other facts, other contents
-
-
-def test_kept_rows_are_whole_or_not_there(cache, monkeypatch):
-    key = {"name": "toy"}
-    blocks = [np.ones((2, 3, 4), np.float32), np.zeros((1, 3, 4), np.float32)]
-
-    def interrupted():
-        yield blocks[0]
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        cached_rows(key, 3, interrupted)
-    assert list(cache.iterdir()) == []
-    with pytest.raises(ValueError, match="gave 2 rows of 3"):
-        cached_rows(key, 3, lambda: iter(blocks[:1]))
-    rows = cached_rows(key, 3, lambda: iter(blocks))
-    assert isinstance(rows, np.memmap)
-    np.testing.assert_array_equal(rows, np.concatenate(blocks))
-    file = next(cache.iterdir())
-    whole = file.read_bytes()
-    file.unlink()                                             # `rows` still maps what was there
-    file.write_bytes(whole[:150])                             # damaged: built again
-    np.testing.assert_array_equal(cached_rows(key, 3, lambda: iter(blocks)), rows)
-    assert cached_rows(key, 3, lambda: pytest.fail("built again")).shape == (3, 3, 4)
-    monkeypatch.setenv("CROSSALIGN_CACHE", str(file / "no-folder"))
-    assert not isinstance(cached_rows(key, 3, lambda: iter(blocks)), np.memmap)
 
 
 def test_views_lie_beside_each_other():

@@ -120,7 +120,7 @@ def test_a_folder_of_pictures_reaches_the_network_in_its_proportions(tmp_path, p
     for i, picture in enumerate(pictures):
         files.append(tmp_path / f"{i}.png")
         Image.fromarray(picture).save(files[-1])
-    rows = picture_rows(files, np.arange(4, dtype=np.uint64), encoder, keep=False)
+    rows, _ = picture_rows(files, np.arange(4, dtype=np.uint64), encoder, keep=False)
     np.testing.assert_array_equal(rows, encoder.encode(pictures))
     square = np.asarray(Image.fromarray(pictures[0]).resize((16, 16)))
     assert np.abs(rows[0] - encoder.encode([square])[0]).max() > 0.1
