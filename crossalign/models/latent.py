@@ -28,6 +28,7 @@ from crossalign.models.base import (
     Translator,
     unit_rows,
 )
+from crossalign.models.learned import check_network
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE
 from crossalign.networks import initialise
 from crossalign.networks.gaussian import noise_width
@@ -82,6 +83,7 @@ class LatentModel(Distributional, Generator, Translator, Model):
             fitted = fit_scaling(known, self._scaling(m))
             self.shift_[m], self.scale_[m] = fitted["shift"], fitted["scale"]
             scaled[m] = self._scaled(x, m)
+        check_network(self)
         self._restore()
         initialise(self.network_, torch.Generator().manual_seed(self.random_state), self.init)
         return scaled

@@ -21,9 +21,20 @@ from typing import Any
 import numpy as np
 
 from crossalign.files import draft_of, sweep, write_bytes, write_text
+from crossalign.models.learned import (
+    LEARNED,
+    check_name,
+    check_network,
+    checked_values,
+    try_out,
+)
+from crossalign.reading import check_regular, check_room
+from crossalign.sentences import short
 
 FORMAT = 1
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+LARGEST_RECORD = 2**26
+"""Bytes of ``RECORD``."""
 NEW_WEIGHTS = re.compile(r"weights\.[0-9a-f]{16}\.safetensors")
 """Name of weights on their way to ``WEIGHTS``: what a save that was broken off may leave."""
 
@@ -95,14 +106,25 @@ def _arriving(record: Mapping[str, Any]) -> str:
 
 
 def _read_record(folder: Path) -> Any:
-    return json.loads((folder / RECORD).read_text("utf-8"))
+    file = folder / RECORD
+    if (size := file.stat().st_size) > LARGEST_RECORD:
+        raise ValueError(f"{RECORD} has {size} bytes of {LARGEST_RECORD} at most")
+    try:
+        return json.loads(file.read_text("utf-8"))
+    except RecursionError:
+        raise ValueError(f"{RECORD} nests too deep") from None
 
 
 def _read_weights(folder: Path, record: Mapping[str, Any]) -> bytes | None:
     """The weights of which a record holds the SHA-256, wherever a save has got to."""
     for name in (_arriving(record), WEIGHTS):
         with suppress(FileNotFoundError):
-            weights = (folder / name).read_bytes()
+            file = folder / name
+            if not file.exists():
+                continue
+            check_regular(file, "folder")
+            check_room(file, file.stat().st_size, "free some", "folder")
+            weights = file.read_bytes()
             if hashlib.sha256(weights).hexdigest() == record["sha256"]:
                 return weights
     return None
@@ -118,7 +140,6 @@ def load_model(folder: str | Path) -> Any:
     ValueError
         If the folder is no saved model, is of another format, or is damaged.
     """
-    from safetensors import SafetensorError
     from safetensors.numpy import load
 
     from crossalign import models
@@ -131,15 +152,18 @@ def load_model(folder: str | Path) -> Any:
         record = _read_record(folder)
         weights = _read_weights(folder, record)
         name, version = record["class"], record["format"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"folder: {str(folder)!r} is damaged ({error}); save the model "
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(f"folder: {str(folder)!r} is damaged ({_why(error)}); save the model "
+                         "again.") from None
+    except KeyError as error:
+        raise ValueError(f"folder: {RECORD} of {str(folder)!r} holds no {error}; save the model "
                          "again.") from None
     if version != FORMAT:
-        raise ValueError(f"folder: {str(folder)!r} has format {version}, this version reads "
+        raise ValueError(f"folder: {str(folder)!r} has format {short(version)}, this version reads "
                          f"{FORMAT}; fit the model again or use the version that wrote it.")
     if name not in models.__all__:
-        raise ValueError(f"folder: {str(folder)!r} holds a {name!r}, which this version does not "
-                         f"know; it knows {models.__all__}.")
+        raise ValueError(f"folder: {str(folder)!r} holds a {short(name)}, which this version does "
+                         f"not know; it knows {models.__all__}.")
     if weights is None:
         if _read_record(folder) != record:  # a new model has been saved here meanwhile
             return load_model(folder)
@@ -148,11 +172,21 @@ def load_model(folder: str | Path) -> Any:
     try:
         arrays = load(weights)
         model = getattr(models, name)(**record["params"])
-        _join_state(model, arrays, record["attributes"])
-    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"folder: {str(folder)!r} does not fit {name} ({error}); save the model "
-                         "again.") from None
+        model._validate_params()
+        _join_state(model, arrays, checked_values(model, record["attributes"]))
+        try_out(model)
+    except Exception as error:  # what was edited or made up may be wrong in any way
+        raise ValueError(f"folder: {str(folder)!r} does not fit {name} ({_why(error)}); save the "
+                         "model again.") from error
     return model
+
+
+def _why(error: Exception) -> str:
+    """What an error says, in one line within brackets."""
+    if isinstance(error, KeyError) and not isinstance(error, ValueError):
+        return f"it holds no {error}"
+    text = " ".join(str(error).split()).rstrip(".").replace(". ", "; ")
+    return text[:300] or type(error).__name__
 
 
 def _learned(model: Any) -> dict[str, Any]:
@@ -188,10 +222,15 @@ def _join_state(model: Any, arrays: Mapping[str, Any], values: Mapping[str, Any]
     nested: dict[str, dict[str, Any]] = {}
     for path, array in arrays.items():
         name, _, key = path.partition("/")
+        check_name(model, name)
+        if name in LEARNED or name in values:
+            raise ValueError(f"the array {name!r} stands in the place of a value")
         if key:
             nested.setdefault(name, {})[key] = array
         else:
             setattr(model, name, array)
+    if "network_" in nested:
+        check_network(model, nested["network_"])
     model._restore()
     for name, members in nested.items():
         module: Any = getattr(model, name, None)
