@@ -95,8 +95,9 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
-    on validation classes. A recipe's hyper-parameters are not chosen but taken from its paper, and
-    the paper's numbers are printed beside the report.
+    on validation classes. With --out every run is kept when done, and the same command goes on
+    with the first that lacks. A recipe's hyper-parameters are not chosen but taken from its paper,
+    and the paper's numbers are printed beside the report.
     """
     if out is not None:
         check_writable(out)
@@ -107,7 +108,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
                        modalities)
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, best_epoch=best_epoch,
-                      bits=bits)
+                      bits=bits, keep=runs_in(out))
     publish(report, out, as_json, recipe)
     if len(report.seeds) < seeds:
         raise KeyboardInterrupt
@@ -137,6 +138,8 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
         estimator.set_params(random_state=seed)
     bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
                        modalities)
+    from crossalign.evaluation.kept import forget
+    from crossalign.evaluation.runs import CHOICE
     from crossalign.training import discard_checkpoint
 
     try:
@@ -148,6 +151,7 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
         raise
     fitted.save(out)
     discard_checkpoint(unfinished)
+    forget(unfinished, CHOICE)
     print(f"{fitted.selection_}\nsaved to {out}")
 
 
@@ -233,7 +237,7 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
 
     bench = load_bench(data, "gzsl", attributes, recipe)
     report = evaluate_few_shot(estimator, bench, seeds, ks=k, draws=draws, baseline=baseline,
-                               callbacks=progress(), log=log)
+                               callbacks=progress(), log=log, keep=runs_in(out))
     if not as_json:
         found = report.artefacts["few_shot"]
         print(f"{FewShotCurve(tuple(found['ks']), found['curves'])}\n")
@@ -313,8 +317,7 @@ def publish(report: Any, out: Path | None, as_json: bool, recipe: Recipe | None 
     """Print a report, beside a recipe's numbers if there are any, and write its files if asked."""
     if out is not None:
         report.save(out / "report.json")
-        report.html(out / "report.html")
-        log(f"wrote {out / 'report.json'} and {out / 'report.html'}")
+        log(f"wrote {out / 'report.json'}")
     if recipe is None:
         print(json.dumps(report.to_dict()) if as_json else str(report))
     elif as_json:
@@ -324,6 +327,14 @@ def publish(report: Any, out: Path | None, as_json: bool, recipe: Recipe | None 
         from crossalign.recipes.catalog import comparison
 
         print(f"{report}\n\n{comparison(recipe, report)}")
+    if out is not None:
+        report.html(out / "report.html")
+        log(f"wrote {out / 'report.html'}")
+
+
+def runs_in(out: Path | None) -> Path | None:
+    """Where finished runs are kept in a folder of results."""
+    return None if out is None else out / "runs"
 
 
 def progress() -> list[Any]:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
+from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.protocols import SCORERS
 from crossalign.evaluation.report import Report, percent
-from crossalign.evaluation.runs import evaluate, resolve_task, seeded
+from crossalign.evaluation.runs import check_runs, evaluate, resolve_task, seeded
 from crossalign.evaluation.selection import OBJECTIVES, choose, fit_on
 from crossalign.files import replacing, write_text
 from crossalign.tables import aligned
@@ -63,10 +65,12 @@ class Curve:
 
 def module_rows(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, Any]],
                 seeds: int = 1, *, task: str | None = None, callbacks: Sequence[Any] = (),
-                log: Log | None = None) -> Iterator[tuple[str, Report]]:
+                log: Log | None = None,
+                keep: Path | None = None) -> Iterator[tuple[str, Report]]:
     """A report for each row of changed parameters, as it is done.
 
     Every row chooses its calibration on validation classes and keeps its hyper-parameters.
+    ``keep`` is as in `evaluate`.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def module_rows(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, An
         if log is not None:
             log(f"{name}: {', '.join(f'{k}={v}' for k, v in params.items()) or 'complete'}")
         report = evaluate(clone(model).set_params(**params), bench, seeds, task=task, tune=False,
-                          callbacks=callbacks, log=log, pictures=False)
+                          callbacks=callbacks, log=log, pictures=False, keep=keep)
         yield name, report
         if len(report.seeds) < seeds:  # broken off after the first run
             raise KeyboardInterrupt
@@ -87,8 +91,10 @@ def module_rows(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, An
 
 def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
           seeds: int = 1, *, task: str | None = None, callbacks: Sequence[Any] = (),
-          log: Log | None = None) -> Curve:
+          log: Log | None = None, keep: Path | None = None) -> Curve:
     """Validation and test scores over the values of one hyper-parameter.
+
+    Every point is written to the folder ``keep`` when done, as `evaluate` does.
 
     Raises
     ------
@@ -98,23 +104,33 @@ def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
     task = resolve_task(model, bench, task)
     validation = np.zeros((seeds, len(values)))
     test = np.zeros_like(validation)
-    for run in range(seeds):
-        part = bench.run(run)
+    work = None if keep is None else work_of(model, bench)
+    for run in check_runs(seeds, bench):
         for i, value in enumerate(values):
             candidate = seeded(model, run).set_params(**{parameter: value})
-            choice = choose(candidate, part, task, {parameter: [value]}, callbacks)
-            if not choice.tried:
-                raise ValueError(f"data: {bench.name!r} has no validation classes to judge "
-                                 f"{parameter} by; give data with train_loc and val_loc.")
-            fitted = fit_on(candidate, part, task, callbacks)
-            validation[run, i] = choice.tried[0][1]
-            test[run, i] = SCORERS[task](fitted, part, choice.gamma).scores[OBJECTIVES[task]]
+            facts = {} if work is None else work(run, task=task, parameter=parameter,
+                                                 params=candidate.get_params())
+            validation[run, i], test[run, i] = kept(
+                keep, f"{parameter}-{value:g}-{run}", facts,
+                partial(_point, candidate, bench.run(run), task, parameter, callbacks), log)
             if log is not None:
                 log(f"{parameter}={value:g}, run {run + 1} of {seeds}: {OBJECTIVES[task]} "
                     f"{100 * validation[run, i]:.1f} on validation, {100 * test[run, i]:.1f} on "
                     "test")
     return Curve(parameter, np.asarray(values, dtype=np.float64), validation, test,
                  OBJECTIVES[task])
+
+
+def _point(candidate: Any, part: Benchmark, task: str, parameter: str,
+           callbacks: Sequence[Any]) -> tuple[float, float]:
+    """Validation and test score of a model at the value of a parameter that it has."""
+    choice = choose(candidate, part, task, {parameter: [getattr(candidate, parameter)]}, callbacks)
+    if not choice.tried:
+        raise ValueError(f"data: {part.name!r} has no validation classes to judge {parameter} by; "
+                         "give data with train_loc and val_loc.")
+    fitted = fit_on(candidate, part, task, callbacks)
+    scores = SCORERS[task](fitted, part, choice.gamma).scores
+    return float(choice.tried[0][1]), float(scores[OBJECTIVES[task]])
 
 
 def ablation_table(reports: Mapping[str, Report], metrics: Sequence[str],
@@ -140,10 +156,12 @@ def run_ablation(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, A
     """Rows and curves one after the other, each written to the folder ``out`` as it is done.
 
     Leaves ``rows/NAME.json`` (reports), ``curves.json``, ``sensitivity.svg`` and
-    ``ablation.html``, which shows all of it, and prints the table.
+    ``ablation.html``, which shows all of it, and prints the table. Every run is kept in ``runs``
+    when done and not made again for the same work.
     """
     reports: dict[str, Report] = {}
-    for name, report in module_rows(model, bench, rows, seeds, callbacks=callbacks, log=log):
+    for name, report in module_rows(model, bench, rows, seeds, callbacks=callbacks, log=log,
+                                    keep=out / "runs"):
         reports[name] = report
         file = re.sub(r"[^\w.-]+", "-", name)  # a row's name is not a path
         report.save(out / "rows" / f"{file}.json")
@@ -152,7 +170,7 @@ def run_ablation(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, A
     curves: dict[str, Curve] = {}
     for parameter, values in sweeps.items():
         curves[parameter] = sweep(model, bench, parameter, values, curve_seeds,
-                                  callbacks=callbacks, log=log)
+                                  callbacks=callbacks, log=log, keep=out / "runs")
         write_text(out / "curves.json", json.dumps(
             {name: curve.to_dict() for name, curve in curves.items()}, indent=2) + "\n")
         _page(reports, drawn(curves, model if published else None), out)

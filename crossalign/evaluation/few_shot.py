@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
+from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.report import Report
-from crossalign.evaluation.runs import declared, each_run, seeded
+from crossalign.evaluation.runs import check_runs, declared, each_run, seeded, timed
 from crossalign.evaluation.selection import fit_on
 from crossalign.tasks.few_shot_curve import (
     ROWS,
@@ -30,8 +31,8 @@ METRICS = ("T1", "H")
 
 def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
                       ks: Sequence[int] | None = None, draws: int = 10, baseline: bool = False,
-                      callbacks: Sequence[Any] = (),
-                      log: Callable[[str], None] | None = None) -> Report:
+                      callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
+                      keep: str | Path | None = None) -> Report:
     """Mean T1 and H of a model's few-shot curve over runs, for every row of `few_shot_curve`.
 
     Run k fits the model with seed k twice, on the training classes of validation and on all of
@@ -50,7 +51,7 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
     draws : int
     baseline : bool
         Also the softmax on codes of CADA-VAE, of a model that draws codes; this takes minutes.
-    callbacks, log
+    callbacks, log, keep
         As in `evaluate`.
 
     Returns
@@ -64,30 +65,39 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
         If the benchmark is of another task or has no validation split, or ``ks`` ask for more
         samples than a class has.
     """
-    started = time.perf_counter()
     if bench.task != "gzsl":
         raise ValueError(f"bench: {bench.name} is of task {bench.task}; few samples of new classes "
                          "need one of task gzsl.")
     rows = [row for row in ROWS if row != BASELINE or baseline]
     ks = _possible(bench) if ks is None else tuple(ks)
 
-    def one_run(seed: int) -> tuple[dict[str, Any], FewShotCurve, FewShotChoice]:
-        part = bench.run(seed)
-        fitted, curve, chosen = _one_run(seeded(model, seed), part, ks, draws, rows, callbacks)
-        how = {"params": fitted.get_params(), "protocol": declared(part.protocol, fitted)}
-        return how, curve, chosen
+    asked = check_runs(seeds, bench)
+    work = None if keep is None else work_of(model, bench)
 
-    runs, results, interruption = each_run(seeds, one_run, log)
-    settings, curves, choices = zip(*results, strict=True)
+    def one_run(seed: int) -> dict[str, Any]:
+        candidate, part = seeded(model, seed), bench.run(seed)
+        facts = {} if work is None else work(seed, params=candidate.get_params(), ks=ks,
+                                             draws=draws, rows=rows)
+
+        def build() -> dict[str, Any]:
+            fitted, curve, chosen = _one_run(candidate, part, ks, draws, rows, callbacks)
+            return {"protocol": declared(part.protocol, fitted), "curve": curve.scores,
+                    "kappas": chosen.kappas}
+
+        return dict(kept(keep, f"few-shot-{seed}", facts, lambda: timed(build), log))
+
+    runs, results, interruption = each_run(asked, one_run, log)
+    curves = [FewShotCurve(tuple(ks), run["curve"]) for run in results]
     found = [{f"{metric}@{k} {row}": float(scores[metric][:, i].mean())
               for row, scores in curve.scores.items() for metric in METRICS
               for i, k in enumerate(ks)} for curve in curves]
-    kappas = ", ".join(f"{kappa:g} for {row}" for row, kappa in choices[0].kappas.items())
+    kappas = ", ".join(f"{kappa:g} for {row}" for row, kappa in results[0]["kappas"].items())
     return Report.from_runs(
-        found, model=model.cli_name, data=bench.name, task="few_shot", **settings[-1],
+        found, model=model.cli_name, data=bench.name, task="few_shot",
+        params=seeded(model, runs[-1]).get_params(), protocol=results[-1]["protocol"],
         selection=f"kappa {kappas} and gammas chosen on validation classes of every run, here of "
                   f"the first; means over {draws} draws{interruption}",
-        seconds=time.perf_counter() - started, seeds=runs,
+        seconds=sum(run["seconds"] for run in results), seeds=runs,
         artefacts={"few_shot": {"ks": list(ks), "curves": _joined(curves)}})
 
 

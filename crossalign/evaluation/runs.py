@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from crossalign.evaluation.artefacts import collect
+from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.protocols import SCORERS, Outcome, best_epoch_on_test
 from crossalign.evaluation.report import Report
 from crossalign.evaluation.selection import Choice, choose, fit_on
@@ -19,13 +20,15 @@ from crossalign.models.base import Aligner, ZeroShotClassifier
 from crossalign.types import Benchmark
 
 Result = TypeVar("Result")
+CHOICE = "choice"
+"""What `fit_for` keeps what was chosen as."""
 
 
 def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
              task: str | None = None, tune: bool | Mapping[str, Sequence[Any]] = True,
              callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
-             pictures: bool = True, best_epoch: bool = False,
-             bits: int | None = None) -> Report:
+             pictures: bool = True, best_epoch: bool = False, bits: int | None = None,
+             keep: str | Path | None = None) -> Report:
     """Mean and spread of a model's scores over runs, with the protocol they rest on.
 
     Run k uses seed k and, where the benchmark has several class splits, the k-th split. Whatever is
@@ -55,6 +58,9 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
         Also report ``H_best_epoch_diagnostic``; see `protocols.best_epoch_on_test`.
     bits : int, optional
         Also score retrieval by binary codes of so many bits; see `tasks.binary_codes`.
+    keep : folder, optional
+        What was chosen and every run are written here when done, and not made again where they
+        are here already, of the same data, parameters and code.
 
     Returns
     -------
@@ -64,58 +70,94 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     Raises
     ------
     ValueError
-        If the task does not fit the benchmark or the model.
+        If the task does not fit the benchmark or the model, or the benchmark has no such runs.
     """
-    started = time.perf_counter()
     task = resolve_task(model, bench, task)
     options = code_options(task, bits)
+    asked = check_runs(seeds, bench)
     grid = model.grid() if tune is True else (tune or {})
-    choice: Choice | None = None
-    first: dict[str, Any] = {}
+    work = None if keep is None else work_of(model, bench)
+    chosen: dict[int, dict[str, Any]] = {}
 
-    def one_run(seed: int) -> tuple[dict[str, Any], Choice, Mapping[str, float]]:
-        nonlocal choice
+    def part_of_work(name: str, run: int, build: Callable[[], Any], **more: Any) -> Any:
+        facts = {} if work is None else work(run, task=task, grid=grid,
+                                             params=seeded(model, run).get_params(), **more)
+        return kept(keep, f"{name}-{run}", facts, build, log)
+
+    def one_run(seed: int) -> tuple[dict[str, Any], Choice, dict[str, Any]]:
         part, candidate = bench.run(seed), seeded(model, seed)
-        if choice is None or bench.resplit is not None:
-            choice = choose(candidate, part, task, grid, callbacks, log)
-        fitted = fit_on(candidate.set_params(**choice.params), part, task, callbacks)
-        outcome = SCORERS[task](fitted, part, choice.gamma, **options)
-        _add_sureness(outcome, choice.confidences, part, choice.gamma)
-        if best_epoch:
-            outcome.scores.update(best_epoch_on_test(fitted, part))
-        if not first:
-            first.update(protocol=declared(part.protocol, fitted, bits),
-                         artefacts=collect(fitted, part, task, outcome) if pictures else {})
-        return fitted.get_params(), choice, outcome.scores
+        chooser = seed if bench.resplit is not None else asked[0]
+        if chooser not in chosen:
+            chosen[chooser] = part_of_work("choice", chooser, lambda: timed(
+                lambda: {"choice": vars(choose(candidate, part, task, grid, callbacks, log))}))
+        choice, first = Choice(**chosen[chooser]["choice"]), seed == asked[0]
+        candidate.set_params(**choice.params)
 
-    runs, results, interruption = each_run(seeds, one_run, log)
+        def build() -> dict[str, Any]:
+            fitted = fit_on(candidate, part, task, callbacks)
+            outcome = SCORERS[task](fitted, part, choice.gamma, **options)
+            _add_sureness(outcome, choice.confidences, part, choice.gamma)
+            if best_epoch:
+                outcome.scores.update(best_epoch_on_test(fitted, part))
+            return {"scores": outcome.scores, "protocol": declared(part.protocol, fitted, bits),
+                    "artefacts": collect(fitted, part, task, outcome) if first and pictures else {}}
+
+        done = part_of_work("seed", seed, lambda: timed(build), chooser=chooser, bits=bits,
+                            best_epoch=best_epoch, pictures=first and pictures)
+        return candidate.get_params(), choice, done
+
+    runs, results, interruption = each_run(asked, one_run, log)
+    protocol = dict(results[0][2]["protocol"])
     if bench.resplit is not None:
-        first["protocol"]["split_id"] = [bench.run(s).protocol.get("split_id") for s in runs]
+        protocol["split_id"] = [bench.run(s).protocol.get("split_id") for s in runs]
     params, last, _ = results[-1]
     how = last.how
     if last.tried and bench.resplit is not None and len(runs) > 1:
         how = f"for every class split on its own validation classes; the last: {how}"
+    done = [result for _, _, result in results]
     return Report.from_runs(
-        [scores for _, _, scores in results], model=model.cli_name, data=bench.name, task=task,
-        params=params, selection=how + interruption,
-        seconds=time.perf_counter() - started, seeds=runs, **first)
+        [run["scores"] for run in done], model=model.cli_name, data=bench.name, task=task,
+        params=params, selection=how + interruption, protocol=protocol,
+        seconds=sum(part["seconds"] for part in [*done, *chosen.values()]), seeds=runs,
+        artefacts=done[0]["artefacts"])
 
 
-def each_run(seeds: int | Iterable[int], one_run: Callable[[int], Result],
-             log: Callable[[str], None] | None) -> tuple[list[int], list[Result], str]:
-    """What ``one_run(seed)`` gives for as many seeds, or for each of these.
+def timed(build: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What ``build()`` gives, and the ``seconds`` that it took."""
+    started = time.perf_counter()
+    return {**build(), "seconds": time.perf_counter() - started}
 
-    Returns the seeds, the results and what a report says of an interruption: Ctrl-C after the first
-    run leaves those that were finished.
+
+def check_runs(seeds: int | Iterable[int], bench: Benchmark) -> list[int]:
+    """The runs that are asked for, once it is sure that the benchmark has them.
 
     Raises
     ------
     ValueError
-        For no run.
+        For no run, or a class split that there is not.
     """
     asked = list(range(seeds) if isinstance(seeds, int) else seeds)
     if not asked:
         raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
+    for run in {min(asked), max(asked)}:
+        try:
+            bench.run(run)
+        except ValueError as error:
+            if not str(error).startswith("k: "):
+                raise
+            reason = str(error).partition("; ")[2].rstrip(".")
+            raise ValueError(f"seeds: {len(asked)} asked for, up to class split {run} of "
+                             f"{bench.name!r}; {reason}. Give fewer --seeds.") from None
+    return asked
+
+
+def each_run(asked: Sequence[int], one_run: Callable[[int], Result],
+             log: Callable[[str], None] | None) -> tuple[list[int], list[Result], str]:
+    """What ``one_run(seed)`` gives for each of these.
+
+    Returns the seeds, the results and what a report says of an interruption: Ctrl-C after the first
+    run leaves those that were finished.
+    """
     results: list[Result] = []
     for number, seed in enumerate(asked, start=1):
         if log is not None:
@@ -125,9 +167,9 @@ def each_run(seeds: int | Iterable[int], one_run: Callable[[int], Result],
         except KeyboardInterrupt:
             if not results:
                 raise
-            return (asked[:len(results)], results,
+            return (list(asked[:len(results)]), results,
                     f"; interrupted after {len(results)} of {len(asked)} runs")
-    return asked, results, ""
+    return list(asked), results, ""
 
 
 def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
@@ -163,14 +205,17 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,
             checkpoint: str | Path | None = None) -> Any:
     """A clone of the model, chosen on validation and fitted on one run's training part.
 
-    Where the model can, its training is kept in the folder ``checkpoint`` after every epoch and
-    goes on from there. The result carries ``gamma_``, ``confidences_``, ``selection_``, ``run_``,
-    ``task_`` and ``protocol_``, which are saved with it.
+    What was chosen is kept in the folder ``checkpoint`` and, where the model can, its training
+    after every epoch; both go on from there. The result carries ``gamma_``, ``confidences_``,
+    ``selection_``, ``run_``, ``task_`` and ``protocol_``, which are saved with it.
     """
     task = resolve_task(model, bench, task)
     part = bench.run(run)
     grid = model.grid() if tune is True else (tune or {})
-    choice = choose(model, part, task, grid, callbacks, log)
+    facts = {} if checkpoint is None else work_of(model, bench)(
+        run, task=task, grid=grid, params=model.get_params())
+    choice = Choice(**kept(checkpoint, CHOICE, facts, lambda: vars(
+        choose(model, part, task, grid, callbacks, log)), log))
     fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks, checkpoint)
     fitted.gamma_ = choice.gamma
     fitted.confidences_ = choice.confidences

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from interrupting import interrupting
+from small import recognition as small_benchmark
 
 import crossalign as ca
 from crossalign.evaluation.ablation import ablation_table, module_rows, run_ablation, sweep
 from crossalign.evaluation.protocols import best_epoch_on_test, score_gzsl
 from crossalign.evaluation.selection import choose
 from crossalign.models import ACMR, GFZSL, Chance
-from crossalign.types import Benchmark, Classes, Views
 
 SMALL = {"epochs": 2, "latent": 4, "hidden": ((16, 16), (16, 16)), "head": "softmax",
          "head_epochs": 3, "seen_samples": 10, "unseen_samples": 10}
@@ -21,23 +21,6 @@ SMALL = {"epochs": 2, "latent": 4, "hidden": ((16, 16), (16, 16)), "head": "soft
 @pytest.fixture(scope="module")
 def letters():
     return ca.load("glyphs")
-
-
-def small_benchmark(seed=0, validation=True):
-    """Twelve classes, nine seen; its validation set is another draw of the same kind."""
-    rng = np.random.default_rng(seed)
-    side = rng.standard_normal((12, 6)).astype(np.float32)
-    project = rng.standard_normal((6, 20))
-
-    def samples(classes, n, first):
-        labels = np.repeat(classes, n)
-        x = side[labels] @ project + 0.3 * rng.standard_normal((len(labels), 20))
-        return Views({"image": x}, labels, ids=[f"{first}{i}" for i in range(len(labels))])
-
-    splits = {"train": samples(np.arange(9), 8, "a"), "test_seen": samples(np.arange(9), 3, "b"),
-              "test_unseen": samples(np.arange(9, 12), 5, "c")}
-    return Benchmark("small", "gzsl", splits, Classes(side, np.arange(12) < 9), {},
-                     (lambda: small_benchmark(seed + 100, False)) if validation else None)
 
 
 def test_rows_differ_in_what_they_say_and_share_the_protocol():
@@ -87,7 +70,7 @@ def test_everything_is_written_as_it_is_done(tmp_path, capsys):
     run_ablation(ACMR(**SMALL), small_benchmark(), {"IE-VAE": {"vsa": "off"}, "ACMR": {}},
                  {"kl": (0.1, 1.0)}, tmp_path, curve_seeds=2)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "ablation.html", "curves.json", "rows", "sensitivity.svg"]
+        "ablation.html", "curves.json", "rows", "runs", "sensitivity.svg"]
     assert sorted(p.name for p in (tmp_path / "rows").iterdir()) == ["ACMR.json", "IE-VAE.json"]
     curves = json.loads((tmp_path / "curves.json").read_text())
     assert np.shape(curves["kl"]["validation"]) == (2, 2)
@@ -99,7 +82,8 @@ def test_everything_is_written_as_it_is_done(tmp_path, capsys):
 
 def test_a_row_cannot_be_written_outside_its_folder(tmp_path):
     run_ablation(GFZSL(), small_benchmark(), {"../../wide": {}}, {}, tmp_path / "a" / "b")
-    assert [p.name for p in tmp_path.rglob("*.json")] == ["..-..-wide.json"]
+    assert [p.name for p in tmp_path.rglob("*.json") if p.parent.name != "runs"] == [
+        "..-..-wide.json"]
     assert (tmp_path / "a" / "b" / "rows" / "..-..-wide.json").is_file()
 
 

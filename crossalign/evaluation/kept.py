@@ -1,0 +1,145 @@
+"""Finished parts of a long work, a file each: a process that dies loses none of them.
+
+A file is named by what its part is of (data, parameters, code). Parts of different works stand side
+by side in one folder, and what is read back is to the bit what was written.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crossalign.evaluation.report import jsonable
+from crossalign.files import draft_of, write_text
+from crossalign.fingerprints import benchmark_fingerprint, code_fingerprint
+from crossalign.types import Benchmark
+
+Folder = str | os.PathLike[str] | None
+
+
+def kept(folder: Folder, name: str, work: Mapping[str, Any], build: Callable[[], Any],
+         log: Callable[[str], None] | None = None) -> Any:
+    """What ``build()`` gives, from the folder where it was finished before for the same work.
+
+    Parameters
+    ----------
+    folder : path or None
+        Without one nothing is kept.
+    name : str
+        What the part is, as ``seed-0``; the file is ``NAME-XXXXXXXX.json``.
+    work : mapping
+        All that the part depends on.
+    build : callable
+        Makes a tree of mappings, lists, tuples, arrays, numbers, strings and None.
+    log : callable, optional
+        Is told of what was finished before.
+    """
+    if folder is None:
+        return build()
+    stated = json.dumps(jsonable(work), sort_keys=True)
+    key = hashlib.sha256(stated.encode()).hexdigest()
+    file = Path(folder) / f"{name}-{key[:8]}.json"
+    found = _read(file, stated)
+    if found is None:
+        packed = json.dumps(pack(build()))
+        found = {"work": json.loads(stated), "sha256": _sha256(packed), "part": json.loads(packed)}
+        write_text(file, json.dumps(found) + "\n")
+    elif log is not None:
+        log(f"finished before, in {file}")
+    return unpack(found["part"])
+
+
+def work_of(model: Any, bench: Benchmark) -> Callable[..., dict[str, Any]]:
+    """``work(run, **more)``: all that a part of a model's run on a benchmark depends on."""
+    own = {"model": type(model).__qualname__, "code": code_fingerprint(model)}
+    prints: dict[int, str] = {}
+
+    def work(run: int, **more: Any) -> dict[str, Any]:
+        split = 0 if bench.resplit is None else run
+        if split not in prints:
+            prints[split] = benchmark_fingerprint(bench.run(split))
+        return {**own, "data": prints[split], "run": run, **more}
+
+    return work
+
+
+def forget(folder: str | os.PathLike[str], name: str) -> None:
+    """Take away what was kept under a name, and the folder if nothing else is in it."""
+    ours = re.compile(re.escape(name) + r"-[0-9a-f]{8}\.json")
+    with suppress(OSError):
+        for file in Path(folder).iterdir():
+            if ours.fullmatch(draft_of(file.name) or file.name):
+                file.unlink()
+        Path(folder).rmdir()
+
+
+def _read(file: Path, stated: str) -> dict[str, Any] | None:
+    """A whole file of the same work, or None."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        if (found["work"] == json.loads(stated)
+                and found["sha256"] == _sha256(json.dumps(found["part"]))):
+            return found
+    return None
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def pack(value: Any) -> Any:
+    """A tree as JSON holds it, from which `unpack` makes the same one.
+
+    Raises
+    ------
+    TypeError
+        For what is none of the types that `kept` names.
+    """
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.asarray(value)
+        if array.dtype.hasobject:
+            return {"objects": [pack(item) for item in array.ravel()], "shape": list(array.shape)}
+        content = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+        return {"array": content, "dtype": array.dtype.str, "shape": list(array.shape),
+                "scalar": isinstance(value, np.generic)}
+    if isinstance(value, Mapping):
+        if all(type(key) is str for key in value):
+            return {"mapping": {key: pack(item) for key, item in value.items()}}
+        return {"pairs": [[pack(key), pack(item)] for key, item in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [pack(item) for item in value]}
+    if isinstance(value, list):
+        return [pack(item) for item in value]
+    raise TypeError(f"cannot keep a {type(value).__name__}.")
+
+
+def unpack(value: Any) -> Any:
+    """Inverse of `pack`."""
+    if isinstance(value, list):
+        return [unpack(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "mapping" in value:
+        return {key: unpack(item) for key, item in value["mapping"].items()}
+    if "pairs" in value:
+        return {unpack(key): unpack(item) for key, item in value["pairs"]}
+    if "tuple" in value:
+        return tuple(unpack(item) for item in value["tuple"])
+    if "objects" in value:
+        array = np.empty(len(value["objects"]), dtype=object)
+        array[:] = [unpack(item) for item in value["objects"]]
+        return array.reshape(value["shape"])
+    array = np.frombuffer(base64.b64decode(value["array"]), np.dtype(value["dtype"]))
+    array = array.reshape(value["shape"]).copy()
+    return array[()] if value["scalar"] else array

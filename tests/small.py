@@ -1,0 +1,40 @@
+"""Benchmarks that are made and learned in no time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crossalign.types import Benchmark, Classes, Views
+
+
+def recognition(seed=0, validation=True):
+    """Twelve classes, nine seen; its validation set is another draw of the same kind."""
+    rng = np.random.default_rng(seed)
+    side = rng.standard_normal((12, 6)).astype(np.float32)
+    project = rng.standard_normal((6, 20))
+
+    def samples(classes, n, first):
+        labels = np.repeat(classes, n)
+        x = side[labels] @ project + 0.3 * rng.standard_normal((len(labels), 20))
+        return Views({"image": x}, labels, ids=[f"{first}{i}" for i in range(len(labels))])
+
+    splits = {"train": samples(np.arange(9), 8, "a"), "test_seen": samples(np.arange(9), 3, "b"),
+              "test_unseen": samples(np.arange(9, 12), 5, "c")}
+    return Benchmark("small", "gzsl", splits, Classes(side, np.arange(12) < 9), {},
+                     (lambda: recognition(seed + 100, False)) if validation else None)
+
+
+def retrieval(k=0, validation=True):
+    """Eight classes, two unseen in each of four splits; queries and gallery are half each."""
+    if not 0 <= k < 4:
+        raise ValueError(f"k: got {k}; there are 4 fixed class splits, 0 to 3.")
+    rng = np.random.default_rng(7)
+    labels = np.repeat(np.arange(8), 12)
+    z = rng.normal(size=(8, 4))[labels] + 0.3 * rng.normal(size=(96, 4))
+    views = Views({m: z @ rng.normal(size=(4, d)) for m, d in (("image", 10), ("text", 7))}, labels)
+    seen = labels // 2 != k
+    half = np.arange(96) % 2 == 0
+    splits = {"train": views[seen], "query": views[~seen & half], "gallery": views[~seen & ~half]}
+    classes = Classes(np.zeros((8, 0)), np.arange(8) // 2 != k, tuple("abcdefgh"))
+    return Benchmark("pairs", "retrieval", splits, classes, {"split_id": f"split {k}"},
+                     (lambda: retrieval((k + 1) % 4, False)) if validation else None, retrieval)
