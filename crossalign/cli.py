@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from crossalign import __version__
 from crossalign.arguments import (
     RECIPE,
     build,
@@ -31,13 +32,12 @@ from crossalign.boundary import run_command
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  help="Zero-shot recognition, retrieval and cross-modal transfer in one space.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list the built-in, check your own.")
 app.add_typer(data_app, name="data")
 
 Model = Annotated[str, typer.Argument(
-    help="A model, or recipe:NAME, or recipe:FILE.yaml for one of your own.")]
+    help="A model, or FILE.py:CLASS for one of your own, or recipe:NAME, or recipe:FILE.yaml.")]
 Data = Annotated[str, typer.Option("--data", "-d", help="A built-in name, or a folder or file.")]
 Task = Annotated[str | None, typer.Option(
     help="gzsl, zsl, retrieval, transfer, or a word of the data set, as sketch for glyphs.")]
@@ -73,6 +73,20 @@ def main() -> None:
     # times slower on a busy machine, none at all makes it slower on a quiet one
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     run_command(app)
+
+
+def show_version(asked: bool) -> None:
+    """Print the version and stop, if that is asked for."""
+    if asked:
+        print(f"crossalign {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(version: Annotated[bool, typer.Option(
+        "--version", callback=show_version, is_eager=True, help="Print the version.")] = False,
+        ) -> None:
+    """Zero-shot recognition, retrieval and cross-modal transfer in one space."""
 
 
 @app.command()
@@ -250,14 +264,16 @@ def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
              attributes: Attributes = None, as_json: AsJson = False, bits: Bits = None,
              unseen: Unseen = None, encoder: PictureEncoder = None,
              text_encoder: TextEncoder = None, pool: Pool = None,
-             modalities: Modalities = None) -> None:
+             modalities: Modalities = None,
+             model: Annotated[str | None, typer.Option(
+                 help="FILE.py:CLASS of a model of your own.")] = None) -> None:
     """Evaluate a saved model; nothing is fitted but the head its task needs."""
     if out is not None:
         check_writable(out)
     from crossalign.evaluation import score_fitted
     from crossalign.models.store import load_model
 
-    fitted = load_model(folder)
+    fitted = load_model(folder, model)
     bench = load_bench(data, task or getattr(fitted, "task_", None), attributes, None, unseen,
                        encoder, text_encoder, pool, modalities)
     report = score_fitted(fitted, bench, task=scored(task), gamma=getattr(fitted, "gamma_", None),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from importlib import metadata, util
 
-EXTRAS = {"faiss": "faiss", "milvus": "pymilvus", "text": "transformers",
-          "vision": "ai_edge_litert", "doc2vec": "gensim", "ot": "ot", "tune": "optuna",
-          "serve": "fastapi"}
+EXTRAS = {"faiss": "faiss", "text": "transformers", "vision": "ai_edge_litert"}
+"""What is installed on request and used here, and the module by which it is known."""
 
 
 def examine() -> str:
@@ -17,19 +17,26 @@ def examine() -> str:
 
     from crossalign.data.cache import cache_folder
 
-    packages = ("crossalign", "torch", "numpy", "scipy", "scikit-learn", "lightning-fabric",
-                "safetensors")
-    lines = [f"python       {platform.python_version()} on {platform.platform()}"]
-    lines += [f"{name:12} {metadata.version(name)}" for name in packages]
-    lines.append(f"cpu          {os.cpu_count()} cores, {torch.get_num_threads()} threads")
+    packages = ["crossalign", *required()]
+    lines = [f"python           {platform.python_version()} on {platform.platform()}"]
+    lines += [f"{name:16} {metadata.version(name)}" for name in packages]
+    lines.append(f"cpu              {os.cpu_count()} cores, {torch.get_num_threads()} threads")
     if torch.cuda.is_available():
-        lines += [f"gpu          {torch.cuda.get_device_name(i)}"
+        lines += [f"gpu              {torch.cuda.get_device_name(i)}"
                   for i in range(torch.cuda.device_count())]
     else:
-        lines.append("gpu          none that torch can use")
-    lines += [f"extra        {name}: {'installed' if util.find_spec(module) else 'not installed'}"
-              for name, module in EXTRAS.items()]
+        lines.append("gpu              none that torch can use")
+    for name, module in EXTRAS.items():
+        there = "installed" if util.find_spec(module) else "not installed"
+        lines.append(f"extra            {name}: {there}")
     folder = cache_folder()
     writable = os.access(folder if folder.exists() else folder.parent, os.W_OK)
-    lines.append(f"cache        {folder} ({'writable' if writable else 'not writable or absent'})")
+    lines.append(f"cache            {folder} "
+                 f"({'writable' if writable else 'not writable or absent'})")
     return "\n".join(lines)
+
+
+def required() -> list[str]:
+    """What the package needs wherever it runs, as its own metadata says."""
+    found = [text for text in metadata.requires("crossalign") or () if "extra ==" not in text]
+    return [re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0] for text in found]

@@ -76,9 +76,9 @@ def same(old: str, new: str) -> bool:
 
 def models() -> str:
     """What every model is and can do."""
-    from crossalign.models.catalog import models_table
+    from crossalign.models.catalog import models_page
 
-    return models_table()
+    return models_page()
 
 
 def leaks() -> str:

@@ -16,7 +16,7 @@ from crossalign.evaluation.protocols import SCORERS, Outcome, best_epoch_on_test
 from crossalign.evaluation.report import Report
 from crossalign.evaluation.selection import Choice, choose, fit_on
 from crossalign.evaluation.sureness import Settings, score_confidences
-from crossalign.models.base import Aligner, ZeroShotClassifier
+from crossalign.models.catalog import serves
 from crossalign.types import Benchmark
 
 Result = TypeVar("Result")
@@ -292,11 +292,11 @@ def resolve_task(model: Any, bench: Benchmark, task: str | None) -> str:
     if task != bench.task and (task, bench.task) != ("zsl", "gzsl"):
         raise ValueError(f"task: {bench.name!r} is for {bench.task}, not {task}; choose a "
                          "benchmark of that task.")
-    embeds, scores = isinstance(model, Aligner), isinstance(model, ZeroShotClassifier)
-    if task in ("retrieval", "transfer") and not embeds:
+    suited = serves(type(model), task)
+    if task in ("retrieval", "transfer") and not suited:
         raise ValueError(f"model: {model.cli_name} does not embed samples, which {task} needs; "
                          "choose an aligner, as cca or lcale.")
-    if task in ("gzsl", "zsl") and not (scores or (embeds and model.uses_side_information)):
+    if not suited:
         raise ValueError(f"model: {model.cli_name} knows no classes, which {task} needs; choose "
                          "another, as eszsl or cada_vae.")
     return task

@@ -10,6 +10,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from crossalign.models.own_file import names_file, own_class
+
 if TYPE_CHECKING:
     from crossalign.models.acmr import ACMR
     from crossalign.models.cada_vae import CADAVAE
@@ -64,20 +66,23 @@ def names() -> list[str]:
 
 
 def get(name: str) -> type[Any]:
-    """The model class of a command-line name or a class name.
+    """The model class of a command-line name, a class name, or ``FILE.py:CLASS`` of one's own.
 
     Raises
     ------
     ValueError
         If there is none of that name.
     """
+    if names_file(name):
+        return own_class(name)
     for class_name, file in _FILES.items():
         if name in (class_name, file):
             return getattr(import_module(f"{__name__}.{file}"), class_name)  # type: ignore[no-any-return]
     import difflib
 
     close = difflib.get_close_matches(name, names(), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"choose one of {names()}."
+    hint = f"did you mean {close[0]!r}?" if close else (
+        f"choose one of {names()}, or FILE.py:CLASS for one of your own.")
     raise ValueError(f"model: there is no {name!r}; {hint}")
 
 

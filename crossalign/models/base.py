@@ -53,6 +53,7 @@ one_encoder, stochastic : bool
     one_encoder: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
     resumable: ClassVar[bool] = False
+    _parameter_constraints: ClassVar[Mapping[str, Any]] = {}
 
     def save(self, folder: str | Path) -> Path:
         """Write ``model.json``, ``weights.safetensors`` and ``card.md``; see `store`."""
@@ -71,7 +72,7 @@ one_encoder, stochastic : bool
         """
         from crossalign.models.store import load_model
 
-        model = load_model(folder)
+        model = load_model(folder, cls)
         if not isinstance(model, cls):
             raise ValueError(f"folder: {str(folder)!r} holds a {type(model).__name__}, not a "
                              f"{cls.__name__}; load it with {type(model).__name__}.load.")
@@ -168,8 +169,10 @@ one_encoder, stochastic : bool
 
     @property
     def cli_name(self) -> str:
-        """Name on the command line: the file the model lives in."""
-        return type(self).__module__.rsplit(".", 1)[-1]
+        """Name on the command line: the file the model lives in, or the class of one's own."""
+        cls = type(self)
+        within = cls.__module__.startswith("crossalign.models.")
+        return cls.__module__.rsplit(".", 1)[-1] if within else cls.__name__
 
 
 class Aligner:

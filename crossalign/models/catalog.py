@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from typing import Any
 
 from crossalign import models
@@ -15,6 +16,12 @@ from crossalign.models.base import (
     Translator,
     ZeroShotClassifier,
 )
+from crossalign.tables import aligned, markdown
+
+TASKS = ("gzsl", "retrieval", "transfer")
+"""Of the table of models; what does gzsl does zsl."""
+WIDTH = 80
+"""Columns of a terminal."""
 
 ROLES = {"aligns": Aligner, "classifies": ZeroShotClassifier, "has sigma": Distributional,
          "compares": Comparer, "selects": TokenSelector, "generates": Generator,
@@ -35,14 +42,51 @@ def capabilities() -> dict[str, dict[str, bool]]:
     return table
 
 
+def serves(model: type[Any], task: str) -> bool:
+    """Whether a model can do a task: gzsl, zsl, retrieval or transfer."""
+    embeds = issubclass(model, Aligner)
+    if task in ("gzsl", "zsl"):
+        return issubclass(model, ZeroShotClassifier) or (
+            embeds and bool(model.uses_side_information))
+    return embeds
+
+
+def needs(model: type[Any]) -> str:
+    """What a model is fitted on, in a few words."""
+    if getattr(model, "oracle", False):
+        return "test labels"
+    pairs = "pairs of one encoder" if model.one_encoder else "pairs"
+    found = [pairs] if issubclass(model, Aligner) else []
+    return " or ".join(found + (["class vectors"] if model.uses_side_information else []))
+
+
+def overview() -> list[list[str]]:
+    """Name, tasks, what it needs and what it is, of every model, under a header."""
+    rows = [["model", "tasks", "needs", "in short"]]
+    for name in models.names():
+        cls = models.get(name)
+        tasks = [task for task in TASKS if serves(cls, task)]
+        rows.append([name, ", ".join(tasks), needs(cls), summary(cls)])
+    return rows
+
+
 def models_table() -> str:
-    """The capabilities as a Markdown table, one row per model."""
-    columns = [*ROLES, *TRAITS]
-    lines = ["| model | " + " | ".join(columns) + " | in short |",
-             "|---" * (len(columns) + 2) + "|"]
-    for name, row in capabilities().items():
-        marks = " | ".join("yes" if row[c] else "" for c in columns)
-        lines.append(f"| {name} | {marks} | {summary(models.get(name))} |")
+    """`overview` for a terminal: a line for each model, and below it what it is in short."""
+    rows = overview()
+    heads = aligned([row[:3] for row in rows], words=3)
+    below = [textwrap.fill(row[3], WIDTH, initial_indent="    ", subsequent_indent="    ")
+             for row in rows[1:]]
+    return "\n".join([heads[0], *(line for pair in zip(heads[1:], below, strict=True)
+                                  for line in pair)])
+
+
+def models_page() -> str:
+    """`overview` as Markdown, and below it what else every model is and can do."""
+    header, *rows = overview()
+    lines = [markdown(header, [[f"`{row[0]}`", *row[1:]] for row in rows]), ""]
+    for name, has in capabilities().items():
+        marks = ", ".join(trait for trait, there in has.items() if there)
+        lines.append(f"- `{name}`: {marks}")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +29,7 @@ from crossalign.models.learned import (
     checked_values,
     try_out,
 )
+from crossalign.models.own_file import changed, given_class, origin
 from crossalign.reading import check_regular, check_room
 from crossalign.sentences import short
 
@@ -59,6 +61,7 @@ def save_model(model: Any, folder: str | Path) -> Path:
         "params": _plain(model.get_params(deep=False)),
         "attributes": values,
         "sha256": hashlib.sha256(weights).hexdigest(),
+        **({} if (source := origin(type(model))) is None else {"origin": source}),
     }
     arriving = folder / _arriving(record)
     try:
@@ -130,19 +133,24 @@ def _read_weights(folder: Path, record: Mapping[str, Any]) -> bytes | None:
     return None
 
 
-def load_model(folder: str | Path) -> Any:
+def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
     """Read a model of any class from a folder.
 
     A network goes where the model's ``device`` says; without a GPU here, that is the CPU.
 
+    Parameters
+    ----------
+    folder : str or Path
+    model : str or class, optional
+        Of one's own model, whose code a folder cannot bring: its class, or ``FILE.py:CLASS``.
+
     Raises
     ------
     ValueError
-        If the folder is no saved model, is of another format, or is damaged.
+        If the folder is no saved model, is of another format, or is damaged; or holds a model of
+        one's own whose class is not given.
     """
     from safetensors.numpy import load
-
-    from crossalign import models
 
     folder = Path(folder)
     if not (folder / RECORD).is_file():
@@ -161,24 +169,39 @@ def load_model(folder: str | Path) -> Any:
     if version != FORMAT:
         raise ValueError(f"folder: {str(folder)!r} has format {short(version)}, this version reads "
                          f"{FORMAT}; fit the model again or use the version that wrote it.")
-    if name not in models.__all__:
-        raise ValueError(f"folder: {str(folder)!r} holds a {short(name)}, which this version does "
-                         f"not know; it knows {models.__all__}.")
+    cls = _class_of(record, name, model, str(folder))
     if weights is None:
         if _read_record(folder) != record:  # a new model has been saved here meanwhile
-            return load_model(folder)
+            return load_model(folder, model)
         raise ValueError(f"folder: weights.safetensors of {str(folder)!r} is damaged; save the "
                          "model again.")
     try:
         arrays = load(weights)
-        model = getattr(models, name)(**record["params"])
-        model._validate_params()
-        _join_state(model, arrays, checked_values(model, record["attributes"]))
-        try_out(model)
+        fitted = cls(**record["params"])
+        fitted._validate_params()
+        _join_state(fitted, arrays, checked_values(fitted, record["attributes"]))
+        try_out(fitted)
     except Exception as error:  # what was edited or made up may be wrong in any way
         raise ValueError(f"folder: {str(folder)!r} does not fit {name} ({_why(error)}); save the "
                          "model again.") from error
-    return model
+    return fitted
+
+
+def _class_of(record: Mapping[str, Any], name: Any, given: str | type[Any] | None,
+              folder: str) -> type[Any]:
+    """The class of a saved model: the library's, or the one of one's own that is given."""
+    from crossalign import models
+
+    if "origin" not in record:
+        if name not in models.__all__:
+            raise ValueError(f"folder: {folder!r} holds a {short(name)}, which this version does "
+                             f"not know; it knows {models.__all__}.")
+        return getattr(models, name)  # type: ignore[no-any-return]
+    cls = given_class(record, given, folder)
+    if changed(record, cls):
+        warnings.warn(f"folder: the file of {name} has changed since the model of {folder!r} was "
+                      "saved.", stacklevel=3)
+    return cls
 
 
 def _why(error: Exception) -> str:
