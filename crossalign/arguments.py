@@ -41,6 +41,19 @@ def build(name: str, assignments: list[str] | None, no_tune: bool,
     return estimator, {**grid, **tried}, recipe
 
 
+def check_seeds_free(assignments: list[str] | None, tune: list[str] | None = None) -> None:
+    """Raise ValueError where --set or --tune name the seed, which is the number of the run."""
+    for option, texts in (("--set", assignments), ("--tune", tune)):
+        if sets(texts, "random_state"):
+            raise ValueError(f"{option}: random_state is not a choice here, as run k uses seed k; "
+                             "leave it out, and give the number of runs by --seeds.")
+
+
+def sets(assignments: list[str] | None, key: str) -> bool:
+    """Whether one of ``key=value`` strings is of this key."""
+    return any(text.partition("=")[0] == key for text in assignments or [])
+
+
 def build_several(names: list[str], assignments: list[str] | None) -> list[Any]:
     """An estimator of each name; with several, a parameter is set in those that have it.
 

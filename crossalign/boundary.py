@@ -25,11 +25,15 @@ DEBUG_VARIABLE = "CROSSALIGN_DEBUG"
 
 def run_command(command: Callable[[], object]) -> None:
     """Call ``command``; end the process by the table above where it fails."""
+    fill_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # a terminal of ASCII does not end a run
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        command()
+        try:
+            command()
+        finally:
+            flush_output()
     except KeyboardInterrupt:
         tell("crossalign: interrupted.")
         raise SystemExit(INTERRUPTED) from None
@@ -39,6 +43,28 @@ def run_command(command: Callable[[], object]) -> None:
         sentence = sentence_of(error)
         tell(f"crossalign: {bug_report(error) if sentence is None else sentence}")
         raise SystemExit(BUG if sentence is None else BAD_INPUT) from None
+
+
+def fill_closed_streams() -> None:
+    """Open what was closed of the three standard streams, so that no file of ours takes its place.
+
+    What a library writes to standard error would otherwise land in that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def flush_output() -> None:
+    """Write what is still to be written, and nothing more where nobody reads it any longer."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def sentence_of(error: Exception) -> str | None:

@@ -18,6 +18,7 @@ from crossalign.arguments import (
     RECIPE,
     build,
     build_several,
+    check_seeds_free,
     check_writable,
     chosen_rows,
     listed,
@@ -25,6 +26,7 @@ from crossalign.arguments import (
     log,
     picture_encoder,
     scored,
+    sets,
     writing_encoder,
 )
 from crossalign.boundary import run_command
@@ -115,6 +117,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     """
     if out is not None:
         check_writable(out)
+    check_seeds_free(set_, tune)
     estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import evaluate
 
@@ -132,7 +135,8 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
         attributes: Attributes = None, no_tune: NoTune = False, tune: Tune = None,
-        seed: Annotated[int, typer.Option(min=0, help="Seed, and class split.")] = 0,
+        seed: Annotated[int, typer.Option(
+            min=0, help="Seed, unless --set random_state, and class split.")] = 0,
         unseen: Unseen = None, encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
         pool: Pool = None, modalities: Modalities = None) -> None:
     """Fit a model and save it as a folder.
@@ -140,6 +144,7 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
     """
     check_writable(out)
+    check_seeds_free(None, tune)
     estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import fit_for
     from crossalign.models.store import check_target
@@ -148,7 +153,7 @@ def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitt
     unfinished = Path(f"{os.path.abspath(out)}.unfinished")
     check_writable(unfinished)
 
-    if "random_state" in estimator.get_params():
+    if "random_state" in estimator.get_params() and not sets(set_, "random_state"):
         estimator.set_params(random_state=seed)
     bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
                        modalities)
@@ -186,6 +191,7 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
     it is done; test scores stand beside the curves of validation and choose nothing.
     """
     check_writable(out)
+    check_seeds_free(set_)
     estimator, _, recipe = build(model, set_, True)
     from crossalign.evaluation.ablation import run_ablation
 
@@ -245,6 +251,7 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
     """
     if out is not None:
         check_writable(out)
+    check_seeds_free(set_)
     estimator, _, recipe = build(model, set_, True)
     from crossalign.evaluation import evaluate_few_shot
     from crossalign.tasks.few_shot_curve import FewShotCurve

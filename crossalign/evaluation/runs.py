@@ -17,6 +17,7 @@ from crossalign.evaluation.report import Report
 from crossalign.evaluation.selection import Choice, choose, fit_on
 from crossalign.evaluation.sureness import Settings, score_confidences
 from crossalign.models.catalog import serves
+from crossalign.models.trained_classes import trained_unseen
 from crossalign.types import Benchmark
 
 Result = TypeVar("Result")
@@ -183,20 +184,44 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
     Raises
     ------
     ValueError
-        If the benchmark's task or modalities do not fit the model.
+        If the benchmark's task or modalities do not fit the model, or the model was trained on a
+        class that the benchmark holds as unseen.
     """
     started = time.perf_counter()
     task = resolve_task(model, bench, task)
     part = bench.run(run)
+    check_trained(model, part)
     outcome = SCORERS[task](model, part, gamma, **code_options(task, bits))
     if task == "gzsl":
         _add_sureness(outcome, getattr(model, "confidences_", {}), part, gamma)
     artefacts = collect(model, part, task, outcome) if pictures else {}
     return Report.from_runs(
         [outcome.scores], model=model.cli_name, data=bench.name, task=task,
-        params=model.get_params(), protocol=declared(part.protocol, model, bits),
+        params=model.get_params(),
+        protocol={**declared(part.protocol, model, bits), **_other_split(model, part)},
         selection=getattr(model, "selection_", "the model was fitted elsewhere"),
         seconds=time.perf_counter() - started, seeds=[run], artefacts=artefacts)
+
+
+def check_trained(model: Any, bench: Benchmark) -> None:
+    """Raise ValueError if a model was trained on a class that a benchmark holds as unseen.
+
+    An oracle, which is marked as one, may be.
+    """
+    known = ([] if getattr(model, "oracle", False) else
+             trained_unseen(getattr(model, "trained_on_", {}), bench))
+    if known:
+        raise ValueError(f"model: it was trained on {len(known)} of the classes that "
+                         f"{bench.name!r} holds as unseen, as {known[0]!r}; score it on the split "
+                         "that it was fitted for, or fit it anew on this one.")
+
+
+def _other_split(model: Any, bench: Benchmark) -> dict[str, Any]:
+    """What a protocol says where `fit_for` fitted a model on another split than is scored."""
+    fitted_on = getattr(model, "protocol_", {}).get("split_id")
+    if fitted_on == bench.protocol.get("split_id") or fitted_on is None:
+        return {}
+    return {"model_of_another_split": True, "model_split_id": fitted_on}
 
 
 def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,

@@ -19,6 +19,7 @@ from sklearn.exceptions import NotFittedError
 from crossalign.arrays import float32
 from crossalign.labels import check_class_rows
 from crossalign.models.ranges import check_parameters
+from crossalign.models.trained_classes import training_record
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -109,8 +110,8 @@ one_encoder, stochastic : bool
         """Check parameters and training data, remember the widths, and return what is trained on.
 
         That is ``X``, with the labels ``y`` where they are given: labels enter here alone. Sets
-        ``modalities_`` and ``widths_``; a modality named ``"class"`` is added when the model uses
-        side information and there is some.
+        ``modalities_``, ``widths_`` and ``trained_on_``; a modality named ``"class"`` is added when
+        the model uses side information and there is some.
         """
         self._validate_params()
         if not isinstance(X, Views):
@@ -134,6 +135,7 @@ one_encoder, stochastic : bool
         self._remember(X.widths)
         if self.uses_side_information and classes is not None and classes.embeddings.shape[1]:
             self._remember({**X.widths, CLASS_MODALITY: int(classes.embeddings.shape[1])})
+        self.trained_on_ = training_record(X, classes)
         return X
 
     def _check_labels(self, labels: Array | None, classes: Classes | None) -> None:
