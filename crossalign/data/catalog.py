@@ -68,12 +68,13 @@ def load(name_or_path: str | Path, task: str | None = None, *,
         also folders that test no seen class. Of a file of several domains two, as
         ``"sketch-photo"``.
     attributes : str or Path, optional
-        Other side information, for xlsa17 folders and folders of pictures.
+        Other side information, for xlsa17 folders, folders of pictures, and files of arrays that
+        serve gzsl.
     seed : int
         Of everything drawn; an official test split does not depend on it.
     unseen : str, Path or strings, optional
-        Which classes are unseen, for folders of sketches and photos: a published split, a text file
-        or names; see `unseen_classes.unseen_mask`.
+        Which classes are unseen, for folders of sketches and photos and files of arrays that serve
+        gzsl: a published split, a text file or names; see `unseen_classes.unseen_mask`.
     encoder : Encoder, optional
         Of the pictures of a folder, as `encoders.TFLiteEncoder`.
     text_encoder : TextEncoder, optional
@@ -122,20 +123,22 @@ def _load(name_or_path: str | Path, task: str | None, seed: int, given: dict[str
         bench: Benchmark = read_folder(path, wanted, seed=seed, log=log, **given)
         return bench
     if layout == "pairs":
-        return load_pairs(path, wanted, seed=seed, **given)
+        word = task if behind is None else behind
+        return load_pairs(path, word and (word if word == "zsl" else wanted), seed=seed, **given)
     return _READERS[layout](path, wanted, seed)
 
 
 TAKES: dict[str, tuple[str, ...]] = {
-    "xlsa17": ("attributes",), "pairs": ("modalities",),
+    "xlsa17": ("attributes",), "pairs": ("modalities", "attributes", "unseen"),
     "sketches": ("attributes", "unseen", "encoder"),
     "pictures": ("attributes", "encoder", "text_encoder")}
 """What the layouts take beside a task and a seed."""
 
 _TAKERS = {
-    "attributes": "xlsa17 folders and folders of pictures take a file of side information, files "
-                  "of arrays may hold 'class_embeddings'",
-    "unseen": "only folders of sketches and photos take a list of unseen classes",
+    "attributes": "xlsa17 folders, folders of pictures and files of arrays for gzsl take a file of "
+                  "side information",
+    "unseen": "only folders of sketches and photos, and files of arrays for gzsl, take a list of "
+              "unseen classes",
     "encoder": "only folders of pictures take an encoder",
     "text_encoder": "only folders of pictures with texts take an encoder of texts",
     "modalities": "only files of aligned arrays have modalities to choose among"}

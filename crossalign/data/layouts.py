@@ -26,7 +26,7 @@ LAYOUTS = (f"a folder with {SPLITS} and {FEATURES} (xlsa17), a folder with {WIKI
            "label and domain, a folder of .npy files with labels.npy, one .npz, .mat, .csv or .tsv "
            "file of aligned arrays, a folder with class folders of sketches beside such of photos, "
            "or a folder of class folders of pictures")
-LAYOUT_TASKS = {"xlsa17": ("gzsl",), "pairs": ("retrieval", "transfer"),
+LAYOUT_TASKS = {"xlsa17": ("gzsl",), "pairs": ("retrieval", "transfer", "gzsl"),
                 "omniglot": ("retrieval", "alphabets", "tokens"), "domains": ("retrieval",),
                 "sketches": ("retrieval", "tokens"), "pictures": ("retrieval", "tokens")}
 """Tasks of each layout, the default first; ``domains`` also takes two of its domains."""

@@ -18,9 +18,18 @@ import numpy.typing as npt
 
 from crossalign.data.declaration import declared, equal_digests, equal_rows
 from crossalign.data.digest import file_digest
+from crossalign.data.gzsl_table import BY_CLASS, gzsl_of_table
 from crossalign.data.matlab import not_read, refuse_unread
 from crossalign.data.pairs_files import read_pairs
-from crossalign.data.pairs_table import TEST_FRACTION, Pairs, pairs_of_table, test_part
+from crossalign.data.pairs_table import (
+    MASK,
+    RESERVED,
+    TEST_FRACTION,
+    Pairs,
+    Table,
+    pairs_of_table,
+    test_part,
+)
 from crossalign.data.splits import Rows, class_splits, hold_out
 from crossalign.types import Benchmark, Classes
 
@@ -28,25 +37,34 @@ Array = npt.NDArray[Any]
 
 RUNS = 10
 VALIDATION_QUERIES = 0.25
+ZERO_SHOT = ("gzsl", "zsl")
 
 
-def load_pairs(path: str | Path, task: str = "retrieval", *,
-               modalities: Sequence[str] | None = None, seed: int = 0) -> Benchmark:
-    """Benchmark out of two or more aligned views with labels.
+def load_pairs(path: str | Path, task: str | None = None, *,
+               modalities: Sequence[str] | None = None, seed: int = 0,
+               attributes: str | Path | None = None,
+               unseen: str | Path | Sequence[str] | None = None) -> Benchmark:
+    """Benchmark out of labelled rows: of two or more aligned views, or of classes with vectors.
 
     Parameters
     ----------
     path : str or Path
         The Wikipedia folder (``raw_features.mat`` and its lists); a folder of ``.npy`` files; or
-        one ``.npz``, ``.mat`` or ``.csv`` file. Arrays are modalities, beside ``labels`` and, if
-        there, ``train`` or ``split``, ``class_names``, ``class_embeddings``, ``ids``; columns of
-        a ``.csv`` are ``image_0, image_1, ..., text_0, ..., label[, split][, class]``.
-    task : {"retrieval", "transfer"}
+        one ``.npz``, ``.mat``, ``.csv`` or ``.tsv`` file. Arrays are modalities, beside ``labels``
+        and, if there, ``train`` or ``split``, ``class_names``, ``class_embeddings``, ``ids``;
+        columns of a ``.csv`` are ``image_0, image_1, ..., text_0, ..., label[, split][, class]``.
+    task : {"retrieval", "transfer", "gzsl", "zsl"}, optional
         ``transfer`` has the training part twice: unlabelled as ``pairs``, labelled as ``train``.
+        ``gzsl`` and ``zsl`` are of `gzsl_table.gzsl_of_table`. By default retrieval, or gzsl where
+        there is one modality, or ``attributes``.
     modalities : strings, optional
         Which, in which order; the first is the query or source.
     seed : int
         Of the class splits and, without an official one, of the test part (a quarter per class).
+    attributes : str or Path, optional
+        A file of class embeddings, for gzsl.
+    unseen : str, Path or strings, optional
+        Names of the unseen classes, for gzsl.
 
     Returns
     -------
@@ -58,16 +76,36 @@ def load_pairs(path: str | Path, task: str = "retrieval", *,
     ValueError
         One sentence for whatever is wrong with the files.
     """
-    if task not in ("retrieval", "transfer"):
-        raise ValueError(f"task: got {task!r}; pairs serve 'retrieval' or 'transfer'.")
+    if task not in (None, "retrieval", "transfer", *ZERO_SHOT):
+        raise ValueError(f"task: got {task!r}; a file of arrays serves 'retrieval', 'transfer', "
+                         "'gzsl' or 'zsl'.")
     path = Path(path)
     table, files, one_based = read_pairs(path)
     refuse_unread(table, *(modalities or ()))
+    classwise: dict[str, Any] = {"attributes": attributes, "unseen": unseen}
+    if task in ZERO_SHOT or (task is None and (any(v is not None for v in classwise.values())
+                                               or _has_one_modality(table, modalities))):
+        name = path.resolve().name if path.is_dir() else path.stem
+        return gzsl_of_table(name, table, files, task=task, modalities=modalities,
+                             one_based=one_based, seed=seed, **classwise)
+    for argument, value in classwise.items():
+        if value is not None:
+            raise ValueError(f"{argument}: got {str(value)!r} for {task}, which does not take it; "
+                             "choose the task gzsl, or give 'class_embeddings' in the file.")
     pairs = pairs_of_table(table, modalities=modalities, one_based=one_based, seed=seed)
     name = path.resolve().name if path.is_dir() else path.stem
     left = {"not_read": not_read(table)} if not_read(table) else {}
     source = _Source(name, pairs, _facts(pairs, files, seed) | left, seed)
-    return source.retrieval(0) if task == "retrieval" else source.transfer()
+    return source.transfer() if task == "transfer" else source.retrieval(0)
+
+
+def _has_one_modality(table: Table, modalities: Sequence[str] | None) -> bool:
+    """Whether a table is of samples seen one way only, and says something of their classes."""
+    if modalities is not None:
+        return len(modalities) == 1
+    rows = [name for name, values in table.items() if values.ndim > 1 and name not in (
+        *RESERVED, *BY_CLASS) and not name.startswith(MASK)]
+    return len(rows) == 1 and "class_embeddings" in table
 
 
 def pairs_benchmark(name: str, pairs: Pairs, facts: dict[str, Any], *, seed: int,

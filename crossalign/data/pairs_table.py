@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import float32
+from crossalign.data.names import written
 from crossalign.data.side_information import assert_unique_names
 from crossalign.data.splits import hold_out
 from crossalign.labels import label_array, named_rows, sample_labels, whole
@@ -86,7 +87,7 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
         raise ValueError(f"labels: {len(names)} class; give at least two classes.")
     assert_unique_names(names, "class_names")
     embeddings = class_embeddings_of(table, len(names))
-    data, meta, masks = _columns(table, len(labels), modalities)
+    data, meta, masks = modalities_of_table(table, len(labels), modalities)
     test = _test_part(table, labels, names, seed)
     empty = np.setdiff1d(np.arange(len(names)), labels[~test])
     if len(empty):
@@ -140,18 +141,21 @@ def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
             raise ValueError(f"labels: {raw.shape[1]} columns for {len(names)} classes; give one "
                              "per class.")
         return labels, names
+    if "class_names" not in table and labels.dtype.kind == "U" and not _are_numbers(labels):
+        raise ValueError("class_names: missing, so nobody knows whose rows 'class_embeddings' are; "
+                         "add the names of the classes in that order.")
     return _rows_of(labels, names, one_based), names
 
 
 def _rows_of(labels: Array, names: list[str], one_based: bool) -> Array:
     """Rows of named classes, by name where the labels are words, else by number."""
     if labels.dtype.kind == "U":
-        at = {name: c for c, name in enumerate(names)}
-        words = labels.tolist()
+        at = {written(name): c for c, name in enumerate(names)}
+        words = [written(word) for word in labels.tolist()]
         if set(words) <= set(at):
-            assert_unique_names(names, "class_names")
+            assert_unique_names([written(name) for name in names], "class_names")
             return np.array([at[word] for word in words], dtype=np.int64)
-        if not all(word.isdecimal() for word in set(words)):
+        if not _are_numbers(labels):
             foreign = sorted(set(words) - set(at))
             raise ValueError(f"labels: {foreign[0]!r} is not among the {len(names)} class names; "
                              "add it or use its exact name.")
@@ -162,6 +166,11 @@ def _rows_of(labels: Array, names: list[str], one_based: bool) -> Array:
         raise ValueError(f"labels: {low}..{high} for {len(names)} classes; labels go from {first} "
                          f"to {len(names) - 1 + first}.")
     return rows.astype(np.int64) - first
+
+
+def _are_numbers(words: Array) -> bool:
+    """Whether all words are of digits alone."""
+    return bool(np.char.isdecimal(words).all())
 
 
 def _named(values: list[str], rows: Array, texts: Array) -> list[str]:
@@ -187,9 +196,9 @@ def class_embeddings_of(table: Table, n_classes: int) -> Array:
     return float32(rows, "class_embeddings")
 
 
-def _columns(table: Table, n: int,
-             modalities: Sequence[str] | None) -> tuple[Table, dict[str, Array], Table]:
-    """Modalities in order, what rides along, and the masks of token rows."""
+def modalities_of_table(table: Table, n: int, modalities: Sequence[str] | None = None, *,
+                        least: int = 2) -> tuple[Table, dict[str, Array], Table]:
+    """Modalities in order, ``least`` or more, what rides along, and the masks of token rows."""
     data: Table = {}
     meta: dict[str, Array] = {}
     masks = {name.removeprefix(MASK): values for name, values in table.items()
@@ -217,9 +226,10 @@ def _columns(table: Table, n: int,
     if absent:
         raise ValueError(f"modalities: {absent[0]!r} is not among the arrays "
                          f"{sorted(set(table) - set(RESERVED))}; name one of those.")
-    if len(data) < 2:
-        raise ValueError(f"path: {len(data)} modality {sorted(data)}; give at least two arrays "
-                         "(n, d) whose rows belong together.")
+    if len(data) < least:
+        raise ValueError(f"path: {len(data)} modality {sorted(data)}; give at least "
+                         f"{'one array' if least == 1 else 'two arrays'} (n, d) whose rows belong "
+                         "together.")
     data = data if modalities is None else {m: data[m] for m in modalities}
     return data, meta, {name: mask for name, mask in masks.items() if name in data}
 
@@ -227,22 +237,31 @@ def _columns(table: Table, n: int,
 def _test_part(table: Table, labels: Array, names: list[str], seed: int) -> Array:
     """(n,) bool."""
     if "split" in table or "train" in table:
-        name = "split" if "split" in table else "train"
-        values = np.char.lower(np.char.strip(label_array(table[name], name).ravel().astype(str)))
-        if len(values) != len(labels):
-            raise ValueError(f"{name}: {len(values)} entries for {len(labels)} labels; give one "
-                             "per sample.")
-        of_mask = name == "train"  # where 1 is train; in a column 'split' it may mean test
-        train = np.isin(values, ["train", *(["true", "1", "1.0"] if of_mask else [])])
-        test = np.isin(values, ["test", *(["false", "0", "0.0"] if of_mask else [])])
-        if not (train | test).all():
-            row = int(np.flatnonzero(~(train | test))[0])
-            raise ValueError(f"{name}: {str(values[row])!r} in row {row} (counted from 0) is not a "
-                             "part; write 'train' or 'test', or call a mask of 1 (train) and 0 "
-                             "'train'.")
-        return ~train
+        return np.asarray(words_of_parts(table, len(labels))[1] != "train")
     test = hold_out(labels, TEST_FRACTION, seed=seed)
     if not test.any():
         raise ValueError(f"labels: each of the {len(names)} classes has one sample, so no test "
                          "part can be drawn; give them two or more, or name the parts in 'split'.")
     return test
+
+
+def words_of_parts(table: Table, n: int, others: Sequence[str] = ()) -> tuple[str, Array]:
+    """The name of the array that says it, and the part of every sample, ``(n,)``.
+
+    Words are ``train``, ``test`` and ``others``; under the name ``train`` also a mask. Under
+    ``split`` bare numbers are refused, since 1 may mean either.
+    """
+    name = "split" if "split" in table else "train"
+    words = np.char.lower(np.char.strip(label_array(table[name], name).ravel().astype(str)))
+    if len(words) != n:
+        raise ValueError(f"{name}: {len(words)} entries for {n} labels; give one per sample.")
+    if name == "train":
+        words = np.where(np.isin(words, ["true", "1", "1.0"]), "train", words)
+        words = np.where(np.isin(words, ["false", "0", "0.0"]), "test", words)
+    parts = ["train", "test", *others]
+    if not np.isin(words, parts).all():
+        row = int(np.flatnonzero(~np.isin(words, parts))[0])
+        raise ValueError(f"{name}: {str(words[row])!r} in row {row} (counted from 0) is not a "
+                         f"part; write {', '.join(map(repr, parts))}, or call a mask of 1 (train) "
+                         "and 0 'train'.")
+    return name, words

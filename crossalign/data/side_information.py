@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from crossalign.arrays import float32
 from crossalign.data.names import written
+from crossalign.reading import check_regular
 
 Array = npt.NDArray[Any]
 
@@ -48,6 +49,31 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
         If the file cannot be read, lacks a class, or its count of rows is not C.
     """
     file = Path(path)
+    rows, names = read_class_rows(file, n_classes)
+    if names is None or class_names is None:
+        if len(rows) != n_classes:
+            raise ValueError(f"attributes: {file.name!r} has {len(rows)} rows for {n_classes} "
+                             "classes; give one row per class, in the order of the classes.")
+        return float32(rows, "attributes"), "by order"
+    assert_unique_names([written(name) for name in names], file.name)
+    at = {written(name): row for row, name in enumerate(names)}
+    missing = [name for name in class_names if written(name) not in at]
+    if missing:
+        raise ValueError(f"attributes: {file.name!r} has no row for {len(missing)} of the "
+                         f"{n_classes} classes, first {missing[0]!r}; add it or use its exact "
+                         "name.")
+    rows = rows[[at[written(name)] for name in class_names]]
+    return float32(rows, "attributes"), "by name"
+
+
+def read_class_rows(path: str | Path, n_classes: int = -1) -> tuple[Array, list[str] | None]:
+    """Rows ``(C, a)`` as they stand in a file, and the names it gives them, if any.
+
+    ``n_classes`` tells which axis of a nameless MATLAB matrix is classes. Errors are those of
+    `read_side_information`.
+    """
+    file = Path(path)
+    check_regular(file, "attributes")
     kind = file.suffix.lower()
     if kind == ".mat":
         rows, names = _from_mat(file, n_classes)
@@ -67,20 +93,7 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
         bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
         raise ValueError(f"attributes: row {bad} of {file.name!r} holds NaN or infinity; repair "
                          "it.")
-    if names is None or class_names is None:
-        if len(rows) != n_classes:
-            raise ValueError(f"attributes: {file.name!r} has {len(rows)} rows for {n_classes} "
-                             "classes; give one row per class, in the order of the classes.")
-        return float32(rows, "attributes"), "by order"
-    assert_unique_names([written(name) for name in names], file.name)
-    at = {written(name): row for row, name in enumerate(names)}
-    missing = [name for name in class_names if written(name) not in at]
-    if missing:
-        raise ValueError(f"attributes: {file.name!r} has no row for {len(missing)} of the "
-                         f"{n_classes} classes, first {missing[0]!r}; add it or use its exact "
-                         "name.")
-    rows = rows[[at[written(name)] for name in class_names]]
-    return float32(rows, "attributes"), "by name"
+    return rows, names
 
 
 def side_information_of(path: str | Path | None,

@@ -93,8 +93,8 @@ def test_the_front_door_takes_pairs(tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSALIGN_DATA", str(tmp_path))
     assert data.load("toy").protocol == whole.protocol
     assert data.load("toy", "transfer").task == "transfer"
-    complaint(lambda: data.load("toy", "gzsl"), "'gzsl'", "retrieval")
-    complaint(lambda: data.load("toy", attributes="x.mat"), "class_embeddings")
+    complaint(lambda: data.load("toy", "gzsl"), "class_embeddings: missing")
+    complaint(lambda: data.load("toy", attributes="x.mat"), "attributes: there is no file")
     checks = dict(data.validate("toy"))
     assert checks["class splits"].startswith("10 loaded")
     assert checks["split gallery"].endswith("finite")
@@ -276,7 +276,7 @@ def test_transfer_out_of_pairs(tmp_path):
     val = bench.validation()
     assert set(np.concatenate([val["train"].ids, val["test"].ids])) == set(bench["train"].ids)
     assert not np.intersect1d(val["pairs"].ids, val["test"].ids).size
-    complaint(lambda: load_pairs(tmp_path / "toy.npz", "zsl"), "task: got 'zsl'")
+    complaint(lambda: load_pairs(tmp_path / "toy.npz", "sketch"), "task: got 'sketch'", "'gzsl'")
 
 
 # -- malformed input ---------------------------------------------------------------------------
