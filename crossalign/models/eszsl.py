@@ -97,7 +97,8 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         else:
             self._validate_params()
         rows, labels = validate_data(self, X, y, dtype=np.float64, multi_output=False)
-        check_classification_targets(labels)
+        if classes is None:  # else they are rows of classes, however few samples each has
+            check_classification_targets(labels)
         found = self._statistics(rows, labels, classes)
         self._solve(found)
         return found

@@ -11,7 +11,9 @@ fitted on the seen classes. A sample's score is its log-density up to a constant
 
 How we differ: the paper regresses a diagonal covariance per class as well; we share one
 within-class covariance, shrunk toward a multiple of the identity, so scores are those of linear
-discriminant analysis. Grid and defaults are chosen on validation classes.
+discriminant analysis. With one sample per class nothing is known of it, and it is a multiple of the
+identity: classes are told apart by the distance to their means. Grid and defaults are chosen on
+validation classes.
 """
 
 from __future__ import annotations
@@ -39,6 +41,9 @@ from crossalign.models.base import (
 )
 from crossalign.models.ranges import RATE, WEIGHT
 from crossalign.types import Benchmark, Classes, Views
+
+ROUNDING = 1e-14
+"""Share of a variance that is the rounding of float32."""
 
 
 @dataclass(frozen=True)
@@ -127,9 +132,12 @@ class GFZSL(ZeroShotClassifier, Model):
         means = class_means(x, codes, len(seen))                          # (C_seen, d)
         residuals = x - means[codes]
         variances, axes = linalg.eigh(residuals.T @ residuals / len(x))
-        if variances.max() <= 0:
-            raise ValueError("X: samples of a class do not differ, so there is no covariance to "
-                             "estimate; give several samples per class.")
+        spread = float(x.var(axis=0).mean())
+        if spread <= ROUNDING * np.mean(x**2):
+            raise ValueError("X: samples do not differ, so there is nothing to tell classes by; "
+                             "give features that vary.")
+        if variances.max() <= ROUNDING * spread:
+            variances = np.full_like(variances, spread)
         return _Statistics(scaling, seen, means, np.clip(variances, 0, None), axes)
 
     def _solve(self, found: _Statistics, classes: Classes) -> Self:

@@ -19,6 +19,7 @@ from sklearn.decomposition import PCA
 
 from crossalign.data.tokens import real_tokens
 from crossalign.models.base import Array, unit_rows
+from crossalign.models.gfzsl import ROUNDING
 from crossalign.types import Classes, Views
 
 Teacher = Callable[[Views], npt.ArrayLike]
@@ -155,13 +156,17 @@ def _temperature(scores: Array, codes: Array) -> float:
 
 
 def _discriminant(x: Array, codes: Array, n_classes: int, rows: Array) -> Array:
-    """Log-posteriors ``(m, C)`` up to a constant of each row; -inf for a class without samples."""
+    """Log-posteriors ``(m, C)`` up to a constant of each row; -inf for a class without samples.
+
+    Where no class has two samples that differ, the covariance is a multiple of the identity.
+    """
     counts = np.bincount(codes, minlength=n_classes)
     indicator = np.eye(n_classes)[codes]
     means = indicator.T @ x / np.maximum(counts, 1)[:, None]
     residuals = x - means[codes]
     covariance = residuals.T @ residuals / len(x)
-    ridge = max(SHRINKAGE * np.trace(covariance) / len(covariance), np.finfo(np.float64).tiny)
+    within, spread = np.trace(covariance) / len(covariance), float(x.var(axis=0).mean())
+    ridge = SHRINKAGE * within if within > ROUNDING * spread else (spread or 1.0)
     covariance *= 1 - SHRINKAGE
     covariance[np.diag_indices_from(covariance)] += ridge
     coef = linalg.solve(covariance, means.T, assume_a="pos")                 # (d, C)

@@ -88,10 +88,14 @@ def weighted_gaussians(x: Array, responsibilities: Array, owner: Labels, n_class
 
 
 def regularised(covariances: Array, share: float = REGULARISATION) -> Array:
-    """Covariances ``(G, d, d)`` with a share of their mean variance added to the diagonal."""
+    """Covariances ``(G, d, d)`` with a share of their mean variance added to the diagonal.
+
+    Where there is none, of a class of one row, the mean of those that there are stands for it.
+    """
     d = covariances.shape[-1]
     level = np.trace(covariances, axis1=1, axis2=2) / d
-    level = share * np.where(level > 0, level, max(float(level.max()), 1.0))
+    usual = float(level[level > 0].mean()) if (level > 0).any() else 1.0
+    level = np.where(level > 0, share * level, usual)
     return np.asarray(covariances + level[:, None, None] * np.eye(d))
 
 

@@ -58,8 +58,8 @@ class ZeroShot:
     def fit(self, train: Views, classes: Classes) -> Self:
         """Prepare the head on training samples; only the softmax head learns anything.
 
-        ``classes`` are those to choose among. They may be all unseen or all seen; a head that
-        reads training samples needs the classes of these among them.
+        ``classes`` are those to choose among. They may be all unseen or all seen; of seen ones, a
+        head that reads training samples needs all that these are of.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class ZeroShot:
         self.classes_ = classes
         self.modality_ = getattr(self.model, "modality_", train.modalities[0])
         self.head_ = self._kind()
-        if self.head_ not in ("classifier", "prototype"):
+        if self.head_ in ("gaussian", "fused") or (self.head_ == "softmax" and classes.seen.any()):
             self._check_trained(train, classes)
         if self.head_ == "softmax":
             for epoch, (coef, intercept) in enumerate(self._softmax_path(train, classes)):
@@ -178,10 +178,11 @@ class ZeroShot:
         """The softmax head after every epoch, on codes of seen and of unseen classes."""
         model = self.model
         assert train.labels is not None
-        rows = balanced_rows(train.labels, model.seen_samples)
-        seed = model.random_state
-        codes = [model.sample_rows(train.read(self.modality_, rows), self.modality_, seed)]
-        labels = [train.labels[rows]]
+        seed, codes, labels = model.random_state, [], []
+        if classes.seen.any():
+            rows = balanced_rows(train.labels, model.seen_samples)
+            codes.append(model.sample_rows(train.read(self.modality_, rows), self.modality_, seed))
+            labels.append(train.labels[rows])
         unseen = np.flatnonzero(classes.unseen)
         if len(unseen):
             drawn = model.sample(classes.embeddings[unseen], model.unseen_samples, seed + 1)

@@ -56,6 +56,31 @@ def test_the_folder_itself_is_fine(tmp_path, monkeypatch, capsys):
                                               "AUSUC"}
 
 
+def test_a_folder_is_read_in_which_12_of_102_classes_have_no_sample(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    kept = np.sort(rng.permutation(102)[:90])
+    labels = np.repeat(kept + 1, 4)
+    att = rng.standard_normal((20, 102))
+    rows = np.arange(360).reshape(90, 4) + 1
+    folder = benchmark(
+        tmp_path / "d", features=(att.T[labels - 1] @ rng.standard_normal((20, 30))).T + rng
+        .standard_normal((30, 360)), labels=labels[:, None], att=att,
+        allclasses_names=np.array([[f"c{i}"] for i in range(102)], dtype=object),
+        trainval_loc=rows[:70, :3].reshape(-1, 1), test_seen_loc=rows[:70, 3:].reshape(-1, 1),
+        test_unseen_loc=rows[70:].reshape(-1, 1), train_loc=None, val_loc=None)
+    code, out, err = run(monkeypatch, capsys, "run", "gfzsl", "--data", str(folder), "--json",
+                         "--no-tune")
+    assert code == 0, err
+    assert "Warning" not in err
+    report = json.loads(out)
+    assert report["protocol"]["classes"] == {"seen": 70, "unseen": 32,
+                                             "unseen_without_samples": 12}
+    assert report["scores"]["T1"]["mean"] > 3 / 32
+    code, out, _ = run(monkeypatch, capsys, "data", "validate", str(folder))
+    assert code == 0
+    assert "ok  classes: 70 seen, 32 unseen, 12 of them candidates without a sample" in out
+
+
 ROWS = np.arange(60).reshape(6, 10) + 1
 BAD_DATA = {
     "nan": ({"features": np.full((8, 60), np.nan)}, "NaN"),
@@ -70,6 +95,8 @@ BAD_DATA = {
     "attribute rows": ({"att": np.zeros((5, 4))}, "4"),
     "attribute nan": ({"att": np.full((5, 6), np.inf)}, "att"),
     "constant features": ({"features": np.ones((8, 60))}, "do not differ"),
+    "0-based": ({"trainval_loc": ROWS[:4, :8].reshape(-1, 1) - 1}, "0-based"),
+    "seen classes are not tested": ({"test_seen_loc": None, "trainval_loc": None}, "trainval_loc"),
     "empty split": ({"test_unseen_loc": np.zeros((0, 1))}, "test_unseen"),
     "no features": ({"features": None}, "features"),
 }
