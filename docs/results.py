@@ -306,8 +306,9 @@ def sureness(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
 
 def spaces(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
     """Retrieval in each space of a model that has several, and JR against RE and LD; or nothing."""
+    from crossalign.evaluation.comparison import share_of_test
     from crossalign.evaluation.report import percent
-    from crossalign.evaluation.significance import paired_comparison
+    from crossalign.evaluation.significance import split_comparison
 
     names = {"RE": "mAP embedding", "LD": "mAP labels", "JR": "mAP joint",
              "cosine + affinity": "mAP affinity"}
@@ -316,7 +317,8 @@ def spaces(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
         found, n = reports[row.name].scores, len(reports[row.name].seeds)
         if row.part is None and all(key in found for key in names.values()):
             runs = {name: found[key]["runs"] for name, key in names.items()}
-            apart = [str(paired_comparison(runs["JR"], runs[base])) if n > 1 else ""
+            ratio = share_of_test(reports[row.name].protocol)
+            apart = [str(split_comparison(runs["JR"], runs[base], ratio)) if n > 1 else ""
                      for base in ("RE", "LD")]
             lines.append([title(row), *(percent(found[key]["mean"], found[key]["sd"], n)
                                         for key in names.values()), *apart])

@@ -24,6 +24,8 @@ LATENT_CLASSES = 24
 TESTED = {"gzsl": ("test_seen", "test_unseen"), "zsl": ("test_unseen",),
           "retrieval": ("query",), "transfer": ("test",)}
 """Splits whose samples are shown, by task."""
+CONFUSED = 12
+"""Classes in the picture of confusions."""
 CROSS_POINTS, CROSS_CLASSES = 240, 12
 """Samples and classes, of seen and of unseen ones each, in the maps of features and classes."""
 
@@ -60,6 +62,11 @@ def _recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     s = outcome.scores
     found: dict[str, Any] = {
         "class_accuracy": {"names": list(names), "accuracy": accuracy, "seen": seen}}
+    confused = most_confused(labels, scores.argmax(axis=1), len(names))
+    if confused is not None:
+        rows, matrix = confused
+        found["confusion"] = {"matrix": matrix, "names": [names[c] for c in rows],
+                              "of": len(np.unique(labels))}
     if "U" in s:
         found["curve"] = {"seen": curve.seen, "unseen": curve.unseen, "chosen": (s["U"], s["S"]),
                           "raw": (s["U_raw"], s["S_raw"]), "ausuc": s["AUSUC"]}
@@ -75,6 +82,43 @@ def _recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         "correct": [[bool(c == labels_unseen[r]) for c in row]
                     for r, row in zip(rows, best, strict=True)]}}
     return found
+
+
+def most_confused(labels: Array, predictions: Array, n: int,
+                  limit: int = CONFUSED) -> tuple[Array, Array] | None:
+    """The classes of the largest confusions, and how often each is taken for which of them.
+
+    Parameters
+    ----------
+    labels, predictions : (m,) integers
+    n : int
+        Classes.
+    limit : int
+
+    Returns
+    -------
+    classes : (k,)
+        At most ``limit``, in their own order.
+    matrix : (k, k + 1) float
+        Shares of the samples of each class; the last column is all other classes.
+        None where nothing is confused.
+    """
+    counts = np.zeros((n, n))
+    np.add.at(counts, (labels, predictions), 1)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    wrong = share * (1 - np.eye(n))
+    chosen: list[int] = []
+    for pair in np.argsort(-wrong, axis=None, kind="stable"):
+        row, column = divmod(int(pair), n)
+        new = [c for c in (row, column) if c not in chosen]
+        if wrong[row, column] == 0 or len(chosen) + len(new) > limit:
+            break
+        chosen += new
+    tested = sorted(c for c in chosen if counts[c].any())
+    if not tested:
+        return None
+    part = share[np.ix_(tested, tested)]
+    return np.array(tested), np.column_stack([part, 1 - part.sum(axis=1)])
 
 
 def _latent(model: Any, bench: Benchmark, task: str) -> dict[str, Any] | None:

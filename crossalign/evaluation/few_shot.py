@@ -12,8 +12,9 @@ from sklearn.base import clone
 
 from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.report import Report
-from crossalign.evaluation.runs import check_runs, declared, each_run, seeded, timed
+from crossalign.evaluation.runs import check_runs, each_run, seeded, timed
 from crossalign.evaluation.selection import fit_on
+from crossalign.evaluation.settled import declared, of_runs
 from crossalign.tasks.few_shot_curve import (
     ROWS,
     FewShotChoice,
@@ -81,7 +82,7 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
 
         def build() -> dict[str, Any]:
             fitted, curve, chosen = _one_run(candidate, part, ks, draws, rows, callbacks)
-            return {"protocol": declared(part.protocol, fitted), "curve": curve.scores,
+            return {"protocol": declared(part, fitted, chosen=()), "curve": curve.scores,
                     "kappas": chosen.kappas}
 
         return dict(kept(keep, f"few-shot-{seed}", facts, lambda: timed(build), log))
@@ -94,7 +95,8 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
     kappas = ", ".join(f"{kappa:g} for {row}" for row, kappa in results[0]["kappas"].items())
     return Report.from_runs(
         found, model=model.cli_name, data=bench.name, task="few_shot",
-        params=seeded(model, runs[-1]).get_params(), protocol=results[-1]["protocol"],
+        params=seeded(model, runs[-1]).get_params(),
+        protocol=of_runs([run["protocol"] for run in results], asked, bench),
         selection=f"kappa {kappas} and gammas chosen on validation classes of every run, here of "
                   f"the first; means over {draws} draws{interruption}",
         seconds=sum(run["seconds"] for run in results), seeds=runs,

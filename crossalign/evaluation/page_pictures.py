@@ -144,15 +144,13 @@ def _history(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
                f"Training curves of {_join(part)}.")
 
 
-def _confusion(part: Any, found: Mapping[str, Any]) -> Iterator[_Drawn]:
-    known = (found.get("class_accuracy", {}).get("names"),
-             found.get("latent", {}).get("class_names"))
-    names = next((n for n in known if n is not None and len(n) == len(part)),
-                 [str(c) for c in range(len(part))])
-    yield (plots.confusion(part, names),
+def _confusion(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    names = part["names"]
+    yield (plots.confusion(part["matrix"], names),
+           f"The {len(names)} classes of the largest confusions, of {part['of']} that were tested. "
            "Rows are true classes and sum to 100 %; bright cells off the diagonal are classes "
            "taken for each other.",
-           f"Confusion matrix of {len(part)} classes.")
+           f"Confusion matrix of the {len(names)} most confused classes.")
 
 
 _PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {

@@ -7,7 +7,7 @@ pictures are drawn from. Nothing here fits a model or chooses anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from crossalign import metrics
 from crossalign.index.hamming import CodeScores
 from crossalign.metrics.classification import candidates_without_items
+from crossalign.metrics.query_mean import mean_over_queries
 from crossalign.metrics.similarity import EmbeddingScores
 from crossalign.models.base import Comparer
 from crossalign.models.blockwise import embedded, encoded
@@ -41,12 +42,16 @@ class Outcome:
         The calibration that maximises H on this very benchmark; meant for validation benchmarks.
     evidence : mapping
         Raw material of the pictures.
+    per_class : mapping of score to ``(classes (k,), values (k,), counts (k,))``
+        The score of every class that has test samples, by row of the benchmark's classes. Counts
+        are those of the samples, where these and not the classes count alike.
     """
 
     scores: dict[str, float]
     objective: float
     gamma: float | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
+    per_class: dict[str, tuple[Array, Array, Array | None]] = field(default_factory=dict)
 
 
 def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
@@ -72,7 +77,18 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
               "U_raw": raw["U"], "S_raw": raw["S"], "H_raw": raw["H"],
               "AUSUC": metrics.ausuc(curve), "H_max_diagnostic": ceiling}
     evidence = {"curve": curve, "parts": parts, "gamma": gamma or 0.0, "head": head}
-    return Outcome(scores, ceiling, best, evidence)
+    among_unseen = np.where(bench.classes.unseen, parts[2], -np.inf)
+    predictions = {"T1": (parts[3], among_unseen.argmax(axis=1))} | {
+        name: (labels, metrics.stack(rows, seen, gamma or 0.0).argmax(axis=1))
+        for name, rows, labels in (("U", *parts[2:]), ("S", *parts[:2]))}
+    return Outcome(scores, ceiling, best, evidence,
+                   {name: _accuracies(*found) for name, found in predictions.items()})
+
+
+def _accuracies(labels: Array, predictions: Array) -> tuple[Array, Array, None]:
+    """Classes that have samples, and the accuracy of each."""
+    classes = np.unique(labels)
+    return classes, metrics.class_accuracies(labels, predictions, classes), None
 
 
 def best_epoch_on_test(model: Any, bench: Benchmark) -> dict[str, float]:
@@ -108,10 +124,11 @@ def score_zsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outco
     head = ZeroShot(model).fit(bench["train"], bench.classes)
     test = bench["test_unseen"]
     scores = np.where(bench.classes.unseen, head.decision_function(test), -np.inf)
-    t1 = metrics.per_class_accuracy(test.truth, scores.argmax(axis=1))
+    by_class = _accuracies(test.truth, scores.argmax(axis=1))
+    t1 = float(by_class[1].mean())
     none = scores[:0], test.truth[:0]
     evidence = {"curve": None, "parts": (*none, scores, test.truth), "gamma": 0.0, "head": head}
-    return Outcome({"T1": t1}, t1, None, evidence)
+    return Outcome({"T1": t1}, t1, None, evidence, {"T1": by_class})
 
 
 def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
@@ -128,24 +145,34 @@ def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
     codes = None if bits is None else BinaryCodes(model, bits).fit(bench["train"])
     directions: dict[str, Any] = {}
     found: dict[str, dict[str, float]] = {}
+    per_class: dict[str, tuple[Array, Array, Array | None]] = {}
     for a, b in ((first, second), (second, first)):
         if _lacks(bench["query"], a) or _lacks(bench["gallery"], b):
             continue
         query, gallery = bench["query"].having(a), bench["gallery"].having(b)
         labels = query.truth, gallery.truth
         likeness, others = _likeness(model, query, a, gallery, b)
-        scores = {**_ranked(likeness, *labels), "chance_mAP": metrics.chance_map(*labels), **{
+        ranked, precisions = _ranked(likeness, *labels)
+        per_class[f"mAP[{a}->{b}]"] = _mean_by_class(precisions, labels[0])
+        scores = {**ranked, "chance_mAP": metrics.chance_map(*labels), **{
             f"mAP {space}": metrics.mean_average_precision_from_similarity(other, *labels)
             for space, other in others}}
         if codes is not None:
             asked, stored = (codes.encode(embedded(model, views, m), m)
                              for views, m in ((query, a), (gallery, b)))
-            scores |= _ranked(CodeScores(asked, stored, codes.bits), *labels, f"_{bits}bit")
+            scores |= _ranked(CodeScores(asked, stored, codes.bits), *labels, f"_{bits}bit")[0]
         directions[f"{a}->{b}"], found[f"{a}->{b}"] = likeness, scores
     if not found:
         raise ValueError(f"splits: no {first!r} or {second!r} asks for the other in "
                          f"{bench.name!r}; give queries of one and a gallery of the other.")
-    return _both_directions(found, directions)
+    return replace(_both_directions(found, directions), per_class=per_class)
+
+
+def _mean_by_class(values: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """Classes of the queries that can be answered, the mean of each, and how many they are."""
+    answerable = np.isfinite(values)
+    classes, rows, counts = np.unique(labels[answerable], return_inverse=True, return_counts=True)
+    return classes, np.bincount(rows, values[answerable]) / counts, counts
 
 
 def _both_directions(found: dict[str, dict[str, float]], directions: dict[str, Any]) -> Outcome:
@@ -160,11 +187,16 @@ def _both_directions(found: dict[str, dict[str, float]], directions: dict[str, A
     return Outcome(scores, means["mAP"], None, {"directions": directions})
 
 
-def _ranked(likeness: Any, asked: Array, found: Array, of: str = "") -> dict[str, float]:
-    """mAP@all and P@100, or P of all where there are fewer; ``of`` is put behind the names."""
-    return {f"mAP{of}": metrics.mean_average_precision_from_similarity(likeness, asked, found),
+def _ranked(likeness: Any, asked: Array, found: Array,
+            of: str = "") -> tuple[dict[str, float], Array]:
+    """mAP@all and P@100, or P of all where there are fewer; ``of`` is put behind the names.
+
+    Beside them the average precision of every query.
+    """
+    precisions = metrics.average_precisions_from_similarity(likeness, asked, found)
+    return {f"mAP{of}": float(mean_over_queries(precisions)),
             f"P@100{of}": metrics.precision_at_k_from_similarity(
-                likeness, asked, found, k=min(100, len(found)))}
+                likeness, asked, found, k=min(100, len(found)))}, precisions
 
 
 def _lacks(views: Views, modality: str) -> bool:

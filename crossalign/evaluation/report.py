@@ -12,13 +12,14 @@ import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
 
-from crossalign.evaluation.significance import PairedComparison, paired_comparison
+from crossalign.evaluation.significance import PairedComparison
 from crossalign.files import write_text
 from crossalign.tables import aligned, printable
 
@@ -52,6 +53,11 @@ class Report:
         One per run.
     scores : mapping of metric to `Score`
         Fractions in [0, 1].
+    per_class : mapping of score to mapping
+        Of runs on one split: ``classes``, names; ``runs``, a score per run and class; ``weights``
+        where classes do not count alike. What intervals and comparisons are made of.
+    date : str
+        When the report was made, as ``2026-11-30 09:15 UTC``.
     artefacts : mapping
         Arrays of the first run to draw from (keys ``latent``, ``cross_modal``, ``sensitivity``,
         ``curve``, ``few_shot``, ``rejection``, ``class_accuracy``, ``pr``, ``hits``, ``saliency``,
@@ -68,6 +74,8 @@ class Report:
     seconds: float
     seeds: list[int]
     scores: dict[str, Score]
+    per_class: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    date: str = field(default="", compare=False)
     artefacts: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -83,9 +91,10 @@ class Report:
         selection: str,
         params: Mapping[str, Any] | None = None,
         protocol: Mapping[str, Any] | None = None,
+        per_class: Mapping[str, Mapping[str, Any]] | None = None,
         artefacts: Mapping[str, Any] | None = None,
     ) -> Report:
-        """A report of n runs, each a mapping of metric to fraction; versions are filled in.
+        """A report of n runs, each a mapping of metric to fraction, with versions and date.
 
         Raises
         ------
@@ -97,6 +106,7 @@ class Report:
         return cls(model=model, data=data, task=task, params=dict(params or {}),
                    protocol=dict(protocol or {}), selection=selection, versions=versions(),
                    seconds=float(seconds), seeds=[int(s) for s in seeds], scores=summarise(runs),
+                   per_class=jsonable(per_class or {}), date=f"{datetime.now(UTC):{WHEN}}",
                    artefacts=dict(artefacts or {}))
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,10 +137,11 @@ class Report:
         except ValueError as error:
             raise ValueError(f"path: {path} is not JSON ({error}); give a file written by "
                              "Report.save.") from None
-        missing = [key for key in KEYS if not isinstance(saved, dict) or key not in saved]
+        missing = [key for key in KEYS
+                   if not isinstance(saved, dict) or (key not in saved and key not in LATER)]
         if missing:
             raise ValueError(f"path: {path} has no {missing}; give a file written by Report.save.")
-        return cls(**{key: saved[key] for key in KEYS})
+        return cls(**{key: saved[key] for key in KEYS if key in saved})
 
     def html(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as one self-contained page, atomically; returns the path."""
@@ -145,7 +156,8 @@ class Report:
         absent = "not stated"
         for key in [*mine, *(k for k in theirs if k not in mine)]:
             a, b = mine.get(key, absent), theirs.get(key, absent)
-            if a != b and key not in OF_THE_MODEL:
+            unknown = key.startswith("leaks.") and {a, b} & {None, absent}
+            if a != b and key not in OF_THE_MODEL and not unknown:
                 found.append(f"{key} ({_short(a)}, {_short(b)})")
         return found
 
@@ -166,7 +178,11 @@ class Report:
         return True
 
     def compare(self, other: Report, metric: str) -> PairedComparison:
-        """Paired difference self minus other over the runs, with its p-values.
+        """Paired difference self minus other, with its interval and p-value where it has them.
+
+        Over one split classes are drawn with replacement, which needs the scores of every class
+        (``per_class``); over several splits it is the corrected resampled t-test; else there is
+        none. See `significance`.
 
         Raises
         ------
@@ -174,15 +190,10 @@ class Report:
             If the protocols differ, a report lacks the metric, or the runs do not pair up
             (other seeds, or another number of runs).
         """
+        from crossalign.evaluation.comparison import compare
+
         self.comparable(other)
-        for report in (self, other):
-            if metric not in report.scores:
-                raise ValueError(f"metric: {report.model} has no {metric!r}; "
-                                 f"choose one of {list(report.scores)}.")
-        if list(self.seeds) != list(other.seeds):
-            raise ValueError(f"other: runs {other.seeds} do not pair with runs {self.seeds}; "
-                             "evaluate both with the same seeds.")
-        return paired_comparison(self.scores[metric]["runs"], other.scores[metric]["runs"])
+        return compare(self, other, metric)
 
     def only(self, seeds: Sequence[int]) -> Report:
         """The same report with some of its runs, for a comparison over the seeds of both.
@@ -201,17 +212,30 @@ class Report:
         protocol, splits = dict(self.protocol), self.protocol.get("split_id")
         if isinstance(splits, list):
             protocol["split_id"] = [splits[row] for row in rows]
-        return replace(self, seeds=list(seeds), scores=summarise(runs), protocol=protocol)
+            if "single_class_split" in (leaks := protocol.get("leaks") or {}):
+                single = len(set(map(str, protocol["split_id"]))) == 1
+                protocol["leaks"] = {**leaks, "single_class_split": single}
+        per_class = {name: {**part, "runs": [part["runs"][row] for row in rows]}
+                     for name, part in self.per_class.items()}
+        return replace(self, seeds=list(seeds), scores=summarise(runs), protocol=protocol,
+                       per_class=per_class)
+
+    @property
+    def counted(self) -> int:
+        """Runs that say something of their own: runs of one split that are all equal are one."""
+        one_split = not isinstance(self.protocol.get("split_id"), list)
+        equal = all(len(set(score["runs"])) == 1 for score in self.scores.values())
+        return 1 if one_split and equal else len(self.seeds)
 
     def __str__(self) -> str:
-        n = len(self.seeds)
+        n = self.counted
         rows = [("metric (%)", "mean ± sd" if n > 1 else "value", " runs" if n > 1 else "")]
         for name, score in self.scores.items():
             runs = "  ".join(f"{100 * r:5.1f}" for r in score["runs"]) if n > 1 else ""
             rows.append((name, percent(score["mean"], score["sd"], n), runs))
         lines = [f"{line}  {runs}".rstrip() for line, (*_, runs) in
                  zip(aligned([row[:2] for row in rows]), rows, strict=True)]
-        head = (f"{self.model} on {self.data} ({self.task}), {run_count(n)}, "
+        head = (f"{self.model} on {self.data} ({self.task}), {runs_of(self)}, "
                 f"{duration(self.seconds)}")
         protocol = flatten(jsonable(self.protocol))
         facts = [f"{key.replace('_', ' ')} {_short(value)}" for key, value in protocol.items()
@@ -227,8 +251,13 @@ class Report:
 
 
 KEYS = ("model", "data", "task", "params", "protocol", "selection", "versions", "seconds", "seeds",
-        "scores")
+        "scores", "per_class", "date")
 """The keys of a saved report, in order."""
+
+LATER = ("per_class", "date")
+"""Keys that a report may lack."""
+
+WHEN = "%Y-%m-%d %H:%M UTC"
 
 OF_THE_MODEL = ("leaks.stochastic_evaluation", "codes", "pseudo_labels", "tokens")
 """What a protocol states of the model rather than of the question; models may differ in it."""
@@ -296,6 +325,12 @@ def percent(mean: float, sd: float, n: int) -> str:
 def run_count(n: int) -> str:
     """``1 run`` or ``n runs``."""
     return "1 run" if n == 1 else f"{n} runs"
+
+
+def runs_of(report: Report) -> str:
+    """How many runs a report is of, and whether they are one run again and again."""
+    n = len(report.seeds)
+    return f"{run_count(n)}, all equal" if report.counted < n else run_count(n)
 
 
 def duration(seconds: float) -> str:

@@ -15,6 +15,7 @@ from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.protocols import SCORERS, Outcome, best_epoch_on_test
 from crossalign.evaluation.report import Report
 from crossalign.evaluation.selection import Choice, choose, fit_on
+from crossalign.evaluation.settled import declared, of_runs
 from crossalign.evaluation.sureness import Settings, score_confidences
 from crossalign.models.catalog import serves
 from crossalign.models.trained_classes import trained_unseen
@@ -100,7 +101,8 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
             _add_sureness(outcome, choice.confidences, part, choice.gamma)
             if best_epoch:
                 outcome.scores.update(best_epoch_on_test(fitted, part))
-            return {"scores": outcome.scores, "protocol": declared(part.protocol, fitted, bits),
+            return {"scores": outcome.scores, "by_class": by_class(outcome, part.classes.names),
+                    "protocol": declared(part, fitted, chosen=choice.params, bits=bits),
                     "artefacts": collect(fitted, part, task, outcome) if first and pictures else {}}
 
         done = part_of_work("seed", seed, lambda: timed(build), chooser=chooser, bits=bits,
@@ -108,10 +110,10 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
         return candidate.get_params(), choice, done
 
     runs, results, interruption = each_run(asked, one_run, log)
-    protocol = dict(results[0][2]["protocol"])
-    if bench.resplit is not None:
-        protocol["split_id"] = [bench.run(s).protocol.get("split_id") for s in runs]
     params, last, _ = results[-1]
+    protocol = of_runs([run["protocol"] for _, _, run in results], asked, bench)
+    if task == "gzsl" and last.gamma is None and not getattr(model, "oracle", False):
+        protocol["uncalibrated"] = True
     how = last.how
     if last.tried and bench.resplit is not None and len(runs) > 1:
         how = f"for every class split on its own validation classes; the last: {how}"
@@ -120,7 +122,24 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
         [run["scores"] for run in done], model=model.cli_name, data=bench.name, task=task,
         params=params, selection=how + interruption, protocol=protocol,
         seconds=sum(part["seconds"] for part in [*done, *chosen.values()]), seeds=runs,
+        per_class=together([run["by_class"] for run in done], protocol),
         artefacts=done[0]["artefacts"])
+
+
+def by_class(outcome: Outcome, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The scores of every class in one run, by score and in plain types."""
+    return {score: {"classes": [names[c] for c in classes], "runs": [values.round(6).tolist()],
+                    **({} if counts is None else {"weights": counts.tolist()})}
+            for score, (classes, values, counts) in outcome.per_class.items()}
+
+
+def together(runs: Sequence[Mapping[str, Mapping[str, Any]]],
+             protocol: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The scores of every class in runs of one split; nothing where there are several splits."""
+    if not protocol["leaks"]["single_class_split"]:
+        return {}
+    return {score: {**part, "runs": [run[score]["runs"][0] for run in runs]}
+            for score, part in runs[0].items()}
 
 
 def timed(build: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -198,9 +217,10 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | None = None,
     return Report.from_runs(
         [outcome.scores], model=model.cli_name, data=bench.name, task=task,
         params=model.get_params(),
-        protocol={**declared(part.protocol, model, bits), **_other_split(model, part)},
+        protocol={**declared(part, model, bits=bits), **_other_split(model, part)},
         selection=getattr(model, "selection_", "the model was fitted elsewhere"),
-        seconds=time.perf_counter() - started, seeds=[run], artefacts=artefacts)
+        seconds=time.perf_counter() - started, seeds=[run],
+        per_class=by_class(outcome, part.classes.names), artefacts=artefacts)
 
 
 def check_trained(model: Any, bench: Benchmark) -> None:
@@ -282,25 +302,6 @@ def code_options(task: str, bits: int | None) -> dict[str, int]:
         raise ValueError(f"bits: got {bits} for {task}; codes of one bit or more are for "
                          "retrieval.")
     return {"bits": bits}
-
-
-def declared(protocol: Mapping[str, Any], model: Any, bits: int | None = None) -> dict[str, Any]:
-    """The protocol with what this way of evaluating settles of the known ways to be wrong.
-
-    A model adds its own leaks; that it has none does not settle what the data leave open.
-    """
-    oracle = bool(getattr(model, "oracle", False))
-    settled = {"epoch_selected_on_test": oracle, "tuned_on_test": oracle, "micro_accuracy": False,
-               "harmonic_of_means": False, "transductive": oracle,
-               "stochastic_evaluation": bool(getattr(model, "stochastic_evaluation", False)),
-               "best_of_seeds": False, "batch_dependent_prediction": False}
-    own = {name: True for name, leaks in getattr(model, "leaks_", {}).items() if leaks}
-    known = {**protocol.get("leaks", {}), **settled, **own}
-    source = getattr(model, "pseudo_labels_", None)
-    codes = {} if bits is None else {"codes": f"{bits} bits, ITQ on embeddings of training "
-                                              "samples, each modality less its mean"}
-    return {**protocol, "leaks": known, **codes,
-            **({} if source is None else {"pseudo_labels": source})}
 
 
 def resolve_task(model: Any, bench: Benchmark, task: str | None) -> str:

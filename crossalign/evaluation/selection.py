@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -53,7 +54,7 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     validation = bench.validation()
     if validation is None:
         why = bench.protocol.get("no_validation", "the data has no validation split")
-        return Choice({}, None, f"nothing was selected: {why}")
+        return Choice({}, None, _nothing(model, task, why, log))
     idle = model.idle(validation["train"]) if "train" in validation.splits else ()
     grid = {name: values for name, values in grid.items() if name not in idle}
     if task == "transfer" or getattr(model, "oracle", False) or (not grid and task != "gzsl"):
@@ -79,9 +80,36 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     what = OBJECTIVES[task]
     how = (f"{' and '.join(parts)} chosen on validation classes "
            f"({what} {100 * found.objective:.1f} there){_epoch(model)}")
+    if ends := at_the_end(params, grid):
+        how += f"; {' and '.join(ends)}, so a wider grid may do better"
+        if log is not None:
+            log(" and ".join(ends))
     sure = ({} if task != "gzsl" or gamma is None else
             choose_confidences(found.evidence["head"], validation, gamma))
     return Choice(params, gamma, how, tried, sure)
+
+
+def _nothing(model: Any, task: str, why: str, log: Callable[[str], None] | None) -> str:
+    """What a report says where nothing can be chosen; aloud where scores suffer from it."""
+    if task != "gzsl" or getattr(model, "oracle", False):
+        return f"nothing was selected: {why}"
+    said = (f"nothing was selected and nothing was calibrated: {why}, so gamma is 0 and unseen "
+            "classes are seldom chosen; give the benchmark a validation_split")
+    warnings.warn(f"bench: {said}.", stacklevel=4)
+    if log is not None:
+        log(said)
+    return said
+
+
+def at_the_end(params: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Which chosen numbers are the smallest or largest of three or more that were tried."""
+    found = []
+    for name, value in params.items():
+        tried = [v for v in grid[name] if isinstance(v, int | float) and not isinstance(v, bool)]
+        if len(set(tried)) > 2 and value in (min(tried), max(tried)):
+            which = "smallest" if value == min(tried) else "largest"
+            found.append(f"{name}={value} is the {which} that was tried")
+    return found
 
 
 def _epoch(model: Any) -> str:

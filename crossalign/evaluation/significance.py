@@ -1,10 +1,15 @@
-"""Is one model better than another on the same runs? Paired differences and their p-values.
+"""Is one model better than another? What may be said depends on what was drawn.
 
-Runs of two models on one benchmark share the class split and the seed, and the split moves both
-scores by more than most claimed gaps, so only differences run by run say anything. The sign-flip
-permutation test assumes nothing but symmetry of the differences under "no effect"; the t-test
-adds normality. Mind the floor: with n runs the exact test cannot go below 2^(1-n), so five runs
-never reach .05 two-sided and six do.
+- **One split**: the classes are the sample. Both models score the same classes, so classes are
+  drawn with replacement, the same for both, and the difference is looked at in every draw
+  (`class_bootstrap.class_bootstrap`). Runs that differ by their seed alone say how much training
+  wavers, and nothing about other classes; they are averaged within each class, and no p-value is
+  made of them.
+- **Several splits of the same classes**: their training parts overlap, so their differences are no
+  independent sample. The variance of their mean is raised for that (`corrected_t_test`).
+- Anything else has a mean difference and no test.
+
+Where one model is compared with several, p-values are those of `holm`.
 """
 
 from __future__ import annotations
@@ -14,142 +19,159 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-EXACT_LIMIT = 16
-"""Largest number of runs for which all 2^n sign patterns are enumerated."""
+Array = npt.NDArray[np.float64]
+LEVEL = 0.95
+"""Of every interval."""
 
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Model a minus model b, run by run; a positive ``mean`` favours a.
+    """Model a minus model b; a positive ``mean`` favours a.
 
     Attributes
     ----------
-    n : int
-        Number of paired runs.
-    mean, sd : float
-        Of the differences, in the unit of the scores; ``sd`` has ddof=1 and is 0.0 for one run.
-    wins, ties, losses : int
-        Runs where a is above, equal to and below b.
+    mean : float
+        Difference of the mean scores, in the unit of the scores.
+    low, high : float
+        Ends of the 95 % interval; NaN where nothing can be tested.
     p_value : float
-        Two-sided sign-flip permutation p-value (exact up to 16 runs).
-    t, t_p_value : float
-        Two-sided paired t-test; NaN for a single run.
+        Two-sided; NaN where nothing can be tested.
+    n : int
+        How many units were compared.
+    unit : {"class", "class split", "run"}
+    wins, ties, losses : int
+        Units where a is above, equal to and below b.
+    method : str
+        In words.
     """
 
-    n: int
     mean: float
-    sd: float
+    low: float
+    high: float
+    p_value: float
+    n: int
+    unit: str
     wins: int
     ties: int
     losses: int
-    p_value: float
-    t: float
-    t_p_value: float
+    method: str
+
+    @property
+    def tested(self) -> bool:
+        """Whether there is an interval and a p-value."""
+        return bool(np.isfinite(self.p_value))
 
     def __str__(self) -> str:
-        runs = "1 run" if self.n == 1 else f"{self.n} runs"
-        return (f"{100 * self.mean:+.1f} ± {100 * self.sd:.1f} points over {runs}: "
-                f"{self.wins} won, {self.ties} tied, {self.losses} lost, "
-                f"sign-flip p = {self.p_value:.3g}, paired t p = {self.t_p_value:.3g}")
+        units = f"{self.n} {self.unit if self.n == 1 else _plural(self.unit)}"
+        counts = f"over {units}: {self.wins} won, {self.ties} tied, {self.losses} lost"
+        if not self.tested:
+            return f"{100 * self.mean:+.1f} points {counts}; {self.method}"
+        return (f"{100 * self.mean:+.1f} points [{100 * self.low:+.1f}, {100 * self.high:+.1f}] "
+                f"{counts}; {self.method}, p = {self.p_value:.2g}")
 
 
-def paired_comparison(a: npt.ArrayLike, b: npt.ArrayLike, *, seed: int = 0) -> PairedComparison:
-    """Compare two models over the same runs.
-
-    Parameters
-    ----------
-    a, b : (n,) float
-        Scores of each model; entry i of both comes from the same run.
-    seed : int
-        For the Monte-Carlo permutations, used beyond 16 runs only.
-
-    Raises
-    ------
-    ValueError
-        If the lengths differ, there is no run, or a score is not finite.
-    """
-    first, second = _runs("a", a), _runs("b", b)
-    if len(first) != len(second):
-        raise ValueError(f"b: {len(second)} runs against {len(first)} of a; "
-                         "score both models on the same runs.")
-    differences = first - second
-    t, t_p_value = paired_t_test(differences)
-    return PairedComparison(
-        n=len(differences),
-        mean=float(differences.mean()),
-        sd=float(differences.std(ddof=1)) if len(differences) > 1 else 0.0,
-        wins=int((differences > 0).sum()),
-        ties=int((differences == 0).sum()),
-        losses=int((differences < 0).sum()),
-        p_value=sign_flip_test(differences, seed=seed),
-        t=t,
-        t_p_value=t_p_value,
-    )
+def _plural(unit: str) -> str:
+    return f"{unit}es" if unit.endswith("s") else f"{unit}s"
 
 
-def sign_flip_test(differences: npt.ArrayLike, *, draws: int = 100_000, seed: int = 0) -> float:
-    """Two-sided sign-flip permutation p-value of "the differences are symmetric around 0".
+def corrected_t_test(differences: npt.ArrayLike, ratio: float) -> tuple[float, float, float]:
+    """Corrected resampled t-test (Nadeau and Bengio, Machine Learning 52, 2003).
 
-    The statistic is |sum of differences| (Fisher, The Design of Experiments, 1935, section 21).
-    Up to 16 runs every one of the 2^n sign patterns is counted. Beyond, ``draws`` random patterns
-    are, plus the observed one, which keeps the p-value valid and above 0.
+    J random splits of the same data share most of their training parts. The variance of the mean
+    difference is taken as ``(1/J + ratio)`` times the sample variance, not as ``1/J`` times.
 
     Parameters
     ----------
-    differences : (n,) float
-    draws : int
-        Random sign patterns for n > 16.
-    seed : int
-        Of those patterns.
-
-    Raises
-    ------
-    ValueError
-        If there is no difference, one is not finite, or ``draws`` is below 1.
-    """
-    d = _runs("differences", differences)
-    if draws < 1:
-        raise ValueError(f"draws: got {draws}; give at least 1.")
-    # Equal sums differ by rounding only; without slack the observed pattern may miss itself.
-    observed = abs(d.sum()) - 1e-12 * np.abs(d).sum()
-    if len(d) <= EXACT_LIMIT:
-        patterns = np.arange(2 ** len(d))[:, None] >> np.arange(len(d)) & 1  # (2^n, n)
-        sums = (1 - 2 * patterns) @ d  # (2^n,)
-        return float(np.mean(np.abs(sums) >= observed))
-    rng = np.random.default_rng(seed)
-    extreme = 0
-    for start in range(0, draws, 4096):
-        signs = 1 - 2 * rng.integers(0, 2, (min(4096, draws - start), len(d)))  # (block, n)
-        extreme += int((np.abs(signs @ d) >= observed).sum())
-    return (extreme + 1) / (draws + 1)
-
-
-def paired_t_test(differences: npt.ArrayLike) -> tuple[float, float]:
-    """Student's paired t statistic and its two-sided p-value.
-
-    Parameters
-    ----------
-    differences : (n,) float
+    differences : (J,) float
+        Of two models, one per split.
+    ratio : float
+        Size of the test part over that of the training part, in what is drawn: classes, where
+        classes are divided. 0 gives Student's paired t-test.
 
     Returns
     -------
-    t, p_value : float
-        ``(nan, nan)`` for one run; ``(0, 1)`` where all differences are 0; ``(+-inf, 0)`` where
-        they are equal and not 0.
+    p_value, low, high : float
+        Two-sided, with the 95 % interval of the mean; NaN for one split, p-value 1 where all
+        differences are 0.
     """
-    from scipy.special import stdtr
+    from scipy.special import stdtr, stdtrit
 
-    d = _runs("differences", differences)
+    d = finite("differences", differences)
     if len(d) == 1:
-        return float("nan"), float("nan")
-    mean = float(d.mean())
+        return float("nan"), float("nan"), float("nan")
+    if not 0 <= ratio < np.inf:
+        raise ValueError(f"ratio: got {ratio}; give test size over training size, 0 or more.")
+    mean, spread = float(d.mean()), float(np.sqrt(d.var(ddof=1) * (1 / len(d) + ratio)))
     if np.all(d == d[0]):
-        return (0.0, 1.0) if d[0] == 0 else (float(np.copysign(np.inf, mean)), 0.0)
-    t = mean / (float(d.std(ddof=1)) / np.sqrt(len(d)))
-    return float(t), float(2 * stdtr(len(d) - 1, -abs(t)))
+        return (1.0 if d[0] == 0 else 0.0), mean, mean
+    half = float(stdtrit(len(d) - 1, (1 + LEVEL) / 2)) * spread
+    return float(2 * stdtr(len(d) - 1, -abs(mean / spread))), mean - half, mean + half
 
 
-def _runs(name: str, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def split_comparison(a: npt.ArrayLike, b: npt.ArrayLike, ratio: float | None) -> PairedComparison:
+    """Two models over the same class splits, by `corrected_t_test`; no test without a ratio.
+
+    Parameters
+    ----------
+    a, b : (J,) float
+        Entry i of both is of the same split.
+    ratio : float, optional
+    """
+    differences = paired("b", a, b)
+    nothing = (float("nan"),) * 3
+    tested = ratio is not None and len(differences) > 1
+    p_value, low, high = corrected_t_test(differences, ratio) if tested and ratio is not None \
+        else nothing
+    method = "corrected resampled t-test" if tested else (
+        "no test over one split" if len(differences) == 1 else
+        "no test, as the sizes of the parts are not known")
+    return _counted(differences, "class split", method, p_value, low, high)
+
+
+def run_comparison(a: npt.ArrayLike, b: npt.ArrayLike, why: str) -> PairedComparison:
+    """Two models over runs of one split: a difference and no test, and why."""
+    return _counted(paired("b", a, b), "run", f"no test, as {why}", *(float("nan"),) * 3)
+
+
+def _counted(differences: Array, unit: str, method: str, p_value: float, low: float,
+             high: float) -> PairedComparison:
+    return PairedComparison(
+        mean=float(differences.mean()), low=low, high=high, p_value=p_value, n=len(differences),
+        unit=unit, wins=int((differences > 0).sum()), ties=int((differences == 0).sum()),
+        losses=int((differences < 0).sum()), method=method)
+
+
+def holm(p_values: npt.ArrayLike) -> Array:
+    """P-values of several comparisons at once (Holm, Scand. J. Statistics 6, 1979); NaN stays.
+
+    The smallest of m is multiplied by m, the next by m - 1 and so on, none below the one before.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    tested = np.flatnonzero(np.isfinite(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    adjusted = p.copy()
+    factors = len(order) - np.arange(len(order))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * p[order]))
+    return adjusted
+
+
+def paired(name: str, a: npt.ArrayLike, b: npt.ArrayLike) -> Array:
+    """Differences of as many scores.
+
+    Raises
+    ------
+    ValueError
+        If the lengths differ, there is none, or one is not finite.
+    """
+    first, second = finite("a", a), finite(name, b)
+    if len(first) != len(second):
+        raise ValueError(f"{name}: {len(second)} runs against {len(first)} of a; "
+                         "score both models on the same runs.")
+    return first - second
+
+
+def finite(name: str, values: npt.ArrayLike) -> Array:
+    """One finite number per run, ``(n,)`` with n at least 1, or ValueError."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) == 0:
         raise ValueError(f"{name}: shape {array.shape}; give one number per run, (n,) with n >= 1.")

@@ -11,7 +11,13 @@ import pytest
 import crossalign as ca
 from crossalign.data.leaks import leak_record
 from crossalign.evaluation import plots
-from crossalign.evaluation.artefacts import CROSS_CLASSES, CROSS_POINTS, collect
+from crossalign.evaluation.artefacts import (
+    CONFUSED,
+    CROSS_CLASSES,
+    CROSS_POINTS,
+    collect,
+    most_confused,
+)
 from crossalign.evaluation.html import render, write_html
 from crossalign.evaluation.page_pictures import pictures
 from crossalign.evaluation.page_svg import svg
@@ -80,7 +86,8 @@ def artefacts():
         "pr": {"image->text": {"recall": [0, 1], "precision": [1, 0.1], "chance": 0.1}},
         "hits": {"image->text": {"queries": [item], "results": [[{"image": None, "text": EVIL}]],
                                  "correct": [[True]]}},
-        "history": {"loss": [3.0, 2.0, 1.0]}, "confusion": np.eye(6),
+        "history": {"loss": [3.0, 2.0, 1.0]},
+        "confusion": {"matrix": np.eye(6), "names": names, "of": 200},
         "rows": [{"model": EVIL, "H": {"mean": 0.123, "sd": 0.0}},
                  {"model": "lcale", "H": {"mean": 0.456, "sd": 0.012}, "AUSUC": {"mean": 0.3}}]}
 
@@ -308,3 +315,34 @@ def test_cross_modal_artefact_needs_a_model_of_side_information(letters):
     assert "cross_modal" in collect(model, letters, "zsl", outcome)
     del model.widths_["class"]
     assert "cross_modal" not in collect(model, letters, "zsl", outcome)
+
+
+def test_the_most_confused_classes_are_those_of_the_largest_shares():
+    labels = np.repeat(np.arange(200), 10)
+    predictions = labels.copy()
+    predictions[70:77] = 9          # class 7 is taken for 9 in 7 of 10 samples
+    predictions[90:93] = 150        # 9 for 150 in 3
+    predictions[1000:1002] = 3      # 100 for 3 in 2
+    classes, matrix = most_confused(labels, predictions, 200, limit=4)
+    np.testing.assert_array_equal(classes, [7, 9, 150])  # 100 and 3 would be five
+    np.testing.assert_allclose(matrix, [[0.3, 0.7, 0, 0], [0, 0.7, 0.3, 0], [0, 0, 1, 0]],
+                               atol=1e-12)
+    classes, matrix = most_confused(labels, predictions, 200, limit=5)
+    assert classes.tolist() == [3, 7, 9, 100, 150]
+    assert len(most_confused(np.arange(50), np.roll(np.arange(50), 1), 50)[0]) <= CONFUSED
+
+
+def test_what_is_taken_for_other_classes_is_a_column():
+    labels = np.repeat(np.arange(3), 4)
+    predictions = np.array([1, 1, 1, 2, 1, 1, 1, 1, 2, 2, 2, 2])
+    classes, matrix = most_confused(labels, predictions, 3, limit=2)
+    np.testing.assert_array_equal(classes, [0, 1])
+    np.testing.assert_allclose(matrix, [[0, 0.75, 0.25], [0, 1, 0]])
+    assert most_confused(labels, labels, 3) is None
+
+
+def test_a_report_of_recognition_draws_its_confusions(letters):
+    model = RidgeMap().fit(letters["train"], classes=letters.classes)
+    found = collect(model, letters, "gzsl", score_gzsl(model, letters))["confusion"]
+    np.testing.assert_allclose(found["matrix"].sum(axis=1), 1)
+    assert len(found["names"]) == len(found["matrix"]) <= CONFUSED

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
 
     other = report(model="other")
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "write_text", full)
+        patch.setattr("os.replace", full)
         with pytest.raises(OSError, match="no space"):
             other.save(path)
     assert path.read_text(encoding="utf-8") == before
@@ -149,10 +150,86 @@ def test_comparison_is_paired():
     ours, theirs = report(), report([{"H": 0.5, "AUSUC": 0.4}, {"H": 0.55, "AUSUC": 0.4},
                                      {"H": 0.59, "AUSUC": 0.4}], model="cca")
     result = ours.compare(theirs, "H")
-    test = stats.ttest_rel([0.571, 0.580, 0.579], [0.5, 0.55, 0.59])
-    assert (result.wins, result.losses) == (2, 1)
-    assert result.t_p_value == pytest.approx(test.pvalue)
+    assert (result.wins, result.losses, result.unit) == (2, 1, "run")
     assert result.mean == pytest.approx(np.mean([0.071, 0.030, -0.011]))
+
+
+def test_seeds_of_one_split_give_no_p_value():
+    result = report().compare(report([{"H": 0.5, "AUSUC": 0.4}] * 3, model="cca"), "H")
+    assert not result.tested
+    assert "seeds of one split say nothing about other classes" in str(result)
+    assert "p =" not in str(result)
+
+
+def test_overlapping_class_splits_are_compared_by_the_corrected_test():
+    protocol = {"split_id": ["a", "b", "c"], "classes": {"seen": 10, "unseen": 5}}
+    ours = report(protocol=protocol)
+    theirs = report([{"H": 0.5, "AUSUC": 0.4}, {"H": 0.55, "AUSUC": 0.4},
+                     {"H": 0.59, "AUSUC": 0.4}], model="cca", protocol=protocol)
+    result = ours.compare(theirs, "H")
+    d = np.array([0.071, 0.030, -0.011])
+    t = d.mean() / np.sqrt(d.var(ddof=1) * (1 / 3 + 5 / 10))
+    assert result.p_value == pytest.approx(2 * stats.t.sf(abs(t), 2))
+    assert (result.n, result.unit) == (3, "class split")
+    student = stats.ttest_1samp(d, 0).pvalue
+    assert result.p_value > student
+
+
+def test_two_runs_of_one_split_count_as_one_split():
+    protocol = {"split_id": ["a", "a", "b"], "classes": {"seen": 10, "unseen": 5}}
+    result = report(protocol=protocol).compare(
+        report([{"H": 0.5, "AUSUC": 0.4}] * 3, model="cca", protocol=protocol), "H")
+    assert result.n == 2
+    assert result.mean == pytest.approx(np.mean([np.mean([0.071, 0.080]), 0.079]))
+
+
+def by_class(u, s):
+    return {"U": {"classes": ["a", "b"], "runs": u}, "S": {"classes": ["c", "d"], "runs": s}}
+
+
+def test_one_split_is_compared_over_its_classes_whatever_the_number_of_runs():
+    ours = report(per_class=by_class([[0.5, 0.7]] * 3, [[0.6, 0.8]] * 3))
+    theirs = report(RUNS[:1], model="cca", per_class=by_class([[0.4, 0.5]], [[0.6, 0.7]]))
+    result = ours.compare(theirs, "H")
+    assert (result.unit, result.n, result.wins, result.ties) == ("class", 4, 3, 1)
+    h = [2 * u * s / (u + s) for u, s in ((0.6, 0.7), (0.45, 0.65))]
+    assert result.mean == pytest.approx(h[0] - h[1])
+    assert result.low < result.mean < result.high
+    with pytest.raises(ValueError, match="do not pair"):
+        ours.compare(theirs, "AUSUC")
+
+
+def test_a_deterministic_model_counts_once():
+    equal = report([RUNS[0]] * 5)
+    assert equal.counted == 1
+    assert "5 runs, all equal" in str(equal)
+    assert "±" not in str(equal)
+    assert report().counted == 3
+    splits = report([RUNS[0]] * 3, protocol={"split_id": ["a", "b", "c"]})
+    assert splits.counted == 3  # equal by chance on other classes
+
+
+def test_a_report_keeps_the_scores_of_classes_and_its_date(tmp_path):
+    found = report(per_class=by_class(np.array([[0.5, 0.7]] * 3), [[0.6, 0.8]] * 3))
+    again = Report.load(found.save(tmp_path / "r.json"))
+    assert again.per_class == found.per_class
+    assert again.per_class["U"]["runs"] == [[0.5, 0.7]] * 3
+    assert datetime.strptime(again.date, "%Y-%m-%d %H:%M UTC")
+    assert found.only([1]).per_class["U"]["runs"] == [[0.5, 0.7]]
+
+
+def test_a_report_without_classes_or_date_still_loads(tmp_path):
+    path = report().save(tmp_path / "r.json")
+    old = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("per_class", "date")}
+    path.write_text(json.dumps(old))
+    assert Report.load(path).per_class == {}
+
+
+def test_what_is_unknown_of_one_report_does_not_part_it_from_another():
+    ours = report()
+    unknown = report(protocol=ours.protocol | {"leaks": {"transductive": None,
+                                                         "single_class_split": True}})
+    assert ours.differences(unknown) == []
 
 
 def test_comparable_whatever_the_parameters_and_the_way_it_was_loaded(tmp_path):

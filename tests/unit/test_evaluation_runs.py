@@ -8,8 +8,8 @@ from interrupting import interrupting
 
 import crossalign as ca
 from crossalign.evaluation import evaluate, fit_for, score_fitted
-from crossalign.evaluation.runs import declared
 from crossalign.evaluation.selection import choose
+from crossalign.evaluation.settled import declared
 from crossalign.models import CADAVAE, CCA, ESZSL, GFZSL, Chance, ClassMeanOracle, RidgeMap
 
 
@@ -138,5 +138,5 @@ def test_a_model_without_a_leak_does_not_settle_what_the_data_leave_open(of_data
                                                                          expected):
     model = RidgeMap()
     model.leaks_ = {"pseudo_labels": of_model}
-    found = declared({"leaks": {"pseudo_labels": of_data}}, model)["leaks"]
-    assert found["pseudo_labels"] is expected
+    bench = replace(ca.load("glyphs", "retrieval"), protocol={"leaks": {"pseudo_labels": of_data}})
+    assert declared(bench, model)["leaks"]["pseudo_labels"] is expected

@@ -1,0 +1,98 @@
+"""Two reports compared: which test their runs allow, and one report against several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crossalign.evaluation.class_bootstrap import class_bootstrap, class_interval, parts_of
+from crossalign.evaluation.significance import (
+    PairedComparison,
+    holm,
+    run_comparison,
+    split_comparison,
+)
+
+if TYPE_CHECKING:
+    from crossalign.evaluation.report import Report
+
+
+def compare(report: Report, other: Report, metric: str) -> PairedComparison:
+    """`Report.compare` of two reports whose protocols agree.
+
+    Raises
+    ------
+    ValueError
+        If a report lacks the metric, or the runs do not pair up.
+    """
+    for one in (report, other):
+        if metric not in one.scores:
+            raise ValueError(f"metric: {one.model} has no {metric!r}; "
+                             f"choose one of {list(one.scores)}.")
+    a, b = (np.asarray(one.scores[metric]["runs"]) for one in (report, other))
+    splits = report.protocol.get("split_id")
+    if isinstance(splits, list) and len(splits) > 1:
+        pair(report, other)
+        groups = [str(s) if s is not None else f"run {i}" for i, s in enumerate(splits)]
+        if len(set(groups)) > 1:
+            rows = [np.flatnonzero(np.equal(groups, group)) for group in dict.fromkeys(groups)]
+            first, second = ([float(x[r].mean()) for r in rows] for x in (a, b))
+            return split_comparison(first, second, share_of_test(report.protocol))
+    if _has_classes(report, metric) and _has_classes(other, metric):
+        return class_bootstrap(report.per_class, other.per_class, metric)
+    pair(report, other)
+    if report.counted == other.counted == 1:
+        a, b = a[:1], b[:1]
+    return run_comparison(a, b, "seeds of one split say nothing about other classes"
+                          if len(a) > 1 else "one run of one split says nothing about others")
+
+
+def pair(report: Report, other: Report) -> None:
+    """Raise ValueError where runs do not pair up."""
+    if list(report.seeds) != list(other.seeds):
+        raise ValueError(f"other: runs {other.seeds} do not pair with runs {report.seeds}; "
+                         "evaluate both with the same seeds.")
+
+
+def interval(report: Report, metric: str) -> tuple[float, float] | None:
+    """The 95 % interval of a score over classes, or None where their scores were not kept."""
+    return class_interval(report.per_class, metric) if _has_classes(report, metric) else None
+
+
+def versus(report: Report, others: Sequence[Report], metric: str) -> list[PairedComparison | None]:
+    """A report minus each of several, p-values by Holm; None where two do not compare."""
+    from dataclasses import replace
+
+    found: list[PairedComparison | None] = []
+    for other in others:
+        try:
+            found.append(report.compare(other, metric))
+        except ValueError:
+            found.append(None)
+    adjusted = holm([np.nan if one is None else one.p_value for one in found])
+    several = sum(one is not None and one.tested for one in found) > 1
+    return [one if one is None or not several or not one.tested else
+            replace(one, p_value=float(p), method=f"{one.method}, Holm")
+            for one, p in zip(found, adjusted, strict=True)]
+
+
+def _has_classes(report: Report, metric: str) -> bool:
+    try:
+        return bool(parts_of(metric, report.per_class))
+    except ValueError:
+        return False
+
+
+def share_of_test(protocol: Mapping[str, Any]) -> float | None:
+    """Size of the test part over that of the training part, in what the splits divide.
+
+    Classes where some are unseen, samples otherwise; None where a protocol does not say.
+    """
+    classes, samples = protocol.get("classes"), protocol.get("samples")
+    if isinstance(classes, Mapping) and classes.get("seen") and classes.get("unseen"):
+        return float(classes["unseen"] / classes["seen"])
+    if isinstance(samples, Mapping) and samples.get("test") and samples.get("train"):
+        return float(samples["test"] / samples["train"])
+    return None

@@ -1,0 +1,122 @@
+"""What an evaluation knows of the ways to be wrong, and what it has no way to know."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from crossalign.fingerprints import arrays_fingerprint, classes_fingerprint, samples_fingerprint
+from crossalign.types import Benchmark
+
+FREE = ("random_state", "device", "precision", "compile")
+"""Parameters that say where and with which draws a model runs, and not what it is."""
+
+
+def declared(bench: Benchmark, model: Any, *, chosen: Collection[str] | None = None,
+             bits: int | None = None) -> dict[str, Any]:
+    """The protocol of a benchmark with what this way of evaluating settles.
+
+    Every known way to be wrong is True, False or None, which says that nobody here can know: with
+    what a hyper-parameter was set by hand, how a model was fitted elsewhere, whether one seed was
+    picked among several. A model adds its own leaks; that it has none does not settle what the
+    data leave open. A benchmark of arrays without a split id or features gets the fingerprints of
+    its arrays.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        Of one run.
+    model : estimator
+        Fitted.
+    chosen : names of parameters, optional
+        Those that validation chose, where the model was fitted here; None where it was elsewhere.
+    bits : int, optional
+        Of binary codes.
+    """
+    oracle, ours = bool(getattr(model, "oracle", False)), _is_ours(model)
+    fitted_here = chosen is not None
+    settled = {
+        "epoch_selected_on_test": oracle or (False if fitted_here else None),
+        "tuned_on_test": oracle or (False if chosen is not None and _untouched(model, chosen)
+                                    else None),
+        "micro_accuracy": bench.task == "transfer", "harmonic_of_means": False,
+        "transductive": oracle or (_saw_test(bench) if fitted_here else None),
+        "stochastic_evaluation": bool(getattr(model, "stochastic_evaluation", False)) or
+                                 (False if ours else None),
+        "best_of_seeds": None,
+        "batch_dependent_prediction": False if ours else None}
+    own = {name: True for name, leaks in getattr(model, "leaks_", {}).items() if leaks}
+    protocol = {**_of_arrays(bench), **bench.protocol}
+    known = {**protocol.get("leaks", {}), **settled, **own}
+    source = getattr(model, "pseudo_labels_", None)
+    codes = {} if bits is None else {"codes": f"{bits} bits, ITQ on embeddings of training "
+                                              "samples, each modality less its mean"}
+    return {**protocol, "leaks": known, **codes,
+            **({} if source is None else {"pseudo_labels": source})}
+
+
+def _of_arrays(bench: Benchmark) -> dict[str, Any]:
+    """Fingerprints of what a protocol does not name: the split, the features, the descriptions.
+
+    They tell two data sets apart that were never files.
+    """
+    facts: dict[str, Any] = {}
+    if bench.protocol.get("split_id") is None:
+        facts["split_id"] = arrays_fingerprint(
+            part for name in sorted(bench.splits)
+            for part in (np.array(name), bench[name].ids, bench[name].labels))
+    if "features" not in bench.protocol:
+        facts["features"] = {"sha256": arrays_fingerprint(
+            np.array(samples_fingerprint(bench[name])) for name in sorted(bench.splits))}
+    if "side_information" not in bench.protocol and bench.classes.embeddings.shape[1]:
+        facts["side_information"] = {"sha256": classes_fingerprint(bench.classes)}
+    return facts
+
+
+def of_runs(protocols: Sequence[Mapping[str, Any]], asked: Sequence[int],
+            bench: Benchmark) -> dict[str, Any]:
+    """The first protocol of several runs, with what only all of them settle.
+
+    Parameters
+    ----------
+    protocols : one per run
+    asked : seeds
+        All that were asked for. The first ones in order were not picked, others may have been.
+    bench : Benchmark
+        Before it was split.
+    """
+    splits = [protocol["split_id"] for protocol in protocols]
+    leaks = {**protocols[0]["leaks"], "single_class_split": len(set(splits)) == 1,
+             "best_of_seeds": False if list(asked) == list(range(len(asked))) else None}
+    several = {} if bench.resplit is None else {"split_id": splits}
+    return {**protocols[0], **several, "leaks": leaks}
+
+
+def _is_ours(model: Any) -> bool:
+    """Whether the model is of this library, whose tests settle how it predicts."""
+    return type(model).__module__.startswith("crossalign.models.")
+
+
+def _untouched(model: Any, chosen: Collection[str]) -> bool:
+    """Whether every hyper-parameter is the class's own default or was chosen on validation."""
+    if not _is_ours(model):
+        return False
+    defaults = type(model)().get_params()
+    return all(repr(value) == repr(defaults.get(name))
+               for name, value in model.get_params().items()
+               if name not in FREE and name not in chosen)
+
+
+def _saw_test(bench: Benchmark) -> bool | None:
+    """Whether a test sample is among those that a model is fitted on; None where ids do not say.
+
+    Recognition and retrieval have disjoint parts, or they are no benchmark.
+    """
+    if bench.task != "transfer":
+        return False
+    parts = [bench[split].ids for split in ("train", "pairs", "test")]
+    if any(np.array_equal(ids, np.arange(len(ids))) for ids in parts):
+        return None
+    return bool(np.isin(np.concatenate(parts[:2]), parts[2]).any())
