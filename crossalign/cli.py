@@ -30,6 +30,7 @@ from crossalign.arguments import (
     writing_encoder,
 )
 from crossalign.boundary import run_command
+from crossalign.reading import expanded
 
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
@@ -38,6 +39,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list the built-in, check your own.")
 app.add_typer(data_app, name="data")
 
+HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
+"""Of a path that may begin with ``~``."""
+ReportFolder = Annotated[Path | None, typer.Option(help="Folder for the report.", **HOME)]
 Model = Annotated[str, typer.Argument(
     help="A model, or FILE.py:CLASS for one of your own, or recipe:NAME, or recipe:FILE.yaml.")]
 Data = Annotated[str, typer.Option("--data", "-d", help="A built-in name, or a folder or file.")]
@@ -92,7 +96,8 @@ def options(version: Annotated[bool, typer.Option(
 
 
 @app.command()
-def demo(out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report")) -> None:
+def demo(out: Annotated[Path, typer.Option(help="Folder of the report.", **HOME)] = Path("report"),
+         ) -> None:
     """See everything run on the built-in letters, in a few minutes."""
     check_writable(out)
     from crossalign.demo import run_demo
@@ -103,7 +108,8 @@ def demo(out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path
 @app.command()
 def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = None,
         seeds: Seeds = 1,
-        out: Annotated[Path | None, typer.Option(help="Folder for report.json, .html.")] = None,
+        out: Annotated[Path | None, typer.Option(
+            help="Folder for report.json, .html.", **HOME)] = None,
         attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False,
         tune: Tune = None, best_epoch: BestEpoch = False, bits: Bits = None,
         unseen: Unseen = None, encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
@@ -132,7 +138,8 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 
 
 @app.command()
-def fit(model: Model, out: Annotated[Path, typer.Option(help="Folder of the fitted model.")],
+def fit(model: Model,
+        out: Annotated[Path, typer.Option(help="Folder of the fitted model.", **HOME)],
         data: Data = "glyphs", task: Task = None, set_: Sets = None,
         attributes: Attributes = None, no_tune: NoTune = False, tune: Tune = None,
         seed: Annotated[int, typer.Option(
@@ -181,7 +188,8 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
            curves: Annotated[bool, typer.Option(
                help="Also sweep the loss weights.")] = True,
            curve_seeds: Annotated[int, typer.Option(min=1, help="Runs of each swept value.")] = 1,
-           out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("ablation"),
+           out: Annotated[Path, typer.Option(
+               help="Folder of the results.", **HOME)] = Path("ablation"),
            attributes: Attributes = None, unseen: Unseen = None,
            encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
            modalities: Modalities = None) -> None:
@@ -243,7 +251,7 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
              draws: Annotated[int, typer.Option(min=1, help="How often they are drawn.")] = 10,
              baseline: Annotated[bool, typer.Option(
                  help="Also a softmax on codes, as CADA-VAE's; takes minutes.")] = False,
-             out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+             out: ReportFolder = None,
              attributes: Attributes = None, as_json: AsJson = False) -> None:
     """Accuracy over the number of samples of each new class.
 
@@ -266,8 +274,8 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
 
 
 @app.command()
-def evaluate(folder: Path, data: Data = "glyphs", task: Task = None,
-             out: Annotated[Path | None, typer.Option(help="Folder for the report.")] = None,
+def evaluate(folder: Annotated[Path, typer.Argument(**HOME)], data: Data = "glyphs",
+             task: Task = None, out: ReportFolder = None,
              attributes: Attributes = None, as_json: AsJson = False, bits: Bits = None,
              unseen: Unseen = None, encoder: PictureEncoder = None,
              text_encoder: TextEncoder = None, pool: Pool = None,

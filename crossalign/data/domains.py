@@ -21,6 +21,7 @@ from crossalign.data.declaration import declared, equal_rows
 from crossalign.data.digest import file_digest
 from crossalign.data.domain_file import Samples, read_domains
 from crossalign.data.splits import class_splits, hold_out
+from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -61,7 +62,7 @@ def load_domains(path: str | Path, task: str = "retrieval", *, seed: int = 0) ->
     ValueError
         One sentence: a task that names no two domains, or whatever is wrong with the file.
     """
-    path = Path(path)
+    path = expanded(path)
     samples = read_domains(path, task)
     width = samples.embeddings.shape[1]
     facts = {

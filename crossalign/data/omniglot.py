@@ -21,6 +21,7 @@ from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.omniglot_drawings import PIXELS, SIDE, Drawings, read_drawings, zips_of
 from crossalign.data.splits import class_splits
 from crossalign.data.stroke_features import DESCRIPTION, TOKENS
+from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -65,7 +66,7 @@ def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool =
     if task not in TASKS:
         raise ValueError(f"task: got {task!r}; Omniglot serves 'retrieval' (characters unseen) and "
                          "'alphabets' (whole alphabets unseen).")
-    folder = Path(folder)
+    folder = expanded(folder, "folder")
     drawings = read_drawings(folder, cache)
     files = zips_of(folder)
     described = {"image": f"{PATCH} x {PATCH} patches of {SIDE} x {SIDE} pixels, row and column",

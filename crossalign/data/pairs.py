@@ -31,6 +31,7 @@ from crossalign.data.pairs_table import (
     test_part,
 )
 from crossalign.data.splits import Rows, class_splits, hold_out
+from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes
 
 Array = npt.NDArray[Any]
@@ -79,7 +80,7 @@ def load_pairs(path: str | Path, task: str | None = None, *,
     if task not in (None, "retrieval", "transfer", *ZERO_SHOT):
         raise ValueError(f"task: got {task!r}; a file of arrays serves 'retrieval', 'transfer', "
                          "'gzsl' or 'zsl'.")
-    path = Path(path)
+    path = expanded(path)
     table, files, one_based = read_pairs(path)
     refuse_unread(table, *(modalities or ()))
     classwise: dict[str, Any] = {"attributes": attributes, "unseen": unseen}

@@ -20,6 +20,7 @@ from crossalign.data.pairs_table import pairs_of_table, test_part
 from crossalign.data.picture_files import class_files, joined, picture_id, say, told
 from crossalign.data.picture_rows import chosen_encoder, encoded_classes, features_digest
 from crossalign.data.side_information import side_information_of
+from crossalign.reading import expanded
 from crossalign.types import Benchmark, Encoder, TextEncoder
 
 
@@ -62,7 +63,7 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
         One sentence: an unknown task, an encoder without the tokens asked for, too few classes or
         pictures, or a file that cannot be read.
     """
-    folder = Path(folder)
+    folder = expanded(folder, "folder")
     chosen = chosen_encoder(task, encoder)
     by_class, passed = class_files(folder)
     if not by_class:

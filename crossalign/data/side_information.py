@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from crossalign.arrays import float32
 from crossalign.data.names import written
-from crossalign.reading import check_regular
+from crossalign.reading import check_regular, expanded
 
 Array = npt.NDArray[Any]
 
@@ -48,7 +48,7 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
     ValueError
         If the file cannot be read, lacks a class, or its count of rows is not C.
     """
-    file = Path(path)
+    file = expanded(path, "attributes")
     rows, names = read_class_rows(file, n_classes)
     if names is None or class_names is None:
         if len(rows) != n_classes:
@@ -72,7 +72,7 @@ def read_class_rows(path: str | Path, n_classes: int = -1) -> tuple[Array, list[
     ``n_classes`` tells which axis of a nameless MATLAB matrix is classes. Errors are those of
     `read_side_information`.
     """
-    file = Path(path)
+    file = expanded(path, "attributes")
     check_regular(file, "attributes")
     kind = file.suffix.lower()
     if kind == ".mat":

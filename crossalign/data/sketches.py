@@ -26,6 +26,7 @@ from crossalign.data.side_information import side_information_of
 from crossalign.data.sketch_folders import SketchSamples, read_sketches
 from crossalign.data.splits import class_splits
 from crossalign.data.unseen_classes import unseen_mask
+from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Encoder, Views
 
 Array = npt.NDArray[Any]
@@ -70,7 +71,7 @@ def load_sketches(folder: str | Path, task: str = "retrieval", *,
         One sentence: an unknown task or split, a class that lacks a side, an encoder without the
         tokens asked for, or a class of which no picture can be read.
     """
-    folder = Path(folder)
+    folder = expanded(folder, "folder")
     chosen = chosen_encoder(task, encoder)
     samples = read_sketches(folder, chosen, cache, log)
     fixed, called = (None, "") if unseen is None else unseen_mask(unseen, samples.names)

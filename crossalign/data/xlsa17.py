@@ -28,6 +28,7 @@ from crossalign.data.xlsa17_files import (
     required_file,
     side_file,
 )
+from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -71,7 +72,7 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
         One sentence for each of: a missing or damaged file, a missing variable, widths or labels
         that do not fit, NaN, overlapping rows or classes, a class named twice.
     """
-    folder = Path(folder)
+    folder = expanded(folder, "folder")
     lists = read_mat(required_file(folder, SPLITS))
     features, labels = read_features(folder)
     names = read_class_names(lists)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from crossalign.data.matlab import Variables, read_mat, refuse_unread
 from crossalign.data.side_information import SUFFIXES, assert_unique_names
+from crossalign.reading import expanded
 
 Array = npt.NDArray[Any]
 
@@ -37,7 +38,7 @@ def required_file(folder: Path, name: str) -> Path:
 
 def side_file(folder: Path, attributes: str | Path) -> Path:
     """The side-information file, looked for in ``folder`` first."""
-    for file in (folder / attributes, Path(attributes)):
+    for file in (folder / attributes, expanded(attributes, "attributes")):
         if file.is_file():
             return file
     there = sorted(f.name for f in folder.iterdir() if f.suffix in SUFFIXES and f.name != FEATURES)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.encoders.checks import checked_pictures
+from crossalign.reading import expanded
 
 Array = npt.NDArray[Any]
 BYTES = (np.uint8, np.int8)
@@ -68,7 +69,7 @@ class TFLiteEncoder:
 
     def __init__(self, model: str | Path, tensor: str | None = None, tokens: bool = False,
                  pixels: tuple[float, float] | None = None, threads: int = 1) -> None:
-        self.model = Path(model).expanduser()
+        self.model = expanded(model, "model")
         self.tokens, self.threads = tokens, threads
         self._interpreter = _opened(self.model, threads)
         self._input = self._checked_input()

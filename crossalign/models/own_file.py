@@ -14,6 +14,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+from crossalign.reading import expanded
 from crossalign.sentences import nearest, short
 
 PACKAGE = "crossalign.models"
@@ -37,7 +38,7 @@ def own_class(name: str) -> type[Any]:
         One sentence: there is no such file or class, the file fails, or the class is no model.
     """
     path, _, wanted = name.rpartition(":")
-    file = Path(path).expanduser().resolve()
+    file = expanded(path, "model").resolve()
     if (file, wanted) not in _known:
         _known[file, wanted] = _checked(_imported(file, path), wanted, path)
     return _known[file, wanted]

@@ -30,7 +30,7 @@ from crossalign.models.learned import (
     try_out,
 )
 from crossalign.models.own_file import changed, given_class, origin
-from crossalign.reading import check_regular, check_room
+from crossalign.reading import check_regular, check_room, expanded
 from crossalign.sentences import short
 
 FORMAT = 1
@@ -51,7 +51,7 @@ def save_model(model: Any, folder: str | Path) -> Path:
     """
     from safetensors.numpy import save
 
-    folder = Path(folder)
+    folder = expanded(folder, "folder")
     check_target(folder)
     arrays, values = _split_state(model)
     weights = save(arrays)
@@ -79,7 +79,7 @@ def save_model(model: Any, folder: str | Path) -> Path:
 
 def check_target(folder: str | Path) -> None:
     """Raise ValueError, as `save_model` does, if a folder holds what is not a saved model."""
-    folder = Path(folder)
+    folder = expanded(folder, "folder")
     if not folder.exists() or (folder.is_dir() and _is_ours(folder)):
         return
     raise ValueError(f"folder: {str(folder)!r} exists and is not a saved model; choose another "
@@ -152,7 +152,7 @@ def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
     """
     from safetensors.numpy import load
 
-    folder = Path(folder)
+    folder = expanded(folder, "folder")
     if not (folder / RECORD).is_file():
         raise ValueError(f"folder: {str(folder)!r} holds no model.json; give a folder that "
                          "crossalign fit or save wrote.")

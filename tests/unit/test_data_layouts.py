@@ -78,3 +78,31 @@ def test_home_folders_are_found(tmp_path, monkeypatch):
     np.savez(tmp_path / "toy.npz", image=np.ones((8, 2)), text=np.ones((8, 2)), labels=[0, 1] * 4)
     assert locate("~/toy.npz", [])[0] == tmp_path / "toy.npz"
     assert data.load("~/toy.npz", "transfer").modalities == ("image", "text")
+
+
+def test_every_path_may_begin_at_home(tmp_path, monkeypatch):
+    from crossalign.cli import main
+    from crossalign.data import load_pairs
+    from crossalign.models import CCA
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "toy.npz", image=rng.normal(size=(40, 3)), text=rng.normal(size=(40, 2)),
+             labels=np.arange(40) % 4)
+    assert load_pairs("~/toy.npz").name == "toy"
+    CCA().fit(load_pairs("~/toy.npz")["train"]).save("~/saved")
+    assert (tmp_path / "saved" / "model.json").is_file()
+    assert isinstance(CCA.load("~/saved"), CCA)
+    monkeypatch.setattr("sys.argv", ["crossalign", "fit", "cca", "--data=~/toy.npz",
+                                     "--out=~/fitted", "--no-tune"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert not stopped.value.code
+    assert (tmp_path / "fitted" / "model.json").is_file()
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_home_that_there_is_not_is_named():
+    complaint(lambda: locate("~nobody-of-this-name/toy.npz", []), "~nobody-of-this-name",
+              "a home that there is not")
