@@ -503,7 +503,7 @@ class Hits:
     Attributes
     ----------
     indices : (q, k) int64
-        Rows of what was indexed; -1 where there are fewer than k.
+        Rows of what was indexed, an item in every place: k is never more than there are.
     scores : (q, k) float32
         Similarity, larger is closer.
     """

@@ -14,6 +14,7 @@ SMALL = {
     "CADAVAE": {"epochs": 2, "head_epochs": 1, "latent": 4},
     "FGAN": {"epochs": 2, "dim": 8, "heads": 2},
     "FusionNetQSMA": {"epochs": 2, "latent": 4, "hidden": 8, "head_epochs": 1},
+    "LinearCosine": {"epochs": 2},
     "LCALE": {"epochs": 2, "head_epochs": 1, "latent": 4, "hidden": (16, 8)},
 }
 

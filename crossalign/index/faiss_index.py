@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.index.exact import check_vectors
+from crossalign.index.exact import ExactIndex, check_vectors
 from crossalign.types import Hits
 
 
@@ -20,36 +21,102 @@ class FaissIndex:
         Dimension of the vectors.
     factory : str
         ``"Flat"`` is exact; ``"HNSW32"`` is a graph, approximate and fast from some 100,000
-        vectors on.
+        vectors on; ``"IVF256,Flat"`` looks through the ``nprobe`` nearest of 256 lists.
+    nprobe : int, optional
+        Lists to look through, of a factory that has lists; FAISS's 1 by default. A query that
+        finds fewer than k items there is answered from more lists.
 
     Raises
     ------
     ImportError
         If FAISS is not installed.
+    ValueError
+        If FAISS knows no such factory, or there are no lists for ``nprobe``.
     """
 
-    def __init__(self, width: int, factory: str = "Flat") -> None:
+    def __init__(self, width: int, factory: str = "Flat", nprobe: int | None = None) -> None:
         try:
             import faiss
         except ImportError:
             raise ImportError("FaissIndex needs FAISS: pip install 'crossalign[faiss]'.") from None
         self.width = width
         self.factory = factory
-        self._index: Any = faiss.index_factory(width, factory, faiss.METRIC_INNER_PRODUCT)
+        self.nprobe = nprobe
+        try:
+            self._index: Any = faiss.index_factory(width, factory, faiss.METRIC_INNER_PRODUCT)
+        except RuntimeError as error:
+            raise ValueError(f"factory: FAISS makes no index {factory!r} of width {width} "
+                             f"({_reason(error)}); give one as 'Flat', 'HNSW32' or "
+                             "'IVF256,Flat'.") from None
+        self._lists: Any = faiss.try_extract_index_ivf(self._index)
+        if nprobe is None:
+            return
+        if self._lists is None:
+            raise ValueError(f"nprobe: got {nprobe} for {factory!r}, which has no lists; leave it "
+                             "out, or give a factory as 'IVF256,Flat'.")
+        if nprobe < 1:
+            raise ValueError(f"nprobe: got {nprobe}; look through at least one list.")
+        self._lists.nprobe = nprobe
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
     def add(self, vectors: npt.ArrayLike) -> None:
-        """Append ``(n, width)`` vectors; their rows continue the numbering."""
+        """Append ``(n, width)`` vectors; their rows continue the numbering.
+
+        The first are those that an index with lists or codes is trained on; a ValueError if they
+        are too few.
+        """
         rows = check_vectors(vectors, self.width)
+        if not len(rows):
+            return
         if not self._index.is_trained:
-            self._index.train(rows)
+            try:
+                self._index.train(rows)
+            except RuntimeError as error:
+                raise ValueError(f"vectors: {len(rows)} rows do not train {self.factory!r} "
+                                 f"({_reason(error)}); add more at once, or give factory='Flat'."
+                                 ) from None
         self._index.add(rows)
 
     def search(self, queries: npt.ArrayLike, k: int) -> Hits:
-        """The ``min(k, n)`` nearest by inner product, best first."""
+        """The ``min(k, n)`` nearest by inner product, best first: an item in every place.
+
+        A query whose graph does not lead to so many items is compared with all.
+        """
         if k < 1:
             raise ValueError(f"k: got {k}; ask for at least one neighbour.")
-        scores, indices = self._index.search(check_vectors(queries, self.width), min(k, len(self)))
+        rows, k = check_vectors(queries, self.width), min(k, len(self))
+        if k == 0 or not len(rows):
+            return Hits(np.zeros((len(rows), k), np.int64), np.zeros((len(rows), k), np.float32))
+        scores, indices = self._index.search(rows, k)
+        short = np.flatnonzero((indices < 0).any(axis=1))
+        if len(short):
+            more = self._compared_with_all if self._lists is None else self._from_more_lists
+            scores[short], indices[short] = more(rows[short], k)
         return Hits(np.asarray(indices, dtype=np.int64), np.asarray(scores, dtype=np.float32))
+
+    def _from_more_lists(self, rows: Any, k: int) -> tuple[Any, Any]:
+        """Scores and items ``(q, k)`` from as many lists as it takes."""
+        usual, probed = self._lists.nprobe, self._lists.nprobe
+        try:
+            while True:
+                probed = min(2 * probed, self._lists.nlist)
+                self._lists.nprobe = probed
+                scores, indices = self._index.search(rows, k)
+                if (indices >= 0).all() or probed == self._lists.nlist:
+                    return scores, indices
+        finally:
+            self._lists.nprobe = usual
+
+    def _compared_with_all(self, rows: Any, k: int) -> tuple[Any, Any]:
+        """Scores and items ``(q, k)`` of the vectors as the index keeps them."""
+        every = ExactIndex(self.width)
+        every.add(self._index.reconstruct_n(0, len(self)))
+        hits = every.search(rows, k)
+        return hits.scores, hits.indices
+
+
+def _reason(error: RuntimeError) -> str:
+    """What FAISS says behind the place in its source."""
+    return re.split(r"\.(?:cpp|h):\d+: ", str(error))[-1].removeprefix("Error: ").strip()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from crossalign.models.fusionnet_qsma import FusionNetQSMA
     from crossalign.models.gfzsl import GFZSL
     from crossalign.models.lcale import LCALE
+    from crossalign.models.linear_cosine import LinearCosine
     from crossalign.models.perfect_alignment import PerfectAlignment
     from crossalign.models.ridge_map import RidgeMap
 
@@ -39,6 +40,7 @@ __all__ = [
     "ClassMeanOracle",
     "CommonPCA",
     "FusionNetQSMA",
+    "LinearCosine",
     "PerfectAlignment",
     "RidgeMap",
 ]
@@ -55,6 +57,7 @@ _FILES = {
     "FusionNetQSMA": "fusionnet_qsma",
     "GFZSL": "gfzsl",
     "LCALE": "lcale",
+    "LinearCosine": "linear_cosine",
     "PerfectAlignment": "perfect_alignment",
     "RidgeMap": "ridge_map",
 }

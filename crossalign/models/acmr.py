@@ -226,14 +226,14 @@ class ACMR(AlignedVAE):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
-        """Train on the first two modalities, or on one and its classes' side information."""
+        """Train on two modalities, or on one and its classes' side information."""
         X = self._start(X, classes, y)
         labels = labels_of(X, self)
         if self._form("vsa") == "scaled":
             warnings.warn("vsa='scaled' passes on little more than the mean of a code; "
                           "use 'residual', or 'plain' as the authors.", stacklevel=2)
         self.n_classes_ = int(labels.max()) + 1 if classes is None else len(classes)
-        rows, _ = paired_rows(X, classes, self)
+        rows = paired_rows(X, classes, self).rows
         scaled = self._prepare(rows)
         self._train(scaled, labels, players=[self._player()], epochs=self.epochs,
                     sampler=Independent(self.batch_size), callbacks=callbacks,

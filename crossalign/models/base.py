@@ -8,6 +8,7 @@ is all that `save` writes. A role is a mixin with one method.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -23,6 +24,10 @@ from crossalign.models.trained_classes import training_record
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 Array = npt.NDArray[Any]
+
+HEAD_PARAMETERS = ("head", "view_weights", "seen_samples", "unseen_samples", "head_epochs",
+                   "head_lr")
+"""Parameters that do nothing before classes are scored."""
 
 
 class Model(BaseEstimator):  # type: ignore[misc]
@@ -92,11 +97,21 @@ one_encoder, stochastic : bool
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
         """One fitted clone per point of a hyper-parameter grid, in order.
 
-        A closed-form model overrides this to share what the points have in common.
+        Neighbours that differ in `HEAD_PARAMETERS` alone share a fit. A closed-form model overrides
+        this to share what the points have in common.
         """
+        fitted, trained_with = None, None
         for params in points:
-            candidate = clone(self).set_params(**params)
-            yield candidate.fit(X, classes=classes, callbacks=callbacks)
+            body = self._trained_by(params)
+            if fitted is None or body != trained_with:
+                fitted = clone(self).set_params(**params)
+                fitted.fit(X, classes=classes, callbacks=callbacks)
+                trained_with = body
+            yield copy(fitted).set_params(**params)
+
+    def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """What of some parameters matters to training."""
+        return {name: value for name, value in params.items() if name not in HEAD_PARAMETERS}
 
     def _validate_params(self) -> None:
         """Raise ValueError for a parameter outside of what the model declares."""

@@ -91,9 +91,9 @@ class CADAVAE(AlignedVAE):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
-        """Train on the first two modalities, or on one and its classes' side information."""
+        """Train on two modalities, or on one and its classes' side information."""
         X = self._start(X, classes, y)
-        rows, _ = paired_rows(X, classes, self)
+        rows = paired_rows(X, classes, self).rows
         scaled = self._prepare(rows)
         player = Player("vae", (Group(("vae",), self.lr),), amsgrad=True)
         self._train(scaled, X.labels, players=[player], epochs=self.epochs,

@@ -5,22 +5,45 @@ one singular value decomposition of the whitened cross-covariance. Retrieval is 
 projections. Row one of every zero-shot retrieval table.
 
 How we differ: published rows leave the regulariser at zero or unsaid; ours is
-``r_m = reg * tr(C_mm) / d_m``, so it does not depend on a modality's scale.
+``r_m = reg * tr(C_mm) / d_m``, so it does not depend on a modality's scale. It and the width are
+chosen on validation classes, as are square roots of features, within-class whitening, and pairs
+within classes (cluster CCA: Rasiwasia et al., AISTATS 2014).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
+from sklearn.base import clone
+from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Aligner, Array, Model, unit_rows
-from crossalign.models.pairing import paired_rows
-from crossalign.models.ranges import SIZE, WEIGHT
+from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
+from crossalign.models.base import Aligner, Array, Model, labels_of, unit_rows
+from crossalign.models.pairing import (
+    PAIRINGS,
+    Pairs,
+    class_covariance,
+    idle_choices,
+    paired_rows,
+)
+from crossalign.models.ranges import RATE, SIZE, WEIGHT
+from crossalign.models.whitening import whitening_of, within_class_covariance
 from crossalign.types import Benchmark, Classes, Views
+
+
+class _Statistics(NamedTuple):
+    """What depends on samples, scaling and pairs: centred rows, their covariances' axes, C_12."""
+
+    pairs: Pairs
+    shift: dict[str, Array]
+    scale: dict[str, Array]
+    means: dict[str, Array]
+    axes: dict[str, tuple[Array, Array]]
+    cross: Array
 
 
 class CCA(Aligner, Model):
@@ -29,9 +52,16 @@ class CCA(Aligner, Model):
     Parameters
     ----------
     n_components : int, optional
-        Width of the space; ``min(d_1, d_2) - 1`` by default, at least 1.
+        Width of the space, ``min(d_1, d_2)`` at most; one less by default, at least 1.
     reg : float
         Ridge on each covariance, as a fraction of its mean eigenvalue.
+    whitening : float, optional
+        s of `models.whitening`, which `embed` then applies. Needs labels.
+    scaling : {"none", "standard", "root", "minmax", "l2"}
+        Of both modalities, fitted on training rows.
+    pairs : {"own", "class"}
+        Rows are paired with their own sample's, where both are there, or each with all of its
+        class, which needs labels and no sample that has both; see `models.pairing`.
 
     Attributes
     ----------
@@ -40,51 +70,118 @@ class CCA(Aligner, Model):
     """
 
     uses_side_information = True
+    handles_missing = True
+    search_space: ClassVar[dict[str, Sequence[Any]]] = {
+        "scaling": ("none", "root"), "pairs": PAIRINGS, "reg": (1e-3, 1e-2, 0.1, 1.0),
+        "n_components": (None, 8, 32), "whitening": (None, 1.0)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [SIZE, None],
         "reg": [WEIGHT],
+        "whitening": [RATE, None],
+        "scaling": [StrOptions(set(KINDS))],
+        "pairs": [StrOptions(set(PAIRINGS))],
     }
 
-    def __init__(self, n_components: int | None = None, reg: float = 1e-3) -> None:
+    def __init__(self, n_components: int | None = None, reg: float = 1e-3,
+                 whitening: float | None = None, scaling: str = "none",
+                 pairs: str = "own") -> None:
         self.n_components = n_components
         self.reg = reg
+        self.whitening = whitening
+        self.scaling = scaling
+        self.pairs = pairs
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
-        """Solve for the two projections on paired rows; labels are used only to pair classes."""
+        """Solve for the two projections; labels are used for pairs of a class and whitening."""
         X = self._start(X, classes, y)
-        rows, names = paired_rows(X, classes, self)
-        self._remember({name: rows[name].shape[1] for name in names})
-        self.means_, whiteners = {}, {}
-        centred = {}
-        for name in names:
-            x = rows[name].astype(np.float64)
-            self.means_[name] = x.mean(axis=0)
-            centred[name] = x - self.means_[name]
-            whiteners[name] = inverse_root(centred[name], self.reg)
-        a, b = names
-        cross = centred[a].T @ centred[b] / len(X)                        # (d_a, d_b)
-        U, rho, Vt = linalg.svd(whiteners[a] @ cross @ whiteners[b], full_matrices=False)
-        limit = max(1, min(cross.shape) - 1)
-        k = limit if self.n_components is None else min(self.n_components, limit + 1)
-        self.correlations_ = rho[:k]
-        self.projections_ = {a: whiteners[a] @ U[:, :k], b: whiteners[b] @ Vt[:k].T}
+        found = self._statistics(X, classes)
+        self._project_by(found, self._decompose(found))
+        self._whiten(found, X)
         return self
+
+    def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
+                 classes: Classes | None = None,
+                 callbacks: Sequence[Any] = ()) -> Iterator[Self]:
+        """As `Model.fit_path`, with one decomposition for all widths of a regulariser."""
+        shared: dict[tuple[Any, ...], _Statistics] = {}
+        solved: dict[tuple[Any, ...], tuple[Array, Array, Array]] = {}
+        for params in points:
+            model = clone(self).set_params(**params)
+            X = model._start(X, classes)
+            key = model.scaling, model.pairs
+            if key not in shared:
+                shared[key] = model._statistics(X, classes)
+            if (*key, model.reg) not in solved:
+                solved[*key, model.reg] = model._decompose(shared[key])
+            model._project_by(shared[key], solved[*key, model.reg])
+            model._whiten(shared[key], X)
+            yield model
+
+    def idle(self, X: Views) -> Collection[str]:
+        """What needs labels where there are none, or two views where there is one."""
+        return idle_choices(X)
+
+    def _statistics(self, X: Views, classes: Classes | None) -> _Statistics:
+        """What depends on the samples and not on the regulariser."""
+        pairs = paired_rows(X, classes, self, self.pairs)
+        shift, scale, means, axes, centred = {}, {}, {}, {}, {}
+        for name, rows in pairs.rows.items():
+            fitted = fit_scaling(rows, self.scaling)
+            shift[name], scale[name] = fitted["shift"], fitted["scale"]
+            x = apply_scaling(rows, self.scaling, **fitted).astype(np.float64)
+            means[name] = x.mean(axis=0)
+            centred[name] = x - means[name]
+            axes[name] = linalg.eigh(centred[name].T @ centred[name] / len(x))
+        pairs = pairs._replace(rows=centred)
+        a, b = pairs.names
+        cross = (centred[a].T @ centred[b] / len(centred[a]) if self.pairs == "own"
+                 else class_covariance(pairs, a, b))                      # (d_a, d_b)
+        return _Statistics(pairs, shift, scale, means, axes, cross)
+
+    def _decompose(self, found: _Statistics) -> tuple[Array, Array, Array]:
+        """Projections ``(d_m, r)`` of both sides, and their correlations ``(r,)``."""
+        a, b = (inverse_root(*found.axes[m], self.reg) for m in found.pairs.names)
+        U, rho, Vt = linalg.svd(a @ found.cross @ b, full_matrices=False)
+        return a @ U, b @ Vt.T, rho
+
+    def _project_by(self, found: _Statistics, solved: tuple[Array, Array, Array]) -> None:
+        a, b = found.pairs.names
+        self._remember({m: len(found.means[m]) for m in (a, b)})
+        self.shift_, self.scale_, self.means_ = found.shift, found.scale, found.means
+        limit = max(1, min(found.cross.shape) - 1)
+        k = limit if self.n_components is None else min(self.n_components, limit + 1)
+        self.projections_ = {a: solved[0][:, :k], b: solved[1][:, :k]}
+        self.correlations_ = solved[2][:k]
+
+    def _whiten(self, found: _Statistics, X: Views) -> None:
+        if self.whitening is None:
+            return
+        labels_of(X, self)
+        assert found.pairs.labels is not None
+        rows = {m: x @ self.projections_[m] for m, x in found.pairs.rows.items()}
+        self.whitener_ = whitening_of(within_class_covariance(rows, found.pairs.labels),
+                                      self.whitening)
 
     def project(self, x: npt.ArrayLike, modality: str) -> Array:
         """Canonical variates ``(n, k)``, before they are scaled to unit length."""
-        rows = self._rows(x, modality)
+        rows = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
+                             self.scale_[modality])
         return np.asarray((rows - self.means_[modality]) @ self.projections_[modality])
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows ``(n, k)``."""
-        return unit_rows(self.project(x, modality))
+        rows = self.project(x, modality)
+        return unit_rows(rows if self.whitening is None else rows @ self.whitener_)
 
 
-def inverse_root(centred: Array, reg: float) -> Array:
-    """``(C + reg tr(C)/d I)^(-1/2)`` of centred rows; directions without variance map to zero."""
-    values, vectors = linalg.eigh(centred.T @ centred / len(centred))
-    values = np.clip(values, 0, None) + reg * np.clip(values, 0, None).mean()
+def inverse_root(values: Array, vectors: Array, reg: float) -> Array:
+    """``(C + reg tr(C)/d I)^(-1/2)`` of the eigenvalues ``(d,)`` and -vectors ``(d, d)`` of C.
+
+    Directions without variance map to zero.
+    """
+    values = np.clip(values, 0, None)
+    values = values + reg * values.mean()
     kept = values > values.max() * 1e-12
     root = np.where(kept, 1 / np.sqrt(np.where(kept, values, 1)), 0)
     return np.asarray((vectors * root) @ vectors.T)

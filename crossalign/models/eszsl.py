@@ -28,6 +28,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.models.base import Array, Model, ZeroShotClassifier
 from crossalign.models.gfzsl import class_means
+from crossalign.models.one_modality import complete_rows, one_modality
 from crossalign.models.ranges import EXPONENT
 from crossalign.types import Benchmark, Classes, Views
 
@@ -68,7 +69,8 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
 
     uses_side_information = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "alpha": (-3, -2, -1, 0, 1, 2, 3), "gamma": (-3, -2, -1, 0, 1, 2, 3)}
+        "scaling": ("l2", "standard"), "alpha": (-3, -2, -1, 0, 1, 2, 3),
+        "gamma": (-3, -2, -1, 0, 1, 2, 3)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [EXPONENT],
         "gamma": [EXPONENT],
@@ -107,17 +109,19 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
         """As `Model.fit_path`, with one pass over the samples for all points."""
-        first: ESZSL | None = None
+        shared: dict[tuple[str, str | None], tuple[ESZSL, _Statistics]] = {}
         for params in points:
             model = clone(self).set_params(**params)
-            if first is None or not set(params) <= {"alpha", "gamma"}:
-                first, shared = model, model._fit(X, None, classes)
+            key = model.scaling, model.modality
+            if key not in shared:
+                shared[key] = model, model._fit(X, None, classes)
             else:
                 model._validate_params()
+                first, found = shared[key]
                 for name, value in vars(first).items():
                     if name.endswith("_"):
                         setattr(model, name, value)
-                model._solve(shared)
+                model._solve(found)
             yield model
 
     def _statistics(self, X: Array, y: Array, classes: Classes | None) -> _Statistics:
@@ -146,15 +150,15 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
 
     def _views(self, X: Views, y: npt.ArrayLike | None,
                classes: Classes | None) -> tuple[Array, Any]:
-        X = self._start(X, classes, y)
-        self.modality_ = self.modality or X.modalities[0]
+        X = self._start(one_modality(X, self.modality), classes, y)
+        (self.modality_,) = X.modalities
         return X[self.modality_], X.labels
 
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
         """Scores ``(n, C)``; ``(n,)`` for two classes when fitted without side information."""
         check_is_fitted(self, "coef_")
         if isinstance(X, Views):
-            X = X[self.modality_]
+            X = complete_rows(X, self.modality_)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         S = self.embeddings_ if classes is None else classes.embeddings
         scores = (self._features(rows) @ self.coef_) @ (S - self.side_mean_).T

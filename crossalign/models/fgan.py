@@ -44,6 +44,7 @@ from crossalign.losses.pairwise_contrast import DISTANCES
 from crossalign.models.base import Array, TokenSelector, labels_of
 from crossalign.models.fgan_objective import CONTRASTS, FGANObjective
 from crossalign.models.joint_space import SPACES, JointSpace
+from crossalign.models.pairing import two_of
 from crossalign.models.pseudo_labels import FORMS, Teacher, pseudo_labels, teacher_name
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, WEIGHT, Each
 from crossalign.models.raw_rows import mean_tokens, open_bases
@@ -193,7 +194,7 @@ class FGAN(TokenSelector, JointSpace):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
-        """Train on the first two modalities, ``(n, t, d)`` tokens or ``(n, d)`` vectors.
+        """Train on two modalities, ``(n, t, d)`` tokens or ``(n, d)`` vectors.
 
         Memory-mapped modalities are read batch by batch. ``pseudo_labels_`` says where the
         pseudo-labels came from, ``leaks_`` whether from a classifier that may know other classes
@@ -201,13 +202,13 @@ class FGAN(TokenSelector, JointSpace):
         """
         X = self._start(X, classes, y)
         labels = labels_of(X, self)
+        two_of(X, self)
         if len(X.modalities) < 2:
             raise ValueError(f"X: FGAN aligns two modalities and got {list(X.modalities)}; add "
                              "another one.")
         if self.dim % self.heads:
             raise ValueError(f"heads: got {self.heads}, which does not divide dim={self.dim}; give "
                              "one of its divisors.")
-        X = X.select(*X.modalities[:2])
         if self.tied and len(set(X.widths.values())) > 1:
             raise ValueError(f"tied: one encoder cannot read widths {X.widths}; give tokens of one "
                              "width, or tied=False.")

@@ -39,6 +39,7 @@ from crossalign.models.base import (
     side_information,
     unit_rows,
 )
+from crossalign.models.one_modality import complete_rows, one_modality
 from crossalign.models.ranges import RATE, WEIGHT
 from crossalign.types import Benchmark, Classes, Views
 
@@ -48,6 +49,7 @@ ROUNDING = 1e-14
 
 @dataclass(frozen=True)
 class _Statistics:
+    modality: str
     scaling: dict[str, Array]
     seen: Array
     means: Array
@@ -82,8 +84,8 @@ class GFZSL(ZeroShotClassifier, Model):
 
     uses_side_information = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "kernel_gamma": (0.0, 1.0, 3.0, 10.0), "ridge": (0.01, 0.1, 0.5, 2.0),
-        "shrinkage": (0.03, 0.1, 0.3)}
+        "kernel_gamma": (0.0, 0.3, 1.0, 3.0, 10.0), "ridge": (0.01, 0.1, 0.5, 2.0),
+        "shrinkage": (0.03, 0.1, 0.3, 0.6, 0.9)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "kernel_gamma": [WEIGHT],
         "ridge": [RATE],
@@ -103,30 +105,27 @@ class GFZSL(ZeroShotClassifier, Model):
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
         """Estimate means and covariance, and regress the means on ``classes.embeddings``."""
-        X = self._start(X, classes, y)
+        X = self._start(one_modality(X, self.modality), classes, y)
         classes = side_information(classes, self)
-        self.modality_ = self.modality or X.modalities[0]
-        return self._solve(self._statistics(X[self.modality_], labels_of(X, self)), classes)
+        return self._solve(self._statistics(X), classes)
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
         """As `Model.fit_path`, with one pass over the samples for all points."""
-        shared: dict[str, _Statistics] = {}
+        shared: dict[tuple[str, str | None], _Statistics] = {}
         for params in points:
             model = clone(self).set_params(**params)
-            if model.scaling not in shared or "modality" in params:
-                model.fit(X, classes=classes)
-                shared[model.scaling] = model._statistics(X[model.modality_], X.labels)
-            else:
-                model._start(X, classes)
-                model.modality_ = model.modality or X.modalities[0]
-                model._solve(shared[model.scaling], side_information(classes, model))
-            yield model
+            read = model._start(one_modality(X, model.modality), classes)
+            key = model.scaling, model.modality
+            if key not in shared:
+                shared[key] = model._statistics(read)
+            yield model._solve(shared[key], side_information(classes, model))
 
-    def _statistics(self, x: Array, labels: Array) -> _Statistics:
+    def _statistics(self, X: Views) -> _Statistics:
         """What depends on the samples and not on the hyper-parameters."""
-        scaling = fit_scaling(x, self.scaling)
+        (name,), labels = X.modalities, labels_of(X, self)
+        x, scaling = X[name], fit_scaling(X[name], self.scaling)
         x = apply_scaling(x, self.scaling, **scaling).astype(np.float64)
         seen, codes = np.unique(labels, return_inverse=True)
         means = class_means(x, codes, len(seen))                          # (C_seen, d)
@@ -138,10 +137,11 @@ class GFZSL(ZeroShotClassifier, Model):
                              "give features that vary.")
         if variances.max() <= ROUNDING * spread:
             variances = np.full_like(variances, spread)
-        return _Statistics(scaling, seen, means, np.clip(variances, 0, None), axes)
+        return _Statistics(name, scaling, seen, means, np.clip(variances, 0, None), axes)
 
     def _solve(self, found: _Statistics, classes: Classes) -> Self:
-        self.scaling_, self.seen_, self.axes_ = found.scaling, found.seen, found.axes
+        self.modality_, self.scaling_ = found.modality, found.scaling
+        self.seen_, self.axes_ = found.seen, found.axes
         self.precisions_ = 1 / ((1 - self.shrinkage) * found.variances
                                 + self.shrinkage * found.variances.mean())
         self.offset_ = found.means.mean(axis=0)
@@ -161,7 +161,8 @@ class GFZSL(ZeroShotClassifier, Model):
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
         """Log-densities ``(n, C)`` up to a constant per sample."""
         check_fitted(self, "coef_")
-        x = self._rows(X[self.modality_] if isinstance(X, Views) else X, self.modality_)
+        x = complete_rows(X, self.modality_) if isinstance(X, Views) else X
+        x = self._rows(x, self.modality_)
         x = apply_scaling(x, self.scaling, **self.scaling_).astype(np.float64)
         coef, intercept = self.coef_, self.intercept_
         if classes is not None:

@@ -6,15 +6,13 @@ attributes ``latent`` and ``sampler``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
@@ -34,7 +32,7 @@ from crossalign.networks import initialise
 from crossalign.networks.gaussian import noise_width
 from crossalign.training import TensorData, train
 from crossalign.training.launch import PRECISIONS
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import CLASS_MODALITY, Views
 
 
 class LatentModel(Distributional, Generator, Translator, Model):
@@ -110,23 +108,6 @@ class LatentModel(Distributional, Generator, Translator, Model):
         device: torch.device = next(self.network_.parameters()).device
         return device
 
-    def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
-                 classes: Classes | None = None,
-                 callbacks: Sequence[Any] = ()) -> Iterator[Self]:
-        """One fitted clone per point; neighbours that differ in their head alone share a fit."""
-        fitted, trained_with = None, None
-        for params in points:
-            body = self._trained_by(params)
-            if fitted is None or body != trained_with:
-                fitted = clone(self).set_params(**params)
-                fitted.fit(X, classes=classes, callbacks=callbacks)
-                trained_with = body
-            yield copy(fitted).set_params(**params)
-
-    def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """What of some parameters matters to training."""
-        return {name: value for name, value in params.items() if name not in HEAD_PARAMETERS}
-
     # -- use -----------------------------------------------------------------------------------
     def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
         """Mean and standard deviation of the code of every row, ``(n, latent)`` each."""
@@ -187,7 +168,3 @@ class LatentModel(Distributional, Generator, Translator, Model):
                              self.scale_[modality])
         return rows * real_tokens(x)[..., None] if x.ndim == 3 else rows
 
-
-HEAD_PARAMETERS = ("head", "view_weights", "seen_samples", "unseen_samples", "head_epochs",
-                   "head_lr")
-"""Parameters that do nothing before classes are scored."""

@@ -1,32 +1,124 @@
-"""Which two modalities a two-modality model aligns, and their paired training rows."""
+"""Which two modalities a two-modality model aligns, and how their training rows belong together.
+
+Rows are paired with their own sample's, or, where classes are known, each with all rows of its
+class (cluster CCA: Rasiwasia et al., AISTATS 2014). No such pair is drawn: what a closed form needs
+of them are class means.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 
-from crossalign.models.base import Array, side_information
+from crossalign.models.base import Array, labels_of, side_information
+from crossalign.models.gfzsl import class_means
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
+PAIRINGS = ("own", "class")
 
-def paired_rows(X: Views, classes: Classes | None, model: object) -> tuple[dict[str, Array],
-                                                                           tuple[str, str]]:
+
+class Pairs(NamedTuple):
+    """Training rows of two modalities.
+
+    Attributes
+    ----------
+    names : two modalities
+    rows : mapping of modality to (n_m, d_m)
+        Of samples that have both, in one order; with pairs of a class, of all that have it.
+    labels : mapping of modality to (n_m,), or None
+        None without labels.
+    """
+
+    names: tuple[str, str]
+    rows: Mapping[str, Array]
+    labels: Mapping[str, Array] | None
+
+
+def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "own") -> Pairs:
     """Training rows of two modalities and their names.
 
-    The first two modalities of ``X``; where it has one, that one and the side information of each
-    sample's class under the name ``"class"``.
+    The two modalities of ``X``; where it has one, that one and the side information of each
+    sample's class under the name ``"class"``. ``pairs`` is one of `PAIRINGS`.
 
     Raises
     ------
     ValueError
-        If there is one modality and no labels or side information to pair it with.
+        If there are three modalities or more, one modality and no labels or side information to
+        pair it with, or no pair; if pairs are to be of a class and there are no labels.
     """
-    if len(X.modalities) >= 2:
-        first, second = X.modalities[:2]
-        return {first: X[first], second: X[second]}, (first, second)
-    (first,) = X.modalities
-    classes = side_information(classes, model)
-    if X.labels is None:
-        raise ValueError(f"y: {type(model).__name__} pairs {first!r} with side information by "
-                         "label and the samples have none; pass labels or a second modality.")
-    rows = np.ascontiguousarray(classes.embeddings[X.labels])
-    return {first: X[first], CLASS_MODALITY: rows}, (first, CLASS_MODALITY)
+    names = two_of(X, model)
+    if CLASS_MODALITY in names:
+        first, labels = names[0], labels_of(X, model)
+        embeddings = side_information(classes, model).embeddings
+        rows = {first: X[first], CLASS_MODALITY: np.ascontiguousarray(embeddings[labels])}
+        return Pairs(names, rows, dict.fromkeys(names, labels))
+    if pairs == "class":
+        labels_of(X, model)
+        here = {m: X.having(m) for m in names}
+        if not np.isin(here[names[0]].truth, here[names[1]].truth).any():
+            raise ValueError(f"X: no class has samples of {names[0]!r} and of {names[1]!r}; give "
+                             "some, as there is nothing to pair.")
+        return Pairs(names, {m: x[m] for m, x in here.items()},
+                     {m: x.truth for m, x in here.items()})
+    both = X.having(names[0]).having(names[1])
+    if not len(both):
+        raise ValueError(f"X: no sample has both {names[0]!r} and {names[1]!r}; give some, or "
+                         "labels and pairs='class'.")
+    single = both.labels is not None and both.labels.ndim == 1
+    return Pairs(names, {m: both[m] for m in names},
+                 dict.fromkeys(names, both.truth) if single else None)
+
+
+def two_of(X: Views, model: object) -> tuple[str, str]:
+    """The names of two modalities; of one, with the side information of classes.
+
+    Raises
+    ------
+    ValueError
+        If there are three or more.
+    """
+    names = X.modalities
+    if len(names) > 2:
+        raise ValueError(f"X: {type(model).__name__} aligns two modalities and the samples have "
+                         f"{list(names)}; choose two, as X.select({names[0]!r}, {names[1]!r}) or "
+                         f"--modalities {names[0]},{names[1]}.")
+    return (names[0], names[1] if len(names) > 1 else CLASS_MODALITY)
+
+
+def class_targets(pairs: Pairs, source: str, target: str) -> tuple[Array, Array]:
+    """Which rows ``(n,)`` of a modality have a class of the other, and that class's mean there.
+
+    The regression of such rows onto these means ``(k, d)`` is that onto all rows of their class.
+    """
+    kept, codes, means = _shared(pairs, source, target)
+    return kept, means[codes]
+
+
+def class_covariance(pairs: Pairs, a: str, b: str) -> Array:
+    """Mean product ``(d_a, d_b)`` of centred rows of two modalities over all pairs of a class.
+
+    Each class weighs the root of its shares in the two, so that no correlation is above one.
+    """
+    sides = [_shared(pairs, *names) for names in ((a, b), (b, a))]
+    means_b, means_a = (means for _, _, means in sides)
+    shares = [np.bincount(codes, minlength=len(means_a)) / len(kept) for kept, codes, _ in sides]
+    return np.asarray((means_a * np.sqrt(shares[0] * shares[1])[:, None]).T @ means_b)
+
+
+def idle_choices(X: Views) -> list[str]:
+    """Parameters that need not be tried: what needs one label a sample, or two views."""
+    single = X.labels is not None and X.labels.ndim == 1
+    return [*([] if single else ["whitening"]),
+            *([] if single and len(X.modalities) > 1 else ["pairs"])]
+
+
+def _shared(pairs: Pairs, first: str, second: str) -> tuple[Array, Array, Array]:
+    """Rows ``(n,)`` of ``first`` in classes that both have, their classes, and means of second."""
+    assert pairs.labels is not None
+    shared = np.intersect1d(pairs.labels[first], pairs.labels[second])
+    kept, others = (np.isin(pairs.labels[m], shared) for m in (first, second))
+    codes, places = (np.searchsorted(shared, pairs.labels[m][rows])
+                     for m, rows in ((first, kept), (second, others)))
+    return kept, codes, class_means(pairs.rows[second][others], places, len(shared))

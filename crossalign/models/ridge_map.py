@@ -1,27 +1,43 @@
 """RidgeMap: one modality regressed onto the other's z-scored space, cosine there.
 
-    B = argmin |Z_t - X_s B|^2 + alpha |B|^2,      X_s, Z_t standardised on training rows
+    B = argmin |Z_t - X_s B|^2 + alpha |B|^2,      X_s, Z_t scaled by their training rows
 
 Closed form, and a row that deep models have to beat: regression toward the target (the usual
 direction in zero-shot work, Frome et al. 2013) lets a poor target space stay what it is instead of
 whitening its noise as CCA does.
+
+What deep rivals may choose is chosen for it too: square roots of features, within-class whitening,
+and pairs drawn within classes, of which the regression is that onto the mean of a class.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
+from sklearn.base import clone
+from sklearn.utils._param_validation import StrOptions
 
-from crossalign.data.scaling import apply_scaling, fit_scaling
+from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
 from crossalign.models.base import Aligner, Array, Model, Translator, labels_of, unit_rows
-from crossalign.models.pairing import paired_rows
+from crossalign.models.pairing import PAIRINGS, Pairs, class_targets, idle_choices, paired_rows
 from crossalign.models.ranges import RATE
-from crossalign.models.whitening import whitening_of, within_class_covariance
+from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.types import Benchmark, Classes, Views
+
+
+class _Statistics(NamedTuple):
+    """What depends on samples, scaling and pairs: rows as scaled, and X'X = axes values axes'."""
+
+    pairs: Pairs
+    shift: dict[str, Array]
+    scale: dict[str, Array]
+    values: Array
+    axes: Array
+    cross: Array
 
 
 class RidgeMap(Aligner, Translator, Model):
@@ -36,54 +52,115 @@ class RidgeMap(Aligner, Translator, Model):
     whitening : float, optional
         s of `models.whitening`, which `embed` then applies; by default it does not, as is usual
         for this row. Needs labels.
+    scaling : {"standard", "root", "minmax", "l2", "none"}
+        Of both modalities, fitted on training rows.
+    pairs : {"own", "class"}
+        Rows are paired with their own sample's, where both are there, or each with all of its
+        class, which needs labels and no sample that has both; see `models.pairing`.
     """
 
     uses_side_information = True
+    handles_missing = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "alpha": (1.0, 10.0, 100.0, 1000.0, 10000.0)}
+        "scaling": ("standard", "root"), "pairs": PAIRINGS,
+        "alpha": (1.0, 10.0, 100.0, 1000.0, 10000.0), "whitening": WHITENINGS}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [RATE],
         "target": [str, None],
         "whitening": [RATE, None],
+        "scaling": [StrOptions(set(KINDS))],
+        "pairs": [StrOptions(set(PAIRINGS))],
     }
 
     def __init__(self, alpha: float = 1000.0, target: str | None = None,
-                 whitening: float | None = None) -> None:
+                 whitening: float | None = None, scaling: str = "standard",
+                 pairs: str = "own") -> None:
         self.alpha = alpha
         self.target = target
         self.whitening = whitening
+        self.scaling = scaling
+        self.pairs = pairs
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
         """Solve the regression on paired rows."""
         X = self._start(X, classes, y)
-        rows, names = paired_rows(X, classes, self)
-        self._remember({name: rows[name].shape[1] for name in names})
+        found = self._statistics(X, classes)
+        self._solve(found)
+        if self.whitening is not None:
+            self._whiten(self._within(found, X))
+        return self
+
+    def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
+                 classes: Classes | None = None,
+                 callbacks: Sequence[Any] = ()) -> Iterator[Self]:
+        """As `Model.fit_path`, with one eigendecomposition for all ridges, and one W for all s."""
+        shared: dict[tuple[Any, ...], _Statistics] = {}
+        within: dict[tuple[Any, ...], Array] = {}
+        for params in points:
+            model = clone(self).set_params(**params)
+            X = model._start(X, classes)
+            key = model.scaling, model.pairs, model.target
+            if key not in shared:
+                shared[key] = model._statistics(X, classes)
+            model._solve(shared[key])
+            if model.whitening is not None:
+                if (*key, model.alpha) not in within:
+                    within[*key, model.alpha] = model._within(shared[key], X)
+                model._whiten(within[*key, model.alpha])
+            yield model
+
+    def idle(self, X: Views) -> Collection[str]:
+        """What needs labels where there are none, or two views where there is one."""
+        return idle_choices(X)
+
+    def _statistics(self, X: Views, classes: Classes | None) -> _Statistics:
+        """What depends on the samples and not on alpha."""
+        pairs = paired_rows(X, classes, self, self.pairs)
+        self._name(pairs.names)
+        shift, scale, scaled = {}, {}, {}
+        for name, rows in pairs.rows.items():
+            fitted = fit_scaling(rows, self.scaling)
+            shift[name], scale[name] = fitted["shift"], fitted["scale"]
+            scaled[name] = apply_scaling(rows, self.scaling, **fitted).astype(np.float64)
+        pairs = pairs._replace(rows=scaled)
+        source, target = scaled[self.source_], scaled[self.target_]
+        if self.pairs == "class":
+            kept, target = class_targets(pairs, self.source_, self.target_)
+            source = source[kept]
+        values, axes = linalg.eigh(source.T @ source)
+        return _Statistics(pairs, shift, scale, np.clip(values, 0, None), axes,
+                           axes.T @ (source.T @ target))
+
+    def _name(self, names: tuple[str, str]) -> None:
         if self.target is not None and self.target not in names:
             raise ValueError(f"target: got {self.target!r}; choose one of {list(names)}.")
         self.target_ = self.target or names[1]
         self.source_ = names[1] if self.target_ == names[0] else names[0]
-        self.shift_, self.scale_, scaled = {}, {}, {}
-        for name in names:
-            fitted = fit_scaling(rows[name], "standard")
-            self.shift_[name], self.scale_[name] = fitted["shift"], fitted["scale"]
-            scaled[name] = self._scaled(rows[name], name).astype(np.float64)
-        source, target = scaled[self.source_], scaled[self.target_]
-        gram = source.T @ source + self.alpha * np.eye(source.shape[1])
-        self.coef_ = linalg.solve(gram, source.T @ target, assume_a="pos")  # (d_s, d_t)
-        if self.whitening is not None:
-            y = labels_of(X, self)
-            spread = {self.source_: source @ self.coef_, self.target_: target}
-            self.whitener_ = whitening_of(
-                within_class_covariance(spread, dict.fromkeys(spread, y)), self.whitening)
-        return self
 
-    def _scaled(self, x: Array, modality: str) -> Array:
-        return apply_scaling(x, "standard", self.shift_[modality], self.scale_[modality])
+    def _solve(self, found: _Statistics) -> None:
+        self._name(found.pairs.names)
+        self._remember({m: rows.shape[1] for m, rows in found.pairs.rows.items()})
+        self.shift_, self.scale_ = found.shift, found.scale
+        inner = found.cross / (found.values + self.alpha)[:, None]
+        self.coef_ = found.axes @ inner                                     # (d_s, d_t)
+
+    def _within(self, found: _Statistics, X: Views) -> Array:
+        """Covariance within classes of the rows where the regression puts them."""
+        labels_of(X, self)
+        assert found.pairs.labels is not None
+        rows = {self.source_: found.pairs.rows[self.source_] @ self.coef_,
+                self.target_: found.pairs.rows[self.target_]}
+        return within_class_covariance(rows, {m: found.pairs.labels[m] for m in rows})
+
+    def _whiten(self, within: Array) -> None:
+        assert self.whitening is not None
+        self.whitener_ = whitening_of(within, self.whitening)
 
     def project(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Rows ``(n, d_target)`` of the z-scored target space."""
-        scaled = self._scaled(self._rows(x, modality), modality)
+        """Rows ``(n, d_target)`` of the scaled target space."""
+        scaled = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
+                               self.scale_[modality])
         return scaled if modality == self.target_ else np.asarray(scaled @ self.coef_)
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
@@ -97,9 +174,10 @@ class RidgeMap(Aligner, Translator, Model):
         Raises
         ------
         ValueError
-            For the direction that was not fitted.
+            For the direction that was not fitted, or if rows were scaled to length one.
         """
         if (source, target) != (self.source_, self.target_):
             raise ValueError(f"target: this map goes from {self.source_!r} to {self.target_!r}, "
                              f"not from {source!r} to {target!r}; fit one with target={target!r}.")
-        return self.project(x, source) * self.scale_[target] + self.shift_[target]
+        return undo_scaling(self.project(x, source), self.scaling, self.shift_[target],
+                            self.scale_[target])

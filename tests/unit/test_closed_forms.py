@@ -1,8 +1,11 @@
 """Closed-form models against scikit-learn or their formula written out."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from scipy import linalg
+from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.gaussian_process.kernels import RBF
@@ -10,6 +13,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler, normalize
 
+from crossalign import models
 from crossalign.models import CCA, ESZSL, GFZSL, CommonPCA, RidgeMap
 from crossalign.types import Classes, Views
 
@@ -37,6 +41,110 @@ def test_eszsl_is_its_equation(toy):
     W = np.linalg.inv(X @ X.T + 10 * np.eye(9)) @ X @ Y @ S.T @ np.linalg.inv(
         S @ S.T + 0.1 * np.eye(4))
     np.testing.assert_allclose(model.coef_, W, rtol=1e-7)
+
+
+@pytest.mark.parametrize("model", [RidgeMap(), CCA()])
+def test_a_path_of_linear_maps_is_its_points(model, toy):
+    views, _ = toy
+    space = model.search_space
+    points = [dict(zip(space, values, strict=True)) for values in product(*(
+        (v[0], v[-1]) for v in space.values()))]
+    rows = views["image"][:7]
+    for point, candidate in zip(points, model.fit_path(views, points), strict=True):
+        alone = type(model)(**point).fit(views)
+        np.testing.assert_allclose(candidate.embed(rows, "image"), alone.embed(rows, "image"),
+                                   atol=1e-6)
+        assert candidate.get_params() == alone.get_params()
+
+
+def test_a_ridge_on_pairs_of_a_class_is_that_on_every_pair_written_out(toy):
+    views, _ = toy
+    here = np.arange(60) % 3 > 0                         # a third of the texts are missing
+    part = Views({m: views[m] for m in views.modalities}, views.labels, present={"text": here})
+    model = RidgeMap(alpha=1e-6, pairs="class", scaling="none").fit(part)
+    pairs = [(i, j) for i in range(60) for j in range(60)
+             if views.labels[i] == views.labels[j] and here[j]]
+    first, second = np.transpose(pairs)
+    expected = Ridge(alpha=1e-6, fit_intercept=False).fit(
+        views["image"][first].astype(float), views["text"][second].astype(float))
+    np.testing.assert_allclose(model.coef_, expected.coef_.T, rtol=1e-4, atol=1e-5)
+
+
+def test_correlations_of_pairs_of_a_class_are_those_of_every_pair_written_out(toy):
+    views, _ = toy
+    model = CCA(n_components=3, reg=0.0, pairs="class").fit(views)
+    first, second = np.nonzero(views.labels[:, None] == views.labels)
+    a, b = (views[m].astype(float) - views[m].astype(float).mean(0) for m in ("image", "text"))
+    roots = [linalg.inv(linalg.sqrtm(x.T @ x / 60)).real for x in (a, b)]
+    cross = a[first].T @ b[second] / len(first)
+    expected = linalg.svdvals(roots[0] @ cross @ roots[1])[:3]
+    np.testing.assert_allclose(model.correlations_, expected, rtol=1e-5)
+    shuffled = Views({"image": views["image"], "text": views["text"][np.random.default_rng(
+        0).permutation(12) + 12 * np.arange(5)[:, None]].reshape(60, -1)}, views.labels)
+    again = CCA(n_components=3, reg=0.0, pairs="class").fit(shuffled)   # who is whose: no matter
+    np.testing.assert_allclose(again.correlations_, model.correlations_, rtol=1e-6)
+
+
+def test_rows_that_lack_one_of_two_modalities_are_left_out_of_own_pairs(toy):
+    views, _ = toy
+    image, text = np.arange(60) % 3 > 0, np.arange(60) % 5 > 0
+    part = Views({m: views[m] for m in views.modalities}, views.labels,
+                 present={"image": image, "text": text})
+    for model in (RidgeMap(whitening=1.0), CCA(whitening=1.0)):
+        found, alone = clone(model).fit(part), clone(model).fit(views[image & text])
+        np.testing.assert_allclose(found.embed(views["text"], "text"),
+                                   alone.embed(views["text"], "text"), atol=1e-6)
+        none = Views({m: views[m] for m in views.modalities}, views.labels,
+                     present={"image": image, "text": ~image})
+        with pytest.raises(ValueError, match="no sample has both 'image' and 'text'"):
+            model.fit(none)
+        assert np.isfinite(model.set_params(pairs="class").fit(none).embed(
+            views["text"], "text")).all()
+
+
+def test_pairs_of_a_class_need_labels_and_a_class_of_both(toy):
+    views, _ = toy
+    with pytest.raises(ValueError, match="labels"):
+        RidgeMap(pairs="class").fit(views.with_labels(None))
+    apart = Views({m: views[m] for m in views.modalities}, views.labels,
+                  present={"image": views.labels < 2, "text": views.labels > 2})
+    with pytest.raises(ValueError, match="no class has samples of 'image' and of 'text'"):
+        CCA(pairs="class").fit(apart)
+    assert set(RidgeMap().idle(views.with_labels(None))) == {"whitening", "pairs"}
+    assert set(CCA().idle(views)) == set()
+    assert set(CCA().idle(views.select("image"))) == {"pairs"}
+
+
+@pytest.mark.parametrize("name", ["CCA", "RidgeMap", "CADAVAE", "ACMR", "FGAN"])
+def test_a_third_modality_is_refused_by_models_of_two(name, toy):
+    views, classes = toy
+    three = Views({**{m: views[m] for m in views.modalities}, "sound": views["text"]},
+                  views.labels)
+    with pytest.raises(ValueError, match=r"aligns two modalities .*select.*--modalities"):
+        getattr(models, name)().fit(three, classes=classes)
+    assert getattr(models, name).many_modalities is False
+
+
+@pytest.mark.parametrize("kind", [GFZSL, ESZSL])
+def test_what_unread_modalities_lack_does_not_matter(kind, toy):
+    views, classes = toy
+    here = np.arange(60) % 4 > 0
+    part = Views({m: views[m] for m in views.modalities}, views.labels, present={"text": here})
+    found = kind().fit(part, classes=classes).decision_function(part)
+    np.testing.assert_array_equal(
+        found, kind().fit(views, classes=classes).decision_function(views))
+    for reader in (kind(modality="text").fit, kind(modality="text").fit(
+            views, classes=classes).decision_function):
+        with pytest.raises(ValueError, match="15 samples lack 'text'"):
+            reader(part, classes=classes)
+
+
+def test_of_one_sample_a_class_gfzsl_takes_the_nearest_mean(toy):
+    views, classes = toy
+    one = views[np.arange(0, 60, 12)]
+    scores = GFZSL(scaling="none").fit(one, classes=classes).decision_function(views)[:, :5]
+    gaps = ((views["image"][:, None] - one["image"]) ** 2).sum(axis=2)
+    np.testing.assert_array_equal(scores.argmax(axis=1), gaps.argmin(axis=1))
 
 
 @pytest.mark.parametrize("model", [ESZSL(), GFZSL()])

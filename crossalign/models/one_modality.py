@@ -1,0 +1,30 @@
+"""The one modality that a model reads where samples have several."""
+
+from __future__ import annotations
+
+from crossalign.models.base import Array
+from crossalign.types import Views
+
+
+def one_modality(X: Views, wanted: str | None) -> Views:
+    """The samples through the modality ``wanted``, the first by default.
+
+    So it does not matter what other modalities lack. What is no `Views` comes back as it is, for
+    `Model._start` to refuse.
+    """
+    return X.select(wanted or X.modalities[0]) if isinstance(X, Views) else X
+
+
+def complete_rows(X: Views, modality: str) -> Array:
+    """Rows ``(n, d)`` of a modality that every sample has.
+
+    Raises
+    ------
+    ValueError
+        If samples lack it.
+    """
+    missing = int((~X.present[modality]).sum()) if modality in X.present else 0
+    if missing:
+        raise ValueError(f"X: {missing} samples lack {modality!r}, by which they are told apart; "
+                         f"leave them out, as X.having({modality!r}) does.")
+    return X[modality]
