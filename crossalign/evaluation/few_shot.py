@@ -15,6 +15,7 @@ from crossalign.evaluation.report import Report
 from crossalign.evaluation.runs import check_runs, each_run, seeded, timed
 from crossalign.evaluation.selection import fit_on
 from crossalign.evaluation.settled import declared, of_runs
+from crossalign.tasks.few_shot import FewShot
 from crossalign.tasks.few_shot_curve import (
     ROWS,
     FewShotChoice,
@@ -63,12 +64,14 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
     Raises
     ------
     ValueError
-        If the benchmark is of another task or has no validation split, or ``ks`` ask for more
+        If the model does not embed samples, the benchmark is of another task or has no validation
+        split, or ``ks`` ask for more
         samples than a class has.
     """
     if bench.task != "gzsl":
         raise ValueError(f"bench: {bench.name} is of task {bench.task}; few samples of new classes "
                          "need one of task gzsl.")
+    FewShot(model)                                        # refuses what does not embed, untrained
     rows = [row for row in ROWS if row != BASELINE or baseline]
     ks = _possible(bench) if ks is None else tuple(ks)
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from crossalign import metrics
 from crossalign.models.base import Distributional
+from crossalign.models.several_views import joined
 from crossalign.tasks import ZeroShot
 from crossalign.tasks.rejection import Rejection
 from crossalign.types import Benchmark, Views
@@ -90,6 +91,4 @@ def _calibrated(head: ZeroShot, gamma: float) -> ZeroShot:
 
 def _tests(head: ZeroShot, bench: Benchmark) -> Views:
     """Test samples of seen and unseen classes in one."""
-    parts, modality = [bench["test_seen"], bench["test_unseen"]], head.modality_
-    return Views({modality: np.concatenate([part[modality] for part in parts])},
-                 np.concatenate([part.truth for part in parts]))
+    return joined([bench["test_seen"], bench["test_unseen"]], head.views_)

@@ -199,6 +199,18 @@ class Aligner:
         """Unit rows ``(n, d)`` float32 of ``x (n, d_m)``; cosine is their inner product."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
+    def embed_views(self, X: Views, modalities: Sequence[str]) -> Array:
+        """Unit rows ``(n, d)`` of samples by all of the views that each has.
+
+        Raises
+        ------
+        ValueError
+            If a sample has none of them.
+        """
+        from crossalign.models.several_views import mean_of_views
+
+        return mean_of_views(self, X, modalities)
+
 
 class Distributional(Aligner):
     """Role: an aligner that also says how sure it is."""

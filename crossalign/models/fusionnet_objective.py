@@ -120,11 +120,10 @@ class FusionNet(nn.Module):
         self.memory = memory
         self.paths = nn.ModuleList(nn.Linear(w, latent, bias=False) for w in widths.values()
                                    if linear).requires_grad_(False)
-        several = len(self.order) > 1
         if memory is not None:
             self.attention = ClassAttention(temperature, uncertain=samples > 0)
-            self.fusion = (ModalityFusion(self.order, latent)
-                           if fused and several and "classification" in terms else None)
+        several = memory is not None and len(self.order) > 1 and "classification" in terms
+        self.fusion = ModalityFusion(self.order, latent) if fused and several else None
         if "contrast" in terms:
             self.contrast = nn.Parameter(torch.tensor([5.0, 5.0]))
         decoded = {"reconstruction", "cross", "cycle"} & set(terms)

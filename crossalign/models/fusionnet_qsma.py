@@ -45,6 +45,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from crossalign.data.pooling import as_vectors
@@ -56,8 +57,9 @@ from crossalign.models.fusionnet_objective import FusionNet
 from crossalign.models.latent import LatentModel
 from crossalign.models.linear_views import LINEAR_VIEWS, linear_paths
 from crossalign.models.ranges import COUNT, RATE, SIZE, WEIGHT, Each
+from crossalign.models.several_views import presence
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
-from crossalign.networks import ClassMemory
+from crossalign.networks import ClassMemory, product_of_experts
 from crossalign.networks.manifold import SPREADS
 from crossalign.networks.quasi import KINDS as SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
@@ -305,7 +307,25 @@ smooth, topology, cycle : float
                 *(["whitening"] if not several or X.labels is None else []),
                 *(["linear_view"] if not several or not one_width or self.linear == 0 else [])]
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+    def _fused(self, mean: Tensor, logvar: Tensor, present: Tensor,
+               modalities: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """The fusion that was trained, or the product of the views, on the sphere.
+
+        A view that is alone stays as it is, whatever its gate.
+        """
+        fusion = self.network_.fusion
+        product, spread, _ = product_of_experts(mean, logvar, present)
+        if fusion is not None:
+            with torch.inference_mode():
+                codes = {m: (mean[:, i].to(self._place), logvar[:, i].to(self._place))
+                         for i, m in enumerate(modalities)}
+                here = {m: present[:, i].to(self._place) for i, m in enumerate(modalities)}
+                gated, width = (part.cpu() for part in fusion(codes, here)[:2])
+            alone = present.sum(dim=1, keepdim=True) == 1
+            product, spread = product.where(alone, gated), spread.where(alone, width)
+        return normalize(product, dim=1), spread
+
+    def embed(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
         """Unit rows: code means, beside the linear view where there is one, ``(n, d or 2 d)``."""
         codes = self._whitened("codes", x, modality)
         if not self.network_.paths:
@@ -314,15 +334,24 @@ smooth, topology, cycle : float
         return np.concatenate([np.sqrt(share) * straight, np.sqrt(1 - share) * codes],
                               axis=1, dtype=np.float32)
 
-    def _part(self, name: str, x: npt.ArrayLike, modality: str) -> Array:
-        """Rows ``(n, d)`` of a part of the space: code means, or the linear view."""
+    def _part(self, name: str, x: npt.ArrayLike | Views,
+              modality: str | Sequence[str]) -> Array:
+        """Rows ``(n, d)`` of a part of the space: code means, or the linear view.
+
+        Of several views the latter is the mean of unit rows.
+        """
         if name == "codes":
             return self.project(x, modality)
+        if isinstance(x, Views):
+            parts = np.stack([unit_rows(self._part(name, x[m], m)) for m in modality], axis=1)
+            return np.asarray((parts * presence(x, modality)[:, :, None]).sum(axis=1))
+        assert isinstance(modality, str)
         rows = torch.from_numpy(self._scaled(self._rows(x, modality), modality))
         with torch.inference_mode():
             return self.network_.straight(rows.to(self._place), modality).float().cpu().numpy()
 
-    def _whitened(self, name: str, x: npt.ArrayLike, modality: str) -> Array:
+    def _whitened(self, name: str, x: npt.ArrayLike | Views,
+                  modality: str | Sequence[str]) -> Array:
         """Unit rows of a part of the space, whitened where that is wanted."""
         rows = self._part(name, x, modality)
         if self.whitening is None:
@@ -335,7 +364,7 @@ smooth, topology, cycle : float
             self._whiteners[key] = whitening_of(self.within_[name], self.whitening)
         return unit_rows(rows @ self._whiteners[key])
 
-    def class_scores(self, x: npt.ArrayLike, modality: str,
+    def class_scores(self, x: npt.ArrayLike | Views, modality: str | Sequence[str],
                      class_embeddings: npt.ArrayLike) -> Array:
         """Log-odds ``(n, C)`` of classes by the expected squared distance to their Gaussians."""
         mean, std = self.embed_distribution(x, modality)

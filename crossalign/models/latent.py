@@ -6,7 +6,7 @@ attributes ``latent`` and ``sampler``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.utils._param_validation import StrOptions
+from torch import Tensor
 
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
 from crossalign.data.tokens import real_tokens
@@ -28,7 +29,8 @@ from crossalign.models.base import (
 )
 from crossalign.models.learned import check_network
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE
-from crossalign.networks import initialise
+from crossalign.models.several_views import gaussians_of_views
+from crossalign.networks import initialise, product_of_experts
 from crossalign.networks.gaussian import noise_width
 from crossalign.training import TensorData, train
 from crossalign.training.launch import PRECISIONS
@@ -109,8 +111,17 @@ class LatentModel(Distributional, Generator, Translator, Model):
         return device
 
     # -- use -----------------------------------------------------------------------------------
-    def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
-        """Mean and standard deviation of the code of every row, ``(n, latent)`` each."""
+    def embed_distribution(self, x: npt.ArrayLike | Views,
+                           modality: str | Sequence[str]) -> tuple[Array, Array]:
+        """Mean and standard deviation of the code of every row, ``(n, latent)`` each.
+
+        Of `Views` and several modalities, those of the product of each sample's views; so in
+        `embed`, `project` and `sample_rows`.
+        """
+        if isinstance(x, Views):
+            mean, logvar = self._fused(*gaussians_of_views(self, x, modality), modality)
+            return mean.numpy(), (0.5 * logvar).exp().numpy()
+        assert isinstance(modality, str)
         rows = self._scaled(self._rows(x, modality), modality)
         means, deviations = [], []
         with torch.inference_mode():
@@ -122,15 +133,25 @@ class LatentModel(Distributional, Generator, Translator, Model):
         empty = np.zeros((0, self.network_.latent), np.float32)
         return np.concatenate([*means, empty]), np.concatenate([*deviations, empty])
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+    def _fused(self, mean: Tensor, logvar: Tensor, present: Tensor,
+               modalities: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance ``(n, d)`` of samples whose M views have ``(n, M, d)``."""
+        return product_of_experts(mean, logvar, present)[:2]
+
+    def embed_views(self, X: Views, modalities: Sequence[str]) -> Array:
+        """Unit rows ``(n, d)`` of samples by all of the views that each has."""
+        return self.embed(X, modalities)
+
+    def embed(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
         """Code means as unit rows ``(n, latent)``."""
         return unit_rows(self.embed_distribution(x, modality)[0])
 
-    def project(self, x: npt.ArrayLike, modality: str) -> Array:
+    def project(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
         """Code means ``(n, latent)``."""
         return self.embed_distribution(x, modality)[0]
 
-    def sample_rows(self, x: npt.ArrayLike, modality: str, random_state: int = 0) -> Array:
+    def sample_rows(self, x: npt.ArrayLike | Views, modality: str | Sequence[str],
+                    random_state: int = 0) -> Array:
         """One code ``(n, latent)`` per row, drawn as in training."""
         mean, std = self.embed_distribution(x, modality)
         sampler = self.network_.sampler
@@ -167,4 +188,3 @@ class LatentModel(Distributional, Generator, Translator, Model):
         rows = apply_scaling(x, self._scaling(modality), self.shift_[modality],
                              self.scale_[modality])
         return rows * real_tokens(x)[..., None] if x.ndim == 3 else rows
-

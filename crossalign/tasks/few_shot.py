@@ -28,7 +28,8 @@ import numpy.typing as npt
 from crossalign.data.scaling import apply_scaling
 from crossalign.metrics import stack
 from crossalign.models import GFZSL
-from crossalign.models.base import unit_rows
+from crossalign.models.base import Aligner, unit_rows
+from crossalign.models.one_modality import complete_rows
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.tasks.zero_shot import GAUSSIAN
 from crossalign.types import CLASS_MODALITY, Classes, Views
@@ -45,7 +46,8 @@ class FewShot:
     Parameters
     ----------
     model : fitted Aligner
-        One that knows the modality ``"class"``, for the heads "code" and "softmax".
+        One that knows the modality ``"class"``, for the heads "code" and "softmax"; any model for
+        "inputs".
     kappa : float
         Samples that the side information of a new class is worth; 0 ignores it. See
         `few_shot_curve.choose_few_shot`.
@@ -65,14 +67,18 @@ class FewShot:
     Raises
     ------
     ValueError
-        For an unknown head or a negative kappa; in `fit`, for the head "softmax" of a model that
-        draws no codes.
+        For an unknown head, a negative kappa, or a model that does not embed samples; in `fit`, for
+        the head "softmax" of a model that draws no codes.
     """
 
     def __init__(self, model: Any, kappa: float = 4.0, head: str = "gaussian",
                  gamma: float = 0.0) -> None:
         if head not in HEADS:
             raise ValueError(f"head: got {head!r}; choose one of {list(HEADS)}.")
+        if head != "inputs" and not isinstance(model, Aligner):
+            raise ValueError(f"model: {type(model).__name__} does not embed samples, and the head "
+                             f"{head!r} looks at codes; choose an aligner, as RidgeMap, or "
+                             "head='inputs'.")
         if not kappa >= 0:
             raise ValueError(f"kappa: got {kappa}; give 0 or more.")
         self.model = model
@@ -94,7 +100,7 @@ class FewShot:
             self.drawn_labels_ = train.truth[rows]
             return self
         settings = {} if self.head == "inputs" else GAUSSIAN
-        codes = Views({"code": self._code(train[self.modality_])})
+        codes = Views({"code": self._code(complete_rows(train, self.modality_))})
         self.gaussians_ = GFZSL(**settings).fit(codes, train.labels, classes=classes)
         self.prior_ = self.gaussians_.means_.copy()
         if self.head == "code":
@@ -126,7 +132,7 @@ class FewShot:
 
     def encode(self, X: npt.ArrayLike | Views) -> Array:
         """What the head looks at, ``(n, d)``: codes or features, for `scores`."""
-        rows = X[self.modality_] if isinstance(X, Views) else np.asarray(X)
+        rows = complete_rows(X, self.modality_) if isinstance(X, Views) else np.asarray(X)
         codes = self._code(rows)
         if self.head == "softmax":
             return codes

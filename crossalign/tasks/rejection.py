@@ -17,6 +17,7 @@ from scipy.special import softmax
 
 from crossalign.metrics import aurc, excess_aurc, risk_coverage_curve, stack
 from crossalign.models.base import Distributional
+from crossalign.models.several_views import joined
 from crossalign.tasks.confidence import (
     CONFIDENCES,
     max_probability,
@@ -190,9 +191,7 @@ class Rejection:
                   scores: Array | None = None) -> tuple[Views, Array]:
         """All samples in one, with their scores ``(n, C)``."""
         if not isinstance(views, Views):
-            modality = self.head.modality_
-            views = Views({modality: np.concatenate([part[modality] for part in views])},
-                          np.concatenate([part.truth for part in views]))
+            views = joined(views, self.head.views_)
         scores, labels = self._scores(views, scores), views.truth
         if len(labels) and (labels.min() < NONE or labels.max() >= scores.shape[1]):
             raise ValueError(f"labels: {labels.min()}..{labels.max()} for {scores.shape[1]} "
@@ -231,8 +230,7 @@ class Rejection:
 
     def _variance(self, X: npt.ArrayLike | Views) -> Array:
         """Total variance ``(n,)`` of the samples' latent Gaussians."""
-        rows = X[self.head.modality_] if isinstance(X, Views) else np.asarray(X)
-        _, deviation = self.head.model.embed_distribution(rows, self.head.modality_)
+        _, deviation = self.head.model.embed_distribution(*self.head.read(X))
         return _total(deviation)
 
 

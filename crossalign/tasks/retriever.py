@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -72,15 +73,30 @@ class Retriever:
         self.ids_ = np.concatenate([self.ids_, names])
         return self
 
-    def search(self, queries: Views | npt.ArrayLike, modality: str, k: int = 10) -> Hits:
-        """The k nearest gallery items of every query row that has the modality, best first."""
+    def search(self, queries: Views | npt.ArrayLike, modality: str | Sequence[str],
+               k: int = 10) -> Hits:
+        """The k nearest gallery items of every query row that has the modality, best first.
+
+        Of several modalities a query of `Views` asks with all that it has, one at least.
+        """
         if self.index is None:
             raise ValueError("queries: the gallery is empty; call add(gallery, modality) first.")
         hits: Hits = self.index.search(self._vectors(queries, modality), k)
         return hits
 
-    def _vectors(self, samples: Views | npt.ArrayLike, modality: str) -> Any:
+    def _vectors(self, samples: Views | npt.ArrayLike, modality: str | Sequence[str]) -> Any:
         """Embeddings ``(n, d)`` of samples, or their codes."""
+        if not isinstance(modality, str):
+            return self._of_views(samples, list(modality))
         vectors = (embedded(self.model, samples, modality) if isinstance(samples, Views)
                    else self.model.embed(np.asarray(samples), modality))
         return vectors if self.codes is None else self.codes.encode(vectors, modality)
+
+    def _of_views(self, samples: Views | npt.ArrayLike, modalities: list[str]) -> Any:
+        """Embeddings ``(n, d)`` of samples that have one of several views at least."""
+        if not isinstance(samples, Views) or self.codes is not None:
+            raise ValueError(f"modality: got {modalities}; samples with several views are Views, "
+                             "and compared without binary codes. Name one modality for others.")
+        here = np.any([samples.present.get(m, np.ones(len(samples), dtype=bool))
+                       for m in modalities], axis=0)
+        return self.model.embed_views(samples[here], modalities)

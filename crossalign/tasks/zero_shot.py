@@ -12,6 +12,8 @@ from crossalign.data.pooling import as_vectors
 from crossalign.metrics import stack
 from crossalign.models import GFZSL
 from crossalign.models.base import ZeroShotClassifier
+from crossalign.models.one_modality import complete_rows
+from crossalign.models.several_views import presence
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
@@ -77,6 +79,9 @@ class ZeroShot:
         """
         self.classes_ = classes
         self.modality_ = getattr(self.model, "modality_", train.modalities[0])
+        known = getattr(self.model, "modalities_", [])
+        self.views_ = ([self.modality_] if hasattr(self.model, "modality_") else
+                       [m for m in train.modalities if m in known] or [self.modality_])
         self.head_ = self._kind()
         if self.head_ in ("gaussian", "fused") or (self.head_ == "softmax" and classes.seen.any()):
             self._check_trained(train, classes)
@@ -101,11 +106,14 @@ class ZeroShot:
         if head == "prototype":
             self.prototypes_ = self.model.embed(classes.embeddings, CLASS_MODALITY)
         elif head == "gaussian":
-            codes = Views({"code": self._code(train[self.modality_])})
+            codes = Views({"code": self._code(*self.read(train))})
             self.gaussians_ = GFZSL(**GAUSSIAN).fit(codes, train.labels, classes=classes)
         elif head == "inputs":
-            rows = Views({self.modality_: as_vectors(train[self.modality_])})
-            self.inputs_ = GFZSL().fit(rows, train.labels, classes=classes)
+            self.inputs_ = {}
+            for m in self.views_:
+                here = train.having(m)
+                rows = Views({m: as_vectors(here[m])})
+                self.inputs_[m] = GFZSL().fit(rows, here.labels, classes=classes)
         elif head == "fused":
             self.weights_ = {view: weight for view, weight in
                              zip(FUSED, self.model.view_weights, strict=True) if weight > 0}
@@ -113,15 +121,39 @@ class ZeroShot:
                 self._prepare(view, train, classes)
 
     def decision_function(self, X: npt.ArrayLike | Views) -> Array:
-        """Scores ``(n, C)`` before calibration: log-probabilities, cosines or the model's own."""
+        """Scores ``(n, C)`` before calibration: log-probabilities, cosines or the model's own.
+
+        Rows are of the first view; `Views` are read through all views that the model knows, as far
+        as a sample has them.
+
+        Raises
+        ------
+        ValueError
+            If a sample has none of them, or the head is not prepared.
+        """
         if not hasattr(self, "head_"):
             raise ValueError("X: this task is not prepared; call fit(train, classes) first.")
-        rows = X[self.modality_] if isinstance(X, Views) else np.asarray(X)
-        return self._scores(self.head_, rows)
+        return self._scores(self.head_, *self.read(X))
 
-    def _scores(self, head: str, rows: Array) -> Array:
+    def read(self, X: npt.ArrayLike | Views) -> tuple[Any, Any]:
+        """Samples as the model takes them, and through which view or views.
+
+        Raises
+        ------
+        ValueError
+            If a sample has no view that the model knows.
+        """
+        if not isinstance(X, Views):
+            return np.asarray(X), self.modality_
+        names = [m for m in self.views_ if m in X] or [self.modality_]
+        if len(names) == 1:
+            return complete_rows(X, names[0]), names[0]
+        presence(X, names)
+        return X.select(*names), names
+
+    def _scores(self, head: str, rows: Any, views: Any) -> Array:
         if head == "fused":
-            return np.asarray(sum(weight * _standardised(self._scores(view, rows))
+            return np.asarray(sum(weight * _standardised(self._scores(view, rows, views))
                                   for view, weight in self.weights_.items()))
         if head == "classifier":
             scores = np.asarray(self.model.decision_function(rows))
@@ -129,16 +161,24 @@ class ZeroShot:
                 return scores
             return np.asarray(self.model.decision_function(rows, classes=self.classes_))
         if head == "prototype" and hasattr(self.model, "class_scores"):
-            return np.asarray(self.model.class_scores(rows, self.modality_,
-                                                      self.classes_.embeddings))
+            return np.asarray(self.model.class_scores(rows, views, self.classes_.embeddings))
         if head == "prototype":
-            return np.asarray(self.model.embed(rows, self.modality_) @ self.prototypes_.T)
+            return np.asarray(self.model.embed(rows, views) @ self.prototypes_.T)
         if head == "gaussian":
-            return self.gaussians_.decision_function(self._code(rows))
+            return self.gaussians_.decision_function(self._code(rows, views))
         if head == "inputs":
-            return self.inputs_.decision_function(as_vectors(rows))
-        logits = self._code(rows) @ self.coef_ + self.intercept_
+            return self._input_scores(rows, views)
+        logits = self._code(rows, views) @ self.coef_ + self.intercept_
         return np.asarray(logits - _logsumexp(logits))
+
+    def _input_scores(self, rows: Any, views: Any) -> Array:
+        """Log-densities of the features, over views a sum: as if errors were independent."""
+        if not isinstance(rows, Views):
+            return self.inputs_[views].decision_function(as_vectors(rows))
+        scores = np.zeros((len(rows), len(self.classes_)))
+        for m, here in zip(views, presence(rows, views).T, strict=True):
+            scores[here] += self.inputs_[m].decision_function(as_vectors(rows[m][here]))
+        return scores
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:
         """The best class ``(n,)`` after calibrated stacking with ``gamma``."""
@@ -169,10 +209,10 @@ class ZeroShot:
             return "classifier"
         return str(getattr(self.model, "head", "prototype"))
 
-    def _code(self, rows: npt.ArrayLike) -> Array:
+    def _code(self, rows: Any, views: Any) -> Array:
         """Latent rows, with their length where the model keeps it."""
         encode = getattr(self.model, "project", self.model.embed)
-        return np.asarray(encode(rows, self.modality_))
+        return np.asarray(encode(rows, views))
 
     def _softmax_path(self, train: Views, classes: Classes) -> Iterator[tuple[Array, Array]]:
         """The softmax head after every epoch, on codes of seen and of unseen classes."""
@@ -181,7 +221,7 @@ class ZeroShot:
         seed, codes, labels = model.random_state, [], []
         if classes.seen.any():
             rows = balanced_rows(train.labels, model.seen_samples)
-            codes.append(model.sample_rows(train.read(self.modality_, rows), self.modality_, seed))
+            codes.append(model.sample_rows(*self.read(train[rows]), seed))
             labels.append(train.labels[rows])
         unseen = np.flatnonzero(classes.unseen)
         if len(unseen):

@@ -6,7 +6,7 @@ from interrupting import interrupting
 
 from crossalign.data import load
 from crossalign.evaluation import evaluate_few_shot, plots
-from crossalign.models import RidgeMap
+from crossalign.models import ESZSL, GFZSL, RidgeMap
 from crossalign.tasks.few_shot_curve import choose_few_shot, few_shot_curve
 
 
@@ -67,3 +67,9 @@ def test_bad_input(letters):
         evaluate_few_shot(RidgeMap(), letters, ks=(1, 500))
     with pytest.raises(ValueError, match="seeds"):
         evaluate_few_shot(RidgeMap(), letters, 0)
+
+
+@pytest.mark.parametrize("model", [GFZSL(), ESZSL()])
+def test_a_model_that_does_not_embed_is_refused_before_training(letters, model):
+    with pytest.raises(ValueError, match=r"^model: .*ZSL does not embed samples"):
+        evaluate_few_shot(model, letters)

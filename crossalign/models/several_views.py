@@ -1,0 +1,74 @@
+"""A sample seen through several views as one: by what each of those that are there says of it.
+
+Gaussians are multiplied, so that a sure view counts more (`networks.product_of_experts`); unit rows
+are averaged. A view that a sample lacks has no say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crossalign.models.base import Aligner, Array, Distributional, unit_rows
+from crossalign.types import Views
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def mean_of_views(model: Aligner, X: Views, modalities: Sequence[str]) -> Array:
+    """Unit rows ``(n, d)``: the mean of those of the views that a sample has.
+
+    Raises
+    ------
+    ValueError
+        If a sample has none of them.
+    """
+    here = presence(X, modalities)
+    rows = np.stack([model.embed(X[m], m) for m in modalities], axis=1)     # (n, M, d)
+    return unit_rows((rows * here[:, :, None]).sum(axis=1))
+
+
+def gaussians_of_views(model: Distributional, X: Views,
+                       modalities: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
+    """Means and log-variances ``(n, M, d)`` of several views, and which are there, ``(n, M)``.
+
+    Raises
+    ------
+    ValueError
+        If a sample has none of them.
+    """
+    import torch
+
+    here = presence(X, modalities)
+    parts = [model.embed_distribution(X[m], m) for m in modalities]
+    means, deviations = (torch.from_numpy(np.stack(part, axis=1))
+                         for part in zip(*parts, strict=True))
+    return means, 2 * deviations.log(), torch.from_numpy(here)
+
+
+def presence(X: Views, modalities: Sequence[str]) -> Array:
+    """Which views ``(n, M)`` every sample has, one at least.
+
+    Raises
+    ------
+    ValueError
+        If a sample has none of them.
+    """
+    here = np.stack([X.present.get(m, np.ones(len(X), dtype=bool)) for m in modalities], axis=1)
+    missing = int((~here.any(axis=1)).sum())
+    if missing:
+        raise ValueError(f"X: {missing} samples have none of {list(modalities)}; leave them out.")
+    return here
+
+
+def joined(parts: Sequence[Views], modalities: Sequence[str]) -> Views:
+    """Samples of several `Views` one after the other, through those modalities that all have."""
+    names = [m for m in modalities if all(m in part for part in parts)]
+    present = {m: np.concatenate([part.present.get(m, np.ones(len(part), dtype=bool))
+                                  for part in parts])
+               for m in names if any(m in part.present for part in parts)}
+    return Views({m: np.concatenate([part[m] for part in parts]) for m in names},
+                 np.concatenate([part.truth for part in parts]), present=present)
