@@ -69,11 +69,15 @@ def check_regular(file: Path, argument: str = "path") -> None:
             raise ValueError(f"{argument}: {str(file)!r} is {kind}, not a file; give a file.")
 
 
+class NoRoomError(ValueError):
+    """What a file holds does not fit in memory."""
+
+
 def check_room(file: Path, size: int, fix: str, argument: str = "path") -> None:
-    """Raise ValueError where what a file holds takes more bytes of memory than are free."""
+    """Raise `NoRoomError` where what a file holds takes more bytes of memory than are free."""
     free = available_memory()
     if free is not None and size > free:
-        raise ValueError(f"{argument}: {str(file)!r} takes {gigabytes(size)} of memory and "
+        raise NoRoomError(f"{argument}: {str(file)!r} takes {gigabytes(size)} of memory and "
                          f"{gigabytes(free)} are free; {fix}.")
 
 

@@ -107,9 +107,12 @@ class Views:
         columns |= {f"present[{m!r}]": p for m, p in self.present.items()}
         columns |= {f"masks[{m!r}]": p for m, p in self.masks.items()}
         columns |= {f"meta[{m!r}]": p for m, p in self.meta.items()}
+        if self.ids.ndim != 1:
+            raise ValueError(f"ids: shape {self.ids.shape}; give one per sample, (n,).")
         for name, values in columns.items():
-            if len(values) != self._n:
-                raise ValueError(f"{name}: {len(values)} rows for {self._n} samples; "
+            count = len(np.atleast_1d(values))
+            if values.ndim == 0 or count != self._n:
+                raise ValueError(f"{name}: {count} rows for {self._n} samples; "
                                  "give one per sample.")
         for kind, mapping in (("present", self.present), ("masks", self.masks)):
             for name in mapping:

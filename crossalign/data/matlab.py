@@ -8,6 +8,7 @@ unpickled.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.matlab_cells import Unread, filled, gathered, opaque, text_lines
+from crossalign.reading import NoRoomError, check_regular, check_room
 
 Array = npt.NDArray[Any]
 
@@ -55,11 +57,11 @@ def read_mat(path: str | Path, names: Iterable[str] | None = None) -> Variables:
     Raises
     ------
     ValueError
-        If there is no such file, or it is truncated, corrupt or no MATLAB file.
+        If there is no such file, it is truncated, corrupt or no MATLAB file, or what it claims to
+        hold takes more memory than is free.
     """
     file = Path(path)
-    if not file.is_file():
-        raise ValueError(f"path: there is no file {str(file)!r}; check the name.")
+    check_regular(file)
     wanted = None if names is None else list(names)
     try:
         if _is_hdf5(file):
@@ -68,7 +70,7 @@ def read_mat(path: str | Path, names: Iterable[str] | None = None) -> Variables:
             found = read_v73(file, wanted)
         else:
             found = _read_v5(file, wanted)
-    except MemoryError:
+    except NoRoomError:
         raise
     except Exception as error:  # a damaged file raises a dozen kinds, from zlib's to KeyError
         raise ValueError(f"path: {str(file)!r} ({file.stat().st_size} bytes) cannot be read as a "
@@ -101,13 +103,21 @@ def _is_hdf5(file: Path) -> bool:
 
 
 # -- version 5 ---------------------------------------------------------------------------------
+SMALLER = "save fewer or smaller variables"
 OBJECT = "None"
 """What SciPy calls every MATLAB object; the object knows its name."""
+
+
+BYTES = {"int8": 1, "uint8": 1, "logical": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4,
+         "single": 4, "char": 4}
+"""What an item of a class takes; others 8."""
 
 
 def _read_v5(file: Path, names: list[str] | None) -> dict[str, Array | Unread]:
     from scipy.io import loadmat
 
+    check_room(file, sum(math.prod(shape) * BYTES.get(kind, 8) for name, shape, kind
+                         in _v5_claims(file) if names is None or name in names), SMALLER)
     raw = loadmat(file, variable_names=None if names is None else [*names, OBJECT])
     found: dict[str, Array | Unread] = {}
     for stored, value in raw.items():
@@ -119,6 +129,16 @@ def _read_v5(file: Path, names: list[str] | None) -> dict[str, Array | Unread]:
         if names is None or stored in names:
             found[stored] = _v5_value(value)
     return found
+
+
+def _v5_claims(file: Path) -> list[tuple[str, tuple[int, ...], str]]:
+    """Name, shape and class of the variables, from their headers alone."""
+    from scipy.io import whosmat
+
+    try:
+        return list(whosmat(file))
+    except TypeError:  # an object has no shape, and SciPy then lists nothing
+        return []
 
 
 def _word(value: Array) -> str:

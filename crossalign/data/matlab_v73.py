@@ -6,6 +6,8 @@ matrices as groups of ``data``, ``ir`` (rows) and ``jc`` (where each column star
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.matlab_cells import Unread, filled, gathered, opaque, text_lines
+from crossalign.reading import check_room
 
 Array = npt.NDArray[Any]
 
@@ -31,8 +34,24 @@ def read_v73(file: Path, names: list[str] | None) -> dict[str, Array | Unread]:
 
     with h5py.File(file, "r") as stored:
         keys = [k for k in stored if not k.startswith("#") and (names is None or k in names)]
-        return {key: ELSEWHERE if isinstance(stored.get(key, getlink=True), h5py.ExternalLink)
-                else _value(stored[key], stored) for key in keys}
+        here = [key for key in keys
+                if not isinstance(stored.get(key, getlink=True), h5py.ExternalLink)]
+        _check_room(file, [stored[key] for key in here])
+        return {key: _value(stored[key], stored) if key in here else ELSEWHERE for key in keys}
+
+
+def _check_room(file: Path, items: Iterable[Any]) -> None:
+    """Raise ValueError where what items claim to hold takes more memory than is free."""
+    import h5py
+
+    size = 0
+    for item in items:
+        if isinstance(item, h5py.Dataset):
+            chunk = math.prod(item.chunks or ()) * item.dtype.itemsize
+            size += max(math.prod(item.shape or ()) * item.dtype.itemsize, chunk)
+        elif SPARSE in item.attrs and "jc" in item:
+            size += 8 * int(item.attrs[SPARSE]) * math.prod(item["jc"].shape or ())
+    check_room(file, size, "save fewer or smaller variables")
 
 
 def _value(item: Any, stored: Any, in_cell: bool = False) -> Array | Unread:
@@ -50,6 +69,9 @@ def _value(item: Any, stored: Any, in_cell: bool = False) -> Array | Unread:
         return _texts(item)
     if h5py.check_ref_dtype(item.dtype) is not None:
         references = np.asarray(item[()]).ravel()  # HDF5's row order is MATLAB's column order
+        if in_cell and len(references) > 1:
+            return np.empty(1, dtype=object)  # as a cell array of cell arrays stands for itself
+        _check_room(Path(stored.filename), map(stored.__getitem__, references))
         if len(references) == 1 and h5py.check_ref_dtype(stored[references[0]].dtype):
             return _value(stored[references[0]], stored)  # a cell around a cell
         return gathered([_value(stored[reference], stored, True) for reference in references])

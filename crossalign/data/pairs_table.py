@@ -130,6 +130,7 @@ def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
         raise ValueError(f"class: shape {texts.shape} for {len(labels)} labels; give one per "
                          "label.")
     known = table.get("class_names", table.get("class_embeddings"))
+    known = None if known is None else np.atleast_1d(known)
     known = raw.T if known is None and several else known
     if known is None:
         rows, names = named_rows(labels)

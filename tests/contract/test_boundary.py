@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import zipfile
 
+import h5py
 import hostile_files
 import numpy as np
 import pytest
+import scipy.io
+import scipy.sparse
 from complaints import complaint
 
 from crossalign import boundary, reading
 from crossalign.data import load
+from crossalign.data.matlab import read_mat
 from crossalign.data.npz import read_npz
 from crossalign.data.tables import read_npy
 from crossalign.recipes import load_recipe
@@ -198,3 +202,45 @@ def test_an_unknown_modality_is_a_key_and_a_value_that_is_wrong():
 def test_memory_is_measured():
     free = reading.available_memory()
     assert free is None or 0 <= free < 10**15
+
+
+# -- MATLAB ------------------------------------------------------------------------------------
+def test_matrices_that_cannot_fit_in_memory_are_refused_unread(tmp_path):
+    with h5py.File(tmp_path / "claims.mat", "w") as stored:  # nothing of it is on the disk
+        stored.create_dataset("image", (10**6, 10**7), "f8", chunks=(100, 100))
+    complaint(lambda: read_mat(tmp_path / "claims.mat"), "8e+04 GB", "free")
+    with h5py.File(tmp_path / "sparse.mat", "w") as stored:
+        group = stored.create_group("image")
+        group.attrs["MATLAB_sparse"] = 10**9
+        group["jc"] = np.zeros(10**4, np.int64)
+    complaint(lambda: read_mat(tmp_path / "sparse.mat"), "free")
+    scipy.io.savemat(tmp_path / "v5.mat", {"image": scipy.sparse.csc_matrix((10**7, 10**6))})
+    complaint(lambda: read_mat(tmp_path / "v5.mat"), "8e+04 GB", "free")
+    assert list(read_mat(tmp_path / "v5.mat", ["labels"])) == []
+
+
+def test_a_cell_that_repeats_one_large_matrix_is_refused_unread(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "a.mat", "w") as stored:
+        large = stored.create_dataset("#refs#/a", data=np.zeros((100, 1000)))
+        cell = stored.create_dataset("image", (1, 50), h5py.ref_dtype)
+        cell[...] = np.array([large.ref] * 50, dtype=h5py.ref_dtype).reshape(1, 50)
+    assert len(read_mat(tmp_path / "a.mat")["image"]) == 50
+    monkeypatch.setattr(reading, "available_memory", lambda: 10_000_000)
+    complaint(lambda: read_mat(tmp_path / "a.mat"), "0.04 GB", "free")
+
+
+def test_cells_that_hold_each_other_come_to_an_end(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as stored:
+        inner = stored.create_dataset("#refs#/0", data=np.zeros(3))
+        for level in range(1, 30):
+            cell = stored.create_dataset(f"#refs#/{level}", (1, 10), h5py.ref_dtype)
+            cell[...] = np.array([inner.ref] * 10, dtype=h5py.ref_dtype).reshape(1, 10)
+            inner = cell
+        outer = stored.create_dataset("image", (1, 2), h5py.ref_dtype)
+        outer[...] = np.array([inner.ref] * 2, dtype=h5py.ref_dtype).reshape(1, 2)
+    assert "cell arrays" in read_mat(tmp_path / "a.mat").unread["image"].what
+
+
+def test_a_file_that_begins_as_version_4_and_claims_everything_is_refused(tmp_path):
+    (tmp_path / "a.mat").write_bytes(b"\0" * 4 + b"\xff\xff\xff\x7f" * 4 + b"\0" * 200)
+    complaint(lambda: read_mat(tmp_path / "a.mat"), "path:")
