@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import refuse_rows
+from crossalign.names import one_spelling
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +30,8 @@ EXACT = 2.0**53
 
 def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
     """Labels in a type that holds each as it was given; bytes become text.
+
+    Where an accented word stands in both spellings of Unicode, all words are in one (`names`).
 
     Parameters
     ----------
@@ -56,7 +59,7 @@ def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
         raise ValueError(f"{name}: dtype {array.dtype}; give text or numbers.")
     if array.dtype.kind in "fmM":
         refuse_rows(array != array, name, "NaN", "give each a label or drop it")
-    return array
+    return one_spelling(array) if array.dtype.kind == "U" else array
 
 
 def sample_labels(labels: npt.ArrayLike, name: str = "labels") -> Array:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from crossalign.arrays import check_frames, flags, float32
 from crossalign.labels import check_class_rows, class_rows, label_array
+from crossalign.names import composed
 
 Array = npt.NDArray[Any]
 Rows = slice | Sequence[int] | Array
@@ -356,18 +357,18 @@ class Classes:
         ValueError
             If a name is missing, stands twice or is not among those of the classes.
         """
-        words = label_array(names, "names").ravel().astype(str)
-        at = {name: c for c, name in enumerate(self.names)}
+        words = [composed(str(name)) for name in label_array(names, "names").ravel()]
+        at = {composed(name): c for c, name in enumerate(self.names)}
         if len(at) < len(self.names):
-            twice = next(name for c, name in enumerate(self.names) if at[name] != c)
+            twice = next(name for c, name in enumerate(self.names) if at[composed(name)] != c)
             raise ValueError(f"names: {twice!r} is the name of two classes; give every class its "
                              "own.")
-        foreign = sorted(set(words.tolist()) - set(at))
+        foreign = sorted(set(words) - set(at))
         if foreign:
             raise ValueError(f"names: {len(foreign)} are no classes, first {foreign[0]!r}; the "
                              f"{len(at)} classes are called {', '.join(map(repr, self.names[:5]))}"
                              f"{', ...' if len(at) > 5 else ''}.")
-        return np.array([at[word] for word in words.tolist()], dtype=np.int64)
+        return np.array([at[word] for word in words], dtype=np.int64)
 
     def take(self, rows: npt.ArrayLike, seen: npt.ArrayLike | None = None) -> Classes:
         """The classes at ``rows``, renumbered from 0; ``seen`` replaces the flags if given."""

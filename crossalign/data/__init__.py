@@ -24,11 +24,12 @@ ways to be wrong (`LEAKS`) are ruled out.
 | wikipedia, tables, delimited, npz, matlab | file formats |
 | sketches | sketches asking for photos; sketch_folders reads them, unseen_classes says who asks |
 | picture_folder | class folders of pictures and folder_texts |
-| pictures, picture_rows | files to pixels, pixels to rows through an encoder |
+| picture_files, pictures, picture_rows | folders to files, files to pixels, pixels to rows |
 | gradients, patches, words | features without a trained network |
 | side_information | one vector per class, matched by name |
 | splits, class_divisions | validation without leaks, fixed class splits |
 | declaration, leaks, digest | what a protocol says, ways to be wrong, fingerprints |
+| named_files, pace | files that a table names, how far long work is |
 | scaling, cache | scaling, arrays kept on disk |
 """
 

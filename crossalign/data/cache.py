@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import inspect
 import json
 import os
 import struct
@@ -144,23 +143,6 @@ def gathered(blocks: Blocks) -> Kept:
     found = list(blocks)
     return Kept(np.concatenate([rows for rows, _ in found if rows is not None]),
                 [note for _, notes in found for note in notes])
-
-
-def code_digest(*of: Any) -> str:
-    """SHA-256 of the files that define some modules, classes or functions, 16 hex digits.
-
-    In a key it tells apart what two versions of the code made. Of a class within a package all
-    files of the package's folder count, since it leans on them. What has no file, as a class typed
-    into a console, counts nothing.
-    """
-    files: set[Path] = set()
-    for thing in of:
-        with contextlib.suppress(TypeError, OSError):
-            file = Path(inspect.getsourcefile(thing) or "")
-            packaged = inspect.isclass(thing) and "." in thing.__module__
-            files |= set(file.parent.glob("*.py")) if packaged else {file}
-    content = (file.read_bytes() for file in sorted(files) if file.is_file())
-    return hashlib.sha256(b"\0".join(content)).hexdigest()[:16]
 
 
 _TAIL, _MARK = struct.Struct("<QII8s"), b"xalign 1"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import float32
+from crossalign.data.named_files import with_named_files
 from crossalign.data.npz import array_shapes, read_npz
 from crossalign.data.pairs_table import RESERVED, Table, class_embeddings_of, labels_of_table
 
@@ -51,9 +52,10 @@ def read_domains(path: Path, task: str) -> Samples:
     ------
     ValueError
         One sentence: the task names no two domains, an array is missing or does not fit, features
-        are not finite, or a class has fewer than two samples in one of the two.
+        are not finite, files are named outside of the folder, or a class has fewer than two samples
+        in one of the two.
     """
-    table = read_npz(path)
+    table = with_named_files(read_npz(path), path.parent)
     labels, names = _checked(table)
     domain = np.ravel(table["domain"]).astype(str)
     _, first = np.unique(domain, return_index=True)

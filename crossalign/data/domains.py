@@ -21,6 +21,7 @@ from crossalign.data.declaration import declared, equal_rows
 from crossalign.data.digest import file_digest
 from crossalign.data.domain_file import Samples, read_domains
 from crossalign.data.splits import class_splits, hold_out
+from crossalign.names import written
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Views
 
@@ -74,7 +75,8 @@ def load_domains(path: str | Path, task: str = "retrieval", *, seed: int = 0) ->
         "pairs": f"drawn within the class, every sample at least once, seed {seed}",
         "test_part": f"{QUERIES:.0%} per class and domain, seed {seed}",
         "gallery": "unseen classes less the queries"}
-    return _Source("-".join([path.stem, *samples.domains]), samples, facts, seed).retrieval(0)
+    name = "-".join([written(path.stem), *samples.domains])
+    return _Source(name, samples, facts, seed).retrieval(0)
 
 
 @dataclass(frozen=True)

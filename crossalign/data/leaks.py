@@ -20,7 +20,7 @@ LEAKS: dict[str, str] = {
     "text_features_fit_on_unseen": "topics or word vectors were fitted on unseen-class documents",
     "transductive": "unlabelled test images were used in training",
     "stochastic_evaluation": "two evaluations of one model differ",
-    "duplicate_gallery_rows": "the gallery holds a row twice",
+    "duplicate_gallery_rows": "the gallery holds a row of some modality twice",
     "query_in_gallery": "a query stands in the gallery",
     "tied_scores": "many scores are equal, so that the order is arbitrary",
     "single_class_split": "one choice of unseen classes only",

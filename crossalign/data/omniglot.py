@@ -21,6 +21,7 @@ from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.omniglot_drawings import PIXELS, SIDE, Drawings, read_drawings, zips_of
 from crossalign.data.splits import class_splits
 from crossalign.data.stroke_features import DESCRIPTION, TOKENS
+from crossalign.names import written
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Views
 
@@ -77,7 +78,7 @@ def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool =
                           "sha256": file_digest(*files)},
              "normalisation": "none (model's own)", "side_information": "none"}
     suffix = "-alphabets" * (task == "alphabets") + "-tokens" * tokens
-    name = folder.resolve().name + suffix
+    name = written(folder.resolve().name) + suffix
     return _Source(name, *_labelled(drawings, tokens), task, facts, seed).retrieval(0)
 
 

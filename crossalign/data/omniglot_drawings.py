@@ -32,6 +32,8 @@ VERSION = 1
 PIXELS, SIDE = 105, 28
 MEMBER = re.compile(r"[^/]+/(?P<name>[^/]+/[^/]+/\d+_\d+)\.(?P<suffix>png|txt)")
 PARTS = "images_*.zip"
+LARGEST = 2**20
+"""Bytes to which a drawing may unpack."""
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 """What zipfile raises on a file that is not the archive it was."""
@@ -125,7 +127,12 @@ def _members(file: Path, suffix: str, known: Any) -> dict[str, bytes]:
     """Content of the drawings of a zip by name, less those that are ``known``."""
     try:
         with zipfile.ZipFile(file) as archive:
-            matches = ((MEMBER.fullmatch(info.filename), info) for info in archive.infolist())
+            matches = [(MEMBER.fullmatch(info.filename), info) for info in archive.infolist()]
+            large = next((i for match, i in matches if match and i.file_size > LARGEST), None)
+            if large is not None:
+                raise ValueError(f"folder: {large.filename} in {file.name} unpacks to "
+                                 f"{large.file_size} bytes, and a drawing to {LARGEST} at most; "
+                                 "download the zip again.")
             return {match["name"]: archive.read(info) for match, info in matches
                     if match and match["suffix"] == suffix and match["name"] not in known}
     except _DAMAGED as error:
@@ -140,9 +147,9 @@ def _picture(content: bytes, where: str) -> Array:
 
     try:
         with Image.open(BytesIO(content)) as image:
+            if image.size != (PIXELS, PIXELS):
+                raise ValueError
             paper = np.asarray(image.convert("L"), dtype=np.float64) / 255
-        if paper.shape != (PIXELS, PIXELS):
-            raise ValueError
     except (OSError, SyntaxError, ValueError):
         raise ValueError(f"folder: {where} is not a picture of {PIXELS} x {PIXELS} pixels; "
                          "download the zip again.") from None

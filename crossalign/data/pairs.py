@@ -31,6 +31,7 @@ from crossalign.data.pairs_table import (
     test_part,
 )
 from crossalign.data.splits import Rows, class_splits, hold_out
+from crossalign.names import written
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes
 
@@ -94,7 +95,7 @@ def load_pairs(path: str | Path, task: str | None = None, *,
             raise ValueError(f"{argument}: got {str(value)!r} for {task}, which does not take it; "
                              "choose the task gzsl, or give 'class_embeddings' in the file.")
     pairs = pairs_of_table(table, modalities=modalities, one_based=one_based, seed=seed)
-    name = path.resolve().name if path.is_dir() else path.stem
+    name = written(path.resolve().name if path.is_dir() else path.stem)
     left = {"not_read": not_read(table)} if not_read(table) else {}
     source = _Source(name, pairs, _facts(pairs, files, seed) | left, seed)
     return source.transfer() if task == "transfer" else source.retrieval(0)

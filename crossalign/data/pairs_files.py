@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from crossalign.data.named_files import with_named_files
 from crossalign.data.pairs_table import Table
 from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
 from crossalign.data.wikipedia import read_wikipedia
@@ -17,8 +18,13 @@ def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
     Raises
     ------
     ValueError
-        If there is no such file, or it is damaged.
+        If there is no such file, it is damaged, or names files outside of its folder.
     """
+    table, files, one_based = _read(path)
+    return with_named_files(table, files[0].parent), files, one_based
+
+
+def _read(path: Path) -> tuple[Table, list[Path], bool]:
     from crossalign.data.delimited import read_csv_table
     from crossalign.data.mat_table import table_of_mat
     from crossalign.data.matlab import read_mat

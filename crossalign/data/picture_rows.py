@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.cache import Blocks, Kept, cached_rows, code_digest, gathered
+from crossalign.data.cache import Blocks, Kept, cached_rows, gathered
 from crossalign.data.gradients import oriented_gradients
 from crossalign.data.pace import Log, Pace
 from crossalign.data.patches import PATCHES, patch_tokens
 from crossalign.data.picture_files import NOT_READ, Noted, joined, picture_id
 from crossalign.data.pictures import THREADS, Picture, read_picture
+from crossalign.fingerprints import code_fingerprint
 from crossalign.types import Encoder
 
 Array = npt.NDArray[Any]
@@ -216,7 +217,7 @@ def picture_rows(files: Sequence[Path], digests: Array, encoder: Encoder, *, kee
     if keep:
         kept = cached_rows({
             "name": "picture-rows", "version": VERSION, "encoder": dict(encoder.facts),
-            "code": code_digest(read_picture, oriented_gradients, patch_tokens, type(encoder)),
+            "code": code_fingerprint(encoder),
             "files": hashlib.sha256(digests.tobytes()).hexdigest(),
             **{package: version(package) for package in ("numpy", "pillow")}}, blocks)
         return kept if kept.rows.ndim == 3 else Kept(np.array(kept.rows), kept.notes)

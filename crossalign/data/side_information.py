@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import float32
-from crossalign.data.names import written
+from crossalign.names import written
 from crossalign.reading import check_regular, expanded
 
 Array = npt.NDArray[Any]

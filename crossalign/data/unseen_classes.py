@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.names import folded, matched, written
 from crossalign.data.splits import sempcyc_sketchy_unseen
+from crossalign.names import folded, matched, written
 from crossalign.reading import expanded
 
 Array = npt.NDArray[Any]

@@ -28,6 +28,7 @@ from crossalign.data.xlsa17_files import (
     required_file,
     side_file,
 )
+from crossalign.names import written
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Views
 
@@ -82,7 +83,7 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
     seen, tested = _seen_classes(labels, rows, n_classes, names)
     side = side_file(folder, attributes)
     embeddings, how = read_side_information(side, names, n_classes)
-    source = GzslSource(folder.resolve().name, Views({modality: features}, labels),
+    source = GzslSource(written(folder.resolve().name), Views({modality: features}, labels),
                         Classes(embeddings, seen, tuple(names or ())),
                         {"unusual_side_information": side.name != SPLITS})
     raw_leak = _leak_sentence(tuning, rows)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from crossalign import data
-from crossalign.data.cache import cached_arrays, cached_rows, code_digest
+from crossalign.data.cache import cached_arrays, cached_rows
 from crossalign.data.picture_folder import load_picture_folder
 from crossalign.data.picture_rows import Gradients
 
@@ -96,18 +96,6 @@ def test_two_that_write_at_once_both_get_whole_rows(cache):
         for found in [pool.submit(cached_rows, KEY, slowly) for _ in range(16)]:
             np.testing.assert_array_equal(found.result().rows, ROWS)
     assert [file.suffix for file in cache.iterdir()] == [".npy"]
-
-
-def test_code_is_told_by_the_files_that_define_it(tmp_path, monkeypatch):
-    (tmp_path / "toy_encoder.py").write_text("class Toy:\n    pass\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    import toy_encoder
-
-    first = code_digest(toy_encoder.Toy, code_digest)
-    assert first == code_digest(code_digest, toy_encoder) == code_digest(int, toy_encoder.Toy,
-                                                                         code_digest)
-    (tmp_path / "toy_encoder.py").write_text("class Toy:\n    side = 3\n")
-    assert code_digest(toy_encoder.Toy, code_digest) != first
 
 
 # -- features of pictures ----------------------------------------------------------------------

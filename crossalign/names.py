@@ -10,13 +10,32 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
+def composed(name: str) -> str:
+    """The name in NFC."""
+    return unicodedata.normalize("NFC", name)
+
+
 def written(name: str) -> str:
     """The name in NFC; what is no text in it becomes U+FFFD, the replacement character."""
-    return unicodedata.normalize("NFC", _SURROGATES.sub("\ufffd", name))
+    return composed(_SURROGATES.sub("\ufffd", name))
+
+
+def one_spelling(names: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Names in NFC where some stand there in two spellings, which would be two; else as they are.
+
+    So the order of names that have one spelling is theirs.
+    """
+    known, which = np.unique(names, return_inverse=True)
+    spelt = np.array([composed(name) for name in known.tolist()], dtype=np.str_)
+    return spelt[which].reshape(names.shape) if len(np.unique(spelt)) < len(known) else names
 
 
 def identifier(name: str) -> str:
