@@ -17,7 +17,6 @@ import numpy.typing as npt
 from crossalign.arrays import flags
 from crossalign.data.digest import file_digest
 from crossalign.data.gzsl import GzslSource, tuning_rows
-from crossalign.data.names import written
 from crossalign.data.pairs_table import (
     Table,
     class_embeddings_of,
@@ -34,6 +33,7 @@ from crossalign.data.side_information import (
 from crossalign.data.splits import Rows, gzsl_validation, hold_out
 from crossalign.data.unseen_classes import unseen_mask
 from crossalign.labels import label_array
+from crossalign.names import written
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]

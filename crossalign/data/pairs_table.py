@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import float32
-from crossalign.data.names import written
 from crossalign.data.side_information import assert_unique_names
 from crossalign.data.splits import hold_out
 from crossalign.labels import label_array, named_rows, sample_labels, whole
+from crossalign.names import written
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
