@@ -48,6 +48,13 @@ class Run(NamedTuple):
     sentences: str | None = None
 
 
+def settings_of(recipe: str) -> Mapping[str, Any]:
+    """The hyper-parameters of a recipe, which alone says them."""
+    from crossalign.recipes import load_recipe
+
+    return load_recipe(recipe).params
+
+
 def _parts(prefix: str, kind: str, data: str, task: str, runs: int,
            settings: Mapping[str, Any]) -> list[Run]:
     """The rows of a model's module ablation."""
@@ -61,7 +68,7 @@ def _parts(prefix: str, kind: str, data: str, task: str, runs: int,
 def _lcale(name: str, **settings: Any) -> Run:
     """A row of LCALE, at the paper's rate and KL weight."""
     return Run(f"wikipedia-{name}", "lcale", "wikipedia", "retrieval", 10,
-               {"lr": 1e-4, "kl": 1.0, **settings})
+               {**settings_of("lcale-wikipedia"), **settings})
 
 
 ACMR_ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
@@ -71,11 +78,9 @@ ACMR_ROWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 
 ACMR_SEEDS = {"whole": 5, "vsa": 1}
 """Runs of the authors' settings; one takes ten minutes on one core."""
-FGAN: Mapping[str, Any] = {"space": "joint", "readers": ("attention", "attention"), "dim": 128,
-                           "samples": 100, "epochs": 12, "batch_size": 64, "per_class": 4,
-                           "lr": 1e-3}
+FGAN = settings_of("fgan-glyphs_tokens")
 """For small sets of tokens that come without a network of their own."""
-CELLS = FGAN | {"ratios": (0.1, 0.5), "readers": ("linear", "gru")}
+CELLS = settings_of("fgan-caltech30")
 """For cells of an ImageNet network, which know their context, and words."""
 MOBILENET = "models/mobilenet_v2_1.0_224_quant.tflite"
 """Of pictures; trained on ImageNet, so it has seen classes that are unseen here."""
@@ -85,14 +90,13 @@ NARROW: Mapping[str, Any] = {"lr": 1e-3, "kl": 0.01, "epochs": 30, "decay_every"
                              "scaling": "standard", "hidden": (512, 256)}
 """LCALE on wide features and tokens laid out flat: layers that two cores can train, and the rate
 and KL weight that the demo has for glyphs."""
-LONGER: Mapping[str, Any] = {"scaling": "root", "latent": 128, "hidden": 512, "epochs": 60,
-                             "linear": 0.5, "whitening": 1.0}
+WIKIPEDIA = settings_of("fusionnet_qsma-wikipedia")
+LONGER = settings_of("fusionnet_qsma-omniglot")
 """FusionNet-QSMA on unseen characters; as `DOMAINS`, chosen by the mean over validation classes of
 the first splits, and not anew for every split, whose few classes say little."""
 FEW: Mapping[str, Any] = {"pairs": "own", "whitening": None}
 """Not chosen on the two validation classes of Wikipedia, of linear maps as of FusionNet-QSMA."""
-DOMAINS: Mapping[str, Any] = {"scaling": "root", "linear_view": "pca", "lr": 1e-4, "epochs": 5,
-                              "whitening": None}
+DOMAINS = settings_of("fusionnet_qsma-pacs")
 """FusionNet-QSMA on two domains that one encoder has seen."""
 
 RUNS = (
@@ -111,13 +115,13 @@ RUNS = (
           published=("acmr-cub", row)) for name, (row, settings) in ACMR_ROWS.items()),
     Run("cub-acmr-clean-sentences", "acmr", "CUB", "gzsl", 5, {}, "sent_splits.mat"),
     *(Run(f"cub-fusionnet_qsma{name}{side}", "fusionnet_qsma", "CUB", "gzsl", 5, settings, file)
-      for name, settings in (("", {}), ("-bare", BARE))
+      for name, settings in (("", settings_of("fusionnet_qsma-cub")), ("-bare", BARE))
       for side, file in (("", None), ("-sentences", "sent_splits.mat"))),
     *_parts("parts-cub", "fusionnet_qsma", "CUB", "gzsl", 1, {}),
     *(Run(f"{name}-fusionnet_qsma{suffix}", "fusionnet_qsma", name, "retrieval", 10,
           {**settings, **bare})
-      for name, settings, suffix, bare in (("wikipedia", {"whitening": None}, "", {}),
-                                           ("wikipedia", {"whitening": None}, "-bare", BARE),
+      for name, settings, suffix, bare in (("wikipedia", WIKIPEDIA, "", {}),
+                                           ("wikipedia", WIKIPEDIA, "-bare", BARE),
                                            ("omniglot", LONGER, "-bare", BARE))),
     Run("wikipedia-chance", "chance", "wikipedia", "retrieval", 10, {}),
     Run("wikipedia-cca", "cca", "wikipedia", "retrieval", 10, FEW),
@@ -166,7 +170,8 @@ RUNS = (
     *(Run(f"few_shot-{name}-{model}", model, data, "few_shot", 3, {})
       for name, data in (("cub", "CUB"), ("glyphs", "glyphs"))
       for model in ("ridge_map", "fusionnet_qsma")),
-    Run("synthetic-perfect_alignment", "perfect_alignment", "synthetic", "transfer", 8, {}),
+    Run("synthetic-perfect_alignment", "perfect_alignment", "synthetic", "transfer", 8,
+        settings_of("perfect_alignment-synthetic")),
 )
 WHOLE = ("FusionNet-QSMA", "FGAN")
 """Rows of module ablations that leave nothing out."""

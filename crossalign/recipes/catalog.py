@@ -16,7 +16,7 @@ from crossalign.tables import aligned
 if TYPE_CHECKING:
     from crossalign.evaluation import Report
 
-OURS = {"T1": "T1", "U": "U_raw", "S": "S_raw", "H": "H_raw"}
+OURS = {"T1": "T1", "U": "U_raw", "S": "S_raw", "H": "H_raw", "mAP": "mAP"}
 """Which of a report's scores a paper's metric is held against: those without calibration."""
 
 WIDTH = 100
@@ -24,11 +24,12 @@ WIDTH = 100
 
 def recipes_table() -> str:
     """All built-in recipes with the published numbers of the whole method, one a line."""
-    rows = [["recipe", "model", "data", "U", "S", "H"]]
+    metrics = ["U", "S", "H", "mAP"]
+    rows = [["recipe", "data", "task", *metrics]]
     for name in recipe_names():
         recipe = read_recipe(name)
         numbers = next(iter(recipe.published.values()), {})
-        rows.append([name, recipe.model, recipe.data, *_cells(numbers, ["U", "S", "H"])])
+        rows.append([name, recipe.data, recipe.task, *_cells(numbers, metrics)])
     return "\n".join(aligned(rows, words=3))
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 Count = Annotated[int, Field(ge=1, strict=True)]
 Percent = Annotated[float, Field(ge=0, le=100, strict=True, allow_inf_nan=False)]
 Words = Annotated[str, Field(min_length=1)]
-Metric = Literal["T1", "U", "S", "H"]
+Metric = Literal["T1", "U", "S", "H", "mAP"]
+Task = Literal["gzsl", "zsl", "retrieval", "tokens", "transfer"]
 
 
 class Expected(BaseModel):
@@ -48,7 +49,7 @@ class Recipe(BaseModel):
         As the command line spells it.
     data : str
         The data set as papers call it.
-    task : {"gzsl"}
+    task : {"gzsl", "zsl", "retrieval", "tokens", "transfer"}
     source : str
         Citation.
     params : mapping of hyper-parameter to value
@@ -69,7 +70,7 @@ class Recipe(BaseModel):
     name: Words = Field(description="the file's name")
     model: Words = Field(description="the name of a model, as acmr")
     data: Words = Field(description="the name of the data set, as CUB")
-    task: Literal["gzsl"] = Field("gzsl", description="gzsl")
+    task: Task = Field("gzsl", description="gzsl, zsl, retrieval, tokens or transfer")
     source: Words = Field(description="a citation")
     params: dict[str, Any] = Field(
         default_factory=dict, description="a mapping of hyper-parameters to values")
@@ -79,7 +80,7 @@ class Recipe(BaseModel):
     published: dict[Words, dict[Metric, Percent]] = Field(
         default_factory=dict, description="percent from 0 to 100 by row and metric, as "
                                           "ACMR: {U: 53.1, S: 57.7, H: 55.3}, metrics being "
-                                          "T1, U, S or H")
+                                          "T1, U, S, H or mAP")
     notes: tuple[Words, ...] = Field((), description="a list of sentences")
     rows: dict[Words, dict[str, Any]] = Field(
         default_factory=dict,

@@ -130,8 +130,8 @@ def parse(line: str) -> None:
 @pytest.mark.parametrize("line", command_lines())
 def test_command_lines_parse(line):
     parse(line)
-    model = re.match(r"crossalign (?:run|fit|models|ablate|recipes) (?:recipe:)?([a-z_]+)(-\w+)?",
-                     line)
+    model = re.match(r"crossalign (?:run|fit|models|ablate|recipes) (?!\w+\.py:)"
+                     r"(?:recipe:)?([a-z_]+)(-\w+)?", line)
     if model:
         cls = models.get(load_recipe("".join(model.groups())).model if model[2] else model[1])
         for key in re.findall(r"--set (\w+)=", line):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,8 +45,51 @@ SIZES = {"cub": (200, 50, 312, 2048), "sun": (717, 72, 102, 2048),
 
 
 # -- the built-in ones -------------------------------------------------------------------------
+OURS = {
+    "fgan-glyphs_tokens": "tokens-fgan-0.5", "fgan-caltech30": "caltech30-fgan",
+    "lcale-wikipedia": "wikipedia-lcale-paper", "fusionnet_qsma-cub": "cub-fusionnet_qsma",
+    "fusionnet_qsma-wikipedia": "wikipedia-fusionnet_qsma",
+    "fusionnet_qsma-omniglot": "omniglot-fusionnet_qsma",
+    "fusionnet_qsma-pacs": "pacs-fusionnet_qsma",
+    "perfect_alignment-synthetic": "synthetic-perfect_alignment"}
+"""Recipes whose settings are those of a report on the results page."""
+DOCS = Path(__file__).parents[2] / "docs"
+
+
 def test_there_is_one_for_every_model_and_data_set():
-    assert recipe_names() == sorted(NAMES)
+    assert recipe_names() == sorted([*NAMES, *OURS])
+    assert {name.split("-")[0] for name in recipe_names()} == {
+        "acmr", "cada_vae", "fgan", "fusionnet_qsma", "lcale", "perfect_alignment"}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_settings_are_those_with_which_the_results_were_measured(name):
+    recipe = load_recipe(name)
+    report = Report.load(DOCS / "results" / f"{OURS[name]}.json")
+    assert report.model == recipe.model == name.split("-")[0]
+    assert report.task in (recipe.task, "retrieval")           # tokens are retrieved, too
+    measured = {key: tuple(value) if isinstance(value, list) else value
+                for key, value in report.params.items()}
+    assert {key: measured.get(key) for key in recipe.params} == recipe.params
+
+
+def test_every_recipe_that_the_pages_name_is_there():
+    pages = [DOCS.parent / "README.md", *DOCS.glob("*.md")]
+    named = {name for page in pages
+             for name in re.findall(r"recipes? ?:?((?:acmr|cada_vae|fgan|lcale|fusionnet_qsma"
+                                    r"|perfect_alignment)-\w+)", page.read_text())}
+    assert {"acmr-cub", "fgan-glyphs_tokens"} <= named <= set(recipe_names())
+
+
+def test_the_list_fits_a_terminal_of_80_columns():
+    assert max(map(len, recipes_table().splitlines())) <= 80
+
+
+@pytest.mark.parametrize("task", ["retrieval", "tokens", "transfer", "zsl"])
+def test_a_recipe_may_be_of_any_task(task, tmp_path):
+    file = written(tmp_path, task=task, published={"ACMR": {"mAP": 30.5}})
+    assert load_recipe(file).task == task
+    assert load_recipe(file).published == {"ACMR": {"mAP": 30.5}}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -200,7 +245,7 @@ SENTENCES = {
     "class name": ({"model": "CADAVAE"}, "there is no 'CADAVAE'"),
     "no data": ({"data": 5}, "data: got 5; give"),
     "no source": ({"source": ""}, "source: got ''; give a citation"),
-    "task": ({"task": "gszl"}, "task: got 'gszl'; give gzsl"),
+    "task": ({"task": "gszl"}, "task: got 'gszl'; give gzsl, zsl, retrieval"),
     "unknown field": ({"sorce": "x"}, "'sorce'; did you mean 'source'?"),
     "name": ({"name": "other"}, "name: got 'other'; leave it out"),
     "params": ({"params": [1]}, "params: got [1]; give a mapping"),
@@ -407,11 +452,12 @@ def test_recipes_are_listed_a_line_each(monkeypatch, capsys):
     assert out == recipes_table() + "\n"
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[1:]] == recipe_names()
-    assert lines[1].split() == ["acmr-awa1", "acmr", "AWA1", "59.4", "77.6", "67.3"]
+    assert lines[1].split() == ["acmr-awa1", "AWA1", "gzsl", "59.4", "77.6", "67.3", "-"]
     out, _ = command(monkeypatch, capsys, "recipes", "recipe:cada_vae-sun")
     assert out == describe_recipe("cada_vae-sun") + "\n"
 
 
+@pytest.mark.filterwarnings("ignore:bench. nothing was selected")
 def test_run_and_fit_take_a_recipe(tmp_path, monkeypatch, capsys):
     bench = small(width=6)
     monkeypatch.setattr("crossalign.data.load", lambda *_, **__: replace(bench, name="own"))
