@@ -117,6 +117,38 @@ def _assignment(text: str, option: str) -> tuple[str, Any]:
                          "word, true, false, null or a [list].") from None
 
 
+def check_used(estimator: Any, bench: Any, task: str | None, sets: list[str] | None,
+               tune: list[str] | None) -> None:
+    """Refuse what is set or tuned and would do nothing.
+
+    Raises
+    ------
+    ValueError
+        For a parameter of heads where no class is scored, and for ``--tune`` where nothing can be
+        chosen or the parameter is idle on these samples.
+    """
+    task = task or bench.task
+    named = {option: [text.partition("=")[0] for text in texts or []]
+             for option, texts in (("--set", sets), ("--tune", tune))}
+    if task in ("retrieval", "transfer") and hasattr(estimator, "head"):
+        from crossalign.models.base import HEAD_PARAMETERS
+
+        for option, names in named.items():
+            for name in names:
+                if name in HEAD_PARAMETERS:
+                    raise ValueError(f"{option}: {name} does nothing for {task}, which scores no "
+                                     "classes; leave it out.")
+    if not named["--tune"]:
+        return
+    validation = bench.validation()
+    if validation is None or task == "transfer" or getattr(estimator, "oracle", False):
+        raise ValueError(f"--tune: {named['--tune'][0]} cannot be chosen, as {task} of "
+                         f"{bench.name!r} chooses nothing with {estimator.cli_name}; set it.")
+    idle = [name for name in named["--tune"] if name in estimator.idle(validation["train"])]
+    if idle:
+        raise ValueError(f"--tune: {idle[0]} does nothing on these samples; leave it out.")
+
+
 def chosen_rows(rows: Any, names: list[str] | None) -> Any:
     """The rows that were asked for, all by default.
 

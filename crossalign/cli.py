@@ -19,6 +19,7 @@ from crossalign.arguments import (
     build,
     build_several,
     check_seeds_free,
+    check_used,
     check_writable,
     chosen_rows,
     listed,
@@ -129,6 +130,7 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 
     bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
                        modalities)
+    check_used(estimator, bench, scored(task), set_, tune)
     report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, best_epoch=best_epoch,
                       bits=bits, keep=runs_in(out))
@@ -164,6 +166,7 @@ def fit(model: Model,
         estimator.set_params(random_state=seed)
     bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
                        modalities)
+    check_used(estimator, bench, scored(task), set_, tune)
     from crossalign.evaluation.kept import forget
     from crossalign.evaluation.runs import CHOICE
     from crossalign.training import discard_checkpoint

@@ -148,6 +148,9 @@ def timed(build: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return {**build(), "seconds": time.perf_counter() - started}
 
 
+MOST_RUNS = 100_000
+
+
 def check_runs(seeds: int | Iterable[int], bench: Benchmark) -> list[int]:
     """The runs that are asked for, once it is sure that the benchmark has them.
 
@@ -156,6 +159,8 @@ def check_runs(seeds: int | Iterable[int], bench: Benchmark) -> list[int]:
     ValueError
         For no run, or a class split that there is not.
     """
+    if isinstance(seeds, int) and seeds > MOST_RUNS:
+        raise ValueError(f"seeds: got {seeds}; ask for {MOST_RUNS} runs at most.")
     asked = list(range(seeds) if isinstance(seeds, int) else seeds)
     if not asked:
         raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
