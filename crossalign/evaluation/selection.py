@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from sklearn.base import clone
@@ -17,6 +18,8 @@ from crossalign.types import Benchmark
 
 OBJECTIVES = {"gzsl": "H", "zsl": "T1", "retrieval": "mAP", "transfer": "accuracy"}
 """What selection maximises, by task."""
+PAUSE = 30.0
+"""Seconds from one line on how far a choice has come to the next."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,15 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
                                        callbacks=callbacks)
     if log is not None:
         log(f"choosing on validation classes, {len(points)} settings")
+    said = monotonic()
     for params, candidate in zip(points, candidates, strict=True):
         outcome = SCORERS[task](candidate, validation)
         tried.append((params, outcome.objective))
         if best is None or outcome.objective > best[1].objective:
             best = params, outcome
+        if log is not None and monotonic() - said > PAUSE:
+            log(f"{len(tried)} of {len(points)} settings tried")
+            said = monotonic()
     assert best is not None
     params, found = best
     gamma = found.gamma

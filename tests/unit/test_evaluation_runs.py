@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import small
 from interrupting import interrupting
 
 import crossalign as ca
@@ -46,6 +47,15 @@ def test_choice_is_the_best_point_of_the_grid(letters):
     assert len(choice.tried) == 3
     assert dict(choice.params) == max(choice.tried, key=lambda point: point[1])[0]
     assert "validation" in choice.how
+
+
+def test_a_long_choice_says_how_far_it_is(monkeypatch):
+    lines, grid = [], {"alpha": (-1, 0, 1)}
+    choose(ESZSL(), small.recognition(), "gzsl", grid, log=lines.append)
+    assert lines == ["choosing on validation classes, 3 settings"]
+    monkeypatch.setattr("crossalign.evaluation.selection.PAUSE", -1.0)
+    choose(ESZSL(), small.recognition(), "gzsl", grid, log=lines.append)
+    assert lines[2:] == [f"{n} of 3 settings tried" for n in (1, 2, 3)]
 
 
 def test_calibration_helps_and_is_reported_beside_raw(letters):
