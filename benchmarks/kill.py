@@ -205,9 +205,10 @@ def _files(place: Path, pattern: str) -> dict[str, str]:
 
 
 def _report(place: Path) -> dict[str, str]:
-    """The report without its time."""
+    """The report without its times."""
     saved = json.loads((place / "out" / "report.json").read_text())
-    return {key: json.dumps(value) for key, value in saved.items() if key != "seconds"}
+    return {key: json.dumps(value) for key, value in saved.items()
+            if key not in ("seconds", "date")}
 
 
 if __name__ == "__main__":

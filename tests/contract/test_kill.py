@@ -55,7 +55,8 @@ def test_runs_that_were_finished_before_a_kill_are_not_made_again(tmp_path, step
     assert sum("finished before" in line for line in lines) == finished
     assert all(f.read_bytes() == content for f, content in kept.items())
     clean = evaluate(ESZSL(), bench, 3, tune=False, pictures=False)
-    assert {**report.to_dict(), "seconds": 0} == {**clean.to_dict(), "seconds": 0}
+    apart = {"seconds": 0, "date": ""}
+    assert {**report.to_dict(), **apart} == {**clean.to_dict(), **apart}
 
 
 @pytest.mark.parametrize(("step", "epochs"), [(2, 0), (4, 2)])

@@ -43,7 +43,7 @@ Counted.__module__ = CCA.__module__
 
 
 def result(report):
-    return {**report.to_dict(), "seconds": None}
+    return {**report.to_dict(), "seconds": None, "date": None}
 
 
 def test_a_second_evaluation_makes_no_run_again_and_more_seeds_only_what_is_lacking(tmp_path,
