@@ -52,10 +52,12 @@ def test_choice_is_the_best_point_of_the_grid(letters):
 def test_a_long_choice_says_how_far_it_is(monkeypatch):
     lines, grid = [], {"alpha": (-1, 0, 1)}
     choose(ESZSL(), small.recognition(), "gzsl", grid, log=lines.append)
-    assert lines == ["choosing on validation classes, 3 settings"]
+    assert lines[0] == "choosing on validation classes, 3 settings"
+    assert not any("tried" in line and "settings" in line for line in lines)
     monkeypatch.setattr("crossalign.evaluation.selection.PAUSE", -1.0)
     choose(ESZSL(), small.recognition(), "gzsl", grid, log=lines.append)
-    assert lines[2:] == [f"{n} of 3 settings tried" for n in (1, 2, 3)]
+    assert [line for line in lines if line.endswith("settings tried")] == [
+        f"{n} of 3 settings tried" for n in (1, 2, 3)]
 
 
 def test_calibration_helps_and_is_reported_beside_raw(letters):
