@@ -200,6 +200,19 @@ def _is_whole(labels: Array) -> Array:
     return np.asarray(np.isfinite(labels) & (np.floor(labels) == labels))
 
 
+def classes_held(labels: Array) -> Array:
+    """Sorted rows of the classes that labels ``(n,)`` or ``(n, L)`` are of."""
+    return np.unique(labels) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
+
+
+def rarest(labels: Array) -> Array:
+    """One class a sample, ``(n,)``: of several the one that the fewest samples are of."""
+    if labels.ndim == 1:
+        return labels
+    counts = labels.sum(axis=0)
+    return np.asarray(np.where(labels, counts, len(labels) + 1).argmin(axis=1))
+
+
 def exact(labels: Array) -> Array:
     """Numbers as int64 where they are whole and fit, else as objects if too wide for floats.
 

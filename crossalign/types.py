@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import check_frames, flags, float32
-from crossalign.labels import check_class_rows, class_rows, label_array
+from crossalign.labels import check_class_rows, class_rows, classes_held, label_array
 from crossalign.names import composed
 
 Array = npt.NDArray[Any]
@@ -533,7 +533,7 @@ def check_splits(bench: Benchmark) -> None:
         labels = bench.splits[split].labels
         if labels is None:
             raise ValueError(f"splits[{split!r}]: unlabelled; {bench.task} needs labels.")
-        held = np.unique(labels) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
+        held = classes_held(labels)
         wrong = held[seen[held] != wanted]
         if len(wrong):
             raise ValueError(

@@ -95,9 +95,8 @@ def _count(split: str, views: Views) -> str:
             if not np.isfinite(values).all():
                 raise ValueError(f"{modality}: rows {rows[0]}..{rows[-1]} of the split "
                                  f"{split!r} hold NaN or infinity; repair them.")
-    labels = "unlabelled" if views.labels is None else f"{len(np.unique(views.labels))} classes"
     with_each = "".join(f", {m} of {p.sum()}" for m, p in views.present.items())
-    return f"{len(views)} samples{with_each}, {labels}, {views.widths}, finite"
+    return f"{len(views)} samples{with_each}, {views.labelled}, {views.widths}, finite"
 
 
 def _text(protocol: Any) -> str:

@@ -31,14 +31,17 @@ from crossalign.data.pairs_table import (
     test_part,
 )
 from crossalign.data.splits import Rows, class_splits, hold_out
+from crossalign.labels import classes_held, rarest
 from crossalign.names import written
 from crossalign.reading import expanded
-from crossalign.types import Benchmark, Classes
+from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
 
 RUNS = 10
 VALIDATION_QUERIES = 0.25
+SEVERAL = ("several classes a sample; what has one in common is relevant; training samples have "
+           "seen classes only, queries and gallery an unseen one or more, and these alone count")
 ZERO_SHOT = ("gzsl", "zsl")
 
 
@@ -139,6 +142,7 @@ def _facts(pairs: Pairs, files: list[Path], seed: int) -> dict[str, Any]:
         "normalisation": "none (model's own)",
         "side_information": {"width": int(width)} if width else "none",
         "test_part": test_part(pairs, seed),
+        **({"labels": SEVERAL} if pairs.labels.ndim == 2 else {}),
     }
 
 
@@ -160,15 +164,15 @@ class _Source:
         if len(self.pairs.names) < 4:
             raise ValueError(f"labels: {len(self.pairs.names)} classes; retrieval needs four, two "
                              "of them unseen, or every item found would be right.")
-        views, test = self.pairs.views, self.pairs.test
-        splits = class_splits(len(self.pairs.names), runs=RUNS, seed=self.seed)
-        tested = np.isin(np.arange(len(self.pairs.names)), self.pairs.labels[test])
-        silent = np.flatnonzero(~(tested & ~splits).any(axis=1))
+        test = self.pairs.test
+        divisions = class_splits(len(self.pairs.names), runs=RUNS, seed=self.seed)
+        tested = np.isin(np.arange(len(self.pairs.names)), classes_held(self.pairs.labels[test]))
+        silent = np.flatnonzero(~(tested & ~divisions).any(axis=1))
         if len(silent):
             raise ValueError(f"labels: no unseen class of the class split {silent[0]} has a test "
                              "sample; give more classes two samples or more, so that one can ask.")
-        seen = splits[k]
-        of_seen = seen[self.pairs.labels]
+        seen = divisions[k]
+        of_seen = self.only_of(seen)
         rows = {"train": np.flatnonzero(~test & of_seen),
                 "query": np.flatnonzero(test & ~of_seen),
                 "gallery": np.flatnonzero(~test & ~of_seen)}
@@ -181,8 +185,27 @@ class _Source:
             facts["no_validation"] = parts
         else:
             validate = partial(self.validation, parts, seen)
-        return Benchmark(self.name, "retrieval", {s: views[r] for s, r in rows.items()}, classes,
+        splits = {split: self.part(index, np.arange(len(seen)), seen, split)
+                  for split, index in rows.items()}
+        return Benchmark(self.name, "retrieval", splits, classes,
                          self.protocol(rows, facts, classes), validate, self.retrieval)
+
+    def only_of(self, classes: Array) -> Array:
+        """(n,) bool, samples of no class but these, ``(C,)`` bool."""
+        labels = self.pairs.labels
+        return np.asarray(classes[labels] if labels.ndim == 1
+                          else ~labels[:, ~classes].any(axis=1))
+
+    def part(self, rows: Array, kept: Array, seen: Array, split: str) -> Views:
+        """Samples whose classes are numbered among the ``kept``.
+
+        Of several classes a sample, those that ask and are found have their unseen ones alone.
+        """
+        views, labels = self.pairs.views[rows], self.pairs.labels[rows]
+        if labels.ndim == 1:
+            return views.with_labels(np.searchsorted(kept, labels))
+        wanted = seen if split == "train" else ~seen
+        return views.with_labels((labels & wanted)[:, kept])
 
     def validation_rows(self, train: Array, seen: Array) -> Rows | str:
         """Rows of validation inside the training rows, or why there are none.
@@ -194,13 +217,13 @@ class _Source:
         if len(kept) < 3:
             return f"{len(kept)} seen classes leave no two to play unseen in validation"
         known = np.isin(np.arange(len(seen)), kept[self.known_classes(len(kept))])
-        labels = self.pairs.labels[train]
-        apart = train[~known[labels]]
-        asks = hold_out(self.pairs.labels[apart], VALIDATION_QUERIES, seed=self.seed)
+        of_known = self.only_of(known)[train]
+        apart = train[~of_known]
+        asks = hold_out(rarest(self.pairs.labels[apart]), VALIDATION_QUERIES, seed=self.seed)
         if not asks.any():
             return ("no class that would play unseen in validation has two training samples, of "
                     "which one could ask")
-        return {"train": train[known[labels]], "query": apart[asks], "gallery": apart[~asks]}
+        return {"train": train[of_known], "query": apart[asks], "gallery": apart[~asks]}
 
     def known_classes(self, n: int) -> Array:
         """(n,) bool, which of n seen classes stay seen in validation."""
@@ -210,10 +233,8 @@ class _Source:
     def validation(self, rows: Rows, seen: Array) -> Benchmark:
         """The retrieval benchmark of validation rows; its classes are numbered among the seen."""
         kept = np.flatnonzero(seen)
-        splits = {}
-        for split, index in rows.items():
-            again = np.searchsorted(kept, self.pairs.labels[index])
-            splits[split] = self.pairs.views[index].with_labels(again)
+        known = np.isin(np.arange(len(seen)), kept[self.known_classes(len(kept))])
+        splits = {split: self.part(index, kept, known, split) for split, index in rows.items()}
         classes = Classes(self.pairs.embeddings, seen, self.pairs.names).take(
             kept, self.known_classes(len(kept)))
         facts = {**self.facts, "gallery": "unseen validation classes less the queries",
@@ -223,6 +244,9 @@ class _Source:
 
     def transfer(self) -> Benchmark:
         """Unlabelled pairs, the labelled training part, and the test part."""
+        if self.pairs.labels.ndim == 2:
+            raise ValueError("labels: mark several classes a sample; transfer takes one label per "
+                             "sample, and retrieval several.")
         train, test = np.flatnonzero(~self.pairs.test), np.flatnonzero(self.pairs.test)
         held = hold_out(self.pairs.labels[train], TEST_FRACTION, seed=self.seed)
         if not held.any():

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from crossalign.arrays import float32
 from crossalign.data.side_information import assert_unique_names
 from crossalign.data.splits import hold_out
-from crossalign.labels import label_array, named_rows, sample_labels, whole
+from crossalign.labels import classes_held, label_array, named_rows, rarest, sample_labels, whole
 from crossalign.names import written
 from crossalign.types import Views
 
@@ -54,7 +54,7 @@ class Pairs:
 
     @property
     def labels(self) -> Array:
-        """(n,) classes of the rows."""
+        """(n,) classes of the rows, or (n, C) bool of several a row."""
         assert self.views.labels is not None
         return self.views.labels
 
@@ -81,15 +81,13 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
         modalities or classes, or a class has no training row.
     """
     labels, names = labels_of_table(table, one_based)
-    if labels.ndim == 2:
-        raise ValueError("labels: mark several classes a sample; give one label per sample.")
     if len(names) < 2:
         raise ValueError(f"labels: {len(names)} class; give at least two classes.")
     assert_unique_names(names, "class_names")
     embeddings = class_embeddings_of(table, len(names))
     data, meta, masks = modalities_of_table(table, len(labels), modalities)
     test = _test_part(table, labels, names, seed)
-    empty = np.setdiff1d(np.arange(len(names)), labels[~test])
+    empty = np.setdiff1d(np.arange(len(names)), classes_held(labels[~test]))
     if len(empty):
         raise ValueError(f"labels: class {names[empty[0]]!r} has no training sample; give it one "
                          "or remove the class.")
@@ -106,7 +104,7 @@ def test_part(pairs: Pairs, seed: int) -> str:
     """How the test part came about, for a protocol."""
     if pairs.official:
         return "official"
-    single = len(pairs.names) - len(np.unique(pairs.labels[pairs.test]))
+    single = len(pairs.names) - len(classes_held(pairs.labels[pairs.test]))
     return (f"{TEST_FRACTION:.0%} per class, seed {seed}"
             + (f"; {single} classes of one sample have none" if single else ""))
 
@@ -239,7 +237,7 @@ def _test_part(table: Table, labels: Array, names: list[str], seed: int) -> Arra
     """(n,) bool."""
     if "split" in table or "train" in table:
         return np.asarray(words_of_parts(table, len(labels))[1] != "train")
-    test = hold_out(labels, TEST_FRACTION, seed=seed)
+    test = hold_out(rarest(labels), TEST_FRACTION, seed=seed)
     if not test.any():
         raise ValueError(f"labels: each of the {len(names)} classes has one sample, so no test "
                          "part can be drawn; give them two or more, or name the parts in 'split'.")

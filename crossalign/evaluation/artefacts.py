@@ -12,6 +12,7 @@ from crossalign.evaluation.protocols import Outcome
 from crossalign.evaluation.retrieval_artefacts import QUERIES, RESULTS, retrieval
 from crossalign.evaluation.shown_items import shown_item, some_rows, spread
 from crossalign.evaluation.token_artefacts import tokens
+from crossalign.labels import rarest
 from crossalign.models.base import Aligner, Generator, TokenSelector
 from crossalign.types import CLASS_MODALITY, Benchmark
 
@@ -135,7 +136,7 @@ def _latent(model: Any, bench: Benchmark, task: str) -> dict[str, Any] | None:
                 part = split.having(modality)
                 rows = some_rows(part, LATENT_CLASSES // share, LATENT_POINTS // share)
                 before.setdefault(modality, []).append(part.read(modality, rows))
-                labels.setdefault(modality, []).append(part.truth[rows])
+                labels.setdefault(modality, []).append(rarest(part.truth)[rows])
     if CLASS_MODALITY in model.widths_ and task in ("gzsl", "zsl"):
         shown = np.unique(np.concatenate(next(iter(labels.values()))))
         before[CLASS_MODALITY] = [bench.classes.embeddings[shown]]
@@ -161,7 +162,7 @@ def _cross_modal(model: Any, bench: Benchmark) -> dict[str, Any] | None:
     parts = [bench[split] for split in TESTED[bench.task]]
     rows = [some_rows(part, CROSS_CLASSES, CROSS_POINTS) for part in parts]
     x = np.concatenate([p.read(modality, r) for p, r in zip(parts, rows, strict=True)])
-    labels = np.concatenate([p.truth[r] for p, r in zip(parts, rows, strict=True)])
+    labels = np.concatenate([rarest(p.truth)[r] for p, r in zip(parts, rows, strict=True)])
     shown = np.unique(labels)
     embeddings = bench.classes.embeddings[shown]
     if isinstance(model, Generator) and hasattr(model, "project"):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from crossalign import metrics
 from crossalign.index.hamming import CodeScores
+from crossalign.labels import rarest
 from crossalign.metrics.classification import candidates_without_items
 from crossalign.metrics.query_mean import mean_over_queries
 from crossalign.metrics.similarity import EmbeddingScores
@@ -153,7 +154,7 @@ def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
         labels = query.truth, gallery.truth
         likeness, others = _likeness(model, query, a, gallery, b)
         ranked, precisions = _ranked(likeness, *labels)
-        per_class[f"mAP[{a}->{b}]"] = _mean_by_class(precisions, labels[0])
+        per_class[f"mAP[{a}->{b}]"] = _mean_by_class(precisions, rarest(labels[0]))
         scores = {**ranked, "chance_mAP": metrics.chance_map(*labels), **{
             f"mAP {space}": metrics.mean_average_precision_from_similarity(other, *labels)
             for space, other in others}}

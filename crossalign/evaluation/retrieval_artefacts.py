@@ -10,6 +10,7 @@ import numpy.typing as npt
 from crossalign import metrics
 from crossalign.evaluation.protocols import Outcome
 from crossalign.evaluation.shown_items import shown_item, spread
+from crossalign.metrics.relevance import Relevance
 from crossalign.models.base import Comparer
 from crossalign.types import Benchmark, Views
 
@@ -76,9 +77,11 @@ def _by_space(model: Comparer, query: Views, source: str, gallery: Views, target
 
 
 def _best(scores: Array, queries: Array, gallery: Array) -> tuple[Array, Array]:
-    """Rows of the best results ``(q, k)``, and whether they are of the query's class."""
+    """Rows of the best results ``(q, k)``, and whether they share a class with the query."""
     best = np.argsort(-scores, axis=1, kind="stable")[:, :RESULTS]
-    return best, gallery[best] == queries[:, None]
+    relevance = Relevance(queries, gallery)
+    return best, np.stack([relevance.row(int(code))[row] > 0
+                           for code, row in zip(relevance.codes, best, strict=True)])
 
 
 def _items(best: Array, gallery: Views, target: str, bench: Benchmark) -> list[list[Any]]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.pictures import read_pictures
+from crossalign.labels import classes_held, rarest
 from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
@@ -19,7 +20,8 @@ SIDE = 64
 def shown_item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[str, Any]:
     """How one sample looks on a page: its picture or text where the data has one, and its class."""
     shown = views.meta.get(f"show:{modality}")
-    name = "" if views.labels is None else bench.classes.names[views.labels[row]]
+    name = "" if views.labels is None else ", ".join(
+        bench.classes.names[c] for c in classes_held(views.labels[row:row + 1]))
     if shown is not None and shown.dtype.kind in "US":
         return {"image": None, "text": str(shown[row])}
     picture = shown_picture(views, row, modality)
@@ -44,9 +46,10 @@ def shown_picture(views: Views, row: int, modality: str) -> Array | None:
 
 def some_rows(views: Views, classes: int, samples: int) -> Array:
     """Sorted rows of at most so many samples, of at most so many classes, spread evenly."""
-    present = np.unique(views.truth)
+    labels = rarest(views.truth)
+    present = np.unique(labels)
     kept = present[spread(len(present), classes)]
-    members = np.flatnonzero(np.isin(views.truth, kept))
+    members = np.flatnonzero(np.isin(labels, kept))
     return np.asarray(members[spread(len(members), samples)])
 
 

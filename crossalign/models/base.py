@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 
 from crossalign.arrays import float32
-from crossalign.labels import check_class_rows
+from crossalign.labels import check_class_rows, classes_held
 from crossalign.models.ranges import check_parameters
 from crossalign.models.trained_classes import training_record
 from crossalign.types import CLASS_MODALITY, Classes, Views
@@ -160,15 +160,13 @@ one_encoder, stochastic : bool
         """
         if labels is None:
             return
-        if labels.ndim == 2 and not self.many_labels:
-            raise ValueError(f"labels: several classes a sample, and {type(self).__name__} learns "
-                             "from one; give one label per sample, or choose a model that takes "
-                             "several.")
+        if not self.many_labels:
+            _check_single(labels, self)
         n_classes = int(labels.max(initial=0)) + 1 if labels.ndim == 1 else labels.shape[1]
         check_class_rows(labels, n_classes if classes is None else len(classes))
         if classes is None:
             return
-        used = np.unique(labels) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
+        used = classes_held(labels)
         unseen = used[~classes.seen[used]]
         if len(unseen):
             raise ValueError(f"labels: training samples of the unseen class "
@@ -319,7 +317,16 @@ def labels_of(X: Views, model: object) -> Array:
     if X.labels is None:
         raise ValueError(f"y: {type(model).__name__} learns from labels and the samples have "
                          "none; pass y or Views with labels.")
+    _check_single(X.labels, model)
     return X.labels
+
+
+def _check_single(labels: Array, model: object) -> None:
+    """Raise ValueError where samples have several classes."""
+    if labels.ndim == 2:
+        raise ValueError(f"labels: several classes a sample, and {type(model).__name__} learns "
+                         "from one here; give one label per sample, or choose a model or settings "
+                         "that learn from pairs alone.")
 
 
 def side_information(classes: Classes | None, model: object) -> Classes:

@@ -69,6 +69,7 @@ class CCA(Aligner, Model):
         Canonical correlations on the training rows, descending.
     """
 
+    many_labels = True
     uses_side_information = True
     handles_missing = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {

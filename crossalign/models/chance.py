@@ -33,6 +33,7 @@ class Chance(Aligner, ZeroShotClassifier, Model):
         Seed. The same rows in the same order get the same draws.
     """
 
+    many_labels = True
     uses_side_information = True
     stochastic = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -40,6 +40,7 @@ class CommonPCA(Aligner, Model):
         Orthonormal columns.
     """
 
+    many_labels = True
     one_encoder = True
     many_modalities = True
     handles_missing = True

@@ -99,6 +99,7 @@ class PerfectAlignment(Translator, Aligner, Model):
         constant modality, more components than ranks, or a noise covariance that does not fit.
     """
 
+    many_labels = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "method": [StrOptions({"informative", "cca", "svd_naive"})],
         "rank": [StrOptions({"auto", "full"}), SIZE,

@@ -59,6 +59,7 @@ class RidgeMap(Aligner, Translator, Model):
         class, which needs labels and no sample that has both; see `models.pairing`.
     """
 
+    many_labels = True
     uses_side_information = True
     handles_missing = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
