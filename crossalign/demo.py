@@ -79,6 +79,7 @@ def run_demo(out: Path, log: Callable[[str], None]) -> list[Report]:
     done, and the report of every row that was.
     """
     from crossalign.evaluation.html import write_html
+    from crossalign.evaluation.page_conclusion import compared_rows
 
     started = time.perf_counter()
     rows = [Row(number, *row) for number, story in enumerate(STORIES) for row in story["rows"]]
@@ -89,8 +90,7 @@ def run_demo(out: Path, log: Callable[[str], None]) -> list[Report]:
     try:
         for story, reports in _stories(rows, out, workers, log):
             print(f"\n{story['title']}\n{table(reports, story['metrics'])}", flush=True)
-            reports[-1].artefacts["rows"] = [
-                {"model": r.model, **{m: r.scores[m] for m in story["metrics"]}} for r in reports]
+            reports[-1].artefacts["rows"] = compared_rows(reports, story["metrics"])
             shown.append(reports[-1])
     finally:
         if shown:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from crossalign.evaluation.page_conclusion import conclusion
 from crossalign.evaluation.page_pictures import gallery
 from crossalign.evaluation.page_tables import (
     baseline_table,
@@ -21,7 +22,7 @@ from crossalign.evaluation.page_tables import (
     score_table,
 )
 from crossalign.evaluation.page_words import TASKS, headlines, shown, title_of
-from crossalign.evaluation.report import Report, duration, percent, run_count
+from crossalign.evaluation.report import Report, duration, percent, runs_of
 from crossalign.files import write_text
 
 
@@ -47,7 +48,7 @@ def render(reports: Report | Sequence[Report]) -> str:
         f'<li><a href="#r{i}">{shown(title_of(r))}<span>{shown(r.model)}</span></a></li>'
         for i, r in enumerate(several))
     menu = "" if single else f'<nav aria-label="Reports"><ol>{anchors}</ol></nav>'
-    overview = "" if single else _overview(several)
+    overview = "" if single else _overview(several, title)
     body = "".join(_section(report, i) for i, report in enumerate(several))
     style = resources.files("crossalign.evaluation").joinpath("page.css").read_text("utf-8")
     return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -62,27 +63,34 @@ def render(reports: Report | Sequence[Report]) -> str:
 
 def _section(report: Report, i: int) -> str:
     _, sentence = TASKS.get(report.task, ("", ""))
+    concluded = " ".join(conclusion(report)).strip()
     facts = "".join(f"<li>{shown(text)}</li>" for text in (
-        f"{report.model} on {report.data}", run_count(len(report.seeds)),
-        duration(report.seconds)))
+        f"{report.model} on {report.data}", runs_of(report),
+        duration(report.seconds), *([report.date] if report.date else [])))
     return (f'<section class="report" id="r{i}"><header><p class="kicker">{shown(report.task)}'
-            f'</p><h1>{shown(title_of(report))}</h1><p class="lead">{shown(sentence)}</p>'
+            f'</p><h1>{shown(title_of(report))}</h1>'
+            f'<p class="conclusion">{shown(concluded)}</p><p class="lead">{shown(sentence)}</p>'
             f'<ul class="chips">{facts}</ul></header>{score_cards(report)}'
             f"{baseline_table(report)}{gallery(report, i)}{score_table(report)}"
             f"{protocol_facts(report)}{making_of(report)}</section>")
 
 
-def _overview(reports: Sequence[Report]) -> str:
+def _overview(reports: Sequence[Report], title: str) -> str:
     rows = []
+    when = max(report.date for report in reports)
+    made = f"{when}, " if when else ""
+    data = ", ".join(dict.fromkeys(report.data for report in reports))
     for i, report in enumerate(reports):
         name = headlines(report)[0]
         score = report.scores[name]
         rows.append(
             f'<li><a href="#r{i}"><span>{shown(title_of(report))}</span>'
-            f"<b>{percent(score['mean'], score['sd'], len(score['runs']))}</b>"
+            f"<b>{percent(score['mean'], score['sd'], report.counted)}</b>"
             f"<small>{shown(name)}, {shown(report.model)} on {shown(report.data)}</small></a>"
             "</li>")
-    return f'<ul class="overview">{"".join(rows)}</ul>'
+    return (f'<header class="whole"><h1>{shown(title)}</h1><p class="lead">'
+            f'{shown(made)}{len(reports)} reports on {shown(data)}.</p></header>'
+            f'<ul class="overview">{"".join(rows)}</ul>')
 
 
 _LOGO = ('<svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><circle cx="9" '

@@ -36,7 +36,8 @@ def gallery(report: Report, i: int) -> str:
         beside = j + 1 < len(drawn) and narrow[j + 1]
         style = "half" if left or beside else "lone"
         left = narrow[j] and not left and beside
-        items.append(f'<figure class="{style if narrow[j] else "wide"}"><div class="scroll">'
+        hint = "" if narrow[j] else '<p class="hint">swipe sideways to see all of it →</p>'
+        items.append(f'<figure class="{style if narrow[j] else "wide"}">{hint}<div class="scroll">'
                      f"{svg(figure, label, f'r{i}p{j}')}</div>"
                      f"<figcaption>{shown(caption)}</figcaption></figure>")
     return f'<h2>Pictures</h2><div class="gallery">{"".join(items)}</div>' if items else ""

@@ -45,8 +45,9 @@ def confusion(matrix: npt.ArrayLike, class_names: Sequence[str]) -> Figure:
     frame(ax, "Which class is taken for which", "predicted class", "true class")
     picture = ax.imshow(share, cmap="cividis", vmin=0, vmax=100)
     named = n <= FEW_CLASSES
-    rows = [drawable(shorten(name, 18)) for name in class_names] if named else []
-    columns = [*rows, OTHERS] if named and counts.shape[1] > n else rows
+    rows = [drawable(shorten(name, 28)) for name in class_names] if named else []
+    columns = [drawable(shorten(name, 18)) for name in class_names] if named else []
+    columns = [*columns, OTHERS] if named and counts.shape[1] > n else columns
     slanted = max(map(len, columns), default=0) > 3
     ax.set_xticks(range(len(columns)), columns, fontsize=8, rotation=45 if slanted else 0,
                   ha="right" if slanted else "center")
