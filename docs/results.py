@@ -20,9 +20,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crossalign.models.fusionnet_qsma import BARE
+from crossalign.tables import markdown as table
 
 DOCS = Path(__file__).resolve().parent
 REGION = re.compile(r"<!-- results:start -->\n.*<!-- results:end -->", re.DOTALL)
+
+OPENING = re.compile(r"<!-- headline:start -->\n.*<!-- headline:end -->", re.DOTALL)
 
 
 class Run(NamedTuple):
@@ -181,10 +184,15 @@ METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
            **dict.fromkeys(("retrieval", "tokens"), ("mAP", "mAP[", "P@100", "chance_mAP")),
            "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
 """What the tables show, by task; ``mAP[`` stands for both directions."""
+HEADLINE = {"gzsl": "H", "retrieval": "mAP", "tokens": "mAP"}
+"""What the opening table shows, by task."""
+TRAINED = ("fusionnet_qsma", "fgan", "lcale", "acmr", "cada_vae")
+"""The systems that learn by gradient."""
+SIMPLE = ("gfzsl", "eszsl", "ridge_map", "cca", "common_pca")
+"""Closed forms."""
 SURENESS = ("AURC", "AURC_tempered", "ECE", "sigma_error")
 """Whether a model knows when it is wrong; a table of their own, where a report has them."""
-COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
-                     "cub-acmr-whole", "cub-acmr-clean-whole",
+COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-acmr-clean-whole",
                      "cub-fusionnet_qsma", "cub-fusionnet_qsma-sentences"), "H"),
             "wikipedia": (("wikipedia-cca", "wikipedia-ridge_map", "wikipedia-lcale",
                            "wikipedia-fusionnet_qsma"), "mAP"),
@@ -196,7 +204,7 @@ COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-cada_vae-author",
             "pacs/mobilenetv2.npz": (("pacs-ridge_map", "pacs-common_pca"), "mAP"),
             "glyphs-tokens": (("tokens-ridge_map", "tokens-lcale"), "mAP"),
             "glyphs-sketch-tokens": (("sketch_tokens-ridge_map", "sketch_tokens-lcale"), "mAP")}
-"""Per data set, the rows that all others are compared with, run by run, and the metric."""
+"""Per data set, the rows that all others are compared with, and the metric."""
 
 
 def measure(run: Run, root: Path | None) -> Any:
@@ -255,13 +263,15 @@ def write_tables(docs: Path, runs: Sequence[Run] = RUNS) -> list[str]:
     page = docs / "results.md"
     body = "\n".join(parts) or "Nothing has been measured yet.\n"
     region = f"<!-- results:start -->\n{body}<!-- results:end -->"
-    write_text(page, REGION.sub(lambda _: region, page.read_text(encoding="utf-8")))
+    opening = f"<!-- headline:start -->\n{headline(runs, reports)}\n<!-- headline:end -->"
+    text = REGION.sub(lambda _: region, page.read_text(encoding="utf-8"))
+    write_text(page, OPENING.sub(lambda _: opening, text))
     return list(reports)
 
 
 def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
-    """Scores, then how they came about, then paired differences, of one data set."""
-    from crossalign.evaluation.report import duration, percent
+    """Scores, then how they came about, then differences, of one data set."""
+    from crossalign.evaluation.report import duration
 
     known = any(row.published for row in rows)
     metrics = [name for shown in METRICS[rows[0].task] for name in reports[rows[0].name].scores
@@ -270,14 +280,17 @@ def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
     for row in rows:
         report = reports[row.name]
         n = len(report.seeds)
-        cells = [percent(report.scores[m]["mean"], report.scores[m]["sd"], n) for m in metrics]
-        scores.append([title(row), str(n), *cells, *([published(row)] if known else [])])
-        made.append([title(row), report.selection, duration(report.seconds), split_of(report)])
+        cells = [score(report, m) for m in metrics]
+        runs = str(n) if report.counted == n else f"1 ({n} equal)"
+        scores.append([title(row) + mark(row), runs, *cells,
+                       *([published(row)] if known else [])])
+        made.append([title(row), tuned(row, report), report.selection, duration(report.seconds),
+                     split_of(report)])
     seen = {", ".join(f"{k} {v}" for k, v in reports[r.name].versions.items()) for r in rows}
     what = f"parts of {rows[0].model}" if rows[0].part else rows[0].task
     parts = [f"## {data}: {what}",
              table(("model", "runs", *metrics, *(["published H"] if known else [])), scores),
-             table(("model", "selection", "time", "split"), made)]
+             table(("model", "tuning", "selection", "time", "split"), made)]
     parts += sureness(rows, reports) + spaces(rows, reports) + differences(data, rows, reports)
     return "\n\n".join([*parts, *(f"Made with {text}." for text in sorted(seen))]) + "\n"
 
@@ -337,25 +350,105 @@ def spaces(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
 
 
 def differences(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
-    """Every row against each row of `COMPARED`, over the same runs; one table per such row."""
+    """Every row against each row of `COMPARED`, p-values by Holm; one table per such row."""
+    from crossalign.evaluation.comparison import holm_adjusted
+
     bases, metric = COMPARED.get(data, ((), ""))
     if rows[0].part is not None:
         bases = [row.name for row in rows if row.part in WHOLE]
     tables = []
     for base in (row for row in rows if row.name in bases):
-        lines = [(title(row), compared(reports[row.name], reports[base.name], metric))
-                 for row in rows if row.name != base.name
-                 and (row.attributes, row.sentences) == (base.attributes, base.sentences)]
-        header = (f"against {title(base)}", f"difference in {metric}, run by run")
-        lines = [(name, text) for name, text in lines if text]
+        others = [row for row in rows if row.name != base.name
+                  and (row.attributes, row.sentences) == (base.attributes, base.sentences)]
+        found = holm_adjusted([compared(reports[row.name], reports[base.name], metric)
+                               for row in others])
+        lines = [(title(row), str(one)) for row, one in zip(others, found, strict=True)
+                 if one is not None]
+        header = (f"against {title(base)}", f"difference in {metric}, with its 95 % interval")
         tables += [table(header, lines)] if lines else []
     return tables
 
 
-def compared(report: Any, base: Any, metric: str) -> str:
-    """The paired difference over the seeds that both ran, or nothing for a single one."""
+def compared(report: Any, base: Any, metric: str) -> Any:
+    """The difference over the classes of one split or over the splits that both ran, or None."""
+    if report.per_class and base.per_class:
+        return report.compare(base, metric)
     common = [seed for seed in report.seeds if seed in base.seeds]
-    return str(report.only(common).compare(base.only(common), metric)) if len(common) > 1 else ""
+    return report.only(common).compare(base.only(common), metric) if len(common) > 1 else None
+
+
+def headline(runs: Sequence[Run], reports: Mapping[str, Any]) -> str:
+    """One line per data set and task: the best row, the trained one, and the simplest rival."""
+    lines = []
+    for key in dict.fromkeys(map(problem, runs)):
+        rows = [r for r in runs if problem(r) == key and r.name in reports and r.part is None]
+        metric = HEADLINE.get(key[1], "")
+        rows = [r for r in rows if metric in reports[r.name].scores and r.model != "chance"]
+        trained = [r for r in rows if r.model in TRAINED]
+        simple = [r for r in rows if r.model in SIMPLE]
+        if not trained or not simple:
+            continue
+        best, ours, rival = (max(found, key=lambda r: reports[r.name].scores[metric]["mean"])
+                             for found in (rows, trained, simple))
+        try:
+            found = compared(reports[ours.name], reports[rival.name], metric)
+        except ValueError:  # other features
+            found = None
+        margin = "not comparable" if found is None else f"{100 * found.mean:+.1f}" + (
+            f" [{100 * found.low:+.1f}, {100 * found.high:+.1f}]" if found.tested
+            else ", not tested")
+        lines.append([", ".join(filter(None, key)), metric, *(
+            f"{score(reports[r.name], metric)} {brief(r)}{mark(r)}" for r in (best, ours, rival)),
+            margin])
+    return table(("data, task", "metric", "best row", "best trained", "best closed form",
+                  "trained - closed form, 95 %"), lines)
+
+
+def problem(run: Run) -> tuple[str, ...]:
+    """What rows must share to stand in one line."""
+    return run.data, run.task, run.attributes or "", run.sentences or ""
+
+
+def brief(run: Run) -> str:
+    """The title where it is short, or the model alone."""
+    whole = title(run)
+    return whole if len(whole) <= 60 else run.model
+
+
+def score(report: Any, metric: str) -> str:
+    """A score in percent, with its spread where runs differ."""
+    from crossalign.evaluation.report import percent
+
+    return percent(report.scores[metric]["mean"], report.scores[metric]["sd"], report.counted)
+
+
+def mark(run: Run) -> str:
+    """A dagger where settings were found with a look at test scores of the same data."""
+    return " †" if after_a_look(run) and run.data.startswith("glyphs") else ""
+
+
+def after_a_look(run: Run) -> bool:
+    """Whether rate and KL weight are those that the demo found on test scores of the glyphs."""
+    return run.model == "lcale" and all(run.settings.get(k) == NARROW[k] for k in ("lr", "kl"))
+
+
+def tuned(run: Run, report: Any) -> str:
+    """How the settings of a row were found: how many were tried, and on what."""
+    tried = re.search(r"of (\d+) settings", report.selection)
+    parts = [f"{tried[1]} settings on validation classes"] if tried else []
+    if run.part is not None:
+        return "as the whole model, nothing tried"
+    if run.model.startswith("recipe:"):
+        origin = "settings of the authors"
+    elif after_a_look(run):
+        origin = f"rate and KL weight after a look at test scores of glyphs{mark(run)}"
+    elif run.model in ("fusionnet_qsma", "fgan") and run.settings:
+        origin = "settings in the name by hand, no record of the search"
+    elif run.model == "lcale" and run.settings:
+        origin = "rate and KL weight of the paper"
+    else:
+        return "; ".join(parts) or "nothing tried"
+    return "; ".join([origin, *parts])
 
 
 def published(run: Run) -> str:
@@ -385,12 +478,6 @@ def split_of(report: Any) -> str:
     if isinstance(found, list):
         return f"`{found[0]}` and {len(found) - 1} more" if found[0] else "drawn per seed"
     return f"`{found}`" if found else "not stated"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,14 +64,17 @@ def interval(report: Report, metric: str) -> tuple[float, float] | None:
 
 def versus(report: Report, others: Sequence[Report], metric: str) -> list[PairedComparison | None]:
     """A report minus each of several, p-values by Holm; None where two do not compare."""
-    from dataclasses import replace
-
     found: list[PairedComparison | None] = []
     for other in others:
         try:
             found.append(report.compare(other, metric))
         except ValueError:
             found.append(None)
+    return holm_adjusted(found)
+
+
+def holm_adjusted(found: Sequence[PairedComparison | None]) -> list[PairedComparison | None]:
+    """The same comparisons with p-values that count how many there are."""
     adjusted = holm([np.nan if one is None else one.p_value for one in found])
     several = sum(one is not None and one.tested for one in found) > 1
     return [one if one is None or not several or not one.tested else

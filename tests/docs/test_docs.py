@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from crossalign import evaluate, load, models
+from crossalign import Report, evaluate, load, models
 from crossalign.cli import app
 from crossalign.recipes import load_recipe
 
@@ -259,3 +259,36 @@ def test_results_runs_are_known_and_complain_in_one_sentence(capsys):
         results.main(["--only", "cub-eszsl"])
     assert stopped.value.code == 2
     assert "--data: needed" in capsys.readouterr().err
+
+
+def run_named(name: str):
+    return next(r for r in results.RUNS if r.name == name)
+
+
+def test_settings_found_with_a_look_at_test_are_marked_where_the_data_are_the_same():
+    assert results.mark(run_named("tokens-lcale")) == " †"
+    assert results.mark(run_named("omniglot-lcale")) == ""
+    assert results.after_a_look(run_named("omniglot-lcale"))
+    assert results.mark(run_named("wikipedia-lcale")) == ""
+    assert not results.after_a_look(run_named("wikipedia-lcale-paper"))
+
+
+def test_how_a_row_was_tuned_is_said():
+    def said(name):
+        return results.tuned(run_named(name), Report.load(ROOT / f"docs/results/{name}.json"))
+
+    assert re.fullmatch(r"\d+ settings on validation classes", said("cub-gfzsl"))
+    assert said("wikipedia-chance") == "nothing tried"
+    assert said("cub-acmr-dual") == "settings of the authors"
+    assert said("tokens-lcale").endswith("after a look at test scores of glyphs †")
+    assert "no record of the search" in said("omniglot-fusionnet_qsma")
+
+
+def test_the_page_of_results_opens_with_a_line_per_problem():
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    opening = text[:text.index("## ")]
+    assert opening.index("| data, task |") < opening.index("three things in mind")
+    names = [line.split(" | ")[0].lstrip("| ") for line in opening.splitlines()
+             if line.startswith("| ") and "---" not in line][1:]
+    assert len(names) == len(set(names)) > 8
+    assert "CUB, gzsl" in names
