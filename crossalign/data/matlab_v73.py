@@ -72,7 +72,7 @@ def _value(item: Any, stored: Any, in_cell: bool = False) -> Array | Unread:
         if in_cell and len(references) > 1:
             return np.empty(1, dtype=object)  # as a cell array of cell arrays stands for itself
         _check_room(Path(stored.filename), map(stored.__getitem__, references))
-        if len(references) == 1 and h5py.check_ref_dtype(stored[references[0]].dtype):
+        if len(references) == 1 and _class_of(stored[references[0]]) == "cell":
             return _value(stored[references[0]], stored)  # a cell around a cell
         return gathered([_value(stored[reference], stored, True) for reference in references])
     if empty and kind in ("cell", "char"):

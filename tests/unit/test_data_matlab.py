@@ -59,6 +59,16 @@ def test_a_sparse_matrix_with_rows_outside_is_a_damaged_file(tmp_path):
     complaint(lambda: read_mat(tmp_path / "x.mat"), "x.mat", "corrupt")
 
 
+def test_what_does_not_fit_into_memory_is_said_before_room_is_made(tmp_path):
+    write_v73(tmp_path / "x.mat", {"x": scipy.sparse.csc_matrix(np.eye(4))})
+    with h5py.File(tmp_path / "x.mat", "r+") as file:
+        file["x"].attrs["MATLAB_sparse"] = np.uint64(10**14)
+    complaint(lambda: read_mat(tmp_path / "x.mat"), "x.mat", "of memory")
+    with h5py.File(tmp_path / "y.mat", "w") as file:
+        file.create_dataset("y", (10**8, 10**7), "f8", chunks=(64, 64))
+    complaint(lambda: read_mat(tmp_path / "y.mat"), "y.mat", "of memory")
+
+
 @BOTH
 def test_logical_matrices_are_zeros_and_ones(tmp_path, save):
     mask = np.array([[True, False, True]])
@@ -139,6 +149,7 @@ def test_cell_arrays_of_matrices_are_arrays(tmp_path, save):
 @pytest.mark.parametrize(("value", "what"), [
     ({"a": np.eye(2)}, "a struct"), (matrices("x", np.eye(2)), "both texts and numbers"),
     (matrices(np.eye(2), {"a": 1.0}), "cell 2 is a struct"),
+    (matrices({"a": 1.0}), "cell 1 is a struct"),
     (matrices(np.array(["ab", "cd"]), "x"), "cell 1 has 2 lines of text"),
     (matrices(matrices("a", "b"), matrices("c", "d")), "cell array"),
 ])

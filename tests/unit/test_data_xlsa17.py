@@ -416,7 +416,8 @@ def test_one_sample_per_class_leaves_no_validation_and_says_so(tmp_path):
     folder = write(tmp_path / "few", features, splits)
     bench = load_xlsa17(folder)
     assert bench.validation() is None
-    report = evaluate(RidgeMap(), bench, pictures=False)
+    with pytest.warns(UserWarning, match="nothing was calibrated: no class has two"):
+        report = evaluate(RidgeMap(), bench, pictures=False)
     assert "no class has two training samples" in report.selection
     assert "no class has two" in dict(data.validate(folder))["validation"]
     del splits["test_seen_loc"]
