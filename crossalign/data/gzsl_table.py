@@ -17,6 +17,7 @@ import numpy.typing as npt
 from crossalign.arrays import flags
 from crossalign.data.digest import file_digest
 from crossalign.data.gzsl import GzslSource, tuning_rows
+from crossalign.data.matlab import unread_fact
 from crossalign.data.pairs_table import (
     Table,
     class_embeddings_of,
@@ -104,7 +105,8 @@ def gzsl_of_table(name: str, table: Table, files: Sequence[Path], *, task: str |
     source = GzslSource(name, views, Classes(embeddings, seen, tuple(names)))
     facts = {"features": {"files": [file.name for file in files], "widths": views.widths,
                           "sha256": file_digest(*files)},
-             "normalisation": "none (model's own)", "side_information": side, "split": how}
+             "normalisation": "none (model's own)", "side_information": side, "split": how,
+             **unread_fact(table)}
     held = np.isin(np.arange(len(names)), labels)
     validation, origin = tuning_rows(labels, rows["train"], seen[held], {}, HELD_OUT, seed,
                                      seen_tested="test_seen" in rows)

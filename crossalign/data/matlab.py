@@ -91,8 +91,14 @@ def refuse_unread(table: Mapping[str, Any], *names: str) -> None:
 
 
 def not_read(table: Mapping[str, Any]) -> dict[str, str]:
-    """What a protocol says of variables that were not read: name and kind of each."""
+    """Variables that were not read: name and kind of each."""
     return {name: unread.what for name, unread in getattr(table, "unread", {}).items()}
+
+
+def unread_fact(table: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """The line ``not_read`` of a protocol, where there is anything to say."""
+    left = not_read(table)
+    return {"not_read": left} if left else {}
 
 
 def _is_hdf5(file: Path) -> bool:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from crossalign.data.declaration import declared, equal_digests, equal_rows
 from crossalign.data.digest import file_digest
 from crossalign.data.gzsl_table import BY_CLASS, gzsl_of_table
-from crossalign.data.matlab import not_read, refuse_unread
+from crossalign.data.matlab import refuse_unread, unread_fact
 from crossalign.data.pairs_files import read_pairs
 from crossalign.data.pairs_table import (
     MASK,
@@ -99,8 +99,7 @@ def load_pairs(path: str | Path, task: str | None = None, *,
                              "choose the task gzsl, or give 'class_embeddings' in the file.")
     pairs = pairs_of_table(table, modalities=modalities, one_based=one_based, seed=seed)
     name = written(path.resolve().name if path.is_dir() else path.stem)
-    left = {"not_read": not_read(table)} if not_read(table) else {}
-    source = _Source(name, pairs, _facts(pairs, files, seed) | left, seed)
+    source = _Source(name, pairs, _facts(pairs, files, seed) | unread_fact(table), seed)
     return source.transfer() if task == "transfer" else source.retrieval(0)
 
 

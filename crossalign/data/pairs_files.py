@@ -21,7 +21,8 @@ def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
         If there is no such file, it is damaged, or names files outside of its folder.
     """
     table, files, one_based = _read(path)
-    return with_named_files(table, files[0].parent), files, one_based
+    table.update(with_named_files(table, files[0].parent))  # a table also knows what was not read
+    return table, files, one_based
 
 
 def _read(path: Path) -> tuple[Table, list[Path], bool]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from crossalign.data.digest import file_digest
 from crossalign.data.gzsl import GzslSource, tuning_rows
-from crossalign.data.matlab import Variables, not_read, read_mat
+from crossalign.data.matlab import Variables, read_mat, unread_fact
 from crossalign.data.side_information import read_side_information, unit_rows
 from crossalign.data.splits import Rows, assert_disjoint, leak
 from crossalign.data.xlsa17_files import (
@@ -94,7 +94,7 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
         "side_information": {"file": side.name, "width": int(embeddings.shape[1]),
                              "l2_normalised_rows": unit_rows(embeddings), "mapped": how},
         "split": f"{SPLITS} (proposed split)",
-        **({"not_read": not_read(lists)} if not_read(lists) else {}),
+        **unread_fact(lists),
     }
     validation, origin = tuning_rows(labels, rows["train"], seen[seen | tested], tuning,
                                      validation_fraction, seed, seen_tested="test_seen" in rows)
