@@ -22,6 +22,7 @@ from crossalign.data.pace import Log, Pace
 from crossalign.data.picture_files import TEXT, Noted, picture_id
 from crossalign.data.words import WORDS, word_tokens, word_vector, words_of
 from crossalign.names import written
+from crossalign.reading import check_regular
 from crossalign.types import TextEncoder
 
 Array = npt.NDArray[Any]
@@ -210,6 +211,7 @@ def _text_files(folder: Path) -> Mapping[str, Path]:
 
 def _read(file: Path) -> str:
     """The content of a text file, without blanks at its ends."""
+    check_regular(file)
     try:
         size = file.stat().st_size
         content = file.read_bytes() if size <= LARGEST else b""

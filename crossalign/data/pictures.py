@@ -110,10 +110,14 @@ def opened(file: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image
     Exception
         Whatever Pillow raises on a file that is no picture.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     with file.open("rb") as stream, _without_limit():  # not by name: no map of a file that changes
-        yield Image.open(stream, formats=[form for form in formats if form in Image.OPEN])
+        try:
+            image = Image.open(stream, formats=[form for form in formats if form in Image.OPEN])
+        except UnidentifiedImageError:
+            raise ValueError("its content is of no known kind") from None
+        yield image
 
 
 @contextmanager

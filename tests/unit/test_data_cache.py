@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from PIL import Image
 
 from crossalign import data
 from crossalign.data.cache import cached_arrays, cached_rows
+from crossalign.data.digest import file_digest
 from crossalign.data.picture_folder import load_picture_folder
 from crossalign.data.picture_rows import Gradients
 
@@ -144,3 +146,19 @@ def test_fingerprints_are_of_contents_texts_and_encoders(tmp_path):
     prints.append(data.load(folder).protocol["features"]["sha256"])
     assert len(set(prints)) == 4
     assert data.load(folder).protocol["features"]["sha256"] == prints[-1]
+
+
+def test_fingerprints_of_large_files_are_of_all_their_bytes(tmp_path, monkeypatch):
+    """A change in the middle counts, and a file that is not larger than a piece keeps its print."""
+    monkeypatch.setattr("crossalign.data.digest.PIECE", 1000)
+    content = np.random.default_rng(0).bytes(3500)
+    (tmp_path / "a.npy").write_bytes(content)
+    pieces = b"".join(hashlib.sha256(content[i:i + 1000]).digest() for i in range(0, 3500, 1000))
+    first = file_digest(tmp_path / "a.npy")
+    assert first == hashlib.sha256(b"3500" + pieces).hexdigest()[:16]
+    for place in (0, 999, 1700, 3499):
+        changed = content[:place] + bytes([content[place] ^ 1]) + content[place + 1:]
+        (tmp_path / "b.npy").write_bytes(changed)
+        assert file_digest(tmp_path / "b.npy") != first
+    (tmp_path / "c.npy").write_bytes(content[:1000])
+    assert file_digest(tmp_path / "c.npy") == hashlib.sha256(content[:1000]).hexdigest()[:16]

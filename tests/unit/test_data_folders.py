@@ -199,6 +199,14 @@ def test_texts_that_an_encoder_does_not_tell_apart_are_named(tmp_path):
         "count": 2, "first": ["C / C#", "T-shirt / t shirt"]}
 
 
+def test_what_is_no_text_file_is_refused_and_never_waited_for(folder):
+    os.mkfifo(folder / "cat" / "0.txt")
+    complaint(lambda: data.load(folder), "cat/0.txt", "a pipe")
+    (folder / "cat" / "0.txt").unlink()
+    (folder / "cat" / "0.txt").mkdir()
+    complaint(lambda: data.load(folder), "cat/0.txt", "a folder")
+
+
 class Spy:
     """Stands for a pretrained network: what it is given, and a row that tells texts apart."""
 
