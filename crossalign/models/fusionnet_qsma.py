@@ -56,6 +56,7 @@ from crossalign.models.base import Array, labels_of, unit_rows
 from crossalign.models.fusionnet_objective import FusionNet
 from crossalign.models.latent import LatentModel
 from crossalign.models.linear_views import LINEAR_VIEWS, linear_paths
+from crossalign.models.pairing import PAIRINGS
 from crossalign.models.ranges import COUNT, RATE, SIZE, WEIGHT, Each
 from crossalign.models.several_views import presence
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
@@ -125,6 +126,10 @@ smooth, topology, cycle : float
     linear_view : {"ridge", "pca"}
         Where ridge regression onto the second view puts the others, or the principal axes of all
         (`CommonPCA`), which is for features of one encoder.
+    linear_alpha : float
+        Ridge of that regression.
+    linear_pairs : {"own", "class"}
+        Its pairs: those of samples that have both views, or, with labels, all of a class.
     scaling : {"minmax", "standard", "l2", "root", "none"}
         Of features, fitted on training rows.
     head : {"fused", "prototype", "gaussian", "softmax"}
@@ -177,7 +182,8 @@ smooth, topology, cycle : float
         "sampling": [StrOptions(set(SAMPLINGS)), None],
         "matching": [StrOptions({"class", "instance"}), None],
         "linear": [Interval(Real, 0, 1, closed="both"), None],
-        "linear_view": [StrOptions(set(LINEAR_VIEWS))],
+        "linear_view": [StrOptions(set(LINEAR_VIEWS))], "linear_alpha": [RATE],
+        "linear_pairs": [StrOptions(set(PAIRINGS))],
         "whitening": [RATE, None],
         "head": [StrOptions({"fused", "softmax", "prototype", "gaussian"})],
     }
@@ -197,7 +203,8 @@ smooth, topology, cycle : float
                  held_out: float = 0.3, sharpness: float = 1.0, ridge: float = 0.1,
                  smoothing: float = 0.1, temperature: float = 0.125, fused: bool = True,
                  linear: float | None = None, whitening: float | None = None,
-                 linear_view: str = "ridge", scaling: str = "standard", head: str = "fused",
+                 linear_view: str = "ridge", linear_alpha: float = 1000.0,
+                 linear_pairs: str = "own", scaling: str = "standard", head: str = "fused",
                  view_weights: Sequence[float] = (1.0, 0.5, 0.25), seen_samples: int = 200,
                  unseen_samples: int = 400, head_epochs: int = 23, precision: str = "32-true",
                  device: str = "auto", compile: bool = False, random_state: int = 0) -> None:
@@ -238,6 +245,8 @@ smooth, topology, cycle : float
         self.linear = linear
         self.whitening = whitening
         self.linear_view = linear_view
+        self.linear_alpha = linear_alpha
+        self.linear_pairs = linear_pairs
         self.scaling = scaling
         self.head = head
         self.view_weights = view_weights
@@ -277,7 +286,8 @@ smooth, topology, cycle : float
         if self.network_.paths:
             paths = linear_paths(self.linear_view, {m: as_vectors(x) for m, x in scaled.items()},
                                  {m: _present(X, m) for m in scaled}, self._set("latent"),
-                                 self.random_state)
+                                 self.random_state, self.linear_alpha,
+                                 None if self.linear_pairs == "own" else labels_of(X, self))
             self.network_.start_linear({m: torch.from_numpy(path.T) for m, path in paths.items()})
         if self.network_.memory is not None:
             self._start_memory(self.network_.memory, scaled, labels, X)

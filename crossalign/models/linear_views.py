@@ -12,14 +12,14 @@ from scipy import linalg
 
 from crossalign.models.base import Array
 from crossalign.models.common_pca import common_axes
+from crossalign.models.pairing import Pairs, class_targets
 
 LINEAR_VIEWS = ("ridge", "pca")
-RIDGE = 1000.0
-"""Of the regression, on standardised rows as in `RidgeMap`."""
 
 
 def linear_paths(kind: str, rows: Mapping[str, Array], present: Mapping[str, Array], width: int,
-                 seed: int) -> dict[str, Array]:
+                 seed: int, alpha: float = 1000.0,
+                 labels: Array | None = None) -> dict[str, Array]:
     """Maps of scaled rows ``(n, d_m)`` into one space of so many dimensions.
 
     ``"ridge"`` regresses every modality onto the second, which is put there by a random frame;
@@ -34,6 +34,11 @@ def linear_paths(kind: str, rows: Mapping[str, Array], present: Mapping[str, Arr
         Which samples have it.
     width, seed : int
         Of the space; of the frame.
+    alpha : float
+        Ridge of the regression, on scaled rows as in `RidgeMap`.
+    labels : (n,), optional
+        Where they are given, rows are paired with all of their class and not with their own
+        sample's, see `models.pairing`.
 
     Returns
     -------
@@ -53,8 +58,20 @@ def linear_paths(kind: str, rows: Mapping[str, Array], present: Mapping[str, Arr
     frame, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((long, short)))
     paths = {second: frame if target.shape[1] == long else frame.T}
     for name in (m for m in rows if m != second):
-        both = present[name] & present[second]
-        x, y = (part[both].astype(np.float64) for part in (rows[name], target))
-        gram = x.T @ x + RIDGE * np.eye(x.shape[1])
+        x, y = _partners(rows, present, (name, second), labels)
+        gram = x.T @ x + alpha * np.eye(x.shape[1])
         paths[name] = linalg.solve(gram, x.T @ y, assume_a="pos") @ paths[second]
     return paths
+
+
+def _partners(rows: Mapping[str, Array], present: Mapping[str, Array], names: tuple[str, str],
+              labels: Array | None) -> tuple[Array, Array]:
+    """Rows of one modality and what each is regressed onto of the other, float64."""
+    if labels is None:
+        both = present[names[0]] & present[names[1]]
+        x, y = (rows[m][both].astype(np.float64) for m in names)
+        return x, y
+    pairs = Pairs(names, {m: rows[m][present[m]].astype(np.float64) for m in names},
+                  {m: labels[present[m]] for m in names})
+    kept, y = class_targets(pairs, *names)
+    return pairs.rows[names[0]][kept], y

@@ -7,7 +7,7 @@
 - `cross_weighting`: two codes of a sample, weighted by each other.
 - `adapter`: features of one modality to a diagonal Gaussian.
 - `quasi`: normal noise whose draws are spread evenly.
-- `manifold`: iterative projection onto the unit sphere, and a guard against collapse.
+- `manifold`: iterative projection onto the unit sphere.
 - `experts`: the product of Gaussians.
 - `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
 - `attention`: over regions, modalities and classes.
@@ -28,7 +28,7 @@ from crossalign.networks.cross_weighting import cross_weighting
 from crossalign.networks.experts import product_of_experts
 from crossalign.networks.gate import InformationGate
 from crossalign.networks.gaussian import GaussianEncoder, reparametrise
-from crossalign.networks.manifold import ManifoldProjection, collapse, warn_of_collapse
+from crossalign.networks.manifold import ManifoldProjection
 from crossalign.networks.mlp import MLP, initialise
 from crossalign.networks.quasi import quasi_normal
 from crossalign.networks.region_pool import RegionPool, as_vectors
@@ -38,5 +38,5 @@ from crossalign.networks.vae import CrossVAE
 __all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "GaussianEncoder",
            "GaussianHead", "InformationGate", "ManifoldProjection", "ModalityFusion",
            "PerturbedTopK", "RegionAttention", "RegionPool", "as_vectors", "class_distances",
-           "collapse", "cross_weighting", "hard_topk", "initialise", "perturbed_topk",
-           "product_of_experts", "quasi_normal", "reparametrise", "tokens_kept", "warn_of_collapse"]
+           "cross_weighting", "hard_topk", "initialise", "perturbed_topk", "product_of_experts",
+           "quasi_normal", "reparametrise", "tokens_kept"]

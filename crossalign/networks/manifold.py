@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
@@ -23,7 +21,7 @@ class ManifoldProjection(nn.Module):
     constant on the sphere: f never falls, whatever A, tau and alpha are (the generalised power
     method, Journee et al. 2010). Before it is normalised, a step has Lipschitz constant at most
     ``(1 - alpha) + alpha |A|_2^2 / (2 tau)``: a high temperature makes it small and draws all
-    points together, and `collapse` measures how far this has gone.
+    points together.
 
     Anchors are used as unit rows, so ``|A|_2^2 <= K`` and tau alone says how sharp p is. One module
     serves all modalities. With ``steps=0`` there are no anchors and only the normalisation is left.
@@ -101,27 +99,6 @@ def step(z: Tensor, anchors: Tensor, alpha: float, temperature: float,
     shifts = (1 - alpha) * shifts + alpha / temperature * pull
     tangent = shifts - (shifts @ z[..., None]) * z[..., None, :]
     return z, tangent / ahead.norm(dim=-1)[..., None, None]
-
-
-def collapse(start: Tensor, end: Tensor) -> Tensor:
-    """How much closer together rows ``(n, d)`` have come: mean pairwise cosine of end minus start.
-
-    A 0-d tensor in [-2, 2], over pairs of different rows, from the mean vector in O(n d); 0 for one
-    row.
-    """
-    n = len(start)
-    before, after = (normalize(rows, dim=1).sum(dim=0).square().sum() for rows in (start, end))
-    return (after - before) / max(n * (n - 1), 1)
-
-
-def warn_of_collapse(start: Tensor, end: Tensor, limit: float = 0.3) -> float:
-    """`collapse`, with a UserWarning where it is above ``limit``."""
-    value = float(collapse(start, end))
-    if value > limit:
-        warnings.warn(f"the manifold projection raises the mean cosine between rows by {value:.2f}"
-                      f", above {limit:g}, so most end near one point; give fewer steps, a smaller "
-                      "alpha or a lower temperature", stacklevel=2)
-    return value
 
 
 def _check(anchors: int, steps: int, alpha: float, temperature: float, spread: str) -> None:

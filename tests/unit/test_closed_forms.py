@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from crossalign import models
 from crossalign.models import CCA, ESZSL, GFZSL, CommonPCA, RidgeMap
+from crossalign.tasks import ZeroShot
 from crossalign.types import Classes, Views
 
 
@@ -252,3 +253,41 @@ def test_common_axes_leave_out_what_is_missing():
 def test_common_axes_need_one_width(toy):
     with pytest.raises(ValueError, match="common axes are for features of one encoder"):
         CommonPCA().fit(toy[0])
+
+
+# -- the linear layer --------------------------------------------------------------------------
+def test_the_linear_layer_scores_by_cosine_with_centred_side_information(toy):
+    views, classes = toy
+    model = models.LinearCosine(epochs=3, device="cpu").fit(views, classes=classes)
+    scaled = StandardScaler().fit(views["image"]).transform(views["image"])
+    side = classes.embeddings - classes.embeddings[:5].mean(axis=0)
+    expected = normalize(scaled @ model.coef_ + model.intercept_) @ normalize(side).T
+    found = ZeroShot(model, head="prototype").fit(views, classes).decision_function(views)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_the_linear_layer_recognises_classes_it_never_saw():
+    rng = np.random.default_rng(0)
+    side = rng.standard_normal((36, 6)).astype(np.float32)
+    labels = np.repeat(np.arange(36), 12)
+    x = (side[labels] + 0.4 * rng.standard_normal((432, 6))) @ rng.standard_normal((6, 20))
+    views, classes = Views({"image": x}, labels), Classes(side, np.arange(36) < 28)
+    train, test = views[labels < 28], views[labels >= 28]
+    found = {}
+    for head, epochs in (("prototype", 1), ("prototype", 40), ("fused", 40)):
+        model = models.LinearCosine(epochs=epochs, head=head, device="cpu", lr=1e-2).fit(
+            train, classes=classes)
+        scores = ZeroShot(model).fit(train, classes).decision_function(test)
+        scores[:, :28] = -np.inf
+        found[head, epochs] = (scores.argmax(axis=1) == test.labels).mean()
+    assert found["prototype", 40] > 0.5                                        # chance .125
+    assert found["fused", 40] > 0.5
+
+
+def test_view_weights_of_the_linear_layer_share_a_fit(toy):
+    views, classes = toy
+    points = [{"scaling": "root", "view_weights": w} for w in ((1.0, 0.5, 0.5), (0.0, 0.0, 1.0))]
+    first, second = models.LinearCosine(epochs=2, device="cpu").fit_path(views, points,
+                                                                         classes=classes)
+    assert first.coef_ is second.coef_
+    assert second.view_weights == (0.0, 0.0, 1.0)

@@ -452,6 +452,22 @@ def test_the_linear_view_is_ridge_map_and_encoders_start_from_it():
     assert not FusionNetQSMA(**SMALL, linear=0.0).fit(X).network_.paths
 
 
+def test_the_linear_view_may_pair_within_classes_with_a_ridge_of_its_own():
+    X, rest, _ = toy()
+    image = np.arange(len(X)) % 2 == 0                     # no sample has both
+    X = Views({m: X[m] for m in X.modalities}, X.labels, present={"image": image, "text": ~image})
+    ridge = RidgeMap(alpha=10.0, pairs="class").fit(X)
+    expected = ridge.embed(rest["image"], "image") @ ridge.embed(rest["text"], "text").T
+    model = FusionNetQSMA(latent=9, hidden=12, epochs=1, linear=1.0, linear_alpha=10.0,
+                          linear_pairs="class").fit(X)
+    found = model.embed(rest["image"], "image") @ model.embed(rest["text"], "text").T
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.abs(FusionNetQSMA(latent=9, hidden=12, epochs=1, linear=1.0).fit(X).embed(
+        rest["image"], "image")).max() < 1e-6              # regressed on nobody
+    with pytest.raises(ValueError, match="labels"):
+        FusionNetQSMA(**SMALL, linear_pairs="class").fit(X.with_labels(None))
+
+
 @pytest.mark.parametrize("latent", [4, 20])
 def test_the_linear_view_of_one_encoder_is_common_pca(latent):
     X, rest, _ = toy()

@@ -1,5 +1,3 @@
-import warnings
-
 import numpy as np
 import pytest
 import torch
@@ -12,11 +10,9 @@ from crossalign.networks import (
     ManifoldProjection,
     ModalityFusion,
     RegionAttention,
-    collapse,
     initialise,
     quasi_normal,
     reparametrise,
-    warn_of_collapse,
 )
 from crossalign.networks.manifold import step
 from crossalign.sobol import sobol_digits
@@ -335,37 +331,6 @@ def test_anchors_start_in_all_directions():
     cosines = first @ second.T
     assert cosines.abs().max() < 0.6
     assert float(cosines.std()) == pytest.approx(64**-0.5, rel=0.1)
-
-
-# -- collapse ----------------------------------------------------------------------------------
-def test_collapse_is_the_mean_over_pairs(draw):
-    start, end = draw(9, 4), draw(9, 4) + 1
-
-    def naive(rows):
-        unit = rows / rows.norm(dim=1, keepdim=True)
-        return np.mean([float(unit[i] @ unit[j]) for i in range(9) for j in range(9) if i != j])
-
-    assert float(collapse(start, end)) == pytest.approx(naive(end) - naive(start), rel=1e-10)
-    assert float(collapse(start[:1], end[:1])) == pytest.approx(0, abs=1e-12)
-
-
-def test_collapse_after_twenty_steps_is_that_of_methods(draw):
-    z = sphere(draw, 500, 64)
-    for temperature, alpha, expected in ((0.05, 0.3, 0.02), (0.2, 0.3, 0.24), (1, 0.3, 0.81),
-                                         (1, 1.0, 1.0)):
-        found = np.mean([float(collapse(z, ManifoldProjection(
-            64, 32, 20, alpha, temperature).double()(z)[0].detach())) for _ in range(8)])
-        assert found == pytest.approx(expected, abs=0.07)
-
-
-def test_guard_fires_at_full_pull_and_not_at_the_defaults(draw):
-    z = sphere(draw, 500, 64)
-    far = ManifoldProjection(64, steps=20, alpha=1.0, temperature=1.0).double()
-    with pytest.warns(UserWarning, match=r"raises the mean cosine .* by 1\.00, above 0\.3"):
-        assert warn_of_collapse(z, far(z)[0].detach()) > 0.99
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert warn_of_collapse(z, ManifoldProjection(64).double()(z)[0].detach()) < 0.1
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
