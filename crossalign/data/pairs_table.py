@@ -123,6 +123,8 @@ def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
                          "sample.")
     several = raw.ndim == 2 and min(raw.shape) > 1
     labels = sample_labels(raw)
+    if not len(labels):
+        raise ValueError("labels: there are none; give one per sample.")
     texts = None if texts is None else sample_labels(texts, "class")
     if texts is not None and texts.shape != labels.shape[:1]:
         raise ValueError(f"class: shape {texts.shape} for {len(labels)} labels; give one per "

@@ -41,7 +41,7 @@ LEARNED: dict[str, Any] = {
     "n_spurious_expected_": Number, "cmae_": Number, "normalised_cmae_": Number,
     "holdout_cmae_": Number | None, "holdout_normalised_cmae_": Number | None,
     "gamma_": Number | None, "run_": Count, "task_": str, "selection_": str,
-    "protocol_": dict[str, Any],
+    "protocol_": dict[str, Any], "trained_on_": dict[str, Any],
     "confidences_": dict[str, Confidence]}
 """The type of everything that a model learns and JSON holds; arrays are elsewhere."""
 
@@ -75,19 +75,20 @@ def check_name(model: Any, name: str) -> None:
 
 
 def try_out(model: Any) -> None:
-    """Let a model read one row of every modality; what it lacks or cannot use is an error here."""
+    """Let a model read two rows of every modality; what it lacks or cannot use is an error here."""
     from crossalign.models.base import Aligner
     from crossalign.types import CLASS_MODALITY, Views
 
     tokens = getattr(model, "tokens_", ())
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        rows = {m: np.ones((1, 1, width) if m in tokens else (1, width), np.float32)
+        rows = {m: np.ones((2, 1, width) if m in tokens else (2, width), np.float32)
                 for m, width in model.widths_.items()
                 if m not in getattr(model, "base_configs_", ())}
         if isinstance(model, Aligner):
             for modality, row in rows.items():
-                model.embed(row, modality)
+                if len(model.embed(row, modality)) != len(row):
+                    raise ValueError(f"it does not give a row for each of {modality!r}")
         else:
             samples = {m: row for m, row in rows.items() if m != CLASS_MODALITY}
             model.decision_function(Views(samples))

@@ -93,6 +93,13 @@ def test_the_home_of_nobody_is_refused():
     complaint(lambda: load_recipe("~nobody-of-that-name/x.yaml"), "recipe:", "home")
 
 
+def test_tables_without_labels_or_with_single_values_are_refused(tmp_path):
+    for name, values in {"labels": np.zeros(0), "class_embeddings": np.array(1.0),
+                         "ids": np.array(3), "class_names": np.array("a")}.items():
+        np.savez(tmp_path / "a.npz", **{**hostile_files.pairs(), name: values})
+        complaint(lambda: load(tmp_path / "a.npz"))
+
+
 def test_samples_without_tokens_are_refused():
     complaint(lambda: Views({"image": np.zeros((4, 0, 5))}), "no tokens")
 

@@ -136,6 +136,12 @@ def test_arrays_that_lack_or_do_not_fit_are_refused(kind, edited, saved):
         complaint(lambda folder=folder: load_model(folder), "does not fit")
 
 
+def test_an_array_that_would_spread_over_any_rows_is_refused(edited):
+    folder = edited("RidgeMap", lambda r: None)
+    rewrite(folder, lambda arrays: arrays.update({"scale_/image": np.zeros((0, 1))}))
+    complaint(lambda: load_model(folder), "does not fit")
+
+
 def test_a_pipe_in_the_place_of_weights_is_not_waited_for(saved, tmp_path):
     shutil.copytree(saved / "CCA", tmp_path / "m")
     (tmp_path / "m" / "weights.safetensors").unlink()
