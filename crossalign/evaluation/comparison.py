@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from crossalign.evaluation.report import Report
 
 
+FEWEST = 5
+"""Classes of each kind below which drawing them says nothing."""
+
+
 def compare(report: Report, other: Report, metric: str) -> PairedComparison:
     """`Report.compare` of two reports whose protocols agree.
 
@@ -84,9 +88,10 @@ def holm_adjusted(found: Sequence[PairedComparison | None]) -> list[PairedCompar
 
 def _has_classes(report: Report, metric: str) -> bool:
     try:
-        return bool(parts_of(metric, report.per_class))
+        parts = parts_of(metric, report.per_class)
     except ValueError:
         return False
+    return all(len(report.per_class[name]["classes"]) >= FEWEST for name in parts)
 
 
 def share_of_test(protocol: Mapping[str, Any]) -> float | None:

@@ -188,15 +188,28 @@ def by_class(u, s):
 
 
 def test_one_split_is_compared_over_its_classes_whatever_the_number_of_runs():
-    ours = report(per_class=by_class([[0.5, 0.7]] * 3, [[0.6, 0.8]] * 3))
-    theirs = report(RUNS[:1], model="cca", per_class=by_class([[0.4, 0.5]], [[0.6, 0.7]]))
+    def six(low, high, s):
+        values = [[low, high] * 3], [[0.6, s] * 3]
+        names = [[f"{kind}{i}" for i in range(6)] for kind in "us"]
+        return {k: {"classes": n, "runs": v} for k, n, v in zip("US", names, values, strict=True)}
+
+    def thrice(parts):
+        return {k: {**part, "runs": part["runs"] * 3} for k, part in parts.items()}
+
+    ours = report(per_class=thrice(six(0.5, 0.7, 0.8)))
+    theirs = report(RUNS[:1], model="cca", per_class=six(0.4, 0.5, 0.7))
     result = ours.compare(theirs, "H")
-    assert (result.unit, result.n, result.wins, result.ties) == ("class", 4, 3, 1)
+    assert (result.unit, result.n, result.wins, result.ties) == ("class", 12, 9, 3)
     h = [2 * u * s / (u + s) for u, s in ((0.6, 0.7), (0.45, 0.65))]
     assert result.mean == pytest.approx(h[0] - h[1])
     assert result.low < result.mean < result.high
     with pytest.raises(ValueError, match="do not pair"):
         ours.compare(theirs, "AUSUC")
+
+
+def test_a_handful_of_classes_is_not_tested_by_drawing_them():
+    few = report(per_class=by_class([[0.5, 0.7]] * 3, [[0.6, 0.8]] * 3))
+    assert not few.compare(few, "H").tested
 
 
 def test_a_deterministic_model_counts_once():
