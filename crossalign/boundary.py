@@ -14,6 +14,7 @@ import platform
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
@@ -26,6 +27,7 @@ DEBUG_VARIABLE = "CROSSALIGN_DEBUG"
 def run_command(command: Callable[[], object]) -> None:
     """Call ``command``; end the process by the table above where it fails."""
     fill_closed_streams()
+    warnings.formatwarning = one_line
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # a terminal of ASCII does not end a run
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -43,6 +45,13 @@ def run_command(command: Callable[[], object]) -> None:
         sentence = sentence_of(error)
         tell(f"crossalign: {bug_report(error) if sentence is None else sentence}")
         raise SystemExit(BUG if sentence is None else BAD_INPUT) from None
+
+
+def one_line(message: Warning | str, category: type[Warning], filename: str, lineno: int,
+             line: str | None = None) -> str:
+    """A warning as a person reads it: what is said to users, without the place in the code."""
+    place = "" if category is UserWarning else f"{filename}:{lineno}: {category.__name__}: "
+    return f"crossalign: {place}{' '.join(str(message).split())}\n"
 
 
 def fill_closed_streams() -> None:

@@ -138,6 +138,8 @@ class _Pretrained:
         """Vectors or tokens of raw rows; those themselves if that is what is asked for."""
         if self.rows == "raw":
             return raw
+        if not len(raw):
+            return self._read(np.ones((1, *raw.shape[1:]), np.float32))[:0]
         with torch.inference_mode():
             found = self._encode(torch.from_numpy(raw).to(self._device))
         return np.asarray(found.cpu().numpy())

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import warnings
 from importlib import metadata
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 
 import crossalign
 from crossalign import models
+from crossalign.boundary import run_command
 from crossalign.cli import main
 from crossalign.doctor import EXTRAS, examine, required
 from crossalign.evaluation.runs import resolve_task
@@ -74,6 +76,22 @@ def test_tasks_of_the_table_are_those_that_run(name):
         else:
             with pytest.raises(ValueError, match="choose"):
                 resolve_task(cls(), bench, None)
+
+
+def test_a_warning_is_one_line_without_its_place_in_the_code(monkeypatch, capsys):
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+
+    def command():
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = plain
+            warnings.warn("3 of 5 texts\nwere cut.", stacklevel=1)
+
+    def plain(message, category, filename, lineno, file=None, line=None):
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno, line))
+
+    run_command(command)
+    assert capsys.readouterr().err == "crossalign: 3 of 5 texts were cut.\n"
 
 
 def test_help_imports_nothing_heavy():

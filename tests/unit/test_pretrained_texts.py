@@ -95,6 +95,12 @@ def test_a_text_of_just_the_length_is_not_cut(tmp_path):
     assert PretrainedTexts(bert(tmp_path / "net"), "raw").encode(["a " * 10]).shape == (1, 12, 1)
 
 
+def test_no_texts_give_no_rows(tmp_path):
+    folder = bert(tmp_path / "net")
+    assert PretrainedTexts(folder).encode([]).shape == (0, 16)
+    assert PretrainedTexts(folder, "tokens").encode([]).shape == (0, 1, 16)
+
+
 def test_a_network_without_positions_reads_all(tmp_path):
     config = transformers.T5Config(d_model=16, d_kv=8, d_ff=16, num_layers=1, num_heads=2,
                                    vocab_size=40)
