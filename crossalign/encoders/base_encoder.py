@@ -50,13 +50,14 @@ class BaseEncoder(nn.Module):
         super().__init__()
         self.config, self.kind = dict(config), str(config["kind"])
         if network is None:
-            network = reading_part(network_of(config["network"]), self.kind, "the network")
+            with torch.device("cpu"):        # also where a model is measured without memory
+                network = reading_part(network_of(config["network"]), self.kind, "the network")
         self.network: Any = network
         if self._masks:
             network.config.mask_ratio = 0.0
         self.let_learn(False).eval()
-        with torch.inference_mode():
-            self.cells, self.width = self(self.blank()).shape[1:]
+        with torch.inference_mode(), torch.device("cpu"):
+            self.cells, self.width = self(self.blank().to(self.device)).shape[1:]
 
     @classmethod
     def pretrained(cls, name: str, kind: str, device: str = "auto") -> BaseEncoder:
