@@ -24,9 +24,6 @@ MISSING = frozenset((
     "n/a", "na", "nan", "none", "null"))
 """What tables write, in any case, where a cell is empty: pandas' own list."""
 
-EXACT = 2.0**53
-"""Up to here a float64 holds every whole number."""
-
 
 def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
     """Labels in a type that holds each as it was given; bytes become text.
@@ -135,15 +132,16 @@ def whole(labels: Array, name: str = "labels") -> Array:
     Raises
     ------
     ValueError
-        If one is a fraction, infinite, or beyond 2^53.
+        If one is a fraction, infinite, or beyond what its type tells apart (2^53 in float64).
     """
     if labels.dtype.kind != "f":
         return labels
     refuse_rows(~_is_whole(labels), name,
                 f"dtype {labels.dtype}, which is no whole number,", "give one class per sample, "
                 "as whole numbers or words")
-    refuse_rows(np.abs(labels) > EXACT, name, "floats above 2^53, which stand for several integers,"
-                , "store integers")
+    bits = np.finfo(labels.dtype).nmant + 1
+    refuse_rows(np.abs(labels.astype(np.float64)) > 2.0**bits, name,
+                f"floats above 2^{bits}, which stand for several integers,", "store integers")
     return labels.astype(np.int64)
 
 

@@ -64,6 +64,8 @@ def test_floats_are_integers_while_they_can_be():
     complaint(lambda: named(np.array([1.0, 2.5])), "row 1", "whole")
     complaint(lambda: named(np.array([1.0, 2.0**53 + 2])), "row 1", "2^53")
     complaint(lambda: named(np.array([1.0, np.inf])), "row 1")
+    complaint(lambda: named(np.array([1, 2**24 + 2], dtype=np.float32)), "row 1", "2^24")
+    assert named(np.array([3, 2], dtype=np.float16))[1] == ["2", "3"]
 
 
 @pytest.mark.parametrize(("labels", "names"), [
