@@ -186,7 +186,11 @@ class Views:
         if rows is not None:
             chosen = np.asarray(rows) if chosen is None else chosen[np.asarray(rows)]
         values = self._data[modality]
-        return values if chosen is None else np.asarray(values[chosen])
+        found = values if chosen is None else np.asarray(values[chosen])
+        if modality in self.masks and self.on_disk(modality):  # in memory this was done once
+            mask = self.masks[modality] if rows is None else self.masks[modality][np.asarray(rows)]
+            found = np.where(mask[..., None], found, found.dtype.type(0))
+        return found
 
     def on_disk(self, modality: str) -> bool:
         """Whether a modality is memory-mapped, found out without reading a row."""
