@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crossalign.data.pooling import as_vectors
 from crossalign.metrics import stack
 from crossalign.models import GFZSL
-from crossalign.models.base import ZeroShotClassifier
+from crossalign.models.base import Distributional, ZeroShotClassifier
 from crossalign.models.one_modality import complete_rows
 from crossalign.models.several_views import presence
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
@@ -163,7 +163,8 @@ class ZeroShot:
         if head == "prototype" and hasattr(self.model, "class_scores"):
             return np.asarray(self.model.class_scores(rows, views, self.classes_.embeddings))
         if head == "prototype":
-            return np.asarray(self.model.embed(rows, views) @ self.prototypes_.T)
+            embed = self.model.embed_views if isinstance(rows, Views) else self.model.embed
+            return np.asarray(embed(rows, views) @ self.prototypes_.T)
         if head == "gaussian":
             return self.gaussians_.decision_function(self._code(rows, views))
         if head == "inputs":
@@ -210,7 +211,12 @@ class ZeroShot:
         return str(getattr(self.model, "head", "prototype"))
 
     def _code(self, rows: Any, views: Any) -> Array:
-        """Latent rows, with their length where the model keeps it."""
+        """Latent rows, with their length where the model keeps it.
+
+        Of several views unit rows, but for a model that multiplies their Gaussians.
+        """
+        if isinstance(rows, Views) and not isinstance(self.model, Distributional):
+            return np.asarray(self.model.embed_views(rows, views))
         encode = getattr(self.model, "project", self.model.embed)
         return np.asarray(encode(rows, views))
 

@@ -162,6 +162,15 @@ def test_a_query_asks_with_all_the_views_it_has(model):
     np.testing.assert_array_equal(alone.indices, task.search(queries, "image", k=5).indices)
 
 
+@pytest.mark.parametrize("model", [RidgeMap(), CCA()])
+def test_linear_maps_recognise_by_the_mean_of_unit_rows(model):
+    train, test, classes = world(seen=16, unseen=8)
+    head = ZeroShot(model.fit(train, classes=classes), head="gaussian").fit(train, classes)
+    both = unit_rows(model.embed(test["image"], "image") + model.embed(test["text"], "text"))
+    np.testing.assert_allclose(head._code(*head.read(test)), both, atol=1e-6)
+    assert t1(head, test) > max(t1(head, test.select(m)) for m in test.modalities)
+
+
 def test_a_query_of_several_views_is_views():
     train, test, _ = world(seen=6, unseen=2)
     task = Retriever(RidgeMap().fit(train)).add(test, "text")
