@@ -7,7 +7,6 @@ small so that all of it ends within minutes on two cores.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +19,7 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign import models
+from crossalign.cores import usable_cores
 from crossalign.data import load
 from crossalign.evaluation import Report, evaluate, evaluate_few_shot
 from crossalign.tables import aligned
@@ -83,8 +83,7 @@ def run_demo(out: Path, log: Callable[[str], None]) -> list[Report]:
 
     started = time.perf_counter()
     rows = [Row(number, *row) for number, story in enumerate(STORIES) for row in story["rows"]]
-    workers = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
-                  else os.cpu_count() or 1, len(rows))
+    workers = min(usable_cores(), len(rows))
     log(f"{len(rows)} models, {workers} at a time; {NEEDS}")
     shown: list[Report] = []
     try:

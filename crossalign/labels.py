@@ -47,11 +47,7 @@ def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
     if array.dtype.kind == "O":
         array = _typed(array, name)
     if array.dtype.kind == "S":
-        try:
-            array = np.char.decode(array, "utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{name}: bytes that are not UTF-8, as {error.object!r}; give "
-                             "text.") from None
+        array = np.array(_texts(array.ravel().tolist(), name), dtype=str).reshape(array.shape)
     if array.dtype.kind not in "biufUmM":
         raise ValueError(f"{name}: dtype {array.dtype}; give text or numbers.")
     if array.dtype.kind in "fmM":
@@ -247,9 +243,7 @@ def _typed(array: Array, name: str) -> Array:
         raise ValueError(f"{name}: text and numbers, as {values[text.index(True)]!r} and "
                          f"{values[text.index(False)]!r}; give labels of one type.")
     if all(text):
-        plain = [value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-                 for value in values]
-        return np.array(plain, dtype=str).reshape(array.shape)
+        return np.array(_texts(values, name), dtype=str).reshape(array.shape)
     if all(isinstance(value, int | np.integer) for value in values):
         for wide in (np.int64, np.uint64):
             if np.iinfo(wide).min <= min(values) and max(values) <= np.iinfo(wide).max:
@@ -260,6 +254,15 @@ def _typed(array: Array, name: str) -> Array:
         return np.array(values).reshape(array.shape)
     except (ValueError, TypeError):
         raise ValueError(f"{name}: {type(values[0]).__name__}; give text or numbers.") from None
+
+
+def _texts(values: list[str | bytes], name: str) -> list[str]:
+    """Texts, and bytes as the texts that they are in UTF-8."""
+    try:
+        return [value.decode() if isinstance(value, bytes) else value for value in values]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name}: bytes that are not UTF-8, as {error.object!r}; give "
+                         "text.") from None
 
 
 def _is_missing(value: Any) -> bool:

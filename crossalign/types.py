@@ -258,6 +258,10 @@ class Views:
                 mapping.pop(name, None)
         return part
 
+    def has(self, modality: str) -> Array:
+        """Which samples have a modality, ``(n,)`` bool."""
+        return self.present.get(modality, np.ones(self._n, dtype=bool))
+
     def having(self, modality: str) -> Views:
         """The samples that have a modality."""
         return self[self.present[modality]] if modality in self.present else self

@@ -26,6 +26,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from crossalign.files import write_text
+from crossalign.tables import markdown as table
+
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = re.compile(
     r"(?P<skip><!-- not run -->\n)?^```python\n(?P<code>.*?)^```\n"
@@ -125,7 +128,7 @@ def summary(room: Any, name: str) -> str:
     else:
         text = constant_docstring(room, name)
     first = text.splitlines()[0] if text else ""
-    return first.replace("``", "`").replace("|", "\\|")
+    return first.replace("``", "`")
 
 
 def constant_docstring(room: Any, name: str) -> str:
@@ -138,12 +141,6 @@ def constant_docstring(room: Any, name: str) -> str:
                     and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
                 return str(after.value.value).strip()
     return ""
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -167,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.writelines(difflib.unified_diff(
                 old.splitlines(True), new.splitlines(True), f"{page.name} (stale)", page.name))
         else:
-            page.write_text(new, encoding="utf-8")
+            write_text(page, new)
             print(f"wrote {page.name}")
     return 1 if options.check and stale else 0
 

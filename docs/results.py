@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crossalign.models.fusionnet_qsma import BARE
+from crossalign.pace import duration
 from crossalign.tables import markdown as table
 
 DOCS = Path(__file__).resolve().parent
@@ -276,8 +277,6 @@ def write_tables(docs: Path, runs: Sequence[Run] = RUNS) -> list[str]:
 
 def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
     """Scores, then how they came about, then differences, of one data set."""
-    from crossalign.evaluation.report import duration
-
     known = any(row.published for row in rows)
     metrics = [name for shown in METRICS[rows[0].task] for name in reports[rows[0].name].scores
                if name == shown or (shown.endswith("[") and name.startswith(shown))]
@@ -302,7 +301,7 @@ def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
 
 def few_shot(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
     """T1 and H over the samples per new class, a table per model."""
-    from crossalign.evaluation.report import duration, percent
+    from crossalign.evaluation.report import percent
 
     parts = [f"## {data}: a few samples of each new class"]
     for row in rows:

@@ -29,7 +29,7 @@ ways to be wrong (`LEAKS`) are ruled out.
 | side_information | one vector per class, matched by name |
 | splits, class_divisions | validation without leaks, fixed class splits |
 | declaration, leaks, digest | what a protocol says, ways to be wrong, fingerprints |
-| named_files, pace | files that a table names, how far long work is |
+| named_files | files that a table names |
 | scaling, cache | scaling, arrays kept on disk |
 """
 

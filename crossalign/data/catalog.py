@@ -136,7 +136,7 @@ TAKES: dict[str, tuple[str, ...]] = {
 
 _TAKERS = {
     "attributes": "xlsa17 folders, folders of pictures and files of arrays for gzsl take a file of "
-                  "side information",
+                  "side information, and any file of arrays may hold 'class_embeddings'",
     "unseen": "only folders of sketches and photos, and files of arrays for gzsl, take a list of "
               "unseen classes",
     "encoder": "only folders of pictures take an encoder",

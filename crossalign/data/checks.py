@@ -12,9 +12,9 @@ import numpy.typing as npt
 from crossalign.arrays import warn_of_lost_digits
 from crossalign.data.catalog import load
 from crossalign.data.domains import SAMPLE
-from crossalign.data.pace import Log
 from crossalign.data.pairs import RUNS
 from crossalign.data.picture_files import sentences
+from crossalign.pace import Log
 from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 
 

@@ -19,6 +19,8 @@ from crossalign.data.digest import file_digest
 from crossalign.data.gzsl import GzslSource, tuning_rows
 from crossalign.data.matlab import unread_fact
 from crossalign.data.pairs_table import (
+    FALSE,
+    TRUE,
     Table,
     class_embeddings_of,
     labels_of_table,
@@ -151,8 +153,8 @@ def _unseen_of(table: Table, names: Sequence[str], labels: Array,
 def _marked(values: Array, key: str, names: Sequence[str], labels: Array) -> Array:
     """(C,) bool of class names, of a flag per class, or of one per sample."""
     array = label_array(values, key).ravel()
-    if array.dtype.kind == "U" and not set(array.tolist()) <= {"0", "1", "true", "false", "True",
-                                                               "False"}:
+    words = np.char.lower(np.char.strip(array)) if array.dtype.kind == "U" else array
+    if array.dtype.kind == "U" and not np.isin(words, TRUE + FALSE).all():
         marked = {written(word) for word in array.tolist()}
         foreign = sorted(marked - {written(name) for name in names})
         if foreign:
@@ -160,7 +162,7 @@ def _marked(values: Array, key: str, names: Sequence[str], labels: Array) -> Arr
                              "its exact name.")
         return np.array([written(name) in marked for name in names])
     if array.dtype.kind == "U":
-        array = np.isin(array, ["1", "true", "True"])
+        array = np.isin(words, TRUE)
     if len(array) == len(labels) != len(names):
         array = flags(array, key)
         count, true = (np.bincount(labels, weights, minlength=len(names))

@@ -87,10 +87,10 @@ def load_pairs(path: str | Path, task: str | None = None, *,
     path = expanded(path)
     table, files, one_based = read_pairs(path)
     refuse_unread(table, *(modalities or ()))
+    name = written(path.resolve().name if path.is_dir() else path.stem)
     classwise: dict[str, Any] = {"attributes": attributes, "unseen": unseen}
     if task in ZERO_SHOT or (task is None and (any(v is not None for v in classwise.values())
                                                or _has_one_modality(table, modalities))):
-        name = path.resolve().name if path.is_dir() else path.stem
         return gzsl_of_table(name, table, files, task=task, modalities=modalities,
                              one_based=one_based, seed=seed, **classwise)
     for argument, value in classwise.items():
@@ -98,7 +98,6 @@ def load_pairs(path: str | Path, task: str | None = None, *,
             raise ValueError(f"{argument}: got {str(value)!r} for {task}, which does not take it; "
                              "choose the task gzsl, or give 'class_embeddings' in the file.")
     pairs = pairs_of_table(table, modalities=modalities, one_based=one_based, seed=seed)
-    name = written(path.resolve().name if path.is_dir() else path.stem)
     source = _Source(name, pairs, _facts(pairs, files, seed) | unread_fact(table), seed)
     return source.transfer() if task == "transfer" else source.retrieval(0)
 

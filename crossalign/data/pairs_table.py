@@ -30,6 +30,8 @@ RESERVED = ("labels", "label", "class", "train", "split", "class_names", "class_
 MASK = "mask_"
 """Before the name of a modality of token rows: which of its tokens are real."""
 TEST_FRACTION = 0.25
+TRUE, FALSE = ("true", "1", "1.0"), ("false", "0", "0.0")
+"""How a flag is written in text, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,7 @@ class Pairs:
     @property
     def labels(self) -> Array:
         """(n,) classes of the rows, or (n, C) bool of several a row."""
-        assert self.views.labels is not None
-        return self.views.labels
+        return self.views.truth
 
 
 def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
@@ -257,8 +258,8 @@ def words_of_parts(table: Table, n: int, others: Sequence[str] = ()) -> tuple[st
     if len(words) != n:
         raise ValueError(f"{name}: {len(words)} entries for {n} labels; give one per sample.")
     if name == "train":
-        words = np.where(np.isin(words, ["true", "1", "1.0"]), "train", words)
-        words = np.where(np.isin(words, ["false", "0", "0.0"]), "test", words)
+        words = np.where(np.isin(words, TRUE), "train", words)
+        words = np.where(np.isin(words, FALSE), "test", words)
     parts = ["train", "test", *others]
     if not np.isin(words, parts).all():
         row = int(np.flatnonzero(~np.isin(words, parts))[0])

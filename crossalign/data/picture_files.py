@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from crossalign.data.pace import Log
 from crossalign.data.pictures import FORMATS, opened
 from crossalign.names import identifier, written
+from crossalign.pace import Log
 
 WITHOUT_SIGNATURE = ("TGA",)
 """Formats that are told by their suffix only."""

@@ -13,13 +13,13 @@ import numpy as np
 from crossalign.data.digest import row_digests
 from crossalign.data.folder_texts import DESCRIPTION, Letters, several, text_columns, texts_of
 from crossalign.data.leaks import NO_BACKBONE
-from crossalign.data.pace import Log
 from crossalign.data.pairs import pairs_benchmark
 from crossalign.data.pairs_table import pairs_of_table, test_part
 from crossalign.data.picture_files import class_files, joined, picture_id, say, told
 from crossalign.data.picture_rows import chosen_encoder, encoded_classes, features_digest
 from crossalign.data.side_information import side_information_of
 from crossalign.names import written
+from crossalign.pace import Log
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Encoder, TextEncoder
 

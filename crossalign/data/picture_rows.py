@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from crossalign.data.cache import Blocks, Kept, cached_rows, gathered
 from crossalign.data.gradients import oriented_gradients
-from crossalign.data.pace import Log, Pace
 from crossalign.data.patches import PATCHES, patch_tokens
 from crossalign.data.picture_files import NOT_READ, Noted, joined, picture_id
 from crossalign.data.pictures import THREADS, Picture, read_picture
 from crossalign.fingerprints import code_fingerprint
+from crossalign.pace import Log, Pace
 from crossalign.types import Encoder
 
 Array = npt.NDArray[Any]

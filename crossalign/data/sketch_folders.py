@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.pace import Log
 from crossalign.data.picture_files import Noted, class_files, holds_classes, joined, picture_id
 from crossalign.data.picture_rows import encoded_classes
+from crossalign.pace import Log
 from crossalign.types import Encoder, Views
 
 Array = npt.NDArray[Any]

@@ -18,7 +18,6 @@ from crossalign.data.class_pairs import pairs_within_classes
 from crossalign.data.declaration import declared, equal_digests
 from crossalign.data.domains import SAMPLE
 from crossalign.data.leaks import NO_BACKBONE
-from crossalign.data.pace import Log
 from crossalign.data.picture_files import say, told
 from crossalign.data.picture_rows import chosen_encoder, features_digest
 from crossalign.data.side_information import side_information_of
@@ -26,6 +25,7 @@ from crossalign.data.sketch_folders import SketchSamples, read_sketches
 from crossalign.data.splits import class_splits
 from crossalign.data.unseen_classes import unseen_mask
 from crossalign.names import written
+from crossalign.pace import Log
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Encoder, Views
 

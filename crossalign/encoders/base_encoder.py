@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from crossalign.devices import find_device
-from crossalign.encoders.network_files import network_of, opened_network
+from crossalign.encoders.network_files import first_line, network_of, opened_network
 from crossalign.encoders.pixels import Pixels, size_of
 from crossalign.encoders.sentence_modules import sentence_modules
 
@@ -207,7 +207,7 @@ def _built(config: dict[str, Any], part: nn.Module, name: str) -> BaseEncoder:
         return BaseEncoder(config, part)
     except Exception as error:  # whatever a network raises that needs more than one input
         raise ValueError(f"encoder: {name!r} ({type(part).__name__}) does not make tokens of "
-                         f"{config['kind']}s alone ({str(error).strip().splitlines()[0]}); give "
+                         f"{config['kind']}s alone ({first_line(error)}); give "
                          "another kind of model.") from None
 
 

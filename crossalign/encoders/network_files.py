@@ -108,7 +108,7 @@ def opened_tokenizer(name: str, subfolder: str = "") -> Any:
                                                  trust_remote_code=False)
     except Exception as error:  # as many kinds as of networks
         raise ValueError(f"encoder: {name!r} has no tokenizer that can be opened "
-                         f"({_first_line(error)}); give a folder with tokenizer.json.") from None
+                         f"({first_line(error)}); give a folder with tokenizer.json.") from None
 
 
 def network_of(config: Mapping[str, Any]) -> nn.Module:
@@ -121,7 +121,7 @@ def network_of(config: Mapping[str, Any]) -> nn.Module:
 def unopened(name: str, error: Exception, file: str = "") -> ValueError:
     """What to say of a model that cannot be opened."""
     where = f"{file}: " if file else ""
-    return ValueError(f"encoder: {name!r} cannot be opened ({where}{_first_line(error)}); give the "
+    return ValueError(f"encoder: {name!r} cannot be opened ({where}{first_line(error)}); give the "
                       "folder of a model with config.json and model.safetensors, or its name on "
                       "the Hugging Face hub.")
 
@@ -159,7 +159,8 @@ def _asks_for_code(found: Any) -> bool:
     return isinstance(found, list) and any(map(_asks_for_code, found))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says first, or what it is where it says nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

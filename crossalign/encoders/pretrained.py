@@ -34,7 +34,7 @@ from crossalign.encoders.base_encoder import (
 from crossalign.encoders.checks import checked_colours
 from crossalign.encoders.network_files import opened_network, opened_tokenizer
 from crossalign.encoders.pixels import Pixels
-from crossalign.encoders.sentence_modules import sentence_modules
+from crossalign.encoders.sentence_modules import mean_of_real, sentence_modules
 
 Array = npt.NDArray[Any]
 ROWS = ("vectors", "tokens", "raw")
@@ -96,7 +96,7 @@ class _Pretrained:
         self._encode = self._base
         if self.rows == "vectors":
             self._way = "mean of tokens" if pool is None else "sentence-transformers"
-            pool = pool or _mean_of_real
+            pool = pool or mean_of_real
             self._encode = lambda x: pool(self._base(x), self._real(x))
 
     @property
@@ -284,7 +284,3 @@ def positions_of(network: Any) -> int | None:
              if name.endswith("position_embeddings")
              and getattr(module, "padding_idx", None) is not None]    # RoBERTa numbers from there
     return int(most) - max(first, default=0)
-
-
-def _mean_of_real(tokens: Tensor, real: Tensor) -> Tensor:
-    return (tokens * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True).clamp_min(1)

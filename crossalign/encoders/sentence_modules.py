@@ -25,8 +25,9 @@ def _max(tokens: Tensor, real: Tensor) -> Tensor:
     return tokens.masked_fill(~real[..., None], -torch.inf).amax(dim=1)
 
 
-def _mean(tokens: Tensor, real: Tensor) -> Tensor:
-    return (tokens * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True)
+def mean_of_real(tokens: Tensor, real: Tensor) -> Tensor:
+    """Means ``(n, d)`` of the real ones ``(n, t)`` of tokens ``(n, t, d)``; 0 of none."""
+    return (tokens * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True).clamp_min(1)
 
 
 def _root(tokens: Tensor, real: Tensor) -> Tensor:
@@ -44,7 +45,7 @@ def _last(tokens: Tensor, real: Tensor) -> Tensor:
 
 POOLINGS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "pooling_mode_cls_token": _cls, "pooling_mode_max_tokens": _max,
-    "pooling_mode_mean_tokens": _mean, "pooling_mode_mean_sqrt_len_tokens": _root,
+    "pooling_mode_mean_tokens": mean_of_real, "pooling_mode_mean_sqrt_len_tokens": _root,
     "pooling_mode_weightedmean_tokens": _weighted, "pooling_mode_lasttoken": _last}
 """Of tokens ``(n, t, d)`` and which are real ``(n, t)`` bool; several stand side by side."""
 SHORT = {"cls": "cls_token", "max": "max_tokens", "mean": "mean_tokens",

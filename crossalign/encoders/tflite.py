@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.encoders.checks import checked_pictures
-from crossalign.reading import expanded
+from crossalign.reading import check_regular, expanded
 
 Array = npt.NDArray[Any]
 BYTES = (np.uint8, np.int8)
@@ -172,8 +172,7 @@ class TFLiteEncoder:
 
 def _opened(file: Path, threads: int) -> Any:
     """An interpreter that keeps every tensor, so that any can be read after a run."""
-    if not file.is_file():
-        raise ValueError(f"model: there is no file {str(file)!r}; give a .tflite file.")
+    check_regular(file, "model")
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:

@@ -65,8 +65,7 @@ def evaluate_few_shot(model: Any, bench: Benchmark, seeds: int | Iterable[int] =
     ------
     ValueError
         If the model does not embed samples, the benchmark is of another task or has no validation
-        split, or ``ks`` ask for more
-        samples than a class has.
+        split, or ``ks`` ask for more samples than a class has.
     """
     if bench.task != "gzsl":
         raise ValueError(f"bench: {bench.name} is of task {bench.task}; few samples of new classes "

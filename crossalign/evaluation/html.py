@@ -22,8 +22,9 @@ from crossalign.evaluation.page_tables import (
     score_table,
 )
 from crossalign.evaluation.page_words import TASKS, headlines, shown, title_of
-from crossalign.evaluation.report import Report, duration, percent, runs_of
+from crossalign.evaluation.report import Report, percent, runs_of
 from crossalign.files import write_text
+from crossalign.pace import duration
 
 
 def write_html(reports: Report | Sequence[Report], path: str | os.PathLike[str]) -> Path:

@@ -202,7 +202,7 @@ def _ranked(likeness: Any, asked: Array, found: Array,
 
 def _lacks(views: Views, modality: str) -> bool:
     """Whether no sample has a modality."""
-    return modality not in views or not views.present.get(modality, np.True_).any()
+    return modality not in views or not views.has(modality).any()
 
 
 def _likeness(model: Any, query: Views, a: str, gallery: Views, b: str,

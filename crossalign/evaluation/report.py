@@ -21,6 +21,7 @@ import numpy as np
 
 from crossalign.evaluation.significance import PairedComparison
 from crossalign.files import write_text
+from crossalign.pace import duration
 from crossalign.tables import aligned, printable
 
 
@@ -331,18 +332,6 @@ def runs_of(report: Report) -> str:
     """How many runs a report is of, and whether they are one run again and again."""
     n = len(report.seeds)
     return f"{run_count(n)}, all equal" if report.counted < n else run_count(n)
-
-
-def duration(seconds: float) -> str:
-    """``0.8 s``, ``42 s``, ``3 min 20 s`` or ``2 h 5 min``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def jsonable(value: Any) -> Any:

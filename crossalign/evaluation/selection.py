@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from crossalign.evaluation.protocols import SCORERS, Outcome
 from crossalign.evaluation.sureness import Settings, choose_confidences
-from crossalign.types import Benchmark
+from crossalign.pace import Log, Pace
+from crossalign.types import Benchmark, Views
 
 OBJECTIVES = {"gzsl": "H", "zsl": "T1", "retrieval": "mAP", "transfer": "accuracy"}
 """What selection maximises, by task."""
-PAUSE = 30.0
-"""Seconds from one line on how far a choice has come to the next."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Choice:
 
 
 def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[Any]],
-           callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None) -> Choice:
+           callbacks: Sequence[Any] = (), log: Log | None = None) -> Choice:
     """Fit every point of ``grid`` on the validation benchmark of ``bench`` and keep the best.
 
     The objective is H at its best gamma for ``gzsl``, T1 for ``zsl``, mean mAP for
@@ -69,15 +68,13 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
                                        callbacks=callbacks)
     if log is not None:
         log(f"choosing on validation classes, {len(points)} settings")
-    said = monotonic()
+    pace = Pace(log, "tried", len(points), "settings")
     for params, candidate in zip(points, candidates, strict=True):
         outcome = SCORERS[task](candidate, validation)
         tried.append((params, outcome.objective))
         if best is None or outcome.objective > best[1].objective:
             best = params, outcome
-        if log is not None and monotonic() - said > PAUSE:
-            log(f"{len(tried)} of {len(points)} settings tried")
-            said = monotonic()
+        pace(len(tried))
     assert best is not None
     params, found = best
     gamma = found.gamma
@@ -96,7 +93,7 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     return Choice(params, gamma, how, tried, sure)
 
 
-def _nothing(model: Any, task: str, why: str, log: Callable[[str], None] | None) -> str:
+def _nothing(model: Any, task: str, why: str, log: Log | None) -> str:
     """What a report says where nothing can be chosen; aloud where scores suffer from it."""
     if task != "gzsl" or getattr(model, "oracle", False):
         return f"nothing was selected: {why}"
@@ -136,10 +133,6 @@ def fit_on(model: Any, bench: Benchmark, task: str, callbacks: Sequence[Any] = (
 
 def _test_samples(bench: Benchmark) -> Any:
     """All test samples in one, for the oracle row."""
-    import numpy as np
-
-    from crossalign.types import Views
-
     if bench.task not in ("gzsl", "zsl"):
         raise ValueError(f"model: the class-mean oracle is a ceiling for gzsl, not for "
                          f"{bench.task}; choose another model.")

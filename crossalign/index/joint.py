@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from crossalign.cores import usable_cores
 from crossalign.index.exact import check_vectors
 from crossalign.index.joint_candidates import InnerIndex, Scanned, United, best, scan
 from crossalign.index.joint_similarity import (
@@ -102,7 +102,7 @@ class JointIndex:
             query = Factors(*(values[i] for values in wide))
             hits.indices[i], hits.scores[i] = self._rank(query, found[i], k)
 
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_cores()) as pool:
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
             list(pool.map(fill, range(len(found))))
         return hits
 
@@ -128,8 +128,8 @@ class JointIndex:
             assert self._short is not None
             return self._short.candidates(block, count)
 
-        step = max(1, min(-(-q // _cores()), self.block_bytes // (4 * n)))
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_cores()) as pool:
+        step = max(1, min(-(-q // usable_cores()), self.block_bytes // (4 * n)))
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
             return [found for block in pool.map(block_of, range(0, q, step)) for found in block]
 
     def _rank(self, query: Factors, found: Array, k: int) -> tuple[Array, Array]:
@@ -147,10 +147,3 @@ def _pairs(query: Factors, items: Factors) -> tuple[Array, Array]:
     """Sim + 1 and J of a query and each item, ``(m,)``, products in the items' precision."""
     divergence = np.maximum(query.offsets + items.offsets - items.labels @ query.labels, 0.0)
     return items.embeddings @ query.embeddings + label_similarity(divergence), divergence
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -6,7 +6,6 @@ sorts, so one thread per core works on its own block, with the product's own thr
 Memory is one block per core, whatever the number of queries.
 """
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from crossalign.cores import usable_cores
 from crossalign.metrics.checks import Array, as_floats
 from crossalign.metrics.ranked_list import RankedList, pack, pack_in_order, ranked_list, sort_keys
 from crossalign.metrics.relevance import Relevance
@@ -75,7 +75,7 @@ def measure_queries(
     results = np.full((n_queries, width), np.nan)
     step = _block_rows(block, size)
     starts = range(0, n_queries, step)
-    workers = min(_cores(), len(starts))
+    workers = min(usable_cores(), len(starts))
     if workers == 1:
         for start in starts:
             sweep.measure_block(start, results[start : start + step])
@@ -146,10 +146,3 @@ def _block_rows(block: int | None, size: int) -> int:
     if isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 1:
         raise ValueError(f"block is {block!r}; give a positive number of queries, or None")
     return int(block)
-
-
-def _cores() -> int:
-    """Cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from crossalign.models.own_file import names_file, own_class
+from crossalign.sentences import nearest
 
 if TYPE_CHECKING:
     from crossalign.models.acmr import ACMR
@@ -81,12 +82,8 @@ def get(name: str) -> type[Any]:
     for class_name, file in _FILES.items():
         if name in (class_name, file):
             return getattr(import_module(f"{__name__}.{file}"), class_name)  # type: ignore[no-any-return]
-    import difflib
-
-    close = difflib.get_close_matches(name, names(), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else (
-        f"choose one of {names()}, or FILE.py:CLASS for one of your own.")
-    raise ValueError(f"model: there is no {name!r}; {hint}")
+    other = f"choose one of {names()}, or FILE.py:CLASS for one of your own."
+    raise ValueError(f"model: there is no {name!r}; {nearest(name, names(), other)}")
 
 
 def __getattr__(name: str) -> Any:

@@ -67,7 +67,7 @@ class CommonPCA(Aligner, Model):
         X = self._start(X, classes, y)
         self.shift_, self.scale_, scaled = {}, {}, {}
         for name in X.modalities:
-            rows = X[name] if name not in X.present else X[name][X.present[name]]
+            rows = X.having(name)[name]
             fitted = fit_scaling(rows, self.scaling)
             self.shift_[name], self.scale_[name] = fitted["shift"], fitted["scale"]
             scaled[name] = self._scaled(rows, name)

@@ -127,7 +127,7 @@ class FGAN(TokenSelector, JointSpace):
         "pool": [StrOptions(set(POOLS))], "selection": [StrOptions(set(SELECTIONS))],
         "grad": [StrOptions(set(GRADIENTS))], "label_encoder": [StrOptions({"vae", "linear"})],
         "contrast": [StrOptions(set(CONTRASTS))], "distance": [StrOptions(set(DISTANCES))],
-        "pseudo_labels": [StrOptions(set(FORMS))], "teacher": [str, callable], "tied": [bool],
+        "pseudo_labels": [StrOptions(set(FORMS))], "teacher": [str, callable], "tied": ["boolean"],
         "heads": [SIZE], "epochs": [COUNT], "batch_size": [BATCH],
         **{size: [Interval(Integral, 2, 2**16, closed="both")] for size in ("dim", "samples")},
         **{rate: [RATE] for rate in ("lr", "sigma")},

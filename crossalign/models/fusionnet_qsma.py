@@ -285,7 +285,7 @@ smooth, topology, cycle : float
         scaled = self._prepare({m: X[m] for m in X.modalities}, X.present)
         if self.network_.paths:
             paths = linear_paths(self.linear_view, {m: as_vectors(x) for m, x in scaled.items()},
-                                 {m: _present(X, m) for m in scaled}, self._set("latent"),
+                                 {m: X.has(m) for m in scaled}, self._set("latent"),
                                  self.random_state, self.linear_alpha,
                                  None if self.linear_pairs == "own" else labels_of(X, self))
             self.network_.start_linear({m: torch.from_numpy(path.T) for m, path in paths.items()})
@@ -430,7 +430,7 @@ smooth, topology, cycle : float
         none = fit_scaling(self.side_, "none")
         self.shift_[CLASS_MODALITY], self.scale_[CLASS_MODALITY] = none["shift"], none["scale"]
         first = self.network_.order[0]
-        here = _present(X, first)
+        here = X.has(first)
         with torch.no_grad():
             codes, _ = self.network_.encode(torch.from_numpy(scaled[first][here]), first)
             member = torch.from_numpy(np.asarray(labels)[here])
@@ -442,8 +442,3 @@ smooth, topology, cycle : float
     def _player(self) -> Player:
         return Player("fusionnet", (Group(("",), self.lr),), optimizer="adamw",
                       weight_decay=self.weight_decay)
-
-
-def _present(X: Views, modality: str) -> Array:
-    """Which samples ``(n,)`` have a modality."""
-    return X.present.get(modality, np.ones(len(X), dtype=bool))

@@ -23,7 +23,7 @@ def complete_rows(X: Views, modality: str) -> Array:
     ValueError
         If samples lack it.
     """
-    missing = int((~X.present[modality]).sum()) if modality in X.present else 0
+    missing = int((~X.has(modality)).sum())
     if missing:
         raise ValueError(f"X: {missing} samples lack {modality!r}, by which they are told apart; "
                          f"leave them out, as X.having({modality!r}) does.")

@@ -57,7 +57,7 @@ def presence(X: Views, modalities: Sequence[str]) -> Array:
     ValueError
         If a sample has none of them.
     """
-    here = np.stack([X.present.get(m, np.ones(len(X), dtype=bool)) for m in modalities], axis=1)
+    here = np.stack([X.has(m) for m in modalities], axis=1)
     missing = int((~here.any(axis=1)).sum())
     if missing:
         raise ValueError(f"X: {missing} samples have none of {list(modalities)}; leave them out.")
@@ -67,8 +67,7 @@ def presence(X: Views, modalities: Sequence[str]) -> Array:
 def joined(parts: Sequence[Views], modalities: Sequence[str]) -> Views:
     """Samples of several `Views` one after the other, through those modalities that all have."""
     names = [m for m in modalities if all(m in part for part in parts)]
-    present = {m: np.concatenate([part.present.get(m, np.ones(len(part), dtype=bool))
-                                  for part in parts])
+    present = {m: np.concatenate([part.has(m) for part in parts])
                for m in names if any(m in part.present for part in parts)}
     return Views({m: np.concatenate([part[m] for part in parts]) for m in names},
                  np.concatenate([part.truth for part in parts]), present=present)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.labels import classes_held
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -24,7 +25,7 @@ def training_record(X: Views, classes: Classes | None) -> dict[str, Any]:
     """What is remembered of labelled training samples, JSON-able: names of classes, or rows."""
     if X.labels is None:
         return {}
-    used = _used(X.labels)
+    used = classes_held(X.labels)
     if classes is not None and _tell(classes.names):
         return {"classes": [classes.names[c] for c in used]}
     modality = X.modalities[0]
@@ -52,10 +53,6 @@ def trained_unseen(record: dict[str, Any], bench: Benchmark) -> list[str]:
 def _tell(names: tuple[str, ...]) -> bool:
     """Whether class names say more than numbers do."""
     return not all(name.isdecimal() for name in names)
-
-
-def _used(labels: Array) -> Array:
-    return np.unique(labels) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
 
 
 def _of(labels: Array, c: int) -> Array:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
 
+from crossalign.labels import NO_CLASS
 from crossalign.metrics import aurc, excess_aurc, risk_coverage_curve, stack
 from crossalign.models.base import Distributional
 from crossalign.models.several_views import joined
@@ -30,7 +31,7 @@ from crossalign.types import CLASS_MODALITY, Views
 
 Array = npt.NDArray[Any]
 
-NONE = -1
+NONE = NO_CLASS
 """Label and prediction of a sample of none of the classes."""
 LATENT = ("tempered", "uncertainty")
 """Confidences that need the latent Gaussians of a `Distributional` model."""

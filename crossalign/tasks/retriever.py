@@ -97,6 +97,5 @@ class Retriever:
         if not isinstance(samples, Views) or self.codes is not None:
             raise ValueError(f"modality: got {modalities}; samples with several views are Views, "
                              "and compared without binary codes. Name one modality for others.")
-        here = np.any([samples.present.get(m, np.ones(len(samples), dtype=bool))
-                       for m in modalities], axis=0)
+        here = np.any([samples.has(m) for m in modalities], axis=0)
         return self.model.embed_views(samples[here], modalities)

@@ -252,7 +252,7 @@ def _vectors(views: Views, modality: str) -> tuple[Array, npt.NDArray[np.bool_]]
     if x.ndim != 2:
         raise ValueError(f"modality: {modality!r} holds tokens of shape {x.shape}; "
                          "pool them to (n, d) vectors first.")
-    return x, views.present.get(modality, np.ones(len(views), dtype=bool))
+    return x, views.has(modality)
 
 
 def _both_present(pairs: Views | None, source: str, target: str) -> Views:

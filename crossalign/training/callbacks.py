@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from crossalign.boundary import tell
+from crossalign.pace import time_left
 from crossalign.training.history import History
 
 
@@ -89,12 +91,11 @@ class Progress(Callback):
     def on_start(self, state: TrainState) -> None:
         """Open the bar."""
         self._first, self._began, self._said = state.epoch + 1, monotonic(), monotonic()
-        if state.rank != 0 or sys.stderr is None:
+        if state.rank != 0:
             return
         if self._first:
-            print(f"going on from a checkpoint: {self._first} of {state.epochs} epochs are done",
-                  file=sys.stderr, flush=True)
-        if not sys.stderr.isatty():
+            tell(f"going on from a checkpoint: {self._first} of {state.epochs} epochs are done")
+        if sys.stderr is None or not sys.stderr.isatty():
             return
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -111,10 +112,9 @@ class Progress(Callback):
         now, done = monotonic(), state.epoch + 1
         if self._bar is not None:
             self._bar.update(self._task, completed=done, description=describe(state))
-        elif state.rank == 0 and sys.stderr is not None and now - self._said > PAUSE:
+        elif state.rank == 0 and now - self._said > PAUSE:
             left = (now - self._began) / (done - self._first) * (state.epochs - done)
-            print(f"epoch {done}/{state.epochs}, {left:.0f} s left  {describe(state)}",
-                  file=sys.stderr, flush=True)
+            tell(f"epoch {done}/{state.epochs}, {time_left(left)} left  {describe(state)}")
             self._said = now
 
     def close(self) -> None:

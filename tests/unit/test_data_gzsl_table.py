@@ -61,7 +61,8 @@ def test_official_parts_are_those_of_the_file(tmp_path, parts, labels):
 
 @pytest.mark.parametrize("which", [
     {"seen": SEEN}, {"seen": SEEN.astype(int)}, {"unseen": ~SEEN}, {"seen": NAMES[SEEN]},
-    {"unseen": NAMES[~SEEN]}, {"seen": SEEN, "unseen": NAMES[~SEEN]}, {"seen": SEEN[LABELS]}])
+    {"unseen": NAMES[~SEEN]}, {"seen": SEEN, "unseen": NAMES[~SEEN]}, {"seen": SEEN[LABELS]},
+    {"seen": np.array(["FALSE", "TRUE"])[SEEN.astype(int)]}])
 def test_classes_may_be_given_without_parts(tmp_path, which):
     bench = data.load(saved(tmp_path, **which))
     check(bench)

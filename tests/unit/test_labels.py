@@ -78,6 +78,11 @@ def test_bytes_and_columns_of_frames_are_read(labels, names):
     assert named(labels)[1] == names
 
 
+@pytest.mark.parametrize("labels", [[b"caf\xe9", b"ant"], np.array([b"caf\xe9", b"ant"])])
+def test_bytes_that_are_no_text_are_refused_in_lists_and_arrays_alike(labels):
+    complaint(lambda: sample_labels(labels), r"bytes that are not UTF-8, as b'caf\xe9'")
+
+
 # -- missing -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("mark", ["", " ", "nan", "NaN", "NA", "N/A", "n/a", "null", "#N/A", "None",
                                   "<NA>"])

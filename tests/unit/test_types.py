@@ -135,3 +135,11 @@ def test_cross_validation_of_a_model_over_views():
     scores = cross_val_score(GFZSL(scaling="none"), v, y, cv=KFold(3), scoring=accuracy,
                              params={"classes": Classes(np.eye(3), [True] * 3)})
     assert scores.min() == 1.0
+
+
+def test_which_samples_have_a_modality_is_told_of_every_modality():
+    views = Views({"a": np.ones((3, 2)), "b": np.ones((3, 2))}, present={"b": [True, False, True]})
+    assert views.has("a").tolist() == [True] * 3
+    assert views.has("b").tolist() == [True, False, True]
+    assert views[1:].has("b").tolist() == [False, True]
+    assert len(views.having("b")) == views.has("b").sum()
