@@ -30,6 +30,7 @@ ways to be wrong (`LEAKS`) are ruled out.
 | splits, class_divisions | validation without leaks, fixed class splits |
 | declaration, leaks, digest | what a protocol says, ways to be wrong, fingerprints |
 | named_files | files that a table names |
+| noted | what was not read, or not as it stands there |
 | scaling, cache | scaling, arrays kept on disk |
 """
 

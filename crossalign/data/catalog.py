@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from crossalign.data.domains import load_domains
 from crossalign.data.layouts import LAYOUT_TASKS, ROOT_VARIABLE, layout_of, locate
+from crossalign.data.noted import say
 from crossalign.data.pairs import load_pairs
 from crossalign.data.picture_folder import load_picture_folder
 from crossalign.data.pooling import pool_tokens
@@ -84,7 +85,7 @@ def load(name_or_path: str | Path, task: str | None = None, *,
     modalities : strings, optional
         Of files of aligned arrays: which to read, in which order; the first asks.
     log : callable, optional
-        Told how far a long reading is.
+        Told how far a long reading is, and what was not read or is noted of the data.
 
     Raises
     ------
@@ -97,6 +98,7 @@ def load(name_or_path: str | Path, task: str | None = None, *,
             ("text_encoder", text_encoder), ("modalities", modalities))
         if value is not None}
     bench = _load(name_or_path, task, seed, given, log)
+    say(bench.protocol, log)
     return bench if pool is None else pool_tokens(bench, pool)
 
 

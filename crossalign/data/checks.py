@@ -12,8 +12,8 @@ import numpy.typing as npt
 from crossalign.arrays import warn_of_lost_digits
 from crossalign.data.catalog import load
 from crossalign.data.domains import SAMPLE
+from crossalign.data.noted import sentences
 from crossalign.data.pairs import RUNS
-from crossalign.data.picture_files import sentences
 from crossalign.pace import Log
 from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 
@@ -42,13 +42,8 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
     bench = load(name_or_path, attributes=attributes, seed=seed, unseen=unseen, encoder=encoder,
                  text_encoder=text_encoder, modalities=modalities, log=log)
     checks = [Check("readable", f"{bench.name}: {bench.task}, features {_text(bench.protocol)}")]
-    checks += [Check(kind, line) for kind, line in
-               sentences(bench.protocol.get("files", {})).items()]
+    checks += [Check(kind, line) for kind, line in sentences(bench.protocol).items()]
     checks += _checks(bench)
-    left = bench.protocol.get("not_read", {})
-    if left:
-        checks.append(Check("not read", ", ".join(f"{name}: {what}" for name, what in
-                                                  left.items())))
     if "no_validation" in bench.protocol:
         checks.append(Check("validation", f"none, since {bench.protocol['no_validation']}"))
     validation = bench.validation()

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.picture_files import TEXT, Noted, picture_id
+from crossalign.data.noted import Noted
+from crossalign.data.picture_files import TEXT, picture_id
 from crossalign.data.words import WORDS, word_tokens, word_vector, words_of
 from crossalign.names import written
 from crossalign.pace import Log, Pace

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.matlab_cells import Unread, filled, gathered, opaque, text_lines
+from crossalign.data.noted import NOT_READ, noted_fact
 from crossalign.reading import NoRoomError, check_regular, check_room
 
 Array = npt.NDArray[Any]
@@ -95,10 +96,10 @@ def not_read(table: Mapping[str, Any]) -> dict[str, str]:
     return {name: unread.what for name, unread in getattr(table, "unread", {}).items()}
 
 
-def unread_fact(table: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """The line ``not_read`` of a protocol, where there is anything to say."""
-    left = not_read(table)
-    return {"not_read": left} if left else {}
+def unread_fact(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a protocol, all by name, where there is anything to say."""
+    return noted_fact({NOT_READ: [f"{name} ({what})" for name, what in not_read(table).items()]},
+                      most=None)
 
 
 def _is_hdf5(file: Path) -> bool:

@@ -8,14 +8,13 @@ are passed over without a word, text files are for `folder_texts`, and everythin
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from crossalign.data.noted import NOT_READ, Noted
 from crossalign.data.pictures import FORMATS, opened
 from crossalign.names import identifier, written
-from crossalign.pace import Log
 
 WITHOUT_SIGNATURE = ("TGA",)
 """Formats that are told by their suffix only."""
@@ -24,13 +23,6 @@ TEXT = ".txt"
 SYSTEM = ("$recycle.bin", "__macosx", "@eadir", "desktop.ini", "ehthumbs.db", "lost+found",
           "system volume information", "thumbs.db")
 """Names, in lower case, of what operating systems and archives leave in folders."""
-
-NOT_READ = "not_read"
-FIRST = 3
-"""So many files are named of each kind."""
-
-Noted = dict[str, list[str]]
-"""Files about which something is said, by what is said of them."""
 
 
 def class_files(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
@@ -95,34 +87,6 @@ def suffixes() -> frozenset[str]:
 
     return frozenset(suffix for suffix, form in Image.registered_extensions().items()
                      if form in FORMATS)
-
-
-def told(noted: Mapping[str, Sequence[str]]) -> dict[str, dict[str, Any]]:
-    """How many files there are of each kind, and the first ones, for a protocol."""
-    return {kind: {"count": len(names), "first": list(names[:FIRST])}
-            for kind, names in noted.items() if names}
-
-
-def sentences(summary: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """What `told` gave, for people: a line for each kind."""
-    return {kind.replace("_", " "): f"{of['count']}: {', '.join(of['first'])}"
-            + ", and so on" * (of["count"] > len(of["first"])) for kind, of in summary.items()}
-
-
-def say(summary: Mapping[str, Mapping[str, Any]], log: Log | None) -> None:
-    """Tell ``log`` the same, if there is one."""
-    for kind, line in sentences(summary).items():
-        if log is not None:
-            log(f"note: {kind}, {line}")
-
-
-def joined(*parts: Mapping[str, Sequence[str]]) -> Noted:
-    """Files of several places, kind by kind."""
-    found: Noted = {}
-    for part in parts:
-        for kind, names in part.items():
-            found.setdefault(kind, []).extend(names)
-    return found
 
 
 def picture_id(file: Path) -> str:

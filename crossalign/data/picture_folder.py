@@ -13,9 +13,10 @@ import numpy as np
 from crossalign.data.digest import row_digests
 from crossalign.data.folder_texts import DESCRIPTION, Letters, several, text_columns, texts_of
 from crossalign.data.leaks import NO_BACKBONE
+from crossalign.data.noted import joined, noted_fact
 from crossalign.data.pairs import pairs_benchmark
 from crossalign.data.pairs_table import pairs_of_table, test_part
-from crossalign.data.picture_files import class_files, joined, picture_id, say, told
+from crossalign.data.picture_files import class_files, picture_id
 from crossalign.data.picture_rows import chosen_encoder, encoded_classes, features_digest
 from crossalign.data.side_information import side_information_of
 from crossalign.names import written
@@ -73,8 +74,6 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
     texts, alone = texts_of(images.files)
     reader = text_encoder or Letters(chosen.tokens)
     columns, of_texts = text_columns(texts, reader, log)
-    noted = told(joined(passed, images.noted, alone, of_texts))
-    say(noted, log)
     embeddings, side = side_information_of(attributes, list(by_class))
     pairs = pairs_of_table({
         "image": images.rows, **columns,
@@ -89,7 +88,7 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
                                                     dict(reader.facts))},
              "normalisation": "none (model's own)", "side_information": side,
              "test_part": test_part(pairs, seed),
-             **({"files": noted} if noted else {})}
+             **noted_fact(joined(passed, images.noted, alone, of_texts))}
     known = {} if text_encoder is not None else (
         NO_BACKBONE if encoder is None else {"text_features_fit_on_unseen": False})
     return pairs_benchmark(

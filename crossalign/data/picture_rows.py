@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from crossalign.data.cache import Blocks, Kept, cached_rows, gathered
 from crossalign.data.gradients import oriented_gradients
+from crossalign.data.noted import NOT_READ, Noted
 from crossalign.data.patches import PATCHES, patch_tokens
-from crossalign.data.picture_files import NOT_READ, Noted, joined, picture_id
+from crossalign.data.picture_files import picture_id
 from crossalign.data.pictures import THREADS, Picture, read_picture
 from crossalign.fingerprints import code_fingerprint
 from crossalign.pace import Log, Pace
@@ -140,7 +141,7 @@ def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, 
                              f"{name!r} can be read, first {noted[NOT_READ][0]}; copy them again "
                              "or remove the class.")
     return Encoded([files[i] for i in np.flatnonzero(read)], labels[read], digests[read],
-                   kept.rows, joined(noted))
+                   kept.rows, noted)
 
 
 def content_digests(files: Sequence[Path],

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.picture_files import Noted, class_files, holds_classes, joined, picture_id
+from crossalign.data.noted import Noted, joined
+from crossalign.data.picture_files import class_files, holds_classes, picture_id
 from crossalign.data.picture_rows import encoded_classes
 from crossalign.pace import Log
 from crossalign.types import Encoder, Views

@@ -18,7 +18,7 @@ from crossalign.data.class_pairs import pairs_within_classes
 from crossalign.data.declaration import declared, equal_digests
 from crossalign.data.domains import SAMPLE
 from crossalign.data.leaks import NO_BACKBONE
-from crossalign.data.picture_files import say, told
+from crossalign.data.noted import noted_fact
 from crossalign.data.picture_rows import chosen_encoder, features_digest
 from crossalign.data.side_information import side_information_of
 from crossalign.data.sketch_folders import SketchSamples, read_sketches
@@ -76,15 +76,13 @@ def load_sketches(folder: str | Path, task: str = "retrieval", *,
     samples = read_sketches(folder, chosen, cache, log)
     fixed, called = (None, "") if unseen is None else unseen_mask(unseen, samples.names)
     embeddings, side = side_information_of(attributes, samples.names)
-    noted = told(samples.noted)
-    say(noted, log)
     facts = {"features": {**chosen.facts, "folders": list(samples.folders),
                           "sha256": features_digest(*samples.digests.values(),
                                                     dict(chosen.facts))},
              "normalisation": "none (model's own)", "side_information": side,
              "pairs": f"drawn within the class, every sample at least once, seed {seed}",
              "test_part": "all sketches of unseen classes",
-             "gallery": "all photos of unseen classes", **({"files": noted} if noted else {})}
+             "gallery": "all photos of unseen classes", **noted_fact(samples.noted)}
     return _Source(written(folder.resolve().name), samples, embeddings, facts,
                    {} if encoder is not None else NO_BACKBONE, seed,
                    None if fixed is None else ~fixed, called).retrieval(0)

@@ -124,10 +124,13 @@ def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
 def _point(candidate: Any, part: Benchmark, task: str, parameter: str,
            callbacks: Sequence[Any]) -> tuple[float, float]:
     """Validation and test score of a model at the value of a parameter that it has."""
-    choice = choose(candidate, part, task, {parameter: [getattr(candidate, parameter)]}, callbacks)
-    if not choice.tried:
+    if part.validation_split is None:
         raise ValueError(f"data: {part.name!r} has no validation classes to judge {parameter} by; "
                          "give data with train_loc and val_loc.")
+    choice = choose(candidate, part, task, {parameter: [getattr(candidate, parameter)]}, callbacks)
+    if not choice.tried:
+        raise ValueError(f"task: nothing is chosen for {task} with {candidate.cli_name}, so "
+                         f"{parameter} has no curve; leave it out of the sweeps.")
     fitted = fit_on(candidate, part, task, callbacks)
     scores = SCORERS[task](fitted, part, choice.gamma).scores
     return float(choice.tried[0][1]), float(scores[OBJECTIVES[task]])

@@ -59,7 +59,7 @@ def test_pictures_of_every_suffix_are_read(folder, suffix, kind):
         file.unlink()
     bench = data.load(folder)
     assert everything(bench) == [i.replace("png", suffix) if "cat" in i else i for i in whole]
-    assert "files" not in bench.protocol
+    assert "noted" not in bench.protocol
 
 
 def test_a_picture_is_known_by_its_content_too(folder):
@@ -85,7 +85,7 @@ def test_what_is_no_picture_is_counted_and_named(folder):
     said = []
     bench = data.load(folder, log=said.append)
     assert len(everything(bench)) == 16
-    record = json.loads(json.dumps(dict(bench.protocol)))["files"]["not_read"]
+    record = json.loads(json.dumps(dict(bench.protocol)))["noted"]["not_read"]
     assert record["count"] == 7
     assert record["first"] == ["cat/more (a folder in a class folder)",
                                "cat/notes.xml (no picture that is known here)",
@@ -109,7 +109,7 @@ def test_hidden_files_and_those_of_systems_are_passed_over(folder):
     (folder / ".git").mkdir()
     bench = data.load(folder)
     assert len(everything(bench)) == 16
-    assert "files" not in bench.protocol
+    assert "noted" not in bench.protocol
 
 
 def test_closed_files_and_folders_are_named(folder, monkeypatch):
@@ -132,7 +132,7 @@ def test_closed_files_and_folders_are_named(folder, monkeypatch):
     monkeypatch.setattr(Path, "open", opened)
     bench = load_picture_folder(folder)
     assert bench.classes.names == ("ant", "bee", "cat", "emu", "fox")
-    assert bench.protocol["files"]["not_read"] == {"count": 2, "first": [
+    assert bench.protocol["noted"]["not_read"] == {"count": 2, "first": [
         "set/dog (cannot be opened: Permission denied)",
         "cat/1.png (cannot be opened: Permission denied)"]}
 
@@ -143,7 +143,7 @@ def test_one_broken_picture_of_many_does_not_end_the_run(folder):
     bench = data.load(folder)
     assert everything(bench) == [i for i in everything(whole) if i != "cat/2.png"]
     report = ca.evaluate(ca.models.RidgeMap(), bench, tune=False, pictures=False)
-    assert report.protocol["files"]["not_read"]["count"] == 1
+    assert report.protocol["noted"]["not_read"]["count"] == 1
     for i in range(4):
         (folder / f"cat/{i}.png").write_bytes(b"broken")
     complaint(lambda: data.load(folder), "none of the 4 pictures of the class 'cat'", "cat/0.png")
@@ -190,12 +190,12 @@ def test_classes_that_differ_have_texts_and_rows_that_differ(tmp_path, names):
             rows[bench.classes.names[label]] = (str(text), row.tobytes())
     assert {name: text for name, (text, _) in rows.items()} == {name: name for name in names}
     assert len({row for _, row in rows.values()}) == 4
-    assert "files" not in bench.protocol
+    assert "noted" not in bench.protocol
 
 
 def test_texts_that_an_encoder_does_not_tell_apart_are_named(tmp_path):
     bench = data.load(folder_of(tmp_path / "x", ["C", "C#", "dog", "T-shirt", "t shirt"]))
-    assert bench.protocol["files"]["texts_of_one_row"] == {
+    assert bench.protocol["noted"]["texts_of_one_row"] == {
         "count": 2, "first": ["C / C#", "T-shirt / t shirt"]}
 
 

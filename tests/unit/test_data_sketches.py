@@ -308,7 +308,7 @@ def test_a_broken_picture_is_left_out_and_named(folder, name, content):
         assert bench[split].ids.tolist() == whole[split].ids[there].tolist()
         np.testing.assert_array_equal(bench[split][side], whole[split][side][there])
         np.testing.assert_array_equal(bench[other].ids, whole[other].ids)
-        record = bench.protocol["files"]["not_read"]
+        record = bench.protocol["noted"]["not_read"]
         assert record["count"] == 1
         assert record["first"][0].startswith(name.partition("/")[2] + " (")
     assert sum("not read, 1: " in line for line in said) == 2

@@ -427,10 +427,13 @@ def test_one_sample_per_class_leaves_no_validation_and_says_so(tmp_path):
 def test_what_was_not_read_is_counted_and_named(folder):
     features, splits = make_parts()
     write(folder, features, {**splits, "meta": {"made": 1}, "more": matrices([[1.0]], {"a": 1})})
-    assert load_xlsa17(folder).protocol["not_read"] == {
-        "meta": "a struct", "more": "a cell array whose cell 2 is a struct"}
-    assert dict(data.validate(folder))["not read"] == (
-        "meta: a struct, more: a cell array whose cell 2 is a struct")
+    assert load_xlsa17(folder).protocol["noted"]["not_read"] == {
+        "count": 2, "first": ["meta (a struct)", "more (a cell array whose cell 2 is a struct)"]}
+    line = "2: meta (a struct), more (a cell array whose cell 2 is a struct)"
+    assert dict(data.validate(folder))["not read"] == line
+    said = []
+    data.load(folder, log=said.append)
+    assert said == [f"note: not read, {line}"]
 
 
 def test_damaged_and_missing_files(folder, tmp_path):

@@ -90,7 +90,7 @@ def test_a_row_cannot_be_written_outside_its_folder(tmp_path):
 def test_ctrl_c_keeps_the_runs_that_were_finished(tmp_path):
     rows = {"narrow": {"kernel_gamma": 3.0}, "wide": {"kernel_gamma": 1.0}}
     with pytest.raises(KeyboardInterrupt):
-        run_ablation(interrupting(GFZSL, 4)(), small_benchmark(), rows, {}, tmp_path, seeds=3)
+        run_ablation(interrupting(GFZSL, 3)(), small_benchmark(), rows, {}, tmp_path, seeds=3)
     kept = json.loads((tmp_path / "rows" / "narrow.json").read_text())
     assert kept["seeds"] == [0, 1]
     assert [p.name for p in (tmp_path / "rows").iterdir()] == ["narrow.json"]
