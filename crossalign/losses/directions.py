@@ -51,7 +51,7 @@ def _shifted_sobol(noise: Tensor) -> Tensor:
     """Standard normal points ``(L, d)`` of low discrepancy."""
     least = 2.0**-BITS
     shift = (torch.special.ndtr(noise[0]).clamp(max=1 - least) * 2**BITS).int()
-    digits: Tensor = sobol_digits(*noise.shape, noise.device)
+    digits = sobol_digits(len(noise), noise.shape[1], noise.device)
     uniform = ((digits ^ shift).to(noise.dtype) / 2**BITS).clamp(least, 1 - least)
     points: Tensor = torch.special.ndtri(uniform)
     return points

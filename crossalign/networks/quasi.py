@@ -63,7 +63,7 @@ def quasi_normal(samples: int, latent: int, uniform: Callable[..., Tensor],
                          f"{1 << samples.bit_length() - 1} or {1 << samples.bit_length()}")
     noise = uniform(latent)                                                  # (n, d)
     shift = (noise * CELLS).int()
-    points: Tensor = sobol_digits(samples, latent, noise.device)             # (S, d)
+    points = sobol_digits(samples, latent, noise.device)                     # (S, d)
     shifted = points[:, None] ^ shift                                        # (S, n, d)
     return _normal(shifted.to(noise.dtype) / CELLS)
 

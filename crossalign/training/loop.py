@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from crossalign.fingerprints import code_fingerprint
+from crossalign.sobol import keep_from_compiler
 from crossalign.training.callbacks import Callback, TrainState
 from crossalign.training.checkpoint import has_checkpoint
 from crossalign.training.data import Data, place
@@ -153,6 +154,8 @@ def _epochs(run: Run, state: TrainState, callbacks: Sequence[Callback], keeper: 
 def _set_up(fabric: Any, network: nn.Module, players: Sequence[Player],
             optimizers: dict[str, torch.optim.Optimizer], compile: bool) -> tuple[Any, list[Turn]]:
     """The wrapped network and the turns."""
+    if compile:
+        keep_from_compiler()
     with quiet():
         wrapped = fabric.setup(torch.compile(network) if compile else network, *optimizers.values())
     module, *steppers = wrapped

@@ -102,3 +102,11 @@ def test_help_imports_nothing_heavy():
             " & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_networks_and_evaluations_do_not_import_the_compiler_of_torch():
+    code = ("import sys, crossalign.networks, crossalign.losses, crossalign.evaluation.runs\n"
+            "print(sorted({'torch._dynamo', 'lightning_fabric', 'transformers'}"
+            " & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
