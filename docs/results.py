@@ -4,7 +4,8 @@ Every line of `RUNS` goes through `crossalign.evaluate`; its report is kept as
 ``docs/results/NAME.json``, from which the tables of ``docs/results.md`` are written. ROOT holds the
 folders ``CUB`` (xlsa17 layout), ``wikipedia``, ``omniglot`` (the original zips) and ``pacs`` (one
 file of domains). ``--table`` writes the tables from the reports that are there and runs nothing;
-``--list`` prints the names.
+``--settle`` first tells those reports what is known of their data today; ``--list`` prints the
+names.
 """
 
 from __future__ import annotations
@@ -215,14 +216,15 @@ COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-acmr-clean-whole",
 """Per data set, the rows that all others are compared with, and the metric."""
 
 
-def measure(run: Run, root: Path | None) -> Any:
-    """The report of one run."""
-    from crossalign import data, evaluate
-    from crossalign.encoders import PretrainedTexts, TFLiteEncoder
-    from crossalign.evaluation import evaluate_few_shot
+def log(line: str) -> None:
+    """One line on standard error."""
+    print(f"  {line}", file=sys.stderr)
 
-    def log(line: str) -> None:
-        print(f"  {line}", file=sys.stderr)
+
+def benchmark(run: Run, root: Path | None) -> Any:
+    """What a run is measured on."""
+    from crossalign import data
+    from crossalign.encoders import PretrainedTexts, TFLiteEncoder
 
     built_in = root is None or run.data.partition("-")[0] in BUILT_IN
     where = run.data if built_in else root / run.data
@@ -231,8 +233,16 @@ def measure(run: Run, root: Path | None) -> Any:
         root / run.encoder, tokens=task == "tokens")
     texts = None if run.sentences is None else PretrainedTexts(
         str(files(run.sentences) / "model"), "tokens" if task == "tokens" else "vectors")
-    bench = data.load(where, task, attributes=run.attributes, pool=run.pool, encoder=encoder,
-                      text_encoder=texts, log=log)
+    return data.load(where, task, attributes=run.attributes, pool=run.pool, encoder=encoder,
+                     text_encoder=texts, log=log)
+
+
+def measure(run: Run, root: Path | None) -> Any:
+    """The report of one run."""
+    from crossalign import evaluate
+    from crossalign.evaluation import evaluate_few_shot
+
+    bench = benchmark(run, root)
     model, grid = estimator(run)
     if run.task == "few_shot":
         report = evaluate_few_shot(model, bench, run.seeds, log=log,
@@ -241,6 +251,37 @@ def measure(run: Run, root: Path | None) -> Any:
         report = evaluate(model, bench, run.seeds, tune=grid, log=log, pictures=False)
     report.versions["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     return report
+
+
+def settle(report: Any, bench: Any) -> bool:
+    """Give a saved report what its data are known for today; False if they are other data.
+
+    What the model and the way of evaluating settled stays. Scores do not depend on it.
+    """
+    runs = [bench.run(seed).protocol for seed in report.seeds]
+    splits = report.protocol["split_id"]
+    if ([run["split_id"] for run in runs] != (splits if isinstance(splits, list) else
+                                              [splits] * len(runs))
+            or runs[0].get("features") != report.protocol.get("features")):
+        return False
+    known = {name: value for name, value in runs[0]["leaks"].items()
+             if value is not None and name != "single_class_split"}
+    kept = report.protocol["leaks"]
+    report.protocol["leaks"] = {**kept, **{name: value or bool(kept.get(name))
+                                           for name, value in known.items()}}
+    return True
+
+
+def settle_kept(run: Run, file: Path, root: Path | None) -> None:
+    """`settle` a report that is there, on disk; say where it is of other data."""
+    from crossalign import Report
+
+    if file.is_file():
+        report = Report.load(file)
+        if settle(report, benchmark(run, root)):
+            report.save(file)
+        else:
+            log("of other data than today's; run it again")
 
 
 def estimator(run: Run) -> tuple[Any, Mapping[str, Sequence[Any]]]:
@@ -376,7 +417,12 @@ def differences(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> l
 
 
 def compared(report: Any, base: Any, metric: str) -> Any:
-    """The difference over the classes of one split or over the splits that both ran, or None."""
+    """The difference over the classes of one split or over the splits that both ran, or None.
+
+    None too where the two followed different protocols.
+    """
+    if report.differences(base):
+        return None
     if report.per_class and base.per_class:
         return report.compare(base, metric)
     common = [seed for seed in report.seeds if seed in base.seeds]
@@ -396,10 +442,7 @@ def headline(runs: Sequence[Run], reports: Mapping[str, Any]) -> str:
             continue
         best, ours, rival = (max(found, key=lambda r: reports[r.name].scores[metric]["mean"])
                              for found in (rows, trained, simple))
-        try:
-            found = compared(reports[ours.name], reports[rival.name], metric)
-        except ValueError:  # other features
-            found = None
+        found = compared(reports[ours.name], reports[rival.name], metric)
         margin = "not comparable" if found is None else f"{100 * found.mean:+.1f}" + (
             f" [{100 * found.low:+.1f}, {100 * found.high:+.1f}]" if found.tested
             else ", not tested")
@@ -493,6 +536,8 @@ def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:
     parser.add_argument("--only", action="append", choices=[r.name for r in RUNS], metavar="NAME",
                         help="this run only; may be repeated")
     parser.add_argument("--table", action="store_true", help="rewrite the tables, run nothing")
+    parser.add_argument("--settle", action="store_true",
+                        help="as --table, and tell reports what is known of their data today")
     parser.add_argument("--list", action="store_true", help="print the names of all runs")
     options = parser.parse_args(arguments)
     if options.list:
@@ -504,8 +549,12 @@ def main(arguments: Sequence[str] | None = None, docs: Path = DOCS) -> int:
             parser.error("--data: needed; give the folder that holds the data sets.")
         for run in chosen:
             print(run.name, file=sys.stderr, flush=True)
-            measure(run, options.data).save(docs / "results" / f"{run.name}.json")
-            write_tables(docs)
+            file = docs / "results" / f"{run.name}.json"
+            if options.settle:
+                settle_kept(run, file, options.data)
+            else:
+                measure(run, options.data).save(file)
+                write_tables(docs)
     print(f"{docs / 'results.md'}: {len(write_tables(docs))} of {len(RUNS)} runs")
     return 0
 
