@@ -268,9 +268,9 @@ def run_named(name: str):
 def test_settings_found_with_a_look_at_test_are_marked_where_the_data_are_the_same():
     assert results.mark(run_named("tokens-lcale")) == " †"
     assert results.mark(run_named("omniglot-lcale")) == ""
-    assert results.after_a_look(run_named("omniglot-lcale"))
+    assert results.glyph_rates(run_named("omniglot-lcale"))
     assert results.mark(run_named("wikipedia-lcale")) == ""
-    assert not results.after_a_look(run_named("wikipedia-lcale-paper"))
+    assert not results.glyph_rates(run_named("wikipedia-lcale-paper"))
 
 
 def test_how_a_row_was_tuned_is_said():
