@@ -228,7 +228,7 @@ log = tell
 """Where progress goes."""
 
 
-def check_writable(folder: Path, option: str = "--out") -> None:
+def check_writable(folder: Path) -> None:
     """Fail before the work, not after it, if a folder cannot be written.
 
     Raises
@@ -244,7 +244,7 @@ def check_writable(folder: Path, option: str = "--out") -> None:
             trial.write(bytes(NEEDED))
             trial.flush()
     except OSError as error:
-        raise ValueError(f"{option}: cannot write to {str(folder)!r} ({error.strerror}); choose a "
+        raise ValueError(f"--out: cannot write to {str(folder)!r} ({error.strerror}); choose a "
                          "writable folder with space.") from None
 
 

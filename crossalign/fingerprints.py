@@ -1,4 +1,4 @@
-"""What a piece of work is of: short hashes of its samples, its benchmark and the code that does it.
+"""What a piece of work is of: short hashes of files, samples, benchmarks and the code at work.
 
 Unfinished work goes on, and finished work is used again, where these are equal and nowhere else.
 """
@@ -10,6 +10,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -24,8 +25,41 @@ LENGTH = 16
 """Hexadecimal digits of a fingerprint."""
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
 """Packages that compute, beside our own."""
+PIECE = 2**30
+"""Bytes of a file that are hashed one after another; those of a larger one side by side."""
 KNOWN = ("builtins", "crossalign", "sklearn", "torch")
 """Roots of modules whose version stands for them."""
+
+
+def file_digest(*files: str | Path) -> str:
+    """SHA-256 over files, the first `LENGTH` hex digits.
+
+    A file larger than `PIECE` counts by its size and the SHA-256 of each of its pieces, so that
+    several processor cores can work at it.
+    """
+    digest = hashlib.sha256()
+    for file in map(Path, files):
+        size = file.stat().st_size
+        if size <= PIECE:
+            _hashed(digest, file, 0)
+            continue
+        digest.update(str(size).encode())
+        with ThreadPoolExecutor() as pool:
+            for piece in pool.map(lambda start, file=file: _hashed(hashlib.sha256(), file, start),
+                                  range(0, size, PIECE)):
+                digest.update(piece.digest())
+    return digest.hexdigest()[:LENGTH]
+
+
+def _hashed(digest: Any, file: Path, start: int) -> Any:
+    """The digest, which has read a piece of a file."""
+    left = PIECE
+    with file.open("rb") as stream:
+        stream.seek(start)
+        while block := stream.read(min(2**22, left)):
+            digest.update(block)
+            left -= len(block)
+    return digest
 
 
 def arrays_fingerprint(arrays: Iterable[npt.NDArray[Any] | None]) -> str:

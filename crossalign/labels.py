@@ -103,7 +103,7 @@ def class_sets(array: Array, name: str = "labels") -> Array:
     return sets.argmax(axis=1) if (sets.sum(axis=1) == 1).all() else sets
 
 
-def named_rows(labels: Array, name: str = "labels") -> tuple[Array, list[str]]:
+def named_rows(labels: Array) -> tuple[Array, list[str]]:
     """Labels ``(n,)`` as rows of their classes, and the names of the classes as written.
 
     The classes are sorted: by number where all of them read as whole numbers, else as text.
@@ -113,7 +113,7 @@ def named_rows(labels: Array, name: str = "labels") -> tuple[Array, list[str]]:
     ValueError
         If a label is a fraction, or a float beyond 2^53.
     """
-    values, rows = np.unique(whole(labels, name), return_inverse=True)
+    values, rows = np.unique(whole(labels), return_inverse=True)
     names = [str(int(v)) if values.dtype.kind in "biu" else str(v) for v in values]
     numbers = [_number(text) for text in names] if values.dtype.kind == "U" else [None]
     if any(number is None for number in numbers):

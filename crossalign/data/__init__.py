@@ -28,7 +28,7 @@ ways to be wrong (`LEAKS`) are ruled out.
 | gradients, patches, words | features without a trained network |
 | side_information | one vector per class, matched by name |
 | splits, class_divisions | validation without leaks, fixed class splits |
-| declaration, leaks, digest | what a protocol says, ways to be wrong, fingerprints |
+| declaration, leaks, digest | what a protocol says, ways to be wrong, equal rows |
 | named_files | files that a table names |
 | noted | what was not read, or not as it stands there |
 | scaling, cache | scaling, arrays kept on disk |

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from crossalign.data.class_divisions import every_split
 from crossalign.data.class_pairs import pairs_within_classes
 from crossalign.data.declaration import declared, equal_rows
-from crossalign.data.digest import file_digest
 from crossalign.data.domain_file import Samples, read_domains
 from crossalign.data.splits import class_splits, hold_out
+from crossalign.fingerprints import file_digest
 from crossalign.names import written
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Views

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import flags
-from crossalign.data.digest import file_digest
 from crossalign.data.gzsl import GzslSource, tuning_rows
 from crossalign.data.matlab import unread_fact
 from crossalign.data.pairs_table import (
@@ -35,6 +34,7 @@ from crossalign.data.side_information import (
 )
 from crossalign.data.splits import Rows, gzsl_validation, hold_out
 from crossalign.data.unseen_classes import unseen_mask
+from crossalign.fingerprints import file_digest
 from crossalign.labels import label_array
 from crossalign.names import written
 from crossalign.types import Benchmark, Classes, Views

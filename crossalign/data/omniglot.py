@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from crossalign.data.class_divisions import group_splits
 from crossalign.data.declaration import declared, equal_rows
-from crossalign.data.digest import file_digest
 from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.omniglot_drawings import PIXELS, SIDE, Drawings, read_drawings, zips_of
 from crossalign.data.splits import class_splits
 from crossalign.data.stroke_features import DESCRIPTION, TOKENS
+from crossalign.fingerprints import file_digest
 from crossalign.names import written
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Views

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.cache import Arrays, cached_arrays
-from crossalign.data.digest import file_digest
 from crossalign.data.pen_strokes import Strokes, parse_strokes
 from crossalign.data.stroke_features import stroke_pieces, stroke_vectors, traced
+from crossalign.fingerprints import file_digest
 
 Array = npt.NDArray[Any]
 

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.declaration import declared, equal_digests, equal_rows
-from crossalign.data.digest import file_digest
 from crossalign.data.gzsl_table import BY_CLASS, gzsl_of_table
 from crossalign.data.matlab import refuse_unread, unread_fact
 from crossalign.data.pairs_files import read_pairs
@@ -31,6 +30,7 @@ from crossalign.data.pairs_table import (
     test_part,
 )
 from crossalign.data.splits import Rows, class_splits, hold_out
+from crossalign.fingerprints import file_digest
 from crossalign.labels import classes_held, rarest
 from crossalign.names import written
 from crossalign.reading import expanded

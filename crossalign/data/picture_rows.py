@@ -20,7 +20,7 @@ from crossalign.data.noted import NOT_READ, Noted
 from crossalign.data.patches import PATCHES, patch_tokens
 from crossalign.data.picture_files import picture_id
 from crossalign.data.pictures import THREADS, Picture, read_picture
-from crossalign.fingerprints import code_fingerprint
+from crossalign.fingerprints import LENGTH, code_fingerprint
 from crossalign.pace import Log, Pace
 from crossalign.types import Encoder
 
@@ -236,11 +236,11 @@ def _notes(start: int, pictures: Sequence[Picture | str]) -> Iterator[list[Any]]
 def features_digest(*of: Any) -> str:
     """A fingerprint of rows by what they were made from: contents of files, texts, encoders' facts.
 
-    16 hex digits of a SHA-256. Arrays count by their bytes, all else as JSON.
+    Of a SHA-256. Arrays count by their bytes, all else as JSON.
     """
     digest = hashlib.sha256(str(VERSION).encode())
     for one in of:
         content = one.tobytes() if isinstance(one, np.ndarray) else json.dumps(
             one, sort_keys=True, default=str).encode()
         digest.update(hashlib.sha256(content).digest())
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:LENGTH]

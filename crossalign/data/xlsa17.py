@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.digest import file_digest
 from crossalign.data.gzsl import GzslSource, tuning_rows
 from crossalign.data.matlab import Variables, read_mat, unread_fact
 from crossalign.data.side_information import read_side_information, unit_rows
@@ -28,6 +27,7 @@ from crossalign.data.xlsa17_files import (
     required_file,
     side_file,
 )
+from crossalign.fingerprints import file_digest
 from crossalign.names import written
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Classes, Views

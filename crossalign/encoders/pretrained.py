@@ -35,6 +35,7 @@ from crossalign.encoders.checks import checked_colours
 from crossalign.encoders.network_files import opened_network, opened_tokenizer
 from crossalign.encoders.pixels import Pixels
 from crossalign.encoders.sentence_modules import mean_of_real, sentence_modules
+from crossalign.fingerprints import LENGTH
 
 Array = npt.NDArray[Any]
 ROWS = ("vectors", "tokens", "raw")
@@ -131,7 +132,8 @@ class _Pretrained:
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         folder = Path(self.name)
         name = "/".join(folder.resolve().parts[-2:]) if folder.is_dir() else self.name
-        return {"encoder": "transformers", "model": name, "model_sha256": digest.hexdigest()[:16],
+        return {"encoder": "transformers", "model": name,
+                "model_sha256": digest.hexdigest()[:LENGTH],
                 "rows": self.rows, **({"vectors": self._way} if self.rows == "vectors" else {})}
 
     def _read(self, raw: Array) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.encoders.checks import checked_pictures
+from crossalign.fingerprints import file_digest
 from crossalign.reading import check_regular, expanded
 
 Array = npt.NDArray[Any]
@@ -89,9 +89,8 @@ class TFLiteEncoder:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What its rows depend on."""
-        with self.model.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()[:16]
-        return {"encoder": "tflite", "model": self.model.name, "model_sha256": digest,
+        return {"encoder": "tflite", "model": self.model.name,
+                "model_sha256": file_digest(self.model),
                 "tensor": self.tensor, "rows": "cells" if self.tokens else "mean of cells",
                 **({} if self.pixels is None else {"pixels": list(self.pixels)})}
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.pictures import read_pictures
+from crossalign.evaluation.plots.shown_rows import spread
 from crossalign.labels import classes_held, rarest
 from crossalign.types import Benchmark, Views
 
@@ -51,8 +52,3 @@ def some_rows(views: Views, classes: int, samples: int) -> Array:
     kept = present[spread(len(present), classes)]
     members = np.flatnonzero(np.isin(labels, kept))
     return np.asarray(members[spread(len(members), samples)])
-
-
-def spread(n: int, k: int) -> Array:
-    """At most k row numbers spread evenly over n."""
-    return np.unique(np.linspace(0, n - 1, min(n, k)).astype(np.int64))

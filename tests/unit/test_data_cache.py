@@ -13,9 +13,9 @@ from PIL import Image
 
 from crossalign import data
 from crossalign.data.cache import cached_arrays, cached_rows
-from crossalign.data.digest import file_digest
 from crossalign.data.picture_folder import load_picture_folder
 from crossalign.data.picture_rows import Gradients
+from crossalign.fingerprints import file_digest
 
 KEY = {"name": "toy"}
 BLOCKS = [(np.arange(24, dtype=np.float32).reshape(2, 3, 4), [[0, "kind", "é"]]),
@@ -150,7 +150,7 @@ def test_fingerprints_are_of_contents_texts_and_encoders(tmp_path):
 
 def test_fingerprints_of_large_files_are_of_all_their_bytes(tmp_path, monkeypatch):
     """A change in the middle counts, and a file that is not larger than a piece keeps its print."""
-    monkeypatch.setattr("crossalign.data.digest.PIECE", 1000)
+    monkeypatch.setattr("crossalign.fingerprints.PIECE", 1000)
     content = np.random.default_rng(0).bytes(3500)
     (tmp_path / "a.npy").write_bytes(content)
     pieces = b"".join(hashlib.sha256(content[i:i + 1000]).digest() for i in range(0, 3500, 1000))

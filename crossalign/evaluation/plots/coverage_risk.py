@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.plots.canvas import empty_figure, frame, vector
 from crossalign.evaluation.plots.palette import INK, PAPER, SERIES
+from crossalign.evaluation.plots.shown_rows import LINE, spread
 from crossalign.evaluation.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _points(name: str, curve: Mapping[str, Any]) -> tuple[Array, Array]:
     if len(coverage) == 0 or coverage.shape != risk.shape:
         raise ValueError(f"curves[{name!r}]: {len(coverage)} coverages and {len(risk)} risks; "
                          "give as many of each, and at least one.")
-    kept = np.unique(np.linspace(0, len(risk) - 1, min(1000, len(risk))).astype(int))
+    kept = spread(len(risk), LINE)
     return coverage[kept], risk[kept]
 
 

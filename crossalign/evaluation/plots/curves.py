@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.plots.canvas import empty_figure, frame, legend, vector
 from crossalign.evaluation.plots.palette import BLUE, GRID, INK, MUTED, PAPER, RED, SERIES
+from crossalign.evaluation.plots.shown_rows import LINE, spread
 from crossalign.evaluation.plots.wording import arrow, drawable, shorten
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def trade_off(
     ausuc : float
         Area under the curve, a fraction.
     """
-    s, u = _thin(100 * vector(seen)), _thin(100 * vector(unseen))
+    s, u = 100 * vector(seen), 100 * vector(unseen)
+    s, u = s[spread(len(s), LINE)], u[spread(len(u), LINE)]
     figure = empty_figure(5.2, 4.7)
     ax = figure.add_subplot()
     frame(ax, f"What seen classes cost unseen ones: AUSUC {100 * ausuc:.1f}",
@@ -107,9 +109,3 @@ def _equal_harmonic(ax: Axes, width: float, height: float) -> None:
         ax.plot(u[inside], s[inside], color=GRID, linewidth=0.9, zorder=0)
         ax.annotate(f"H {h}", (u[inside][-1], s[inside][-1]), fontsize=7, color=MUTED, ha="right",
                     va="bottom", xytext=(-1, 1), textcoords="offset points")
-
-
-def _thin(values: Array, limit: int = 1000) -> Array:
-    """Every so-manyth value, the ends included."""
-    keep = np.unique(np.linspace(0, len(values) - 1, min(limit, len(values))).astype(int))
-    return np.asarray(values[keep])

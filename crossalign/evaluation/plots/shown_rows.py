@@ -1,4 +1,4 @@
-"""Which classes and rows a crowded picture shows."""
+"""Which classes and rows a crowded picture or page shows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+
+LINE = 1000
+"""Points of a line; more are not told apart."""
 
 
 def highlighted_classes(labels: Mapping[str, Array], seen: Array | None, count: int) -> list[int]:
@@ -32,3 +35,8 @@ def sample(labels: Array, chosen: Sequence[int], budget: int, random_state: int)
     lit = np.isin(labels[order], chosen)
     first = order[lit][: 2 * budget // 3]
     return np.sort(np.r_[first, order[~lit][: budget - len(first)]])
+
+
+def spread(n: int, k: int) -> Array:
+    """At most k row numbers spread evenly over n."""
+    return np.unique(np.linspace(0, n - 1, min(n, k)).astype(np.int64))
