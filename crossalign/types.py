@@ -187,9 +187,13 @@ class Views:
             chosen = np.asarray(rows) if chosen is None else chosen[np.asarray(rows)]
         values = self._data[modality]
         found = values if chosen is None else np.asarray(values[chosen])
-        if modality in self.masks and self.on_disk(modality):  # in memory this was done once
-            mask = self.masks[modality] if rows is None else self.masks[modality][np.asarray(rows)]
-            found = np.where(mask[..., None], found, found.dtype.type(0))
+        if not self.on_disk(modality):  # zeros were put in once
+            return found
+        for kind in (self.present, self.masks):
+            if modality in kind:
+                there = kind[modality] if rows is None else kind[modality][np.asarray(rows)]
+                there = there.reshape(*there.shape, *[1] * (found.ndim - there.ndim))
+                found = found if there.all() else np.where(there, found, found.dtype.type(0))
         return found
 
     def on_disk(self, modality: str) -> bool:

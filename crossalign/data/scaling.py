@@ -6,10 +6,13 @@ file; a model that wants them scaled keeps ``shift`` and ``scale`` of its own tr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from crossalign.data.rows import Rows, extent, held
 
 Array = npt.NDArray[Any]
 
@@ -18,13 +21,13 @@ KINDS: tuple[str, ...] = ("minmax", "l2", "standard", "root", "none")
 ``root`` is ``standard`` after the signed square root, for histograms (Perronnin et al. 2010)."""
 
 
-def fit_scaling(x: npt.ArrayLike, kind: str) -> dict[str, Array]:
+def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
     """Column shift and scale of training rows.
 
     Parameters
     ----------
     x : (n, d) or (n, t, d) float
-        Training rows.
+        Training rows; `Rows` on disk are read a block at a time.
     kind : {"minmax", "l2", "standard", "root", "none"}
         As in `KINDS`.
 
@@ -40,22 +43,28 @@ def fit_scaling(x: npt.ArrayLike, kind: str) -> dict[str, Array]:
         If ``kind`` is unknown or there is no row.
     """
     _check_kind(kind)
-    x = np.asarray(x, dtype=np.float32)
-    if x.ndim < 2 or x.size == 0:
-        raise ValueError(f"x: shape {x.shape}; give at least one training row, as (n, d).")
-    rows = x.reshape(-1, x.shape[-1])  # (n, d), or (n t, d)
+    rows = x if isinstance(x, Rows) else held(np.asarray(x, dtype=np.float32))
+    shape = rows.read(np.arange(0)).shape[1:]
+    if not shape or 0 in (len(rows), *shape):
+        raise ValueError(f"x: shape {(len(rows), *shape)}; give at least one training row, as "
+                         "(n, d).")
     if kind == "root":
-        return fit_scaling(_root(rows), "standard")
-    shift, scale = np.zeros(rows.shape[1], np.float32), np.ones(rows.shape[1], np.float32)
+        return fit_scaling(rows.then(_root), "standard")
+    shift, scale = np.zeros(shape[-1], np.float32), np.ones(shape[-1], np.float32)
     if kind in ("minmax", "standard"):
-        low, high = rows.min(axis=0), rows.max(axis=0)
-        if kind == "minmax":
-            shift, scale = low, high - low
-        else:
-            shift = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-            scale = rows.std(axis=0, dtype=np.float64).astype(np.float32)
+        found = extent(rows.then(lambda x: x.reshape(-1, shape[-1])))         # (n, d), or (n t, d)
+        if found is None:
+            raise ValueError("x: no token of the training rows is real; give some.")
+        low, high = found.low, found.high
+        shift, scale = ((low, high - low) if kind == "minmax" else
+                        (found.mean.astype(np.float32), found.deviation.astype(np.float32)))
         scale = np.where((high > low) & (scale > 0), scale, np.float32(1))
     return {"shift": shift, "scale": scale}
+
+
+def scaled_rows(rows: Rows, kind: str, fitted: Mapping[str, npt.ArrayLike]) -> Rows:
+    """`apply_scaling` of rows in memory or on disk, as float64."""
+    return rows.then(lambda x: apply_scaling(x, kind, **fitted).astype(np.float64))
 
 
 def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike,

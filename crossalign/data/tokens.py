@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.rows import Rows, extent, rows_of
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
@@ -22,34 +23,20 @@ def real_tokens(x: npt.ArrayLike) -> Array:
     return np.asarray((np.asarray(x) != 0).any(axis=2))
 
 
+def real_rows(views: Views, modality: str) -> Rows:
+    """What a modality holds of the samples as rows ``(m, d)``: of tokens the real ones."""
+    return rows_of(views, modality).then(lambda x: x[real_tokens(x)] if x.ndim == 3 else x)
+
+
 def token_moments(views: Views, modality: str) -> tuple[Array, Array]:
     """Mean and deviation ``(d,)``, float32, of a modality's real tokens or vectors.
 
-    Columns that do not vary have deviation 1. Reads a block of samples at a time, so that a
-    memory-mapped modality stays on disk.
-
-    Raises
-    ------
-    ValueError
-        If the mask of the views hides a token that is not all zeros.
+    Columns that do not vary have deviation 1. A memory-mapped modality stays on disk.
     """
-    count = 0
-    mean: Array = np.zeros(views.widths[modality])
-    squares = np.zeros_like(mean)
-    for rows in views.blocks(modality):
-        x = views.read(modality, rows).astype(np.float64)
-        if x.ndim == 3:
-            real = real_tokens(x)
-            if modality in views.masks and (real & ~views.masks[modality][rows]).any():
-                raise ValueError(f"masks[{modality!r}]: hides tokens that are not zeros; set "
-                                 "padding to zeros.")
-            x = x[real]                                                      # (tokens, d)
-        if len(x) == 0:
-            continue
-        moved = x.mean(axis=0) - mean
-        total = count + len(x)
-        squares += ((x - x.mean(axis=0))**2).sum(axis=0) + moved**2 * count * len(x) / total
-        mean, count = mean + moved * len(x) / total, total
-    deviation = np.sqrt(squares / max(count, 1))
-    varies = deviation > 1e-6 * np.maximum(1, np.abs(mean))
-    return mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32)
+    found = extent(real_rows(views, modality))
+    if found is None:
+        width = views.widths[modality]
+        return np.zeros(width, np.float32), np.ones(width, np.float32)
+    varies = found.deviation > 1e-6 * np.maximum(1, np.abs(found.mean))
+    return (found.mean.astype(np.float32),
+            np.where(varies, found.deviation, 1).astype(np.float32))

@@ -43,9 +43,8 @@ from torch import Tensor, nn
 
 from crossalign.data.scaling import KINDS
 from crossalign.models.base import labels_of
-from crossalign.models.pairing import paired_rows
 from crossalign.models.ranges import RATE, SIZE, WEIGHT, Each
-from crossalign.models.vae import AlignedVAE
+from crossalign.models.vae import AlignedVAE, two_sided
 from crossalign.models.vae_objective import Step, VAEObjective
 from crossalign.networks import CrossVAE, InformationGate, cross_weighting
 from crossalign.networks.cross_weighting import FORMS
@@ -233,9 +232,9 @@ class ACMR(AlignedVAE):
             warnings.warn("vsa='scaled' passes on little more than the mean of a code; "
                           "use 'residual', or 'plain' as the authors.", stacklevel=2)
         self.n_classes_ = int(labels.max()) + 1 if classes is None else len(classes)
-        rows = paired_rows(X, classes, self).rows
-        scaled = self._prepare(rows)
-        self._train(scaled, labels, players=[self._player()], epochs=self.epochs,
+        X = two_sided(X, classes, self)
+        self._prepare(X)
+        self._train(X, players=[self._player()], epochs=self.epochs,
                     sampler=Independent(self.batch_size), callbacks=callbacks,
                     checkpoint=checkpoint, precision=self.precision, compile=self.compile)
         return self

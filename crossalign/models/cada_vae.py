@@ -21,9 +21,8 @@ from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 
-from crossalign.models.pairing import paired_rows
 from crossalign.models.ranges import WEIGHT
-from crossalign.models.vae import AlignedVAE
+from crossalign.models.vae import AlignedVAE, two_sided
 from crossalign.training import Group, Independent, Player, Ramp
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
@@ -93,10 +92,10 @@ class CADAVAE(AlignedVAE):
             checkpoint: str | Path | None = None) -> Self:
         """Train on two modalities, or on one and its classes' side information."""
         X = self._start(X, classes, y)
-        rows = paired_rows(X, classes, self).rows
-        scaled = self._prepare(rows)
+        X = two_sided(X, classes, self)
+        self._prepare(X)
         player = Player("vae", (Group(("vae",), self.lr),), amsgrad=True)
-        self._train(scaled, X.labels, players=[player], epochs=self.epochs,
+        self._train(X, players=[player], epochs=self.epochs,
                     sampler=Independent(self.batch_size), callbacks=callbacks,
                     checkpoint=checkpoint,
                     precision=self.precision, compile=self.compile)

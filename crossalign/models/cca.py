@@ -21,7 +21,8 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
+from crossalign.data.rows import mean_row, products, scatter
+from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.models.base import Aligner, Array, Model, labels_of, unit_rows
 from crossalign.models.pairing import (
     PAIRINGS,
@@ -130,13 +131,13 @@ class CCA(Aligner, Model):
         for name, rows in pairs.rows.items():
             fitted = fit_scaling(rows, self.scaling)
             shift[name], scale[name] = fitted["shift"], fitted["scale"]
-            x = apply_scaling(rows, self.scaling, **fitted).astype(np.float64)
-            means[name] = x.mean(axis=0)
-            centred[name] = x - means[name]
-            axes[name] = linalg.eigh(centred[name].T @ centred[name] / len(x))
+            x = scaled_rows(rows, self.scaling, fitted)
+            means[name] = mean_row(x)
+            centred[name] = x.less(means[name])
+            axes[name] = linalg.eigh(scatter(centred[name]) / len(x))
         pairs = pairs._replace(rows=centred)
         a, b = pairs.names
-        cross = (centred[a].T @ centred[b] / len(centred[a]) if self.pairs == "own"
+        cross = (products(centred[a], centred[b]) / len(centred[a]) if self.pairs == "own"
                  else class_covariance(pairs, a, b))                      # (d_a, d_b)
         return _Statistics(pairs, shift, scale, means, axes, cross)
 
@@ -160,7 +161,7 @@ class CCA(Aligner, Model):
             return
         labels_of(X, self)
         assert found.pairs.labels is not None
-        rows = {m: x @ self.projections_[m] for m, x in found.pairs.rows.items()}
+        rows = {m: x.by(self.projections_[m]) for m, x in found.pairs.rows.items()}
         self.whitener_ = whitening_of(within_class_covariance(rows, found.pairs.labels),
                                       self.whitening)
 

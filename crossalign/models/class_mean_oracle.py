@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
+from crossalign.data.rows import class_means, rows_of
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.models.base import Array, Model, ZeroShotClassifier, check_fitted, labels_of
-from crossalign.models.gfzsl import class_means
 from crossalign.types import Benchmark, Classes, Views
 
 
@@ -40,11 +40,11 @@ class ClassMeanOracle(ZeroShotClassifier, Model):
         """Average the rows of each class; ``classes`` gives the number of score columns."""
         X = self._start(X, None, y)
         self.modality_ = X.modalities[0]
-        x, labels = X[self.modality_], labels_of(X, self)
-        self.scaling_ = fit_scaling(x, self.scaling)
-        x = apply_scaling(x, self.scaling, **self.scaling_)
+        rows, labels = rows_of(X, self.modality_), labels_of(X, self)
+        self.scaling_ = fit_scaling(rows, self.scaling)
+        x = rows.then(lambda x: apply_scaling(x, self.scaling, **self.scaling_))
         found, codes = np.unique(labels, return_inverse=True)
-        self.means_ = np.full((labels.max() + 1 if classes is None else len(classes), x.shape[1]),
+        self.means_ = np.full((labels.max() + 1 if classes is None else len(classes), x.width),
                               np.inf)
         self.means_[found] = class_means(x, codes, len(found))
         return self

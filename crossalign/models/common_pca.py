@@ -11,6 +11,7 @@ already, and a model that learns from few classes can lose it: a row such a mode
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy.typing as npt
 from scipy import linalg
 from sklearn.utils._param_validation import StrOptions
 
+from crossalign.data.rows import Rows, mean_row, rows_of, scatter
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.models.base import Aligner, Array, Model, unit_rows
 from crossalign.models.ranges import SIZE
@@ -67,10 +69,10 @@ class CommonPCA(Aligner, Model):
         X = self._start(X, classes, y)
         self.shift_, self.scale_, scaled = {}, {}, {}
         for name in X.modalities:
-            rows = X.having(name)[name]
+            rows = rows_of(X.having(name), name)
             fitted = fit_scaling(rows, self.scaling)
             self.shift_[name], self.scale_[name] = fitted["shift"], fitted["scale"]
-            scaled[name] = self._scaled(rows, name)
+            scaled[name] = rows.then(partial(self._scaled, modality=name))
         self.axes_ = common_axes(scaled, self.n_components)
         return self
 
@@ -82,7 +84,7 @@ class CommonPCA(Aligner, Model):
         return unit_rows(self._scaled(self._rows(x, modality), modality) @ self.axes_)
 
 
-def common_axes(rows: Mapping[str, Array], k: int) -> Array:
+def common_axes(rows: Mapping[str, Rows], k: int) -> Array:
     """The ``min(k, d)`` leading axes ``(d, k)`` of the summed covariances of rows ``(n_m, d)``.
 
     Raises
@@ -90,7 +92,7 @@ def common_axes(rows: Mapping[str, Array], k: int) -> Array:
     ValueError
         If the rows of the modalities differ in width.
     """
-    widths = {name: x.shape[1] for name, x in rows.items()}
+    widths = {name: x.width for name, x in rows.items()}
     d = next(iter(widths.values()))
     if set(widths.values()) != {d}:
         raise ValueError(f"X: common axes are for features of one encoder and the modalities have "
@@ -98,7 +100,6 @@ def common_axes(rows: Mapping[str, Array], k: int) -> Array:
                          "learns a map.")
     total = np.zeros((d, d))
     for x in rows.values():
-        centred = x - x.mean(axis=0, dtype=np.float64)
-        total += centred.T @ centred / len(x)
+        total += scatter(x.less(mean_row(x))) / len(x)
     _, vectors = linalg.eigh(total, subset_by_index=(max(0, d - k), d - 1))
     return np.ascontiguousarray(vectors[:, ::-1], dtype=np.float32)

@@ -25,9 +25,9 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
-from crossalign.models.base import Array, Model, ZeroShotClassifier
-from crossalign.models.gfzsl import class_means
+from crossalign.data.rows import Rows, class_means, held, mean_row, rows_of, scatter
+from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
+from crossalign.models.base import Array, Model, ZeroShotClassifier, labels_of
 from crossalign.models.one_modality import complete_rows, one_modality
 from crossalign.models.ranges import EXPONENT
 from crossalign.types import Benchmark, Classes, Views
@@ -95,10 +95,11 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
     def _fit(self, X: npt.ArrayLike | Views, y: npt.ArrayLike | None,
              classes: Classes | None) -> _Statistics:
         if isinstance(X, Views):
-            X, y = self._views(X, y, classes)
+            rows, labels = self._views(X, y, classes)
         else:
             self._validate_params()
-        rows, labels = validate_data(self, X, y, dtype=np.float64, multi_output=False)
+            values, labels = validate_data(self, X, y, dtype=np.float64, multi_output=False)
+            rows = held(values)
         if classes is None:  # else they are rows of classes, however few samples each has
             check_classification_targets(labels)
         found = self._statistics(rows, labels, classes)
@@ -124,9 +125,12 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
                 model._solve(found)
             yield model
 
-    def _statistics(self, X: Array, y: Array, classes: Classes | None) -> _Statistics:
+    def _statistics(self, rows: Rows, y: Array, classes: Classes | None) -> _Statistics:
         """What depends on the samples and not on the exponents."""
-        X = self._features(X, fit=True)
+        self.scaling_ = fit_scaling(rows.then(lambda x: x.astype(np.float32)), self.scaling)
+        X = scaled_rows(rows, self.scaling, self.scaling_)
+        self.mean_ = mean_row(X)
+        X = X.less(self.mean_)
         if classes is None:
             self.classes_, codes = np.unique(y, return_inverse=True)
             self.embeddings_ = np.eye(len(self.classes_))
@@ -138,8 +142,8 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         self.side_mean_ = self.embeddings_[seen].mean(axis=0)
         S = (self.embeddings_[seen] - self.side_mean_).T                  # (a, C_seen)
         sums = class_means(X, codes, len(seen)) * np.bincount(codes)[:, None]
-        XYS = (2 * sums.T - X.sum(axis=0)[:, None]) @ S.T                 # X Y S', (d, a)
-        x_values, x_axes = linalg.eigh(X.T @ X)
+        XYS = (2 * sums.T - len(X) * mean_row(X)[:, None]) @ S.T          # X Y S', (d, a)
+        x_values, x_axes = linalg.eigh(scatter(X))
         s_values, s_axes = linalg.eigh(S @ S.T)
         return _Statistics(x_values, x_axes, s_values, s_axes, x_axes.T @ XYS @ s_axes)
 
@@ -149,10 +153,11 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         self.coef_ = found.x_axes @ inner @ found.s_axes.T
 
     def _views(self, X: Views, y: npt.ArrayLike | None,
-               classes: Classes | None) -> tuple[Array, Any]:
+               classes: Classes | None) -> tuple[Rows, Array]:
         X = self._start(one_modality(X, self.modality), classes, y)
         (self.modality_,) = X.modalities
-        return X[self.modality_], X.labels
+        self.n_features_in_ = X.widths[self.modality_]
+        return rows_of(X, self.modality_), labels_of(X, self)
 
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
         """Scores ``(n, C)``; ``(n,)`` for two classes when fitted without side information."""
@@ -161,7 +166,8 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
             X = complete_rows(X, self.modality_)
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         S = self.embeddings_ if classes is None else classes.embeddings
-        scores = (self._features(rows) @ self.coef_) @ (S - self.side_mean_).T
+        scaled = apply_scaling(rows, self.scaling, **self.scaling_).astype(np.float64)
+        scores = ((scaled - self.mean_) @ self.coef_) @ (S - self.side_mean_).T
         binary = classes is None and scores.shape[1] == 2
         return np.asarray(scores[:, 1] - scores[:, 0] if binary else scores)
 
@@ -170,12 +176,3 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         scores = self.decision_function(X)
         best = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
         return np.asarray(np.asarray(self.classes_)[best])
-
-    def _features(self, X: Array, fit: bool = False) -> Array:
-        """Scaled and centred features, float64; the centre is that of the training rows."""
-        if fit:
-            self.scaling_ = fit_scaling(X, self.scaling)
-        X = apply_scaling(X, self.scaling, **self.scaling_).astype(np.float64)
-        if fit:
-            self.mean_ = X.mean(axis=0)
-        return np.asarray(X - self.mean_)

@@ -37,6 +37,7 @@ The generative views and the discriminative one err on different samples.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -53,6 +54,7 @@ from crossalign.data.scaling import fit_scaling
 from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses import MARGINALS
 from crossalign.models.base import Array, labels_of, unit_rows
+from crossalign.models.blockwise import encoded
 from crossalign.models.fusionnet_objective import FusionNet
 from crossalign.models.latent import LatentModel
 from crossalign.models.linear_views import LINEAR_VIEWS, linear_paths
@@ -282,16 +284,16 @@ smooth, topology, cycle : float
             raise ValueError(f"X: the preset 'retrieval' aligns views and the samples have "
                              f"{list(X.modalities)}; give a second one.")
         self.tokens_ = [m for m in X.modalities if X.read(m, np.arange(0)).ndim == 3]
-        scaled = self._prepare({m: X[m] for m in X.modalities}, X.present)
+        self._prepare(X)
         if self.network_.paths:
-            paths = linear_paths(self.linear_view, {m: as_vectors(x) for m, x in scaled.items()},
-                                 {m: X.has(m) for m in scaled}, self._set("latent"),
-                                 self.random_state, self.linear_alpha,
+            rows = {m: self._scaled_rows(X, m).then(as_vectors) for m in X.modalities}
+            paths = linear_paths(self.linear_view, rows, {m: X.has(m) for m in rows},
+                                 self._set("latent"), self.random_state, self.linear_alpha,
                                  None if self.linear_pairs == "own" else labels_of(X, self))
             self.network_.start_linear({m: torch.from_numpy(path.T) for m, path in paths.items()})
         if self.network_.memory is not None:
-            self._start_memory(self.network_.memory, scaled, labels, X)
-        self._train(scaled, labels, present=X.present, players=[self._player()],
+            self._start_memory(self.network_.memory, X.with_labels(labels))
+        self._train(X.with_labels(labels), players=[self._player()],
                     epochs=self._set("epochs"), sampler=Shuffle(self.batch_size),
                     lr_schedule=Cosine(self._set("epochs")), callbacks=callbacks,
                     checkpoint=checkpoint, precision=self.precision, compile=self.compile)
@@ -300,7 +302,7 @@ smooth, topology, cycle : float
             here = {m: X.having(m) for m in X.modalities}
             for name in ["codes", *(["linear"] if self.network_.paths else [])]:
                 self.within_[name] = within_class_covariance(
-                    {m: self._part(name, x[m], m) for m, x in here.items()},
+                    {m: encoded(partial(self._part, name), x, m) for m, x in here.items()},
                     {m: x.truth for m, x in here.items()})
         return self
 
@@ -423,18 +425,18 @@ smooth, topology, cycle : float
             temperature=self.temperature, fused=self.fused, tokens=self.tokens_,
             linear=len(widths) > 1 and self._set("linear") > 0).eval()
 
-    def _start_memory(self, memory: ClassMemory, scaled: Mapping[str, Array],
-                      labels: Array | None, X: Views) -> None:
+    def _start_memory(self, memory: ClassMemory, X: Views) -> None:
         """Prototypes start at the mean code of their class, less what all have in common."""
         self._remember({**self.widths_, CLASS_MODALITY: self.side_.shape[1]})
         none = fit_scaling(self.side_, "none")
         self.shift_[CLASS_MODALITY], self.scale_[CLASS_MODALITY] = none["shift"], none["scale"]
         first = self.network_.order[0]
-        here = X.has(first)
+        member = torch.from_numpy(X.having(first).truth)
+        means = torch.zeros_like(memory.prototypes)
         with torch.no_grad():
-            codes, _ = self.network_.encode(torch.from_numpy(scaled[first][here]), first)
-            member = torch.from_numpy(np.asarray(labels)[here])
-            means = torch.zeros_like(memory.prototypes).index_add_(0, member, codes)
+            for places, rows in self._scaled_rows(X, first).blocks():
+                codes, _ = self.network_.encode(torch.from_numpy(rows), first)
+                means.index_add_(0, member[places], codes)
             counts = torch.bincount(member, minlength=len(self.seen_)).clamp_min(1)
             means = means / counts[:, None]
             memory.prototypes.copy_(normalize(means - means.mean(dim=0), dim=1))

@@ -29,7 +29,8 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
+from crossalign.data.rows import class_means, extent, rows_of, scatter
+from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.models.base import (
     Array,
     Model,
@@ -125,14 +126,16 @@ class GFZSL(ZeroShotClassifier, Model):
     def _statistics(self, X: Views) -> _Statistics:
         """What depends on the samples and not on the hyper-parameters."""
         (name,), labels = X.modalities, labels_of(X, self)
-        x, scaling = X[name], fit_scaling(X[name], self.scaling)
-        x = apply_scaling(x, self.scaling, **scaling).astype(np.float64)
+        rows = rows_of(X, name)
+        scaling = fit_scaling(rows, self.scaling)
+        x = scaled_rows(rows, self.scaling, scaling)
         seen, codes = np.unique(labels, return_inverse=True)
         means = class_means(x, codes, len(seen))                          # (C_seen, d)
-        residuals = x - means[codes]
-        variances, axes = linalg.eigh(residuals.T @ residuals / len(x))
-        spread = float(x.var(axis=0).mean())
-        if spread <= ROUNDING * np.mean(x**2):
+        variances, axes = linalg.eigh(scatter(x.less_class(codes, means)) / len(x))
+        found = extent(x)
+        assert found is not None
+        spread = float(np.mean(found.deviation**2))
+        if spread <= ROUNDING * (spread + np.mean(found.mean**2)):
             raise ValueError("X: samples do not differ, so there is nothing to tell classes by; "
                              "give features that vary.")
         if variances.max() <= ROUNDING * spread:
@@ -181,12 +184,3 @@ class GFZSL(ZeroShotClassifier, Model):
     def _scores_of(self, means: Array) -> tuple[Array, Array]:
         coef = self.axes_ @ (self.precisions_[:, None] * (self.axes_.T @ means.T))  # (d, C)
         return coef, -0.5 * np.einsum("cd,dc->c", means, coef)
-
-
-def class_means(x: Array, codes: Array, n_classes: int) -> Array:
-    """Mean row of each class ``(C, d)`` of rows ``(n, d)`` with codes 0..C-1."""
-    sums = np.zeros((n_classes, x.shape[1]))
-    order = np.argsort(codes, kind="stable")
-    starts = np.searchsorted(codes[order], np.arange(n_classes))
-    np.add.reduceat(x[order], starts, axis=0, out=sums)
-    return np.asarray(sums / np.bincount(codes, minlength=n_classes)[:, None])

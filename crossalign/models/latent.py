@@ -6,7 +6,7 @@ attributes ``latent`` and ``sampler``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,8 +16,9 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
+from crossalign.data.rows import Rows, rows_of
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
-from crossalign.data.tokens import real_tokens
+from crossalign.data.tokens import real_rows, real_tokens
 from crossalign.devices import DEVICES
 from crossalign.models.base import (
     Array,
@@ -32,7 +33,7 @@ from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE
 from crossalign.models.several_views import gaussians_of_views
 from crossalign.networks import initialise, product_of_experts
 from crossalign.networks.gaussian import noise_width
-from crossalign.training import TensorData, train
+from crossalign.training import train, transformed
 from crossalign.training.launch import PRECISIONS
 from crossalign.types import CLASS_MODALITY, Views
 
@@ -69,30 +70,27 @@ class LatentModel(Distributional, Generator, Translator, Model):
         raise NotImplementedError("abstract")  # pragma: no cover
 
     # -- training ------------------------------------------------------------------------------
-    def _prepare(self, rows: Mapping[str, Array],
-                 present: Mapping[str, Array] | None = None) -> dict[str, Array]:
-        """Scale training rows, remember how, and build the network for their widths.
+    def _prepare(self, X: Views) -> None:
+        """Learn the scale of training rows, and build the network for their widths.
 
-        What a sample lacks, by ``present[m] (n,)``, and padding do not count for the scale.
+        What a sample lacks and padding do not count for the scale.
         """
-        self._remember({m: int(x.shape[-1]) for m, x in rows.items()})
-        self.shift_, self.scale_, scaled = {}, {}, {}
-        for m, x in rows.items():
-            known = x[present[m]] if present is not None and m in present else x
-            known = known[real_tokens(known)] if known.ndim == 3 else known
-            fitted = fit_scaling(known, self._scaling(m))
+        self._remember(X.widths)
+        self.shift_, self.scale_ = {}, {}
+        for m in X.modalities:
+            fitted = fit_scaling(real_rows(X.having(m), m), self._scaling(m))
             self.shift_[m], self.scale_[m] = fitted["shift"], fitted["scale"]
-            scaled[m] = self._scaled(x, m)
         check_network(self)
         self._restore()
         initialise(self.network_, torch.Generator().manual_seed(self.random_state), self.init)
-        return scaled
 
-    def _train(self, scaled: Mapping[str, Array], labels: Array | None,
-               checkpoint: str | Path | None, present: Mapping[str, Array] | None = None,
-               **options: Any) -> None:
+    def _scaled_rows(self, X: Views, modality: str) -> Rows:
+        """Those of the samples that have a modality, as the network reads them."""
+        return rows_of(X.having(modality), modality).then(lambda x: self._scaled(x, modality))
+
+    def _train(self, X: Views, checkpoint: str | Path | None, **options: Any) -> None:
         """Train, going on from the checkpoint folder if there is one."""
-        data = TensorData.from_views(Views(scaled, labels, present=present))
+        data = transformed(X, self._scaled)
         history = train(self.network_, data, weights=self._active(), seed=self.random_state,
                         device=self.device, checkpoint=checkpoint,
                         resume=checkpoint is not None, work=self._work(), **options)

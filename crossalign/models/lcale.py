@@ -31,7 +31,7 @@ import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.ranges import COUNT, SIZE, WEIGHT, Each
-from crossalign.models.vae import AlignedVAE, class_rows
+from crossalign.models.vae import AlignedVAE, class_rows, with_classes
 from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
@@ -113,15 +113,12 @@ class LCALE(AlignedVAE):
             checkpoint: str | Path | None = None) -> Self:
         """Train on all views and, where samples have labels, the embedding of their class."""
         X = self._start(X, classes, y)
-        rows = {m: X[m] for m in X.modalities}
-        codes = self._class_codes(classes, X.labels)
-        if codes is not None:
-            rows[CLASS_MODALITY] = codes
-        if len(rows) < 2:
-            raise ValueError(f"X: LCALE aligns several modalities and got {list(rows)}; add "
-                             "another one, or labels with classes.")
-        scaled = self._prepare(rows)
-        self._train(scaled, X.labels, players=self._players(), epochs=self.epochs,
+        X = with_classes(X, self._class_codes(classes, X.labels))
+        if len(X.modalities) < 2:
+            raise ValueError(f"X: LCALE aligns several modalities and got {list(X.modalities)}; "
+                             "add another one, or labels with classes.")
+        self._prepare(X)
+        self._train(X, players=self._players(), epochs=self.epochs,
                     sampler=Shuffle(self.batch_size), callbacks=callbacks,
                     checkpoint=checkpoint,
                     lr_schedule=StepDecay(self.decay_every, self.decay),

@@ -45,6 +45,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
+from crossalign.data.rows import Rows, together
+
 Array = npt.NDArray[np.float64]
 
 
@@ -143,6 +145,21 @@ def stacked_alignment(first: npt.ArrayLike, second: npt.ArrayLike,
     values = np.pad(s, (0, stack.shape[1] - len(s)))[::-1]
     rows = v[::-1][:n_components]                                          # smallest first
     return LinearAlignment(rows[:, : x.shape[1]], rows[:, x.shape[1]:], values)
+
+
+def columns_of(first: Rows, second: Rows) -> tuple[Array, Array]:
+    """Two matrices ``(r, d1)``, ``(r, d2)`` whose columns have the inner products of all rows'.
+
+    In memory the rows themselves. Of those on disk the triangle of [X_1 X_2] = Q R, for which one
+    is held beside a block (Demmel et al., SIAM J. Sci. Comput. 2012): as exact, where second
+    moments would square what singular values span.
+    """
+    if first.step is None and second.step is None:
+        return first.read(slice(None)), second.read(slice(None))
+    triangle = np.zeros((0, first.width + second.width))
+    for block in together(first, second):
+        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, np.hstack(block)]), mode="r"))
+    return triangle[:, :first.width], triangle[:, first.width:]
 
 
 def whiten(x: Array, root: Array | None) -> Array:

@@ -26,13 +26,14 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from crossalign.data.rows import rows_of
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.devices import DEVICES
 from crossalign.models.base import Aligner, Array, Model, labels_of, side_information, unit_rows
 from crossalign.models.one_modality import one_modality
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, WEIGHT, Each
 from crossalign.networks import initialise
-from crossalign.training import Batch, Cosine, Group, Player, Shuffle, TensorData, train
+from crossalign.training import Batch, Cosine, Group, Player, Shuffle, train, transformed
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
 
@@ -124,7 +125,7 @@ class LinearCosine(Aligner, Model):
         X = self._start(one_modality(X, self.modality), classes, y)
         classes = side_information(classes, self)
         (self.modality_,), labels = X.modalities, labels_of(X, self)
-        fitted = fit_scaling(X[self.modality_], self.scaling)
+        fitted = fit_scaling(rows_of(X, self.modality_), self.scaling)
         self.shift_, self.scale_ = fitted["shift"], fitted["scale"]
         seen, codes = np.unique(labels, return_inverse=True)
         self.centre_ = classes.embeddings[seen].mean(axis=0)
@@ -132,8 +133,8 @@ class LinearCosine(Aligner, Model):
         network = CosineNetwork(X.widths[self.modality_], torch.from_numpy(side), self.dropout,
                                 self.temperature)
         initialise(network, torch.Generator().manual_seed(self.random_state))
-        rows = Views({self.modality_: self._scaled(X[self.modality_])}, codes)
-        history = train(network, TensorData.from_views(rows), epochs=self.epochs,
+        data = transformed(X.with_labels(codes), lambda x, _: self._scaled(x))
+        history = train(network, data, epochs=self.epochs,
                         players=[Player("layer", (Group(("",), self.lr),), optimizer="adamw",
                                         weight_decay=self.weight_decay)],
                         sampler=Shuffle(self.batch_size), lr_schedule=Cosine(self.epochs),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import linalg
 
+from crossalign.data.rows import Rows, products, scatter
 from crossalign.models.base import Array
 from crossalign.models.common_pca import common_axes
 from crossalign.models.pairing import Pairs, class_targets
@@ -17,7 +18,7 @@ from crossalign.models.pairing import Pairs, class_targets
 LINEAR_VIEWS = ("ridge", "pca")
 
 
-def linear_paths(kind: str, rows: Mapping[str, Array], present: Mapping[str, Array], width: int,
+def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Array], width: int,
                  seed: int, alpha: float = 1000.0,
                  labels: Array | None = None) -> dict[str, Array]:
     """Maps of scaled rows ``(n, d_m)`` into one space of so many dimensions.
@@ -28,8 +29,8 @@ def linear_paths(kind: str, rows: Mapping[str, Array], present: Mapping[str, Arr
     Parameters
     ----------
     kind : {"ridge", "pca"}
-    rows : mapping of modality to (n, d_m) array
-        Training rows, sample by sample.
+    rows : mapping of modality to (n_m, d_m) Rows
+        Of the training samples that have it.
     present : mapping of modality to (n,) bool
         Which samples have it.
     width, seed : int
@@ -50,28 +51,26 @@ def linear_paths(kind: str, rows: Mapping[str, Array], present: Mapping[str, Arr
         For ``"pca"`` of modalities that differ in width.
     """
     if kind == "pca":
-        axes = common_axes({m: x[present[m]] for m, x in rows.items()}, width)
+        axes = common_axes(rows, width)
         return dict.fromkeys(rows, np.pad(axes, ((0, 0), (0, width - axes.shape[1]))))
     second = list(rows)[1]
-    target = rows[second]
-    short, long = sorted((target.shape[1], width))
+    target = rows[second].width
+    short, long = sorted((target, width))
     frame, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((long, short)))
-    paths = {second: frame if target.shape[1] == long else frame.T}
+    paths = {second: frame if target == long else frame.T}
     for name in (m for m in rows if m != second):
         x, y = _partners(rows, present, (name, second), labels)
-        gram = x.T @ x + alpha * np.eye(x.shape[1])
-        paths[name] = linalg.solve(gram, x.T @ y, assume_a="pos") @ paths[second]
+        gram = scatter(x) + alpha * np.eye(x.width)
+        paths[name] = linalg.solve(gram, products(x, y), assume_a="pos") @ paths[second]
     return paths
 
 
-def _partners(rows: Mapping[str, Array], present: Mapping[str, Array], names: tuple[str, str],
-              labels: Array | None) -> tuple[Array, Array]:
+def _partners(rows: Mapping[str, Rows], present: Mapping[str, Array], names: tuple[str, str],
+              labels: Array | None) -> tuple[Rows, Rows]:
     """Rows of one modality and what each is regressed onto of the other, float64."""
+    doubled = {m: rows[m].then(lambda x: x.astype(np.float64)) for m in names}
     if labels is None:
         both = present[names[0]] & present[names[1]]
-        x, y = (rows[m][both].astype(np.float64) for m in names)
-        return x, y
-    pairs = Pairs(names, {m: rows[m][present[m]].astype(np.float64) for m in names},
-                  {m: labels[present[m]] for m in names})
-    kept, y = class_targets(pairs, *names)
-    return pairs.rows[names[0]][kept], y
+        first, second = (doubled[m].take(both[present[m]]) for m in names)
+        return first, second
+    return class_targets(Pairs(names, doubled, {m: labels[present[m]] for m in names}), *names)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crossalign.data.rows import Rows, class_means, rows_at, rows_of
 from crossalign.models.base import Array, labels_of, side_information
-from crossalign.models.gfzsl import class_means
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 PAIRINGS = ("own", "class")
@@ -25,14 +25,14 @@ class Pairs(NamedTuple):
     Attributes
     ----------
     names : two modalities
-    rows : mapping of modality to (n_m, d_m)
+    rows : mapping of modality to (n_m, d_m) Rows
         Of samples that have both, in one order; with pairs of a class, of all that have it.
     labels : mapping of modality to (n_m,), or None
         None without labels.
     """
 
     names: tuple[str, str]
-    rows: Mapping[str, Array]
+    rows: Mapping[str, Rows]
     labels: Mapping[str, Array] | None
 
 
@@ -52,22 +52,23 @@ def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "
     if CLASS_MODALITY in names:
         first, labels = names[0], labels_of(X, model)
         embeddings = side_information(classes, model).embeddings
-        rows = {first: X[first], CLASS_MODALITY: np.ascontiguousarray(embeddings[labels])}
-        return Pairs(names, rows, dict.fromkeys(names, labels))
+        rows = rows_of(X, first)
+        return Pairs(names, {first: rows, CLASS_MODALITY: rows_at(embeddings, labels, rows)},
+                     dict.fromkeys(names, labels))
     if pairs == "class":
         labels_of(X, model)
         here = {m: X.having(m) for m in names}
         if not np.isin(here[names[0]].truth, here[names[1]].truth).any():
             raise ValueError(f"X: no class has samples of {names[0]!r} and of {names[1]!r}; give "
                              "some, as there is nothing to pair.")
-        return Pairs(names, {m: x[m] for m, x in here.items()},
+        return Pairs(names, {m: rows_of(x, m) for m, x in here.items()},
                      {m: x.truth for m, x in here.items()})
     both = X.having(names[0]).having(names[1])
     if not len(both):
         raise ValueError(f"X: no sample has both {names[0]!r} and {names[1]!r}; give some, or "
                          "labels and pairs='class'.")
     single = both.labels is not None and both.labels.ndim == 1
-    return Pairs(names, {m: both[m] for m in names},
+    return Pairs(names, {m: rows_of(both, m) for m in names},
                  dict.fromkeys(names, both.truth) if single else None)
 
 
@@ -87,13 +88,14 @@ def two_of(X: Views, model: object) -> tuple[str, str]:
     return (names[0], names[1] if len(names) > 1 else CLASS_MODALITY)
 
 
-def class_targets(pairs: Pairs, source: str, target: str) -> tuple[Array, Array]:
-    """Which rows ``(n,)`` of a modality have a class of the other, and that class's mean there.
+def class_targets(pairs: Pairs, source: str, target: str) -> tuple[Rows, Rows]:
+    """Rows of a modality in classes that the other has too, and beside each its class's mean there.
 
-    The regression of such rows onto these means ``(k, d)`` is that onto all rows of their class.
+    The regression of such rows onto these means is that onto all rows of their class.
     """
     kept, codes, means = _shared(pairs, source, target)
-    return kept, means[codes]
+    rows = pairs.rows[source].take(kept)
+    return rows, rows_at(means, codes, rows)
 
 
 def class_covariance(pairs: Pairs, a: str, b: str) -> Array:
@@ -121,4 +123,4 @@ def _shared(pairs: Pairs, first: str, second: str) -> tuple[Array, Array, Array]
     kept, others = (np.isin(pairs.labels[m], shared) for m in (first, second))
     codes, places = (np.searchsorted(shared, pairs.labels[m][rows])
                      for m, rows in ((first, kept), (second, others)))
-    return kept, codes, class_means(pairs.rows[second][others], places, len(shared))
+    return kept, codes, class_means(pairs.rows[second].take(others), places, len(shared))

@@ -10,6 +10,7 @@ T1-T7 and the algebra are in `crossalign.models.linear_alignment`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -18,10 +19,12 @@ import numpy.typing as npt
 from scipy import linalg
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from crossalign.data.rows import Rows, mean_row, rows_of, together
 from crossalign.metrics.alignment import cmae
 from crossalign.models.base import Aligner, Model, Translator, check_fitted, unit_rows
 from crossalign.models.linear_alignment import (
     canonical_alignment,
+    columns_of,
     gavish_donoho_rank,
     noise_correlation,
     spurious_dimensions,
@@ -141,9 +144,9 @@ class PerfectAlignment(Translator, Aligner, Model):
             if (~held).sum() < 2:
                 raise ValueError(f"holdout: {self.holdout} leaves {(~held).sum()} of {len(X)} "
                                  "pairs to fit; give a smaller share or more pairs.")
-            self._solve([x[~held] for x in pair])
+            self._solve([x.take(~held) for x in pair])
             self.holdout_cmae_, self.holdout_normalised_cmae_ = self._errors(
-                [x[held] for x in pair])
+                [x.take(held) for x in pair])
         self._solve(pair)
         self.cmae_, self.normalised_cmae_ = self._errors(pair)
         return self
@@ -180,8 +183,8 @@ class PerfectAlignment(Translator, Aligner, Model):
             if name not in X:
                 raise ValueError(f"X: lacks the modality {name!r} of training; "
                                  f"it has {list(X.modalities)}.")
-            self._rows(X[name], name)
-        return self._errors([X[name].astype(np.float64) for name in self.modalities_])[normalised]
+            self._rows(X.read(name, np.arange(0)), name)
+        return self._errors(_doubled(X, self.modalities_))[normalised]
 
     def summary(self) -> str:
         """What was found, in sentences, with a warning where pairs are too few (T4)."""
@@ -205,39 +208,44 @@ class PerfectAlignment(Translator, Aligner, Model):
         return "\n".join(lines)
 
     # -- inside ----------------------------------------------------------------------------
-    def _pair(self, X: Views) -> list[Array]:
+    def _pair(self, X: Views) -> list[Rows]:
         """Both modalities as float64 rows ``(N, d)``."""
         if len(X.modalities) != 2:
             raise ValueError(f"X: has the modalities {list(X.modalities)}; perfect alignment takes "
                              "two, so choose them with X.select(first, second).")
         if len(X) < 2:
             raise ValueError(f"X: has {len(X)} pair; give at least two.")
-        return [np.asarray(X[name], dtype=np.float64) for name in X.modalities]
+        return _doubled(X, X.modalities)
 
     def _latent(self, x: Array, modality: str) -> Array:
         return np.asarray((x - self.mean_[modality]) @ self.coef_[modality].T)
 
-    def _errors(self, pair: Sequence[Array]) -> tuple[float, float]:
+    def _errors(self, pair: Sequence[Rows]) -> tuple[float, float]:
         """CMAE and normalised CMAE of rows ``(n, d1)``, ``(n, d2)``."""
-        z = [self._latent(x, name) for name, x in zip(self.modalities_, pair, strict=True)]
-        error = cmae(z[0], z[1])
-        energy = float(sum((values**2).sum() for values in z)) / len(z[0])
+        z = [x.then(partial(self._latent, modality=name))
+             for name, x in zip(self.modalities_, pair, strict=True)]
+        error = energy = 0.0
+        for a, b in together(z[0], z[1]):
+            error += cmae(a, b) * (len(a) / len(z[0]))
+            energy += float((a**2).sum() + (b**2).sum()) / len(z[0])
         return error, error / energy if energy > 0 else 1.0
 
-    def _solve(self, pair: Sequence[Array]) -> None:
+    def _solve(self, pair: Sequence[Rows]) -> None:
         """Learn means and maps; everything below happens in whitened coordinates."""
         roots = [self._noise_root(name) for name in self.modalities_]
-        means = [x.mean(axis=0) if self.center else np.zeros(x.shape[1]) for x in pair]
+        means = [mean_row(x) if self.center else np.zeros(x.width) for x in pair]
         # Views round to float32: what lies below that rounding is not signal.
-        floors = [float(np.finfo(np.float32).eps * np.linalg.norm(whiten(x, root)))
-                  for x, root in zip(pair, roots, strict=True)]
-        white = [whiten(x - mean, root) for x, mean, root in zip(pair, means, roots, strict=True)]
-        n = len(white[0]) - bool(self.center)
+        floors = [float(np.finfo(np.float32).eps * np.sqrt(
+            sum((whiten(block, root)**2).sum() for _, block in x.blocks())))
+            for x, root in zip(pair, roots, strict=True)]
+        white = columns_of(*(x.less(mean).then(partial(whiten, root=root))
+                             for x, mean, root in zip(pair, means, roots, strict=True)))
+        n = len(pair[0]) - bool(self.center)
         ranks = self._choose_ranks(white, floors, n)
         ridge = self.ridge if self.method == "cca" else 0.0
         found = canonical_alignment(white[0], white[1], min(ranks), ranks, ridge)
         rho = found.values
-        k = self._choose_width(rho, ranks, n, sum(x.shape[1] for x in pair))
+        k = self._choose_width(rho, ranks, n, sum(x.width for x in pair))
         if self.method == "svd_naive":
             found = stacked_alignment(white[0], white[1], k)
             self.singular_values_ = found.values
@@ -251,7 +259,7 @@ class PerfectAlignment(Translator, Aligner, Model):
                       for m, a in zip(self.modalities_, maps, strict=True)}
         self.canonical_correlations_ = rho
         self.ranks_ = list(ranks)
-        self.n_pairs_ = len(white[0])
+        self.n_pairs_ = len(pair[0])
         self.n_components_ = k
         self.n_perfect_ = int((rho > 1 - self.tol).sum())
         self.n_spurious_expected_ = spurious_dimensions(*ranks, n)
@@ -310,3 +318,8 @@ class PerfectAlignment(Translator, Aligner, Model):
         except np.linalg.LinAlgError:
             raise ValueError(f"noise_cov[{name!r}]: is not positive definite; "
                              "give every direction some noise.") from None
+
+
+def _doubled(X: Views, names: Sequence[str]) -> list[Rows]:
+    """Modalities as rows of float64."""
+    return [rows_of(X, name).then(lambda x: x.astype(np.float64)) for name in names]

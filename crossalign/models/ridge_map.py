@@ -21,7 +21,14 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
+from crossalign.data.rows import products, scatter
+from crossalign.data.scaling import (
+    KINDS,
+    apply_scaling,
+    fit_scaling,
+    scaled_rows,
+    undo_scaling,
+)
 from crossalign.models.base import Aligner, Array, Model, Translator, labels_of, unit_rows
 from crossalign.models.pairing import PAIRINGS, Pairs, class_targets, idle_choices, paired_rows
 from crossalign.models.ranges import RATE
@@ -123,15 +130,14 @@ class RidgeMap(Aligner, Translator, Model):
         for name, rows in pairs.rows.items():
             fitted = fit_scaling(rows, self.scaling)
             shift[name], scale[name] = fitted["shift"], fitted["scale"]
-            scaled[name] = apply_scaling(rows, self.scaling, **fitted).astype(np.float64)
+            scaled[name] = scaled_rows(rows, self.scaling, fitted)
         pairs = pairs._replace(rows=scaled)
         source, target = scaled[self.source_], scaled[self.target_]
         if self.pairs == "class":
-            kept, target = class_targets(pairs, self.source_, self.target_)
-            source = source[kept]
-        values, axes = linalg.eigh(source.T @ source)
+            source, target = class_targets(pairs, self.source_, self.target_)
+        values, axes = linalg.eigh(scatter(source))
         return _Statistics(pairs, shift, scale, np.clip(values, 0, None), axes,
-                           axes.T @ (source.T @ target))
+                           axes.T @ products(source, target))
 
     def _name(self, names: tuple[str, str]) -> None:
         if self.target is not None and self.target not in names:
@@ -141,7 +147,7 @@ class RidgeMap(Aligner, Translator, Model):
 
     def _solve(self, found: _Statistics) -> None:
         self._name(found.pairs.names)
-        self._remember({m: rows.shape[1] for m, rows in found.pairs.rows.items()})
+        self._remember({m: rows.width for m, rows in found.pairs.rows.items()})
         self.shift_, self.scale_ = found.shift, found.scale
         inner = found.cross / (found.values + self.alpha)[:, None]
         self.coef_ = found.axes @ inner                                     # (d_s, d_t)
@@ -150,7 +156,7 @@ class RidgeMap(Aligner, Translator, Model):
         """Covariance within classes of the rows where the regression puts them."""
         labels_of(X, self)
         assert found.pairs.labels is not None
-        rows = {self.source_: found.pairs.rows[self.source_] @ self.coef_,
+        rows = {self.source_: found.pairs.rows[self.source_].by(self.coef_),
                 self.target_: found.pairs.rows[self.target_]}
         return within_class_covariance(rows, {m: found.pairs.labels[m] for m in rows})
 

@@ -12,14 +12,15 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Array
+from crossalign.models.base import Array, labels_of, side_information
 from crossalign.models.latent import LatentModel
+from crossalign.models.pairing import two_of
 from crossalign.models.ranges import WEIGHT
 from crossalign.models.vae_objective import VAEObjective
 from crossalign.networks import MLP, CrossVAE
 from crossalign.networks.gaussian import SAMPLERS
 from crossalign.training import Constant
-from crossalign.types import CLASS_MODALITY, Classes
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 
 class AlignedVAE(LatentModel):
@@ -73,6 +74,27 @@ class AlignedVAE(LatentModel):
     def _regressor(self) -> list[int]:
         """Layer widths of the regressors, the last one the class embedding's."""
         return [self.widths_[CLASS_MODALITY]]
+
+
+def with_classes(X: Views, rows: Array | None) -> Views:
+    """The samples, with rows ``(n, a)`` of their classes as a modality of their own."""
+    if rows is None:
+        return X
+    views = [m for m in X.modalities if m != CLASS_MODALITY]
+    return X.select(*views).beside(Views({CLASS_MODALITY: rows}))
+
+
+def two_sided(X: Views, classes: Classes | None, model: object) -> Views:
+    """The samples through two modalities, or one and the side information of their classes.
+
+    Raises
+    ------
+    ValueError
+        If there are three modalities, or one and no labels or side information.
+    """
+    if CLASS_MODALITY not in two_of(X, model):
+        return X
+    return with_classes(X, class_rows(side_information(classes, model), labels_of(X, model)))
 
 
 def class_rows(classes: Classes | None, labels: Array | None) -> Array | None:

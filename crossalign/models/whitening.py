@@ -16,32 +16,27 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import linalg
 
+from crossalign.data.rows import Rows, class_means, held, scatter
 from crossalign.models.base import Array
 
 WHITENINGS = (None, 0.1, 1.0, 10.0)
 """Values of s that validation tries, None for no whitening."""
 
 
-def within_class_covariance(rows: Mapping[str, Array], labels: Mapping[str, Array]) -> Array:
+def within_class_covariance(rows: Mapping[str, Array | Rows],
+                            labels: Mapping[str, Array]) -> Array:
     """W ``(d, d)`` of the embedded samples ``(n_m, d)`` of every modality and their labels.
 
     The mean of a class is that of its modalities' means; each modality weighs the same in W.
     """
     classes = np.unique(np.concatenate(list(labels.values())))
-    d = next(iter(rows.values())).shape[1]
-    sums, seen = np.zeros((len(classes), d)), np.zeros(len(classes))
+    sides = {m: x if isinstance(x, Rows) else held(x) for m, x in rows.items()}
     places = {m: np.searchsorted(classes, y) for m, y in labels.items()}
-    for m, x in rows.items():
-        count = np.bincount(places[m], minlength=len(classes))
-        total = np.zeros((len(classes), d))
-        np.add.at(total, places[m], x)
-        sums += total / np.maximum(count, 1)[:, None]
-        seen += count > 0
-    means, within = sums / seen[:, None], np.zeros((d, d))
-    for m, x in rows.items():
-        rest = x - means[places[m]]
-        within += rest.T @ rest / len(rest) / len(rows)
-    return within
+    total = sum(class_means(x, places[m], len(classes)) for m, x in sides.items())
+    seen = sum(np.bincount(places[m], minlength=len(classes)) > 0 for m in sides)
+    means = np.asarray(total) / np.asarray(seen)[:, None]
+    return np.asarray(sum(scatter(x.less_class(places[m], means)) / len(x) / len(sides)
+                          for m, x in sides.items()))
 
 
 def whitening_of(within: Array, s: float) -> Array:

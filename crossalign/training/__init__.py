@@ -25,7 +25,7 @@ from crossalign.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from crossalign.training.data import DiskData, TensorData
+from crossalign.training.data import DiskData, TensorData, transformed
 from crossalign.training.history import History
 from crossalign.training.loop import train
 from crossalign.training.meter import DivergedError
@@ -63,4 +63,5 @@ __all__ = [
     "load_checkpoint",
     "save_checkpoint",
     "train",
+    "transformed",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, Self
 
 import numpy as np
@@ -11,6 +11,9 @@ from torch import Tensor
 
 from crossalign.training.batch import Batch
 from crossalign.types import Array, Views
+
+Transform = Callable[[Array, str], Array]
+"""From rows of a modality and its name to what is trained on."""
 
 
 class Data(Protocol):
@@ -104,6 +107,8 @@ class DiskData:
         All by default.
     device : torch.device or str
         Where batches go.
+    transform : callable, optional
+        What is done to the float32 rows of every batch.
 
     Raises
     ------
@@ -112,8 +117,8 @@ class DiskData:
     """
 
     def __init__(self, views: Views, modalities: Sequence[str] | None = None,
-                 device: torch.device | str = "cpu") -> None:
-        self.source = views
+                 device: torch.device | str = "cpu", transform: Transform | None = None) -> None:
+        self.source, self.transform = views, transform
         self.modalities = _chosen(views, modalities)
         if len(views) == 0:
             raise ValueError("data: holds no sample; give at least one.")
@@ -130,25 +135,45 @@ class DiskData:
         """The rows ``(B,)``, read from disk."""
         rows = indices.cpu().numpy()
         present = {m: p.index_select(0, indices) for m, p in self.present.items()}
-        tensors = {m: torch.from_numpy(_float32(self.source.read(m, rows))).to(self.device)
+        tensors = {m: torch.from_numpy(self._read(m, rows)).to(self.device)
                    for m in self.modalities}
         return Batch(_blank(tensors, present),
                      None if self.labels is None else self.labels.index_select(0, indices),
                      present, {m: x.index_select(0, indices) for m, x in self.masks.items()},
                      indices)
 
+    def _read(self, modality: str, rows: Array) -> Array:
+        values = _float32(self.source.read(modality, rows))
+        return values if self.transform is None else _float32(self.transform(values, modality))
+
     def to(self, device: torch.device) -> DiskData:
         """The same samples with batches on a device."""
-        return self if device == self.device else DiskData(self.source, self.modalities, device)
+        return self if device == self.device else DiskData(self.source, self.modalities, device,
+                                                           self.transform)
 
 
 def place(data: Data | Views, device: torch.device) -> Data:
     """Data with its batches on a device; `Views` on disk stay there."""
     if not isinstance(data, Views):
         return data.to(device)
-    if len(data) and any(data.on_disk(m) for m in data.modalities):
+    if len(data) and _on_disk(data):
         return DiskData(data, device=device)
     return TensorData.from_views(data, device=device)
+
+
+def transformed(views: Views, transform: Transform) -> TensorData | DiskData:
+    """Samples with what a function makes of the rows of each modality, which it may not compare.
+
+    In memory it is called once, of samples with a memory-mapped modality for every batch.
+    """
+    if len(views) and _on_disk(views):
+        return DiskData(views, transform=transform)
+    return TensorData.from_views(Views({m: transform(views[m], m) for m in views.modalities},
+                                       views.labels, present=views.present))
+
+
+def _on_disk(views: Views) -> bool:
+    return any(views.on_disk(m) for m in views.modalities)
 
 
 def _float32(rows: Array) -> Array:
