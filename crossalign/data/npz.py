@@ -47,8 +47,10 @@ def read_npz(path: str | Path) -> dict[str, Array]:
                        "less")
             return {name: _mapped(stream, *found) if name in mapped else _read(archive, *found)
                     for name, found in headers.items()}
-    except Exception as error:
-        raise _sentence(file, error) from error
+    except Exception as error:  # a damaged archive raises a dozen kinds
+        if _said(error):
+            raise
+        raise ValueError(unreadable(file, error)) from error
 
 
 def array_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
@@ -63,14 +65,15 @@ def array_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
     try:
         with zipfile.ZipFile(file) as archive:
             return {name: header.shape for name, (_, header) in _headers(archive, file).items()}
-    except Exception as error:
-        raise _sentence(file, error) from error
+    except Exception as error:  # a damaged archive raises a dozen kinds
+        if _said(error):
+            raise
+        raise ValueError(unreadable(file, error)) from error
 
 
-def _sentence(file: Path, error: Exception) -> Exception:
-    """An error of this file as it is; of a damaged archive, which raises a dozen kinds, its own."""
-    said = isinstance(error, ValueError) and str(error).startswith("path: ")
-    return error if said else ValueError(unreadable(file, error))
+def _said(error: Exception) -> bool:
+    """Whether an error is a sentence about the file already."""
+    return isinstance(error, ValueError) and str(error).startswith("path: ")
 
 
 def _headers(archive: zipfile.ZipFile, file: Path) -> dict[str, tuple[zipfile.ZipInfo, Header]]:

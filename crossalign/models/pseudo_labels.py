@@ -17,7 +17,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.decomposition import PCA
 
-from crossalign.data.tokens import real_tokens
+from crossalign.data.pooling import mean_token
 from crossalign.models.base import Array, unit_rows
 from crossalign.models.gfzsl import ROUNDING
 from crossalign.types import Classes, Views
@@ -134,7 +134,7 @@ def _flat(X: Views) -> Array:
     for rows in X.blocks(X.modalities[0]):
         x = np.asarray(X.read(X.modalities[0], rows), dtype=np.float32)
         if x.ndim == 3 and x.shape[1] * x.shape[2] > FLAT:
-            x = x.sum(axis=1) / np.maximum(real_tokens(x).sum(axis=1, keepdims=True), 1)
+            x = mean_token(x)
         parts.append(x.reshape(len(x), -1))
     return np.concatenate(parts)
 

@@ -29,9 +29,13 @@ def test_flat_tokens_keep_every_number_in_order():
     np.testing.assert_array_equal(flat_tokens(x).reshape(x.shape), x)
 
 
+@pytest.fixture(scope="module")
+def whole():
+    return data.load("glyphs-tokens")
+
+
 @pytest.mark.parametrize(("how", "widths"), [("mean", (34, 128)), ("flat", (16 * 34, 9 * 128))])
-def test_a_benchmark_is_pooled_on_every_run_and_in_validation(how, widths):
-    whole = data.load("glyphs-tokens")
+def test_a_benchmark_is_pooled_on_every_run_and_in_validation(whole, how, widths):
     words = whole["train"]["text"].shape[1]
     pooled = data.load("glyphs-tokens", pool=how)
     expected = {"image": widths[0], "text": 128 * words if how == "flat" else widths[1]}
@@ -45,10 +49,10 @@ def test_a_benchmark_is_pooled_on_every_run_and_in_validation(how, widths):
     assert report.scores["mAP"]["mean"] > 3 * report.scores["chance_mAP"]["mean"]
 
 
-def test_bad_poolings():
+def test_bad_poolings(whole):
     with pytest.raises(ValueError, match="pool: got 'max'; choose one of"):
-        data.load("glyphs-tokens", pool="max")
+        pool_tokens(whole, "max")
     with pytest.raises(ValueError, match="has no tokens to pool"):
-        pool_tokens(data.load("glyphs", "retrieval"), "mean")
+        pool_tokens(pool_tokens(whole, "mean"), "mean")
     with pytest.raises(ValueError, match=r"holds tokens .* pool='flat'"):
-        evaluate(models.CCA(), data.load("glyphs-tokens"), 1, tune=False)
+        evaluate(models.CCA(), whole, 1, tune=False)

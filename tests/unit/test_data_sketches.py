@@ -262,7 +262,7 @@ def test_side_information_is_matched_by_name(folder, tmp_path):
 def test_the_command_line_runs_and_validates(folder, tmp_path, monkeypatch, capsys):
     (tmp_path / "unseen.txt").write_text("cup\ntree\n")
     for words in (["run", "ridge_map", "--data", str(folder), "--unseen",
-                   str(tmp_path / "unseen.txt"), "--bits", "16", "--json"],
+                   str(tmp_path / "unseen.txt"), "--bits", "16", "--json", "--no-tune"],
                   ["data", "validate", str(folder), "--unseen", str(tmp_path / "unseen.txt")]):
         monkeypatch.setattr(sys, "argv", ["crossalign", *words])
         with pytest.raises(SystemExit) as stopped:
