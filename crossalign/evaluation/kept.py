@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from crossalign.evaluation.report import jsonable
+from crossalign.evaluation.plain_values import jsonable
 from crossalign.files import draft_of, write_text
 from crossalign.fingerprints import benchmark_fingerprint, code_fingerprint
 from crossalign.types import Benchmark

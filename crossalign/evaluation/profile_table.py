@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossalign.evaluation.peak_memory import Peak
+from crossalign.evaluation.plain_values import jsonable
 from crossalign.evaluation.profile import EMBEDDED, Profile
-from crossalign.evaluation.report import jsonable, versions
+from crossalign.evaluation.report import versions
 from crossalign.tables import aligned
 
 DASH = "\N{EN DASH}"

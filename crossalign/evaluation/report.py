@@ -19,6 +19,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from crossalign.evaluation.plain_values import flatten, jsonable
 from crossalign.evaluation.significance import PairedComparison
 from crossalign.files import write_text
 from crossalign.pace import duration
@@ -332,34 +333,6 @@ def runs_of(report: Report) -> str:
     """How many runs a report is of, and whether they are one run again and again."""
     n = len(report.seeds)
     return f"{run_count(n)}, all equal" if report.counted < n else run_count(n)
-
-
-def jsonable(value: Any) -> Any:
-    """The value in plain JSON types: arrays become lists, anything unknown its ``repr``."""
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if np.isfinite(value) else repr(value)
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
-    if isinstance(value, set | frozenset):
-        return sorted((jsonable(item) for item in value), key=repr)
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [jsonable(item) for item in value]
-    return str(value) if isinstance(value, os.PathLike) else repr(value)
-
-
-def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys: ``{"a": {"b": 1}}`` gives ``{"a.b": 1}``."""
-    flat: dict[str, Any] = {}
-    for key, value in mapping.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _short(value: Any, limit: int = 60) -> str:

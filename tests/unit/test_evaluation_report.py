@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from crossalign.evaluation.report import KEYS, Report, jsonable, summarise, versions
+from crossalign.evaluation.plain_values import jsonable
+from crossalign.evaluation.report import KEYS, Report, summarise, versions
 from crossalign.pace import duration
 
 RUNS = [{"H": 0.571, "AUSUC": 0.40}, {"H": 0.580, "AUSUC": 0.42}, {"H": 0.579, "AUSUC": 0.41}]
