@@ -277,8 +277,8 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
 
 
 @app.command()
-def evaluate(folder: Annotated[Path, typer.Argument(**HOME)], data: Data = "glyphs",
-             task: Task = None, out: ReportFolder = None,
+def evaluate(folder: Annotated[Path, typer.Argument(help="Of the saved model.", **HOME)],
+             data: Data = "glyphs", task: Task = None, out: ReportFolder = None,
              attributes: Attributes = None, as_json: AsJson = False, bits: Bits = None,
              unseen: Unseen = None, encoder: PictureEncoder = None,
              text_encoder: TextEncoder = None, pool: Pool = None,
@@ -319,14 +319,15 @@ def recipes(name: Annotated[str | None, typer.Argument(
 @data_app.command("list")
 def data_list() -> None:
     """The built-in data sets and the layouts that a path may have."""
-    from crossalign.data import available
+    from crossalign.data.catalog import listing
 
-    for name, tasks, description in available():
-        print(f"{name:12} {', '.join(tasks):32} {description}")
+    print(listing())
 
 
 @data_app.command("validate")
-def data_validate(path: str, attributes: Attributes = None, unseen: Unseen = None,
+def data_validate(path: Annotated[str, typer.Argument(
+        help="A built-in name, or a folder or file.")],
+                  attributes: Attributes = None, unseen: Unseen = None,
                   encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
                   modalities: Modalities = None) -> None:
     """Check a folder or file and print what was found."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
+WIDTH = 80
+"""Columns of a terminal that has not said how many it has."""
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of what follows them, beyond the text that holds them."""
 
@@ -48,6 +51,11 @@ def aligned(rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
 def _padded(cell: str, width: int, left: bool) -> str:
     blanks = " " * (width - columns(cell))
     return cell + blanks if left else blanks + cell
+
+
+def below(text: str) -> str:
+    """A text under a line of a table, set in and folded to ``WIDTH`` columns."""
+    return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

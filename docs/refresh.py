@@ -21,6 +21,7 @@ import pkgutil
 import re
 import sys
 import tempfile
+import tomllib
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
@@ -143,8 +144,21 @@ def constant_docstring(room: Any, name: str) -> str:
     return ""
 
 
+def floors() -> str:
+    """Which room or file may import which, from the ground up, and what each is for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (contract,) = project["tool"]["importlinter"]["contracts"]
+    rows = []
+    for number, layer in enumerate(reversed(contract["layers"])):
+        for name in layer.split(" | "):
+            text = (import_module(f"crossalign.{name}").__doc__ or "").splitlines()[0]
+            rows.append((str(number), f"`{name}`", text.replace("``", "`")))
+    return table(("floor", "what", "idea"), rows[::-1])
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    "models": models, "leaks": leaks, "data-sets": data_sets, "api": api}
+    "models": models, "leaks": leaks, "data-sets": data_sets, "api": api,
+    "floors": floors}
 """Regions by name, beside ``output``."""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crossalign.data.domains import load_domains
-from crossalign.data.layouts import LAYOUT_TASKS, ROOT_VARIABLE, layout_of, locate
+from crossalign.data.layouts import LAYOUT_TASKS, LAYOUTS, ROOT_VARIABLE, layout_of, locate
 from crossalign.data.noted import say
 from crossalign.data.pairs import load_pairs
 from crossalign.data.picture_folder import load_picture_folder
@@ -16,6 +16,7 @@ from crossalign.data.pooling import pool_tokens
 from crossalign.data.sketches import load_sketches
 from crossalign.data.xlsa17 import load_xlsa17
 from crossalign.data.xlsa17_files import SPLITS
+from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Encoder, TextEncoder
 
 
@@ -177,6 +178,16 @@ def _task(task: str | None, tasks: tuple[str, ...], name: str) -> str:
         offered = [*tasks, "zsl"] if "gzsl" in tasks else list(tasks)
         raise ValueError(f"task: got {task!r}, but {name!r} serves {offered}; choose one of those.")
     return wanted
+
+
+def listing() -> str:
+    """`available` for a terminal, and below it what else a path may be."""
+    found = available()
+    heads = aligned([("data", "tasks"), *((about.name, ", ".join(about.tasks))
+                                          for about in found)], words=2)
+    lines = [f"{head}\n{below(about.description)}" for head, about in
+             zip(heads[1:], found, strict=True)]
+    return "\n".join([heads[0], *lines, "a path to", below(f"{LAYOUTS}.")])
 
 
 def available() -> list[DataSet]:

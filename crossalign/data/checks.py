@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,7 +41,8 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
     """
     bench = load(name_or_path, attributes=attributes, seed=seed, unseen=unseen, encoder=encoder,
                  text_encoder=text_encoder, modalities=modalities, log=log)
-    checks = [Check("readable", f"{bench.name}: {bench.task}, features {_text(bench.protocol)}")]
+    checks = [Check("readable", f"{bench.name}: {bench.task}; features: "
+                               f"{_words(bench.protocol.get('features', 'not described'))}")]
     checks += [Check(kind, line) for kind, line in sentences(bench.protocol).items()]
     checks += _checks(bench)
     if "no_validation" in bench.protocol:
@@ -77,7 +78,8 @@ def _checks(bench: Benchmark) -> list[Check]:
     checks.append(Check("classes", f"{int(bench.classes.seen.sum())} seen, "
                                    f"{int(bench.classes.unseen.sum())} unseen{only}, disjoint"))
     width = bench.classes.embeddings.shape[1]
-    checks.append(Check("side information", f"{len(bench.classes)} rows of width {width}"))
+    checks.append(Check("side information", f"{len(bench.classes)} rows of width {width}" if width
+                        else "none, no class has a vector"))
     return checks
 
 
@@ -91,10 +93,15 @@ def _count(split: str, views: Views) -> str:
                 raise ValueError(f"{modality}: rows {rows[0]}..{rows[-1]} of the split "
                                  f"{split!r} hold NaN or infinity; repair them.")
     with_each = "".join(f", {m} of {p.sum()}" for m, p in views.present.items())
-    return f"{len(views)} samples{with_each}, {views.labelled}, {views.widths}, finite"
+    return (f"{len(views)} samples{with_each}, {views.labelled}, "
+            f"widths {_words(views.widths)}, finite")
 
 
-def _text(protocol: Any) -> str:
-    features = protocol.get("features")
-    return ", ".join(str(v) for v in features.values()) if isinstance(features, dict) else str(
-        features)
+def _words(value: Any) -> str:
+    """Part of a protocol for people: names and values, those of an inner part in brackets."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} ({_words(inner)})" if isinstance(inner, Mapping)
+                         else f"{name} {_words(inner)}" for name, inner in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from crossalign.data.noted import Noted
 from crossalign.data.picture_files import TEXT, picture_id
 from crossalign.data.words import WORDS, word_tokens, word_vector, words_of
-from crossalign.names import written
+from crossalign.names import identifier, written
 from crossalign.pace import Log, Pace
 from crossalign.reading import check_regular
 from crossalign.types import TextEncoder
@@ -47,7 +47,7 @@ Texts = tuple[str, ...]
 
 
 def texts_of(files: Sequence[Path]) -> tuple[list[Texts], Noted]:
-    """The texts of every picture, and text files that belong to none.
+    """The texts of every picture, and text files that belong to none and to no class.
 
     The lines of the text file of its name (``image_1.txt`` beside ``image_1.jpg``) where there is
     one; else one text of its class, its name (see `class_texts`) and then the content of the text
@@ -71,7 +71,11 @@ def texts_of(files: Sequence[Path]) -> tuple[list[Texts], Noted]:
     names = {(file.parent, written(file.stem)) for file in files}
     alone = [picture_id(text) for folder, found in beside.items() for stem, text in found.items()
              if (folder, stem) not in names]
-    return texts, {"captions_of_no_picture": alone} if alone else {}
+    classes = {(folder.parent, written(folder.name)) for folder in folders}
+    stray = [identifier(text.name) for place, found in described.items()
+             for stem, text in found.items() if (place, stem) not in classes]
+    return texts, {kind: names for kind, names in (
+        ("captions_of_no_picture", alone), ("descriptions_of_no_class", stray)) if names}
 
 
 def class_texts(names: Sequence[str]) -> list[str]:

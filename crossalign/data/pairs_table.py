@@ -217,7 +217,8 @@ def modalities_of_table(table: Table, n: int, modalities: Sequence[str] | None =
             continue
         if values.ndim == 0 or len(values) != n:
             raise ValueError(f"{name}: shape {values.shape} for {n} labels; give one row per "
-                             "label, or choose the arrays to read with modalities.")
+                             "label, choose the arrays to read with modalities, or call a vector "
+                             "per class 'class_embeddings'.")
         if values.ndim == 1:
             meta[name] = values
         elif values.dtype.kind in "biuf":
@@ -231,7 +232,9 @@ def modalities_of_table(table: Table, n: int, modalities: Sequence[str] | None =
     if len(data) < least:
         raise ValueError(f"path: {len(data)} modality {sorted(data)}; give at least "
                          f"{'one array' if least == 1 else 'two arrays'} (n, d) whose rows belong "
-                         "together.")
+                         "together" + (", or to recognise classes a vector per class, as "
+                                       "'class_embeddings' or a file of attributes." if least > 1
+                                       else "."))
     data = data if modalities is None else {m: data[m] for m in modalities}
     return data, meta, {name: mask for name, mask in masks.items() if name in data}
 

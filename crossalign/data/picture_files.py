@@ -39,7 +39,7 @@ def class_files(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
         if not _is_folder(entry):
             passed += [_named(entry, "beside the class folders")] * is_picture(entry)
             continue
-        files = []
+        files, named = [], len(passed)
         for file in _entries(entry, passed):
             reason = no_picture(file)
             if reason is None:
@@ -52,6 +52,8 @@ def class_files(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
                              "spellings; put their pictures into one, or rename one.")
         if files:
             found[name] = files
+        elif len(passed) == named:
+            passed.append(_named(entry, "a folder without a picture"))
     return found, {NOT_READ: passed} if passed else {}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import textwrap
 from typing import Any
 
 from crossalign import models
@@ -16,12 +15,10 @@ from crossalign.models.base import (
     Translator,
     ZeroShotClassifier,
 )
-from crossalign.tables import aligned, markdown
+from crossalign.tables import aligned, below, markdown
 
 TASKS = ("gzsl", "retrieval", "transfer")
 """Of the table of models; what does gzsl does zsl."""
-WIDTH = 80
-"""Columns of a terminal."""
 
 ROLES = {"aligns": Aligner, "classifies": ZeroShotClassifier, "has sigma": Distributional,
          "compares": Comparer, "selects": TokenSelector, "generates": Generator,
@@ -74,10 +71,8 @@ def models_table() -> str:
     """`overview` for a terminal: a line for each model, and below it what it is in short."""
     rows = overview()
     heads = aligned([row[:3] for row in rows], words=3)
-    below = [textwrap.fill(row[3], WIDTH, initial_indent="    ", subsequent_indent="    ")
-             for row in rows[1:]]
-    return "\n".join([heads[0], *(line for pair in zip(heads[1:], below, strict=True)
-                                  for line in pair)])
+    return "\n".join([heads[0], *(f"{head}\n{below(row[3])}"
+                                  for head, row in zip(heads[1:], rows[1:], strict=True))])
 
 
 def models_page() -> str:

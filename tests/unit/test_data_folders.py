@@ -101,6 +101,18 @@ def test_what_is_no_picture_is_counted_and_named(folder):
     assert "docs/readme.md (no picture that is known here)" in named
 
 
+def test_texts_and_folders_that_no_class_has_are_named(folder):
+    (folder / "empty").mkdir()
+    (folder / "cats.txt").write_text("a misspelt name")
+    (folder / "README.TXT").write_text("whose pictures they are")
+    (folder / "cat.txt").write_text("it meows")
+    noted = data.load(folder).protocol["noted"]
+    assert noted["not_read"] == {"count": 1, "first": ["set/empty (a folder without a picture)"]}
+    assert noted["descriptions_of_no_class"] == {"count": 2, "first": ["README.TXT", "cats.txt"]}
+    checks = dict(data.validate(folder))
+    assert checks["descriptions of no class"] == "2: README.TXT, cats.txt"
+
+
 def test_hidden_files_and_those_of_systems_are_passed_over(folder):
     for name in (".DS_Store", "._0.png", "Thumbs.db", "desktop.ini"):
         (folder / "cat" / name).write_bytes(b"\0\0\0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 from pathlib import Path
@@ -97,7 +98,10 @@ def test_the_front_door_takes_pairs(tmp_path, monkeypatch):
     complaint(lambda: data.load("toy", attributes="x.mat"), "attributes: there is no file")
     checks = dict(data.validate("toy"))
     assert checks["class splits"].startswith("10 loaded")
-    assert checks["split gallery"].endswith("finite")
+    assert checks["split gallery"].endswith("widths image 3, text 2, finite")
+    assert re.search(r"; features: files .*image\.npy.*, widths \(image 3, text 2\), sha256 ",
+                     checks["readable"])
+    assert not any(mark in line for line in checks.values() for mark in "{}[]")
     assert dict(data.validate(path))["classes"] == "3 seen, 2 unseen, disjoint"
 
 
@@ -298,7 +302,8 @@ def with_nan(image):
 
 @pytest.mark.parametrize(("table", "words"), [
     (spoiled(labels=None), ["labels: missing"]),
-    (spoiled(text=None), ["1 modality ['image']"]),
+    (spoiled(text=None), ["1 modality ['image']", "'class_embeddings' or a file of attributes"]),
+    (spoiled(att=np.ones((5, 2))), ["att: shape (5, 2)", "call a vector per class"]),
     (spoiled(image=with_nan), ["'image'", "row 3", "NaN"]),
     (spoiled(image=lambda x: x[:50]), ["image: shape (50, 3) for 60 labels"]),
     (spoiled(image=lambda x: x.astype(str)), ["image: holds <U32"]),

@@ -16,6 +16,8 @@ import crossalign
 from crossalign import models
 from crossalign.boundary import run_command
 from crossalign.cli import main
+from crossalign.data.catalog import listing
+from crossalign.data.layouts import LAYOUTS
 from crossalign.doctor import EXTRAS, examine, required
 from crossalign.evaluation.runs import resolve_task
 from crossalign.models.catalog import models_page, models_table, overview, serves
@@ -46,6 +48,18 @@ def test_the_doctor_lists_what_is_used_and_only_that():
         assert f"extra            {name}: " in listed
     unused = set(PROJECT["optional-dependencies"]) - set(EXTRAS) - {"docs", "dev"}
     assert not any(f"extra            {name}:" in listed for name in unused)
+
+
+def test_data_sets_and_layouts_of_a_path_fit_a_terminal_of_80_columns(monkeypatch, tmp_path):
+    (tmp_path / "mine").mkdir()
+    for name in ("att_splits.mat", "res101.mat"):
+        (tmp_path / "mine" / name).touch()
+    monkeypatch.setenv("CROSSALIGN_DATA", str(tmp_path))
+    text = listing()
+    assert max(map(len, (line for line in text.splitlines() if str(tmp_path) not in line))) <= 80
+    assert [line.split()[0] for line in text.splitlines() if line[0] != " "] == [
+        "data", "glyphs", "synthetic", "mine", "a"]
+    assert f"{LAYOUTS}." in " ".join(text.split())
 
 
 def test_the_models_fit_a_terminal_of_80_columns():
