@@ -20,6 +20,7 @@ from contextlib import suppress
 from importlib import metadata
 
 BAD_INPUT, BUG, INTERRUPTED = 2, 70, 130
+STOPPED = "crossalign: interrupted."
 DEBUG_VARIABLE = "CROSSALIGN_DEBUG"
 """If set, every error comes with its traceback instead."""
 
@@ -37,8 +38,12 @@ def run_command(command: Callable[[], object]) -> None:
         finally:
             flush_output()
     except KeyboardInterrupt:
-        tell("crossalign: interrupted.")
+        tell(STOPPED)
         raise SystemExit(INTERRUPTED) from None
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer makes it of Ctrl-C, without a word
+            tell(STOPPED)
+        raise
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
             raise

@@ -91,6 +91,9 @@ def run_demo(out: Path, log: Callable[[str], None]) -> list[Report]:
             print(f"\n{story['title']}\n{table(reports, story['metrics'])}", flush=True)
             reports[-1].artefacts["rows"] = compared_rows(reports, story["metrics"])
             shown.append(reports[-1])
+    except KeyboardInterrupt:
+        log(f"kept in {out}: the report of every model that was done")
+        raise
     finally:
         if shown:
             write_html(shown, out / "report.html")

@@ -67,7 +67,8 @@ def choose(model: Any, bench: Benchmark, task: str, grid: Mapping[str, Sequence[
     candidates = clone(model).fit_path(validation["train"], points, classes=validation.classes,
                                        callbacks=callbacks)
     if log is not None:
-        log(f"choosing on validation classes, {len(points)} settings")
+        log(f"choosing on validation classes, {len(points)} "
+            f"setting{'s' * (len(points) != 1)}")
     pace = Pace(log, "tried", len(points), "settings")
     for params, candidate in zip(points, candidates, strict=True):
         outcome = SCORERS[task](candidate, validation)

@@ -14,6 +14,7 @@ import scipy.sparse
 from complaints import complaint
 
 from crossalign import boundary, reading
+from crossalign.cli import main
 from crossalign.data import load
 from crossalign.data.matlab import read_mat
 from crossalign.data.npz import read_npz
@@ -184,7 +185,21 @@ def test_a_bug_without_a_place_for_its_traceback_says_how_to_see_it(monkeypatch,
 
 
 def test_ctrl_c_keeps_its_meaning(monkeypatch, capsys):
-    assert ending(KeyboardInterrupt(), monkeypatch, capsys)[0] == 130
+    assert ending(KeyboardInterrupt(), monkeypatch, capsys) == (130, "crossalign: interrupted.\n")
+
+
+@pytest.mark.parametrize("arguments", [["doctor"], ["data", "list"], ["models"]])
+def test_ctrl_c_in_any_command_is_said_once(arguments, monkeypatch, capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    for place in ("doctor.examine", "data.catalog.listing", "models.catalog.models_table"):
+        monkeypatch.setattr(f"crossalign.{place}", stop)
+    monkeypatch.setattr("sys.argv", ["crossalign", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "crossalign: interrupted.\n"
 
 
 def test_debugging_shows_every_traceback(monkeypatch):
