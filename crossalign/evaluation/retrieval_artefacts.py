@@ -13,6 +13,7 @@ from crossalign.evaluation.protocols import Outcome
 from crossalign.evaluation.shown_items import shown_item
 from crossalign.metrics.relevance import Relevance
 from crossalign.models.base import Comparer
+from crossalign.models.blockwise import encoded
 from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
@@ -61,7 +62,7 @@ def _by_space(model: Comparer, query: Views, source: str, gallery: Views, target
     rows = spread(len(query), CANDIDATES)
     part = query[rows]
     vectors = (model.joint_vectors(part[source], source),
-               model.joint_vectors(gallery[target], target))
+               encoded(model.joint_vectors, gallery, target))
     likeness = {space: model.compare(*vectors, space) for space in COMPARED}
     ranked = {space: _best(scores, part.truth, gallery.truth) for space, scores in likeness.items()}
     marks = np.stack([right for _, right in ranked.values()])               # (spaces, q, k)

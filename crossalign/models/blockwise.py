@@ -23,6 +23,15 @@ def encoded(encode: Encode, views: Views, modality: str) -> Array:
                            for rows in views.blocks(modality)])
 
 
+def in_blocks(answer: Callable[[Views], Array], X: Views) -> Array:
+    """``answer(part)`` of all samples, a row for each; of memory-mapped ones a part at a time."""
+    kept = [m for m in X.modalities if X.on_disk(m)]
+    if not kept or len(X) == 0:
+        return answer(X)
+    widest = max(kept, key=lambda m: X.read(m, np.arange(1)).size)
+    return np.concatenate([answer(X[rows]) for rows in X.blocks(widest)])
+
+
 def embedded(model: Aligner, views: Views, modality: str) -> Array:
     """Unit rows ``(n, d)`` of the samples that have a modality."""
     return encoded(model.embed, views.having(modality), modality)

@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import StrOptions
 from crossalign.data.rows import class_means, rows_of
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.models.base import Array, Model, ZeroShotClassifier, check_fitted, labels_of
+from crossalign.models.blockwise import in_blocks
 from crossalign.types import Benchmark, Classes, Views
 
 
@@ -52,7 +53,9 @@ class ClassMeanOracle(ZeroShotClassifier, Model):
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
         """Scores ``(n, C)``; minus infinity for a class it has not met."""
         check_fitted(self, "means_")
-        x = self._rows(X[self.modality_] if isinstance(X, Views) else X, self.modality_)
+        if isinstance(X, Views):
+            return in_blocks(lambda part: self.decision_function(part[self.modality_], classes), X)
+        x = self._rows(X, self.modality_)
         x = apply_scaling(x, self.scaling, **self.scaling_)
         known = np.asarray(np.isfinite(self.means_).all(axis=1))
         scores = np.full((len(x), len(known)), -np.inf)

@@ -28,7 +28,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from crossalign.data.rows import Rows, class_means, held, mean_row, rows_of, scatter
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.models.base import Array, Model, ZeroShotClassifier, labels_of
-from crossalign.models.one_modality import complete_rows, one_modality
+from crossalign.models.blockwise import in_blocks
+from crossalign.models.one_modality import complete, one_modality
 from crossalign.models.ranges import EXPONENT
 from crossalign.types import Benchmark, Classes, Views
 
@@ -163,7 +164,8 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         """Scores ``(n, C)``; ``(n,)`` for two classes when fitted without side information."""
         check_is_fitted(self, "coef_")
         if isinstance(X, Views):
-            X = complete_rows(X, self.modality_)
+            return in_blocks(lambda part: self.decision_function(part[self.modality_], classes),
+                             complete(X, self.modality_))
         rows = validate_data(self, X, dtype=np.float64, reset=False)
         S = self.embeddings_ if classes is None else classes.embeddings
         scaled = apply_scaling(rows, self.scaling, **self.scaling_).astype(np.float64)

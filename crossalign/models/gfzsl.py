@@ -40,7 +40,8 @@ from crossalign.models.base import (
     side_information,
     unit_rows,
 )
-from crossalign.models.one_modality import complete_rows, one_modality
+from crossalign.models.blockwise import in_blocks
+from crossalign.models.one_modality import complete, one_modality
 from crossalign.models.ranges import RATE, WEIGHT
 from crossalign.types import Benchmark, Classes, Views
 
@@ -164,8 +165,10 @@ class GFZSL(ZeroShotClassifier, Model):
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
         """Log-densities ``(n, C)`` up to a constant per sample."""
         check_fitted(self, "coef_")
-        x = complete_rows(X, self.modality_) if isinstance(X, Views) else X
-        x = self._rows(x, self.modality_)
+        if isinstance(X, Views):
+            return in_blocks(lambda part: self.decision_function(part[self.modality_], classes),
+                             complete(X, self.modality_))
+        x = self._rows(X, self.modality_)
         x = apply_scaling(x, self.scaling, **self.scaling_).astype(np.float64)
         coef, intercept = self.coef_, self.intercept_
         if classes is not None:

@@ -16,7 +16,12 @@ def one_modality(X: Views, wanted: str | None) -> Views:
 
 
 def complete_rows(X: Views, modality: str) -> Array:
-    """Rows ``(n, d)`` of a modality that every sample has.
+    """Rows ``(n, d)`` of a modality that every sample has, see `complete`."""
+    return complete(X, modality)[modality]
+
+
+def complete(X: Views, modality: str) -> Views:
+    """The samples, once it is sure that all have a modality.
 
     Raises
     ------
@@ -27,4 +32,4 @@ def complete_rows(X: Views, modality: str) -> Array:
     if missing:
         raise ValueError(f"X: {missing} samples lack {modality!r}, by which they are told apart; "
                          f"leave them out, as X.having({modality!r}) does.")
-    return X[modality]
+    return X

@@ -18,6 +18,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.decomposition import PCA
 
 from crossalign.data.pooling import mean_token
+from crossalign.data.rows import Rows, mean_row, rows_of, scatter
 from crossalign.models.base import Array, unit_rows
 from crossalign.models.gfzsl import ROUNDING
 from crossalign.types import Classes, Views
@@ -83,8 +84,7 @@ def seen_class_posteriors(X: Views, codes: Array, rng: np.random.Generator) -> t
     A linear discriminant on principal components of the first modality, fitted on the other folds;
     its logits are divided by the temperature at which the held-out labels are likeliest.
     """
-    x = _flat(X)
-    x = PCA(min(COMPONENTS, *x.shape), svd_solver="full").fit_transform(x)
+    x = _components(rows_of(X, X.modalities[0]).then(_flat))
     n_classes = int(codes.max()) + 1
     order = rng.permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]
@@ -128,15 +128,21 @@ def _posteriors(X: Views, teacher: Teacher | str) -> Array:
     return found
 
 
-def _flat(X: Views) -> Array:
-    """One row per sample of the first modality; of wide tokens their mean."""
-    parts = []
-    for rows in X.blocks(X.modalities[0]):
-        x = np.asarray(X.read(X.modalities[0], rows), dtype=np.float32)
-        if x.ndim == 3 and x.shape[1] * x.shape[2] > FLAT:
-            x = mean_token(x)
-        parts.append(x.reshape(len(x), -1))
-    return np.concatenate(parts)
+def _flat(x: Array) -> Array:
+    """One row per sample; of wide tokens their mean."""
+    if x.ndim == 3 and x.shape[1] * x.shape[2] > FLAT:
+        x = mean_token(x)
+    return x.reshape(len(x), int(np.prod(x.shape[1:])))
+
+
+def _components(rows: Rows) -> Array:
+    """Principal components ``(n, k)``; of several blocks by their covariance."""
+    k = min(COMPONENTS, len(rows), rows.width)
+    if rows.step is None or len(rows) <= rows.step:
+        return np.asarray(PCA(k, svd_solver="full").fit_transform(rows.read(slice(None))))
+    centred = rows.less(mean_row(rows))
+    _, axes = linalg.eigh(scatter(centred), subset_by_index=(rows.width - k, rows.width - 1))
+    return np.concatenate([x for _, x in centred.by(axes[:, ::-1]).blocks()])
 
 
 def _temperature(scores: Array, codes: Array) -> float:

@@ -29,7 +29,8 @@ from crossalign.data.scaling import apply_scaling
 from crossalign.metrics import stack
 from crossalign.models import GFZSL
 from crossalign.models.base import Aligner, unit_rows
-from crossalign.models.one_modality import complete_rows
+from crossalign.models.blockwise import in_blocks
+from crossalign.models.one_modality import complete, complete_rows
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.tasks.zero_shot import GAUSSIAN
 from crossalign.types import CLASS_MODALITY, Classes, Views
@@ -100,7 +101,9 @@ class FewShot:
             self.drawn_labels_ = train.truth[rows]
             return self
         settings = {} if self.head == "inputs" else GAUSSIAN
-        codes = Views({"code": self._code(complete_rows(train, self.modality_))})
+        complete(train, self.modality_)
+        codes = (train.select(self.modality_) if self.head == "inputs" else Views({
+            "code": in_blocks(lambda part: self._code(part[self.modality_]), train)}))
         self.gaussians_ = GFZSL(**settings).fit(codes, train.labels, classes=classes)
         self.prior_ = self.gaussians_.means_.copy()
         if self.head == "code":
@@ -150,6 +153,9 @@ class FewShot:
     def decision_function(self, X: npt.ArrayLike | Views) -> Array:
         """Scores ``(n, C)`` of samples before calibration."""
         self._check_prepared("coef_", "fit_few_shot(support)")
+        if isinstance(X, Views):
+            return in_blocks(lambda part: self.scores(self.encode(part)),
+                             complete(X, self.modality_))
         return self.scores(self.encode(X))
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:

@@ -18,6 +18,7 @@ from scipy.special import softmax
 from crossalign.labels import NO_CLASS
 from crossalign.metrics import aurc, excess_aurc, risk_coverage_curve, stack
 from crossalign.models.base import Distributional
+from crossalign.models.blockwise import in_blocks
 from crossalign.models.several_views import joined
 from crossalign.tasks.confidence import (
     CONFIDENCES,
@@ -231,6 +232,11 @@ class Rejection:
 
     def _variance(self, X: npt.ArrayLike | Views) -> Array:
         """Total variance ``(n,)`` of the samples' latent Gaussians."""
+        if isinstance(X, Views):
+            return in_blocks(self._variance_of, X)
+        return self._variance_of(X)
+
+    def _variance_of(self, X: npt.ArrayLike | Views) -> Array:
         _, deviation = self.head.model.embed_distribution(*self.head.read(X))
         return _total(deviation)
 

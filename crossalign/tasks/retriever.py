@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.index import ExactIndex
 from crossalign.index.hamming import HammingIndex
-from crossalign.models.blockwise import embedded
+from crossalign.models.blockwise import embedded, in_blocks
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Hits, Views
 
@@ -98,4 +98,5 @@ class Retriever:
             raise ValueError(f"modality: got {modalities}; samples with several views are Views, "
                              "and compared without binary codes. Name one modality for others.")
         here = np.any([samples.has(m) for m in modalities], axis=0)
-        return self.model.embed_views(samples[here], modalities)
+        return in_blocks(lambda part: self.model.embed_views(part, modalities),
+                         samples.take(np.flatnonzero(here)))

@@ -12,6 +12,7 @@ from crossalign.data.pooling import as_vectors
 from crossalign.metrics import stack
 from crossalign.models import GFZSL
 from crossalign.models.base import Distributional, ZeroShotClassifier
+from crossalign.models.blockwise import in_blocks
 from crossalign.models.one_modality import complete_rows
 from crossalign.models.several_views import presence
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
@@ -106,14 +107,13 @@ class ZeroShot:
         if head == "prototype":
             self.prototypes_ = self.model.embed(classes.embeddings, CLASS_MODALITY)
         elif head == "gaussian":
-            codes = Views({"code": self._code(*self.read(train))})
+            codes = Views({"code": in_blocks(lambda part: self._code(*self.read(part)), train)})
             self.gaussians_ = GFZSL(**GAUSSIAN).fit(codes, train.labels, classes=classes)
         elif head == "inputs":
             self.inputs_ = {}
             for m in self.views_:
                 here = train.having(m)
-                rows = Views({m: as_vectors(here[m])})
-                self.inputs_[m] = GFZSL().fit(rows, here.labels, classes=classes)
+                self.inputs_[m] = GFZSL().fit(vectors_of(here, m), here.labels, classes=classes)
         elif head == "fused":
             self.weights_ = {view: weight for view, weight in
                              zip(FUSED, self.model.view_weights, strict=True) if weight > 0}
@@ -133,6 +133,8 @@ class ZeroShot:
         """
         if not hasattr(self, "head_"):
             raise ValueError("X: this task is not prepared; call fit(train, classes) first.")
+        if isinstance(X, Views):
+            return in_blocks(lambda part: self._scores(self.head_, *self.read(part)), X)
         return self._scores(self.head_, *self.read(X))
 
     def read(self, X: npt.ArrayLike | Views) -> tuple[Any, Any]:
@@ -237,6 +239,13 @@ class ZeroShot:
         return softmax_path(np.concatenate(codes), np.concatenate(labels), len(classes),
                             epochs=model.head_epochs, lr=model.head_lr, betas=model.head_betas,
                             seed=seed)
+
+
+def vectors_of(X: Views, modality: str) -> Views:
+    """The samples through one modality, of tokens their means."""
+    if X.read(modality, np.arange(0)).ndim == 2:
+        return X.select(modality)
+    return Views({modality: in_blocks(lambda part: as_vectors(part[modality]), X)})
 
 
 def _standardised(scores: Array) -> Array:

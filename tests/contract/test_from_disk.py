@@ -10,6 +10,7 @@ from small_models import SMALL, toy_for
 
 from crossalign import models
 from crossalign.models.base import Aligner, ZeroShotClassifier
+from crossalign.tasks import FewShot, ZeroShot
 from crossalign.types import Views
 
 NUMBERS = 60
@@ -57,3 +58,43 @@ def test_a_model_fitted_from_disk_is_the_one_fitted_in_memory(name, tmp_path, as
     if isinstance(model, ZeroShotClassifier):
         np.testing.assert_allclose(there.decision_function(views), model.decision_function(views),
                                    rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "head", "atol"), [
+    ("GFZSL", "classifier", 1e-6), ("ESZSL", "classifier", 1e-6),
+    ("ClassMeanOracle", "classifier", 1e-5), ("LinearCosine", "fused", 1e-4),
+    ("LCALE", "gaussian", 1e-4), ("FusionNetQSMA", "fused", 1e-4)])
+def test_classes_are_scored_from_disk_as_in_memory(name, head, atol, tmp_path, asked):
+    views, classes = toy_for(name)
+    mapped = on_disk(views, tmp_path)
+    model = getattr(models, name)(**SMALL.get(name, {}))
+    if name == "FusionNetQSMA":
+        model.set_params(preset="gzsl")
+    model.fit(views, classes=classes)
+    right = ZeroShot(model, head).fit(views, classes).decision_function(views)
+    found = ZeroShot(model, head).fit(mapped, classes).decision_function(mapped)
+    assert 0 < max(asked) <= len(views) // 2
+    np.testing.assert_allclose(found, right, atol=atol)
+    if isinstance(model, ZeroShotClassifier):
+        np.testing.assert_allclose(model.decision_function(mapped), right, atol=atol)
+
+
+@pytest.mark.parametrize("head", ["inputs", "gaussian"])
+def test_few_shots_are_learned_and_scored_from_disk_as_in_memory(head, tmp_path, asked):
+    views, classes = toy_for("LCALE")
+    mapped = on_disk(views, tmp_path)
+    model = models.LCALE(**SMALL["LCALE"]).fit(views, classes=classes)
+    right, found = (
+        FewShot(model, head=head).fit(x, classes).fit_few_shot(None).decision_function(x)
+        for x in (views, mapped))
+    assert 0 < max(asked) <= len(views) // 2
+    np.testing.assert_allclose(found, right, atol=1e-4)
+
+
+def test_a_sample_on_disk_that_lacks_what_is_scored_is_counted_among_all(tmp_path):
+    views, classes = toy_for("GFZSL")
+    model = models.GFZSL().fit(views, classes=classes)
+    part = Views({"image": on_disk(views, tmp_path)["image"]},
+                 present={"image": np.arange(len(views)) % 2 > 0})
+    with pytest.raises(ValueError, match="24 samples lack 'image'"):
+        model.decision_function(part)
