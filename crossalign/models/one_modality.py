@@ -9,10 +9,12 @@ from crossalign.types import Views
 def one_modality(X: Views, wanted: str | None) -> Views:
     """The samples through the modality ``wanted``, the first by default.
 
-    So it does not matter what other modalities lack. What is no `Views` comes back as it is, for
-    `Model._start` to refuse.
+    So it does not matter what other modalities lack. What is no `Views`, or not asked for by a
+    name, comes back as it is, for `Model._start` to refuse.
     """
-    return X.select(wanted or X.modalities[0]) if isinstance(X, Views) else X
+    if not isinstance(X, Views) or not isinstance(wanted, str | None):
+        return X
+    return X.select(wanted or X.modalities[0])
 
 
 def complete_rows(X: Views, modality: str) -> Array:
