@@ -1,4 +1,4 @@
-"""The command line: ``crossalign --help``.
+"""The command line: every command and option, and nothing of their work.
 
 Results go to standard output, progress to standard error. How a command ends is said in
 `crossalign.boundary`. Nothing heavy is imported before a command runs.
