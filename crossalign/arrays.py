@@ -18,6 +18,10 @@ NOISE = 1e-9
 thousandth of it of its own size, is constant up to rounding."""
 
 
+NO_NUMBERS = {"c": "complex numbers", "m": "spans of time", "M": "dates", "V": "records"}
+"""Kinds of arrays that must not become numbers."""
+
+
 def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first") -> Array:
     """Numbers as float32, with a warning where that cannot hold how they differ.
 
@@ -32,17 +36,21 @@ def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first
     Raises
     ------
     ValueError
-        If they are not real numbers, or a sparse matrix.
+        If they are not real numbers, some are masked, or they are a sparse matrix.
     """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name}: a masked array with {np.ma.count_masked(values)} masked numbers;"
+                         " give them values, as filled(0) does, or drop those samples.")
     if hasattr(values, "toarray"):
         raise ValueError(f"{name}: a sparse matrix of shape {getattr(values, 'shape', None)}; give "
                          "an array, as its toarray() is, or fewer columns by TruncatedSVD.")
     try:
         given = np.asarray(values)
-        if given.dtype.kind == "c":
-            raise TypeError("complex numbers")
-        array = np.ascontiguousarray(given, dtype=np.float32).reshape(given.shape)
-    except (TypeError, ValueError) as error:
+        if given.dtype.kind in NO_NUMBERS:
+            raise TypeError(NO_NUMBERS[given.dtype.kind])
+        with np.errstate(over="ignore"):  # becomes infinite, which is for the caller to refuse
+            array = np.ascontiguousarray(given, dtype=np.float32).reshape(given.shape)
+    except (TypeError, ValueError, RuntimeError) as error:  # of tensors that record gradients
         raise ValueError(f"{name}: not an array of numbers ({error}); {fix}.") from None
     if given.dtype.kind in "iuf" and given.dtype.itemsize > 4:
         warn_of_lost_digits(given, name)
@@ -89,6 +97,31 @@ def flags(values: npt.ArrayLike, name: str) -> Array:
         raise ValueError(f"{name}: got {array.dtype} {_short(array)}; give one bool each, or, for "
                          "row numbers, np.isin(np.arange(n), rows).")
     return array.astype(bool)
+
+
+def row_numbers(rows: npt.ArrayLike, n: int, what: str = "samples") -> Array:
+    """Numbers ``(k,)`` int64 of rows among n, from 0, of row numbers or a mask ``(n,)`` of bools.
+
+    Raises
+    ------
+    IndexError
+        If a mask has another length, a number is a fraction or outside of -n..n-1, or there are
+        several axes.
+    """
+    array = np.atleast_1d(np.asarray(rows))
+    if array.dtype == bool and array.shape != (n,):
+        raise IndexError(f"mask of shape {array.shape} for {n} {what}.")
+    if array.dtype == bool:
+        return np.flatnonzero(array)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise IndexError(f"indices: {array.dtype} of shape {array.shape}; give whole numbers, (k,),"
+                         f" or one bool for each of the {n} {what}.")
+    numbers = array.astype(np.int64)
+    numbers = np.where(numbers < 0, numbers + n, numbers)
+    if numbers.size and (numbers.min() < 0 or numbers.max() >= n):
+        raise IndexError(f"indices: {int(numbers.min())}..{int(numbers.max())} out of range "
+                         f"for {n} {what}.")
+    return numbers
 
 
 def check_frames(columns: Mapping[str, Any]) -> None:

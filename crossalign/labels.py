@@ -40,9 +40,12 @@ def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
     Raises
     ------
     ValueError
-        If some are missing (None, NaN, NA), text and numbers are mixed, an integer has more than
+        If some are missing (None, NaN, NA, masked), text and numbers are mixed, an integer has more than
         64 bits, or they are neither.
     """
+    if np.ma.is_masked(labels):
+        refuse_rows(np.ma.getmaskarray(labels), name, "masked labels",
+                    "give each a label or drop it")
     array = np.asarray(labels, dtype=object if isinstance(labels, list | tuple) else None)
     if array.dtype.kind == "O":
         array = _typed(array, name)

@@ -16,7 +16,7 @@ from typing import Any, Protocol, overload
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.arrays import check_frames, flags, float32
+from crossalign.arrays import check_frames, flags, float32, row_numbers
 from crossalign.labels import check_class_rows, class_rows, classes_held, label_array
 from crossalign.names import composed
 
@@ -110,6 +110,10 @@ class Views:
         columns |= {f"meta[{m!r}]": p for m, p in self.meta.items()}
         if self.ids.ndim != 1:
             raise ValueError(f"ids: shape {self.ids.shape}; give one per sample, (n,).")
+        for name, values in self.present.items():
+            if values.ndim > 1:
+                raise ValueError(f"present[{name!r}]: shape {values.shape}; give one bool per "
+                                 "sample, (n,), and a mask (n, t) of tokens as masks.")
         for name, values in columns.items():
             count = len(np.atleast_1d(values))
             if values.ndim == 0 or count != self._n:
@@ -165,12 +169,7 @@ class Views:
             return self.read(key)
         if isinstance(key, slice):
             return self.take(np.arange(self._n)[key])
-        rows = np.asarray(key)
-        if rows.dtype == bool:
-            if rows.shape != (self._n,):
-                raise IndexError(f"mask of shape {rows.shape} for {self._n} samples.")
-            rows = np.flatnonzero(rows)
-        return self.take(np.atleast_1d(rows))
+        return self.take(key)
 
     def read(self, modality: str, rows: npt.ArrayLike | None = None) -> Array:
         """Rows of one modality as an array; only those rows are read from disk.
@@ -209,14 +208,16 @@ class Views:
         return (np.arange(i, min(i + step, self._n)) for i in range(0, self._n, step))
 
     def take(self, indices: npt.ArrayLike, axis: int = 0) -> Views:
-        """The samples at ``indices``; memory-mapped modalities stay on disk."""
+        """The samples at ``indices``, or where a mask is True; memory maps stay on disk.
+
+        Raises
+        ------
+        IndexError
+            As `arrays.row_numbers`.
+        """
         if axis != 0:
             raise ValueError(f"axis: got {axis}; samples lie along axis 0.")
-        rows = np.asarray(indices, dtype=np.int64)
-        rows = np.where(rows < 0, rows + self._n, rows)
-        if rows.size and (rows.min() < 0 or rows.max() >= self._n):
-            raise IndexError(f"indices: {int(rows.min())}..{int(rows.max())} out of range "
-                             f"for {self._n} samples.")
+        rows = row_numbers(indices, self._n)
         part = object.__new__(Views)
         part._n = len(rows)
         part._data, part._rows = {}, {}
@@ -347,7 +348,7 @@ class Classes:
                              f"names: {len(names)}; give one of each per class.")
         if not np.isfinite(embeddings).all():
             bad = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
-            raise ValueError(f"embeddings: class {bad} ({names[bad]}) holds NaN or infinity; "
+            raise ValueError(f"embeddings: class {bad} ({names[bad]}) holds NaN or infinity in float32; "
                              "remove the class or repair its row.")
         object.__setattr__(self, "embeddings", embeddings)
         object.__setattr__(self, "seen", seen)
@@ -383,8 +384,14 @@ class Classes:
         return np.array([at[word] for word in words], dtype=np.int64)
 
     def take(self, rows: npt.ArrayLike, seen: npt.ArrayLike | None = None) -> Classes:
-        """The classes at ``rows``, renumbered from 0; ``seen`` replaces the flags if given."""
-        index = np.asarray(rows, dtype=np.int64)
+        """The classes at ``rows``, renumbered from 0; ``seen`` replaces the flags if given.
+
+        Raises
+        ------
+        IndexError
+            As `arrays.row_numbers`.
+        """
+        index = row_numbers(rows, len(self), "classes")
         return Classes(self.embeddings[index], self.seen[index] if seen is None else flags(
             seen, "seen"), tuple(self.names[i] for i in index))
 
@@ -593,6 +600,6 @@ def _modality(name: str, values: npt.ArrayLike, present: Array | None,
         array = np.where(mask[..., None], array, np.float32(0))
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
-        raise ValueError(f"data[{name!r}]: row {row} holds NaN or infinity; repair it or mark it "
-                         "missing in present.")
+        raise ValueError(f"data[{name!r}]: row {row} holds NaN or infinity in float32; repair it or "
+                         "mark it missing in present.")
     return array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import index
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,7 +78,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     task = resolve_task(model, bench, task)
     options = code_options(task, bits)
     asked = check_runs(seeds, bench)
-    grid = model.grid() if tune is True else (tune or {})
+    grid = grid_of(model, tune)
     work = None if keep is None else work_of(model, bench)
     chosen: dict[int, dict[str, Any]] = {}
 
@@ -126,6 +127,26 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
         artefacts=done[0]["artefacts"])
 
 
+def grid_of(model: Any, tune: bool | Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
+    """What is tried on validation: the model's search space, a mapping of one's own, or nothing.
+
+    Raises
+    ------
+    ValueError
+        For what is no parameter of the model, or no list of values.
+    """
+    if tune is True:
+        return dict(model.grid())
+    known = model.get_params()
+    for name, values in (tune or {}).items():
+        if name not in known:
+            raise ValueError(f"tune: {name!r} is no parameter of {model.cli_name}; choose among "
+                             f"{sorted(known)}.")
+        if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+            raise ValueError(f"tune: got {values!r} for {name!r}; give a list of values.")
+    return tune or {}
+
+
 def by_class(outcome: Outcome, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """The scores of every class in one run, by score and in plain types."""
     return {score: {"classes": [names[c] for c in classes], "runs": [values.round(6).tolist()],
@@ -157,13 +178,20 @@ def check_runs(seeds: int | Iterable[int], bench: Benchmark) -> list[int]:
     Raises
     ------
     ValueError
-        For no run, or a class split that there is not.
+        For no run, the same twice, or a class split that there is not.
     """
     if isinstance(seeds, int) and seeds > MOST_RUNS:
         raise ValueError(f"seeds: got {seeds}; ask for {MOST_RUNS} runs at most.")
-    asked = list(range(seeds) if isinstance(seeds, int) else seeds)
+    try:
+        asked = [index(seed) for seed in
+                 (seeds if isinstance(seeds, Iterable) else range(index(seeds)))]
+    except TypeError:
+        raise ValueError(f"seeds: got {seeds!r}; give a number of runs, or which, as whole "
+                         "numbers.") from None
     if not asked:
         raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
+    if len(set(asked)) < len(asked):
+        raise ValueError(f"seeds: got {seeds!r}, in which a run stands twice; give each once.")
     for run in {min(asked), max(asked)}:
         try:
             bench.run(run)
@@ -261,7 +289,7 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | None = None,
     """
     task = resolve_task(model, bench, task)
     part = bench.run(run)
-    grid = model.grid() if tune is True else (tune or {})
+    grid = grid_of(model, tune)
     facts = {} if checkpoint is None else work_of(model, bench)(
         run, task=task, grid=grid, params=model.get_params())
     choice = Choice(**kept(checkpoint, CHOICE, facts, lambda: vars(
@@ -317,6 +345,8 @@ def resolve_task(model: Any, bench: Benchmark, task: str | None) -> str:
     ValueError
         If one of them is not.
     """
+    if isinstance(model, type) or not hasattr(model, "cli_name"):
+        raise ValueError(f"model: got {model!r}; give an estimator, as models.ESZSL() is.")
     task = bench.task if task is None else task
     if task not in SCORERS:
         raise ValueError(f"task: got {task!r}; choose one of {sorted(SCORERS)}.")

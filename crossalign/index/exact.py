@@ -40,8 +40,7 @@ class ExactIndex:
 
         Equal scores are ordered by row, so that results do not depend on the block size.
         """
-        if k < 1:
-            raise ValueError(f"k: got {k}; ask for at least one neighbour.")
+        check_count(k)
         rows = check_vectors(queries, self.width)
         k = min(k, len(self))
         indices = np.empty((len(rows), k), dtype=np.int64)
@@ -68,6 +67,12 @@ def top_k(similarity: Array, k: int) -> tuple[Array, Array]:
     order = np.argsort(-values, axis=1, kind="stable")
     return (np.take_along_axis(columns, order, axis=1),
             np.take_along_axis(values, order, axis=1))
+
+
+def check_count(k: int) -> None:
+    """Raise ValueError unless ``k`` is a number of neighbours."""
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"k: got {k!r}; ask for at least one neighbour, as a whole number.")
 
 
 def check_vectors(vectors: npt.ArrayLike, width: int) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.index.exact import ExactIndex, check_vectors
+from crossalign.index.exact import ExactIndex, check_count, check_vectors
 from crossalign.types import Hits
 
 
@@ -84,8 +84,7 @@ class FaissIndex:
 
         A query whose graph does not lead to so many items is compared with all.
         """
-        if k < 1:
-            raise ValueError(f"k: got {k}; ask for at least one neighbour.")
+        check_count(k)
         rows, k = check_vectors(queries, self.width), min(k, len(self))
         if k == 0 or not len(rows):
             return Hits(np.zeros((len(rows), k), np.int64), np.zeros((len(rows), k), np.float32))

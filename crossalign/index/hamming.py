@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.index.exact import top_k
+from crossalign.index.exact import check_count, top_k
 from crossalign.types import Hits
 
 Array = npt.NDArray[Any]
@@ -75,8 +75,7 @@ class HammingIndex:
 
         Scores are ``1 - 2 distance / bits``, from -1 to 1.
         """
-        if k < 1:
-            raise ValueError(f"k: got {k}; ask for at least one neighbour.")
+        check_count(k)
         codes, k = self._checked(queries), min(k, len(self))
         scores = CodeScores(codes, self._codes, self.bits)
         step = max(1, BLOCK_BYTES // max(1, 16 * len(self)))

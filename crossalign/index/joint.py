@@ -10,7 +10,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign.cores import usable_cores
-from crossalign.index.exact import check_vectors
+from crossalign.index.exact import check_count, check_vectors
 from crossalign.index.joint_candidates import InnerIndex, Scanned, United, best, scan
 from crossalign.index.joint_similarity import (
     Array,
@@ -86,8 +86,7 @@ class JointIndex:
         ValueError
             If k is below one, or rows do not have ``width + labels`` finite columns.
         """
-        if k < 1:
-            raise ValueError(f"k: got {k}; ask for at least one neighbour.")
+        check_count(k)
         wide = self._factors(queries, query=True)
         k = min(k, len(self))
         count = k if exact else max(self.candidates, 3 * k)

@@ -302,7 +302,8 @@ def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
                          f"give (n, {widths[modality]}), the width of training.")
     if not np.isfinite(rows).all():
         bad = int(np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1))[0])
-        raise ValueError(f"x: row {bad} of {modality!r} holds NaN or infinity; repair or drop it.")
+        raise ValueError(f"x: row {bad} of {modality!r} holds NaN or infinity in float32; repair or "
+                         "drop it.")
     return rows
 
 
@@ -341,6 +342,21 @@ def side_information(classes: Classes | None, model: object) -> Classes:
         raise ValueError(f"classes: {type(model).__name__} needs side information, one vector per "
                          "class; pass Classes(embeddings, seen).")
     return classes
+
+
+def checked_side(embeddings: npt.ArrayLike, width: int) -> Array:
+    """Class embeddings ``(C, a)``, once it is sure that they are as wide as those of training.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
+    side = np.asarray(embeddings)
+    if side.ndim != 2 or side.shape[1] != width:
+        raise ValueError(f"classes: embeddings of shape {side.shape}; give (C, {width}), the width "
+                         "of training.")
+    return side
 
 
 def unit_rows(x: Array) -> Array:

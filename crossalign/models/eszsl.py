@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crossalign.data.rows import Rows, class_means, held, mean_row, rows_of, scatter
 from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
-from crossalign.models.base import Array, Model, ZeroShotClassifier, labels_of
+from crossalign.models.base import Array, Model, ZeroShotClassifier, checked_side, labels_of
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.one_modality import complete, one_modality
 from crossalign.models.ranges import EXPONENT
@@ -95,6 +95,8 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
 
     def _fit(self, X: npt.ArrayLike | Views, y: npt.ArrayLike | None,
              classes: Classes | None) -> _Statistics:
+        if classes is not None and not isinstance(X, Views):  # whose labels are rows of them
+            X = Views({self.modality or "features": X})
         if isinstance(X, Views):
             rows, labels = self._views(X, y, classes)
         else:
@@ -167,7 +169,8 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
             return in_blocks(lambda part: self.decision_function(part[self.modality_], classes),
                              complete(X, self.modality_))
         rows = validate_data(self, X, dtype=np.float64, reset=False)
-        S = self.embeddings_ if classes is None else classes.embeddings
+        S = self.embeddings_ if classes is None else checked_side(classes.embeddings,
+                                                                  self.embeddings_.shape[1])
         scaled = apply_scaling(rows, self.scaling, **self.scaling_).astype(np.float64)
         scores = ((scaled - self.mean_) @ self.coef_) @ (S - self.side_mean_).T
         binary = classes is None and scores.shape[1] == 2

@@ -36,6 +36,7 @@ from crossalign.models.base import (
     Model,
     ZeroShotClassifier,
     check_fitted,
+    checked_side,
     labels_of,
     side_information,
     unit_rows,
@@ -159,7 +160,7 @@ class GFZSL(ZeroShotClassifier, Model):
 
     def regress(self, class_embeddings: npt.ArrayLike) -> Array:
         """Predicted class means ``(C, d)`` from side information ``(C, a)`` alone."""
-        side = unit_rows(np.asarray(class_embeddings)).astype(np.float64)
+        side = unit_rows(checked_side(class_embeddings, self.side_.shape[1])).astype(np.float64)
         return np.asarray(self.offset_ + self._kernel(side) @ self.weights_)
 
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from crossalign.data.pooling import as_vectors
 from crossalign.metrics import stack
 from crossalign.models import GFZSL
-from crossalign.models.base import Distributional, ZeroShotClassifier
+from crossalign.models.base import Distributional, ZeroShotClassifier, checked_side
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.one_modality import complete_rows
 from crossalign.models.several_views import presence
@@ -194,12 +194,14 @@ class ZeroShot:
         Raises
         ------
         ValueError
-            For heads that are fitted and have to be fitted again.
+            For heads that are fitted and have to be fitted again, and for embeddings of another
+            width.
         """
         if self.head_ != "prototype":
             raise ValueError(f"head: {self.head_!r} cannot take classes after fit; use "
                              "head='prototype', or fit again with all classes.")
-        merged = np.concatenate([self.classes_.embeddings, classes.embeddings])
+        side = checked_side(classes.embeddings, self.classes_.embeddings.shape[1])
+        merged = np.concatenate([self.classes_.embeddings, side])
         seen = np.concatenate([self.classes_.seen, classes.seen])
         self.classes_ = Classes(merged, seen, (*self.classes_.names, *(names or classes.names)))
         self.prototypes_ = self.model.embed(merged, CLASS_MODALITY)

@@ -63,7 +63,7 @@ def test_missing_rows_and_token_masks():
     (lambda: Views({"a": np.zeros((3, 2))}, masks={"a": np.ones((3, 2))}), "does not fit"),
     (lambda: Views({"a": np.zeros((3, 2))})["b"], "not among"),
     (lambda: Classes(np.zeros((2, 3)), [True]), "one of each"),
-    (lambda: Classes([[np.inf]], [True]), "holds NaN or infinity"),
+    (lambda: Classes([[np.inf]], [True]), "holds NaN or infinity in float32"),
 ])
 def test_bad_input_is_named(make, match):
     with pytest.raises((ValueError, KeyError), match=match):
