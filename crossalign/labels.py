@@ -40,8 +40,8 @@ def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
     Raises
     ------
     ValueError
-        If some are missing (None, NaN, NA, masked), text and numbers are mixed, an integer has more than
-        64 bits, or they are neither.
+        If some are missing (None, NaN, NA, masked), text and numbers are mixed, an integer has
+        more than 64 bits, or they are neither.
     """
     if np.ma.is_masked(labels):
         refuse_rows(np.ma.getmaskarray(labels), name, "masked labels",

@@ -20,8 +20,10 @@ def expanded(path: str | Path, argument: str = "path") -> Path:
     Raises
     ------
     ValueError
-        If there is no such home.
+        If there is no such home, or the path is empty: the folder one is in is ``.``.
     """
+    if not str(path):
+        raise ValueError(f"{argument}: the path is empty; name one, as . for this folder.")
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -348,8 +348,8 @@ class Classes:
                              f"names: {len(names)}; give one of each per class.")
         if not np.isfinite(embeddings).all():
             bad = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
-            raise ValueError(f"embeddings: class {bad} ({names[bad]}) holds NaN or infinity in float32; "
-                             "remove the class or repair its row.")
+            raise ValueError(f"embeddings: class {bad} ({names[bad]}) holds NaN or infinity in "
+                             "float32; remove the class or repair its row.")
         object.__setattr__(self, "embeddings", embeddings)
         object.__setattr__(self, "seen", seen)
         object.__setattr__(self, "names", names)
@@ -600,6 +600,6 @@ def _modality(name: str, values: npt.ArrayLike, present: Array | None,
         array = np.where(mask[..., None], array, np.float32(0))
     if not np.isfinite(array).all():
         row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
-        raise ValueError(f"data[{name!r}]: row {row} holds NaN or infinity in float32; repair it or "
-                         "mark it missing in present.")
+        raise ValueError(f"data[{name!r}]: row {row} holds NaN or infinity in float32; "
+                         "repair it or mark it missing in present.")
     return array

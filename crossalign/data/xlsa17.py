@@ -21,6 +21,7 @@ from crossalign.data.xlsa17_files import (
     FEATURES,
     SPLITS,
     count_classes,
+    is_mask,
     read_class_names,
     read_features,
     read_rows,
@@ -105,19 +106,22 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
 
 
 def _test_rows(lists: Variables, task: str | None, n: int) -> Rows:
-    """Rows of every split; without ``test_seen`` where the file tests no seen class."""
+    """Disjoint rows of every split, without ``test_seen`` where the file tests no seen class."""
     absent = "test_seen_loc" not in lists or lists["test_seen_loc"].size == 0
     if absent and task == "gzsl":
         raise ValueError(f"test_seen_loc: missing from {SPLITS} or empty, so seen classes are not "
                          "tested and there is no gzsl; choose the task zsl.")
-    return {split: read_rows(lists, name, n) for split, name in LISTS.items()
+    rows = {split: read_rows(lists, name, n) for split, name in LISTS.items()
             if split != "test_seen" or not absent}
+    as_given = {split: LISTS[split] + (" (a logical mask)" * is_mask(np.ravel(lists[LISTS[split]]),
+                                                                     n)) for split in rows}
+    assert_disjoint(**{as_given[split]: index for split, index in rows.items()})
+    return rows
 
 
 def _seen_classes(labels: Array, rows: Rows, n_classes: int,
                   names: list[str] | None) -> tuple[Array, Array]:
-    """(C,) bool each, seen and tested as unseen, once rows and classes are known to be disjoint."""
-    assert_disjoint(**{LISTS[split]: index for split, index in rows.items()})
+    """(C,) bool each, seen and tested as unseen, once classes are known to be disjoint."""
     held = {split: np.bincount(labels[index], minlength=n_classes) > 0
             for split, index in rows.items()}
 

@@ -77,6 +77,9 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     """
     task = resolve_task(model, bench, task)
     options = code_options(task, bits)
+    if best_epoch and task != "gzsl":
+        raise ValueError(f"best_epoch: is a diagnostic of gzsl, and the task is {task}; leave it "
+                         "out.")
     asked = check_runs(seeds, bench)
     grid = grid_of(model, tune)
     work = None if keep is None else work_of(model, bench)

@@ -302,8 +302,8 @@ def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
                          f"give (n, {widths[modality]}), the width of training.")
     if not np.isfinite(rows).all():
         bad = int(np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1))[0])
-        raise ValueError(f"x: row {bad} of {modality!r} holds NaN or infinity in float32; repair or "
-                         "drop it.")
+        raise ValueError(f"x: row {bad} of {modality!r} holds NaN or infinity in float32; repair "
+                         "or drop it.")
     return rows
 
 

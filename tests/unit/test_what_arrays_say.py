@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 import torch
 
-from crossalign import Classes, Views, evaluate, models
+from crossalign import Classes, Views, evaluate, load, models
 from crossalign.index import ExactIndex, FaissIndex
 from crossalign.index.hamming import HammingIndex
+from crossalign.reading import expanded
 from crossalign.tasks import ZeroShot
 from crossalign.types import Benchmark
 
@@ -170,3 +173,26 @@ def test_what_is_tuned_is_a_parameter_with_values(tune, match):
 def test_a_model_is_an_estimator(model):
     with pytest.raises(ValueError, match="give an estimator"):
         evaluate(model, bench(), pictures=False)
+
+
+def test_the_best_epoch_on_test_is_of_gzsl_alone():
+    with pytest.raises(ValueError, match="best_epoch: is a diagnostic of gzsl, and the task is zsl"):
+        evaluate(models.ESZSL(), bench(), best_epoch=True, pictures=False)
+
+
+def test_an_empty_path_is_not_the_folder_one_is_in():
+    for call in (lambda: models.CCA().save(""), lambda: expanded(""), lambda: load("")):
+        with pytest.raises(ValueError, match="the path is empty"):
+            call()
+    assert expanded(".") == Path(".")
+
+
+def test_a_mask_that_overlaps_a_list_is_called_one(tmp_path):
+    labels, att = np.repeat(np.arange(1, 5), 6), RNG.standard_normal((3, 4))
+    scipy.io.savemat(tmp_path / "res101.mat", {"features": att[:, labels - 1], "labels": labels})
+    scipy.io.savemat(tmp_path / "att_splits.mat", {
+        "att": att, "trainval_loc": np.arange(24) < 12, "test_seen_loc": np.arange(12, 15),
+        "test_unseen_loc": np.arange(15, 25)})
+    with pytest.raises(ValueError, match=r"trainval_loc \(a logical mask\): 1 rows also stand in "
+                                         "test_seen_loc"):
+        load(tmp_path)
