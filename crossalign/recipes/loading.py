@@ -92,7 +92,7 @@ def recipe_file(name_or_path: str | Path) -> Path:
     ValueError
         If there is none.
     """
-    names, path = recipe_names(), expanded(name_or_path, "recipe")
+    names, path = recipe_names(), expanded(name_or_path or ".", "recipe")
     if str(name_or_path) in names:
         return FOLDER / f"{name_or_path}.yaml"
     if path.suffix in SUFFIXES and path.is_file():
