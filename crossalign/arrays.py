@@ -39,7 +39,8 @@ def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first
         If they are not real numbers, some are masked, or they are a sparse matrix.
     """
     if np.ma.is_masked(values):
-        raise ValueError(f"{name}: a masked array with {np.ma.count_masked(values)} masked numbers;"
+        masked = int(np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(values))))
+        raise ValueError(f"{name}: a masked array with {masked} masked numbers;"
                          " give them values, as filled(0) does, or drop those samples.")
     if hasattr(values, "toarray"):
         raise ValueError(f"{name}: a sparse matrix of shape {getattr(values, 'shape', None)}; give "

@@ -44,7 +44,7 @@ def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
         more than 64 bits, or they are neither.
     """
     if np.ma.is_masked(labels):
-        refuse_rows(np.ma.getmaskarray(labels), name, "masked labels",
+        refuse_rows(np.ma.getmaskarray(np.ma.asarray(labels)), name, "masked labels",
                     "give each a label or drop it")
     array = np.asarray(labels, dtype=object if isinstance(labels, list | tuple) else None)
     if array.dtype.kind == "O":
