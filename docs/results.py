@@ -206,9 +206,9 @@ METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
 HEADLINE = {"gzsl": "H", "retrieval": "mAP", "tokens": "mAP"}
 """What the opening table shows, by task."""
 TRAINED = ("fusionnet_qsma", "fgan", "lcale", "acmr", "cada_vae")
-"""The systems that learn by gradient."""
-SIMPLE = ("gfzsl", "eszsl", "ridge_map", "cca", "common_pca")
-"""Closed forms."""
+"""The deep systems."""
+SIMPLE = ("gfzsl", "eszsl", "linear_cosine", "ridge_map", "cca", "common_pca")
+"""Closed forms, and a single linear layer beside them."""
 SURENESS = ("AURC", "AURC_tempered", "ECE", "sigma_error")
 """Whether a model knows when it is wrong; a table of their own, where a report has them."""
 COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-acmr-clean-whole",
@@ -431,16 +431,16 @@ def compared(report: Any, base: Any, metric: str) -> Any:
 
     None too where the two followed different protocols.
     """
-    if report.differences(base):
-        return None
-    if report.per_class and base.per_class:
-        return report.compare(base, metric)
-    common = [seed for seed in report.seeds if seed in base.seeds]
-    return report.only(common).compare(base.only(common), metric) if len(common) > 1 else None
+    if not (report.per_class and base.per_class):
+        common = [seed for seed in report.seeds if seed in base.seeds]
+        if len(common) < 2:
+            return None
+        report, base = report.only(common), base.only(common)
+    return None if report.differences(base) else report.compare(base, metric)
 
 
 def headline(runs: Sequence[Run], reports: Mapping[str, Any]) -> str:
-    """One line per data set and task: the best row, the trained one, and the simplest rival."""
+    """One line per data set and task: the best row, the best deep one and the best simple one."""
     lines = []
     for key in dict.fromkeys(map(problem, runs)):
         rows = [r for r in runs if problem(r) == key and r.name in reports and r.part is None]
@@ -459,8 +459,8 @@ def headline(runs: Sequence[Run], reports: Mapping[str, Any]) -> str:
         lines.append([", ".join(filter(None, key)), metric, *(
             f"{score(reports[r.name], metric)} {brief(r)}{mark(r)}" for r in (best, ours, rival)),
             margin])
-    return table(("data, task", "metric", "best row", "best trained", "best closed form",
-                  "trained - closed form, 95 %"), lines)
+    return table(("data, task", "metric", "best row", "best deep", "best simple",
+                  "deep - simple, 95 %"), lines)
 
 
 def problem(run: Run) -> tuple[str, ...]:
