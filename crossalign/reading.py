@@ -23,7 +23,7 @@ def expanded(path: str | Path, argument: str = "path") -> Path:
         If there is no such home, or the path is empty: the folder one is in is ``.``.
     """
     if not str(path):
-        raise ValueError(f"{argument}: the path is empty; name one, as . for this folder.")
+        raise ValueError(f"{argument}: the path is empty; name a folder or file, or a built-in data set such as glyphs.")
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -447,7 +447,8 @@ def test_names_reach_their_makers(monkeypatch):
     for name in ("glyphs", "synthetic"):
         maker = types.ModuleType(f"crossalign.data.{name}")
         setattr(maker, f"load_{name}", lambda task, *, seed=0, name=name, **more: (
-            asked.append((name, task, seed, *more.values()))))
+            asked.append((name, task, seed, *more.values()))
+            or types.SimpleNamespace(protocol={})))
         monkeypatch.setitem(sys.modules, f"crossalign.data.{name}", maker)
     data.load("glyphs")
     data.load("glyphs", "zsl", seed=3)

@@ -112,7 +112,7 @@ def test_gzsl_scores_warns_once_for_each_side_with_an_empty_class():
         (lambda: per_class_accuracy([0, 3], [0, 0], classes=[0, 1]), "labels contains 3"),
         (lambda: per_class_accuracy([0, 1], [0]), "labels has 2 rows and predictions has 1"),
         (lambda: per_class_accuracy([], []), "labels has shape"),
-        (lambda: per_class_accuracy([0.0, np.nan], [0, 0]), "labels: NaN in row 1"),
+        (lambda: per_class_accuracy([0.0, np.nan], [0, 0]), "labels: None or NaN in row 1"),
         (lambda: class_accuracies([0], [0], [0, 0]), "classes repeats"),
         (lambda: micro_accuracy([[0]], [0]), "labels has shape"),
         (lambda: harmonic_mean(-0.1, 0.5), "u and s are"),
