@@ -23,7 +23,8 @@ def expanded(path: str | Path, argument: str = "path") -> Path:
         If there is no such home, or the path is empty: the folder one is in is ``.``.
     """
     if not str(path):
-        raise ValueError(f"{argument}: the path is empty; name a folder or file, or a built-in data set such as glyphs.")
+        raise ValueError(f"{argument}: the path is empty; name a folder or file, or built-in data "
+                         "such as glyphs.")
     try:
         return Path(path).expanduser()
     except RuntimeError:
