@@ -112,7 +112,7 @@ def train(network: nn.Module, data: Data | Views, *, players: Sequence[Player], 
         stack.enter_context(own_global_state(fabric.device))
         stack.enter_context(only_learning(network, optimizers.values()))
         if resume:
-            fabric.barrier()  # the rank that writes may not be done with an earlier fit's checkpoint
+            fabric.barrier()  # the rank that writes may still write what an earlier fit left
         if resume and checkpoint is not None and has_checkpoint(checkpoint):
             restore_run(checkpoint, settings, state, optimizers, average, callbacks, fabric)
         module, turns = _set_up(fabric, network, players, optimizers, compile)
