@@ -506,6 +506,8 @@ def tuned(run: Run, report: Any) -> str:
         origin = "best mean over validation classes of the first splits, 80 settings"
     elif glyph_rates(run):
         origin = f"rate and KL weight after a look at test scores of glyphs{mark(run)}"
+    elif BARE.items() <= run.settings.items():
+        origin = "the whole model with parts left out"
     elif run.model in ("fusionnet_qsma", "fgan") and run.settings:
         origin = "settings in the name by hand, no record of the search"
     elif run.model == "lcale" and run.settings:

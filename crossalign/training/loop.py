@@ -111,10 +111,10 @@ def train(network: nn.Module, data: Data | Views, *, players: Sequence[Player], 
             stack.callback(callback.close)
         stack.enter_context(own_global_state(fabric.device))
         stack.enter_context(only_learning(network, optimizers.values()))
-        if resume:
+        if resume and checkpoint is not None:
             fabric.barrier()  # the rank that writes may still write what an earlier fit left
-        if resume and checkpoint is not None and has_checkpoint(checkpoint):
-            restore_run(checkpoint, settings, state, optimizers, average, callbacks, fabric)
+            if has_checkpoint(checkpoint):
+                restore_run(checkpoint, settings, state, optimizers, average, callbacks, fabric)
         module, turns = _set_up(fabric, network, players, optimizers, compile)
         run = Run(fabric, module, turns, placed, sampler, dict(weights or {}), lr_schedule, clip,
                   average, seed)
