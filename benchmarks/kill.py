@@ -193,8 +193,8 @@ def _import_first() -> None:
     """Import what the jobs need, so that a process that is forked is at work at once."""
     import importlib
 
-    for name in ("cli", "evaluation.runs", "evaluation.html", "models.cada_vae", "training.loop",
-                 "data.picture_folder", "data.xlsa17", "evaluation.kept", "evaluation.plots"):
+    for name in ("cli", "evaluation.runs", "pages.page", "models.cada_vae", "training.loop",
+                 "data.picture_folder", "data.xlsa17", "evaluation.kept", "pages.plots"):
         importlib.import_module(f"crossalign.{name}")
     importlib.import_module("lightning_fabric")
 

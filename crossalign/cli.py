@@ -204,7 +204,7 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
     check_writable(out)
     check_seeds_free(set_)
     estimator, _, recipe = build(model, set_, True)
-    from crossalign.evaluation.ablation import run_ablation
+    from crossalign.recipes.ablation import run_ablation
 
     rows, swept, published = estimator.ablations, estimator.sweeps, {}
     if recipe is not None:

@@ -78,8 +78,8 @@ def run_demo(out: Path, log: Callable[[str], None]) -> list[Report]:
     Models are fitted side by side, one per core. Ctrl-C leaves the page of the stories that were
     done, and the report of every row that was.
     """
-    from crossalign.evaluation.html import write_html
-    from crossalign.evaluation.page_conclusion import compared_rows
+    from crossalign.pages import write_page
+    from crossalign.pages.conclusion import compared_rows
 
     started = time.perf_counter()
     rows = [Row(number, *row) for number, story in enumerate(STORIES) for row in story["rows"]]
@@ -96,7 +96,7 @@ def run_demo(out: Path, log: Callable[[str], None]) -> list[Report]:
         raise
     finally:
         if shown:
-            write_html(shown, out / "report.html")
+            write_page(shown, out / "report.html")
     seconds = time.perf_counter() - started
     print(f"\nReport with pictures: {out / 'report.html'}  ({seconds:.0f} s)")
     return shown

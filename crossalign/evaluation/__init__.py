@@ -5,7 +5,6 @@
 - `protocols`: what is scored for each task.
 - `selection`: what is chosen on validation classes, and nothing else.
 - `report`: the numbers with their protocol; JSON, a table, a page.
-- `plots`: the pictures; `html` and the `page_` files beside it: the page.
 - `significance`: paired comparisons over runs.
 - `profile`: what a model costs; `profile_table` and `peak_memory` beside it.
 """

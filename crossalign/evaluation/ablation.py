@@ -7,8 +7,6 @@ without having any say.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +22,6 @@ from crossalign.evaluation.protocols import SCORERS
 from crossalign.evaluation.report import Report, percent
 from crossalign.evaluation.runs import check_runs, evaluate, resolve_task, seeded
 from crossalign.evaluation.selection import OBJECTIVES, choose, fit_on
-from crossalign.files import replacing, write_text
 from crossalign.tables import aligned
 from crossalign.types import Benchmark
 
@@ -150,60 +147,6 @@ def ablation_table(reports: Mapping[str, Report], metrics: Sequence[str],
         lines.append([name, *cells, *(["" if known is None else f"{known:.1f}"]
                                       if published else [])])
     return "\n".join(aligned(lines))
-
-
-def run_ablation(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, Any]],
-                 sweeps: Mapping[str, Sequence[float]], out: Path, *, seeds: int = 1,
-                 curve_seeds: int = 1, published: Mapping[str, Mapping[Any, float]] | None = None,
-                 callbacks: Sequence[Any] = (), log: Log | None = None) -> None:
-    """Rows and curves one after the other, each written to the folder ``out`` as it is done.
-
-    Leaves ``rows/NAME.json`` (reports), ``curves.json``, ``sensitivity.svg`` and
-    ``ablation.html``, which shows all of it, and prints the table. Every run is kept in ``runs``
-    when done and not made again for the same work.
-    """
-    reports: dict[str, Report] = {}
-    for name, report in module_rows(model, bench, rows, seeds, callbacks=callbacks, log=log,
-                                    keep=out / "runs"):
-        reports[name] = report
-        file = re.sub(r"[^\w.-]+", "-", name)  # a row's name is not a path
-        report.save(out / "rows" / f"{file}.json")
-        _page(reports, {}, out)
-        print(f"\n{ablation_table(reports, SHOWN[report.task], published)}", flush=True)
-    curves: dict[str, Curve] = {}
-    for parameter, values in sweeps.items():
-        curves[parameter] = sweep(model, bench, parameter, values, curve_seeds,
-                                  callbacks=callbacks, log=log, keep=out / "runs")
-        write_text(out / "curves.json", json.dumps(
-            {name: curve.to_dict() for name, curve in curves.items()}, indent=2) + "\n")
-        _page(reports, drawn(curves, model if published else None), out)
-        print(f"{parameter}: {curves[parameter].chosen:g} chosen on validation", flush=True)
-    if log is not None:
-        log(f"wrote {out / 'ablation.html'}")
-
-
-def drawn(curves: Mapping[str, Curve], model: Any) -> dict[str, dict[str, Any]]:
-    """Curves as `plots.sensitivity` takes them, with the values of a model set as its paper."""
-    return {name: {"values": c.values, "validation": c.validation, "test": c.test,
-                   "chosen": c.chosen, "paper": getattr(model, name, None)}
-            for name, c in curves.items()}
-
-
-def _page(reports: Mapping[str, Report], curves: Mapping[str, Any], out: Path) -> None:
-    """The page of what there is so far, under the last row, which is the whole model."""
-    from crossalign.evaluation import plots
-    from crossalign.evaluation.html import write_html
-
-    if curves:
-        with replacing(out / "sensitivity.svg") as draft:
-            plots.sensitivity(curves).savefig(draft, format="svg")
-    if reports:
-        last = list(reports.values())[-1]
-        metrics = [m for m in SHOWN[last.task] if m in last.scores]
-        last.artefacts = {"sensitivity": dict(curves), "rows": [
-            {"model": name, **{m: report.scores[m] for m in metrics}}
-            for name, report in reports.items()]}
-        write_html(last, out / "ablation.html")
 
 
 SHOWN = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"), "zsl": ("T1",),

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
-from crossalign.evaluation.plots.shown_rows import spread
 from crossalign.evaluation.protocols import Outcome
 from crossalign.evaluation.retrieval_artefacts import QUERIES, RESULTS, retrieval
 from crossalign.evaluation.shown_items import shown_item, some_rows
+from crossalign.evaluation.subsample import spread
 from crossalign.evaluation.token_artefacts import tokens
 from crossalign.labels import rarest
 from crossalign.models.base import Aligner, Generator, TokenSelector

@@ -147,9 +147,9 @@ class Report:
 
     def html(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as one self-contained page, atomically; returns the path."""
-        from crossalign.evaluation.html import write_html
+        from crossalign.pages import write_page
 
-        return write_html(self, path)
+        return write_page(self, path)
 
     def differences(self, other: Report) -> list[str]:
         """What makes the two reports incomparable, one phrase each; empty if nothing does."""

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
-from crossalign.evaluation.plots.shown_rows import spread
 from crossalign.evaluation.protocols import Outcome
 from crossalign.evaluation.shown_items import shown_item
+from crossalign.evaluation.subsample import spread
 from crossalign.metrics.relevance import Relevance
 from crossalign.models.base import Comparer
 from crossalign.models.blockwise import encoded

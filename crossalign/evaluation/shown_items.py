@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.pictures import read_pictures
-from crossalign.evaluation.plots.shown_rows import spread
+from crossalign.evaluation.subsample import spread
 from crossalign.labels import classes_held, rarest
 from crossalign.types import Benchmark, Views
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import isqrt
 from typing import Any
 
-from crossalign.evaluation.plots.shown_rows import spread
 from crossalign.evaluation.shown_items import shown_picture
+from crossalign.evaluation.subsample import spread
 from crossalign.models.base import TokenSelector
 from crossalign.types import Views
 

@@ -7,6 +7,7 @@ start from.
 
 - `recipe`: what a file may hold, the estimator that it describes, and how data differ from it.
 - `loading`: a name or path to a checked recipe; whatever is wrong is said in one sentence.
+- `ablation`: an ablation written to a folder.
 - `catalog`: the list of recipes, one in full, and published numbers beside measured ones.
 - `plain_yaml`: YAML in which ``1e-4`` is a number and ``off`` is a word.
 - `values`: a value in the form that a hyper-parameter's default has.

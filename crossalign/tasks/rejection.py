@@ -170,7 +170,7 @@ class Rejection:
         return self._sure(X, self._scores(X))
 
     def curve(self, test: Views | Sequence[Views], scores: Array | None = None) -> dict[str, Any]:
-        """What `evaluation.plots.coverage_risk` draws of labelled samples; ``scores`` as in `fit`.
+        """What `pages.plots.coverage_risk` draws of labelled samples; ``scores`` as in `fit`.
 
         Returns
         -------

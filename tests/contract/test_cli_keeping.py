@@ -80,7 +80,7 @@ def test_a_page_that_cannot_be_drawn_loses_no_number(tmp_path, folder, monkeypat
     def fail(reports):
         raise ValueError("page: cannot be drawn; rename a class.")
 
-    monkeypatch.setattr("crossalign.evaluation.html.render", fail)
+    monkeypatch.setattr("crossalign.pages.page.render", fail)
     code, out, err = run(monkeypatch, capsys, "run", "eszsl", "--no-tune", "--data", str(folder),
                          "--out", str(tmp_path / "o"), "--json")
     assert code == 2

@@ -9,10 +9,11 @@ from interrupting import interrupting
 from small import recognition as small_benchmark
 
 import crossalign as ca
-from crossalign.evaluation.ablation import ablation_table, module_rows, run_ablation, sweep
+from crossalign.evaluation.ablation import ablation_table, module_rows, sweep
 from crossalign.evaluation.protocols import best_epoch_on_test, score_gzsl
 from crossalign.evaluation.selection import choose
 from crossalign.models import ACMR, GFZSL, Chance
+from crossalign.recipes.ablation import run_ablation
 
 SMALL = {"epochs": 2, "latent": 4, "hidden": ((16, 16), (16, 16)), "head": "softmax",
          "head_epochs": 3, "seen_samples": 10, "unseen_samples": 10}

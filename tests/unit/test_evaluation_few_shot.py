@@ -5,8 +5,9 @@ import pytest
 from interrupting import interrupting
 
 from crossalign.data import load
-from crossalign.evaluation import evaluate_few_shot, plots
+from crossalign.evaluation import evaluate_few_shot
 from crossalign.models import ESZSL, GFZSL, RidgeMap
+from crossalign.pages import plots
 from crossalign.tasks.few_shot_curve import choose_few_shot, few_shot_curve
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 
-from crossalign.evaluation import plots, score_fitted
-from crossalign.evaluation.html import render
-from crossalign.evaluation.plots import palette
-from crossalign.evaluation.plots.token_parts import ON_PAPER, WORDS, tints
+from crossalign.evaluation import score_fitted
 from crossalign.evaluation.retrieval_artefacts import CANDIDATES, CASES, RESULTS
 from crossalign.evaluation.token_artefacts import SAMPLES
 from crossalign.models import CCA, FGAN
+from crossalign.pages import plots
+from crossalign.pages.page import render
+from crossalign.pages.plots import palette
+from crossalign.pages.plots.token_parts import ON_PAPER, WORDS, tints
 from crossalign.types import Benchmark, Classes, Views
 
 T, WORDS_OF = 6, ("small", "letter", "a", "with", "ring")

@@ -9,10 +9,10 @@ from matplotlib.colors import to_hex
 from scipy.stats import multivariate_normal
 
 from crossalign import metrics
-from crossalign.evaluation import plots
-from crossalign.evaluation.plots import palette
 from crossalign.models import CADAVAE, GFZSL, RidgeMap
 from crossalign.models.base import Distributional, unit_rows
+from crossalign.pages import plots
+from crossalign.pages.plots import palette
 from crossalign.tasks import ZeroShot, few_shot_curve
 from crossalign.tasks.few_shot import FewShot, posterior_means
 from crossalign.tasks.few_shot_curve import (

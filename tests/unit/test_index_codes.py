@@ -11,12 +11,12 @@ from sklearn.decomposition import PCA
 
 import crossalign as ca
 from crossalign.evaluation import score_fitted
-from crossalign.evaluation.page_words import meaning
 from crossalign.index.hamming import CodeScores, HammingIndex, hamming_distances
 from crossalign.index.itq import ITQ, principal_axes, rotate_to_signs
 from crossalign.metrics import average_precisions_from_similarity, mean_average_precision
 from crossalign.models import RidgeMap
 from crossalign.models.blockwise import encoded
+from crossalign.pages.words import meaning
 from crossalign.tasks import Retriever
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Views

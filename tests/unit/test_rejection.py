@@ -10,10 +10,10 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from crossalign import metrics
-from crossalign.evaluation import plots
-from crossalign.evaluation.plots import palette
 from crossalign.models import GFZSL, FusionNetQSMA
 from crossalign.models.base import Distributional
+from crossalign.pages import plots
+from crossalign.pages.plots import palette
 from crossalign.tasks import ZeroShot
 from crossalign.tasks.confidence import (
     RANGE,

@@ -10,7 +10,6 @@ import pytest
 
 import crossalign as ca
 from crossalign.data.leaks import leak_record
-from crossalign.evaluation import plots
 from crossalign.evaluation.artefacts import (
     CONFUSED,
     CROSS_CLASSES,
@@ -18,15 +17,16 @@ from crossalign.evaluation.artefacts import (
     collect,
     most_confused,
 )
-from crossalign.evaluation.html import render, write_html
-from crossalign.evaluation.page_pictures import pictures
-from crossalign.evaluation.page_svg import svg
-from crossalign.evaluation.page_words import METRICS
-from crossalign.evaluation.plots import palette
 from crossalign.evaluation.protocols import score_gzsl
 from crossalign.evaluation.report import Report
 from crossalign.models import RidgeMap
 from crossalign.models.base import Generator
+from crossalign.pages import plots
+from crossalign.pages.page import render, write_page
+from crossalign.pages.pictures import pictures
+from crossalign.pages.plots import palette
+from crossalign.pages.svg import svg
+from crossalign.pages.words import METRICS
 
 EVIL = "<script>alert('x' & \"y\")</script>"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -238,7 +238,7 @@ def test_one_run_shows_no_spread():
 
 def test_several_reports_share_a_page_with_navigation(tmp_path):
     reports = [report(artefacts={"curve": artefacts()["curve"]}, model=f"m{i}") for i in range(3)]
-    path = write_html(reports, tmp_path / "out" / "page.html")
+    path = write_page(reports, tmp_path / "out" / "page.html")
     text = path.read_text(encoding="utf-8")
     page = Page(text)
     assert len(page.ids) == len(set(page.ids))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from crossalign.evaluation.plots.wording import arrow
 from crossalign.evaluation.report import Report
+from crossalign.pages.plots.wording import arrow
 from crossalign.tables import printable
 
 TASKS: dict[str, tuple[str, str]] = {

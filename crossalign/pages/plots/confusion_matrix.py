@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.plots.canvas import empty_figure, frame
-from crossalign.evaluation.plots.palette import INK, MUTED
-from crossalign.evaluation.plots.wording import FEW_CLASSES, drawable, shorten
+from crossalign.pages.plots.canvas import empty_figure, frame
+from crossalign.pages.plots.palette import INK, MUTED
+from crossalign.pages.plots.wording import FEW_CLASSES, drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from crossalign.evaluation import plots
-from crossalign.evaluation.html import render
-from crossalign.evaluation.page_svg import svg
-from crossalign.evaluation.plots.wording import drawable, shorten
 from crossalign.evaluation.report import Report
+from crossalign.pages import plots
+from crossalign.pages.page import render
+from crossalign.pages.plots.wording import drawable, shorten
+from crossalign.pages.svg import svg
 from crossalign.tables import aligned, columns, markdown, printable
 
 HOSTILE = ("$", "$$", "$a_b_c$", r"\$x\$ $\frac{1$", "price: $5 and $\\alpha$", "_hidden", "",

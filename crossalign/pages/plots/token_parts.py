@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.plots.palette import BLUE, GRID, INK, MUTED, ORANGE, RED
-from crossalign.evaluation.plots.thumbnail import thumbnail
-from crossalign.evaluation.plots.wording import drawable, shorten
+from crossalign.pages.plots.palette import BLUE, GRID, INK, MUTED, ORANGE, RED
+from crossalign.pages.plots.thumbnail import thumbnail
+from crossalign.pages.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

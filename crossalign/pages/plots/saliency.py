@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crossalign.evaluation.plots.canvas import empty_figure
-from crossalign.evaluation.plots.palette import INK, MUTED
-from crossalign.evaluation.plots.token_parts import (
+from crossalign.pages.plots.canvas import empty_figure
+from crossalign.pages.plots.palette import INK, MUTED
+from crossalign.pages.plots.token_parts import (
     Part,
     bare,
     check_part,
@@ -23,7 +23,7 @@ from crossalign.evaluation.plots.token_parts import (
     real_values,
     tints,
 )
-from crossalign.evaluation.plots.wording import drawable, shorten
+from crossalign.pages.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

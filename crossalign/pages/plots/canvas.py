@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.plots.palette import GRID, INK, MUTED, PAPER
-from crossalign.evaluation.plots.wording import drawable
+from crossalign.pages.plots.palette import GRID, INK, MUTED, PAPER
+from crossalign.pages.plots.wording import drawable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,8 +1,8 @@
 """A report as one page that needs nothing else: no network, no script, light and dark.
 
 Pictures are inline SVG whose inks follow the page's colours; dense point clouds inside them are
-PNG. Everything that comes from data is escaped. The parts: `page_words`, `page_tables`,
-`page_pictures`, `page_svg` and `page.css`.
+PNG. Everything that comes from data is escaped. The parts: `words`, `tables`, `pictures`,
+`svg` and `page.css`.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
-from crossalign.evaluation.page_conclusion import conclusion
-from crossalign.evaluation.page_pictures import gallery
-from crossalign.evaluation.page_tables import (
+from crossalign.evaluation.report import Report, percent, runs_of
+from crossalign.files import write_text
+from crossalign.pace import duration
+from crossalign.pages.conclusion import conclusion
+from crossalign.pages.pictures import gallery
+from crossalign.pages.tables import (
     baseline_table,
     making_of,
     protocol_facts,
     score_cards,
     score_table,
 )
-from crossalign.evaluation.page_words import TASKS, headlines, shown, title_of
-from crossalign.evaluation.report import Report, percent, runs_of
-from crossalign.files import write_text
-from crossalign.pace import duration
+from crossalign.pages.words import TASKS, headlines, shown, title_of
 
 
-def write_html(reports: Report | Sequence[Report], path: str | os.PathLike[str]) -> Path:
+def write_page(reports: Report | Sequence[Report], path: str | os.PathLike[str]) -> Path:
     """Write one or several reports as one self-contained page, atomically; returns the path."""
     return write_text(path, render(reports))
 
@@ -51,7 +51,7 @@ def render(reports: Report | Sequence[Report]) -> str:
     menu = "" if single else f'<nav aria-label="Reports"><ol>{anchors}</ol></nav>'
     overview = "" if single else _overview(several, title)
     body = "".join(_section(report, i) for i, report in enumerate(several))
-    style = resources.files("crossalign.evaluation").joinpath("page.css").read_text("utf-8")
+    style = resources.files("crossalign.pages").joinpath("page.css").read_text("utf-8")
     return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<meta name="color-scheme" content="light dark"><title>{shown(title)} · crossalign'

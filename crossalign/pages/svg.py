@@ -7,8 +7,8 @@ import io
 import re
 from typing import TYPE_CHECKING
 
-from crossalign.evaluation.page_words import shown
-from crossalign.evaluation.plots.palette import BLUE, GRID, INK, MUTED, PAPER
+from crossalign.pages.plots.palette import BLUE, GRID, INK, MUTED, PAPER
+from crossalign.pages.words import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.plots.canvas import empty_figure, frame, legend, vector
-from crossalign.evaluation.plots.palette import BLUE, GRID, INK, MUTED, PAPER, RED, SERIES
-from crossalign.evaluation.plots.shown_rows import LINE, spread
-from crossalign.evaluation.plots.wording import arrow, drawable, shorten
+from crossalign.evaluation.subsample import LINE, spread
+from crossalign.pages.plots.canvas import empty_figure, frame, legend, vector
+from crossalign.pages.plots.palette import BLUE, GRID, INK, MUTED, PAPER, RED, SERIES
+from crossalign.pages.plots.wording import arrow, drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from crossalign.evaluation import plots
-from crossalign.evaluation.page_svg import svg
-from crossalign.evaluation.page_words import shown
-from crossalign.evaluation.plots.wording import arrow
 from crossalign.evaluation.report import Report
+from crossalign.pages import plots
+from crossalign.pages.plots.wording import arrow
+from crossalign.pages.svg import svg
+from crossalign.pages.words import shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.plots.canvas import empty_figure, frame, vector
-from crossalign.evaluation.plots.palette import BLUE, INK, MUTED, PAPER
-from crossalign.evaluation.plots.wording import shorten
+from crossalign.pages.plots.canvas import empty_figure, frame, vector
+from crossalign.pages.plots.palette import BLUE, INK, MUTED, PAPER
+from crossalign.pages.plots.wording import shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.plots.canvas import empty_figure, frame, vector
-from crossalign.evaluation.plots.palette import BLUE, INK, MUTED, PAPER, RED
-from crossalign.evaluation.plots.wording import drawable, shorten
+from crossalign.pages.plots.canvas import empty_figure, frame, vector
+from crossalign.pages.plots.palette import BLUE, INK, MUTED, PAPER, RED
+from crossalign.pages.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from crossalign.evaluation import plots
-from crossalign.evaluation.plots import palette
-from crossalign.evaluation.plots.cross_modal import class_agreement
-from crossalign.evaluation.plots.projection import matrix_of
-from crossalign.evaluation.plots.shown_rows import highlighted_classes
-from crossalign.evaluation.plots.wording import shorten
+from crossalign.evaluation.subsample import highlighted_classes
+from crossalign.pages import plots
+from crossalign.pages.plots import palette
+from crossalign.pages.plots.cross_modal import class_agreement
+from crossalign.pages.plots.projection import matrix_of
+from crossalign.pages.plots.wording import shorten
 
 
 def clusters(n=60, classes=6, seed=0):
@@ -96,7 +96,7 @@ def test_axes_are_labelled_and_titled(figure):
 
 
 def test_no_global_state_of_pyplot():
-    code = ("import sys, io; from crossalign.evaluation import plots; "
+    code = ("import sys, io; from crossalign.pages import plots; "
             "plots.history({'loss': [2.0, 1.0]}).savefig(io.BytesIO()); "
             "print('matplotlib.pyplot' in sys.modules)")
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

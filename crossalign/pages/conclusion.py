@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossalign.evaluation.comparison import interval
-from crossalign.evaluation.page_words import NOT_RANKED, headlines, short_name
 from crossalign.evaluation.report import Report, percent, run_count
+from crossalign.pages.words import NOT_RANKED, headlines, short_name
 
 
 def conclusion(report: Report) -> tuple[str, str]:

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossalign.data.leaks import LEAKS
-from crossalign.evaluation.page_words import NOT_RANKED, headlines, meaning, short_name, shown
 from crossalign.evaluation.plain_values import flatten, jsonable
-from crossalign.evaluation.plots.wording import arrow
 from crossalign.evaluation.report import Report, percent
+from crossalign.pages.plots.wording import arrow
+from crossalign.pages.words import NOT_RANKED, headlines, meaning, short_name, shown
 
 NO_METRIC = ("model", "counted", "difference")
 """Keys of a row of the baselines that are no score."""

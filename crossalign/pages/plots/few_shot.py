@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.plots.canvas import empty_figure, frame
-from crossalign.evaluation.plots.palette import INK, MARKERS, PAPER, SERIES
-from crossalign.evaluation.plots.wording import drawable, shorten
+from crossalign.pages.plots.canvas import empty_figure, frame
+from crossalign.pages.plots.palette import INK, MARKERS, PAPER, SERIES
+from crossalign.pages.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.plots.canvas import empty_figure, frame
-from crossalign.evaluation.plots.palette import INK, MARKERS, MUTED, PAPER, SERIES
-from crossalign.evaluation.plots.projection import matrix_of, side_by_side, tsne
-from crossalign.evaluation.plots.shown_rows import sample
-from crossalign.evaluation.plots.wording import drawable, shorten
+from crossalign.evaluation.subsample import sample
+from crossalign.pages.plots.canvas import empty_figure, frame
+from crossalign.pages.plots.palette import INK, MARKERS, MUTED, PAPER, SERIES
+from crossalign.pages.plots.projection import matrix_of, side_by_side, tsne
+from crossalign.pages.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

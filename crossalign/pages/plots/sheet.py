@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.plots.canvas import empty_figure
-from crossalign.evaluation.plots.palette import GREEN, GRID, INK, MUTED, RED
-from crossalign.evaluation.plots.thumbnail import thumbnail
-from crossalign.evaluation.plots.wording import LONGEST, arrow, drawable, shorten
+from crossalign.pages.plots.canvas import empty_figure
+from crossalign.pages.plots.palette import GREEN, GRID, INK, MUTED, RED
+from crossalign.pages.plots.thumbnail import thumbnail
+from crossalign.pages.plots.wording import LONGEST, arrow, drawable, shorten
 from crossalign.tables import printable
 
 if TYPE_CHECKING:

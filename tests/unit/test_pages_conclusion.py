@@ -2,9 +2,9 @@
 
 import pytest
 
-from crossalign.evaluation.html import render
-from crossalign.evaluation.page_conclusion import compared_rows, conclusion
 from crossalign.evaluation.report import Report
+from crossalign.pages.conclusion import compared_rows, conclusion
+from crossalign.pages.page import render
 
 
 def report(model, u, s=0.6, **changes):

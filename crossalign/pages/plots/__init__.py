@@ -16,18 +16,18 @@ with ``figure.savefig("name.svg")``.
 - `tsne`, `principal`: the projections behind `latent` and `cross_modal`.
 """
 
-from crossalign.evaluation.plots.bars import class_accuracy
-from crossalign.evaluation.plots.confusion_matrix import confusion
-from crossalign.evaluation.plots.coverage_risk import coverage_risk
-from crossalign.evaluation.plots.cross_modal import cross_modal
-from crossalign.evaluation.plots.curves import precision_recall, trade_off
-from crossalign.evaluation.plots.few_shot import few_shot
-from crossalign.evaluation.plots.latent_space import latent
-from crossalign.evaluation.plots.projection import principal, tsne
-from crossalign.evaluation.plots.saliency import saliency
-from crossalign.evaluation.plots.sensitivity import sensitivity
-from crossalign.evaluation.plots.sheet import hits
-from crossalign.evaluation.plots.training_curves import history
+from crossalign.pages.plots.bars import class_accuracy
+from crossalign.pages.plots.confusion_matrix import confusion
+from crossalign.pages.plots.coverage_risk import coverage_risk
+from crossalign.pages.plots.cross_modal import cross_modal
+from crossalign.pages.plots.curves import precision_recall, trade_off
+from crossalign.pages.plots.few_shot import few_shot
+from crossalign.pages.plots.latent_space import latent
+from crossalign.pages.plots.projection import principal, tsne
+from crossalign.pages.plots.saliency import saliency
+from crossalign.pages.plots.sensitivity import sensitivity
+from crossalign.pages.plots.sheet import hits
+from crossalign.pages.plots.training_curves import history
 
 __all__ = ["class_accuracy", "confusion", "coverage_risk", "cross_modal", "few_shot", "history",
            "hits", "latent", "precision_recall", "principal", "saliency", "sensitivity",
