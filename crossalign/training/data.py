@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from crossalign.training.batch import Batch
-from crossalign.types import Array, Views
+from crossalign.types import Views
 
+Array = npt.NDArray[Any]
 Transform = Callable[[Array, str], Array]
 """From rows of a modality and its name to what is trained on."""
 

@@ -1,0 +1,122 @@
+"""Splits of samples that say what they are for, and the check that none of them leaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from crossalign.labels import check_class_rows, classes_held
+from crossalign.types.classes import Classes
+from crossalign.types.views import Views
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Splits of samples, their classes, and the protocol that makes two numbers comparable.
+
+    Parameters
+    ----------
+    name : str
+        What the user typed or the folder's name.
+    task : {"gzsl", "zsl", "retrieval", "transfer"}
+        ``gzsl`` has splits ``train``, ``test_seen``, ``test_unseen``; ``zsl`` has those without
+        ``test_seen``, and may be scored on a ``gzsl`` benchmark as well; ``retrieval`` has
+        ``train``, ``query``, ``gallery``; ``transfer`` has ``pairs`` (unlabelled), ``train``
+        (labelled source), ``test``.
+    splits : mapping of split name to Views
+    classes : Classes
+    protocol : mapping
+        JSON-able facts: split id, feature source, normalisation, side information.
+    validation_split : callable, optional
+        Makes the benchmark on which hyper-parameters and gamma are chosen; never touches test
+        rows or test classes.
+    resplit : callable, optional
+        ``resplit(k)`` is the k-th fixed class split; a benchmark with one official split has
+        none.
+    """
+
+    name: str
+    task: str
+    splits: Mapping[str, Views]
+    classes: Classes
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+    validation_split: Callable[[], Benchmark] | None = None
+    resplit: Callable[[int], Benchmark] | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in TASK_SPLITS:
+            raise ValueError(f"task: got {self.task!r}; choose one of {sorted(TASK_SPLITS)}.")
+        missing = [s for s in TASK_SPLITS[self.task] if s not in self.splits]
+        if missing:
+            raise ValueError(f"splits: {self.task} needs {list(TASK_SPLITS[self.task])}; "
+                             f"missing {missing}.")
+        for split, views in self.splits.items():
+            if len(views) == 0:
+                raise ValueError(f"splits[{split!r}]: holds no sample; check the split file.")
+            if views.labels is not None:
+                check_class_rows(views.labels, len(self.classes), f"splits[{split!r}]: labels")
+        check_splits(self)
+
+    def __getitem__(self, split: str) -> Views:
+        return self.splits[split]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in order; by convention the first is the source or query."""
+        return self.splits["train"].modalities
+
+    def validation(self) -> Benchmark | None:
+        """The leak-free validation benchmark, or None where the data has none."""
+        return None if self.validation_split is None else self.validation_split()
+
+    def run(self, k: int) -> Benchmark:
+        """The benchmark of run ``k``: the k-th class split, or this one where it is fixed."""
+        return self if self.resplit is None else self.resplit(k)
+
+    def with_name(self, name: str) -> Benchmark:
+        """The same benchmark under another name, on every run."""
+        resplit = self.resplit
+        again = None if resplit is None else (lambda k: replace(resplit(k), name=name))
+        return replace(self, name=name, resplit=again)
+
+
+TASK_SPLITS: dict[str, tuple[str, ...]] = {
+    "gzsl": ("train", "test_seen", "test_unseen"),
+    "zsl": ("train", "test_unseen"),
+    "retrieval": ("train", "query", "gallery"),
+    "transfer": ("pairs", "train", "test"),
+}
+"""The splits that each task reads."""
+
+
+def check_splits(bench: Benchmark) -> None:
+    """Raise ValueError where a zero-shot split leaks.
+
+    Training rows must be of seen classes, unseen test rows of unseen classes, and no sample may
+    stand in two splits (compared by ``ids``).
+    """
+    seen = bench.classes.seen
+    wants = {"gzsl": {"train": True, "test_seen": True, "test_unseen": False},
+             "zsl": {"train": True, "test_unseen": False},
+             "retrieval": {"train": True, "query": False, "gallery": False}}.get(bench.task, {})
+    for split, wanted in wants.items():
+        labels = bench.splits[split].labels
+        if labels is None:
+            raise ValueError(f"splits[{split!r}]: unlabelled; {bench.task} needs labels.")
+        held = classes_held(labels)
+        wrong = held[seen[held] != wanted]
+        if len(wrong):
+            raise ValueError(
+                f"splits[{split!r}]: holds the {'unseen' if wanted else 'seen'} class "
+                f"{bench.classes.names[wrong[0]]!r}; it may hold {'seen' if wanted else 'unseen'} "
+                "classes only.")
+    names = list(wants)
+    for i, first in enumerate(names):
+        for second in names[i + 1:]:
+            both = np.intersect1d(bench.splits[first].ids, bench.splits[second].ids)
+            if len(both):
+                raise ValueError(f"splits: {len(both)} samples stand in both {first!r} and "
+                                 f"{second!r}, for example {both[0]!r}; make them disjoint.")

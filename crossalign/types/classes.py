@@ -1,0 +1,113 @@
+"""The classes of a problem and their side information."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.arrays import check_frames, flags, float32, row_numbers
+from crossalign.labels import label_array
+from crossalign.names import composed
+
+Array = npt.NDArray[Any]
+
+CLASS_MODALITY = "class"
+"""Name under which side information (one vector per class) is embedded by a model."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a problem and what is known of each without an image of it.
+
+    Parameters
+    ----------
+    embeddings : (C, a) float
+        Side information, one row per class (attributes, sentence embeddings). ``a`` is 0 when
+        there is none.
+    seen : (C,) bool
+        True for classes with training samples.
+    names : C strings, optional
+        By default the index of ``embeddings`` or ``seen`` where that is a data frame or series,
+        else ``"0"``, ``"1"``, ...
+
+    Raises
+    ------
+    ValueError
+        If shapes disagree, the embeddings contain NaN or infinity, ``seen`` holds row numbers, or
+        the indexes of data frames disagree with each other or with the names.
+    """
+
+    embeddings: Array
+    seen: Array
+    names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_frames({"embeddings": self.embeddings, "seen": self.seen})
+        embeddings = float32(self.embeddings, "embeddings", "give numbers, one row per class")
+        seen = flags(self.seen, "seen")
+        names = tuple(str(n) for n in self.names)
+        given: list[Any] = [v for v in (self.embeddings, self.seen) if hasattr(v, "iloc")]
+        indexed = tuple(str(n) for n in given[0].index) if given else ()
+        numbered = tuple(str(c) for c in range(seen.size))
+        if names and indexed not in ((), names, numbered) and len(names) == len(indexed):
+            c = next(c for c in range(len(names)) if names[c] != indexed[c])
+            raise ValueError(f"names: class {c} is {names[c]!r}, and {indexed[c]!r} by the index "
+                             "of the data frame; leave names out, or give arrays.")
+        names = names or indexed or numbered
+        if embeddings.ndim != 2 or seen.ndim != 1:
+            raise ValueError(f"embeddings: shape {embeddings.shape} with seen of shape "
+                             f"{seen.shape}; give (C, a) and (C,).")
+        if not len(embeddings) == len(seen) == len(names):
+            raise ValueError(f"embeddings: {len(embeddings)} rows, seen: {len(seen)}, "
+                             f"names: {len(names)}; give one of each per class.")
+        if not np.isfinite(embeddings).all():
+            bad = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
+            raise ValueError(f"embeddings: class {bad} ({names[bad]}) holds NaN or infinity in "
+                             "float32; remove the class or repair its row.")
+        object.__setattr__(self, "embeddings", embeddings)
+        object.__setattr__(self, "seen", seen)
+        object.__setattr__(self, "names", names)
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    @property
+    def unseen(self) -> Array:
+        """(C,) bool, the complement of ``seen``."""
+        return ~self.seen
+
+    def rows(self, names: npt.ArrayLike) -> Array:
+        """Rows ``(n,)`` of classes by name, as `Views` takes labels.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing, stands twice or is not among those of the classes.
+        """
+        words = [composed(str(name)) for name in label_array(names, "names").ravel()]
+        at = {composed(name): c for c, name in enumerate(self.names)}
+        if len(at) < len(self.names):
+            twice = next(name for c, name in enumerate(self.names) if at[composed(name)] != c)
+            raise ValueError(f"names: {twice!r} is the name of two classes; give every class its "
+                             "own.")
+        foreign = sorted(set(words) - set(at))
+        if foreign:
+            raise ValueError(f"names: {len(foreign)} are no classes, first {foreign[0]!r}; the "
+                             f"{len(at)} classes are called {', '.join(map(repr, self.names[:5]))}"
+                             f"{', ...' if len(at) > 5 else ''}.")
+        return np.array([at[word] for word in words], dtype=np.int64)
+
+    def take(self, rows: npt.ArrayLike, seen: npt.ArrayLike | None = None) -> Classes:
+        """The classes at ``rows``, renumbered from 0; ``seen`` replaces the flags if given.
+
+        Raises
+        ------
+        IndexError
+            As `arrays.row_numbers`.
+        """
+        index = row_numbers(rows, len(self), "classes")
+        return Classes(self.embeddings[index], self.seen[index] if seen is None else flags(
+            seen, "seen"), tuple(self.names[i] for i in index))
