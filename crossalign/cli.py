@@ -265,7 +265,7 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
     check_seeds_free(set_)
     estimator, _, recipe = build(model, set_, True)
     from crossalign.evaluation import evaluate_few_shot
-    from crossalign.tasks.few_shot_curve import FewShotCurve
+    from crossalign.evaluation.protocols.few_shot_curve import FewShotCurve
 
     bench = load_bench(data, "gzsl", attributes, recipe)
     report = evaluate_few_shot(estimator, bench, seeds, ks=k, draws=draws, baseline=baseline,

@@ -1,8 +1,8 @@
 """Classify outlines of letters with labels of their pictures only."""
 
 import crossalign as ca
+from crossalign.evaluation.protocols.transfer import transfer_scores
 from crossalign.tasks import Transfer
-from crossalign.tasks.transfer import transfer_scores
 
 bench = ca.load("glyphs", "transfer")
 print(f"{len(bench['pairs'])} unlabelled pairs, {len(bench['train'])} labelled pictures, "

@@ -11,18 +11,18 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from crossalign.evaluation.kept import kept, work_of
-from crossalign.evaluation.report import Report
-from crossalign.evaluation.runs import check_runs, each_run, seeded, timed
-from crossalign.evaluation.selection import fit_on
-from crossalign.evaluation.settled import declared, of_runs
-from crossalign.tasks.few_shot import FewShot
-from crossalign.tasks.few_shot_curve import (
+from crossalign.evaluation.protocols.few_shot_curve import (
     ROWS,
     FewShotChoice,
     FewShotCurve,
     choose_few_shot,
     few_shot_curve,
 )
+from crossalign.evaluation.report import Report
+from crossalign.evaluation.runs import check_runs, each_run, seeded, timed
+from crossalign.evaluation.selection import fit_on
+from crossalign.evaluation.settled import declared, of_runs
+from crossalign.tasks.few_shot import FewShot
 from crossalign.types import Benchmark
 
 KS = (1, 2, 5, 10)
@@ -110,7 +110,7 @@ def _one_run(candidate: Any, part: Benchmark, ks: Sequence[int], draws: int, row
     validation = part.validation()
     if validation is None:
         raise ValueError(f"bench: {part.name} has no validation split, from which kappa comes; use "
-                         "tasks.few_shot_curve with a kappa of your own.")
+                         "protocols.few_shot_curve with a kappa of your own.")
     trial = fit_on(clone(candidate), validation, "gzsl", callbacks)
     chosen = choose_few_shot(trial, validation, _possible(validation, ks), rows=rows)
     fitted = fit_on(candidate, part, "gzsl", callbacks)

@@ -51,7 +51,7 @@ class FewShot:
         "inputs".
     kappa : float
         Samples that the side information of a new class is worth; 0 ignores it. See
-        `few_shot_curve.choose_few_shot`.
+        `crossalign.evaluation.protocols.few_shot_curve.choose_few_shot`.
     head : {"gaussian", "code", "inputs", "softmax"}
         ``gaussian``: mu_c is regressed on side information. ``code``: mu_c is the model's own code
         of the class's side information. ``inputs``: as gaussian, on features instead of codes.

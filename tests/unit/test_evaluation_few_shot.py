@@ -6,9 +6,9 @@ from interrupting import interrupting
 
 from crossalign.data import load
 from crossalign.evaluation import evaluate_few_shot
+from crossalign.evaluation.protocols.few_shot_curve import choose_few_shot, few_shot_curve
 from crossalign.models import ESZSL, GFZSL, RidgeMap
 from crossalign.pages import plots
-from crossalign.tasks.few_shot_curve import choose_few_shot, few_shot_curve
 
 
 @pytest.fixture(scope="module")

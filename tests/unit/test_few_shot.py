@@ -9,18 +9,19 @@ from matplotlib.colors import to_hex
 from scipy.stats import multivariate_normal
 
 from crossalign import metrics
-from crossalign.models import CADAVAE, GFZSL, RidgeMap
-from crossalign.models.base import Distributional, unit_rows
-from crossalign.pages import plots
-from crossalign.pages.plots import palette
-from crossalign.tasks import ZeroShot, few_shot_curve
-from crossalign.tasks.few_shot import FewShot, posterior_means
-from crossalign.tasks.few_shot_curve import (
+from crossalign.evaluation.protocols import few_shot_curve
+from crossalign.evaluation.protocols.few_shot_curve import (
     FewShotChoice,
     FewShotCurve,
     choose_few_shot,
     support_ranks,
 )
+from crossalign.models import CADAVAE, GFZSL, RidgeMap
+from crossalign.models.base import Distributional, unit_rows
+from crossalign.pages import plots
+from crossalign.pages.plots import palette
+from crossalign.tasks import ZeroShot
+from crossalign.tasks.few_shot import FewShot, posterior_means
 from crossalign.types import Benchmark, Classes, Views
 
 SEEN, UNSEEN, WIDTH, SIDE = 14, 6, 8, 5

@@ -12,9 +12,10 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
 from crossalign.data.synthetic import gaussian_pair, load_synthetic
+from crossalign.evaluation.protocols.transfer import transfer_scores
 from crossalign.models.perfect_alignment import PerfectAlignment
 from crossalign.tasks.class_gaussians import fit_head, positive_part, weighted_gaussians
-from crossalign.tasks.transfer import Transfer, transfer_scores
+from crossalign.tasks.transfer import Transfer
 from crossalign.types import Benchmark, Classes, Views
 
 SEEDS = range(8)

@@ -30,7 +30,7 @@ def few_shot(curves: Mapping[str, Mapping[str, npt.ArrayLike]], ks: Sequence[int
     Parameters
     ----------
     curves : mapping of row to mapping of metric to (draws, K) or (K,) fractions
-        As `tasks.few_shot_curve.FewShotCurve.scores` has them.
+        As `evaluation.protocols.few_shot_curve.FewShotCurve.scores` has them.
     ks : K integers
     metric : str
         Which is drawn, in percent.

@@ -1,0 +1,105 @@
+"""Retrieval across modalities, scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from crossalign import metrics
+from crossalign.evaluation.protocols.base import Array, Outcome
+from crossalign.index.hamming import CodeScores
+from crossalign.labels import rarest
+from crossalign.metrics.query_mean import mean_over_queries
+from crossalign.metrics.similarity import EmbeddingScores
+from crossalign.models.base import Comparer
+from crossalign.models.blockwise import embedded, encoded
+from crossalign.tasks.binary_codes import BinaryCodes
+from crossalign.types import Benchmark, Views
+
+
+def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
+                    bits: int | None = None) -> Outcome:
+    """mAP@all and P@100 in both directions between the first two modalities, and chance mAP.
+
+    Queries are the unseen classes' test samples, the gallery the unseen classes' training samples;
+    same class is relevant. Samples that lack a direction's modality are left out of it, and a
+    direction for which no sample asks or answers is left out altogether. ``mAP``, ``P@100`` and
+    chance are means over the directions. With ``bits``, the same of binary codes, which are learned
+    from training samples, stands beside as ``mAP_64bit`` and ``P@100_64bit``.
+    """
+    first, second = bench.modalities[:2]
+    codes = None if bits is None else BinaryCodes(model, bits).fit(bench["train"])
+    directions: dict[str, Any] = {}
+    found: dict[str, dict[str, float]] = {}
+    per_class: dict[str, tuple[Array, Array, Array | None]] = {}
+    for a, b in ((first, second), (second, first)):
+        if _lacks(bench["query"], a) or _lacks(bench["gallery"], b):
+            continue
+        query, gallery = bench["query"].having(a), bench["gallery"].having(b)
+        labels = query.truth, gallery.truth
+        likeness, others = _likeness(model, query, a, gallery, b)
+        ranked, precisions = _ranked(likeness, *labels)
+        per_class[f"mAP[{a}->{b}]"] = _mean_by_class(precisions, rarest(labels[0]))
+        scores = {**ranked, "chance_mAP": metrics.chance_map(*labels), **{
+            f"mAP {space}": metrics.mean_average_precision_from_similarity(other, *labels)
+            for space, other in others}}
+        if codes is not None:
+            asked, stored = (codes.encode(embedded(model, views, m), m)
+                             for views, m in ((query, a), (gallery, b)))
+            scores |= _ranked(CodeScores(asked, stored, codes.bits), *labels, f"_{bits}bit")[0]
+        directions[f"{a}->{b}"], found[f"{a}->{b}"] = likeness, scores
+    if not found:
+        raise ValueError(f"splits: no {first!r} or {second!r} asks for the other in "
+                         f"{bench.name!r}; give queries of one and a gallery of the other.")
+    return replace(_both_directions(found, directions), per_class=per_class)
+
+
+def _mean_by_class(values: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """Classes of the queries that can be answered, the mean of each, and how many they are."""
+    answerable = np.isfinite(values)
+    classes, rows, counts = np.unique(labels[answerable], return_inverse=True, return_counts=True)
+    return classes, np.bincount(rows, values[answerable]) / counts, counts
+
+
+def _both_directions(found: dict[str, dict[str, float]], directions: dict[str, Any]) -> Outcome:
+    """Means of the scores of every direction, and each direction's mAP."""
+    means = {name: float(np.mean([scores[name] for scores in found.values()]))
+             for name in next(iter(found.values()))}
+    scores: dict[str, float] = {}
+    for name, mean in means.items():
+        scores[name] = mean
+        if name.startswith("mAP"):
+            scores |= {f"{name}[{way}]": found[way][name] for way in found}
+    return Outcome(scores, means["mAP"], None, {"directions": directions})
+
+
+def _ranked(likeness: Any, asked: Array, found: Array,
+            of: str = "") -> tuple[dict[str, float], Array]:
+    """mAP@all and P@100, or P of all where there are fewer; ``of`` is put behind the names.
+
+    Beside them the average precision of every query.
+    """
+    precisions = metrics.average_precisions_from_similarity(likeness, asked, found)
+    return {f"mAP{of}": float(mean_over_queries(precisions)),
+            f"P@100{of}": metrics.precision_at_k_from_similarity(
+                likeness, asked, found, k=min(100, len(found)))}, precisions
+
+
+def _lacks(views: Views, modality: str) -> bool:
+    """Whether no sample has a modality."""
+    return modality not in views or not views.has(modality).any()
+
+
+def _likeness(model: Any, query: Views, a: str, gallery: Views, b: str,
+              ) -> tuple[Array | EmbeddingScores, Iterator[tuple[str, Array]]]:
+    """Scores of queries against a gallery, as metrics take them: the model's own or cosines.
+
+    Beside them those of every other way in which the model can compare, as they are asked for.
+    """
+    if not isinstance(model, Comparer):
+        return EmbeddingScores(embedded(model, query, a), embedded(model, gallery, b)), iter(())
+    sides = encoded(model.joint_vectors, query, a), encoded(model.joint_vectors, gallery, b)
+    return model.compare(*sides), ((space, model.compare(*sides, space)) for space in model.spaces)
