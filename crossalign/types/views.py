@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import Any, overload
 
 import numpy as np
@@ -198,6 +199,9 @@ class Views:
     def take(self, indices: npt.ArrayLike, axis: int = 0) -> Views:
         """The samples at ``indices``, or where a mask is True; memory maps stay on disk.
 
+        All samples in their order share their arrays with these; of others in memory, arrays are
+        copies.
+
         Raises
         ------
         IndexError
@@ -206,6 +210,8 @@ class Views:
         if axis != 0:
             raise ValueError(f"axis: got {axis}; samples lie along axis 0.")
         rows = row_numbers(indices, self._n)
+        if len(rows) == self._n and bool((rows == np.arange(self._n)).all()):
+            return self._same()
         part = object.__new__(Views)
         part._n = len(rows)
         part._data, part._rows = {}, {}
@@ -239,13 +245,20 @@ class Views:
             return f"{int(self.labels.any(axis=0).sum())} classes, several a sample"
         return f"{len(np.unique(self.labels))} classes"
 
+    def _same(self) -> Views:
+        """The same samples, whose arrays it shares, in mappings of its own."""
+        part = copy(self)
+        for name in ("_data", "_rows", "present", "masks", "meta"):
+            setattr(part, name, dict(getattr(self, name)))
+        return part
+
     # -- deriving --------------------------------------------------------------------------
     def select(self, *modalities: str) -> Views:
         """The same samples through some of the modalities only."""
         for name in modalities:
             if name not in self._data:
                 raise NoSuchModalityError(name, self._data)
-        part = self.take(np.arange(self._n))
+        part = self._same()
         for name in set(self._data) - set(modalities):
             for mapping in (part._data, part._rows, part.present, part.masks):
                 mapping.pop(name, None)
@@ -271,14 +284,14 @@ class Views:
         if len(other) != self._n or shared:
             raise ValueError(f"other: {len(other)} samples for {self._n} and {shared} in both; "
                              "give as many samples, with names of their own.")
-        part = self.take(np.arange(self._n))
+        part = self._same()
         for name in ("_data", "_rows", "present", "masks", "meta"):
             getattr(part, name).update(getattr(other, name))
         return part
 
     def with_labels(self, labels: npt.ArrayLike | None) -> Views:
         """The same samples with other labels, or with none."""
-        part = self.take(np.arange(self._n))
+        part = self._same()
         part.labels = None if labels is None else class_rows(labels)
         part._check()
         return part

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
@@ -36,6 +38,22 @@ def test_memory_map_stays_on_disk(tmp_path):
     assert isinstance(part._data["image"], np.memmap)          # nothing was read
     np.testing.assert_array_equal(part["image"], rows[[40, 42]])
     np.testing.assert_array_equal(part.read("image", [1]), rows[[42]])
+
+
+def test_nothing_is_copied_where_no_sample_changes():
+    rows = np.zeros((1 << 14, 64), np.float32)                  # 4 MiB
+    v = Views({"image": rows, "text": rows + 1}, np.zeros(len(rows), int))
+    other = Views({"sketch": rows + 2}).select("sketch")
+    tracemalloc.start()
+    same = [v.with_labels(None), v.with_labels(v.labels), v.select("image"), v.beside(other),
+            v[:], v.having("text"), v.take(np.arange(len(v))), v[np.ones(len(v), bool)]]
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < rows.nbytes / 2
+    assert all(np.shares_memory(part["image"], rows) for part in same)
+    assert v.labels is not None
+    assert v.modalities == ("image", "text")                    # its own mappings are untouched
+    assert not np.shares_memory(v[np.arange(len(v))[::-1]]["image"], rows)
 
 
 def test_missing_rows_and_token_masks():
