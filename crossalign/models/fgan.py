@@ -58,7 +58,7 @@ from crossalign.networks.fine_grained import (
 from crossalign.networks.token_reader import READERS, TokenReader
 from crossalign.networks.topk import GRADIENTS
 from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, Shuffle, Warmup, train
-from crossalign.training.launch import PRECISIONS
+from crossalign.training.fabric import PRECISIONS
 from crossalign.types import Benchmark, Classes, Views
 
 WARMUP = 10

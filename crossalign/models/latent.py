@@ -34,7 +34,7 @@ from crossalign.models.several_views import gaussians_of_views
 from crossalign.networks import initialise, product_of_experts
 from crossalign.networks.gaussian import noise_width
 from crossalign.training import train, transformed
-from crossalign.training.launch import PRECISIONS
+from crossalign.training.fabric import PRECISIONS
 from crossalign.types import CLASS_MODALITY, Views
 
 

@@ -28,7 +28,7 @@ from crossalign.training.checkpoint import (
 from crossalign.training.data import DiskData, TensorData, transformed
 from crossalign.training.history import History
 from crossalign.training.loop import train
-from crossalign.training.meter import DivergedError
+from crossalign.training.loss_meter import DivergedError
 from crossalign.training.players import Group, Player, build_optimizer, build_optimizers
 from crossalign.training.samplers import ClassBalanced, Independent, Sampler, Shuffle
 from crossalign.training.schedules import Constant, Cosine, Ramp, Schedule, StepDecay, Warmup

@@ -1,4 +1,4 @@
-"""A batch: this rank's rows, and random numbers that do not depend on how many ranks there are."""
+"""Batches: the rows of one rank, and random numbers that do not depend on the number of ranks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Batch:
-    """Rows of every view, and the noise that goes with them.
+    """Rows of every view, and the random numbers that go with them.
 
     An ordinary class, not a dataclass: mixed-precision wrappers deep-copy dataclasses that pass
     through them.
@@ -17,20 +17,23 @@ class Batch:
     Parameters
     ----------
     views : mapping of modality to Tensor
-        ``(B, d)`` or ``(B, t, d)``.
+        Rows of each modality, ``(B, d)`` or ``(B, t, d)``.
     labels : (B,) int64, optional
+        Class numbers; None for unlabelled data.
     present : mapping of modality to (B,) bool
-        Only for modalities that some sample lacks.
+        Presence of each sample, for the modalities that some sample lacks.
     masks : mapping of modality to (B, t) bool
-        Only for modalities with token rows and masks; True where a token is real.
+        Token masks, for modalities with token rows and masks; True where a token is real.
     indices : (B,) int64, optional
         Row numbers in the data.
     weights : mapping of name to 0-d Tensor
-        Weights of loss terms in this epoch.
+        Weights of the loss terms in this epoch.
     generator : torch.Generator, optional
-        Where noise comes from; torch's global one by default.
-    rank, ranks : int
-        This rank, and how many share the global batch of ``B * ranks`` rows.
+        Source of the noise; torch's global generator by default.
+    rank : int
+        Number of this rank, from 0; default 0.
+    ranks : int
+        Number of ranks, which share a global batch of ``B * ranks`` rows; default 1.
     """
 
     __slots__ = ("generator", "indices", "labels", "masks", "present", "rank", "ranks", "views",
@@ -56,25 +59,25 @@ class Batch:
 
     @property
     def device(self) -> torch.device:
-        """Where the views are."""
+        """Device that holds the views."""
         return next(iter(self.views.values())).device
 
     def normal(self, *tail: int) -> Tensor:
-        """Standard normal noise ``(B, *tail)``: this rank's rows of the global batch's noise."""
+        """Return this rank's rows of the global batch's standard normal noise, ``(B, *tail)``."""
         n = len(self)
         noise = torch.randn((n * self.ranks, *tail), generator=self.generator, device=self.device)
         return noise if self.ranks == 1 else noise[self.rank * n : (self.rank + 1) * n]
 
     def uniform(self, *tail: int) -> Tensor:
-        """Uniform noise on [0, 1) ``(B, *tail)``: this rank's rows of the global batch's noise."""
+        """Return this rank's rows of the global batch's uniform noise on [0, 1), ``(B, *tail)``."""
         n = len(self)
         noise = torch.rand((n * self.ranks, *tail), generator=self.generator, device=self.device)
         return noise if self.ranks == 1 else noise[self.rank * n : (self.rank + 1) * n]
 
     def common_normal(self, *shape: int) -> Tensor:
-        """Standard normal noise of this very shape, the same on every rank."""
+        """Return standard normal noise of exactly this shape, the same on every rank."""
         return torch.randn(shape, generator=self.generator, device=self.device)
 
     def randperm(self, n: int) -> Tensor:
-        """A permutation ``(n,)`` of 0..n-1, the same on every rank."""
+        """Return a permutation ``(n,)`` of 0..n-1, the same on every rank."""
         return torch.randperm(n, generator=self.generator, device=self.device)

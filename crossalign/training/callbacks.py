@@ -1,4 +1,4 @@
-"""What happens after each epoch besides learning: progress, validation, early stopping."""
+"""Callbacks after each epoch: progress, validation, early stopping."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ from crossalign.training.history import History
 
 @dataclass
 class TrainState:
-    """What a callback sees.
+    """State of training, as a callback sees it.
 
     Attributes
     ----------
     network : nn.Module
-        The caller's own; with ``ema``, it holds the averaged weights while callbacks run.
-    epochs, epoch : int
-        How many there are, and the one that just ended, counted from 0; -1 before the first.
+        The caller's own network; with ``ema``, it holds the averaged weights while callbacks run.
+    epochs : int
+        Number of epochs of the run.
+    epoch : int
+        The epoch that just ended, counted from 0; -1 before the first.
     history : History
     losses, scores : mapping of name to float
-        Of this epoch.
+        Losses and validation scores of this epoch.
     samples_per_second : float
-        Of this epoch's training, over all ranks.
+        Training speed of this epoch, over all ranks.
     stop : bool
-        Set it to end training after this epoch.
+        Request to end training after this epoch; a callback may set it.
     rank : int
-        0 on the rank that may print and score.
+        Number of this rank; only rank 0 prints and scores.
     broadcast : callable
-        Gives every rank the value of rank 0.
+        Function that gives every rank the value of rank 0.
     """
 
     network: nn.Module
@@ -53,33 +55,36 @@ class TrainState:
 
 
 class Callback:
-    """Does nothing; override what you need. Callbacks run in the order given."""
+    """Base of all callbacks; every method does nothing until it is overridden.
+
+    Callbacks run in the order in which they are given.
+    """
 
     def on_start(self, state: TrainState) -> None:
-        """Before the first epoch, also of a resumed run, whose state is restored by then."""
+        """Run before the first epoch, also of a resumed run, whose state is restored by then."""
 
     def on_epoch(self, state: TrainState) -> None:
-        """After every epoch."""
+        """Run after every epoch."""
 
     def on_end(self, state: TrainState) -> None:
-        """After the last epoch of a run that was not broken off."""
+        """Run after the last epoch, unless the run broke off."""
 
     def close(self) -> None:
-        """Release what is held, whether the run ended or broke off."""
+        """Release files and displays, whether the run ended or broke off."""
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors and JSON-able facts that a resumed run needs."""
+        """Return the tensors and JSON-able facts that a resumed run needs."""
         return {}, {}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Inverse of `state`."""
+        """Take the state back that `state` returned."""
 
 
 class Progress(Callback):
-    """Epoch, losses, scores, speed and time left, on standard error.
+    """Display of epoch, losses, scores, speed and time left, on standard error.
 
     On a terminal this is a bar, which vanishes when training ends; elsewhere a line every half
-    minute. That a run goes on from a checkpoint is said in any case.
+    minute. A run that continues from a checkpoint says so in any case.
     """
 
     def __init__(self) -> None:
@@ -108,7 +113,7 @@ class Progress(Callback):
         self._bar.start()
 
     def on_epoch(self, state: TrainState) -> None:
-        """Move it, or write a line if it is time to."""
+        """Move the bar, or print a line when one is due."""
         now, done = monotonic(), state.epoch + 1
         if self._bar is not None:
             self._bar.update(self._task, completed=done, description=describe(state))
@@ -118,7 +123,7 @@ class Progress(Callback):
             self._said = now
 
     def close(self) -> None:
-        """Take it away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -129,22 +134,23 @@ PAUSE = 30.0
 
 
 def describe(state: TrainState) -> str:
-    """One line on the epoch: losses, scores, samples per second."""
+    """Return one line about the epoch: losses, scores, samples per second."""
     numbers = {**state.losses, **state.scores}
     parts = [f"{name} {value:.4g}" for name, value in list(numbers.items())[:6]]
     return "  ".join([*parts, f"{state.samples_per_second:,.0f} samples/s"])
 
 
 class Validate(Callback):
-    """Scores the network and adds the scores to the history.
+    """Regular scoring of the network, whose scores are added to the history.
 
     Parameters
     ----------
     score : callable
-        From the network, in evaluation mode and without gradients, to scores by name. With several
-        ranks only the first calls it.
+        Function from the network, in evaluation mode and without gradients, to scores by name. With
+        several ranks only rank 0 calls it.
     every : int
-        Epochs from one validation to the next; the last epoch always has one.
+        Number of epochs from one validation to the next; default 1. The last epoch is always
+        scored.
     """
 
     def __init__(self, score: Callable[[nn.Module], Mapping[str, float]], every: int = 1) -> None:
@@ -154,7 +160,7 @@ class Validate(Callback):
         self.every = every
 
     def on_epoch(self, state: TrainState) -> None:
-        """Score where it is due."""
+        """Score the network if a validation is due."""
         if (state.epoch + 1) % self.every and state.epoch + 1 < state.epochs:
             return
         state.network.eval()
@@ -168,7 +174,7 @@ class Validate(Callback):
 
 
 class EarlyStop(Callback):
-    """Ends training when a number stops getting better, and restores the best weights.
+    """End of training when a metric stops improving; the best weights are restored.
 
     The epoch whose weights are kept is ``history.selected_epoch``, also if training went on to its
     last epoch. Put it after the `Validate` that measures the metric.
@@ -176,10 +182,11 @@ class EarlyStop(Callback):
     Parameters
     ----------
     metric : str
-        Name of a score, or of a loss.
+        Name of a score or of a loss.
     patience : int
-        Measurements without improvement before training ends.
+        Number of measurements without improvement before training ends.
     mode : {"max", "min"}
+        Direction of improvement; default ``"max"``.
     """
 
     def __init__(self, metric: str, patience: int, mode: str = "max") -> None:
@@ -199,13 +206,13 @@ class EarlyStop(Callback):
         self._weights: dict[str, Tensor] = {}
 
     def on_start(self, state: TrainState) -> None:
-        """Begin anew, or go on from a checkpoint."""
+        """Forget earlier runs, or continue from a checkpoint."""
         if state.epoch < 0:
             self._forget()
         state.stop = state.stop or self._waited >= self.patience
 
     def on_epoch(self, state: TrainState) -> None:
-        """Compare with the best so far."""
+        """Compare the metric with its best value so far."""
         value = self._value(state)
         if value is None:
             return
@@ -220,16 +227,16 @@ class EarlyStop(Callback):
             state.stop = state.stop or self._waited >= self.patience
 
     def _value(self, state: TrainState) -> float | None:
-        """The metric if it was measured in this epoch."""
+        """Return the metric if it was measured in this epoch, else None."""
         if self.metric in state.scores:
             return state.scores[self.metric]
         if self.metric in state.losses:
             return state.losses[self.metric]
-        known = {**state.losses, **state.history.scores}
+        metrics = {**state.losses, **state.history.scores}
         overdue = bool(state.scores) or state.epoch + 1 == state.epochs
-        if self.metric not in known and overdue:
+        if self.metric not in metrics and overdue:
             raise ValueError(f"metric: {self.metric!r} is not measured; choose one of "
-                             f"{sorted(known)}, and put EarlyStop after Validate.")
+                             f"{sorted(metrics)}, and put EarlyStop after Validate.")
         return None
 
     def on_end(self, state: TrainState) -> None:
@@ -239,11 +246,11 @@ class EarlyStop(Callback):
             state.history.selected_epoch = self._epoch
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Best value, its epoch and weights, and how long ago it was."""
+        """Return the best value, its epoch and weights, and how many measurements ago it was."""
         return dict(self._weights), {"best": self._best, "epoch": self._epoch,
                                      "waited": self._waited}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
-        """Inverse of `state`."""
+        """Take the state back that `state` returned."""
         self._weights = dict(tensors)
         self._best, self._epoch, self._waited = facts["best"], facts["epoch"], facts["waited"]

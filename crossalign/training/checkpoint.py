@@ -1,4 +1,4 @@
-"""Where a run stands, in one file that is either whole or absent.
+"""Checkpoints: the state of a run in one file that is either whole or absent.
 
 Tensors and facts are written together, facts as JSON in the header of the safetensors file, into a
 temporary file that then takes the old one's place: whenever the process dies, the folder holds one
@@ -35,8 +35,9 @@ class Checkpoint:
     Attributes
     ----------
     tensors : mapping of name to Tensor
+        Weights and states by path.
     facts : mapping
-        JSON-able.
+        JSON-able values: epoch, history, settings.
     """
 
     tensors: dict[str, Tensor]
@@ -45,7 +46,7 @@ class Checkpoint:
 
 def save_checkpoint(folder: str | os.PathLike[str], tensors: Mapping[str, Tensor],
                     facts: Mapping[str, Any]) -> Path:
-    """Write a checkpoint into a folder, which is made if it is missing; returns the file.
+    """Write a checkpoint into a folder, creating the folder if needed, and return the file.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def save_checkpoint(folder: str | os.PathLike[str], tensors: Mapping[str, Tensor
 
 
 def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
-    """Read the checkpoint of a folder; tensors are on the CPU.
+    """Read the checkpoint of a folder, with its tensors on the CPU.
 
     Raises
     ------
@@ -99,12 +100,12 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
 
 
 def has_checkpoint(folder: str | os.PathLike[str]) -> bool:
-    """Whether a folder holds a checkpoint, whole or not."""
+    """Return True if a folder holds a checkpoint, damaged or not."""
     return (Path(folder) / FILE_NAME).is_file()
 
 
 def discard_checkpoint(folder: str | os.PathLike[str]) -> None:
-    """Take away a checkpoint and the folder, unless the folder holds something else."""
+    """Delete a checkpoint, and its folder unless that holds something else."""
     (Path(folder) / FILE_NAME).unlink(missing_ok=True)
     sweep(folder, FILE_NAME)
     with suppress(OSError):
@@ -112,7 +113,7 @@ def discard_checkpoint(folder: str | os.PathLike[str]) -> None:
 
 
 def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Contiguous copies on the CPU where needed; tied weights become separate."""
+    """Return contiguous tensors on the CPU; tied weights become separate copies."""
     seen: set[int] = set()
     plain = {}
     for name, tensor in tensors.items():
@@ -126,7 +127,7 @@ def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _checksum(tensors: Mapping[str, Tensor], text: str) -> int:
-    """CRC-32 of the text, then of names and bytes in the order of the names."""
+    """Compute the CRC-32 of the text, then of names and bytes in the order of the names."""
     total = zlib.crc32(text.encode())
     for name in sorted(tensors):
         total = zlib.crc32(name.encode(), total)

@@ -1,4 +1,4 @@
-"""Where batches come from: tensors on the device, or arrays that stay on disk."""
+"""Sources of batches: tensors on the device, or arrays that stay on disk."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from crossalign.types import Views
 
 Array = npt.NDArray[Any]
 Transform = Callable[[Array, str], Array]
-"""From rows of a modality and its name to what is trained on."""
+"""Function from the rows of a modality, and its name, to the rows to train on."""
 
 
 class Data(Protocol):
-    """What the loop asks of data; indices are on ``device``."""
+    """Interface of data as the loop uses it; indices are on ``device``."""
 
     labels: Tensor | None
     device: torch.device
@@ -27,10 +27,10 @@ class Data(Protocol):
     def __len__(self) -> int: ...
 
     def batch(self, indices: Tensor) -> Batch:
-        """The rows ``(B,)``, on the device."""
+        """Return the rows ``(B,)`` on the device."""
 
     def to(self, device: torch.device) -> Self:
-        """The same data with its batches on a device."""
+        """Return the same data with its batches on a device."""
 
 
 class TensorData:
@@ -39,10 +39,13 @@ class TensorData:
     Parameters
     ----------
     views : mapping of modality to Tensor
-        ``(n, d)`` or ``(n, t, d)``.
+        Rows of each modality, ``(n, d)`` or ``(n, t, d)``.
     labels : (n,) int64, optional
+        Class numbers; None for unlabelled data.
     present : mapping of modality to (n,) bool
+        Presence of each sample, for modalities that some sample lacks.
     masks : mapping of modality to (n, t) bool
+        Token masks, True where a token is real.
 
     Raises
     ------
@@ -81,14 +84,14 @@ class TensorData:
         return len(next(iter(self.views.values())))
 
     def batch(self, indices: Tensor) -> Batch:
-        """The rows ``(B,)``."""
+        """Select the rows ``(B,)``."""
         return Batch({m: x.index_select(0, indices) for m, x in self.views.items()},
                      None if self.labels is None else self.labels.index_select(0, indices),
                      {m: p.index_select(0, indices) for m, p in self.present.items()},
                      {m: x.index_select(0, indices) for m, x in self.masks.items()}, indices)
 
     def to(self, device: torch.device) -> TensorData:
-        """The same samples on a device."""
+        """Return the same samples on a device."""
         if device == self.device:
             return self
         return TensorData(_move(self.views, device),
@@ -104,13 +107,13 @@ class DiskData:
     Parameters
     ----------
     views : Views
-        Usually of memory-mapped arrays.
+        Samples, usually of memory-mapped arrays.
     modalities : sequence of str, optional
-        All by default.
+        Names of the modalities to read; default all.
     device : torch.device or str
-        Where batches go.
+        Device of the batches; default ``"cpu"``.
     transform : callable, optional
-        What is done to the float32 rows of every batch.
+        Function applied to the float32 rows of every batch; default none.
 
     Raises
     ------
@@ -134,7 +137,7 @@ class DiskData:
         return len(self.source)
 
     def batch(self, indices: Tensor) -> Batch:
-        """The rows ``(B,)``, read from disk."""
+        """Read the rows ``(B,)`` from disk."""
         rows = indices.cpu().numpy()
         present = {m: p.index_select(0, indices) for m, p in self.present.items()}
         tensors = {m: torch.from_numpy(self._read(m, rows)).to(self.device)
@@ -149,13 +152,13 @@ class DiskData:
         return values if self.transform is None else _float32(self.transform(values, modality))
 
     def to(self, device: torch.device) -> DiskData:
-        """The same samples with batches on a device."""
+        """Return the same samples with batches on a device."""
         return self if device == self.device else DiskData(self.source, self.modalities, device,
                                                            self.transform)
 
 
 def place(data: Data | Views, device: torch.device) -> Data:
-    """Data with its batches on a device; `Views` on disk stay there."""
+    """Return data with its batches on a device; `Views` on disk stay there."""
     if not isinstance(data, Views):
         return data.to(device)
     if len(data) and _on_disk(data):
@@ -164,9 +167,9 @@ def place(data: Data | Views, device: torch.device) -> Data:
 
 
 def transformed(views: Views, transform: Transform) -> TensorData | DiskData:
-    """Samples with what a function makes of the rows of each modality, which it may not compare.
+    """Apply a function to the rows of each modality; it must treat every row by itself.
 
-    In memory it is called once, of samples with a memory-mapped modality for every batch.
+    Samples in memory are transformed once; with a memory-mapped modality, every batch is.
     """
     if len(views) and _on_disk(views):
         return DiskData(views, transform=transform)
@@ -179,7 +182,7 @@ def _on_disk(views: Views) -> bool:
 
 
 def _float32(rows: Array) -> Array:
-    """Rows that torch can own: float32, contiguous and writeable."""
+    """Convert rows to what torch can own: float32, contiguous and writeable."""
     return np.require(rows, np.float32, ["C", "W"])
 
 
@@ -200,7 +203,7 @@ def _flags(flags: Mapping[str, Array], names: Sequence[str]) -> dict[str, Tensor
 
 
 def _blank(views: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Zeros in the rows whose modality is missing, whatever stood there."""
+    """Set the rows whose modality is missing to zero, whatever they hold."""
     return {m: x.masked_fill(~present[m].view(-1, *[1] * (x.ndim - 1)), 0.0) if m in present else x
             for m, x in views.items()}
 

@@ -16,9 +16,9 @@ class MovingAverage:
     Parameters
     ----------
     parameters : sequence of nn.Parameter
-        What is averaged; buffers are used as they are.
+        Parameters to average; buffers are used as they are.
     decay : float
-        In [0, 1).
+        Decay of the average per batch, in [0, 1).
 
     Raises
     ------
@@ -47,7 +47,7 @@ class MovingAverage:
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The network holds the average inside, and its weights again after."""
+        """Use the average inside the block, and the weights again after it."""
         self.swap()
         try:
             yield

@@ -1,4 +1,4 @@
-"""What training leaves behind: losses and scores per epoch."""
+"""History of training: losses and scores per epoch."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import Any
 
 @dataclass
 class History:
-    """Numbers of a run; `to_dict` of it is JSON.
+    """Losses and scores of a run; `to_dict` gives JSON-able values.
 
     Attributes
     ----------
     losses : mapping of name to one mean per epoch
-        With several players the names are ``player/term``.
+        Mean losses; with several players the names are ``player/term``.
     scores : mapping of name to one value per validation
-    score_epochs : mapping of score name to the epochs at which it was measured
+        Validation scores.
+    score_epochs : mapping of score name to epochs
+        Epochs at which the score was measured.
     selected_epoch : int, optional
-        The epoch, counted from 0, whose weights were kept; None where the last one's were.
+        The epoch, counted from 0, whose weights were kept; None if those of the last epoch were.
     seconds : float
-        Training time, callbacks included, over all resumed parts.
+        Training time in seconds, callbacks included, over all resumed parts.
     """
 
     losses: dict[str, list[float]] = field(default_factory=dict)
@@ -30,21 +32,21 @@ class History:
     seconds: float = 0.0
 
     def add_losses(self, losses: Mapping[str, float]) -> None:
-        """One more epoch."""
+        """Append the losses of one more epoch."""
         for name, value in losses.items():
             self.losses.setdefault(name, []).append(value)
 
     def add_scores(self, epoch: int, scores: Mapping[str, float]) -> None:
-        """Scores measured after an epoch."""
+        """Append scores measured after an epoch."""
         for name, value in scores.items():
             self.scores.setdefault(name, []).append(float(value))
             self.score_epochs.setdefault(name, []).append(epoch)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-able values."""
+        """Return JSON-able values."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> History:
-        """Inverse of `to_dict`."""
+        """Build a history from the values of `to_dict`."""
         return cls(**values)

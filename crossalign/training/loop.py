@@ -1,4 +1,4 @@
-"""The loop: epochs, batches, turns."""
+"""The training loop: epochs, batches, players."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ from crossalign.training.callbacks import Callback, TrainState
 from crossalign.training.checkpoint import has_checkpoint
 from crossalign.training.data import Data, place
 from crossalign.training.ema import MovingAverage
+from crossalign.training.fabric import make_fabric, quiet, quiet_reducer
 from crossalign.training.history import History
-from crossalign.training.launch import make_fabric, quiet, quiet_reducer
+from crossalign.training.optimizer_step import OptimizerStep, only_learning
 from crossalign.training.players import Player, build_optimizers
-from crossalign.training.randomness import own_global_state
-from crossalign.training.resume import Keeper, data_fingerprint, restore_run, settings_text
+from crossalign.training.resume import (
+    CheckpointWriter,
+    data_fingerprint,
+    restore_run,
+    settings_text,
+)
 from crossalign.training.run import Run
 from crossalign.training.samplers import Sampler
 from crossalign.training.schedules import Schedule
-from crossalign.training.turns import Turn, only_learning
+from crossalign.training.seeding import own_global_state
 from crossalign.types import Views
 
 
@@ -42,43 +47,54 @@ def train(network: nn.Module, data: Data | Views, *, players: Sequence[Player], 
     Parameters
     ----------
     network : nn.Module
-        ``forward(batch, player_name) -> dict`` of 0-d losses, means over the batch's rows, with
-        ``"loss"`` minimised. It ends on the device, in evaluation mode. Parameters of no player
-        keep their values.
+        Network with ``forward(batch, player_name) -> dict`` of 0-d losses, means over the batch's
+        rows, with ``"loss"`` minimised. It ends on the device, in evaluation mode. Parameters of no
+        player keep their values.
     data : TensorData, DiskData or Views
-        Features in memory go to the device; memory-mapped `Views` are read batch by batch.
+        Training samples. Features in memory go to the device; memory-mapped `Views` are read batch
+        by batch.
     players : sequence of Player
-        Each has its turn on every batch, in this order; the others' parameters get no gradient.
+        Players, which learn one after another on every batch; the others' parameters get no
+        gradient.
     epochs : int
+        Number of epochs, at least 1.
     sampler : Sampler
-        Draws global batches; each of R ranks sees a contiguous R-th of every batch.
+        Sampler of global batches; each of R ranks sees a contiguous R-th of every batch.
     weights : mapping of term to schedule of the epoch
-        ``batch.weights[term]``, set at the start of each epoch.
+        Weights of loss terms, ``batch.weights[term]``, set at the start of each epoch; default
+        none.
     lr_schedule : schedule, optional
-        Factor of every learning rate, at each step's fractional epoch.
+        Factor of every learning rate, a function of the fractional epoch; default 1 throughout.
     clip : float, optional
-        Largest gradient norm of a player.
+        Largest gradient norm of a player; default no limit.
     ema : float, optional
-        Decay of a moving average of the weights, which callbacks see and training ends with.
+        Decay of a moving average of the weights, which callbacks see and training ends with;
+        default no average.
     callbacks : sequence of Callback
+        Callbacks, run after each epoch in this order; default none.
     seed : int
-        At least 0. Torch's global random state is given back as it was.
+        Seed of batches, noise and dropout, at least 0; default 0. Torch's global random state is
+        restored afterwards.
     device : {"auto", "cpu", "cuda"}
+        Device to train on; default a GPU if there is one.
     devices : int
-        Number of ranks; this process must have been started as one of them (torchrun).
+        Number of ranks; default 1. This process must have been started as one of them (torchrun).
     precision : {"32-true", "bf16-mixed", "16-mixed"}
+        Arithmetic of Lightning Fabric; default ``"32-true"``.
     compile : bool
-        Pass the network through ``torch.compile``.
-    checkpoint : folder, optional
-        Written after every ``checkpoint_every`` epochs and the last.
+        Whether to compile the network by ``torch.compile``; default False.
+    checkpoint : path, optional
+        Folder of the checkpoint, written after every ``checkpoint_every`` epochs and the last.
+    checkpoint_every : int
+        Number of epochs from one checkpoint to the next; default 1.
     resume : bool
-        Go on from the checkpoint if the folder has one; ends bit for bit where an unbroken run
-        ends.
+        Whether to continue from the checkpoint if the folder has one; default False. The run ends
+        bit for bit where an unbroken run ends.
     work : mapping, optional
-        What else a checkpoint is of, as a model's parameters. It goes on only where this, the data,
-        the settings and the code are the same.
+        Further settings that a checkpoint depends on, such as a model's parameters. A run resumes
+        only if these, the data, the settings and the code are the same.
     fabric : lightning_fabric.Fabric, optional
-        A launched one, instead of device, devices and precision.
+        A launched Fabric, instead of device, devices and precision.
 
     Returns
     -------
@@ -115,16 +131,17 @@ def train(network: nn.Module, data: Data | Views, *, players: Sequence[Player], 
             fabric.barrier()  # the rank that writes may still write what an earlier fit left
             if has_checkpoint(checkpoint):
                 restore_run(checkpoint, settings, state, optimizers, average, callbacks, fabric)
-        module, turns = _set_up(fabric, network, players, optimizers, compile)
-        run = Run(fabric, module, turns, placed, sampler, dict(weights or {}), lr_schedule, clip,
-                  average, seed)
-        keeper = Keeper(checkpoint, checkpoint_every, settings, optimizers)
-        _epochs(run, state, callbacks, keeper)
+        module, optimizer_steps = _set_up(fabric, network, players, optimizers, compile)
+        run = Run(fabric, module, optimizer_steps, placed, sampler, dict(weights or {}),
+                  lr_schedule, clip, average, seed)
+        writer = CheckpointWriter(checkpoint, checkpoint_every, settings, optimizers)
+        _epochs(run, state, callbacks, writer)
     return state.history
 
 
-def _epochs(run: Run, state: TrainState, callbacks: Sequence[Callback], keeper: Keeper) -> None:
-    """All epochs that are left, with callbacks and checkpoints between them."""
+def _epochs(run: Run, state: TrainState, callbacks: Sequence[Callback],
+            writer: CheckpointWriter) -> None:
+    """Run all remaining epochs, with callbacks and checkpoints between them."""
     before, began = state.history.seconds, perf_counter()
     state.broadcast = run.fabric.broadcast if run.ranks > 1 else state.broadcast
     for callback in callbacks:
@@ -145,7 +162,7 @@ def _epochs(run: Run, state: TrainState, callbacks: Sequence[Callback], keeper: 
                 callback.on_epoch(state)
         state.stop = state.broadcast(state.stop)
         state.history.seconds = before + perf_counter() - began
-        keeper.keep(run, state, callbacks)
+        writer.write(run, state, callbacks)
     if run.average is not None:
         run.average.swap()
     for callback in callbacks:
@@ -154,14 +171,15 @@ def _epochs(run: Run, state: TrainState, callbacks: Sequence[Callback], keeper: 
 
 
 def _set_up(fabric: Any, network: nn.Module, players: Sequence[Player],
-            optimizers: dict[str, torch.optim.Optimizer], compile: bool) -> tuple[Any, list[Turn]]:
-    """The wrapped network and the turns."""
+            optimizers: dict[str, torch.optim.Optimizer],
+            compile: bool) -> tuple[Any, list[OptimizerStep]]:
+    """Return the network wrapped by Fabric, and each player's optimizer step."""
     if compile:
         keep_from_compiler()
     with quiet():
         wrapped = fabric.setup(torch.compile(network) if compile else network, *optimizers.values())
     module, *steppers = wrapped
-    return module, [Turn(player, optimizer, len(players) > 1)
+    return module, [OptimizerStep(player, optimizer, len(players) > 1)
                     for player, optimizer in zip(players, steppers, strict=True)]
 
 

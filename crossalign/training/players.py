@@ -1,4 +1,4 @@
-"""Who learns: players, the parts of the network that are theirs, and their optimizers."""
+"""Players: the parts of the network that each of them trains, and their optimizers."""
 
 from __future__ import annotations
 
@@ -36,22 +36,28 @@ class Group:
 
 @dataclass(frozen=True)
 class Player:
-    """What moves in one turn, and how.
+    """A part of the network that one optimizer trains, and how.
 
     Parameters
     ----------
     name : str
-        What ``forward`` receives.
+        Name that ``forward`` receives.
     groups : tuple of Group
+        Parts of the network to train, with their learning rates.
     optimizer : {"adam", "adamw", "sgd"}
-    betas, eps, amsgrad
-        Of Adam and AdamW.
+        Optimizer; default ``"adam"``.
+    betas : pair of float
+        Decay rates of Adam's and AdamW's moments; default (0.9, 0.999).
+    eps : float
+        Constant added to the denominator of Adam and AdamW; default 1e-8.
+    amsgrad : bool
+        AMSGrad variant of Adam and AdamW; default False.
     momentum : float
-        Of SGD.
+        Momentum of SGD; default 0.
     weight_decay : float
-        L2 penalty; decoupled from the gradient for ``"adamw"``.
+        L2 penalty, default 0; decoupled from the gradient for ``"adamw"``.
     steps : int
-        Updates per batch, on the same rows with fresh noise.
+        Number of updates per batch, on the same rows with fresh noise; default 1.
     """
 
     name: str
@@ -77,21 +83,21 @@ class Player:
 
 
 def player_parameters(network: nn.Module, player: Player) -> list[list[nn.Parameter]]:
-    """The learning parameters of every group; parameters that are frozen already are left out.
+    """Return the parameters of every group that can learn; frozen parameters are left out.
 
     Raises
     ------
     ValueError
         If a name is not in the network, a parameter stands in two groups, or nothing can learn.
     """
-    taken: dict[int, str] = {}
+    owners: dict[int, str] = {}
     groups = []
     for group in player.groups:
-        found: dict[int, nn.Parameter] = {}
+        parameters: dict[int, nn.Parameter] = {}
         for module in group.modules:
-            found |= {id(p): p for p in _named(network, module) if p.requires_grad}
-        _claim(taken, network, found.values(), f"a group of player {player.name!r}")
-        groups.append(list(found.values()))
+            parameters |= {id(p): p for p in _named(network, module) if p.requires_grad}
+        _claim(owners, network, parameters.values(), f"a group of player {player.name!r}")
+        groups.append(list(parameters.values()))
     if not any(groups):
         raise ValueError(f"players: {player.name!r} has no parameter that can learn; name modules "
                          "with parameters whose requires_grad is True.")
@@ -100,7 +106,7 @@ def player_parameters(network: nn.Module, player: Player) -> list[list[nn.Parame
 
 def build_optimizer(network: nn.Module, player: Player, *,
                     fused: bool = True) -> torch.optim.Optimizer:
-    """The player's optimizer; with ``fused``, one kernel where the device has one.
+    """Build the optimizer of a player; with ``fused``, one kernel where the device has one.
 
     Raises
     ------
@@ -117,7 +123,7 @@ def build_optimizer(network: nn.Module, player: Player, *,
 
 def build_optimizers(network: nn.Module, players: Sequence[Player], *,
                      fused: bool = True) -> dict[str, torch.optim.Optimizer]:
-    """One optimizer per player, by name.
+    """Build one optimizer per player, by name.
 
     Raises
     ------
@@ -126,20 +132,20 @@ def build_optimizers(network: nn.Module, players: Sequence[Player], *,
     """
     if not players:
         raise ValueError("players: none given; give at least one Player.")
-    taken: dict[int, str] = {}
+    owners: dict[int, str] = {}
     optimizers: dict[str, torch.optim.Optimizer] = {}
     for player in players:
         if player.name in optimizers:
             raise ValueError(f"players: two are called {player.name!r}; give each its own name.")
         optimizer = build_optimizer(network, player, fused=fused)
-        _claim(taken, network, [p for g in optimizer.param_groups for p in g["params"]],
+        _claim(owners, network, [p for g in optimizer.param_groups for p in g["params"]],
                f"player {player.name!r}")
         optimizers[player.name] = optimizer
     return optimizers
 
 
 def _named(network: nn.Module, name: str) -> list[nn.Parameter]:
-    """Parameters of a submodule, or the one parameter of that name."""
+    """Return the parameters of a submodule, or the one parameter of that name."""
     try:
         return list(network.get_submodule(name).parameters())
     except AttributeError:
@@ -152,15 +158,15 @@ def _named(network: nn.Module, name: str) -> list[nn.Parameter]:
                          f"{children}, and '' is all of it.") from None
 
 
-def _claim(taken: dict[int, str], network: nn.Module, parameters: Any, owner: str) -> None:
+def _claim(owners: dict[int, str], network: nn.Module, parameters: Any, owner: str) -> None:
     """Give parameters to an owner; no parameter may have two."""
     for parameter in parameters:
-        other = taken.get(id(parameter))
+        other = owners.get(id(parameter))
         if other is not None:
             name = next(n for n, p in network.named_parameters() if p is parameter)
             raise ValueError(f"players: the parameter {name!r} belongs to {other} and to {owner}; "
                              "give it to one of them.")
-    taken.update((id(parameter), owner) for parameter in parameters)
+    owners.update((id(parameter), owner) for parameter in parameters)
 
 
 def _adam(kind: Callable[..., torch.optim.Optimizer]) -> Callable[[Player], Any]:
@@ -177,4 +183,4 @@ OPTIMIZERS: dict[str, Callable[[Player], Any]] = {
     "adamw": _adam(torch.optim.AdamW),
     "sgd": _sgd,
 }
-"""What builds an optimizer from a player, by name."""
+"""Functions that build an optimizer from a player, by name."""

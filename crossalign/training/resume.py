@@ -1,4 +1,4 @@
-"""Between a run and its checkpoint: what is stored, and what must agree to go on exactly.
+"""Resuming: the contents of a checkpoint, and the settings that must agree to continue exactly.
 
 Random states are not stored: every epoch seeds its own from (seed, epoch, rank), so that the epoch
 number is the random state, and nothing a callback draws can change what comes after.
@@ -28,7 +28,7 @@ Optimizers = Mapping[str, torch.optim.Optimizer]
 
 def pack_tensors(network: nn.Module, optimizers: Optimizers, average: MovingAverage | None,
                  callbacks: Sequence[Callback]) -> dict[str, Tensor]:
-    """Weights, optimizer states, moving average and callbacks' tensors, by path."""
+    """Collect weights, optimizer states, moving average and callbacks' tensors, by path."""
     tensors = {f"network/{name}": value for name, value in network.state_dict().items()}
     names = {id(p): name for name, p in network.named_parameters()}
     for player, optimizer in optimizers.items():
@@ -45,7 +45,7 @@ def pack_tensors(network: nn.Module, optimizers: Optimizers, average: MovingAver
 
 def unpack_tensors(checkpoint: Checkpoint, network: nn.Module, optimizers: Optimizers,
                    average: MovingAverage | None, callbacks: Sequence[Callback]) -> None:
-    """Put a checkpoint's tensors and the callbacks' facts where they came from.
+    """Restore a checkpoint's tensors and the callbacks' facts.
 
     Raises
     ------
@@ -70,25 +70,25 @@ def unpack_tensors(checkpoint: Checkpoint, network: nn.Module, optimizers: Optim
 
 
 def by_name(callbacks: Sequence[Callback]) -> dict[str, Callback]:
-    """Callbacks by class and count, so that a resumed run may have one more or one less."""
-    named: dict[str, Callback] = {}
+    """Name callbacks by class and count, so that a resumed run may have one more or one less."""
+    by_key: dict[str, Callback] = {}
     for callback in callbacks:
         kind = type(callback).__name__
-        named[f"{kind}{sum(key.startswith(kind) for key in named)}"] = callback
-    return named
+        by_key[f"{kind}{sum(key.startswith(kind) for key in by_key)}"] = callback
+    return by_key
 
 
 @dataclass
-class Keeper:
-    """Writes checkpoints, or nothing without a folder."""
+class CheckpointWriter:
+    """Writer of checkpoints; without a folder it writes nothing."""
 
     folder: str | os.PathLike[str] | None
     every: int
     settings: Mapping[str, Any]
     optimizers: Optimizers
 
-    def keep(self, run: Run, state: TrainState, callbacks: Sequence[Callback]) -> None:
-        """Write if it is due."""
+    def write(self, run: Run, state: TrainState, callbacks: Sequence[Callback]) -> None:
+        """Write a checkpoint if one is due."""
         last = state.stop or state.epoch + 1 == state.epochs
         due = last or (state.epoch + 1) % self.every == 0
         if self.folder is None or not due or state.rank != 0:
@@ -103,7 +103,7 @@ class Keeper:
 def restore_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], state: TrainState,
                 optimizers: Optimizers, average: MovingAverage | None,
                 callbacks: Sequence[Callback], fabric: Any) -> None:
-    """Go back to where a checkpoint was written.
+    """Return a run to the state in which a checkpoint was written.
 
     Raises
     ------
@@ -123,12 +123,12 @@ def restore_run(folder: str | os.PathLike[str], settings: Mapping[str, Any], sta
 
 
 def settings_text(values: Mapping[str, Any]) -> dict[str, str]:
-    """What must not change between a run and its continuation, as text."""
+    """Return as text the settings that must not change between a run and its continuation."""
     return {name: _text(value) for name, value in values.items()}
 
 
 def data_fingerprint(data: Data) -> str:
-    """Of everything that batches are made of, read some thousand rows at a time."""
+    """Hash everything that batches are made of, reading `ROWS` rows at a time."""
     return arrays_fingerprint(
         None if tensor is None else tensor.cpu().numpy()
         for first in range(0, len(data), ROWS)
@@ -139,7 +139,7 @@ def data_fingerprint(data: Data) -> str:
 
 
 ROWS = 4096
-"""Rows that are read together for a fingerprint."""
+"""Number of rows that are read together for a fingerprint."""
 
 
 def check_settings(stored: Mapping[str, Any], current: Mapping[str, Any],
@@ -155,7 +155,7 @@ def check_settings(stored: Mapping[str, Any], current: Mapping[str, Any],
 
 
 FINGERPRINTS = ("data", "code", "side_information", "targets")
-"""Settings that are hashes, which would tell a reader nothing."""
+"""Names of settings that are hashes, whose values would tell a reader nothing."""
 
 
 def _remedy(first: str) -> str:
@@ -163,7 +163,7 @@ def _remedy(first: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """A value as text that is the same in every process: of an object, its class."""
+    """Return a value as text that is the same in every process; an object is its class."""
     if isinstance(value, Mapping):
         return repr({str(key): _text(value[key]) for key in sorted(value, key=str)})
     if is_dataclass(value) or value is None or isinstance(

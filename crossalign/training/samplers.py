@@ -1,4 +1,4 @@
-"""How the batches of an epoch are drawn: all their row numbers at once, on the device.
+"""Samplers: all batches of an epoch, as row numbers drawn at once on the device.
 
 A sampler is a frozen dataclass with ``epoch(n, labels, generator) -> (steps, batch)`` int64; the
 indices are on the generator's device.
@@ -15,10 +15,10 @@ from torch import Tensor
 
 
 class Sampler(Protocol):
-    """What the loop asks of a sampler."""
+    """Interface of samplers as the loop uses it."""
 
     def epoch(self, n: int, labels: Tensor | None, generator: torch.Generator) -> Tensor:
-        """Row numbers ``(steps, batch)`` int64 of one epoch over n samples."""
+        """Draw the row numbers ``(steps, batch)`` int64 of one epoch over n samples."""
 
 
 @dataclass(frozen=True)
@@ -36,25 +36,25 @@ class Shuffle:
         _at_least_one("batch_size", self.batch_size)
 
     def epoch(self, n: int, labels: Tensor | None, generator: torch.Generator) -> Tensor:
-        """Row numbers ``(ceil(n / batch), batch)`` of one epoch."""
+        """Draw the row numbers ``(ceil(n / batch), batch)`` of one epoch."""
         batch = min(self.batch_size, n)
         steps = math.ceil(n / batch)
         order = _permutation(n, generator)
         if steps * batch > n:
             again = _permutation(n, generator)
-            taken = torch.zeros(n, dtype=torch.bool, device=again.device)
-            taken[order[(steps - 1) * batch :]] = True
-            again = again[~taken[again]]
+            is_used = torch.zeros(n, dtype=torch.bool, device=again.device)
+            is_used[order[(steps - 1) * batch :]] = True
+            again = again[~is_used[again]]
             order = torch.cat([order, again[: steps * batch - n]])
         return order.view(steps, batch)
 
 
 @dataclass(frozen=True)
 class Independent:
-    """Each of ``ceil(n / batch)`` batches is its own draw without replacement.
+    """Batches drawn independently: each of ``ceil(n / batch)`` is a draw without replacement.
 
-    What CADA-VAE's authors do (Schoenfeld et al., CVPR 2019): in one epoch a sample may come
-    several times or not at all.
+    CADA-VAE's authors do so (Schoenfeld et al., CVPR 2019): in one epoch a sample may come several
+    times or not at all.
     """
 
     batch_size: int
@@ -63,14 +63,14 @@ class Independent:
         _at_least_one("batch_size", self.batch_size)
 
     def epoch(self, n: int, labels: Tensor | None, generator: torch.Generator) -> Tensor:
-        """Row numbers ``(ceil(n / batch), batch)`` of one epoch."""
+        """Draw the row numbers ``(ceil(n / batch), batch)`` of one epoch."""
         batch = min(self.batch_size, n)
         return _distinct(math.ceil(n / batch), batch, n, generator)
 
 
 @dataclass(frozen=True)
 class ClassBalanced:
-    """P classes per batch and K samples of each: rows of a class stand together.
+    """Batches of P classes with K samples each; rows of a class stand together.
 
     Each class's samples are shuffled once per epoch and dealt in turn, starting over when they run
     out, so a batch holds a sample twice only if its class has fewer than K. An epoch has
@@ -85,7 +85,7 @@ class ClassBalanced:
         _at_least_one("samples_per_class", self.samples_per_class)
 
     def epoch(self, n: int, labels: Tensor | None, generator: torch.Generator) -> Tensor:
-        """Row numbers ``(ceil(n / (P K)), P * K)`` of one epoch.
+        """Draw the row numbers ``(ceil(n / (P K)), P * K)`` of one epoch.
 
         Raises
         ------
@@ -105,10 +105,10 @@ class ClassBalanced:
         starts = counts.cumsum(0) - counts
         steps = math.ceil(n / (P * K))
         keys = torch.rand((steps, len(counts)), generator=generator, device=generator.device)
-        drawn = keys.topk(P, dim=1).indices.flatten()  # (steps * P,) class codes
-        dealt = _occurrence(drawn, len(counts))[:, None] * K
-        position = (dealt + torch.arange(K, device=drawn.device)) % counts[drawn, None]
-        return decks[starts[drawn, None] + position].view(steps, P * K)
+        codes_drawn = keys.topk(P, dim=1).indices.flatten()  # (steps * P,) class codes
+        dealt = _occurrence(codes_drawn, len(counts))[:, None] * K
+        position = (dealt + torch.arange(K, device=codes_drawn.device)) % counts[codes_drawn, None]
+        return decks[starts[codes_drawn, None] + position].view(steps, P * K)
 
 
 def _permutation(n: int, generator: torch.Generator) -> Tensor:
@@ -116,7 +116,7 @@ def _permutation(n: int, generator: torch.Generator) -> Tensor:
 
 
 def _distinct(rows: int, width: int, n: int, generator: torch.Generator) -> Tensor:
-    """``(rows, width)`` numbers below n, each row a uniform draw without replacement."""
+    """Draw numbers below n ``(rows, width)``, each row uniformly without replacement."""
     if width * width > n:  # two in a row would often coincide
         return torch.stack([_permutation(n, generator)[:width] for _ in range(rows)])
     draw = torch.randint(n, (rows, width), generator=generator, device=generator.device)
@@ -130,7 +130,7 @@ def _distinct(rows: int, width: int, n: int, generator: torch.Generator) -> Tens
 
 
 def _occurrence(codes: Tensor, n_codes: int) -> Tensor:
-    """How often the code at each place ``(m,)`` came before it."""
+    """Count how often the code at each place ``(m,)`` came before it."""
     order = codes.argsort(stable=True)
     counts = codes.bincount(minlength=n_codes)
     first = (counts.cumsum(0) - counts)[codes[order]]

@@ -1,4 +1,4 @@
-"""Numbers that change with the epoch: weights of loss terms, factors of the learning rate.
+"""Schedules: weights of loss terms and factors of the learning rate that change with the epoch.
 
 A schedule is any function of the epoch, which may be fractional; these are frozen dataclasses so
 that they can be compared, printed and stored.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 Schedule = Callable[[float], float]
-"""From the epoch (0 at the start of the first) to a value."""
+"""Function from the epoch (0 at the start of the first) to a value."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Constant:
     value: float
 
     def __call__(self, epoch: float) -> float:
-        """Value at an epoch."""
+        """Return the value at an epoch."""
         return self.value
 
 
@@ -49,13 +49,13 @@ class Ramp:
                              "end after its start, or use Constant.")
 
     def __call__(self, epoch: float) -> float:
-        """Value at an epoch."""
+        """Return the value at an epoch."""
         return self.value * min(max((epoch - self.start) / (self.end - self.start), 0.0), 1.0)
 
 
 @dataclass(frozen=True)
 class StepDecay:
-    """``factor ** (epoch // every)``."""
+    """Steps down every few epochs: ``factor ** (epoch // every)``."""
 
     every: float
     factor: float
@@ -64,7 +64,7 @@ class StepDecay:
         _positive("every", self.every)
 
     def __call__(self, epoch: float) -> float:
-        """Value at an epoch."""
+        """Return the value at an epoch."""
         return float(self.factor ** math.floor(epoch / self.every))
 
 
@@ -79,14 +79,15 @@ class Cosine:
         _positive("total", self.total)
 
     def __call__(self, epoch: float) -> float:
-        """Value at an epoch."""
+        """Return the value at an epoch."""
         share = min(max(epoch / self.total, 0.0), 1.0)
         return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * share)) / 2
 
 
 @dataclass(frozen=True)
 class Warmup:
-    """Linear from ``start`` times ``after``'s first value over ``epochs``, then ``after``.
+    """Linear rise over ``epochs``, from ``start`` times ``after``'s first value, and then
+    ``after``.
 
     ``after`` begins when the warm-up ends: its epoch 0 is epoch ``epochs``. A warm-up of so many
     steps is ``epochs = steps / steps_per_epoch``.
@@ -100,7 +101,7 @@ class Warmup:
         _positive("epochs", self.epochs)
 
     def __call__(self, epoch: float) -> float:
-        """Value at an epoch."""
+        """Return the value at an epoch."""
         if epoch >= self.epochs:
             return self.after(epoch - self.epochs)
         share = max(epoch / self.epochs, 0.0)

@@ -1,4 +1,4 @@
-"""How many threads a step may use: one, and another for every so much work."""
+"""Number of threads of a step: one, and another for every `WORK` operations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ is tens of times slower there than on one; and on a quiet machine it gains littl
 
 
 def step_threads(parameters: int, rows: int, available: int) -> int:
-    """Threads for a step that learns so many parameters from a batch of so many rows.
+    """Return the number of threads for a step of that many learning parameters and batch rows.
 
     A step takes about six operations for each parameter and row: two forward, four backward.
     """
@@ -27,7 +27,7 @@ def step_threads(parameters: int, rows: int, available: int) -> int:
 
 @contextmanager
 def few_threads(parameters: int, rows: int) -> Iterator[None]:
-    """Hold torch to the threads of `step_threads`; an OMP_NUM_THREADS of the user's is obeyed."""
+    """Limit torch to the threads of `step_threads`; a user's OMP_NUM_THREADS is obeyed."""
     before = torch.get_num_threads()
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(step_threads(parameters, rows, before))

@@ -26,7 +26,7 @@ from crossalign.training import (
     Validate,
     train,
 )
-from crossalign.training.launch import make_fabric
+from crossalign.training.fabric import make_fabric
 from crossalign.types import Views
 
 ALL = (Group(("",), 0.01),)
@@ -369,7 +369,7 @@ def test_bf16_is_near_full_precision():
 def test_nothing_is_said_of_the_hardware():
     """In a process of its own: Fabric raises its voice on its first import."""
     said = subprocess.run(
-        [sys.executable, "-c", "from crossalign.training.launch import make_fabric; "
+        [sys.executable, "-c", "from crossalign.training.fabric import make_fabric; "
                                "make_fabric('cpu', 1, 'bf16-mixed')"],
         capture_output=True, text=True, check=True)
     assert said.stdout + said.stderr == ""

@@ -1,4 +1,4 @@
-"""Lightning Fabric: device, precision, ranks. It is imported here, when a run starts."""
+"""Lightning Fabric: device, precision, ranks. It is imported only when a run starts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
 def make_fabric(device: str, devices: int, precision: str) -> Any:
-    """A launched Fabric for this process, which is one of ``devices`` ranks.
+    """Return a launched Fabric for this process, which is one of ``devices`` ranks.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def make_fabric(device: str, devices: int, precision: str) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what Fabric says of hardware that was not asked for; errors come through."""
+    """Silence remarks of Fabric about unused hardware; errors still come through."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import_module("lightning_fabric")  # on import it sets the level of its logger
@@ -69,7 +69,7 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def quiet_reducer() -> Iterator[None]:
-    """Silence the hint that no parameter was unused, in every backward pass of several ranks."""
+    """Silence the warning, in every step of several ranks, that no parameter was unused."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
         yield

@@ -1,4 +1,4 @@
-"""A player's turn on a batch."""
+"""Steps of one player's optimizer on a batch."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import torch
 from torch import nn
 
 from crossalign.training.batch import Batch
-from crossalign.training.meter import Meter
+from crossalign.training.loss_meter import LossMeter
 from crossalign.training.players import Player
 
 Module = Callable[[Batch, str], Any]
 
 
-class Turn:
-    """One player with its parameters, optimizer and loss meter.
+class OptimizerStep:
+    """A player with its parameters, optimizer and loss meter.
 
     Parameters
     ----------
     player : Player
+        The player.
     optimizer
-        Of this player, wrapped by Fabric.
+        Optimizer of this player, wrapped by Fabric.
     named : bool
-        Whether its losses are logged under its name.
+        Whether its losses are logged under the player's name.
     """
 
     def __init__(self, player: Player, optimizer: Any, named: bool) -> None:
@@ -35,19 +36,19 @@ class Turn:
             p for group in optimizer.param_groups for p in group["params"]]
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.prefix = f"{player.name}/" if named else ""
-        self.meter = Meter(self.prefix)
+        self.meter = LossMeter(self.prefix)
 
     def begin_epoch(self) -> None:
         """Forget the losses of the last epoch."""
-        self.meter = Meter(self.prefix)
+        self.meter = LossMeter(self.prefix)
 
     def scale_rates(self, factor: float) -> None:
         """Set every group's learning rate to a multiple of its own."""
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
 
-    def play(self, fabric: Any, module: Module, batch: Batch, clip: float | None) -> None:
-        """All steps of this player on a batch."""
+    def run(self, fabric: Any, module: Module, batch: Batch, clip: float | None) -> None:
+        """Take all steps of this player on a batch."""
         for _ in range(self.player.steps):
             for parameter in self.parameters:  # zero_grad, without its profiling
                 parameter.grad = None
@@ -63,7 +64,7 @@ class Turn:
 @contextmanager
 def only_learning(network: nn.Module,
                   optimizers: Iterable[torch.optim.Optimizer]) -> Iterator[None]:
-    """Inside, only what an optimizer holds asks for gradients; after, all is as before."""
+    """Let only parameters held by an optimizer ask for gradients, until the block ends."""
     before = [(p, p.requires_grad) for p in network.parameters()]
     theirs = {id(p) for optimizer in optimizers for g in optimizer.param_groups
               for p in g["params"]}
@@ -77,8 +78,8 @@ def only_learning(network: nn.Module,
             parameter.grad = None
 
 
-def give_turn(turns: Sequence[Turn], player: Turn) -> None:
+def freeze_others(players: Sequence[OptimizerStep], learner: OptimizerStep) -> None:
     """Let one player's parameters ask for gradients and freeze the others'."""
-    for turn in turns:
-        for parameter in turn.parameters:
-            parameter.requires_grad_(turn is player)
+    for player in players:
+        for parameter in player.parameters:
+            parameter.requires_grad_(player is learner)

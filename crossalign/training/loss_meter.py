@@ -1,4 +1,4 @@
-"""Loss terms summed on the device during an epoch and read once at its end."""
+"""Loss meters: terms summed on the device during an epoch and read once at its end."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from torch import Tensor
 
 
 class DivergedError(ValueError):
-    """A loss term or a weight became NaN or infinite.
+    """Error raised when a loss term or a weight became NaN or infinite.
 
     Attributes
     ----------
     term : str
-        The loss term, or the parameter's name.
+        Name of the loss term or of the parameter.
     epoch : int
-        Counted from 0.
+        Epoch of the first bad value, counted from 0.
     learned : bool
-        Whether a step was taken before.
+        Whether a step had been taken before.
     """
 
     def __init__(self, term: str, epoch: int, what: str, learned: bool = True) -> None:
@@ -33,13 +33,13 @@ class DivergedError(ValueError):
         self.learned = learned
 
 
-class Meter:
-    """Running sums of one player's loss terms; adding waits for nothing.
+class LossMeter:
+    """Running sums of one player's loss terms; adding does not wait for the device.
 
     Parameters
     ----------
     prefix : str
-        Put before the names of the terms.
+        Prefix of the names of the terms; default none.
     """
 
     def __init__(self, prefix: str = "") -> None:
@@ -72,7 +72,7 @@ class Meter:
         self.healthy = torch.zeros_like(self.total)
 
     def read(self) -> Tensor:
-        """``(2, terms)``: means since the start, and the share of steps before they went bad."""
+        """Return ``(2, terms)``: mean losses, and the share of steps until a term went bad."""
         return torch.stack([self.total, self.healthy]) / self.count
 
 
@@ -87,9 +87,9 @@ def check_losses(losses: Mapping[str, Tensor]) -> None:
                              "the batch as a 0-d tensor.")
 
 
-def read_meters(meters: Sequence[Meter], epoch: int, extra: Tensor,
+def read_meters(meters: Sequence[LossMeter], epoch: int, extra: Tensor,
                 reduce: Callable[[Tensor], Tensor]) -> tuple[dict[str, float], float]:
-    """Mean losses by name, and a number ``extra`` (0-d), in one transfer to the host.
+    """Return mean losses by name, and the number ``extra`` (0-d), in one transfer to the host.
 
     ``reduce`` averages over ranks.
 

@@ -1,4 +1,4 @@
-"""Random numbers of an epoch: a function of the seed, the epoch and the rank alone."""
+"""Seeding of an epoch: random numbers that depend on the seed, the epoch and the rank alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 def seed_epoch(generator: torch.Generator, seed: int, epoch: int, rank: int) -> None:
     """Seed the explicit generator alike on all ranks, and torch's global one per rank.
 
-    The global one is what dropout draws from; batches and noise come from the explicit one.
+    Batches and noise come from the explicit generator, dropout from the global one.
     """
     generator.manual_seed(_derived(seed, epoch, 0))
     torch.manual_seed(_derived(seed, epoch, 1 + rank))
@@ -20,7 +20,7 @@ def seed_epoch(generator: torch.Generator, seed: int, epoch: int, rank: int) -> 
 
 @contextmanager
 def own_global_state(device: torch.device) -> Iterator[None]:
-    """Give torch's global random states back as they were."""
+    """Restore torch's global random states when the block ends."""
     gpus = [] if device.index is None or device.type != "cuda" else [device.index]
     with torch.random.fork_rng(devices=gpus):
         yield
