@@ -1,4 +1,4 @@
-"""What encoders of pictures ask of them."""
+"""Checks of the pictures that encoders read."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 
-def checked_pictures(pictures: npt.ArrayLike, side: int) -> npt.NDArray[Any]:
-    """Pictures ``(n, side, side, 3)`` uint8.
+def check_pictures(pictures: npt.ArrayLike, side: int) -> npt.NDArray[Any]:
+    """Return pictures ``(n, side, side, 3)`` uint8.
 
     Raises
     ------
@@ -23,8 +23,8 @@ def checked_pictures(pictures: npt.ArrayLike, side: int) -> npt.NDArray[Any]:
     return x
 
 
-def checked_colours(picture: npt.ArrayLike) -> npt.NDArray[Any]:
-    """A picture ``(h, w, 3)`` uint8 of any size.
+def check_picture(picture: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return a picture ``(h, w, 3)`` uint8 of any size.
 
     Raises
     ------

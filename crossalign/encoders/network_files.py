@@ -1,7 +1,7 @@
-"""The files of a network of ``transformers``: opened as data, whatever they ask for.
+"""The files of a network of ``transformers``, opened as data alone.
 
 Weights come from safetensors only. A folder that names code of its own, or an adapter of another
-network, is refused before anything of it is opened.
+network, is refused before anything in it is opened.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 
 
 def pretrained_file(name: str, file: str) -> Path | None:
-    """Where a file of a folder, or of a model on the hub, lies; None if it has no such file."""
+    """Find a file of a folder or of a model on the hub; return None if there is no such file."""
     _transformers()
     from transformers.utils import cached_file
 
     with quietly():
         try:
-            found = cached_file(name, file, _raise_exceptions_for_missing_entries=False,
+            path = cached_file(name, file, _raise_exceptions_for_missing_entries=False,
                                 _raise_exceptions_for_connection_errors=False)
         except Exception as error:  # of a name that is neither a folder nor of the hub
-            raise unopened(name, error) from None
-    return None if found is None else Path(found)
+            raise open_error(name, error) from None
+    return None if path is None else Path(path)
 
 
-def said(name: str, file: str) -> Any:
-    """What a JSON file of a model says; an empty mapping if it has no such file.
+def read_settings(name: str, file: str) -> Any:
+    """Read a JSON file of a model; return an empty mapping if there is no such file.
 
     Raises
     ------
@@ -44,17 +44,17 @@ def said(name: str, file: str) -> Any:
     if path is None:
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise unopened(name, error, file) from None
-    if _asks_for_code(found):
+        raise open_error(name, error, file) from None
+    if _asks_for_code(settings):
         raise ValueError(f"encoder: {name!r} asks in {file} for code of its own, which is never "
                          "run here; give a model whose kind transformers itself has.")
-    return found
+    return settings
 
 
-def opened_network(name: str, subfolder: str = "") -> nn.Module:
-    """The network of a folder, or of a name on the Hugging Face hub, with all of its weights.
+def open_network(name: str, subfolder: str = "") -> nn.Module:
+    """Open the network of a folder, or of a name on the Hugging Face hub, with all of its weights.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def opened_network(name: str, subfolder: str = "") -> nn.Module:
     """
     AutoConfig, AutoModel = _transformers()
     inside = f"{subfolder}/" if subfolder else ""
-    kind = said(name, f"{inside}config.json")
+    kind = read_settings(name, f"{inside}config.json")
     if pretrained_file(name, f"{inside}adapter_config.json") is not None:
         raise ValueError(f"encoder: {name!r} is an adapter of another network; merge the two and "
                          "give the folder of the whole.")
@@ -75,14 +75,14 @@ def opened_network(name: str, subfolder: str = "") -> nn.Module:
     try:
         with quietly():
             config = AutoConfig.from_pretrained(name, subfolder=subfolder, trust_remote_code=False)
-            reader = _projecting(kind) or AutoModel
-            network, found = reader.from_pretrained(
+            reader = _projection_class(kind) or AutoModel
+            network, loading = reader.from_pretrained(
                 name, subfolder=subfolder, config=config, use_safetensors=True,
                 trust_remote_code=False, dtype=torch.float32, output_loading_info=True)
     except Exception as error:  # transformers raises many kinds, of its own and of its libraries
-        raise unopened(name, error) from None
+        raise open_error(name, error) from None
     pooled = reader is not AutoModel or hasattr(network, "get_text_features")
-    lacking = sorted(key for key in found["missing_keys"]
+    lacking = sorted(key for key in loading["missing_keys"]
                      if (pooled or "pooler" not in key) and not key.endswith("position_ids"))
     if lacking:
         raise ValueError(f"encoder: {name!r} lacks {len(lacking)} of the weights that its "
@@ -91,8 +91,8 @@ def opened_network(name: str, subfolder: str = "") -> nn.Module:
     return opened
 
 
-def opened_tokenizer(name: str, subfolder: str = "") -> Any:
-    """The tokenizer of a folder or a name on the hub.
+def open_tokenizer(name: str, subfolder: str = "") -> Any:
+    """Open the tokenizer of a folder or of a name on the hub.
 
     Raises
     ------
@@ -101,7 +101,8 @@ def opened_tokenizer(name: str, subfolder: str = "") -> Any:
     """
     from transformers import AutoTokenizer
 
-    said(name, f"{subfolder}/tokenizer_config.json" if subfolder else "tokenizer_config.json")
+    inside = f"{subfolder}/" if subfolder else ""
+    read_settings(name, f"{inside}tokenizer_config.json")
     try:
         with quietly():
             return AutoTokenizer.from_pretrained(name, subfolder=subfolder,
@@ -111,15 +112,15 @@ def opened_tokenizer(name: str, subfolder: str = "") -> Any:
                          f"({first_line(error)}); give a folder with tokenizer.json.") from None
 
 
-def network_of(config: Mapping[str, Any]) -> nn.Module:
-    """A network with random weights from the settings of its ``config.json``."""
+def build_network(config: Mapping[str, Any]) -> nn.Module:
+    """Build a network with random weights from the settings of its ``config.json``."""
     AutoConfig, AutoModel = _transformers()
     network: nn.Module = AutoModel.from_config(AutoConfig.for_model(**config))
     return network.eval()
 
 
-def unopened(name: str, error: Exception, file: str = "") -> ValueError:
-    """What to say of a model that cannot be opened."""
+def open_error(name: str, error: Exception, file: str = "") -> ValueError:
+    """Return the error for a model that cannot be opened."""
     where = f"{file}: " if file else ""
     return ValueError(f"encoder: {name!r} cannot be opened ({where}{first_line(error)}); give the "
                       "folder of a model with config.json and model.safetensors, or its name on "
@@ -128,7 +129,7 @@ def unopened(name: str, error: Exception, file: str = "") -> ValueError:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Without the bars and the list of unused weights that loading prints."""
+    """Suppress the progress bars and the list of unused weights that loading prints."""
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -142,8 +143,10 @@ def quietly() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _projecting(config: Mapping[str, Any]) -> Any:
-    """The class of half of a network that was saved with its projection, as CLIP's; else None."""
+def _projection_class(config: Mapping[str, Any]) -> Any:
+    """Return the class of a half of CLIP or the like that was saved with its projection, else
+    None.
+    """
     import transformers
 
     names = config.get("architectures") or [""]
@@ -151,16 +154,16 @@ def _projecting(config: Mapping[str, Any]) -> Any:
         and hasattr(transformers, names[0]) else None
 
 
-def _asks_for_code(found: Any) -> bool:
-    """Whether a setting names a file of code, or an attention kernel to be downloaded."""
-    if isinstance(found, Mapping):
+def _asks_for_code(settings: Any) -> bool:
+    """Return True if a setting names a file of code, or an attention kernel to be downloaded."""
+    if isinstance(settings, Mapping):
         return any(key == "auto_map" or (key.endswith("attn_implementation") and "/" in str(value))
-                   or _asks_for_code(value) for key, value in found.items())
-    return isinstance(found, list) and any(map(_asks_for_code, found))
+                   or _asks_for_code(value) for key, value in settings.items())
+    return isinstance(settings, list) and any(map(_asks_for_code, settings))
 
 
 def first_line(error: Exception) -> str:
-    """What an error says first, or what it is where it says nothing."""
+    """Return the first line of an error's message, or its type if it has no message."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 

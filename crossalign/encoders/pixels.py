@@ -1,4 +1,4 @@
-"""Pictures to what a network reads of them, as the folder of the network says."""
+"""Preparation of pictures for a network, as its folder says."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.encoders.network_files import quietly, said, unopened
+from crossalign.encoders.network_files import open_error, quietly, read_settings
 
 Array = npt.NDArray[Any]
 
 FILES = ("processor_config.json", "preprocessor_config.json")
-"""Where a folder says it: in the first under ``image_processor``, or else in the second."""
+"""Files with the settings: the first under its key ``image_processor``, or else the second."""
 ABOUT = {"image_processor_type", "feature_extractor_type", "processor_class",
          "transformers_version", "_valid_processor_keys"}
-"""Keys that say which processor it is, and change nothing."""
+"""Keys that name the processor and change nothing."""
 TRIED = ((40, 56, 3), (56, 40, 3))
 """Shapes of the pictures with which a processor is tried."""
 
@@ -30,14 +30,14 @@ class Pixels:
     name : str
         A folder, or a name on the Hugging Face hub.
     config
-        Of the network; its ``image_size`` is that of the pictures where the folder gives none.
+        Configuration of the network; its ``image_size`` is used where the folder gives no size.
 
     Attributes
     ----------
     size : pair of int
-        Height and width of what the network reads.
+        Height and width of the pictures that the network reads.
     facts : dict
-        All settings.
+        All settings of the processor.
 
     Raises
     ------
@@ -48,11 +48,11 @@ class Pixels:
 
     def __init__(self, name: str, config: Any) -> None:
         self.name = name
-        whole, alone = (said(name, file) for file in FILES)
+        whole, alone = (read_settings(name, file) for file in FILES)
         settings = whole.get("image_processor") or alone
-        self._processor = _opened(name, config, settings)
+        self._processor = _open(name, config, settings)
         self._check(settings)
-        shapes = {self._checked(np.zeros(shape, np.uint8)).shape for shape in TRIED}
+        shapes = {self._try(np.zeros(shape, np.uint8)).shape for shape in TRIED}
         if len(shapes) > 1 or next(iter(shapes))[2:] != (3,):
             raise ValueError(f"encoder: {name!r} reads pictures through {self.kind}, which gives "
                              f"arrays of shape {sorted(shapes)[0]}; give a network whose pictures "
@@ -61,38 +61,38 @@ class Pixels:
 
     @property
     def kind(self) -> str:
-        """The name of the processor."""
+        """Name of the processor."""
         return type(self._processor).__name__.removesuffix("Pil")
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the pixels depend on."""
-        found = json.loads(self._processor.to_json_string())
-        return {key: value for key, value in found.items()
+        """Settings that the pixels depend on."""
+        settings = json.loads(self._processor.to_json_string())
+        return {key: value for key, value in settings.items()
                 if value is not None and key not in ABOUT - {"image_processor_type"}}
 
     @property
     def mean(self) -> Array:
-        """Subtracted from a pixel between 0 and 1, for every colour, ``(3,)``."""
+        """Mean of every colour ``(3,)``, subtracted from pixels between 0 and 1."""
         return self._per_colour("image_mean", 0.0)
 
     @property
     def std(self) -> Array:
-        """What the difference is divided by, ``(3,)``."""
+        """Divisor of every colour ``(3,)``, after the mean is subtracted."""
         return self._per_colour("image_std", 1.0)
 
     def __call__(self, picture: Array) -> Array:
-        """``(height, width, 3)`` float32 of a picture of any size, ``(h, w, 3)`` uint8."""
-        found = self._processor([picture], input_data_format="channels_last",
+        """Return ``(height, width, 3)`` float32 for a picture of any size, ``(h, w, 3)`` uint8."""
+        arrays = self._processor([picture], input_data_format="channels_last",
                                 data_format="channels_first")["pixel_values"]
-        return np.ascontiguousarray(np.moveaxis(np.asarray(found[0], np.float32), 0, -1))
+        return np.ascontiguousarray(np.moveaxis(np.asarray(arrays[0], np.float32), 0, -1))
 
     def _per_colour(self, key: str, neutral: float) -> Array:
         of = self._processor
         value = getattr(of, key, None) if getattr(of, "do_normalize", True) else None
         return np.broadcast_to(np.float32(neutral if value is None else value), 3)
 
-    def _checked(self, picture: Array) -> Array:
+    def _try(self, picture: Array) -> Array:
         try:
             return self(picture)
         except Exception as error:  # of a setting that it has, but not with this value
@@ -101,41 +101,43 @@ class Pixels:
                              f"{FILES[1]}.") from None
 
     def _check(self, settings: dict[str, Any]) -> None:
-        known = {key for cls in type(self._processor).__mro__
+        known_keys = {key for cls in type(self._processor).__mro__
                  for key in getattr(getattr(cls, "valid_kwargs", None), "__annotations__", ())}
-        named = str(settings.get("image_processor_type") or settings.get(
+        stated = str(settings.get("image_processor_type") or settings.get(
             "feature_extractor_type") or self.kind)
-        if named.removesuffix("Fast").replace("FeatureExtractor", "ImageProcessor") != self.kind:
-            raise ValueError(f"encoder: {self.name!r} prepares pictures through {named}, which "
+        if stated.removesuffix("Fast").replace("FeatureExtractor", "ImageProcessor") != self.kind:
+            raise ValueError(f"encoder: {self.name!r} prepares pictures through {stated}, which "
                              "this version of transformers does not have without torchvision; "
                              "give a network with another one.")
         for key in settings:
-            if key not in known | ABOUT:
+            if key not in known_keys | ABOUT:
                 raise ValueError(f"encoder: {self.name!r} prepares pictures with {key!r}, which "
                                  f"{self.kind} does not know; remove it from {FILES[1]}, or name "
                                  "there the processor that does.")
 
 
-def size_of(config: Any) -> tuple[int, int]:
-    """Height and width of the pictures that a network reads; 224 where it does not say."""
+def image_size(config: Any) -> tuple[int, int]:
+    """Return height and width of the pictures that a network reads; 224 if it does not say."""
     size = getattr(config, "image_size", None) or getattr(
         getattr(config, "vision_config", None), "image_size", None) or 224
     return (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
 
 
-def _opened(name: str, config: Any, settings: dict[str, Any]) -> Any:
-    """The processor that the settings name, or that of the kind of network, without torchvision."""
+def _open(name: str, config: Any, settings: dict[str, Any]) -> Any:
+    """Open the processor that the settings name, or that of the kind of network, without
+    torchvision.
+    """
     from transformers import AutoImageProcessor
 
     if not settings:
         return _default(name, config)
     try:
         with quietly():
-            found = AutoImageProcessor.from_pretrained(name, config=config, backend="pil",
+            processor = AutoImageProcessor.from_pretrained(name, config=config, backend="pil",
                                                        trust_remote_code=False)
     except Exception as error:  # transformers raises many kinds
-        raise unopened(name, error, FILES[1]) from None
-    return found if {"size", "crop_size"} & set(settings) else _resized(found, config)
+        raise open_error(name, error, FILES[1]) from None
+    return processor if {"size", "crop_size"} & set(settings) else _with_size(processor, config)
 
 
 def _default(name: str, config: Any) -> Any:
@@ -143,19 +145,19 @@ def _default(name: str, config: Any) -> Any:
 
     try:
         with quietly():
-            found = IMAGE_PROCESSOR_MAPPING[type(config)]["pil"]()
+            processor = IMAGE_PROCESSOR_MAPPING[type(config)]["pil"]()
     except (KeyError, ImportError):
         raise ValueError(f"encoder: {name!r} does not say how pictures are prepared; put the "
                          f"{FILES[1]} of its model there.") from None
     warnings.warn(f"encoder: {name!r} does not say how pictures are prepared; the defaults of "
-                  f"{type(found).__name__.removesuffix('Pil')} are taken, at the size of the "
+                  f"{type(processor).__name__.removesuffix('Pil')} are taken, at the size of the "
                   f"network; put a {FILES[1]} there.", stacklevel=5)
-    return _resized(found, config)
+    return _with_size(processor, config)
 
 
-def _resized(processor: Any, config: Any) -> Any:
-    """A processor for pictures of the network's size, where the folder gives none."""
-    height, width = size_of(config)
+def _with_size(processor: Any, config: Any) -> Any:
+    """Return the processor set to the network's picture size, for a folder that gives none."""
+    height, width = image_size(config)
     whole = {"height": height, "width": width}
     size, crop = getattr(processor, "size", None), getattr(processor, "crop_size", None)
     settings = {key: value for key, value in processor.to_dict().items()

@@ -1,10 +1,10 @@
 """Pictures and texts through pretrained networks of ``transformers`` (extra ``text``).
 
-Frozen, they give vectors or tokens that any model reads. ``rows="raw"`` leaves the network out and
-gives what it would read, for a model that trains it along (`models.FGAN`, ``bases``).
+Frozen networks give vectors or tokens that any model reads. ``rows="raw"`` gives the network's
+input instead, for a model that trains the network along (`models.FGAN`, ``backbones``).
 
 Vectors are the network's own where it has some: CLIP, SigLIP and their kin project pictures and
-texts into one space, and a folder of sentence-transformers says how texts are pooled. Of any other
+texts into one space, and a folder of sentence-transformers says how texts are pooled. For any other
 network they are the mean of a sample's tokens.
 """
 
@@ -23,16 +23,16 @@ import torch
 from torch import Tensor, nn
 
 from crossalign.devices import find_device
-from crossalign.encoders.base_encoder import (
-    BaseEncoder,
+from crossalign.encoders.backbone import (
+    Backbone,
     check_steady,
-    numbers_of,
-    pixels_of,
+    image_inputs,
     probe,
     reading_part,
+    text_inputs,
 )
-from crossalign.encoders.checks import checked_colours
-from crossalign.encoders.network_files import opened_network, opened_tokenizer
+from crossalign.encoders.checks import check_picture
+from crossalign.encoders.network_files import open_network, open_tokenizer
 from crossalign.encoders.pixels import Pixels
 from crossalign.encoders.sentence_modules import mean_of_real, sentence_modules
 from crossalign.fingerprints import LENGTH
@@ -42,22 +42,23 @@ ROWS = ("vectors", "tokens", "raw")
 BLOCK = 64
 """Texts encoded at a time."""
 BOUNDLESS = 10**6
-"""A tokenizer that names a longest text beyond this means that it knows none."""
+"""Longest text, in tokens, above which a tokenizer's limit counts as no limit."""
 PADDED = "siglip"
-"""The kinds of network that were trained on texts padded to their longest."""
+"""Prefix of the kinds of network that were trained on texts padded to full length."""
 
 
 class _Pretrained:
-    """What pictures and texts have in common.
+    """Common part of the encoders of pictures and of texts.
 
     Parameters
     ----------
     name : str
         A folder, or a name on the Hugging Face hub, which is downloaded once.
     rows : {"vectors", "tokens", "raw"}
-        A vector of each sample ``(n, d)``, its tokens ``(n, t, d)``, or raw rows, see
-        `base_encoder`.
+        Output for each sample, default ``"vectors"``: a vector ``(n, d)``, tokens ``(n, t, d)``, or
+        raw rows, see `backbone`.
     device : {"auto", "cpu", "cuda"}
+        Device of the network; default a GPU if there is one.
 
     Raises
     ------
@@ -78,12 +79,12 @@ class _Pretrained:
 
     @property
     def tokens(self) -> bool:
-        """Whether its rows are tokens."""
+        """True if its rows are tokens."""
         return self.rows != "vectors"
 
     def _take(self, network: nn.Module, size: tuple[int, int] | None = None,
               pool: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
-        """Keep the network, and the way from raw rows to those that are asked for."""
+        """Keep the network, and the function from raw rows to the chosen output."""
         self._network: Any = network.to(self._device).requires_grad_(False)
         self._config = network.config if self.kind == "image" else reading_part(
             network, self.kind, self.name).config
@@ -93,40 +94,42 @@ class _Pretrained:
                          self.name)
             self._way = "projection of the network"
             return
-        self._base = BaseEncoder.of(network, self.name, self.kind, size).to(self._device)
-        self._encode = self._base
+        self._backbone = Backbone.of(network, self.name, self.kind, size).to(self._device)
+        self._encode = self._backbone
         if self.rows == "vectors":
             self._way = "mean of tokens" if pool is None else "sentence-transformers"
             pool = pool or mean_of_real
-            self._encode = lambda x: pool(self._base(x), self._real(x))
+            self._encode = lambda x: pool(self._backbone(x), self._real(x))
 
     @property
     def _projects(self) -> bool:
-        """Whether the network has its own vectors, of a space that pictures and texts share."""
+        """True if the network has vectors of its own, in a space that pictures and texts share."""
         return (hasattr(self._network, f"get_{self.kind}_features")
                 or type(self._network).__name__.endswith("WithProjection"))
 
     def _projected(self, x: Tensor) -> Tensor:
-        """The network's own vectors ``(n, d)`` of raw rows."""
-        inputs = pixels_of(x) if self.kind == "image" else numbers_of(x, self._config)
+        """Return the network's own vectors ``(n, d)`` of raw rows."""
+        inputs = image_inputs(x) if self.kind == "image" else text_inputs(x, self._config)
         project = getattr(self._network, f"get_{self.kind}_features", None)
-        said = self._network(**inputs) if project is None else project(**inputs)
+        output = self._network(**inputs) if project is None else project(**inputs)
         key = f"{self.kind}_embeds" if project is None else "pooler_output"
-        vectors: Tensor = said if isinstance(said, Tensor) else getattr(said, key)
+        vectors: Tensor = output if isinstance(output, Tensor) else getattr(output, key)
         if vectors.ndim != 2:
             raise ValueError(f"encoder: {self.name!r} ({type(self._network).__name__}) gives "
                              f"{self.kind}s no vector in a space that both share; ask for tokens.")
         return vectors
 
     def _real(self, x: Tensor) -> Tensor:
-        """Which tokens of raw rows are no padding, ``(n, t)``; all those of pictures."""
+        """Return which tokens of raw rows are no padding, ``(n, t)`` bool; for pictures, all
+        are.
+        """
         if self.kind == "text":
             return x[..., 0] > 0
-        return torch.ones(len(x), self._base.cells, dtype=torch.bool, device=x.device)
+        return torch.ones(len(x), self._backbone.cells, dtype=torch.bool, device=x.device)
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What its rows depend on."""
+        """Facts that its rows depend on."""
         digest = hashlib.sha256()
         for tensor in self._network.state_dict().values():
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
@@ -137,14 +140,14 @@ class _Pretrained:
                 "rows": self.rows, **({"vectors": self._way} if self.rows == "vectors" else {})}
 
     def _read(self, raw: Array) -> Array:
-        """Vectors or tokens of raw rows; those themselves if that is what is asked for."""
+        """Return vectors or tokens of raw rows, or the raw rows themselves if those were chosen."""
         if self.rows == "raw":
             return raw
         if not len(raw):
             return self._read(np.ones((1, *raw.shape[1:]), np.float32))[:0]
         with torch.inference_mode():
-            found = self._encode(torch.from_numpy(raw).to(self._device))
-        return np.asarray(found.cpu().numpy())
+            rows = self._encode(torch.from_numpy(raw).to(self._device))
+        return np.asarray(rows.cpu().numpy())
 
 
 class PretrainedPictures(_Pretrained):
@@ -154,23 +157,27 @@ class PretrainedPictures(_Pretrained):
 
     Parameters
     ----------
-    name, rows, device
-        See `_Pretrained`: a folder or a name on the hub; ``"vectors"``, ``"tokens"`` or ``"raw"``.
+    name : str
+        A folder, or a name on the Hugging Face hub.
+    rows : {"vectors", "tokens", "raw"}
+        Output for each sample; default ``"vectors"``.
+    device : {"auto", "cpu", "cuda"}
+        Device of the network; default a GPU if there is one.
 
     Attributes
     ----------
     mean, std : (3,) float32
-        Of the pixels.
+        Mean and divisor of every colour, for pixels between 0 and 1.
     """
 
     kind = "image"
     mode = "RGB"
     resizes = True
-    """Whether it takes pictures of any size."""
+    """True: pictures of any size are taken."""
 
     def __init__(self, name: str, rows: str = "vectors", device: str = "auto") -> None:
         super().__init__(name, rows, device)
-        network = opened_network(self.name)
+        network = open_network(self.name)
         reading_part(network, self.kind, self.name)
         self._pixels = Pixels(self.name, network.config)
         self.mean, self.std = self._pixels.mean, self._pixels.std
@@ -183,11 +190,11 @@ class PretrainedPictures(_Pretrained):
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What its rows depend on."""
+        """Facts that its rows depend on."""
         return {**super().facts, "pixels": self._pixels.facts}
 
     def encode(self, pictures: Sequence[npt.ArrayLike]) -> Array:
-        """Rows of n pictures ``(h, w, 3)`` uint8 of any size; raw ones are ``(n, h, 3 w)``.
+        """Encode n pictures ``(h, w, 3)`` uint8 of any size as rows; raw rows are ``(n, h, 3 w)``.
 
         Raises
         ------
@@ -197,26 +204,30 @@ class PretrainedPictures(_Pretrained):
         height, width = self._pixels.size
         pixels = np.zeros((len(pictures), height, width, 3), np.float32)
         for row, picture in zip(pixels, pictures, strict=True):
-            row[:] = self._pixels(checked_colours(picture))
+            row[:] = self._pixels(check_picture(picture))
         return self._read(pixels.reshape(len(pixels), height, 3 * width))
 
 
 class PretrainedTexts(_Pretrained):
     """An encoder of texts (`types.TextEncoder`): BERT, T5, CLIP, SigLIP, sentence-transformers.
 
-    Texts longer than the network reads are cut; how many were is said in a warning.
+    Texts longer than the network reads are cut; a warning says how many were.
 
     Parameters
     ----------
-    name, rows, device
-        See `_Pretrained`: a folder or a name on the hub; ``"vectors"``, ``"tokens"`` or ``"raw"``.
+    name : str
+        A folder, or a name on the Hugging Face hub.
+    rows : {"vectors", "tokens", "raw"}
+        Output for each sample; default ``"vectors"``.
+    device : {"auto", "cpu", "cuda"}
+        Device of the network; default a GPU if there is one.
     longest : int, optional
-        Tokens that are read of a text, if fewer than the network can read.
+        Largest number of tokens to read of a text; default as many as the network can read.
 
     Attributes
     ----------
     longest : int or None
-        Tokens that are read of a text; None if there is no limit.
+        Largest number of tokens that is read of a text; None if there is no limit.
     """
 
     kind = "text"
@@ -226,9 +237,9 @@ class PretrainedTexts(_Pretrained):
         super().__init__(name, rows, device)
         self._modules = sentence_modules(self.name)
         subfolder = self._modules.subfolder if self._modules else ""
-        network = opened_network(self.name, subfolder)
+        network = open_network(self.name, subfolder)
         part: Any = reading_part(network, self.kind, self.name)
-        self._tokenizer = opened_tokenizer(self.name, subfolder)
+        self._tokenizer = open_tokenizer(self.name, subfolder)
         limits = (longest, self._modules.longest if self._modules else None,
                   self._tokenizer.model_max_length, positions_of(part))
         self.longest = min((int(n) for n in limits if n and n < BOUNDLESS), default=None)
@@ -238,39 +249,39 @@ class PretrainedTexts(_Pretrained):
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What its rows depend on."""
+        """Facts that its rows depend on."""
         more = {} if self._modules is None or self.rows != "vectors" else self._modules.facts
         return {**super().facts, "longest": self.longest, **more}
 
     def encode(self, texts: Sequence[str]) -> Array:
-        """Rows of n texts; tokens and raw rows have zeros behind the shorter ones."""
+        """Encode n texts as rows; tokens and raw rows have zeros behind the shorter ones."""
         numbers = [self._numbers(text) for text in texts]
-        self._say_what_was_cut(texts, numbers)
+        self._warn_of_cut_texts(texts, numbers)
         raw = np.zeros((len(texts), max(map(len, numbers), default=1), 1), dtype=np.float32)
-        for row, found in zip(raw, numbers, strict=True):
-            row[:len(found), 0] = np.asarray(found) + 1
+        for row, tokens in zip(raw, numbers, strict=True):
+            row[:len(tokens), 0] = np.asarray(tokens) + 1
         blocks = [self._read(raw[start:start + BLOCK])
                   for start in range(0, max(len(raw), 1), BLOCK)]
         return np.concatenate(blocks)
 
     def words(self, texts: Sequence[str]) -> list[list[str]]:
-        """The pieces of words that stand in the rows of the texts, in their order."""
+        """Return the word pieces that the rows of each text stand for, in order."""
         return [self._tokenizer.convert_ids_to_tokens(self._numbers(text)) for text in texts]
 
     def _numbers(self, text: str, cut: bool = True) -> list[int]:
-        """The token numbers of a text, those of its padding left out unless they are read too."""
+        """Return the token numbers of a text, without padding unless the network reads that too."""
         if self._modules is not None:
-            text = self._modules.prepared(text)
-        said = self._tokenizer(text, truncation=cut and self.longest is not None,
+            text = self._modules.prepare(text)
+        tokens = self._tokenizer(text, truncation=cut and self.longest is not None,
                                max_length=self.longest, verbose=False,
                                padding="max_length" if self._pads and cut else False)
-        mask = said.get("attention_mask") or [1] * len(said["input_ids"])
-        return [number for number, real in zip(said["input_ids"], mask, strict=True) if real]
+        mask = tokens.get("attention_mask") or [1] * len(tokens["input_ids"])
+        return [number for number, real in zip(tokens["input_ids"], mask, strict=True) if real]
 
-    def _say_what_was_cut(self, texts: Sequence[str], numbers: Sequence[list[int]]) -> None:
-        cut = sum(len(self._numbers(text, cut=False)) > len(found)
-                  for text, found in zip(texts, numbers, strict=True)
-                  if len(found) == self.longest)
+    def _warn_of_cut_texts(self, texts: Sequence[str], numbers: Sequence[list[int]]) -> None:
+        cut = sum(len(self._numbers(text, cut=False)) > len(tokens)
+                  for text, tokens in zip(texts, numbers, strict=True)
+                  if len(tokens) == self.longest)
         if cut:
             warnings.warn(f"encoder: {cut} of {len(texts)} texts are longer than the "
                           f"{self.longest} tokens that {self.name!r} reads of one; the rest of "
@@ -278,7 +289,7 @@ class PretrainedTexts(_Pretrained):
 
 
 def positions_of(network: Any) -> int | None:
-    """Tokens of a text for which a network has positions; None where it needs none."""
+    """Return for how many tokens a network has positions; None if it needs none."""
     most = getattr(network.config, "max_position_embeddings", None)
     if most is None or most <= 0:
         return None

@@ -1,4 +1,4 @@
-"""What a folder of sentence-transformers does with the tokens of a text: pooling, a layer, norms.
+"""The steps of a folder of sentence-transformers after its network: pooling, a layer, norms.
 
 ``modules.json`` lists them in order. Reimers and Gurevych, Sentence-BERT, EMNLP 2019.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from crossalign.encoders.network_files import pretrained_file, said
+from crossalign.encoders.network_files import pretrained_file, read_settings
 
 LISTED = "modules.json"
 ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "Sigmoid")
@@ -26,7 +26,9 @@ def _max(tokens: Tensor, real: Tensor) -> Tensor:
 
 
 def mean_of_real(tokens: Tensor, real: Tensor) -> Tensor:
-    """Means ``(n, d)`` of the real ones ``(n, t)`` of tokens ``(n, t, d)``; 0 of none."""
+    """Return means ``(n, d)`` of tokens ``(n, t, d)`` over the real ones ``(n, t)``; 0 if none
+    is.
+    """
     return (tokens * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True).clamp_min(1)
 
 
@@ -47,14 +49,16 @@ POOLINGS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
     "pooling_mode_cls_token": _cls, "pooling_mode_max_tokens": _max,
     "pooling_mode_mean_tokens": mean_of_real, "pooling_mode_mean_sqrt_len_tokens": _root,
     "pooling_mode_weightedmean_tokens": _weighted, "pooling_mode_lasttoken": _last}
-"""Of tokens ``(n, t, d)`` and which are real ``(n, t)`` bool; several stand side by side."""
+"""Functions from tokens ``(n, t, d)`` and which of them are real ``(n, t)`` bool to vectors, by
+setting; the results of several are concatenated.
+"""
 SHORT = {"cls": "cls_token", "max": "max_tokens", "mean": "mean_tokens",
          "weightedmean": "weightedmean_tokens"}
-"""Names of poolings in newer folders."""
+"""Names of poolings in newer folders, and their older names."""
 
 
 class SentenceModules:
-    """The modules behind the network of a folder.
+    """The modules that follow the network of a folder.
 
     Parameters
     ----------
@@ -64,14 +68,15 @@ class SentenceModules:
     Attributes
     ----------
     subfolder : str
-        Where in it the network lies.
+        Subfolder of the network.
     longest : int or None
-        Tokens that are read of a text, if it says.
+        Largest number of tokens that is read of a text; None if the folder gives none.
     lower : bool
         Whether texts are read in lower case.
     prompt : str
-        What is put before every text.
+        Text put before every text.
     facts : dict
+        Facts that the vectors depend on.
 
     Raises
     ------
@@ -81,7 +86,7 @@ class SentenceModules:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        listed = said(name, LISTED)
+        listed = read_settings(name, LISTED)
         kinds = [str(entry["type"]).rpartition(".")[2] for entry in listed]
         paths = [str(entry.get("path", "")) for entry in listed]
         for entry, kind in zip(listed, kinds, strict=True):
@@ -100,53 +105,55 @@ class SentenceModules:
         self.facts = {"modules": [*kinds], "lower": self.lower, "prompt": self.prompt}
 
     def __call__(self, tokens: Tensor, real: Tensor) -> Tensor:
-        """Vectors ``(n, d)`` of tokens ``(n, t, d)``, of which some are real ``(n, t)`` bool."""
+        """Return vectors ``(n, d)`` of tokens ``(n, t, d)``, some of which are real ``(n, t)``
+        bool.
+        """
         rows = tokens
         for step in self._steps:
             rows = step(rows, real)
         return rows
 
-    def prepared(self, text: str) -> str:
-        """A text as the folder wants it."""
+    def prepare(self, text: str) -> str:
+        """Return a text with the folder's prompt, in lower case if the folder wants it."""
         text = f"{self.prompt}{text}"
         return text.lower() if self.lower else text
 
     def _read_settings(self) -> None:
         inside = f"{self.subfolder}/" if self.subfolder else ""
-        found = said(self.name, f"{inside}sentence_bert_config.json")
-        self._known(found, {"max_seq_length", "do_lower_case"}, "sentence_bert_config.json")
-        self.longest: int | None = found.get("max_seq_length")
-        self.lower = bool(found.get("do_lower_case", False))
-        about = said(self.name, "config_sentence_transformers.json")
-        chosen = about.get("default_prompt_name")
-        self.prompt: str = "" if chosen is None else about["prompts"][chosen]
+        settings = read_settings(self.name, f"{inside}sentence_bert_config.json")
+        self._allow(settings, {"max_seq_length", "do_lower_case"}, "sentence_bert_config.json")
+        self.longest: int | None = settings.get("max_seq_length")
+        self.lower = bool(settings.get("do_lower_case", False))
+        about = read_settings(self.name, "config_sentence_transformers.json")
+        prompt_name = about.get("default_prompt_name")
+        self.prompt: str = "" if prompt_name is None else about["prompts"][prompt_name]
 
     def _step(self, kind: str, path: str) -> Callable[[Tensor, Tensor], Tensor]:
         if kind == "Normalize":
             return lambda rows, _: nn.functional.normalize(rows, dim=1)
-        settings = said(self.name, f"{path}/config.json")
+        settings = read_settings(self.name, f"{path}/config.json")
         return self._pooling(settings, path) if kind == "Pooling" else self._dense(settings, path)
 
     def _pooling(self, settings: dict[str, Any],
                  path: str) -> Callable[[Tensor, Tensor], Tensor]:
         modes = settings.get("pooling_mode", [])
         modes = [modes] if isinstance(modes, str) else modes
-        asked = {f"pooling_mode_{SHORT.get(mode, mode)}" for mode in modes}
-        asked |= {key for key in settings if key.startswith("pooling_mode_") and settings[key]}
-        self._known({key: settings[key] for key in settings if not key.startswith("pooling_mode")},
+        modes_on = {f"pooling_mode_{SHORT.get(mode, mode)}" for mode in modes}
+        modes_on |= {key for key in settings if key.startswith("pooling_mode_") and settings[key]}
+        self._allow({key: settings[key] for key in settings if not key.startswith("pooling_mode")},
                     {"word_embedding_dimension", "embedding_dimension", "include_prompt"}, path)
-        self._known(dict.fromkeys(asked, True), set(POOLINGS), path)
-        if not asked or (self.prompt and not settings.get("include_prompt", True)):
+        self._allow(dict.fromkeys(modes_on, True), set(POOLINGS), path)
+        if not modes_on or (self.prompt and not settings.get("include_prompt", True)):
             raise ValueError(f"encoder: {self.name!r} pools in {path} over "
-                             f"{'nothing' if not asked else 'tokens behind a prompt'}, which is "
+                             f"{'nothing' if not modes_on else 'tokens behind a prompt'}, which is "
                              "not read here; give a folder that pools over all tokens.")
-        chosen = [pool for key, pool in POOLINGS.items() if key in asked]
-        return lambda rows, real: torch.cat([pool(rows, real) for pool in chosen], dim=1)
+        poolings = [pool for key, pool in POOLINGS.items() if key in modes_on]
+        return lambda rows, real: torch.cat([pool(rows, real) for pool in poolings], dim=1)
 
     def _dense(self, settings: dict[str, Any], path: str) -> Callable[[Tensor, Tensor], Tensor]:
         from safetensors.torch import load_file
 
-        self._known(settings, {"in_features", "out_features", "bias", "activation_function"}, path)
+        self._allow(settings, {"in_features", "out_features", "bias", "activation_function"}, path)
         kind = str(settings.get("activation_function", "Tanh")).rpartition(".")[2]
         file = pretrained_file(self.name, f"{path}/model.safetensors")
         if kind not in ACTIVATIONS or file is None:
@@ -162,7 +169,7 @@ class SentenceModules:
 
         return dense
 
-    def _known(self, settings: Mapping[str, Any], known: set[str], file: str) -> None:
+    def _allow(self, settings: Mapping[str, Any], known: set[str], file: str) -> None:
         for key, value in settings.items():
             if key not in known and value not in (None, False, {}, []):
                 raise ValueError(f"encoder: {self.name!r} says {key!r} in {file}, which is not "
@@ -170,5 +177,5 @@ class SentenceModules:
 
 
 def sentence_modules(name: str) -> SentenceModules | None:
-    """Those of a folder of sentence-transformers, or None for any other."""
+    """Return the modules of a folder of sentence-transformers, or None for any other."""
     return SentenceModules(name) if pretrained_file(name, LISTED) is not None else None

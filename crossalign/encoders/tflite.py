@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.encoders.checks import checked_pictures
+from crossalign.encoders.checks import check_pictures
 from crossalign.fingerprints import file_digest
 from crossalign.reading import check_regular, expanded
 
@@ -23,8 +23,8 @@ QUANTISED, FLOATS = (*BYTES, np.int16), (np.float16, np.float32)
 class Tensor(NamedTuple):
     """A tensor of a network file, as its interpreter describes it.
 
-    ``fixed`` is false where the file leaves sizes open; ``scale`` and ``zero`` turn its integers
-    into numbers, arrays of one along the last axis or of one per channel, or empty.
+    ``fixed`` is false if the file leaves sizes open. ``scale`` and ``zero`` turn its integers into
+    numbers: arrays of length one, or of one number per channel along the last axis, or empty.
     """
 
     number: int
@@ -44,16 +44,17 @@ class TFLiteEncoder:
     model : str or Path
         A ``.tflite`` file whose input is one square colour picture.
     tensor : str, optional
-        Which tensor, by its name or by one of the names that a converter joined with ``;``. By
+        Name of the tensor to read, or one of the names that a converter joined with ``;``. By
         default the last that the network computes of shape (1, h, w, d) with more than one cell:
         the feature map in front of the pooling of an image classifier.
     tokens : bool
-        The cells of a feature map as ``(n, h w, d)``, row by row, instead of their mean ``(n, d)``.
+        Whether to give the cells of a feature map as ``(n, h w, d)``, row by row, instead of their
+        mean ``(n, d)``; default False.
     pixels : pair of float, optional
-        What the network is given for 0 and for 255, in the steps of its input if that is
-        quantised. By default one that reads bytes is given those of the picture, and any other -1
-        and 1.
+        Input values for pixels 0 and 255, in the steps of the input if that is quantised. By
+        default a network that reads bytes gets the picture's own, and any other gets -1 and 1.
     threads : int
+        Number of CPU threads; default 1.
 
     Raises
     ------
@@ -71,11 +72,11 @@ class TFLiteEncoder:
                  pixels: tuple[float, float] | None = None, threads: int = 1) -> None:
         self.model = expanded(model, "model")
         self.tokens, self.threads = tokens, threads
-        self._interpreter = _opened(self.model, threads)
-        self._input = self._checked_input()
+        self._interpreter = _open(self.model, threads)
+        self._input = self._input_tensor()
         as_it_is = pixels is None and self._input.dtype in BYTES
         self.pixels = None if as_it_is else pixels or (-1.0, 1.0)
-        self._output = self._chosen(tensor)
+        self._output = self._select(tensor)
         self.tensor = self._output.name
         if tokens and (len(self._output.shape) != 4 or self._output.shape[1:3] == (1, 1)):
             raise ValueError(f"tokens: {self.tensor!r} has shape {self._output.shape}, one cell; "
@@ -83,26 +84,26 @@ class TFLiteEncoder:
 
     @property
     def side(self) -> int:
-        """Height and width of the pictures it reads."""
+        """Height and width of the pictures that it reads."""
         return self._input.shape[1]
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What its rows depend on."""
+        """Facts that its rows depend on."""
         return {"encoder": "tflite", "model": self.model.name,
                 "model_sha256": file_digest(self.model),
                 "tensor": self.tensor, "rows": "cells" if self.tokens else "mean of cells",
                 **({} if self.pixels is None else {"pixels": list(self.pixels)})}
 
     def encode(self, pictures: npt.ArrayLike) -> Array:
-        """Rows ``(n, d)`` or ``(n, t, d)``, float32, of ``(n, side, side, 3)`` uint8 pictures.
+        """Encode ``(n, side, side, 3)`` uint8 pictures as float32 rows ``(n, d)`` or ``(n, t, d)``.
 
         Raises
         ------
         ValueError
             For pictures of another size or type.
         """
-        x = checked_pictures(pictures, self.side)
+        x = check_pictures(pictures, self.side)
         rows = [self._row(picture) for picture in x]
         width = self._output.shape[-1]
         empty = np.zeros((0, *([int(np.prod(self._output.shape[1:-1]))] if self.tokens else []),
@@ -110,7 +111,7 @@ class TFLiteEncoder:
         return np.stack(rows) if rows else empty
 
     def _row(self, picture: Array) -> Array:
-        self._interpreter.set_tensor(self._input.number, self._prepared(picture)[None])
+        self._interpreter.set_tensor(self._input.number, self._prepare(picture)[None])
         self._interpreter.invoke()
         values = self._interpreter.get_tensor(self._output.number).astype(np.float32)
         if len(self._output.scale):
@@ -118,8 +119,8 @@ class TFLiteEncoder:
         cells = values.reshape(-1, self._output.shape[-1])                 # (h w, d)
         return np.asarray(cells if self.tokens else cells.mean(axis=0))
 
-    def _prepared(self, picture: Array) -> Array:
-        """The picture in the type of the network's input."""
+    def _prepare(self, picture: Array) -> Array:
+        """Return the picture in the type of the network's input."""
         of = self._input
         if self.pixels is None:
             return picture if of.dtype == np.uint8 else (
@@ -131,11 +132,11 @@ class TFLiteEncoder:
             values = np.clip(np.rint(values / of.scale) + of.zero, limits.min, limits.max)
         return np.asarray(values, dtype=of.dtype)
 
-    def _checked_input(self) -> Tensor:
-        found = [_described(d) for d in self._interpreter.get_input_details()]
-        of, name = found[0], self.model.name
-        if len(found) > 1:
-            raise ValueError(f"model: {name!r} reads {[t.name for t in found]}; give a network "
+    def _input_tensor(self) -> Tensor:
+        inputs = [_tensor_of(d) for d in self._interpreter.get_input_details()]
+        of, name = inputs[0], self.model.name
+        if len(inputs) > 1:
+            raise ValueError(f"model: {name!r} reads {[t.name for t in inputs]}; give a network "
                              "that reads a picture and nothing else.")
         if not of.fixed or len(of.shape) != 4 or of.shape != (1, of.shape[1], of.shape[1], 3):
             raise ValueError(f"model: {name!r} reads shape {of.shape}"
@@ -148,7 +149,7 @@ class TFLiteEncoder:
                              "reads floats, bytes or quantised numbers.")
         return of
 
-    def _chosen(self, name: str | None) -> Tensor:
+    def _select(self, name: str | None) -> Tensor:
         computed = self._computed()
         maps = [t for t in computed if _is_map(t)]
         if name is None:
@@ -156,21 +157,21 @@ class TFLiteEncoder:
                 raise ValueError(f"tensor: {self.model.name!r} has no feature map (1, h, w, d); "
                                  "name the tensor to read.")
             return maps[-1]
-        found = [t for t in computed if name in (t.name, *t.name.split(";"))]
-        if not found:
+        matches = [t for t in computed if name in (t.name, *t.name.split(";"))]
+        if not matches:
             raise ValueError(f"tensor: {self.model.name!r} computes no {name!r}; its last feature "
                              f"maps are {[t.name.split(';')[0] for t in maps[-3:]]}.")
-        return found[-1]
+        return matches[-1]
 
     def _computed(self) -> list[Tensor]:
-        """What the steps of the network give, in their order; no weights, and not the picture."""
-        known = {t.number: t for t in map(_described, self._interpreter.get_tensor_details())}
+        """Return the outputs of the network's steps, in order, without weights and the picture."""
+        tensors = {t.number: t for t in map(_tensor_of, self._interpreter.get_tensor_details())}
         order = [int(n) for step in self._interpreter._get_ops_details() for n in step["outputs"]]
-        return [known[n] for n in dict.fromkeys(order) if n in known]
+        return [tensors[n] for n in dict.fromkeys(order) if n in tensors]
 
 
-def _opened(file: Path, threads: int) -> Any:
-    """An interpreter that keeps every tensor, so that any can be read after a run."""
+def _open(file: Path, threads: int) -> Any:
+    """Open an interpreter that keeps every tensor, so that any can be read after a run."""
     check_regular(file, "model")
     try:
         from ai_edge_litert.interpreter import Interpreter
@@ -188,7 +189,7 @@ def _opened(file: Path, threads: int) -> Any:
     return interpreter
 
 
-def _described(details: dict[str, Any]) -> Tensor:
+def _tensor_of(details: dict[str, Any]) -> Tensor:
     shape = tuple(int(n) for n in details["shape"])
     about = details["quantization_parameters"]
     scale, zero = (np.asarray(about[key], np.float32) for key in ("scales", "zero_points"))

@@ -19,8 +19,9 @@ divergences (eq. 25: half). The code perturbs the selection in evaluation too; h
 What is ours: tau comes from a classifier of the seen classes; theirs is a network trained on
 ImageNet, which knows most of the "unseen" ones (pass it as ``teacher``, and the report says so).
 Tokens are standardised. tanh(-J), equal for all J above 9.5 in single precision, is computed so
-that it is not. Tokens are given, as by a frozen network; or raw rows are, and ``bases`` are read by
-pretrained networks in front of the readers, which learn along at a rate of their own.
+that it is not. Tokens are given, as by a frozen network; or raw rows are given, and ``backbones``,
+pretrained networks in front of the readers, turn them into tokens and learn along at a rate of
+their own.
 """
 
 from __future__ import annotations
@@ -38,16 +39,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.data.tokens import token_moments
 from crossalign.devices import DEVICES
-from crossalign.encoders.base_encoder import BaseEncoder
+from crossalign.encoders.backbone import Backbone
 from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses.pairwise_contrast import DISTANCES
+from crossalign.models.backbones import mean_tokens, open_backbones
 from crossalign.models.base import Array, TokenSelector, labels_of
 from crossalign.models.fgan_objective import CONTRASTS, FGANObjective
 from crossalign.models.joint_space import SPACES, JointSpace
 from crossalign.models.pairing import two_of
 from crossalign.models.pseudo_labels import FORMS, Teacher, pseudo_labels, teacher_name
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, WEIGHT, Each
-from crossalign.models.raw_rows import mean_tokens, open_bases
 from crossalign.networks.fine_grained import (
     POOLS,
     SELECTIONS,
@@ -77,11 +78,12 @@ class FGAN(TokenSelector, JointSpace):
         Width of tokens in context, of embeddings and of codes.
     readers : pair of {"linear", "gru", "attention"}
         How each modality's tokens get their context, see `networks.TokenReader`.
-    bases : pair of str or None
-        A pretrained network for each modality, a folder or a name on the Hugging Face hub, that
-        reads raw rows (`encoders.PretrainedPictures`, ``rows="raw"``); None where tokens are given.
-    base_lr : float
-        Rate of their weights; at 0 they stay as they are.
+    backbones : pair of str or None
+        Pretrained network of each modality, a folder or a name on the Hugging Face hub, that reads
+        raw rows (`encoders.PretrainedPictures`, ``rows="raw"``); None for a modality of given
+        tokens. Default None for both.
+    backbone_lr : float
+        Learning rate of the backbones' weights; default 1e-5. At 0 they do not change.
     tied : bool
         One encoder for both modalities, the paper's way with sketches and photos.
     ratios : pair of float
@@ -132,9 +134,9 @@ class FGAN(TokenSelector, JointSpace):
         **{size: [Interval(Integral, 2, 2**16, closed="both")] for size in ("dim", "samples")},
         **{rate: [RATE] for rate in ("lr", "sigma")},
         **{weight: [WEIGHT] for weight in ("alpha", "mu", "align", "kl", "weight_decay",
-                                           "base_lr")},
+                                           "backbone_lr")},
         "per_class": [Interval(Integral, 0, 2**16, closed="both")],
-        "bases": [Each(str, None, length=2)],
+        "backbones": [Each(str, None, length=2)],
         "readers": [Each(StrOptions(set(READERS)), length=2)],
         "margins": [Each(WEIGHT, length=2)],
         "ratios": [Each(Interval(Real, 0, 1, closed="right"), length=2)],
@@ -145,7 +147,7 @@ class FGAN(TokenSelector, JointSpace):
 
     def __init__(self, space: str = "joint", dim: int = 512,
                  readers: tuple[str, str] = ("linear", "gru"),
-                 bases: tuple[str | None, str | None] = (None, None), base_lr: float = 1e-5,
+                 backbones: tuple[str | None, str | None] = (None, None), backbone_lr: float = 1e-5,
                  tied: bool = False,
                  ratios: tuple[float, float] = (0.1, 0.3), pool: str = "concat",
                  selection: str = "saliency", heads: int = 4, dropout: float = 0.1,
@@ -160,8 +162,8 @@ class FGAN(TokenSelector, JointSpace):
         self.space = space
         self.dim = dim
         self.readers = readers
-        self.bases = bases
-        self.base_lr = base_lr
+        self.backbones = backbones
+        self.backbone_lr = backbone_lr
         self.tied = tied
         self.ratios = ratios
         self.pool = pool
@@ -213,16 +215,16 @@ class FGAN(TokenSelector, JointSpace):
             raise ValueError(f"tied: one encoder cannot read widths {X.widths}; give tokens of one "
                              "width, or tied=False.")
         self._remember(X.widths)
-        bases = open_bases(X, self.bases, self.tied, self.device)
-        self.base_configs_ = {m: base.config for m, base in bases.items()}
-        targets, self.pseudo_labels_ = self._targets(X, labels, classes, bases)
+        backbones = open_backbones(X, self.backbones, self.tied, self.device)
+        self.backbone_configs_ = {m: backbone.config for m, backbone in backbones.items()}
+        targets, self.pseudo_labels_ = self._targets(X, labels, classes, backbones)
         self.leaks_ = {"pseudo_labels": self.pseudo_labels_ == teacher_name(self.teacher)}
         self.n_labels_ = targets.shape[1]
         self.n_classes_ = int(labels.max()) + 1 if classes is None else len(classes)
         self.tokens_ = {m: (1, *X.read(m, np.arange(0)).shape[1:-1])[-1] for m in self.modalities_}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            self._restore(bases)
+            self._restore(backbones)
         self._standardise(X)
         self.network_.targets = torch.from_numpy(targets)
         steps = -(-len(X) // self.batch_size)
@@ -270,9 +272,9 @@ class FGAN(TokenSelector, JointSpace):
                     found.append(part.cpu().numpy())
         return np.concatenate(scores), np.concatenate(kept)
 
-    def _restore(self, bases: Mapping[str, BaseEncoder] | None = None) -> None:
+    def _restore(self, backbones: Mapping[str, Backbone] | None = None) -> None:
         kinds = list(zip(self.modalities_, self.readers, self.ratios, strict=True))
-        encoders = {m: self._encoder(m, reader, ratio, (bases or {}).get(m))
+        encoders = {m: self._encoder(m, reader, ratio, (backbones or {}).get(m))
                     for m, reader, ratio in kinds[:1 if self.tied else 2]}
         if self.tied:
             encoders[self.modalities_[1]] = encoders[self.modalities_[0]]
@@ -281,37 +283,37 @@ class FGAN(TokenSelector, JointSpace):
                                       self.n_classes_).eval()
 
     def _encoder(self, modality: str, reader: str, ratio: float,
-                 base: BaseEncoder | None) -> FineGrainedEncoder:
+                 backbone: Backbone | None) -> FineGrainedEncoder:
         width, tokens = self.widths_[modality], self.tokens_[modality]
-        if modality in self.base_configs_:
-            base = base or BaseEncoder(self.base_configs_[modality])
-            base.let_learn(self.base_lr > 0)
-            width = base.width
-            tokens = base.cells if base.kind == "image" else tokens
+        if modality in self.backbone_configs_:
+            backbone = backbone or Backbone(self.backbone_configs_[modality])
+            backbone.let_learn(self.backbone_lr > 0)
+            width = backbone.width
+            tokens = backbone.cells if backbone.kind == "image" else tokens
         return FineGrainedEncoder(
             TokenReader(width, self.dim, reader, self.heads, self.dropout),
             RegionEncoder(tokens, self.dim, self.dim, ratio, self.pool,
                           self.selection, self.heads, self.dropout, self.samples, self.sigma,
                           self.grad),
-            LabelEncoder(self.dim, self.dim, self.n_labels_, self.label_encoder), base)
+            LabelEncoder(self.dim, self.dim, self.n_labels_, self.label_encoder), backbone)
 
     def _targets(self, X: Views, labels: Array, classes: Classes | None,
-                 bases: Mapping[str, BaseEncoder]) -> tuple[Array, str]:
+                 backbones: Mapping[str, Backbone]) -> tuple[Array, str]:
         """Pseudo-labels of the samples, and where they come from; none where nothing uses them.
 
-        The classifier of seen classes reads the mean token of a base where there is one.
+        The classifier of seen classes reads the mean token of a backbone where there is one.
         """
         if self.mu == 0:
             return np.zeros((len(X), len(np.unique(labels))), np.float32), "none"
         first = X.modalities[0]
-        if first in bases and self.teacher == "seen":
-            X = Views({first: mean_tokens(bases[first], X, first)}, labels)
+        if first in backbones and self.teacher == "seen":
+            X = Views({first: mean_tokens(backbones[first], X, first)}, labels)
         return pseudo_labels(X, labels, self.pseudo_labels, self.teacher, classes,
                              self.random_state)
 
     def _standardise(self, X: Views) -> None:
         for m in self.modalities_[:1 if self.tied else 2]:
-            if m in self.base_configs_:
+            if m in self.backbone_configs_:
                 continue
             reader = self.network_.encoder(m).reader
             for name, values in zip(("shift", "scale"), token_moments(X, m), strict=True):
@@ -323,10 +325,11 @@ class FGAN(TokenSelector, JointSpace):
         return {"hardest": Ramp(0, self.hardening * self.epochs, 1.0)}
 
     def _player(self) -> Player:
-        bases = tuple(f"encoders.{i}.base" for i, encoder in enumerate(self.network_.encoders)
-                      if encoder.base is not None and self.base_lr > 0)
+        backbones = tuple(f"encoders.{i}.backbone"
+                          for i, encoder in enumerate(self.network_.encoders)
+                          if encoder.backbone is not None and self.backbone_lr > 0)
         groups = [Group(self.network_.learning(), self.lr),
-                  *([Group(bases, self.base_lr)] if bases else [])]
+                  *([Group(backbones, self.backbone_lr)] if backbones else [])]
         return Player("fgan", tuple(groups), optimizer="adamw", weight_decay=self.weight_decay)
 
     def _sampler(self, labels: Array) -> Shuffle | ClassBalanced:

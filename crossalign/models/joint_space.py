@@ -19,7 +19,7 @@ import torch
 from sklearn.base import clone
 
 from crossalign.index.joint_similarity import joint_rows, joint_scores
-from crossalign.models import raw_rows
+from crossalign.models import backbones
 from crossalign.models.base import Array, Comparer, Model, unit_rows
 from crossalign.types import Classes, Views
 
@@ -90,7 +90,7 @@ class JointSpace(Comparer, Model):
         """The rows, some at a time, where the modality's encoder is."""
         encoder = self.network_.encoder(modality)
         device = next(encoder.parameters()).device
-        size = BLOCK if encoder.base is None else raw_rows.BLOCK
+        size = BLOCK if encoder.backbone is None else backbones.BLOCK
         for start in range(0, len(rows), size):
             block = np.require(rows[start:start + size], np.float32, ["C", "W"])
             yield torch.from_numpy(block).to(device)

@@ -35,7 +35,7 @@ LEARNED: dict[str, Any] = {
     "widths_": dict[str, Size], "modalities_": list[str], "modality_": str, "preset_": str,
     "source_": str, "target_": str, "n_classes_": Count, "n_labels_": Count,
     "n_features_in_": Size, "history_": dict[str, list[Number]], "selected_epoch_": Count | None,
-    "base_configs_": dict[str, dict[str, Any]], "pseudo_labels_": str,
+    "backbone_configs_": dict[str, dict[str, Any]], "pseudo_labels_": str,
     "leaks_": dict[str, bool | None], "tokens_": dict[str, Size] | list[str],
     "ranks_": list[Count], "n_pairs_": Count, "n_components_": Count, "n_perfect_": Count,
     "n_spurious_expected_": Number, "cmae_": Number, "normalised_cmae_": Number,
@@ -84,7 +84,7 @@ def try_out(model: Any) -> None:
         warnings.simplefilter("ignore")
         rows = {m: np.ones((2, 1, width) if m in tokens else (2, width), np.float32)
                 for m, width in model.widths_.items()
-                if m not in getattr(model, "base_configs_", ())}
+                if m not in getattr(model, "backbone_configs_", ())}
         if isinstance(model, Aligner):
             for modality, row in rows.items():
                 if len(model.embed(row, modality)) != len(row):

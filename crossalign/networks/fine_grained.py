@@ -156,17 +156,17 @@ class FineGrainedEncoder(nn.Module):
     """Reader, region encoder and label encoder of one modality.
 
     A sample is ``(t, d)`` tokens, of which zeros are padding, or one vector ``(d,)``, which counts
-    as one token; or whatever ``base`` makes tokens of.
+    as one token; or whatever ``backbone`` makes tokens of.
     """
 
     def __init__(self, reader: TokenReader, region: RegionEncoder, label: LabelEncoder,
-                 base: nn.Module | None = None) -> None:
+                 backbone: nn.Module | None = None) -> None:
         super().__init__()
-        self.base, self.reader, self.region, self.label = base, reader, region, label
+        self.backbone, self.reader, self.region, self.label = backbone, reader, region, label
 
     def tokens(self, x: Tensor) -> Tensor:
         """Samples as they are given to the reader."""
-        return x if self.base is None else self.base(x)
+        return x if self.backbone is None else self.backbone(x)
 
     def read(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Rows ``(n, t, dim)`` in context of samples, and which of them are real ``(n, t)``."""

@@ -23,7 +23,7 @@ WRONG = {
     "common_pca": {"n_components": 0},
     "eszsl": {"alpha": 1000.0, "gamma": "high", "modality": 3},
     "fgan": {"readers": ("linear", "lstm"), "ratios": (0.0, 0.5), "margins": 1.0, "dim": 1,
-             "bases": (1, None), "tied": 1},
+             "backbones": (1, None), "tied": 1},
     "fusionnet_qsma": {"spread": "x", "view_weights": (1.0, 2.0), "fused": "yes", "steps": 10**6},
     "gfzsl": {"shrinkage": 2.0, "kernel_gamma": -1.0, "modality": 3},
     "lcale": {"hidden": (0,), "regressor_hidden": 3, "decay_every": 0},

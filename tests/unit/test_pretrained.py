@@ -20,7 +20,7 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'text
 
 from small_networks import PIXELS, SIZES, TEXT, VISION, saved, with_tokenizer  # noqa: E402
 
-from crossalign.encoders import BaseEncoder, PretrainedPictures, PretrainedTexts  # noqa: E402
+from crossalign.encoders import Backbone, PretrainedPictures, PretrainedTexts  # noqa: E402
 
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 255, 0), "grey": (90, 90, 90),
            "white": (250, 250, 250), "black": (9, 9, 9)}
@@ -70,7 +70,7 @@ def test_tokens_of_a_picture_are_the_patches_of_the_network(vit, pictures):
     raw = PretrainedPictures(vit, "raw").encode(pictures)
     assert raw.shape == (3, 16, 48)
     with torch.inference_mode():
-        read = BaseEncoder.pretrained(str(vit), "image", "cpu")(torch.from_numpy(raw))
+        read = Backbone.pretrained(str(vit), "image", "cpu")(torch.from_numpy(raw))
     np.testing.assert_allclose(read.numpy(), expected, atol=1e-5)
 
 
@@ -93,13 +93,13 @@ def test_cells_of_a_convolutional_network(tmp_path_factory, pictures):
                                        layer_type="basic")
     folder = saved(transformers.ResNetModel(config), tmp_path_factory.mktemp("resnet"),
                    {**PIXELS, "size": {"shortest_edge": 224}})
-    assert BaseEncoder.pretrained(str(folder), "image").blank().shape == (1, 224, 672)
+    assert Backbone.pretrained(str(folder), "image").blank().shape == (1, 224, 672)
     network = transformers.ResNetModel.from_pretrained(folder).eval()
     x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = network(pixel_values=x).last_hidden_state                 # (2, 12, 4, 4)
         rows = x.permute(0, 2, 3, 1).reshape(2, 32, 96)
-        found = BaseEncoder.pretrained(str(folder), "image", "cpu")(rows)
+        found = Backbone.pretrained(str(folder), "image", "cpu")(rows)
     assert found.shape == (2, 16, 12)
     np.testing.assert_allclose(found[:, 5], expected[:, :, 1, 1], atol=1e-5)
 
@@ -184,13 +184,13 @@ def test_a_folder_through_both_encoders(painted, vit, bert):
     assert plain.protocol["leaks"]["text_features_fit_on_unseen"] is False
 
 
-def test_the_command_line_trains_base_encoders_along(painted, vit, bert, monkeypatch, capsys):
+def test_the_command_line_trains_backbones_along(painted, vit, bert, monkeypatch, capsys):
     from crossalign.cli import main
 
     words = ["crossalign", "run", "fgan", "--data", str(painted), "--encoder", f"raw:{vit}",
-            "--text-encoder", f"raw:{bert}", "--set", f"bases=[{vit}, {bert}]", "--set", "dim=8",
-            "--set", "heads=2", "--set", "epochs=1", "--set", "samples=4", "--seeds", "1",
-            "--no-tune", "--json"]
+            "--text-encoder", f"raw:{bert}", "--set", f"backbones=[{vit}, {bert}]",
+            "--set", "dim=8", "--set", "heads=2", "--set", "epochs=1", "--set", "samples=4",
+            "--seeds", "1", "--no-tune", "--json"]
     monkeypatch.setattr(sys, "argv", words)
     with pytest.raises(SystemExit, match="0"):
         main()
@@ -211,29 +211,29 @@ def raw(vit, bert):
 
 
 def trained(raw, vit, bert, **settings):
-    model = FGAN(**{"bases": (str(vit), str(bert)), "dim": 8, "heads": 2, "samples": 4,
+    model = FGAN(**{"backbones": (str(vit), str(bert)), "dim": 8, "heads": 2, "samples": 4,
                     "epochs": 2, "batch_size": 8, "device": "cpu", **settings})
     return model.fit(raw, classes=Classes(np.eye(6), np.arange(6) < 4))
 
 
 def weights_of(model, modality):
-    return model.network_.encoder(modality).base.network.state_dict()
+    return model.network_.encoder(modality).backbone.network.state_dict()
 
 
-def test_base_encoders_learn_at_their_own_rate_or_not_at_all(raw, vit, bert):
+def test_backbones_learn_at_their_own_rate_or_not_at_all(raw, vit, bert):
     before = transformers.ViTModel.from_pretrained(vit).state_dict()
     for rate, moved in ((1e-3, True), (0.0, False)):
-        after = weights_of(trained(raw, vit, bert, base_lr=rate), "image")
+        after = weights_of(trained(raw, vit, bert, backbone_lr=rate), "image")
         assert any(not torch.equal(after[k], before[k]) for k in before) == moved
-    still = trained(raw, vit, bert, base_lr=0.0).network_.train().encoder("image").base
+    still = trained(raw, vit, bert, backbone_lr=0.0).network_.train().encoder("image").backbone
     assert not still.network.training
     assert not any(p.requires_grad for p in still.parameters())
 
 
-def test_frozen_base_encoders_are_tokens_given(raw, vit, bert):
+def test_frozen_backbones_are_tokens_given(raw, vit, bert):
     """The same but for standardised tokens, which given ones are."""
-    model = trained(raw, vit, bert, base_lr=0.0)
-    tokens = {m: model.network_.encoder(m).base(torch.from_numpy(raw[m])).detach().numpy()
+    model = trained(raw, vit, bert, backbone_lr=0.0)
+    tokens = {m: model.network_.encoder(m).backbone(torch.from_numpy(raw[m])).detach().numpy()
               for m in raw.modalities}
     assert tokens["image"].shape == (24, 16, 16)
     np.testing.assert_array_equal((tokens["text"] != 0).any(axis=2), raw["text"][..., 0] > 0)
@@ -249,28 +249,29 @@ def test_frozen_base_encoders_are_tokens_given(raw, vit, bert):
 
 def test_pseudo_labels_come_from_what_the_base_sees(raw, vit, bert):
     """A classifier of colours is right on the features, and would not be on token numbers."""
+    from crossalign.models.backbones import mean_tokens
     from crossalign.models.pseudo_labels import pseudo_labels
-    from crossalign.models.raw_rows import mean_tokens
 
-    base = BaseEncoder.pretrained(str(vit), "image", "cpu")
-    means = mean_tokens(base, raw, "image")
+    backbone = Backbone.pretrained(str(vit), "image", "cpu")
+    means = mean_tokens(backbone, raw, "image")
     with torch.inference_mode():
-        np.testing.assert_allclose(means, base(torch.from_numpy(raw["image"])).mean(1), atol=1e-5)
+        expected = backbone(torch.from_numpy(raw["image"])).mean(1)
+        np.testing.assert_allclose(means, expected, atol=1e-5)
     targets, _ = pseudo_labels(Views({"image": means}, raw.labels), raw.labels, "soft", "seen",
                                None, 0)
     assert (targets.argmax(axis=1) == raw.labels).mean() > 0.8
 
 
 def test_saved_and_loaded_without_the_folders_of_the_networks(raw, vit, bert, tmp_path):
-    model = trained(raw, vit, bert, base_lr=1e-3)
-    model.set_params(bases=("/gone", "/gone"))          # nothing is read from there again
+    model = trained(raw, vit, bert, backbone_lr=1e-3)
+    model.set_params(backbones=("/gone", "/gone"))          # nothing is read from there again
     again = load_model(model.save(tmp_path / "model"))
     for m in raw.modalities:
         np.testing.assert_array_equal(model.embed(raw[m], m), again.embed(raw[m], m))
 
 
 def test_a_broken_off_fit_goes_on(raw, vit, bert, tmp_path):
-    whole = trained(raw, vit, bert, base_lr=1e-3, epochs=3)
+    whole = trained(raw, vit, bert, backbone_lr=1e-3, epochs=3)
 
     class Stop(Callback):
         def on_epoch(self, state):
@@ -287,13 +288,13 @@ def test_a_broken_off_fit_goes_on(raw, vit, bert, tmp_path):
 
 
 @pytest.mark.parametrize(("settings", "says"), [
-    ({"bases": ("a", "b", "c")}, "bases"), ({"tied": True}, "tied"),
-    ({"bases": ("{bert}", None)}, "texts, not images")])
+    ({"backbones": ("a", "b", "c")}, "backbones"), ({"tied": True}, "tied"),
+    ({"backbones": ("{bert}", None)}, "texts, not images")])
 def test_bases_that_do_not_fit_are_refused(raw, vit, bert, settings, says):
-    bases = settings.get("bases", (str(vit), str(bert)))
-    named = tuple(b.format(bert=bert) if isinstance(b, str) else b for b in bases)
+    backbones = settings.get("backbones", (str(vit), str(bert)))
+    named = tuple(b.format(bert=bert) if isinstance(b, str) else b for b in backbones)
     with pytest.raises(ValueError, match=says):
-        trained(raw, vit, bert, **{**settings, "bases": named})
+        trained(raw, vit, bert, **{**settings, "backbones": named})
     wrong = Views({"image": raw["image"][:, :, :24], "text": raw["text"]}, raw.labels)
     with pytest.raises(ValueError, match="rows='raw'"):
         trained(wrong, vit, bert)

@@ -15,7 +15,7 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'text
 
 from small_networks import PIXELS, SIZES, TEXT, VISION, saved, with_tokenizer  # noqa: E402
 
-from crossalign.encoders import BaseEncoder, PretrainedPictures, PretrainedTexts  # noqa: E402
+from crossalign.encoders import Backbone, PretrainedPictures, PretrainedTexts  # noqa: E402
 
 
 def vit(folder, pixels=None, **changes):
@@ -137,7 +137,7 @@ def test_patches_and_pictures_need_not_be_square(tmp_path, pictures):
     with torch.inference_mode():
         want = network(pixel_values=torch.from_numpy(np.stack(pixels))).last_hidden_state[:, 1:]
     np.testing.assert_allclose(encoder.encode(pictures), want, atol=1e-5)
-    again = BaseEncoder(encoder._base.config)
+    again = Backbone(encoder._backbone.config)
     assert again.blank().shape == (1, 12, 60)
 
 
@@ -217,8 +217,8 @@ def test_vectors_are_the_networks_own_and_lie_in_one_space(tmp_path, pictures, f
     assert seen.facts["vectors"] == "projection of the network"
     tokens = PretrainedTexts(folder, "tokens")
     assert tokens.encode(texts).shape[1] == (12 if family == "siglip" else 5)
-    again = BaseEncoder(tokens._base.config)                       # from its settings alone
-    again.load_state_dict(tokens._base.state_dict())
+    again = Backbone(tokens._backbone.config)                       # from its settings alone
+    again.load_state_dict(tokens._backbone.state_dict())
     raw = torch.from_numpy(PretrainedTexts(folder, "raw").encode(texts))
     np.testing.assert_allclose(again(raw), tokens.encode(texts), atol=1e-5)
 

@@ -12,7 +12,7 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'text
 
 from small_networks import SIZES, TEXT, saved, with_tokenizer  # noqa: E402
 
-from crossalign.encoders import BaseEncoder, PretrainedTexts  # noqa: E402
+from crossalign.encoders import Backbone, PretrainedTexts  # noqa: E402
 
 TEXTS = ["a red square", "blue", "a small white square"]
 NUMBERS = [[2, 4, 8, 5, 3], [2, 9, 3], [2, 4, 6, 12, 5, 3]]
@@ -48,8 +48,8 @@ def test_encoder_decoders_read_by_their_encoder(tmp_path, family):
     tokens = PretrainedTexts(folder, "tokens")
     for row, expected in zip(tokens.encode(TEXTS), want, strict=True):
         np.testing.assert_allclose(row[:len(expected)], expected, atol=1e-5)
-    again = BaseEncoder(tokens._base.config)
-    again.load_state_dict(tokens._base.state_dict())
+    again = Backbone(tokens._backbone.config)
+    again.load_state_dict(tokens._backbone.state_dict())
     raw = torch.from_numpy(PretrainedTexts(folder, "raw").encode(TEXTS))
     np.testing.assert_allclose(again(raw), tokens.encode(TEXTS), atol=1e-5)
 

@@ -1,7 +1,7 @@
-"""A pretrained network as what reads raw pictures or texts: their rows in context, as tokens.
+"""Backbones: pretrained networks that turn raw pictures or texts into tokens in context.
 
-Raw rows fit `Views`, so that batches of them are slices like any other: a picture is its pixel rows
-``(h, 3 w)``, normalised; a text is its token numbers, each plus one, ``(t, 1)``, so that zeros are
+Raw rows fit `Views`, so that batches of them are slices like any other: a picture is its normalised
+pixel rows ``(h, 3 w)``; a text is its token numbers, each plus one, ``(t, 1)``, so that zeros are
 padding. `pretrained` makes them.
 """
 
@@ -15,35 +15,40 @@ import torch
 from torch import Tensor, nn
 
 from crossalign.devices import find_device
-from crossalign.encoders.network_files import first_line, network_of, opened_network
-from crossalign.encoders.pixels import Pixels, size_of
+from crossalign.encoders.network_files import build_network, first_line, open_network
+from crossalign.encoders.pixels import Pixels, image_size
 from crossalign.encoders.sentence_modules import sentence_modules
 
 KINDS = ("image", "text")
 PARTS = {"image": ("vision_model", "image_model"), "text": ("text_model",)}
-"""What a network of two halves calls the one that reads a kind."""
+"""Names that two-part networks give to the part that reads a kind of input."""
 PROBE = 24
 """Tokens of the text with which a network is tried."""
 
 
-class BaseEncoder(nn.Module):
+class Backbone(nn.Module):
     """A network of ``transformers`` from its configuration, with random weights at first.
 
     Parameters
     ----------
     config : mapping
-        As `base_config` gives it.
+        Configuration from `backbone_config`.
     network : optional
-        The part of it that reads, where it is there already, see `reading_part`.
+        The reading part of an existing network, see `reading_part`; built from the configuration by
+        default.
 
     Attributes
     ----------
     config : dict
+        Configuration from which the network can be built again.
     kind : {"image", "text"}
-    width, cells : int
-        Of its tokens; how many a picture has.
+        Kind of input.
+    width : int
+        Width of its tokens.
+    cells : int
+        Number of tokens of a picture.
     learns : bool
-        Whether its weights learn, at first not; if not, it stays in evaluation mode, too.
+        Whether its weights learn; False at first. If not, it also stays in evaluation mode.
     """
 
     def __init__(self, config: Mapping[str, Any], network: Any = None) -> None:
@@ -51,7 +56,7 @@ class BaseEncoder(nn.Module):
         self.config, self.kind = dict(config), str(config["kind"])
         if network is None:
             with torch.device("cpu"):        # also where a model is measured without memory
-                network = reading_part(network_of(config["network"]), self.kind, "the network")
+                network = reading_part(build_network(config["network"]), self.kind, "the network")
         self.network: Any = network
         if self._masks:
             network.config.mask_ratio = 0.0
@@ -60,8 +65,8 @@ class BaseEncoder(nn.Module):
             self.cells, self.width = self(self.blank().to(self.device)).shape[1:]
 
     @classmethod
-    def pretrained(cls, name: str, kind: str, device: str = "auto") -> BaseEncoder:
-        """One with the weights of a folder or of a name on the hub, which do not learn.
+    def pretrained(cls, name: str, kind: str, device: str = "auto") -> Backbone:
+        """Open a network with the weights of a folder or of a name on the hub, which do not learn.
 
         Raises
         ------
@@ -69,62 +74,64 @@ class BaseEncoder(nn.Module):
             One sentence: a model that cannot be opened, reads something else, or answers at random.
         """
         modules = sentence_modules(name) if kind == "text" else None
-        network = opened_network(name, modules.subfolder if modules else "")
+        network = open_network(name, modules.subfolder if modules else "")
         reading_part(network, kind, name)
         size = Pixels(name, network.config).size if kind == "image" else None
         return cls.of(network, name, kind, size).to(find_device(device))
 
     @classmethod
     def of(cls, network: nn.Module, name: str, kind: str,
-           size: tuple[int, int] | None) -> BaseEncoder:
-        """That of an opened network, which reads pictures of a size."""
+           size: tuple[int, int] | None) -> Backbone:
+        """Wrap an opened network that reads pictures of that size, or texts."""
         part = reading_part(network, kind, name)
-        base = _built(base_config(network, kind, size), part, name)
-        check_steady(base, base.probe(), name)
-        return base
+        backbone = _built(backbone_config(network, kind, size), part, name)
+        check_steady(backbone, backbone.probe(), name)
+        return backbone
 
     @property
     def device(self) -> torch.device:
-        """Where it is."""
+        """Device that holds the weights."""
         return next(self.parameters()).device
 
     @property
     def _masks(self) -> bool:
-        """Whether it leaves patches out at random unless it is told not to."""
+        """True for a network that leaves out patches at random unless told not to."""
         return getattr(self.network.config, "model_type", "") == "vit_mae"
 
-    def let_learn(self, learns: bool) -> BaseEncoder:
-        """Say whether its weights learn."""
+    def let_learn(self, learns: bool) -> Backbone:
+        """Set whether the weights learn, and return the backbone."""
         self.learns = learns
         self.network.requires_grad_(learns)
         return self
 
-    def train(self, mode: bool = True) -> BaseEncoder:
-        """As of any module, but a network that does not learn stays as it is in evaluation."""
+    def train(self, mode: bool = True) -> Backbone:
+        """Set training mode, as for any module; a network that does not learn stays in evaluation
+        mode.
+        """
         super().train(mode)
         self.network.train(mode and self.learns)
         return self
 
     def blank(self) -> Tensor:
-        """The raw rows of a grey picture or of a text of one token, as a batch of one."""
+        """Return the raw rows of a grey picture or of a text of one token, as a batch of one."""
         return probe(self.kind, self.config["size"], self.network.config, 1) * 0 + (
             self.kind == "text")
 
     def probe(self) -> Tensor:
-        """Raw rows that are no two alike, as a batch of one."""
+        """Return raw rows of which no two are alike, as a batch of one."""
         return probe(self.kind, self.config["size"], self.network.config)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Tokens ``(n, t, width)`` of raw rows; of a text, zeros at its padding.
+        """Return the tokens ``(n, t, width)`` of raw rows, zeros at the padding of texts.
 
-        The last hidden states: of a Transformer for pictures those of its patches, row by row; of
-        a convolutional network the cells of its last map.
+        They are the last hidden states: those of the patches, row by row, for a Transformer that
+        reads pictures, and the cells of the last feature map for a convolutional network.
         """
         if self.kind == "text":
-            inputs = numbers_of(x, self.network.config)
+            inputs = text_inputs(x, self.network.config)
             states: Tensor = self.network(**inputs).last_hidden_state
             return states.masked_fill(inputs["attention_mask"][..., None] == 0, 0)
-        inputs, config = pixels_of(x), self.network.config
+        inputs, config = image_inputs(x), self.network.config
         rows, columns = (inputs["pixel_values"].shape[2:])
         patch = _pair(getattr(config, "patch_size", None))
         patches = None if patch is None else (rows // patch[0]) * (columns // patch[1])
@@ -138,14 +145,16 @@ class BaseEncoder(nn.Module):
         return states if patches is None else states[:, -patches:]           # without [CLS]
 
 
-def base_config(network: Any, kind: str, size: tuple[int, int] | None) -> dict[str, Any]:
-    """What a `BaseEncoder` is built from again: the kind, the pictures' size, the settings."""
+def backbone_config(network: Any, kind: str, size: tuple[int, int] | None) -> dict[str, Any]:
+    """Return the settings from which a `Backbone` is built again: kind, size of pictures,
+    network.
+    """
     settings = json.loads(network.config.to_json_string(use_diff=False))
     return {"kind": kind, "size": None if size is None else list(size), "network": settings}
 
 
 def reading_part(network: Any, kind: str, name: str) -> nn.Module:
-    """The part of a network that reads pictures or texts: a half, an encoder, or all of it.
+    """Return the part of a network that reads pictures or texts: a half, an encoder, or all of it.
 
     Raises
     ------
@@ -154,8 +163,8 @@ def reading_part(network: Any, kind: str, name: str) -> nn.Module:
     """
     part = network
     if hasattr(network, f"get_{kind}_features") or kind_of(network) != kind:
-        found = [getattr(network, half) for half in PARTS[kind] if hasattr(network, half)]
-        part = found[0] if found else network
+        halves = [getattr(network, half) for half in PARTS[kind] if hasattr(network, half)]
+        part = halves[0] if halves else network
     if getattr(part.config, "is_encoder_decoder", False):
         part = part.get_encoder()
     if kind_of(part) != kind:
@@ -165,31 +174,35 @@ def reading_part(network: Any, kind: str, name: str) -> nn.Module:
 
 
 def kind_of(network: nn.Module) -> str:
-    """``"text"`` for a network that reads token numbers, ``"image"`` for one that reads pixels."""
+    """Return ``"text"`` for a network that reads token numbers, ``"image"`` for one that reads
+    pixels.
+    """
     return {"input_ids": "text", "pixel_values": "image"}.get(
         str(getattr(network, "main_input_name", "")), "other thing")
 
 
-def numbers_of(x: Tensor, config: Any) -> dict[str, Tensor]:
-    """What a network of texts is called with, of raw rows ``(n, t, 1)``."""
+def text_inputs(x: Tensor, config: Any) -> dict[str, Tensor]:
+    """Turn raw rows ``(n, t, 1)`` into the arguments of a network for texts."""
     numbers = x[..., 0].round().long()
     real, padding = numbers > 0, getattr(config, "pad_token_id", None)
     return {"input_ids": torch.where(real, numbers - 1, padding if padding is not None else 0),
             "attention_mask": real.long()}
 
 
-def pixels_of(x: Tensor) -> dict[str, Tensor]:
-    """What a network of pictures is called with, of raw rows ``(n, h, 3 w)``."""
+def image_inputs(x: Tensor) -> dict[str, Tensor]:
+    """Turn raw rows ``(n, h, 3 w)`` into the arguments of a network for pictures."""
     return {"pixel_values": x.view(len(x), x.shape[1], -1, 3).permute(0, 3, 1, 2)}
 
 
 def probe(kind: str, size: Any, config: Any, tokens: int = PROBE) -> Tensor:
-    """Raw rows that are no two alike, as a batch of one: a picture, or so many tokens."""
+    """Return raw rows of which no two are alike, as a batch of one: a picture, or ``tokens``
+    tokens.
+    """
     if kind == "text":
         most = min(tokens, getattr(config, "max_position_embeddings", None) or tokens)
         rows: Tensor = torch.arange(max(most - 4, 1)) % int(config.vocab_size) + 1.0
         return rows[None, :, None]
-    height, width = size or size_of(config)
+    height, width = size or image_size(config)
     return torch.linspace(-1, 1, 3 * height * width).view(1, height, 3 * width)
 
 
@@ -202,9 +215,9 @@ def check_steady(encode: Any, x: Tensor, name: str) -> None:
                          "networks that hide parts of their input do; give one that does not.")
 
 
-def _built(config: dict[str, Any], part: nn.Module, name: str) -> BaseEncoder:
+def _built(config: dict[str, Any], part: nn.Module, name: str) -> Backbone:
     try:
-        return BaseEncoder(config, part)
+        return Backbone(config, part)
     except Exception as error:  # whatever a network raises that needs more than one input
         raise ValueError(f"encoder: {name!r} ({type(part).__name__}) does not make tokens of "
                          f"{config['kind']}s alone ({first_line(error)}); give "
