@@ -22,7 +22,8 @@ import torch
 from harness import Case, cores, main
 from torch import Tensor
 
-from crossalign.losses import directions, sinkhorn_divergence, sliced_w2
+from crossalign.losses import sinkhorn_divergence, sliced_w2
+from crossalign.sampling import directions
 
 SEED = 0
 WIDTH = SLICES = 64

@@ -1,4 +1,6 @@
-"""Arrays as users give them: numbers in float32, flags, frames whose rows belong together."""
+"""Checks of arrays from users: numbers in float32, flags, data frames whose rows belong
+together.
+"""
 
 from __future__ import annotations
 
@@ -12,26 +14,29 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 STEPS = 256
-"""Values that float32 must tell apart between the least and the largest number of a column."""
+"""Number of values that float32 must tell apart between the least and the largest of a column."""
 NOISE = 1e-9
-"""A column that differs by less than this share of what the widest one does, or by less than a
-thousandth of it of its own size, is constant up to rounding."""
+"""Relative spread below which a column counts as constant up to rounding: it differs by less than
+this share of the spread of the widest column, or by less than a thousandth of this share of its own
+size.
+"""
 
 
 NO_NUMBERS = {"c": "complex numbers", "m": "spans of time", "M": "dates", "V": "records"}
-"""Kinds of arrays that must not become numbers."""
+"""Kinds of arrays that must not become numbers, and their names in errors."""
 
 
 def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first") -> Array:
-    """Numbers as float32, with a warning where that cannot hold how they differ.
+    """Convert numbers to float32, with a warning if that cannot hold how they differ.
 
     Parameters
     ----------
     values : array, list or data frame
+        Numbers of any real type.
     name : str
-        How a complaint calls them.
+        Name of the values in errors.
     fix : str
-        What to do where they are not numbers.
+        Advice in the error for values that are not numbers.
 
     Raises
     ------
@@ -46,20 +51,20 @@ def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first
         raise ValueError(f"{name}: a sparse matrix of shape {getattr(values, 'shape', None)}; give "
                          "an array, as its toarray() is, or fewer columns by TruncatedSVD.")
     try:
-        given = np.asarray(values)
-        if given.dtype.kind in NO_NUMBERS:
-            raise TypeError(NO_NUMBERS[given.dtype.kind])
+        original = np.asarray(values)
+        if original.dtype.kind in NO_NUMBERS:
+            raise TypeError(NO_NUMBERS[original.dtype.kind])
         with np.errstate(over="ignore"):  # becomes infinite, which is for the caller to refuse
-            array = np.ascontiguousarray(given, dtype=np.float32).reshape(given.shape)
+            array = np.ascontiguousarray(original, dtype=np.float32).reshape(original.shape)
     except (TypeError, ValueError, RuntimeError) as error:  # of tensors that record gradients
         raise ValueError(f"{name}: not an array of numbers ({error}); {fix}.") from None
-    if given.dtype.kind in "iuf" and given.dtype.itemsize > 4:
-        warn_of_lost_digits(given, name)
+    if original.dtype.kind in "iuf" and original.dtype.itemsize > 4:
+        warn_of_lost_digits(original, name)
     return array
 
 
 def warn_of_lost_digits(values: Array, name: str) -> None:
-    """Warn where columns ``(..., d)`` differ by less than float32 tells apart."""
+    """Warn if columns ``(..., d)`` differ by less than float32 can tell apart."""
     if values.ndim < 2 or not values.size:
         return
     rows = values.reshape(-1, values.shape[-1])
@@ -81,7 +86,7 @@ def warn_of_lost_digits(values: Array, name: str) -> None:
 
 
 def flags(values: npt.ArrayLike, name: str) -> Array:
-    """Booleans, or numbers 0 and 1 that cannot be taken for row numbers, as bool.
+    """Convert booleans, or numbers 0 and 1 that cannot be taken for row numbers, to bool.
 
     Raises
     ------
@@ -101,7 +106,7 @@ def flags(values: npt.ArrayLike, name: str) -> Array:
 
 
 def row_numbers(rows: npt.ArrayLike, n: int, what: str = "samples") -> Array:
-    """Numbers ``(k,)`` int64 of rows among n, from 0, of row numbers or a mask ``(n,)`` of bools.
+    """Return row numbers ``(k,)`` int64 from 0, for row numbers or a mask ``(n,)`` of bools.
 
     Raises
     ------
@@ -126,7 +131,7 @@ def row_numbers(rows: npt.ArrayLike, n: int, what: str = "samples") -> Array:
 
 
 def check_frames(columns: Mapping[str, Any]) -> None:
-    """Raise ValueError where frames whose rows are to belong together have other indexes."""
+    """Raise ValueError if data frames whose rows belong together have different indexes."""
     frames = {name: values.index for name, values in columns.items()
               if hasattr(values, "iloc") and hasattr(values, "index")}
     for name, index in frames.items():
@@ -141,7 +146,7 @@ def check_frames(columns: Mapping[str, Any]) -> None:
 
 
 def refuse_rows(bad: npt.ArrayLike, name: str, what: str, fix: str) -> None:
-    """Raise ValueError where there are any: ``name: what in rows 1, 2 (counted from 0); fix.``"""
+    """Raise ValueError if any row is bad: ``name: what in rows 1, 2 (counted from 0); fix.``"""
     rows = np.unique(np.argwhere(np.asarray(bad))[:, :1])
     if not len(rows):
         return

@@ -1,10 +1,8 @@
-"""How a command ends: well, in one sentence about its input, or with the traceback of a bug kept.
+"""Ends of a command: success, one sentence about its input, or a bug whose traceback is kept.
 
-| what | exit code | what is said |
-|---|---|---|
-| bad input, a missing extra, a file that cannot be used, too little memory | 2 | one sentence |
-| Ctrl-C | 130 | that it was interrupted |
-| anything else, a bug | 70 | where its traceback is, and how to report it |
+| end | exit code | message | |---|---|---| | bad input, a missing extra, a file that cannot be
+used, too little memory | 2 | one sentence | | Ctrl-C | 130 | that it was interrupted | | anything
+else, a bug | 70 | the place of its traceback, and how to report it |
 """
 
 from __future__ import annotations
@@ -22,11 +20,11 @@ from importlib import metadata
 BAD_INPUT, BUG, INTERRUPTED = 2, 70, 130
 STOPPED = "crossalign: interrupted."
 DEBUG_VARIABLE = "CROSSALIGN_DEBUG"
-"""If set, every error comes with its traceback instead."""
+"""Environment variable that, if set, shows every error with its traceback."""
 
 
 def run_command(command: Callable[[], object]) -> None:
-    """Call ``command``; end the process by the table above where it fails."""
+    """Run ``command``; if it fails, end the process by the table above."""
     fill_closed_streams()
     warnings.formatwarning = one_line
     for stream in (sys.stdout, sys.stderr):
@@ -54,13 +52,14 @@ def run_command(command: Callable[[], object]) -> None:
 
 def one_line(message: Warning | str, category: type[Warning], filename: str, lineno: int,
              line: str | None = None) -> str:
-    """A warning as a person reads it: what is said to users, without the place in the code."""
+    """Return a warning as users read it: the message without the place in the code."""
     place = "" if category is UserWarning else f"{filename}:{lineno}: {category.__name__}: "
     return f"crossalign: {place}{' '.join(str(message).split())}\n"
 
 
 def fill_closed_streams() -> None:
-    """Open what was closed of the three standard streams, so that no file of ours takes its place.
+    """Open those of the three standard streams that are closed, so that no file of ours is taken
+    for one.
 
     What a library writes to standard error would otherwise land in that file.
     """
@@ -72,7 +71,7 @@ def fill_closed_streams() -> None:
 
 
 def flush_output() -> None:
-    """Write what is still to be written, and nothing more where nobody reads it any longer."""
+    """Write pending output, and stop writing if nobody reads it any longer."""
     if sys.stdout is None:
         return
     try:
@@ -82,7 +81,7 @@ def flush_output() -> None:
 
 
 def sentence_of(error: Exception) -> str | None:
-    """What is wrong with the input, in one line; None where the error is a bug."""
+    """Return in one line what is wrong with the input; None if the error is a bug."""
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError)
                                           and "allocat" in text.lower()):  # as torch says it
@@ -95,7 +94,7 @@ def sentence_of(error: Exception) -> str | None:
 
 
 def bug_report(error: Exception) -> str:
-    """What is said of a bug, whose traceback is written to a file."""
+    """Write a bug's traceback to a file, and return the message about it."""
     lines = "".join(traceback.format_exception(error))
     kept = f"set {DEBUG_VARIABLE}=1 to see the traceback and report it"
     with suppress(OSError), tempfile.NamedTemporaryFile(
@@ -109,7 +108,7 @@ def bug_report(error: Exception) -> str:
 
 
 def tell(line: str) -> None:
-    """One line on standard error; nowhere where that is closed."""
+    """Print one line on standard error, unless that is closed."""
     if sys.stderr is not None:
         with suppress(OSError, ValueError):
             print(line, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""How many cores this process may use."""
+"""Processor cores that this process may use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def usable_cores() -> int:
-    """Cores that the system lets this process use, which may be fewer than there are."""
+    """Return the number of cores the system lets this process use; there may be more."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""Where networks run: a GPU if there is one, unless told otherwise."""
+"""Devices for networks: a GPU if there is one, unless told otherwise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def find_device(device: str) -> torch.device:
-    """The device that a word of `DEVICES` stands for here.
+    """Return the device that a word of `DEVICES` stands for on this machine.
 
     A GPU is the current one, so that callers choose it with CUDA_VISIBLE_DEVICES or set_device.
 

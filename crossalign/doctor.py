@@ -1,4 +1,4 @@
-"""What this machine has, for a person who wonders why something does not run."""
+"""Report on this machine, for a person who wonders why something does not run."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import re
 from importlib import metadata, util
 
 EXTRAS = {"faiss": "faiss", "text": "transformers", "vision": "ai_edge_litert"}
-"""What is installed on request and used here, and the module by which it is known."""
+"""Optional extras, and the module that shows that each is installed."""
 
 
 def examine() -> str:
-    """Versions, devices, installed extras and the cache folder, one per line."""
+    """Return versions, devices, installed extras and the cache folder, one per line."""
     import torch
 
     from crossalign.data.cache import cache_folder
@@ -37,6 +37,7 @@ def examine() -> str:
 
 
 def required() -> list[str]:
-    """What the package needs wherever it runs, as its own metadata says."""
-    found = [text for text in metadata.requires("crossalign") or () if "extra ==" not in text]
-    return [re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0] for text in found]
+    """Return the packages that the library always needs, from its own metadata."""
+    requirements = [text for text in metadata.requires("crossalign") or ()
+                    if "extra ==" not in text]
+    return [re.split(r"[^A-Za-z0-9._-]", text, maxsplit=1)[0] for text in requirements]

@@ -15,16 +15,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 DRAFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{8}\.part")
-"""Name of what a process that was killed while it wrote ``name`` has left."""
+"""Name of a draft that a killed process may leave while it writes ``name``."""
 ABANDONED = 3600.0
-"""Seconds without a write after which nobody is thought to write a draft any more."""
+"""Seconds without a write after which a draft counts as abandoned."""
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """The path of a draft to write, which takes the place of ``path`` when the block ends well.
+    """Yield the path of a draft to write, which replaces ``path`` when the block ends well.
 
-    Folders are made where they are missing. A link stays, and what it points to is replaced.
+    Missing folders are made. A link stays, and the file it points to is replaced.
 
     Raises
     ------
@@ -50,25 +50,29 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:
-    """Write a file atomically; returns its path. Raises OSError as `replacing`."""
+    """Write a file atomically and return its path. Raises OSError like `replacing`."""
     with replacing(path) as draft:
         draft.write_bytes(content)
     return Path(path)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> Path:
-    """Write a text file atomically, in UTF-8; returns its path. Raises OSError as `replacing`."""
+    """Write a text file atomically, in UTF-8, and return its path. Raises OSError like
+    `replacing`.
+    """
     return write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def draft_of(name: str) -> str | None:
-    """The name of the file that a file of this name is a draft of, if it is one."""
-    found = DRAFT.fullmatch(name)
-    return None if found is None else found["name"]
+    """Return the name of the file that a file of this name is a draft of; None if it is no
+    draft.
+    """
+    draft = DRAFT.fullmatch(name)
+    return None if draft is None else draft["name"]
 
 
 def sweep(folder: str | os.PathLike[str], *names: str, older: float = 0.0) -> None:
-    """Take away the drafts of files of such names that nobody has written for so many seconds."""
+    """Delete drafts of the named files that nobody has written to for ``older`` seconds."""
     with suppress(OSError):
         for file in Path(folder).iterdir():
             if draft_of(file.name) in names:
@@ -78,7 +82,7 @@ def sweep(folder: str | os.PathLike[str], *names: str, older: float = 0.0) -> No
 
 
 def _settle(folder: Path) -> None:
-    """Bring a rename to the disk, where the system lets a folder be opened for it."""
+    """Bring a rename to the disk, if the system lets a folder be opened for it."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,6 +1,6 @@
-"""What a piece of work is of: short hashes of files, samples, benchmarks and the code at work.
+"""Fingerprints: short hashes of files, samples, benchmarks and code.
 
-Unfinished work goes on, and finished work is used again, where these are equal and nowhere else.
+Unfinished work is continued, and finished work reused, only where these are equal.
 """
 
 from __future__ import annotations
@@ -22,17 +22,19 @@ import numpy.typing as npt
 from crossalign.types import Benchmark, Classes, Views
 
 LENGTH = 16
-"""Hexadecimal digits of a fingerprint."""
+"""Number of hexadecimal digits of a fingerprint."""
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
-"""Packages that compute, beside our own."""
+"""Packages besides our own whose versions matter to results."""
 PIECE = 2**30
-"""Bytes of a file that are hashed one after another; those of a larger one side by side."""
+"""Number of bytes of a file that are hashed in one go; larger files are hashed in parallel
+pieces.
+"""
 KNOWN = ("builtins", "crossalign", "sklearn", "torch")
-"""Roots of modules whose version stands for them."""
+"""Root modules that are represented by their versions."""
 
 
 def file_digest(*files: str | Path) -> str:
-    """SHA-256 over files, the first `LENGTH` hex digits.
+    """Return the first `LENGTH` hex digits of a SHA-256 over files.
 
     A file larger than `PIECE` counts by its size and the SHA-256 of each of its pieces, so that
     several processor cores can work at it.
@@ -52,18 +54,18 @@ def file_digest(*files: str | Path) -> str:
 
 
 def _hashed(digest: Any, file: Path, start: int) -> Any:
-    """The digest, which has read a piece of a file."""
-    left = PIECE
+    """Add a piece of a file to a digest and return the digest."""
+    remaining = PIECE
     with file.open("rb") as stream:
         stream.seek(start)
-        while block := stream.read(min(2**22, left)):
+        while block := stream.read(min(2**22, remaining)):
             digest.update(block)
-            left -= len(block)
+            remaining -= len(block)
     return digest
 
 
 def arrays_fingerprint(arrays: Iterable[npt.NDArray[Any] | None]) -> str:
-    """Of types, shapes and contents, in order."""
+    """Hash types, shapes and contents of arrays, in order."""
     digest = hashlib.sha256()
     for array in arrays:
         _add(digest, array)
@@ -71,7 +73,7 @@ def arrays_fingerprint(arrays: Iterable[npt.NDArray[Any] | None]) -> str:
 
 
 def samples_fingerprint(views: Views) -> str:
-    """Of all that samples hold; what is memory-mapped is read a block at a time."""
+    """Hash everything that samples hold, reading memory-mapped rows a block at a time."""
     digest = hashlib.sha256()
     for modality in views.modalities:
         digest.update(f"{modality} {len(views)}".encode())
@@ -87,12 +89,12 @@ def samples_fingerprint(views: Views) -> str:
 
 
 def classes_fingerprint(classes: Classes) -> str:
-    """Of side information, which classes are seen, and names."""
+    """Hash side information, seen classes and names."""
     return arrays_fingerprint([classes.embeddings, classes.seen, np.array(classes.names)])
 
 
 def benchmark_fingerprint(bench: Benchmark) -> str:
-    """Of splits, classes, protocol, and of the benchmark on which choices are made."""
+    """Hash splits, classes, protocol, and the benchmark's validation set."""
     validation = bench.validation()
     parts = [bench.task, bench.name, classes_fingerprint(bench.classes),
              json.dumps(dict(bench.protocol), sort_keys=True, default=repr),
@@ -102,7 +104,7 @@ def benchmark_fingerprint(bench: Benchmark) -> str:
 
 
 def code_fingerprint(*models: object) -> str:
-    """Of this library's sources, of the modules of models from elsewhere, and of versions."""
+    """Hash this library's sources, the modules of models from elsewhere, and versions."""
     modules = {kind.__module__ for model in models for kind in type(model).__mro__
                if kind.__module__.partition(".")[0] not in KNOWN}
     files = (getattr(sys.modules.get(name), "__file__", None) for name in sorted(modules))
@@ -112,7 +114,7 @@ def code_fingerprint(*models: object) -> str:
 
 @cache
 def _library() -> str:
-    """Versions and sources, read once."""
+    """Hash versions and sources, once per process."""
     digest = hashlib.sha256(platform.python_version().encode())
     for package in PACKAGES:
         digest.update(f"{package} {metadata.version(package)}\n".encode())

@@ -1,4 +1,4 @@
-"""How much memory is free, so that what does not fit is said before room is made for it."""
+"""Free memory, so that what does not fit is refused before room is made for it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ CONTAINER = Path("/sys/fs/cgroup")
 
 
 def available_memory() -> int | None:
-    """Bytes that can be taken without swapping; None where the system does not say.
+    """Return the bytes that can be taken without swapping; None if the system does not say.
 
-    Within a container, what its limit leaves.
+    Within a container this is what its limit leaves.
     """
-    found = [size for size in (_of_system(), _of_container()) if size is not None]
-    return min(found, default=None)
+    sizes = [size for size in (_of_system(), _of_container()) if size is not None]
+    return min(sizes, default=None)
 
 
 def gigabytes(size: float) -> str:
-    """A number of bytes in words, as ``2.50 GB``."""
+    """Write a number of bytes in words, such as ``2.50 GB``."""
     return f"{size / 1e9:.3g} GB"
 
 

@@ -1,4 +1,4 @@
-"""How far long work is: how many are done, how fast, and how long it will still take or took."""
+"""Pace of long work: how much is done, how fast, and the time it still takes or took."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from collections.abc import Callable
 Log = Callable[[str], None]
 
 PAUSE, LEAST = 10.0, 1.0
-"""Seconds after which something is said though no tenth of the work was done; and between lines."""
+"""Seconds after which a line is due without a further tenth; least seconds between two lines."""
 
 
 class Pace:
-    """Says at every tenth of the work, or after `PAUSE` seconds, how far it is.
+    """Reports on long work, at every tenth of it or after `PAUSE` seconds.
 
     Parameters
     ----------
     log : callable, optional
-        Told one line at a time; None says nothing.
+        Function called with one line at a time; None for no report.
     done : str
-        What is done to each, as ``"encoded"``.
+        Participle for what happens to each thing, such as ``"encoded"``.
     total : int
+        Number of things.
     things : str
-        What there are ``total`` of, as ``"pictures"``.
+        Plural noun for the things, such as ``"pictures"``.
     """
 
     def __init__(self, log: Log | None, done: str, total: int, things: str) -> None:
@@ -31,7 +32,7 @@ class Pace:
         self._tenths = 0
 
     def __call__(self, count: int) -> None:
-        """``count`` of them are done."""
+        """Report that ``count`` things are done, if a line is due."""
         if self.log is None or not 0 < count < self.total:
             return
         now, tenths = time.monotonic(), 10 * count // self.total
@@ -45,7 +46,7 @@ class Pace:
 
 
 def time_left(seconds: float) -> str:
-    """As ``5 s``, ``3 min`` or ``2 h 10 min``."""
+    """Write a remaining time like ``5 s``, ``3 min`` or ``2 h 10 min``."""
     if seconds < 100:
         return f"{max(1, round(seconds)) if seconds > 0 else 0} s"
     minutes = round(seconds / 60)
@@ -53,7 +54,7 @@ def time_left(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """``0.8 s``, ``42 s``, ``3 min 20 s`` or ``2 h 5 min``."""
+    """Write a duration like ``0.8 s``, ``42 s``, ``3 min 20 s`` or ``2 h 5 min``."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

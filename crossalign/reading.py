@@ -1,4 +1,4 @@
-"""A file that someone gave: whether it is there, a file, and fits in memory; what damage is called.
+"""Files that a user names: checks that they exist, are files and fit in memory; words for damage.
 
 A pipe or a device in the place of a file is refused, since reading it may never end.
 """
@@ -15,7 +15,7 @@ KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, 
 
 
 def expanded(path: str | Path, argument: str = "path") -> Path:
-    """The path with ``~`` written out.
+    """Return the path with ``~`` written out.
 
     Raises
     ------
@@ -33,15 +33,16 @@ def expanded(path: str | Path, argument: str = "path") -> Path:
 
 
 def existing(path: str | Path, signature: bytes = b"", argument: str = "path") -> Path:
-    """The file, if it is there and starts as its kind does.
+    """Return the file if it exists and starts as its kind does.
 
     Parameters
     ----------
     path : str or Path
+        Path of the file.
     signature : bytes
-        What files of the kind start with.
+        Bytes that files of the kind start with; default none.
     argument : str
-        What the sentence names.
+        Name of the argument in the error; default ``"path"``.
 
     Raises
     ------
@@ -62,7 +63,7 @@ def existing(path: str | Path, signature: bytes = b"", argument: str = "path") -
 
 
 def check_regular(file: Path, argument: str = "path") -> None:
-    """Raise ValueError where there is no file, or a pipe, a folder or a device in its place."""
+    """Raise ValueError if there is no file, or a pipe, a folder or a device in its place."""
     try:
         mode = file.stat().st_mode
     except (OSError, ValueError):  # a name of zeros, or too long
@@ -73,11 +74,11 @@ def check_regular(file: Path, argument: str = "path") -> None:
 
 
 class NoRoomError(ValueError):
-    """What a file holds does not fit in memory."""
+    """Error raised when the content of a file does not fit in memory."""
 
 
 def check_room(file: Path, size: int, fix: str, argument: str = "path") -> None:
-    """Raise `NoRoomError` where what a file holds takes more bytes of memory than are free."""
+    """Raise `NoRoomError` if the content of a file takes more bytes of memory than are free."""
     free = available_memory()
     if free is not None and size > free:
         raise NoRoomError(f"{argument}: {str(file)!r} takes {gigabytes(size)} of memory and "
@@ -85,7 +86,7 @@ def check_room(file: Path, size: int, fix: str, argument: str = "path") -> None:
 
 
 def unreadable(file: Path, error: Exception | None = None, *, pickled: bool = False) -> str:
-    """What is said of a damaged file, or of one that would have to be unpickled."""
+    """Write the error sentence for a damaged file, or one that would have to be unpickled."""
     if pickled or "allow_pickle" in str(error):
         return (f"path: {str(file)!r} holds pickled objects, which are never loaded because they "
                 "can run code; save plain arrays of numbers or strings.")

@@ -1,4 +1,4 @@
-"""What a sentence of complaint shows of a value, and which name was perhaps meant."""
+"""Words for error sentences: a value in one line, and the name that was perhaps meant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def nearest(word: object, choices: Iterable[str], otherwise: str | None = None) -> str:
-    """``did you mean 'lr'?`` where a choice is close to the word, else what there is to choose."""
+    """Return ``did you mean 'lr'?`` if a choice is close to the word, else the list of choices."""
     names = list(choices)
     close = difflib.get_close_matches(str(word)[:100].lower(), names, n=1)
     if close:
@@ -17,7 +17,7 @@ def nearest(word: object, choices: Iterable[str], otherwise: str | None = None) 
 
 
 def short(value: Any, limit: int = 60) -> str:
-    """A value in one line of so many signs at most."""
+    """Return a value as one line of at most ``limit`` characters."""
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # a whole number of more digits than Python writes

@@ -1,4 +1,4 @@
-"""Texts and tables as lines that a terminal, a page or a picture can show."""
+"""Texts and tables as lines for a terminal, a page or a picture."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import unicodedata
 from collections.abc import Sequence
 
 WIDTH = 80
-"""Columns of a terminal that has not said how many it has."""
+"""Number of columns assumed for a terminal that does not tell its own."""
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of what follows them, beyond the text that holds them."""
 
 
 def printable(text: object) -> str:
-    """A text on one line that shows as it is and acts on nothing.
+    """Return a text on one line that shows as it is and controls nothing.
 
     White space of any kind becomes a blank. Control characters, marks that turn the direction of
     writing, lone surrogates (bytes of a file name that are not UTF-8) and code points that are no
@@ -31,15 +31,16 @@ def _shown(character: str) -> str:
 
 
 def columns(text: str) -> int:
-    """Columns of a terminal that a text takes: two for wide letters, none for combining marks."""
+    """Count the terminal columns of a text: two for wide letters, none for combining marks."""
     return sum(0 if unicodedata.combining(c) or unicodedata.category(c) in ("Mn", "Me", "Cf")
                else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def aligned(rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
-    """A line per row, in columns: the first ``words`` of them to the left, the others to the right.
+    """Return a line per row, in columns: the first ``words`` cells to the left, the others to the
+    right.
 
-    Every row has as many cells. Cells are written as `printable` makes them.
+    All rows must have the same number of cells. Cells are written as `printable` makes them.
     """
     shown = [[printable(cell) for cell in row] for row in rows]
     wide = [max(map(columns, column)) for column in zip(*shown, strict=True)]
@@ -54,12 +55,12 @@ def _padded(cell: str, width: int, left: bool) -> str:
 
 
 def below(text: str) -> str:
-    """A text under a line of a table, set in and folded to ``WIDTH`` columns."""
+    """Return a text to stand under a line of a table, indented and folded to ``WIDTH`` columns."""
     return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; bars, line breaks and tags in its cells are text."""
+    """Return a Markdown table; bars, line breaks and tags in its cells are text."""
     lines = [[_cell(text) for text in line] for line in (header, *rows)]
     lines.insert(1, ["---"] * len(header))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,4 +1,4 @@
-"""Means over a batch of which nothing may be left: a term over no pair costs nothing.
+"""Means over a batch that may be empty: a term over no pair costs nothing.
 
 A plain mean of nothing is NaN, which ends training.
 """
@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 def batch_mean(values: Tensor) -> Tensor:
-    """Mean of all ``values``, a scalar; 0 of none, on their graph."""
+    """Return the mean of all ``values``, a scalar; for no value 0, on their graph."""
     return values.mean() if values.numel() else values.sum()
 
 
 def no_pairs(*samples: Tensor) -> Tensor:
-    """0, a scalar on the graph of samples ``(n, ...)`` that cannot be compared."""
+    """Return 0, a scalar on the graph of samples ``(n, ...)`` that cannot be compared."""
     return torch.stack([rows[:0].sum() for rows in samples]).sum()

@@ -9,14 +9,15 @@ from crossalign.losses.batch_mean import no_pairs
 
 
 def bures_w2(x: Tensor, y: Tensor, eps: float = 1e-4) -> Tensor:
-    """``W2^2(N(m_x, S_x + eps I), N(m_y, S_y + eps I))`` of ``x (n, d)``, ``y (m, d)``, a scalar.
+    """Compute ``W2^2(N(m_x, S_x + eps I), N(m_y, S_y + eps I))``, a scalar, for two samples.
 
-    ``|m_x - m_y|^2 + tr S_x + tr S_y - 2 tr (S_x^1/2 S_y S_x^1/2)^1/2`` with full covariances,
-    divided by n and m (Givens & Shortt 1984). The last trace is the sum of the singular values of
-    ``A B^T`` where ``A^T A = S_x`` and ``B^T B = S_y``; its gradient has no differences of
-    eigenvalues in a denominator and stays finite where they are equal, also at ``x = y``. ``eps``,
-    in squared units of the samples, serves samples of fewer rows than dimensions. Zero only up to
-    rounding, of either sign, but where a sample has no row.
+    The samples are ``x (n, d)`` and ``y (m, d)``. The distance is ``|m_x - m_y|^2 + tr S_x + tr S_y
+    - 2 tr (S_x^1/2 S_y S_x^1/2)^1/2`` with full covariances, divided by n and m (Givens & Shortt
+    1984). The last trace is the sum of the singular values of ``A B^T`` where ``A^T A = S_x`` and
+    ``B^T B = S_y``; its gradient has no differences of eigenvalues in a denominator and stays
+    finite where they are equal, also at ``x = y``. ``eps``, in squared units of the samples, serves
+    samples with fewer rows than dimensions. The distance of equal samples is zero up to rounding of
+    either sign; it is exactly zero if a sample has no row.
     """
     if not len(x) or not len(y):
         return no_pairs(x, y)
@@ -27,7 +28,9 @@ def bures_w2(x: Tensor, y: Tensor, eps: float = 1e-4) -> Tensor:
 
 
 def _root(rows: Tensor, eps: float) -> Tensor:
-    """``A (d, d)`` with ``A^T A`` the covariance plus ``eps I``, without squaring the rows."""
+    """Return ``A (d, d)`` with ``A^T A`` the covariance plus ``eps I``, without squaring the
+    rows.
+    """
     width = rows.shape[1]
     ridge = eps**0.5 * torch.eye(width, dtype=rows.dtype, device=rows.device)
     centred = (rows - rows.mean(dim=0)) / len(rows)**0.5

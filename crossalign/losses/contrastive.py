@@ -11,11 +11,11 @@ from crossalign.losses.pairwise import squared_distances
 
 
 def csd(mean_a: Tensor, std_a: Tensor, mean_b: Tensor, std_b: Tensor) -> Tensor:
-    """Closed-form sampled distance of all pairs, ``(n, m)``, in squared latent units.
+    """Compute the closed-form sampled distance of all pairs, ``(n, m)``, in squared latent units.
 
-    ``|mean_a - mean_b|^2 + sum(std_a^2 + std_b^2)``: the expected squared distance of a draw from
-    ``N(mean_a, std_a^2)``, ``(n, d)``, and one from ``N(mean_b, std_b^2)``, ``(m, d)`` (PCME++,
-    Chun 2024).
+    ``|mean_a - mean_b|^2 + sum(std_a^2 + std_b^2)``: the expected squared distance between a draw
+    from ``N(mean_a, std_a^2)``, ``(n, d)``, and a draw from ``N(mean_b, std_b^2)``, ``(m, d)``
+    (PCME++, Chun 2024).
     """
     spread = std_a.square().sum(dim=1)[:, None] + std_b.square().sum(dim=1)[None, :]
     return squared_distances(mean_a, mean_b) + spread
@@ -23,11 +23,12 @@ def csd(mean_a: Tensor, std_a: Tensor, mean_b: Tensor, std_b: Tensor) -> Tensor:
 
 def probabilistic_contrast(distance: Tensor, scale: Tensor | float, shift: Tensor | float,
                            labels: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """Binary cross-entropy of ``shift - scale * distance`` against who matches whom, a scalar.
+    """Compute the binary cross-entropy of ``shift - scale * distance`` against the matches, a
+    scalar.
 
-    Mean over all pairs of ``distance (n, m)``, as `csd` gives it (PCME++, Chun 2024). Rows
-    and columns match where their classes in ``labels = (n,), (m,)`` are equal, or by position
-    without ``labels``. 0 of no pair.
+    It is a mean over all pairs of ``distance (n, m)``, as `csd` gives it (PCME++, Chun 2024). A row
+    and a column match if their classes in ``labels = (n,), (m,)`` are equal, or, without
+    ``labels``, if they have the same position. Without any pair it is 0.
 
     Raises
     ------

@@ -8,11 +8,11 @@ from crossalign.losses.batch_mean import no_pairs
 
 
 def coral(x: Tensor, y: Tensor) -> Tensor:
-    """``|C_x - C_y|_F^2 / (4 d^2)`` of samples ``x (n, d)`` and ``y (m, d)``, a scalar.
+    """Compute ``|C_x - C_y|_F^2 / (4 d^2)`` for samples ``x (n, d)`` and ``y (m, d)``, a scalar.
 
     ``C`` are covariances, divided by n - 1 and m - 1 (Sun & Saenko 2016, eq. 1 and 2). Means do not
-    enter: two samples that differ by a shift are at distance 0. Of the fourth power of the units
-    of the samples. A sample of one row has no covariance, and then it is 0.
+    enter: two samples that differ by a shift are at distance 0. The unit is the fourth power of the
+    samples' unit. A sample of one row has no covariance, and the result is 0.
 
     Raises
     ------

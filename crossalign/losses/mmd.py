@@ -11,12 +11,12 @@ from crossalign.losses.batch_mean import no_pairs
 
 
 def mmd(x: Tensor, y: Tensor, scales: Sequence[float] = (1.0,)) -> Tensor:
-    """Squared MMD with RBF kernels (Gretton et al. 2012, V-statistic: never negative), a scalar.
+    """Compute the squared MMD with RBF kernels, a scalar (Gretton et al. 2012, V-statistic).
 
-    ``x (n, d)`` and ``y (m, d)``. The kernel is the mean over ``scales`` of
-    ``exp(-s * |a - b|^2 / median)``, where the median is of the squared distances between all
-    distinct pairs of the pooled batch and carries no gradient (LCALE eq. 7 leaves the width open).
-    0 where one of the two has no row.
+    ``x (n, d)`` and ``y (m, d)``. The kernel is the mean over ``scales`` of ``exp(-s * |a - b|^2 /
+    median)``, where the median is of the squared distances between all distinct pairs of the pooled
+    batch and carries no gradient (LCALE eq. 7 leaves the width open). The result is never negative;
+    it is 0 if one of the two has no row.
     """
     if not len(x) or not len(y):
         return no_pairs(x, y)
@@ -31,6 +31,8 @@ def mmd(x: Tensor, y: Tensor, scales: Sequence[float] = (1.0,)) -> Tensor:
 
 
 def _squared_distances(rows: Tensor) -> Tensor:
-    """``(n, n)`` squared Euclidean distances; differentiable at zero, unlike `torch.cdist`."""
+    """Compute ``(n, n)`` squared Euclidean distances; differentiable at zero, unlike
+    `torch.cdist`.
+    """
     norms = rows.square().sum(dim=1)
     return (norms[:, None] + norms[None, :] - 2 * rows @ rows.T).clamp_min(0)

@@ -1,4 +1,4 @@
-"""Distances between two modalities, and the contrast that takes each pair by itself."""
+"""Distances between two modalities, and the contrast that treats each pair by itself."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DISTANCES = ("cosine", "l2")
 
 
 def cross_distances(a: Tensor, b: Tensor, kind: str = "cosine") -> Tensor:
-    """Distances ``(n, m)`` of all rows of ``a (n, d)`` to all rows of ``b (m, d)``.
+    """Compute the distances ``(n, m)`` of all rows of ``a (n, d)`` to all rows of ``b (m, d)``.
 
     ``"cosine"`` is one minus the cosine, in [0, 2]; ``"l2"`` is the Euclidean distance of unit
     rows, the root of twice that, with 1e-12 under the root so that its gradient is finite.
@@ -33,11 +33,11 @@ def cross_distances(a: Tensor, b: Tensor, kind: str = "cosine") -> Tensor:
 
 def pairwise_contrast(distance: Tensor, labels: Tensor, negative: float, semipositive: float,
                       alpha: float) -> Tensor:
-    """Partners pulled together, others pushed beyond their margins, each by itself, a scalar.
+    """Pull partners together and push other pairs beyond their margins, each by itself; a scalar.
 
     ``mean d_ii + mean max(m1 - d_ij, 0) + alpha mean max(m2 - d_is, 0)`` over negatives and over
-    semi-positives of ``distance (n, n)``; a mean over none is 0. Our reading of the row "pairwise
-    loss" of FGAN's Table 4, which gives no formula.
+    semi-positives of ``distance (n, n)``; a mean over none is 0. This is our reading of the row
+    "pairwise loss" of FGAN's Table 4, which gives no formula.
     """
 
     def pushed(margin: float, pairs: Tensor) -> Tensor:
@@ -49,6 +49,6 @@ def pairwise_contrast(distance: Tensor, labels: Tensor, negative: float, semipos
 
 
 def semipositives(labels: Tensor) -> Tensor:
-    """``(n, n)`` True where two different samples, of ``labels (n,)``, share a class."""
+    """Return ``(n, n)``, True where two different samples, of ``labels (n,)``, share a class."""
     same = labels[:, None] == labels[None, :]
     return same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)

@@ -1,4 +1,4 @@
-"""Agreement of two point clouds on when their points join."""
+"""Agreement of two point clouds on the lengths at which their points join."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from crossalign.losses.batch_mean import no_pairs
 
 
 def persistence_gap(x: Tensor, z: Tensor, scale_free: bool = True) -> Tensor:
-    """How far the lengths that matter in ``x (n, p)`` and ``z (n, d)`` are apart, a scalar.
+    """Compute how far apart the persistence lengths of ``x (n, p)`` and ``z (n, d)`` are, a scalar.
 
     The 0-dimensional persistence of a cloud is the lengths of its minimum spanning tree. Along the
     edges of either tree, the lengths in both clouds are compared: half the squared differences,
-    averaged over the n - 1 edges, and the two trees added (Moor et al. 2020, who
-    sum). The choice of edges carries no gradient.
+    averaged over the n - 1 edges, and the two trees added (Moor et al. 2020, who sum). The choice
+    of edges carries no gradient.
 
     ``scale_free`` divides the distances of each cloud by their mean, which carries no gradient
-    either, so that inputs and codes need not have the same units. 0 for fewer than two points.
+    either, so that inputs and codes need not have the same units. For fewer than two points the
+    result is 0.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def persistence_gap(x: Tensor, z: Tensor, scale_free: bool = True) -> Tensor:
 
 
 def spanning_tree(distances: Tensor) -> Tensor:
-    """Edges ``(2, n - 1)`` of a minimum spanning tree of ``distances (n, n)`` (Prim 1957).
+    """Find the edges ``(2, n - 1)`` of a minimum spanning tree of ``distances (n, n)`` (Prim 1957).
 
     Zero distances are edges like others. Runs on the CPU in ``O(n^2)``.
     """
@@ -66,5 +67,5 @@ def spanning_tree(distances: Tensor) -> Tensor:
 
 
 def _lengths(cloud: Tensor, edges: Tensor) -> Tensor:
-    """``(n - 1,)``, with a finite gradient where two points coincide."""
+    """Compute lengths ``(n - 1,)``, with a finite gradient where two points coincide."""
     return ((cloud[edges[0]] - cloud[edges[1]]).square().sum(dim=1) + 1e-12).sqrt()

@@ -3,9 +3,9 @@
     1/|C| sum over classes of W2^2(P_a|c, P_b|c)  +  weight * D(P_a, P_b)
 
 The first term compares, class by class, diagonal Gaussians in closed form; the second compares
-samples whatever their classes. Permuting the classes of one side leaves the second as it is, so
-alone it may align the wrong ones: it is for samples that come in pairs. With more than two
-modalities, each is compared with the 2-Wasserstein barycentre of all.
+samples without regard to classes. The second term does not change if the classes of one side are
+permuted, so alone it may align the wrong ones: it is for samples that come in pairs. With more than
+two modalities, each is compared with the 2-Wasserstein barycentre of all.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from crossalign.losses.batch_mean import no_pairs
 from crossalign.losses.bures import bures_w2
-from crossalign.losses.directions import directions
 from crossalign.losses.mmd import mmd
 from crossalign.losses.sinkhorn import sinkhorn_divergence
 from crossalign.losses.sliced_wasserstein import sliced_w2
+from crossalign.sampling import directions
 
 Marginal = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -34,20 +34,20 @@ MARGINALS: Mapping[str, Marginal] = MappingProxyType({
     "sinkhorn": lambda x, y, noise: sinkhorn_divergence(x, y),
     "mmd": lambda x, y, noise: mmd(x, y, scales=(0.25, 1.0, 4.0)),
 })
-"""Divergences of two samples ``(n, d)`` and ``(m, d)``, given normal noise ``(L, d)``."""
+"""Divergences of two samples ``(n, d)`` and ``(m, d)``, given normal noise ``(L, d)``, by name."""
 
 TINIEST = 1e-12
-"""Least variance, so that the root of a variance of zero has a finite gradient."""
+"""Least variance; it keeps the gradient of a standard deviation finite at zero."""
 
 
 def class_moments(mean: Tensor, std: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor,
                                                                       Tensor]:
-    """Diagonal Gaussian of each class: ``classes (C,)``, ``mean``, ``std (C, d)``, ``counts (C,)``.
+    """Fit a Gaussian to each class: ``classes (C,)``, ``mean``, ``std (C, d)``, ``counts (C,)``.
 
-    Of samples ``N(mean, std^2)``, ``(n, d)`` both, with ``labels (n,)``, any integers. The variance
-    of a class is that of the mixture: the mean of ``std^2`` plus the variance of ``mean`` around
-    the class's, divided by the count. Of a single sample it is the sample's own. ``classes`` are
-    sorted.
+    The Gaussians are diagonal. The samples are ``N(mean, std^2)``, ``(n, d)`` both, with ``labels
+    (n,)``, any integers. The variance of a class is that of the mixture: the mean of ``std^2`` plus
+    the variance of ``mean`` around the class's mean, divided by the count. For a single sample it
+    is the sample's own. ``classes`` are sorted.
     """
     classes, member = torch.unique(labels, return_inverse=True)
     return classes, *_moments(mean, std, member, len(classes))
@@ -56,14 +56,15 @@ def class_moments(mean: Tensor, std: Tensor, labels: Tensor) -> tuple[Tensor, Te
 def class_conditional_w2(means: Sequence[Tensor], stds: Sequence[Tensor],
                          labels: Sequence[Tensor],
                          present: Sequence[Tensor | None] | None = None) -> Tensor:
-    """Squared 2-Wasserstein distance between the modalities, class by class, a scalar.
+    """Compute the squared 2-Wasserstein distance between the modalities, class by class, a scalar.
 
     Modality m has samples ``N(means[m], stds[m]^2)``, ``(n_m, d)`` each, of classes ``labels[m]``
-    ``(n_m,)``; the side information may be one row per class. Where ``present[m] (n_m,)`` is False
-    a sample is left out. Each class has in each modality the Gaussian of `class_moments`. Of two
-    modalities, ``|mean_a - mean_b|^2 + |std_a - std_b|^2``; of more, the sum over modalities of
-    that to their `barycentre` (of two, this would be half the distance). Averaged over the classes
-    seen in at least two modalities; 0 if there is none.
+    ``(n_m,)``; the side information may be one row per class. Samples with ``present[m] (n_m,)``
+    False are left out. Each class has in each modality the Gaussian of `class_moments`. For two
+    modalities, the distance is ``|mean_a - mean_b|^2 + |std_a - std_b|^2``; for more, it is the sum
+    of such distances from every modality to their `barycentre` (for two, this would be half the
+    distance). It is averaged over the classes seen in at least two modalities, and 0 if there is
+    none.
 
     Raises
     ------
@@ -90,11 +91,11 @@ def class_conditional_w2(means: Sequence[Tensor], stds: Sequence[Tensor],
 
 
 def barycentre(means: Tensor, stds: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Mean and std ``(..., d)`` of the 2-Wasserstein barycentre of diagonal Gaussians.
+    """Compute mean and std ``(..., d)`` of the 2-Wasserstein barycentre of diagonal Gaussians.
 
-    ``means``, ``stds (N, ..., d)``; ``weights (N,)`` or ``(N, ...)``, not negative, are divided by
-    their sum, and equal without; where all are 0, so are both. Weighted means of both, exactly
-    (Agueh & Carlier 2011, whose covariances here commute).
+    ``means`` and ``stds`` are ``(N, ..., d)``. ``weights``, ``(N,)`` or ``(N, ...)``, not negative,
+    are divided by their sum; without them all weigh the same. If all are 0, mean and std are 0.
+    Both are weighted means, exactly (Agueh & Carlier 2011, whose covariances here commute).
     """
     if weights is None:
         weights = means.new_ones(len(means))
@@ -106,13 +107,14 @@ def barycentre(means: Tensor, stds: Tensor, weights: Tensor | None = None) -> tu
 
 def marginal_divergence(samples: Sequence[Tensor], noise: Tensor, kind: str = "orthogonal",
                         present: Sequence[Tensor | None] | None = None) -> Tensor:
-    """Divergence between the modalities whatever the classes, a scalar.
+    """Compute the divergence between the modalities without regard to classes, a scalar.
 
-    ``samples[m] (n_m, d)``, of which those with ``present[m] (n_m,)`` False are left out;
-    ``noise (L, d)`` is standard normal, L = d as a rule. Of two modalities ``MARGINALS[kind]``; of
-    more, the sum over pairs divided by the number of modalities, which for the sliced distances is
-    the sum of distances to their barycentre along each direction. A modality of which nothing is
-    present is left out; 0 if fewer than two are present.
+    The samples of modality m are ``samples[m] (n_m, d)`` without those whose ``present[m] (n_m,)``
+    is False; ``noise (L, d)`` is standard normal, L = d as a rule. For two modalities the
+    divergence is ``MARGINALS[kind]``; for more, it is the sum over pairs divided by the number of
+    modalities, which for the sliced distances is the sum of distances to their barycentre along
+    each direction. A modality without a present sample is left out; with fewer than two left the
+    result is 0.
 
     Raises
     ------
@@ -129,16 +131,16 @@ def marginal_divergence(samples: Sequence[Tensor], noise: Tensor, kind: str = "o
 
 
 def _present(parts: Sequence[Tensor], present: Sequence[Tensor | None] | None) -> list[Tensor]:
-    """Rows of each modality that are there, in float32 at least."""
+    """Return the present rows of each modality, in float32 at least."""
     exact = [z.float() if z.dtype in (torch.bfloat16, torch.float16) else z for z in parts]
     masks = [None] * len(parts) if present is None else present
     return [part if mask is None else part[mask] for part, mask in zip(exact, masks, strict=True)]
 
 
 def _members(labels: Tensor) -> tuple[Tensor, int]:
-    """Numbers ``(n,)`` of the labels' classes, and a bound on how many classes there are.
+    """Number the classes of labels from 0, ``(n,)``, and give an upper bound on their number.
 
-    On a GPU the bound is n, as their number is not known here before the device is done.
+    On a GPU the bound is n, because the number is not known before the device is done.
     """
     if labels.device.type == "cpu":
         classes, members = torch.unique(labels, return_inverse=True)
@@ -150,7 +152,9 @@ def _members(labels: Tensor) -> tuple[Tensor, int]:
 
 def _moments(mean: Tensor, std: Tensor, member: Tensor,
              classes: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and std ``(classes, d)`` and count ``(classes,)`` of samples of class ``member``."""
+    """Return mean and std ``(classes, d)`` and count ``(classes,)`` of the samples of each
+    class.
+    """
     counts = member.new_zeros(classes).index_add_(0, member, torch.ones_like(member))
     share = 1 / counts.clamp_min(1).to(mean.dtype)[:, None]
     empty = mean.new_zeros(classes, mean.shape[1])

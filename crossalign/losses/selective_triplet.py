@@ -1,6 +1,6 @@
 """Triplets between two modalities that tell a sample's own partner from others of its class.
 
-In a batch of pairs, an anchor of one modality has one *positive* of the other, its partner;
+In a batch of pairs, an anchor of one modality has one *positive* in the other, its partner;
 *semi-positives* are the other samples of its class, *negatives* those of other classes.
 """
 
@@ -18,7 +18,8 @@ CHOICES = ("selective", "all")
 def selective_triplets(distance: Tensor, labels: Tensor, *, negative: float = 0.5,
                        semipositive: float = 0.5, alpha: float = 0.1,
                        choice: str = "selective") -> tuple[Tensor, Tensor, Tensor]:
-    """Loss of both directions, and its two parts, scalars (FGAN: Ge et al. 2025, eq. 18).
+    """Compute the loss of both directions, and its two parts, scalars (FGAN: Ge et al. 2025, eq.
+    18).
 
     ``A-P-N + alpha A-P-S``, each the mean over rows and over columns of ``distance (n, n)``, whose
     pair i is ``(i, i)``; ``labels (n,)`` are the classes. ``negative`` and ``semipositive`` are the
@@ -40,20 +41,21 @@ def selective_triplets(distance: Tensor, labels: Tensor, *, negative: float = 0.
 
 def anchor_positive_negative(distance: Tensor, labels: Tensor, margin: float,
                              choice: str = "selective") -> Tensor:
-    """Hinge of partner against negatives, ``max(m + d_ii - d_ij, 0)``, a scalar (eq. 15).
+    """Compute the hinge of partner against negatives, ``max(m + d_ii - d_ij, 0)``, a scalar (eq.
+    15).
 
     ``"selective"`` takes the *closest* negative j of each row, ``"all"`` the mean over all. Rows
-    without one are left out of the mean, which is 0 if there is no other.
+    without a negative are left out of the mean, which is 0 if no row has one.
     """
     return _hinge(distance, labels[:, None] != labels[None, :], margin, choice, nearest=True)
 
 
 def anchor_positive_semipositive(distance: Tensor, labels: Tensor, margin: float,
                                  choice: str = "selective") -> Tensor:
-    """Hinge of partner against semi-positives, a scalar (eq. 17).
+    """Compute the hinge of partner against semi-positives, a scalar (eq. 17).
 
-    As `anchor_positive_negative`, with the *farthest* semi-positive of each row: only the least
-    alike sample of a class is pushed away from the anchor.
+    It differs from `anchor_positive_negative` in taking the *farthest* semi-positive of each row:
+    only the least similar sample of a class is pushed away from the anchor.
     """
     return _hinge(distance, semipositives(labels), margin, choice, nearest=False)
 
@@ -70,6 +72,6 @@ def _hinge(distance: Tensor, others: Tensor, margin: float, choice: str, nearest
     else:
         rejected = torch.inf if nearest else -torch.inf
         candidates = distance.detach().masked_fill(~others, rejected)
-        chosen = candidates.argmin(dim=1) if nearest else candidates.argmax(dim=1)
-        rows = violated.gather(1, chosen[:, None])[:, 0].masked_fill(~has, 0)
+        selection = candidates.argmin(dim=1) if nearest else candidates.argmax(dim=1)
+        rows = violated.gather(1, selection[:, None])[:, 0].masked_fill(~has, 0)
     return rows.sum() / has.sum().clamp_min(1)

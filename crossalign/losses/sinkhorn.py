@@ -12,18 +12,20 @@ from crossalign.losses.pairwise import squared_distances
 
 
 def sinkhorn_divergence(x: Tensor, y: Tensor, blur: float = 0.05, iterations: int = 50) -> Tensor:
-    """``OT(x, y) - OT(x, x) / 2 - OT(y, y) / 2`` of ``x (n, d)`` and ``y (m, d)``, a scalar.
+    """Compute ``OT(x, y) - OT(x, x) / 2 - OT(y, y) / 2`` for ``x (n, d)`` and ``y (m, d)``, a
+    scalar.
 
     OT is the dual value of entropic transport under the squared Euclidean cost, with the entropy
     relative to the product of the samples and a strength of ``blur`` times the median cost, which
-    carries no gradient (Feydy et al. 2019). Tends to ``W2^2`` with ``blur`` to 0.
+    carries no gradient (Feydy et al. 2019). It tends to ``W2^2`` as ``blur`` tends to 0.
 
-    Never negative but for rounding, after any number of iterations: the potentials of x and y
-    against themselves are where the ascent of ``OT(x, y)`` starts, and there the divergence is
-    already half a squared kernel norm. Potentials are constants in the gradient, which is that of
-    the costs under the plans found (envelope theorem), exact once they have converged.
+    Up to rounding it is never negative, after any number of iterations: the ascent of ``OT(x, y)``
+    starts from the potentials of x and y against themselves, and there the divergence is already
+    half a squared kernel norm. Potentials are constants in the gradient, which is that of the costs
+    under the plans found (envelope theorem), exact once they have converged.
 
-    ``O(iterations * (n m + n^2 + m^2))``: for samples of some hundreds. 0 where one has no row.
+    The cost is ``O(iterations * (n m + n^2 + m^2))``: for samples of some hundreds. The result is 0
+    if one of the two has no row.
     """
     if not len(x) or not len(y):
         return no_pairs(x, y)
@@ -40,7 +42,7 @@ def sinkhorn_divergence(x: Tensor, y: Tensor, blur: float = 0.05, iterations: in
 
 
 def _own_potential(cost: Tensor, strength: Tensor, iterations: int) -> Tensor:
-    """Potential ``(n,)`` of a sample against itself, by averaged steps."""
+    """Find the potential ``(n,)`` of a sample against itself, by averaged steps."""
     potential = torch.zeros_like(cost[0])
     for _ in range(iterations):
         potential = 0.5 * (potential + _conjugate(cost, potential, strength))
@@ -48,12 +50,12 @@ def _own_potential(cost: Tensor, strength: Tensor, iterations: int) -> Tensor:
 
 
 def _conjugate(cost: Tensor, potential: Tensor, strength: Tensor) -> Tensor:
-    """The best potential ``(n,)`` of the rows, given that of the columns ``(m,)``."""
+    """Return the best potential ``(n,)`` of the rows, given that of the columns ``(m,)``."""
     soft = torch.logsumexp((potential - cost) / strength, dim=1)
     return strength * (math.log(cost.shape[1]) - soft)
 
 
 def _dual(cost: Tensor, f: Tensor, g: Tensor, strength: Tensor) -> Tensor:
-    """Dual value of entropic transport, a lower bound at any potentials."""
+    """Compute the dual value of entropic transport, a lower bound at any potentials."""
     plan = ((f[:, None] + g[None, :] - cost) / strength).exp()               # times n m
     return f.mean() + g.mean() - strength * (plan.mean() - 1)

@@ -11,18 +11,18 @@ from crossalign.losses.batch_mean import no_pairs
 
 
 def sliced_w2(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
-    """Squared sliced 2-Wasserstein distance of samples ``x (n, d)`` and ``y (m, d)``, a scalar.
+    """Compute the squared sliced 2-Wasserstein distance of ``x (n, d)`` and ``y (m, d)``, a scalar.
 
     ``d * mean_l W2^2(<directions_l, x>, <directions_l, y>)`` over unit rows ``directions (L, d)``
     (Rabin et al. 2011; Bonneel et al. 2015, where the factor d is missing). With the factor it is
     on the scale of the distance itself: two samples that differ by a shift v are ``|v|^2`` apart,
-    exactly so along orthonormal directions with L = d, and it is never larger than ``W2^2(x, y)``
-    in the mean over directions.
+    exactly so along orthonormal directions with L = d, and in the mean over directions it is never
+    larger than ``W2^2(x, y)``.
 
     In one dimension the optimal coupling joins equal quantiles. With n != m the quantile functions
-    are compared on all steps of both, nothing is resampled. Cost ``O(L (n + m) log(n + m))``,
-    memory ``O(L (n + m))``. The gradient reaches ``x`` and ``y``, not the directions. 0 where a
-    sample has no row.
+    are compared on all steps of both, and nothing is resampled. The cost is ``O(L (n + m) log(n +
+    m))``, the memory ``O(L (n + m))``. The gradient reaches ``x`` and ``y``, not the directions.
+    The result is 0 if a sample has no row.
 
     Raises
     ------
@@ -42,11 +42,13 @@ def sliced_w2(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
 
 
 class _SlicedW2(torch.autograd.Function):
-    """Keeps the permutations and the weighted gaps of coupled quantiles, nothing else."""
+    """Sliced distance that keeps only the permutations and the weighted gaps of coupled
+    quantiles.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor, directions: Tensor) -> Any:
-        """The distance."""
+        """Compute the distance."""
         left, order_x = _sort(directions @ x.T)                              # (L, n)
         right, order_y = _sort(directions @ y.T)                             # (L, m)
         ranks_x = ranks_y = None
@@ -61,26 +63,26 @@ class _SlicedW2(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Gradients ``(n, d)`` and ``(m, d)``."""
+        """Compute the gradients ``(n, d)`` and ``(m, d)``."""
         directions, weighted, *coupled = ctx.saved_tensors
-        found: list[Tensor | None] = []
+        results: list[Tensor | None] = []
         for order, ranks, sign in ((*coupled[:2], 2), (*coupled[2:], -2)):
-            if not ctx.needs_input_grad[len(found)]:
-                found.append(None)
+            if not ctx.needs_input_grad[len(results)]:
+                results.append(None)
                 continue
             empty = weighted.new_zeros(order.shape)
             ranked = weighted if ranks is None else empty.index_add(1, ranks, weighted)
             slopes = empty.scatter_add_(1, order, ranked)
-            found.append(slopes.T @ (directions * (sign * gradients[0])))
-        return (*found, None)
+            results.append(slopes.T @ (directions * (sign * gradients[0])))
+        return (*results, None)
 
 
 def _sort(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows ``(L, n)`` in ascending order, and the column each value came from.
+    """Sort rows ``(L, n)`` in ascending order, and give the column that each value came from.
 
-    float32 on a CPU is widened to float64, the column written into the low bits that the widening
-    left empty, and the whole sorted by NumPy, several times faster than a sort of pairs. Rounding
-    back to float32 drops the column.
+    On a CPU, float32 is widened to float64, the column is written into the low bits that the
+    widening left empty, and the whole is sorted by NumPy, several times faster than a sort of
+    pairs. Rounding back to float32 drops the column.
     """
     if rows.device.type != "cpu" or rows.dtype != torch.float32:
         return torch.sort(rows, dim=1)
@@ -94,7 +96,9 @@ def _sort(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _coupling(n: int, m: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The quantile coupling of n points with m: ranks on either side, and the mass they share."""
+    """Return the quantile coupling of n points with m: ranks on either side, and the masses they
+    share.
+    """
     steps = [torch.arange(1, a + 1, device=like.device) * b for a, b in ((n, m), (m, n))]
     ends = torch.unique(torch.cat(steps))                                    # (k,), of n m
     masses = torch.diff(ends, prepend=ends.new_zeros(1))

@@ -34,8 +34,8 @@ from crossalign.networks import (
     ModalityFusion,
     RegionPool,
     as_vectors,
-    quasi_normal,
 )
+from crossalign.sampling import quasi_normal
 from crossalign.training import Batch
 from crossalign.types import CLASS_MODALITY
 

@@ -64,7 +64,7 @@ from crossalign.models.several_views import presence
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.networks import ClassMemory, product_of_experts
 from crossalign.networks.manifold import SPREADS
-from crossalign.networks.quasi import KINDS as SAMPLINGS
+from crossalign.sampling import SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 

@@ -6,7 +6,6 @@
 - `gate`: weights on a latent Gaussian that depend on all of it.
 - `cross_weighting`: two codes of a sample, weighted by each other.
 - `adapter`: features of one modality to a diagonal Gaussian.
-- `quasi`: normal noise whose draws are spread evenly.
 - `manifold`: iterative projection onto the unit sphere.
 - `experts`: the product of Gaussians.
 - `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
@@ -30,7 +29,6 @@ from crossalign.networks.gate import InformationGate
 from crossalign.networks.gaussian import GaussianEncoder, reparametrise
 from crossalign.networks.manifold import ManifoldProjection
 from crossalign.networks.mlp import MLP, initialise
-from crossalign.networks.quasi import quasi_normal
 from crossalign.networks.region_pool import RegionPool, as_vectors
 from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 from crossalign.networks.vae import CrossVAE
@@ -39,4 +37,4 @@ __all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "Gauss
            "GaussianHead", "InformationGate", "ManifoldProjection", "ModalityFusion",
            "PerturbedTopK", "RegionAttention", "RegionPool", "as_vectors", "class_distances",
            "cross_weighting", "hard_topk", "initialise", "perturbed_topk", "product_of_experts",
-           "quasi_normal", "reparametrise", "tokens_kept"]
+           "reparametrise", "tokens_kept"]

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from crossalign.fingerprints import code_fingerprint
-from crossalign.sobol import keep_from_compiler
+from crossalign.sampling import keep_from_compiler
 from crossalign.training.callbacks import Callback, TrainState
 from crossalign.training.checkpoint import has_checkpoint
 from crossalign.training.data import Data, place

@@ -8,7 +8,7 @@ import torch
 from crossalign import losses
 from crossalign.losses import MARGINALS, marginal_divergence
 
-PARTS = {"MARGINALS", "barycentre", "class_moments", "csd", "cross_distances", "directions",
+PARTS = {"MARGINALS", "barycentre", "class_moments", "csd", "cross_distances",
          "slerp", "spanning_tree"}
 """What losses are made of."""
 

@@ -50,14 +50,13 @@ FUNCTION_WORDS = words("""
 NOUNS = words("""
     accuracy area arguments array axis bag batch binary bool bytes canonical centre class column
     content conventional cosine coverage cumulative data descriptor diagonal dict digest dimension
-    disjoint distinct divergence dual edge entropy epoch error euclidean factor feature figure
-    finite gallery gaussian generator gradient headline height hidden hinge histogram html inner
-    inverse item joint kernel key kind latent layer length line logit loss matrix maximum mean
-    median minimum modality network noise norm normal number optimizer orthonormal page parameter
-    parser path permutation plane player posterior potential principal probability product random
-    ratio raw region relevant retrieval risk row saliency scalar seen sentence shape short side
-    singular size softmax standard string table tensor text token total tuple uniform unit upper
-    value variance vector width word
+    disjoint distinct divergence dual edge entropy epoch error euclidean finite gallery gaussian
+    generator gradient headline height hidden hinge histogram html inner inverse item joint kernel
+    key kind latent layer length line logit loss matrix maximum mean median minimum modality network
+    noise norm normal optimizer orthonormal page parameter parser path permutation plane player
+    posterior potential principal probability product random ratio raw region relevant retrieval
+    risk row saliency scalar seen sentence shape short side singular size softmax standard string
+    table tensor text token total tuple uniform unit upper value variance vector width word
 """)
 """Nouns and adjectives that begin a name for the result where a verb should say what is done."""
 

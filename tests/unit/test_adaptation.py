@@ -5,9 +5,10 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
-from crossalign.losses import directions, mmd, sliced_w2
+from crossalign.losses import mmd, sliced_w2
 from crossalign.losses.coral import coral
 from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwork, Codes
+from crossalign.sampling import directions
 from crossalign.tasks.adaptation import WEIGHTS, Adaptation
 from crossalign.training import Batch
 from crossalign.types import Views

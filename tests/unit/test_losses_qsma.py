@@ -15,7 +15,6 @@ from crossalign.losses import (
     class_conditional_w2,
     class_moments,
     csd,
-    directions,
     interpolation_gap,
     marginal_divergence,
     persistence_gap,
@@ -25,6 +24,7 @@ from crossalign.losses import (
     sliced_w2,
     spanning_tree,
 )
+from crossalign.sampling import directions
 
 
 @pytest.fixture

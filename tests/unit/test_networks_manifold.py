@@ -11,11 +11,10 @@ from crossalign.networks import (
     ModalityFusion,
     RegionAttention,
     initialise,
-    quasi_normal,
     reparametrise,
 )
 from crossalign.networks.manifold import step
-from crossalign.sobol import sobol_digits
+from crossalign.sampling import quasi_normal, sobol_digits
 
 
 @pytest.fixture(autouse=True)
