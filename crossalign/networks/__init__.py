@@ -1,7 +1,7 @@
 """Torch modules: no data, no training, no losses.
 
 - `mlp`: stacks of linear layers, and the initialisations that papers prescribe.
-- `gaussian`: an encoder to a diagonal Gaussian, and the two ways its samples are drawn.
+- `gaussian`: an encoder to a diagonal Gaussian, and two ways of sampling from it.
 - `vae`: encoders and decoders of several modalities around one latent space.
 - `gate`: weights on a latent Gaussian that depend on all of it.
 - `cross_weighting`: two codes of a sample, weighted by each other.
@@ -9,10 +9,10 @@
 - `manifold`: iterative projection onto the unit sphere.
 - `experts`: the product of Gaussians.
 - `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
-- `attention`: over regions, modalities and classes.
+- `attention`: attention over regions, modalities and classes.
 - `region_pool`: token rows as one vector.
 - `token_reader`, `fine_grained`: the encoder of FGAN.
-- `class_memory`: prototypes of seen classes, and of others by attention to them.
+- `class_memory`: prototypes of seen classes, and of other classes by attention to them.
 """
 
 from crossalign.networks.adapter import Adapter, GaussianHead

@@ -1,4 +1,4 @@
-"""Unimodal encoding: features of one modality to a diagonal Gaussian."""
+"""Encoding of one modality: features to a diagonal Gaussian."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Adapter(nn.Sequential):
     width : int
         Input width.
     hidden : int
-        Output width.
+        Output width; default 256.
     dropout : float
-        Probability; at 0 there is no such layer.
+        Dropout probability, default 0; at 0 there is no dropout layer.
     """
 
     def __init__(self, width: int, hidden: int = 256, dropout: float = 0.0) -> None:
@@ -30,19 +30,20 @@ class Adapter(nn.Sequential):
 class GaussianHead(nn.Module):
     """Mean and log-variance of a code: ``W_mu h`` and ``clamp(W_s h - 3, -8, 2)``, with biases.
 
-    The second is ``log sigma^2``, natural, as in `GaussianEncoder` (HIB: Oh et al. 2019; PCME: Chun
-    et al. 2021). A standard deviation thus starts near .22 and stays between .018 and 2.7. The
-    offset of -3 is a constant added to an ordinary bias, so that `initialise` and weight decay,
-    which know nothing of it, leave it in place.
+    The log-variance is ``log sigma^2``, natural, as in `GaussianEncoder` (HIB: Oh et al. 2019;
+    PCME: Chun et al. 2021). A standard deviation thus starts near .22 and stays between .018 and
+    2.7. The offset of -3 is a constant added to an ordinary bias, so that `initialise` and weight
+    decay leave it in place.
 
     Parameters
     ----------
     hidden : int
         Input width.
     latent : int
-        d.
+        Width d of the code.
     skip : int
-        Width of raw features that are added to the mean through a linear map; 0 for no such map.
+        Width of raw features that are added to the mean through a linear map; default 0 for no such
+        map.
     """
 
     def __init__(self, hidden: int, latent: int, skip: int = 0) -> None:
@@ -52,7 +53,7 @@ class GaussianHead(nn.Module):
         self.skip = nn.Linear(skip, latent, bias=False) if skip > 0 else None
 
     def forward(self, h: Tensor, raw: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance ``(n, d)`` of rows ``(n, hidden)``, raw ``(n, skip)``.
+        """Return mean and log-variance ``(n, d)`` for rows ``(n, hidden)`` and raw ``(n, skip)``.
 
         Raises a ValueError if the head has a skip and ``raw`` is not given, or the other way round.
         """
@@ -65,7 +66,8 @@ class GaussianHead(nn.Module):
         return mean, torch.clamp(self.logvar(h) + LOGVAR_START, *LOGVAR_RANGE)
 
     def start_linear(self, path: Tensor) -> None:
-        """Make the mean the linear map ``path (latent, skip)`` of the raw features, to begin with.
+        """Set the mean to the linear map ``path (latent, skip)`` of the raw features, to begin
+        with.
 
         Raises a ValueError if the head has no skip.
         """

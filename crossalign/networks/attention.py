@@ -1,6 +1,6 @@
 """Hierarchical attention: over the regions of a sample, over its modalities, over classes.
 
-A hierarchy as in Yang et al. (2016), with a mechanism of its own on every level.
+The hierarchy follows Yang et al. (2016), with a mechanism of its own on every level.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from crossalign.networks.experts import product_of_experts
 
 
 class RegionAttention(nn.Module):
-    """Token rows pooled by multi-head attention with one learned seed s.
+    """Multi-head attention with one learned seed s, which pools token rows.
 
-    The block PMA of the Set Transformer (Lee et al. 2019, sec. 3.2) with k = 1:
-    ``h = LN(s + Multihead(s, X, X))``, ``LN(h + relu(W h + b))``; the layer that it has on tokens
-    is left to the adapter. Of one seed only ``W_K^T W_Q s`` in every head and the sum of s and
-    biases matter, so these are what is learned: token weights are one linear map, and only pooled
-    tokens become values. That costs ``n t d heads`` and not ``n t d^2``.
+    The block PMA of the Set Transformer (Lee et al. 2019, sec. 3.2) with k = 1: ``h = LN(s +
+    Multihead(s, X, X))``, ``LN(h + relu(W h + b))``; its layer on tokens is left to the adapter.
+    With one seed only ``W_K^T W_Q s`` in every head and the sum of s and biases matter, so these
+    are learned: token weights are one linear map, and only pooled tokens become values. That costs
+    ``n t d heads`` and not ``n t d^2``.
 
     Parameters
     ----------
     dim : int
         Width of tokens and of the result.
     heads : int
+        Number of attention heads; default 4.
 
     Raises
     ------
@@ -48,9 +49,9 @@ class RegionAttention(nn.Module):
         self.feed_norm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Rows ``(n, dim)`` of tokens ``(n, t, dim)`` with ``mask (n, t)``, True where real.
+        """Pool tokens ``(n, t, dim)`` with ``mask (n, t)``, True where real, to rows ``(n, dim)``.
 
-        Vectors ``(n, dim)`` come back as they are. All samples without real tokens get one and the
+        Vectors ``(n, dim)`` come back unchanged. All samples without real tokens get one and the
         same row. Masked tokens have no influence as long as they are finite.
         """
         if x.ndim == 2:
@@ -62,14 +63,14 @@ class RegionAttention(nn.Module):
         return rows
 
     def weights(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attention ``(n, t)`` to tokens ``(n, t, dim)``, the mean over heads.
+        """Return the attention ``(n, t)`` to tokens ``(n, t, dim)``, a mean over heads.
 
         It sums to one over real tokens and is 0 on the others.
         """
         return self._attend(x, mask).mean(dim=1)
 
     def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Attention of every head ``(n, heads, t)``."""
+        """Return the attention of every head, ``(n, heads, t)``."""
         scores: Tensor = self.scores(x).mT
         if mask is None:
             return scores.softmax(dim=2)
@@ -90,8 +91,10 @@ class ModalityFusion(nn.Module):
     order : sequence of str
         Names of the modalities.
     latent : int
+        Width d of the codes.
     gated : bool
-        False for a plain product of experts, which has no parameters.
+        Whether precisions are gated, default True; False is a plain product of experts without
+        parameters.
     """
 
     def __init__(self, order: Sequence[str], latent: int, gated: bool = True) -> None:
@@ -101,11 +104,12 @@ class ModalityFusion(nn.Module):
 
     def forward(self, codes: Mapping[str, tuple[Tensor, Tensor]],
                 present: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean and log-variance ``(n, d)``, and weights ``(n, M)`` of all modalities in order.
+        """Return mean and log-variance ``(n, d)``, and weights ``(n, M)`` of all modalities in
+        order.
 
         ``codes[m]`` is mean and log-variance ``(n, d)``, and ``present[m] (n,)`` is for modalities
-        that some sample lacks. Weights are shares of the precision, averaged over d; 0 where a
-        modality is missing. Raises a ValueError for no codes or those of an unknown modality.
+        that some sample lacks. Weights are shares of the precision, averaged over d; a missing
+        modality has weight 0. Raises a ValueError for no codes or those of an unknown modality.
         """
         if not codes or not set(codes) <= set(self.order):
             raise ValueError(f"codes={list(codes)} holds no modality, or one that is not in "
@@ -123,20 +127,21 @@ class ModalityFusion(nn.Module):
         return mean, logvar, weights
 
     def _log_gates(self, names: Sequence[str], means: Tensor, here: Tensor) -> Tensor | None:
-        """Logarithms of the gates ``(n, len(names))``, None without gates."""
+        """Return the logarithms of the gates ``(n, len(names))``, None without gates."""
         if len(self.gates) == 0:
             return None
-        known = means.masked_fill(~here[:, :, None], 0.0)
-        scores = [self.gates[self.order.index(m)](known[:, i]) for i, m in enumerate(names)]
+        present_means = means.masked_fill(~here[:, :, None], 0.0)
+        scores = [self.gates[self.order.index(m)](present_means[:, i]) for i, m in enumerate(names)]
         return logsigmoid(torch.cat(scores, dim=1)) + math.log(2)
 
 
 def class_distances(mean: Tensor, prototypes: Tensor, logvar: Tensor | None = None,
                     class_logvar: Tensor | None = None) -> Tensor:
-    """Expected squared distance ``(n, C)`` of Gaussians ``(n, d)`` to those of classes ``(C, d)``.
+    """Compute expected squared distances ``(n, C)`` of Gaussians ``(n, d)`` to classes ``(C, d)``.
 
     ``|mean - mean_c|^2 + tr sigma^2 + tr sigma_c^2``, the closed form of PCME++ (Chun 2024); a
-    variance that is None counts as zero. At least in single precision, with no ``(n, C, d)``.
+    variance that is None counts as zero. It is computed in single precision at least, without an
+    array ``(n, C, d)``.
     """
     x, c = (r.float() if r.dtype in (torch.bfloat16, torch.float16) else r
             for r in (mean, prototypes))
@@ -150,17 +155,17 @@ def class_distances(mean: Tensor, prototypes: Tensor, logvar: Tensor | None = No
 class ClassAttention(nn.Module):
     """Attention of samples to class prototypes, whose scores are the class logits.
 
-    ``-D / tau`` with D of `class_distances` and a learned tau. The variance of a sample adds the
-    same to all its distances: a softmax does not see it, a threshold does.
+    The logits are ``-D / tau`` with D from `class_distances` and a learned tau. The variance of a
+    sample adds the same to all its distances: a softmax does not see it, a threshold does.
 
     Parameters
     ----------
     temperature : float
-        tau at first. Between unit rows squared distances are at most 4.
+        Initial tau, default 0.1. Squared distances between unit rows are at most 4.
     uncertain : bool
-        False leaves out all variances.
+        Whether variances count; default True.
     cosine : float
-        Share in [0, 1] of the squared distance between unit rows, ``2 - 2 cos``, in D.
+        Share in [0, 1] of the squared distance between unit rows, ``2 - 2 cos``, in D; default 0.
 
     Raises
     ------
@@ -180,7 +185,7 @@ class ClassAttention(nn.Module):
 
     def forward(self, mean: Tensor, prototypes: Tensor, logvar: Tensor | None = None,
                 class_logvar: Tensor | None = None) -> Tensor:
-        """Logits ``(n, C)`` of codes ``(n, d)`` and prototypes ``(C, d)``."""
+        """Return logits ``(n, C)`` for codes ``(n, d)`` and prototypes ``(C, d)``."""
         if not self.uncertain:
             logvar = class_logvar = None
         distances = class_distances(mean, prototypes, logvar, class_logvar)

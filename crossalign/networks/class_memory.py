@@ -1,4 +1,4 @@
-"""Prototypes of the classes seen in training, and of others by attention to them."""
+"""Prototypes of the classes seen in training, and of other classes by attention to them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 SAME = 1e-6
-"""Of two unit rows of side information, the squared distance below which they are one class."""
+"""Squared distance between two unit rows of side information below which they are one class."""
 LOGVAR_START = -3.0
 
 
@@ -20,20 +20,20 @@ class ClassMemory(nn.Module):
         mean(a) = m + k(a, A) (K + l I)^-1 (P - m),     m the mean of the prototypes P,
 
     which is the kernel regression of `GFZSL` (Verma & Rai 2017) in a latent space that is learned.
-    Its log-variance is combined in the same way; to the variance is added what a Gaussian process
-    with this kernel and the variance of the prototypes does not know at a,
-    ``1 - k(a, A) (K + l I)^-1 k(A, a)`` of it.
+    Its log-variance is combined in the same way. To the variance is added the uncertainty at a of a
+    Gaussian process with this kernel, ``1 - k(a, A) (K + l I)^-1 k(A, a)`` times the variance of
+    the prototypes.
 
     Parameters
     ----------
     side : (C, a)
         Side information of the seen classes.
     latent : int
-        d.
+        Width d of the prototypes.
     sharpness : float
-        g.
+        Sharpness g of the kernel; default 1.
     ridge : float
-        l.
+        Ridge l of the regression; default 0.1.
     """
 
     side: Tensor
@@ -47,19 +47,20 @@ class ClassMemory(nn.Module):
         self.logvars = nn.Parameter(torch.zeros(len(side), latent))
 
     def forward(self, side: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance ``(n, d)`` of classes with side information ``(n, a)``.
+        """Return mean and log-variance ``(n, d)`` of classes with side information ``(n, a)``.
 
-        A seen class, known by its side information, has what it learned.
+        A seen class, recognised by its side information, has the prototype that was learned.
         """
-        asked = normalize(side, dim=1)
-        mean, logvar = self._attend(asked, torch.arange(len(self.side), device=side.device))
-        distance, nearest = (2 - 2 * asked @ self.side.T).min(dim=1)
-        known = (distance < SAME)[:, None]
-        return (torch.where(known, normalize(self.prototypes[nearest], dim=1), mean),
-                torch.where(known, self.logvars[nearest] + LOGVAR_START, logvar))
+        queries = normalize(side, dim=1)
+        mean, logvar = self._attend(queries, torch.arange(len(self.side), device=side.device))
+        distance, nearest = (2 - 2 * queries @ self.side.T).min(dim=1)
+        is_seen = (distance < SAME)[:, None]
+        return (torch.where(is_seen, normalize(self.prototypes[nearest], dim=1), mean),
+                torch.where(is_seen, self.logvars[nearest] + LOGVAR_START, logvar))
 
     def rehearse(self, order: Tensor, held: int) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance ``(C, d)`` of the seen classes, some as if they were not seen.
+        """Return mean and log-variance ``(C, d)`` of the seen classes, some as if they were not
+        seen.
 
         The first ``held`` of ``order (C,)`` are made by attention to the others.
         """
@@ -70,19 +71,19 @@ class ClassMemory(nn.Module):
         guess = self._attend(self.side[hidden], order[held:])
         return mean.index_copy(0, hidden, guess[0]), logvar.index_copy(0, hidden, guess[1])
 
-    def _attend(self, asked: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        side, prototypes = self.side[known], self.prototypes[known]
+    def _attend(self, queries: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
+        side, prototypes = self.side[classes], self.prototypes[classes]
         gram = self._kernel(side, side)
         gram.diagonal().add_(self.ridge)
-        seen = self._kernel(asked, side)                                     # (n, C)
+        seen = self._kernel(queries, side)                                     # (n, C)
         weights = torch.linalg.solve(gram, seen, left=False)
-        unknown = (1 - (weights * seen).sum(dim=1, keepdim=True)).clamp_min(0)
+        uncertainty = (1 - (weights * seen).sum(dim=1, keepdim=True)).clamp_min(0)
         centre = prototypes.mean(dim=0)
         spread = (prototypes - centre).square().mean()
         mean = centre + weights @ (prototypes - centre)
-        middle = self.logvars[known].mean(dim=0)
-        logvar = LOGVAR_START + middle + weights @ (self.logvars[known] - middle)
-        variance = logvar.exp() + unknown * spread * prototypes.shape[1]
+        middle = self.logvars[classes].mean(dim=0)
+        logvar = LOGVAR_START + middle + weights @ (self.logvars[classes] - middle)
+        variance = logvar.exp() + uncertainty * spread * prototypes.shape[1]
         return normalize(mean, dim=1), variance.log()
 
     def _kernel(self, a: Tensor, b: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Two codes of one sample, each re-weighted by how the dimensions of both go together."""
+"""Cross-weighting: two codes of one sample, re-weighted by the products of their dimensions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORMS = ("plain", "residual", "scaled")
 
 
 def cross_weighting(z_x: Tensor, z_a: Tensor, form: str = "residual") -> tuple[Tensor, Tensor]:
-    """Vision-Semantic Alignment of codes ``(n, d)`` of two modalities (ACMR, Fig. 4).
+    """Apply Vision-Semantic Alignment to the codes ``(n, d)`` of two modalities (ACMR, Fig. 4).
 
     ``R = z_x z_a^T`` is d by d for every sample, ``S`` its softmax over the index of ``z_x`` (every
     column sums to one), and both codes are multiplied by ``S``.
@@ -28,17 +28,17 @@ def cross_weighting(z_x: Tensor, z_a: Tensor, form: str = "residual") -> tuple[T
 
 
 class _Weighted(torch.autograd.Function):
-    """``(S z_x, S z_a)``, touching the ``(n, d, d)`` weights as rarely as can be.
+    """Products ``(S z_x, S z_a)`` that touch the ``(n, d, d)`` weights as rarely as possible.
 
     With ``E[j, i] = exp(c a_j x_i - top_j)`` and ``s`` its row sums, ``S^T = E / s``; the largest
-    entry of a row is at the largest or the smallest ``x_i``, whichever sign ``a_j`` has. In the
-    backward pass the gradient of the softmax falls apart into products of E with vectors, so
+    entry of a row is at the largest or the smallest ``x_i``, depending on the sign of ``a_j``. In
+    the backward pass the gradient of the softmax falls apart into products of E with vectors, so
     nothing else of that size is made.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, a: Tensor, scale: float) -> Any:
-        """Weighted codes ``(n, d)``, twice."""
+        """Return both weighted codes ``(n, d)``."""
         c = scale * a
         top = torch.where(c > 0, c * x.amax(1, keepdim=True), c * x.amin(1, keepdim=True))
         weights = torch.addcmul(-top[:, :, None], c[:, :, None], x[:, None, :]).exp_()
@@ -49,7 +49,7 @@ class _Weighted(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:
-        """Gradients ``(n, d)`` of both codes."""
+        """Return the gradients ``(n, d)`` of both codes."""
         x, a, weights, inverse = ctx.saved_tensors
         g_x, g_a = gradients
         right = torch.stack([g_x, g_a, g_x * x, g_a * x, x], dim=2)          # (n, d, 5)

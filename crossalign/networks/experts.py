@@ -8,14 +8,15 @@ from torch import Tensor
 
 def product_of_experts(means: Tensor, logvars: Tensor, present: Tensor | None = None,
                        log_gates: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Product of M diagonal Gaussians, its precision ``sum_m g_m / sigma_m^2`` (Wu & Goodman 2018).
+    """Multiply M diagonal Gaussians; the precision is ``sum_m g_m / sigma_m^2`` (Wu & Goodman
+    2018).
 
-    Means and log-variances ``(n, M, d)``; ``present (n, M)`` bool, where False an expert has no
-    say, whatever it holds; ``log_gates (n, M)`` are ``log g_m`` (generalised product: Cao & Fleet
-    2014). Without any expert a row is the prior ``N(0, I)``, which has no say otherwise.
+    Means and log-variances are ``(n, M, d)``. An expert whose ``present (n, M)`` is False is
+    ignored, whatever it holds. ``log_gates (n, M)`` are ``log g_m`` (generalised product: Cao &
+    Fleet 2014). A row without any expert is the prior ``N(0, I)``, which is not used otherwise.
 
-    Returns mean and log-variance ``(n, d)``, and every expert's share of the precision
-    ``(n, M, d)``. It stays in logarithms, so no variance is too large or too small for it.
+    Returns mean and log-variance ``(n, d)``, and every expert's share of the precision ``(n, M,
+    d)``. The computation is in logarithms, so no variance is too large or too small for it.
     """
     log_precision = -logvars
     if log_gates is not None:

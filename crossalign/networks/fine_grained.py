@@ -16,29 +16,35 @@ SELECTIONS = ("saliency", "random")
 
 
 class RegionEncoder(nn.Module):
-    """An embedding of the K most salient tokens (Ge et al. 2025, eq. 3-9).
+    """Embedding of the K most salient tokens (Ge et al. 2025, eq. 3-9).
 
     Saliency is ``sigmoid(MSA(X) w)`` with multi-head self-attention, without residual; the K
-    highest are chosen by `PerturbedTopK`, in training by expectation over noise.
+    highest are selected by `PerturbedTopK`, in training by expectation over noise.
 
     Parameters
     ----------
     tokens : int
-        How many rows a sample has, padding included.
-    dim, width : int
-        Of tokens and of the embedding.
+        Number of tokens of a sample, padding included.
+    dim : int
+        Width of the tokens.
+    width : int
+        Width of the embedding.
     ratio : float
-        Share of the tokens to select; one is selected at least.
+        Share of the tokens to select, default 0.1; at least one is selected.
     pool : {"concat", "sum", "mean"}
-        ``"concat"`` maps the selected tokens, in order, by ``W_r (K dim, width)`` (eq. 9);
-        ``"sum"`` their mean, by a linear layer and layer normalisation, as the authors' code does;
-        ``"mean"`` selects nothing and does so with the mean of all.
+        Pooling of the selected tokens; default ``"concat"``. ``"concat"`` maps the tokens, in
+        order, by ``W_r (K dim, width)`` (eq. 9); ``"sum"`` maps their mean by a linear layer and
+        layer normalisation, as the authors' code does; ``"mean"`` selects nothing and maps the mean
+        of all tokens in the same way.
     selection : {"saliency", "random"}
-        ``"random"`` draws K tokens anew in training and fixes them in evaluation.
-    heads, dropout
-        Of the attention.
+        Selection of tokens; default ``"saliency"``. ``"random"`` draws K tokens anew in training
+        and fixes them in evaluation.
+    heads : int
+        Number of attention heads; default 4.
+    dropout : float
+        Dropout probability of the attention; default 0.1.
     samples, sigma, grad
-        Of the perturbed top-K.
+        Settings of the perturbed top-K, see `perturbed_topk`.
     """
 
     def __init__(self, tokens: int, dim: int, width: int, ratio: float = 0.1, pool: str = "concat",
@@ -62,7 +68,7 @@ class RegionEncoder(nn.Module):
             self.output = nn.Sequential(nn.Linear(dim, width), nn.LayerNorm(width))
 
     def draw(self, normal: Callable[..., Tensor], tokens: int) -> Tensor | None:
-        """Noise ``(n, samples, t)`` of a training step, or None where it needs none.
+        """Draw the noise ``(n, samples, t)`` of a training step; return None if it needs none.
 
         ``normal(*tail)`` draws ``(n, *tail)``; every draw is used with both signs.
         """
@@ -72,21 +78,24 @@ class RegionEncoder(nn.Module):
         return normal(1, tokens) if self.selection == "random" else None
 
     def forward(self, rows: Tensor, mask: Tensor, noise: Tensor | None = None) -> Tensor:
-        """Embedding ``(n, width)`` of tokens ``(n, t, dim)``, those where ``mask (n, t)`` is True.
+        """Embed tokens ``(n, t, dim)``, those where ``mask (n, t)`` is True, as rows ``(n,
+        width)``.
 
-        In training, ``noise`` is what `draw` gives.
+        In training, ``noise`` comes from `draw`.
         """
         if self.pool == "mean":
             pooled = token_mean(rows, mask)
         else:
-            chosen = self._select(self.scores(rows, mask), mask, noise).to(rows.dtype)
-            pooled = (torch.einsum("nt,ntd->nd", chosen, rows) / self.k if self.pool == "sum"
-                      else (chosen @ rows).flatten(1))                       # (n, k dim)
+            selection = self._select(self.scores(rows, mask), mask, noise).to(rows.dtype)
+            pooled = (torch.einsum("nt,ntd->nd", selection, rows) / self.k if self.pool == "sum"
+                      else (selection @ rows).flatten(1))                       # (n, k dim)
         embedding: Tensor = self.output(pooled)
         return embedding
 
     def scores(self, rows: Tensor, mask: Tensor) -> Tensor:
-        """Saliency ``(n, t)`` in (0, 1) of tokens ``(n, t, dim)``; equal where none is learned."""
+        """Return the saliency ``(n, t)`` in (0, 1) of tokens ``(n, t, dim)``; all equal if not
+        learned.
+        """
         if self.attention is None or self.saliency is None:
             return rows.new_ones(rows.shape[:2])
         hidden = padding(mask)
@@ -94,25 +103,29 @@ class RegionEncoder(nn.Module):
         return torch.sigmoid(self.saliency(attended)[..., 0])
 
     def kept(self, scores: Tensor, mask: Tensor) -> Tensor:
-        """Which tokens ``(n, t)`` the embedding is of, in evaluation, given their `scores`."""
+        """Return which tokens ``(n, t)`` are embedded in evaluation, given their `scores`."""
         if self.pool == "mean":
             return mask
-        chosen = self._select(scores, mask, None)
-        return (chosen if chosen.ndim == 2 else chosen.sum(dim=1)) > 0
+        selection = self._select(scores, mask, None)
+        return (selection if selection.ndim == 2 else selection.sum(dim=1)) > 0
 
     def _select(self, scores: Tensor, mask: Tensor, noise: Tensor | None) -> Tensor:
-        """Indicators ``(n, k, t)``, or their sum over k, ``(n, t)``."""
+        """Return indicators ``(n, k, t)`` of the selected tokens, or their sum over k, ``(n,
+        t)``.
+        """
         if self.selection == "random":
             scores = (noise[:, 0] if self.training and noise is not None
                       else _scattered(scores.shape[1]).to(scores).expand_as(scores))
         if self.attention is None:
             return hard_topk(scores, self.k, mask, self.top.pool)
-        chosen: Tensor = self.top(scores, mask, noise)
-        return chosen
+        selection: Tensor = self.top(scores, mask, noise)
+        return selection
 
 
 class LabelCodes(NamedTuple):
-    """Of n samples: label logits ``(n, L)``; mean and log-variance ``(n, latent)`` or None."""
+    """Label logits ``(n, L)`` of n samples; mean and log-variance ``(n, latent)``, or None for
+    both.
+    """
 
     logits: Tensor
     mean: Tensor | None
@@ -120,16 +133,18 @@ class LabelCodes(NamedTuple):
 
 
 class LabelEncoder(nn.Module):
-    """A distribution over labels, read off the mean code of a VAE of the mean token (eq. 10-11).
+    """Distribution over labels, from the mean code of a VAE of the mean token (eq. 10-11).
 
     Layer sizes and their order are those of the authors' code.
 
     Parameters
     ----------
-    dim, latent, labels : int
-        Widths of tokens and code, and number of labels.
+    dim, latent : int
+        Widths of the tokens and of the code.
+    labels : int
+        Number of labels.
     kind : {"vae", "linear"}
-        ``"linear"`` maps the mean token straight to logits.
+        Path from the mean token to logits, default ``"vae"``; ``"linear"`` maps it directly.
     """
 
     def __init__(self, dim: int, latent: int, labels: int, kind: str = "vae") -> None:
@@ -145,7 +160,7 @@ class LabelEncoder(nn.Module):
         self.labels = nn.Linear(dim if self.encoder is None else latent, labels)
 
     def forward(self, pooled: Tensor) -> LabelCodes:
-        """Codes of mean tokens ``(n, dim)``."""
+        """Return the label codes of mean tokens ``(n, dim)``."""
         if self.encoder is None:
             return LabelCodes(self.labels(pooled), None, None)
         mean, logvar = self.encoder(pooled).chunk(2, dim=1)
@@ -156,7 +171,7 @@ class FineGrainedEncoder(nn.Module):
     """Reader, region encoder and label encoder of one modality.
 
     A sample is ``(t, d)`` tokens, of which zeros are padding, or one vector ``(d,)``, which counts
-    as one token; or whatever ``backbone`` makes tokens of.
+    as one token, or raw rows, from which ``backbone`` makes tokens.
     """
 
     def __init__(self, reader: TokenReader, region: RegionEncoder, label: LabelEncoder,
@@ -165,15 +180,17 @@ class FineGrainedEncoder(nn.Module):
         self.backbone, self.reader, self.region, self.label = backbone, reader, region, label
 
     def tokens(self, x: Tensor) -> Tensor:
-        """Samples as they are given to the reader."""
+        """Return the samples as the reader gets them."""
         return x if self.backbone is None else self.backbone(x)
 
     def read(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows ``(n, t, dim)`` in context of samples, and which of them are real ``(n, t)``."""
+        """Return rows ``(n, t, dim)`` of samples in context, and which of them are real ``(n,
+        t)``.
+        """
         return self._read(self.tokens(x))
 
     def _read(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Of tokens ``(n, t, d)`` or vectors ``(n, d)``."""
+        """Read tokens ``(n, t, d)`` or vectors ``(n, d)``."""
         if x.ndim == 2:
             x = x[:, None]
             real = x.new_ones(x.shape[:2], dtype=torch.bool)
@@ -184,20 +201,22 @@ class FineGrainedEncoder(nn.Module):
         return self.reader(x, real), real
 
     def select(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Saliency ``(n, t)`` of the tokens of x, 0 at padding, and which of them are kept."""
+        """Return the saliency ``(n, t)`` of the tokens of x, 0 at padding, and which of them are
+        selected.
+        """
         x = self.tokens(x)
         rows, real = self._read(x)
         scores = self.region.scores(rows, real)
-        kept = self.region.kept(scores, real)
+        selected = self.region.kept(scores, real)
         t = x.shape[1] if x.ndim == 3 else 1                         # reading may have padded
-        return scores.masked_fill(~real, 0)[:, :t], kept[:, :t]
+        return scores.masked_fill(~real, 0)[:, :t], selected[:, :t]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Region embedding ``(n, width)`` and label logits ``(n, L)``."""
+        """Return the region embedding ``(n, width)`` and label logits ``(n, L)``."""
         rows, real = self.read(x)
         return self.region(rows, real), self.label(token_mean(rows, real)).logits
 
 
 def _scattered(n: int) -> Tensor:
-    """Fixed scores ``(n,)`` whose order looks like no order: fractions of the golden ratio."""
+    """Return fixed scores ``(n,)`` in no apparent order: fractions of the golden ratio."""
     return (torch.arange(n, dtype=torch.float64) * 0.6180339887498949) % 1

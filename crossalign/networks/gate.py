@@ -1,4 +1,4 @@
-"""A gate on a latent Gaussian that looks at all of it at once."""
+"""Gate on a latent Gaussian that depends on all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from crossalign.networks.mlp import MLP
 
 
 class InformationGate(nn.Module):
-    """Scales mean and log-variance by weights in (0, 1) made of both (ACMR, eq. 5).
+    """Weights in (0, 1), made of mean and log-variance, that scale both (ACMR, eq. 5).
 
     ``sigmoid(MLP([mean | logvar]))`` with one hidden layer multiplies both. The paper writes it as
     a marginal probability; the authors' code, which this is, reads the ``2 d`` inputs in an order
@@ -20,6 +20,7 @@ class InformationGate(nn.Module):
     latent : int
         Width d of the latent space.
     hidden : int
+        Width of the hidden layer; default 99.
     """
 
     def __init__(self, latent: int, hidden: int = 99) -> None:
@@ -28,7 +29,7 @@ class InformationGate(nn.Module):
 
     def forward(self, mean: Tensor, logvar: Tensor,
                 order: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Gated mean and log-variance, ``(n, d)`` each; ``order (2 d,)`` permutes the inputs."""
+        """Return gated mean and log-variance ``(n, d)``; ``order (2 d,)`` permutes the inputs."""
         both = torch.cat([mean, logvar], dim=1)                              # (n, 2 d)
         weights = self.weigh(both if order is None else both[:, order]).sigmoid()
         return weights * mean, weights * logvar

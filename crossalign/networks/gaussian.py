@@ -1,4 +1,4 @@
-"""An encoder to a diagonal Gaussian and how its samples are drawn."""
+"""Encoder to a diagonal Gaussian, and sampling from it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class GaussianEncoder(nn.Module):
         self.logvar = nn.Linear(hidden[-1], latent)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance, ``(n, latent)`` each, of rows ``(n, width)``."""
+        """Return mean and log-variance, ``(n, latent)`` each, of rows ``(n, width)``."""
         weight = torch.cat([self.mean.weight, self.logvar.weight])           # one product, not two
         bias = torch.cat([self.mean.bias, self.logvar.bias])
         mean, logvar = nn.functional.linear(self.body(x), weight, bias).chunk(2, dim=1)
@@ -40,15 +40,15 @@ class GaussianEncoder(nn.Module):
 
 
 def noise_width(sampler: str, latent: int) -> int:
-    """Columns of noise a sampler needs per row."""
+    """Return how many columns of noise a sampler needs per row."""
     return 1 if sampler == "author" else latent
 
 
 def reparametrise(mean: Tensor, logvar: Tensor, noise: Tensor, sampler: str) -> Tensor:
-    """A sample of ``N(mean, exp(logvar))`` from standard normal noise (Kingma & Welling 2014).
+    """Turn standard normal noise into a sample of ``N(mean, exp(logvar))`` (Kingma & Welling 2014).
 
-    ``"textbook"``: ``mean + exp(logvar / 2) * noise`` with noise ``(n, d)``. ``"author"``: what
-    the public code of CADA-VAE and ACMR computes, ``mean + exp(logvar) * noise`` with one noise
+    ``"textbook"`` is ``mean + exp(logvar / 2) * noise`` with noise ``(n, d)``. ``"author"`` is the
+    formula in the public code of CADA-VAE and ACMR, ``mean + exp(logvar) * noise`` with one noise
     value per row, ``(n, 1)``, shared by all dimensions; published numbers rest on it.
     """
     scale = logvar if sampler == "author" else 0.5 * logvar

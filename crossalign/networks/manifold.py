@@ -29,17 +29,19 @@ class ManifoldProjection(nn.Module):
     Parameters
     ----------
     latent : int
-        d.
+        Width d of the points.
     anchors : int
-        K.
+        Number K of anchors; default 32.
     steps : int
+        Number of steps; default 3.
     alpha : float
-        In (0, 1], the pull of the anchors.
+        Pull of the anchors, in (0, 1]; default 0.3.
     temperature : float
-        tau.
+        Temperature tau of the softmax over anchors; default 0.2.
     spread : {"carry", "delta"}
-        The variance is that around z_0 on the sphere. It stays as it is, or becomes the diagonal of
-        ``J diag(sigma^2) J^T`` with J the Jacobian of all steps; the latter keeps ``(n, d, d)``.
+        Propagation of the variance, which is that around z_0 on the sphere; default ``"carry"``,
+        which leaves it as it is. ``"delta"`` makes it the diagonal of ``J diag(sigma^2) J^T`` with
+        J the Jacobian of all steps, and keeps ``(n, d, d)``.
 
     Raises
     ------
@@ -55,13 +57,15 @@ class ManifoldProjection(nn.Module):
         self.anchors = nn.Linear(latent, anchors, bias=False) if steps > 0 else None
 
     def unit_anchors(self) -> Tensor:
-        """A ``(K, d)``, unit rows; without steps there are none, which is a ValueError."""
+        """Return A ``(K, d)``, unit rows; without steps there are none, which is a ValueError."""
         if self.anchors is None:
             raise ValueError("steps=0 leaves no anchors; give at least 1 step")
         return normalize(self.anchors.weight, dim=1)
 
     def forward(self, mean: Tensor, logvar: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """Unit rows ``(..., d)`` and their log-variance of that shape, None if none is given."""
+        """Return unit rows ``(..., d)`` and their log-variance of that shape, None if none is
+        given.
+        """
         z = normalize(mean, dim=-1)
         if self.anchors is None:
             return z, logvar
@@ -77,17 +81,20 @@ class ManifoldProjection(nn.Module):
         return z, logvar
 
     def objective(self, z: Tensor) -> Tensor:
-        """``tau logsumexp(A z / tau)`` ``(...)`` of unit rows ``(..., d)``; no step lowers it."""
+        """Compute ``tau logsumexp(A z / tau)`` ``(...)`` for unit rows ``(..., d)``; no step lowers
+        it.
+        """
         scores = z @ self.unit_anchors().T / self.temperature                # (..., K)
         return self.temperature * scores.logsumexp(dim=-1)
 
 
 def step(z: Tensor, anchors: Tensor, alpha: float, temperature: float,
          shifts: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-    """One step of unit rows ``(..., d)``, and how it moves m small shifts ``(..., m, d)`` of each.
+    """Take one step of unit rows ``(..., d)``, and move m small shifts ``(..., m, d)`` of each
+    along.
 
     A shift is multiplied by the Jacobian ``Pi' ((1 - alpha) I + alpha/tau A^T (diag p - p p^T) A)``
-    with ``Pi' = (I - z z^T) / |v|`` at the new z, where v is what is normalised.
+    with ``Pi' = (I - z z^T) / |v|`` at the new z, where v is the vector to be normalised.
     """
     p = (z @ anchors.T / temperature).softmax(dim=-1)                        # (..., K)
     ahead = (1 - alpha) * z + alpha * (p @ anchors)

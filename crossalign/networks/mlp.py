@@ -18,7 +18,7 @@ class MLP(nn.Sequential):
     outputs : sequence of int
         Output width of every layer, so ``MLP(300, [4096, 2048, 64])`` has three layers.
     dropout : float
-        Probability, after every ReLU.
+        Dropout probability after every ReLU; default 0.
     """
 
     def __init__(self, width: int, outputs: Sequence[int], dropout: float = 0.0) -> None:

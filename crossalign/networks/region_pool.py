@@ -1,4 +1,4 @@
-"""Token rows as one vector: by attention to regions, and by their mean."""
+"""Token rows as one vector: by attention to regions, or by their mean."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crossalign.networks.attention import RegionAttention
 from crossalign.networks.token_reader import token_mean
 
 HEADS = 4
-"""Of the attention, as far as it divides the width."""
+"""Number of attention heads, or its largest common divisor with the width."""
 
 
 class RegionPool(nn.Module):
@@ -19,9 +19,9 @@ class RegionPool(nn.Module):
     Parameters
     ----------
     width : int
-        Of the tokens.
+        Width of the tokens.
     dim : int
-        Of the result.
+        Width of the result.
     """
 
     def __init__(self, width: int, dim: int) -> None:
@@ -30,15 +30,17 @@ class RegionPool(nn.Module):
         self.attention = RegionAttention(dim, math.gcd(HEADS, dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Rows ``(n, dim)`` of tokens ``(n, t, width)``; tokens of zeros are padding."""
+        """Pool tokens ``(n, t, width)`` to rows ``(n, dim)``; tokens of zeros are padding."""
         rows: Tensor = self.attention(self.project(x), (x != 0).any(dim=2))
         return rows
 
     def weights(self, x: Tensor) -> Tensor:
-        """Attention ``(n, t)`` to tokens, see `RegionAttention.weights`."""
+        """Return the attention ``(n, t)`` to tokens, see `RegionAttention.weights`."""
         return self.attention.weights(self.project(x), (x != 0).any(dim=2))
 
 
 def as_vectors(x: Tensor) -> Tensor:
-    """``(n, d)`` as it is, or of tokens ``(n, t, d)`` the mean of those that are not zeros."""
+    """Return ``(n, d)`` as it is, and for tokens ``(n, t, d)`` the mean of those that are not
+    zeros.
+    """
     return x if x.ndim == 2 else token_mean(x, (x != 0).any(dim=2))

@@ -1,4 +1,4 @@
-"""The expectation behind the perturbed top-K, and its derivative, without one-hot vectors."""
+"""Expectation of the perturbed top-K, and its derivative, without one-hot vectors."""
 
 from __future__ import annotations
 
@@ -16,33 +16,36 @@ CHUNK, CHUNK_ON_GPU = 2**21, 2**26
 class SmoothedTopK(torch.autograd.Function):
     """Mean indicators of the top k of perturbed scores; see `crossalign.networks.topk`.
 
-    What a draw selected is kept as cells: where in the flat result, one column wider than n for the
-    slots that stay empty, each selected token is counted.
+    The tokens that a draw selected are stored as cells: the position in the flat result where each
+    selected token is counted. That result is one column wider than n, for the slots that stay
+    empty.
     """
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, k: int, noise: Tensor | torch.Generator, samples: int,
                 sigma: float, pool: str | None, grad: str, antithetic: bool) -> Tensor:
-        """``(b, k, n)``, or ``(b, n)`` when pooled, of ``(b, n)``."""
+        """Return ``(b, k, n)``, or ``(b, n)`` when pooled, for scores ``(b, n)``."""
         b, n = scores.shape
         ctx.noise, ctx.samples, ctx.sigma, ctx.grad = noise, samples, sigma, grad
         ctx.antithetic = antithetic
         ctx.state = None if isinstance(noise, Tensor) else noise.get_state()
         counts: Any = 0
-        kept = []
+        cells_of_draws = []
         for z in _draws(noise, scores, samples, antithetic):                 # (b, s, n)
             values = torch.add(scores[:, None], z, alpha=sigma).view(-1, n)
-            found, cells = count_columns(top_columns(values, k).view(b, -1, k), n, pool)
-            counts = counts + found
-            kept.append(cells)
-        ctx.save_for_backward(*kept)
+            count, cells = count_columns(top_columns(values, k).view(b, -1, k), n, pool)
+            counts = counts + count
+            cells_of_draws.append(cells)
+        ctx.save_for_backward(*cells_of_draws)
         mean: Tensor = counts.to(scores.dtype) / samples
         return mean
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        """``(b, n)``: what a draw selected, weighted by its gradient, times its noise."""
+        """Return ``(b, n)``: each draw's selection, weighted by its gradient, times the draw's
+        noise.
+        """
         noise = ctx.noise
         if ctx.state is not None:
             noise = torch.Generator(noise.device)
@@ -63,47 +66,48 @@ class SmoothedTopK(torch.autograd.Function):
 
 
 def top_columns(values: Tensor, k: int) -> Tensor:
-    """Columns ``(rows, k)`` of the k largest of ``(rows, n)``, ascending.
+    """Return the columns ``(rows, k)`` of the k largest of ``(rows, n)``, ascending.
 
-    Of equal values the first columns are taken; -inf is never taken, and the slots it leaves empty
-    hold n, at the end.
+    Among equal values the first columns are taken; -inf is never taken, and the slots it leaves
+    empty hold n, at the end.
     """
     return _top_on_cpu(values, k) if values.device.type == "cpu" else _top_on_gpu(values, k)
 
 
 def _top_on_cpu(values: Tensor, k: int) -> Tensor:
-    """NumPy partitions an array several times as fast as torch does."""
+    """Use NumPy's partition, which is several times as fast as torch's."""
     rows, n = values.shape
     kth = torch.from_numpy(np.partition(values.numpy(), n - k, axis=1)[:, n - k].copy())
-    chosen = values >= kth.clamp_min(torch.finfo(values.dtype).min)[:, None]
-    flat = torch.from_numpy(np.flatnonzero(chosen.numpy()))
+    is_top = values >= kth.clamp_min(torch.finfo(values.dtype).min)[:, None]
+    flat = torch.from_numpy(np.flatnonzero(is_top.numpy()))
     if len(flat) == rows * k:
         return flat.view(rows, k) - torch.arange(0, rows * n, n)[:, None]
     # a tie at the k-th value, or fewer than k finite values
-    odd = chosen.sum(dim=1) != k
+    odd = is_top.sum(dim=1) != k
     best = values[odd].sort(dim=1, descending=True, stable=True)
     columns = torch.empty(rows, k, dtype=torch.int64)
     columns[odd] = best.indices.masked_fill_(best.values == -torch.inf, n)[:, :k].sort().values
-    columns[~odd] = chosen[~odd].nonzero()[:, 1].view(-1, k)
+    columns[~odd] = is_top[~odd].nonzero()[:, 1].view(-1, k)
     return columns
 
 
 def _top_on_gpu(values: Tensor, k: int) -> Tensor:
-    """Every chosen column goes to the slot of its rank; no shape depends on a value."""
+    """Write every selected column to the slot of its rank; no shape depends on a value."""
     rows, n = values.shape
     kth = values.kthvalue(n - k + 1, dim=1, keepdim=True).values.clamp_min(
         torch.finfo(values.dtype).min)
     above, level = values > kth, values == kth
-    left = k - above.sum(dim=1, keepdim=True)
-    chosen = above | (level & (level.cumsum(dim=1) <= left))
-    slots = torch.where(chosen, chosen.cumsum(dim=1) - 1, k)                 # the last is for none
+    at_level = k - above.sum(dim=1, keepdim=True)
+    is_top = above | (level & (level.cumsum(dim=1) <= at_level))
+    slots = torch.where(is_top, is_top.cumsum(dim=1) - 1, k)                 # the last is for none
     columns = torch.full((rows, k + 1), n, device=values.device)
     positions = torch.arange(n, device=values.device).expand(rows, n)
     return columns.scatter_(1, slots, positions)[:, :k]
 
 
 def count_columns(columns: Tensor, n: int, pool: str | None) -> tuple[Tensor, Tensor]:
-    """How often columns ``(b, s, k)`` name each of n, and the cells ``(b, s, k)`` counted in.
+    """Count how often columns ``(b, s, k)`` name each of n, and return the cells ``(b, s, k)``
+    counted.
 
     Counts are ``(b, k, n)``, or ``(b, n)`` when pooled.
     """
@@ -123,13 +127,15 @@ def count_columns(columns: Tensor, n: int, pool: str | None) -> tuple[Tensor, Te
 
 def _draws(noise: Tensor | torch.Generator, like: Tensor, samples: int,
            antithetic: bool) -> Iterator[Tensor]:
-    """Noise ``(b, s, n)``, some samples at a time; if antithetic, half of it is drawn."""
+    """Yield noise ``(b, s, n)``, some samples at a time; if antithetic, only half of it is
+    drawn.
+    """
     b, n = like.shape
     on_cpu = like.device.type == "cpu"
     step = max(1, (CHUNK if on_cpu else CHUNK_ON_GPU) // max(1, b * n))
-    drawn = samples // 2 if antithetic else samples
-    for start in range(0, drawn, step):
-        s = min(step, drawn - start)
+    count = samples // 2 if antithetic else samples
+    for start in range(0, count, step):
+        s = min(step, count - start)
         z = (noise[:, start:start + s] if isinstance(noise, Tensor) else
              torch.randn(b, s, n, generator=noise, device=noise.device)).to(like)
         if antithetic and not on_cpu:  # one pass, as launches take the time there

@@ -1,4 +1,4 @@
-"""Token rows of one modality in their context, before anything is pooled."""
+"""Readers: token rows of one modality put in context, before anything is pooled."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ READERS = ("linear", "gru", "attention")
 
 
 class TokenReader(nn.Module):
-    """Standardised tokens to rows of one width that know their context.
+    """Layers that turn standardised tokens into rows of one width that know their context.
 
-    ``"linear"``: a linear layer and layer normalisation; for the tokens of a network that has seen
-    the whole sample, as the cells of a VGG feature map. ``"gru"``: a bidirectional GRU before
+    ``"linear"``: a linear layer and layer normalisation, for the tokens of a network that has seen
+    the whole sample, such as the cells of a VGG feature map. ``"gru"``: a bidirectional GRU before
     those, for words without context. ``"attention"``: a Transformer layer (Vaswani et al. 2017,
-    normalised first) behind them, for patches without context.
+    normalised first) after them, for patches without context.
 
     Parameters
     ----------
     width : int
-        Of the tokens.
+        Width of the tokens.
     dim : int
-        Of the result.
+        Width of the result.
     kind : {"linear", "gru", "attention"}
+        Kind of reader; default ``"linear"``.
     heads : int
-        Of the Transformer layer.
+        Number of heads of the Transformer layer; default 4.
     dropout : float
-        Of the Transformer layer.
+        Dropout probability of the Transformer layer; default 0.1.
 
     Attributes
     ----------
     shift, scale : (width,)
-        Tokens are read as ``(x - shift) / scale``; 0 and 1 at first, kept with the weights.
+        Standardisation: tokens are read as ``(x - shift) / scale``; 0 and 1 at first, saved with
+        the weights.
     """
 
     shift: Tensor
@@ -54,7 +56,8 @@ class TokenReader(nn.Module):
                       if kind == "attention" else None)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """Rows ``(n, t, dim)`` of tokens ``(n, t, width)``; zeros where ``mask (n, t)`` is False.
+        """Read tokens ``(n, t, width)`` as rows ``(n, t, dim)``; zeros where ``mask (n, t)`` is
+        False.
 
         Padding has no influence on the rest.
         """
@@ -68,21 +71,23 @@ class TokenReader(nn.Module):
 
     @staticmethod
     def _in_order(gru: nn.GRU, x: Tensor, mask: Tensor) -> Tensor:
-        """What the GRU says at every token, wherever among them the padding stands."""
+        """Return the GRU's output at every token, wherever the padding stands among them."""
         order = (~mask).to(torch.uint8).argsort(dim=1, stable=True)[..., None]   # (n, t, 1)
         lengths = mask.sum(dim=1).clamp_min(1).cpu()
         packed = pack_padded_sequence(x.gather(1, order.expand_as(x)), lengths, batch_first=True,
                                       enforce_sorted=False)
-        said, _ = pad_packed_sequence(gru(packed)[0], batch_first=True, total_length=x.shape[1])
-        return torch.zeros_like(said).scatter(1, order.expand_as(said), said)
+        output, _ = pad_packed_sequence(gru(packed)[0], batch_first=True, total_length=x.shape[1])
+        return torch.zeros_like(output).scatter(1, order.expand_as(output), output)
 
 
 def padding(mask: Tensor) -> Tensor:
-    """``(n, t)`` True where attention must not look; nowhere in a sample without tokens."""
+    """Return ``(n, t)``, True where attention must not look; nowhere in a sample without tokens."""
     return ~mask & mask.any(dim=1, keepdim=True)
 
 
 def token_mean(rows: Tensor, mask: Tensor) -> Tensor:
-    """Mean ``(n, d)`` of the rows ``(n, t, d)`` where ``mask (n, t)``; 0 where there is none."""
+    """Return the mean ``(n, d)`` of rows ``(n, t, d)`` where ``mask (n, t)``; 0 if there is
+    none.
+    """
     total = rows.masked_fill(~mask[..., None], 0).sum(dim=1)
     return total / mask.sum(dim=1, keepdim=True).clamp_min(1)

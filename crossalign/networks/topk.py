@@ -1,4 +1,4 @@
-"""The K best tokens of a sample, chosen so that the choice can be learned."""
+"""The K best tokens of a sample, selected so that the selection can be learned."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ POOLS = (None, "sum")
 
 
 def tokens_kept(n: int, ratio: float) -> int:
-    """How many of ``n`` tokens are ``ratio`` of them: the nearest whole number, one at least."""
+    """Return ``ratio`` of ``n`` tokens, rounded to a whole number, at least one."""
     return min(n, max(1, round(ratio * n)))
 
 
 def hard_topk(scores: Tensor, k: int, mask: Tensor | None = None,
               pool: str | None = None) -> Tensor:
-    """Indicators of the k highest scores ``(b, n)``, with no noise and no gradient.
+    """Return indicators of the k highest scores ``(b, n)``, with no noise and no gradient.
 
-    Returns ``(b, k, n)``, one 1 a row, rows in order of position; of equal scores the first
-    positions are taken. ``pool="sum"`` gives the sum over k, ``(b, n)``. Tokens where ``mask
+    The indicators are ``(b, k, n)``, one 1 a row, rows in order of position; among equal scores the
+    first positions are taken. ``pool="sum"`` gives the sum over k, ``(b, n)``. Tokens where ``mask
     (b, n)`` is False are never selected; with fewer than k left, the last rows are zero.
     """
     exact = _prepared(scores.detach(), k, mask, pool)
@@ -32,7 +32,7 @@ def hard_topk(scores: Tensor, k: int, mask: Tensor | None = None,
 def perturbed_topk(scores: Tensor, k: int, noise: Tensor | torch.Generator, *, samples: int = 1000,
                    sigma: float = 0.05, mask: Tensor | None = None, pool: str | None = None,
                    grad: str = "full", antithetic: bool = True) -> Tensor:
-    """Expected indicators of the k highest of ``scores + sigma Z``, Z standard normal.
+    """Estimate the expected indicators of the k highest of ``scores + sigma Z``, Z standard normal.
 
     The smoothed top-K of Cordonnier et al. (2021), after Berthet et al. (2020): row j of the result
     is ``E_Z[onehot(position of the j-th selected token)]``, the selected tokens sorted by position.
@@ -44,30 +44,33 @@ def perturbed_topk(scores: Tensor, k: int, noise: Tensor | torch.Generator, *, s
     Parameters
     ----------
     scores : Tensor
-        ``(b, n)``. Half precision is computed, and returned, as float32.
+        Scores ``(b, n)``. Half precision is computed, and returned, as float32.
     k : int
-        Tokens to select, of n.
+        Number of tokens to select.
     noise : Tensor or torch.Generator
-        ``(b, samples, n)`` standard normal values, or where to draw them.
+        Standard normal values ``(b, samples, n)``, or a generator to draw them.
     samples : int
-        Draws, when they come from a generator.
+        Number of draws from a generator; default 1000.
     sigma : float
-        Standard deviation of the noise.
+        Standard deviation of the noise; default 0.05.
     mask : Tensor, optional
-        ``(b, n)`` bool. Tokens where it is False are never selected and get no gradient; with fewer
-        than k left in a sample, its last rows are zero.
+        Real tokens, ``(b, n)`` bool. The others are never selected and get no gradient; with fewer
+        than k real tokens in a sample, its last rows are zero.
     pool : str, optional
-        ``"sum"``: the sum over k, ``(b, n)``, at no point ``(b, k, n)``.
+        Pooling of the result, default none; ``"sum"`` is the sum over k, ``(b, n)``, without ever
+        making ``(b, k, n)``.
     grad : str
-        ``"full"``, or ``"author"`` for the diagonal of the Jacobian, which FGAN's public code
-        uses: a token learns only from draws that selected it, which is not the true gradient.
+        Gradient; default ``"full"``. ``"author"`` is the diagonal of the Jacobian, which FGAN's
+        public code uses: a token learns only from draws that selected it, which is not the true
+        gradient.
     antithetic : bool
-        Draw half the noise and use it with both signs: as unbiased, less variance.
+        Whether to draw half the noise and use it with both signs, default True: as unbiased, less
+        variance.
 
     Returns
     -------
     Tensor
-        ``(b, k, n)``, or ``(b, n)`` when pooled.
+        Expected indicators ``(b, k, n)``, or ``(b, n)`` when pooled.
 
     Raises
     ------
@@ -92,18 +95,18 @@ def perturbed_topk(scores: Tensor, k: int, noise: Tensor | torch.Generator, *, s
 
 
 class PerturbedTopK(nn.Module):
-    """`perturbed_topk` while training, `hard_topk` in evaluation.
+    """Module for `perturbed_topk` while training and `hard_topk` in evaluation.
 
-    The authors of FGAN perturb in evaluation too; as Cordonnier et al. do, this does not.
+    Unlike the authors of FGAN, who perturb in evaluation too, this follows Cordonnier et al.
 
     Parameters
     ----------
     k : int, optional
-        Tokens to select.
+        Number of tokens to select.
     ratio : float, optional
-        Instead of k: select `tokens_kept` of all tokens, padding included.
+        Share of all tokens, padding included, to select instead of k, see `tokens_kept`.
     samples, sigma, pool, grad, antithetic
-        As for `perturbed_topk`.
+        Settings of `perturbed_topk`.
     """
 
     def __init__(self, k: int | None = None, ratio: float | None = None, samples: int = 1000,
@@ -117,7 +120,7 @@ class PerturbedTopK(nn.Module):
 
     def forward(self, scores: Tensor, mask: Tensor | None = None,
                 noise: Tensor | torch.Generator | None = None) -> Tensor:
-        """Indicators ``(b, k, n)``, or weights ``(b, n)``, of ``scores (b, n)``."""
+        """Return indicators ``(b, k, n)``, or weights ``(b, n)``, for ``scores (b, n)``."""
         k = self.k if self.ratio is None else tokens_kept(scores.shape[1], self.ratio)
         assert k is not None
         if not self.training:
@@ -129,7 +132,7 @@ class PerturbedTopK(nn.Module):
 
 
 def _prepared(scores: Tensor, k: int, mask: Tensor | None, pool: str | None) -> Tensor:
-    """Scores ``(b, n)`` in single precision or better, -inf where masked."""
+    """Return scores ``(b, n)`` in single precision or better, -inf where masked."""
     if scores.ndim != 2:
         raise ValueError(f"scores: shape {tuple(scores.shape)}; give (b, n).")
     if not 1 <= k <= scores.shape[1]:

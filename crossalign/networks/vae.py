@@ -20,6 +20,7 @@ class CrossVAE(nn.Module):
     latent : int
         Width of the shared latent space.
     encoder_hidden, decoder_hidden : mapping of modality to hidden widths
+        Widths of the hidden layers, in order.
     """
 
     def __init__(self, widths: Mapping[str, int], latent: int,
@@ -34,15 +35,17 @@ class CrossVAE(nn.Module):
             MLP(latent, [*decoder_hidden[m], widths[m]]) for m in self.order)
 
     def encode(self, x: Tensor, modality: str) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance ``(n, latent)`` of rows ``(n, d_modality)``."""
+        """Return mean and log-variance ``(n, latent)`` of rows ``(n, d_modality)``."""
         mean, logvar = self.encoders[self.order.index(modality)](x)
         return mean, logvar
 
     def decode(self, z: Tensor, modality: str) -> Tensor:
-        """Rows ``(n, d_modality)`` of codes ``(n, latent)``."""
+        """Return rows ``(n, d_modality)`` for codes ``(n, latent)``."""
         x: Tensor = self.decoders[self.order.index(modality)](z)
         return x
 
     def decode_all(self, codes: Sequence[Tensor], modality: str) -> tuple[Tensor, ...]:
-        """Every code through one decoder: one pass over its weights instead of ``len(codes)``."""
+        """Send every code through one decoder, in one pass over its weights instead of
+        ``len(codes)``.
+        """
         return self.decode(torch.cat(list(codes)), modality).chunk(len(codes))
