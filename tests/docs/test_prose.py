@@ -14,11 +14,8 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "crossalign"
 
 UNSWEPT: set[str] = {
-    "__init__.py", "arguments.py", "arrays.py", "boundary.py", "cli.py", "cores.py", "data",
-    "demo.py", "devices.py", "doctor.py", "encoders", "evaluation", "files.py",
-    "fingerprints.py", "index", "labels.py", "losses", "memory.py", "metrics", "models",
-    "names.py", "networks", "pace.py", "reading.py", "recipes", "sentences.py", "sobol.py",
-    "tables.py", "tasks", "types.py",
+    "__init__.py", "arguments.py", "cli.py", "data", "demo.py", "evaluation", "index",
+    "labels.py", "metrics", "models", "pages", "recipes", "tasks", "types",
 }
 """Rooms that still have offences: a folder of the package, or a file beside the folders."""
 
