@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typer.core import TyperCommand
+
 from crossalign.boundary import tell
 from crossalign.sentences import short
 
@@ -15,6 +17,25 @@ if TYPE_CHECKING:
 
 RECIPE = "recipe:"
 """Before the name of a recipe where a model is asked for."""
+
+
+class OnceCommand(TyperCommand):
+    """A command whose options stand once each, but for those that take a list."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of a command line.
+
+        Raises
+        ------
+        ValueError
+            For an option that stands twice, of which the command line would take the last.
+        """
+        *_, order = self.make_parser(ctx).parse_args(args=list(args))
+        for i, given in enumerate(order):
+            if given in order[:i] and given.param_type_name == "option" and not given.multiple:
+                name = "/".join([max(given.opts, key=len), *given.secondary_opts])
+                raise ValueError(f"{name}: stands twice; give it once.")
+        return super().parse_args(ctx, args)
 
 
 def build(name: str, assignments: list[str] | None, no_tune: bool,
@@ -159,7 +180,9 @@ def chosen_rows(rows: Any, names: list[str] | None) -> Any:
     """
     for name in names or []:
         if name not in rows:
-            raise ValueError(f"--row: there is no {name!r}; choose among {list(rows)}.")
+            there = (f"; the rows are {', '.join(map(repr, rows))}" if rows else
+                     " nor any other row; name a model or a recipe that declares an ablation")
+            raise ValueError(f"--row: there is no {name!r}{there}.")
     return {name: changes for name, changes in rows.items() if not names or name in names}
 
 

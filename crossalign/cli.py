@@ -16,6 +16,7 @@ import typer
 from crossalign import __version__
 from crossalign.arguments import (
     RECIPE,
+    OnceCommand,
     build,
     build_several,
     check_seeds_free,
@@ -346,6 +347,11 @@ def doctor() -> None:
     from crossalign.doctor import examine
 
     print(examine())
+
+
+for group in (app, data_app):
+    for registered in group.registered_commands:
+        registered.cls = OnceCommand
 
 
 def publish(report: Any, out: Path | None, as_json: bool, recipe: Recipe | None = None) -> None:

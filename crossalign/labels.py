@@ -237,7 +237,7 @@ def _typed(array: Array, name: str) -> Array:
     """Objects as text or numbers."""
     values = array.ravel().tolist()
     text = [isinstance(value, str | bytes) for value in values]
-    missing = [not word and _is_missing(value) for value, word in zip(values, text, strict=True)]
+    missing = [not word and is_missing(value) for value, word in zip(values, text, strict=True)]
     refuse_rows(np.reshape(missing, array.shape), name, "None or NaN",
                 "give each a label or drop it")
     if not values:
@@ -268,7 +268,7 @@ def _texts(values: list[str | bytes], name: str) -> list[str]:
                          "text.") from None
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """None, NaN, or pandas' NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True

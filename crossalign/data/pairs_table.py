@@ -225,6 +225,9 @@ def modalities_of_table(table: Table, n: int, modalities: Sequence[str] | None =
             data[name] = values
         else:
             raise ValueError(f"{name}: holds {values.dtype}; give an array of numbers.")
+    twice = [m for i, m in enumerate(modalities or ()) if m in (modalities or ())[:i]]
+    if twice:
+        raise ValueError(f"modalities: {twice[0]!r} stands twice; name each array once.")
     absent = [m for m in modalities or () if m not in data]
     if absent:
         raise ValueError(f"modalities: {absent[0]!r} is not among the arrays "

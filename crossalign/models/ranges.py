@@ -6,7 +6,7 @@ Sizes have an upper end, since what they allocate has none.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -29,6 +29,9 @@ WEIGHT = Interval(Real, 0, None, closed="left")
 """Of a term of a loss."""
 RATE = Interval(Real, 0, None, closed="neither")
 """Learning rates, ridges and widths of kernels."""
+NUMBER = Interval(Real, None, None, closed="both")
+"""Any number, infinities too."""
+SHARE = Interval(Real, 0, 1, closed="both")
 EXPONENT = Interval(Real, -30, 30, closed="both")
 """Of ten."""
 
@@ -60,16 +63,49 @@ class Each:
         return f"a list of {count}each {wanted(self.allowed)}"
 
 
+class Having:
+    """An object with one of some methods; a class is none yet.
+
+    Parameters
+    ----------
+    methods : str
+        Names of the methods.
+    words : str
+        Noun phrase that a complaint calls such an object by.
+    """
+
+    hidden = False
+
+    def __init__(self, *methods: str, words: str) -> None:
+        self.methods = methods
+        self.words = words
+
+    def is_satisfied_by(self, value: Any) -> bool:
+        """Whether the value is such an object."""
+        return not isinstance(value, type) and any(hasattr(value, m) for m in self.methods)
+
+    def __str__(self) -> str:
+        return self.words
+
+
 def check_parameters(model: Any) -> None:
     """Raise ValueError for the first parameter outside of what its model declares."""
-    defaults: dict[str, Any] = {}
-    for name, value in model.get_params(deep=False).items():
-        allowed = model._parameter_constraints.get(name)
+    check_values(model.get_params(deep=False), model._parameter_constraints,
+                 lambda: type(model)().get_params(deep=False))
+
+
+def check_values(given: Mapping[str, Any], ranges: Mapping[str, Sequence[Any]],
+                 defaults: Callable[[], Mapping[str, Any]] = dict) -> None:
+    """Raise ValueError for the first value outside of the range of its name.
+
+    ``defaults()`` gives values to show as examples, where these are lists.
+    """
+    for name, value in given.items():
+        allowed = ranges.get(name)
         if allowed is None or satisfies(value, allowed):
             continue
-        defaults = defaults or type(model)().get_params(deep=False)
-        example = (f", as {as_lists(defaults[name])!r}" if isinstance(defaults[name], tuple)
-                   else "")
+        usual = defaults().get(name)
+        example = f", as {as_lists(usual)!r}" if isinstance(usual, tuple) else ""
         raise InvalidParameterError(f"{name}: got {short(as_lists(value))}; give "
                                     f"{wanted(allowed)}{example}.")
 
@@ -98,4 +134,4 @@ def as_lists(value: Any) -> Any:
 
 
 def _constraint(allowed: Any) -> Any:
-    return allowed if isinstance(allowed, Each) else make_constraint(allowed)
+    return allowed if isinstance(allowed, Each | Having) else make_constraint(allowed)

@@ -7,6 +7,7 @@ same time, to make the codes of the two domains alike (Ganin et al. 2016 for the
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -14,9 +15,12 @@ import numpy.typing as npt
 import torch
 from scipy.special import softmax
 from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.data.scaling import apply_scaling, fit_scaling
+from crossalign.devices import DEVICES
 from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwork
+from crossalign.models.ranges import COUNT, RATE, SEED, SHARE, SIZE, WEIGHT, check_values
 from crossalign.networks import initialise
 from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, TensorData, train
 from crossalign.types import Views
@@ -28,6 +32,13 @@ WEIGHTS: dict[str, float] = {"none": 0.0, "coral": 100.0, "mmd": 10.0, "qsma": 3
 
 LEAST_PER_CLASS = 8
 """Source samples of a class in a batch, so that it has a mean and a spread there."""
+
+RANGES: dict[str, Any] = {
+    "divergence": [StrOptions(set(WEIGHTS))], "weight": [WEIGHT, None], "entropy": [WEIGHT],
+    "confidence": [SHARE], "standardise": [StrOptions({"source", "domain"})],
+    "latent": [SIZE], "hidden": [SIZE], "dropout": [Interval(Real, 0, 1, closed="left")],
+    "epochs": [COUNT], "batch_size": [Interval(Integral, 2 * LEAST_PER_CLASS, None, closed="left")],
+    "lr": [RATE], "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
 
 
 class Adaptation:
@@ -121,20 +132,7 @@ class Adaptation:
 
     # -- inside ----------------------------------------------------------------------------
     def _check_parameters(self) -> None:
-        if self.divergence not in WEIGHTS:
-            raise ValueError(f"divergence: got {self.divergence!r}; choose one of {list(WEIGHTS)}.")
-        if self.standardise not in ("source", "domain"):
-            raise ValueError(f"standardise: got {self.standardise!r}; choose 'source' or 'domain'.")
-        for name, value in (("weight", self.weight or 0.0), ("entropy", self.entropy)):
-            if not value >= 0:
-                raise ValueError(f"{name}: got {value}; give 0 or more.")
-        if not 0 <= self.confidence <= 1:
-            raise ValueError(f"confidence: got {self.confidence}; give a probability.")
-        if self.epochs < 1:
-            raise ValueError(f"epochs: got {self.epochs}; give at least 1.")
-        if self.batch_size < 2 * LEAST_PER_CLASS:
-            raise ValueError(f"batch_size: got {self.batch_size}; give {2 * LEAST_PER_CLASS} or "
-                             "more.")
+        check_values(vars(self), RANGES)
 
     def _train(self, data: TensorData, target: torch.Tensor) -> None:
         n_classes = len(self.classes_)

@@ -24,6 +24,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils._param_validation import StrOptions
 
 from crossalign.data.scaling import apply_scaling
 from crossalign.metrics import stack
@@ -31,8 +32,9 @@ from crossalign.models import GFZSL
 from crossalign.models.base import Aligner, unit_rows
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.one_modality import complete, complete_rows
+from crossalign.models.ranges import NUMBER, WEIGHT, check_values
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
-from crossalign.tasks.zero_shot import GAUSSIAN
+from crossalign.tasks.zero_shot import GAUSSIAN, SCORED
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -74,14 +76,13 @@ class FewShot:
 
     def __init__(self, model: Any, kappa: float = 4.0, head: str = "gaussian",
                  gamma: float = 0.0) -> None:
-        if head not in HEADS:
-            raise ValueError(f"head: got {head!r}; choose one of {list(HEADS)}.")
+        check_values({"model": model, "kappa": kappa, "head": head, "gamma": gamma},
+                     {"model": [SCORED], "kappa": [WEIGHT], "head": [StrOptions(set(HEADS))],
+                      "gamma": [NUMBER]})
         if head != "inputs" and not isinstance(model, Aligner):
             raise ValueError(f"model: {type(model).__name__} does not embed samples, and the head "
                              f"{head!r} looks at codes; choose an aligner, as RidgeMap, or "
                              "head='inputs'.")
-        if not kappa >= 0:
-            raise ValueError(f"kappa: got {kappa}; give 0 or more.")
         self.model = model
         self.kappa = kappa
         self.head = head

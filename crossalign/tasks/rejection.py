@@ -14,12 +14,15 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
+from sklearn.utils._param_validation import StrOptions
 
 from crossalign.labels import NO_CLASS
 from crossalign.metrics import aurc, excess_aurc, risk_coverage_curve, stack
 from crossalign.models.base import Distributional
 from crossalign.models.blockwise import in_blocks
+from crossalign.models.ranges import NUMBER, RATE, SHARE, Each, Having, check_values
 from crossalign.models.several_views import joined
+from crossalign.sentences import short
 from crossalign.tasks.confidence import (
     CONFIDENCES,
     max_probability,
@@ -36,6 +39,12 @@ NONE = NO_CLASS
 """Label and prediction of a sample of none of the classes."""
 LATENT = ("tempered", "uncertainty")
 """Confidences that need the latent Gaussians of a `Distributional` model."""
+
+RANGES: dict[str, Any] = {
+    "head": [Having("decision_function", words="a ZeroShot, as ZeroShot(model).fit(train, classes)"
+                    " is")],
+    "confidence": [StrOptions({*CONFIDENCES, *LATENT})], "threshold": [NUMBER, None],
+    "temperature": [RATE, Each(NUMBER), np.ndarray, None]}
 
 
 class Rejection:
@@ -71,17 +80,14 @@ class Rejection:
     def __init__(self, head: ZeroShot, confidence: str = "max_probability",
                  threshold: float | None = None,
                  temperature: float | Sequence[float] | Array | None = None) -> None:
-        if confidence not in (*CONFIDENCES, *LATENT):
-            raise ValueError(f"confidence: got {confidence!r}; choose one of "
-                             f"{[*CONFIDENCES, *LATENT]}.")
+        check_values({"head": head, "confidence": confidence, "threshold": threshold,
+                      "temperature": temperature}, RANGES)
         if confidence in LATENT and not isinstance(head.model, Distributional):
             raise ValueError(f"confidence: {type(head.model).__name__} has no latent distribution; "
                              f"choose one of {list(CONFIDENCES)}.")
         if temperature is not None and np.ndim(temperature) != (confidence == "tempered"):
-            raise ValueError(f"temperature: got {temperature!r} for {confidence!r}; give one "
+            raise ValueError(f"temperature: got {short(temperature)} for {confidence!r}; give one "
                              "number, or of 'tempered' its coefficients.")
-        if isinstance(temperature, (int, float)) and not temperature > 0:
-            raise ValueError(f"temperature: got {temperature}; give a positive number.")
         self.head = head
         self.confidence = confidence
         self.threshold = threshold
@@ -116,6 +122,7 @@ class Rejection:
             If not one wish is given, it is out of range or cannot be met, or labels are foreign.
         """
         wishes = {"coverage": coverage, "risk": risk, "false_alarms": false_alarms}
+        check_values(wishes, {name: [SHARE, None] for name in wishes})
         given = [name for name, value in wishes.items() if value is not None]
         if len(given) != 1:
             raise ValueError(f"coverage, risk, false_alarms: got {given or None}; give one.")

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils._param_validation import HasMethods
 
+from crossalign.arrays import refuse_rows
 from crossalign.index import ExactIndex
 from crossalign.index.hamming import HammingIndex
+from crossalign.labels import is_missing
 from crossalign.models.blockwise import embedded, in_blocks
+from crossalign.models.ranges import SIZE, Having, check_values
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Hits, Views
+
+RANGES: dict[str, Any] = {
+    "model": [Having("embed", words="a fitted aligner, as models.CCA().fit(X) is")],
+    "index": [HasMethods(["add", "search"]), None], "bits": [SIZE, None]}
 
 
 class Retriever:
@@ -36,6 +44,7 @@ class Retriever:
     """
 
     def __init__(self, model: Any, index: Any = None, bits: int | None = None) -> None:
+        check_values({"model": model, "index": index, "bits": bits}, RANGES)
         self.model = model
         self.index = index
         self.bits = bits
@@ -56,7 +65,13 @@ class Retriever:
 
     def add(self, gallery: Views | npt.ArrayLike, modality: str,
             ids: npt.ArrayLike | None = None) -> Self:
-        """Embed rows ``(n, d)`` that have a modality and append them to the index."""
+        """Embed rows ``(n, d)`` that have a modality and append them to the index.
+
+        Raises
+        ------
+        ValueError
+            If ``ids`` are not one name or number per row.
+        """
         if isinstance(gallery, Views):
             gallery = gallery.having(modality)
         vectors = self._vectors(gallery, modality)
@@ -66,9 +81,7 @@ class Retriever:
         if ids is None:
             ids = (gallery.ids if isinstance(gallery, Views)
                    else np.arange(len(self.ids_), len(self.ids_) + len(vectors)))
-        names = np.asarray(ids, dtype=object)
-        if len(names) != len(vectors):
-            raise ValueError(f"ids: {len(names)} for {len(vectors)} rows; give one per row.")
+        names = _one_each(ids, len(vectors))
         self.index.add(vectors)
         self.ids_ = np.concatenate([self.ids_, names])
         return self
@@ -100,3 +113,25 @@ class Retriever:
         here = np.any([samples.has(m) for m in modalities], axis=0)
         return in_blocks(lambda part: self.model.embed_views(part, modalities),
                          samples.take(np.flatnonzero(here)))
+
+
+def _one_each(ids: npt.ArrayLike, n: int) -> Any:
+    """Identifiers ``(n,)`` of n rows.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer, lists among them, or one is missing.
+    """
+    try:
+        names = np.asarray(ids, dtype=object)
+    except ValueError:  # lists of several lengths
+        names = np.zeros((n, 0))
+    if names.shape != (n,):
+        got = f"shape {names.shape}" if names.ndim != 1 else len(names)
+        raise ValueError(f"ids: {got} for {n} rows; give one per row, a name or a number.")
+    refuse_rows([not isinstance(name, Hashable) for name in names], "ids", "lists or arrays",
+                "give every row one name or number")
+    refuse_rows([is_missing(name) for name in names], "ids", "missing",
+                "give every row one")
+    return names

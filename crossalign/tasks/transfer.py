@@ -16,7 +16,10 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
+from sklearn.utils._param_validation import StrOptions
 
+from crossalign.models.ranges import COUNT, Having, check_values
+from crossalign.sentences import short
 from crossalign.tasks.class_gaussians import (
     ClassGaussians,
     fit_head,
@@ -30,6 +33,10 @@ Labels = npt.NDArray[np.int64]
 
 MODES = ("aligned", "marginal", "aligned+cov")
 """How a classifier is carried over."""
+
+RANGES: dict[str, Any] = {
+    "aligner": [Having("embed", "project", words="an aligner, as PerfectAlignment() is"), None],
+    "mode": [StrOptions(set(MODES))], "em_iterations": [COUNT]}
 
 
 class Transfer:
@@ -77,6 +84,7 @@ class Transfer:
         modality are left out where it is needed.
         """
         self._check_parameters()
+        check_values({"n_classes": n_classes}, {"n_classes": [COUNT]})
         x, labels = labelled_rows(train, source, n_classes)
         self.source_, self.target_ = source, target
         self.aligner_: Any = None
@@ -107,15 +115,13 @@ class Transfer:
 
     # -- inside ----------------------------------------------------------------------------
     def _check_parameters(self) -> None:
-        if self.mode not in MODES:
-            raise ValueError(f"mode: got {self.mode!r}; choose one of {list(MODES)}.")
+        check_values({"aligner": self.aligner, "mode": self.mode,
+                      "em_iterations": self.em_iterations}, RANGES)
         known = self.head in ("lda", "qda") if isinstance(self.head, str) else (
             hasattr(self.head, "fit") and hasattr(self.head, "predict"))
-        if not known:
-            raise ValueError(f"head: got {self.head!r}; give 'lda', 'qda', a GaussianMixture or a "
-                             "scikit-learn classifier.")
-        if self.em_iterations < 1:
-            raise ValueError(f"em_iterations: got {self.em_iterations}; give at least 1.")
+        if not known or isinstance(self.head, type):
+            raise ValueError(f"head: got {short(self.head)}; give 'lda', 'qda', a "
+                             "GaussianMixture or a scikit-learn classifier.")
 
     def _fitted_aligner(self, pairs: Views | None) -> Any:
         from sklearn.base import clone

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils._param_validation import StrOptions
 
 from crossalign.data.pooling import as_vectors
 from crossalign.metrics import stack
@@ -14,6 +15,7 @@ from crossalign.models import GFZSL
 from crossalign.models.base import Distributional, ZeroShotClassifier, checked_side
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.one_modality import complete_rows
+from crossalign.models.ranges import NUMBER, Having, check_values
 from crossalign.models.several_views import presence
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.types import CLASS_MODALITY, Classes, Views
@@ -22,6 +24,7 @@ Array = npt.NDArray[Any]
 HEADS = ("auto", "classifier", "softmax", "prototype", "gaussian", "fused")
 GAUSSIAN: dict[str, Any] = {"kernel_gamma": 1.0, "ridge": 0.03, "shrinkage": 0.6, "scaling": "l2"}
 """Of the Gaussian head, chosen on the validation classes of CUB for codes of ACMR."""
+SCORED = Having("embed", "decision_function", words="a fitted model, as models.ESZSL().fit(X) is")
 FUSED = ("inputs", "gaussian", "prototype")
 """The views of a class that the fused head adds up."""
 
@@ -52,8 +55,8 @@ class ZeroShot:
     """
 
     def __init__(self, model: Any, head: str = "auto", gamma: float = 0.0) -> None:
-        if head not in HEADS:
-            raise ValueError(f"head: got {head!r}; choose one of {list(HEADS)}.")
+        check_values({"model": model, "head": head, "gamma": gamma},
+                     {"model": [SCORED], "head": [StrOptions(set(HEADS))], "gamma": [NUMBER]})
         self.model = model
         self.head = head
         self.gamma = gamma

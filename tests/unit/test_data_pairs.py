@@ -539,3 +539,12 @@ def test_wikipedia_has_the_published_counts_and_chance():
     assert [len(transfer[s]) for s in ("pairs", "train", "test")] == [2173, 2173, 693]
     first = bench["query"]
     assert first.meta["text_file"][0].count("-") == 1
+
+
+def test_an_array_named_twice_is_no_pair(tmp_path):
+    rng = np.random.default_rng(0)
+    file = tmp_path / "p.npz"
+    np.savez(file, image=rng.standard_normal((30, 5)), text=rng.standard_normal((30, 4)),
+             labels=np.repeat(np.arange(6), 5))
+    complaint(lambda: load_pairs(file, modalities=["text", "text"]),
+              "modalities: 'text' stands twice; name each array once")

@@ -1,0 +1,80 @@
+"""Arguments of the wrong type end in one sentence, whatever the task."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+from complaints import complaint
+
+from crossalign import Classes, Views, models
+from crossalign.tasks import Adaptation, FewShot, Rejection, Retriever, Transfer, ZeroShot
+
+RNG = np.random.default_rng(0)
+LABELS = np.repeat(np.arange(3), 10)
+TRAIN = Views({"image": RNG.standard_normal((30, 6)), "text": RNG.standard_normal((30, 4))}, LABELS)
+CLASSES = Classes(RNG.standard_normal((4, 5)), [1, 1, 1, 0])
+ALIGNER = models.CCA(n_components=3).fit(TRAIN)
+RIDGE = models.RidgeMap(alpha=1.0).fit(TRAIN.select("image"), classes=CLASSES)
+HEAD = ZeroShot(RIDGE).fit(TRAIN, CLASSES)
+
+MAKE = {
+    ZeroShot: lambda **given: ZeroShot(**{"model": RIDGE, **given}),
+    FewShot: lambda **given: FewShot(**{"model": RIDGE, **given}),
+    Rejection: lambda **given: Rejection(**{"head": HEAD, **given}),
+    Retriever: lambda **given: Retriever(**{"model": ALIGNER, **given}),
+    Transfer: lambda **given: Transfer(**given).fit(TRAIN, TRAIN, "image", "text", 3),
+    Adaptation: lambda **given: Adaptation(**{"epochs": 1, **given}).fit(
+        TRAIN.select("image"), TRAIN.select("image")),
+}
+"""How each task comes to look at its arguments."""
+
+ODD = ("1", b"x", object(), [[1], [2, 3]], {"a": 1}, dict, np.ones((2, 2)), float("nan"), lambda: 0)
+ARGUMENTS = [(task, name) for task in MAKE for name in inspect.signature(task).parameters]
+
+
+@pytest.mark.parametrize(("task", "name"), ARGUMENTS, ids=lambda v: getattr(v, "__name__", v))
+def test_a_constructor_argument_of_no_sense_is_named_in_a_sentence(task, name):
+    for value in ODD:
+        assert complaint(lambda value=value: MAKE[task](**{name: value}), "give") \
+            .startswith(f"{name}: got ")
+
+
+@pytest.mark.parametrize("task", MAKE, ids=lambda task: task.__name__)
+def test_the_constructions_are_fine_otherwise(task):
+    MAKE[task]()
+
+
+def test_infinite_numbers_are_numbers_where_they_mean_something():
+    assert set(ZeroShot(RIDGE, gamma=np.inf).fit(TRAIN, CLASSES).predict(TRAIN)) == {3}
+    assert (Rejection(HEAD, threshold=np.inf).predict(TRAIN) == -1).all()
+    assert (Rejection(HEAD, threshold=-np.inf).predict(TRAIN) != -1).all()
+
+
+def test_retriever_wants_one_identifier_per_row():
+    for ids in (3, "abc", [[1, 2], [3, 4], [5, 6]], [[1], [2, 3], [4]], [1, 2], {1, 2, 3}, [],
+                np.zeros((3, 2)), iter([1, 2, 3])):
+        task = Retriever(ALIGNER)
+        complaint(lambda ids=ids, task=task: task.add(TRAIN[:3], "text", ids=ids), "ids: ", "give")
+        assert task.index is None or len(task.index) == 0
+    for ids in (["a", None, "b"], [1.0, np.nan, 2.0]):
+        complaint(lambda ids=ids: Retriever(ALIGNER).add(TRAIN[:3], "text", ids=ids),
+                  "ids: missing in row 1")
+
+
+def test_retriever_keeps_identifiers_as_they_were_given():
+    task = Retriever(ALIGNER).add(TRAIN[:3], "text", ids=["a", 7, 2**70])
+    assert task.ids_.tolist() == ["a", 7, 2**70]
+
+
+@pytest.mark.parametrize("wish", ["coverage", "risk", "false_alarms"])
+def test_wishes_are_shares(wish):
+    for value in ("0.9", [0.9], True, 1.5, -0.1):
+        complaint(lambda value=value: Rejection(HEAD).fit(TRAIN, **{wish: value}), f"{wish}: got")
+
+
+def test_transfer_counts_classes_in_whole_numbers():
+    for count in ("3", 3.5, None, 0, [3]):
+        complaint(lambda count=count: Transfer().fit(TRAIN, TRAIN, "image", "text", count),
+                  "n_classes: got")
