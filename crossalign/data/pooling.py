@@ -49,7 +49,8 @@ def pool_tokens(bench: Benchmark, how: str) -> Benchmark:
     """
     if how not in POOLINGS:
         raise ValueError(f"pool: got {how!r}; choose one of {list(POOLINGS)}.")
-    if not any(_is_tokens(views, m) for views in bench.splits.values() for m in views.modalities):
+    if not any(views.kind(m) == "tokens" for views in bench.splits.values()
+               for m in views.modalities):
         raise ValueError(f"pool: {bench.name} has no tokens to pool; leave it out.")
     return _pooled(bench, how)
 
@@ -64,14 +65,12 @@ def _pooled(bench: Benchmark, how: str) -> Benchmark:
 
 
 def _vectors(views: Views, how: str) -> Views:
-    data = {m: _rows(views, m, POOLINGS[how]) if _is_tokens(views, m) else views[m]
-            for m in views.modalities}
-    return Views(data, views.labels, ids=views.ids, present=views.present, meta=views.meta)
+    data = {m: _rows(views, m, POOLINGS[how]) if kind == "tokens" else views[m]
+            for m, kind in views.kinds.items()}
+    kinds = {m: "vectors" if kind == "tokens" else kind for m, kind in views.kinds.items()}
+    return Views(data, views.labels, ids=views.ids, present=views.present, meta=views.meta,
+                 kinds=kinds)
 
 
 def _rows(views: Views, modality: str, pool: Callable[[npt.ArrayLike], Array]) -> Array:
     return np.concatenate([pool(views.read(modality, rows)) for rows in views.blocks(modality)])
-
-
-def _is_tokens(views: Views, modality: str) -> bool:
-    return views.read(modality, np.arange(0)).ndim == 3

@@ -95,7 +95,7 @@ def rows_of(views: Views, modality: str) -> Rows:
         When a block is read, if it holds NaN or infinity; in memory `Views` has looked.
     """
     if not views.on_disk(modality):
-        return held(views[modality])
+        return held(np.asarray(views[modality], dtype=np.float32))
 
     def read(rows: Array | slice) -> Array:
         places = np.arange(len(views))[rows]

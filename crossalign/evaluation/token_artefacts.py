@@ -21,7 +21,7 @@ def tokens(model: Any, views: Views, names: Sequence[str]) -> list[dict[str, Any
     Pictures are those of `shown_picture`, rows and columns of their patches in ``grid:M`` of
     modality M, a square where it is absent and fits, and words in ``words:M``, parted by blanks.
     """
-    known = [m for m in views.modalities if m in model.widths_ and views.read(m, [0]).ndim == 3]
+    known = [m for m in views.modalities if m in model.widths_ and views.kind(m) == "tokens"]
     some = views[spread(len(views), SAMPLES)]
     found = []
     for i in range(len(some)):

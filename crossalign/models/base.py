@@ -21,13 +21,23 @@ from crossalign.arrays import float32
 from crossalign.labels import check_class_rows, classes_held
 from crossalign.models.ranges import check_parameters
 from crossalign.models.trained_classes import training_record
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import CLASS_MODALITY, KINDS, Classes, Views
 
 Array = npt.NDArray[Any]
 
 HEAD_PARAMETERS = ("head", "view_weights", "seen_samples", "unseen_samples", "head_epochs",
                    "head_lr")
 """Parameters that do nothing before classes are scored."""
+
+UNREAD = {
+    "vectors": "choose a model that handles vectors",
+    "tokens": "pool the tokens, as load(..., pool='flat') does, or choose a model that handles "
+              "them",
+    "frames": "pool the frames, as preprocessing.pooling does, or give them as tokens, "
+              "x.reshape(n, f * t, d)",
+    "images": "encode the images first, as encoders.PretrainedPictures does",
+    "ids": "encode the texts first, as encoders.PretrainedTexts does"}
+"""Fixes for a kind that a model does not read."""
 
 
 class Model(BaseEstimator):  # type: ignore[misc]
@@ -37,8 +47,10 @@ class Model(BaseEstimator):  # type: ignore[misc]
     ----------------
     search_space : mapping of parameter to values
         What an evaluation tries on validation classes for parameters the user did not set.
-    uses_side_information, many_modalities, handles_missing, handles_tokens, many_labels, \
-one_encoder, stochastic : bool
+    reads : sequence of kinds
+        Kinds of modalities (`Views.kind`) that the model reads.
+    uses_side_information, many_modalities, handles_missing, many_labels, one_encoder, \
+stochastic : bool
         What the model can and cannot do; the table of models is made from these.
     ablations : mapping of row to parameters
         Rows of the module ablation: what each leaves out or changes.
@@ -51,10 +63,10 @@ one_encoder, stochastic : bool
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     sweeps: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    reads: ClassVar[tuple[str, ...]] = ("vectors",)
     uses_side_information: ClassVar[bool] = False
     many_modalities: ClassVar[bool] = False
     handles_missing: ClassVar[bool] = False
-    handles_tokens: ClassVar[bool] = False
     many_labels: ClassVar[bool] = False
     one_encoder: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
@@ -132,13 +144,7 @@ one_encoder, stochastic : bool
         if not isinstance(X, Views):
             raise ValueError(f"X: got {type(X).__name__}; {type(self).__name__} is fitted on "
                              "Views, as Views({'image': array}, labels).")
-        if not self.handles_tokens:
-            for name in X.modalities:
-                if X.read(name, np.arange(0)).ndim == 3:
-                    raise ValueError(f"X: {name!r} holds tokens (n, t, d), and "
-                                     f"{type(self).__name__} reads vectors (n, d); pool the "
-                                     "tokens, as load(..., pool='flat') does, or choose a model "
-                                     "that handles them.")
+        check_kinds(X, self)
         if not self.handles_missing:
             for name, present in X.present.items():
                 if not present.all():
@@ -180,7 +186,7 @@ one_encoder, stochastic : bool
     def _rows(self, x: npt.ArrayLike, modality: str) -> Array:
         """Checked float32 rows of one modality, ``(n, d)``, or ``(n, t, d)`` where it can."""
         check_fitted(self, "widths_")
-        return check_rows(x, modality, self.widths_, tokens=self.handles_tokens)
+        return check_rows(x, modality, self.widths_, tokens="tokens" in self.reads)
 
     @property
     def cli_name(self) -> str:
@@ -277,6 +283,16 @@ class Translator:
     def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
         """Rows ``(n, d_target)`` for rows ``(n, d_source)``."""
         raise NotImplementedError("abstract")  # pragma: no cover
+
+
+def check_kinds(X: Views, model: Model) -> None:
+    """Raise ValueError where a modality is of a kind that the model does not read."""
+    for name in X.modalities:
+        kind = X.kind(name)
+        if kind not in model.reads:
+            known = " and ".join(KINDS[k] for k in model.reads)
+            raise ValueError(f"X: {name!r} holds {KINDS[kind]}, and {type(model).__name__} reads "
+                             f"{known}; {UNREAD[kind]}.")
 
 
 def check_fitted(model: object, attribute: str) -> None:

@@ -24,7 +24,7 @@ ROLES = {"aligns": Aligner, "classifies": ZeroShotClassifier, "has sigma": Distr
          "compares": Comparer, "selects": TokenSelector, "generates": Generator,
          "translates": Translator}
 TRAITS = {"side information": "uses_side_information", "> 2 modalities": "many_modalities",
-          "missing modalities": "handles_missing", "tokens": "handles_tokens",
+          "missing modalities": "handles_missing", "tokens": "reads",
           "one encoder only": "one_encoder",
          "stochastic": "stochastic"}
 
@@ -35,7 +35,8 @@ def capabilities() -> dict[str, dict[str, bool]]:
     for name in models.names():
         cls = models.get(name)
         table[name] = {role: issubclass(cls, mixin) for role, mixin in ROLES.items()}
-        table[name] |= {trait: bool(getattr(cls, flag)) for trait, flag in TRAITS.items()}
+        table[name] |= {trait: trait in cls.reads if flag == "reads" else bool(getattr(cls, flag))
+                        for trait, flag in TRAITS.items()}
     return table
 
 

@@ -149,7 +149,7 @@ smooth, topology, cycle : float
         "whitening": WHITENINGS,
         "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5))}
     handles_missing = True
-    handles_tokens = True
+    reads = ("vectors", "tokens")
     ablations: ClassVar[dict[str, Mapping[str, Any]]] = {
         "FusionNet-QSMA": {}, "bare": BARE, "no iteration": {"steps": 0},
         "no uncertainty": {"samples": 0}, "iid draws": {"sampling": "iid"},
@@ -283,7 +283,7 @@ smooth, topology, cycle : float
         elif views < 2:
             raise ValueError(f"X: the preset 'retrieval' aligns views and the samples have "
                              f"{list(X.modalities)}; give a second one.")
-        self.tokens_ = [m for m in X.modalities if X.read(m, np.arange(0)).ndim == 3]
+        self.tokens_ = [m for m in X.modalities if X.kind(m) == "tokens"]
         self._prepare(X)
         if self.network_.paths:
             rows = {m: self._scaled_rows(X, m).then(as_vectors) for m in X.modalities}

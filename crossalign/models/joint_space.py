@@ -36,7 +36,7 @@ class JointSpace(Comparer, Model):
     ``(n, d)`` to embeddings ``(n, dim)`` and logits ``(n, n_labels_)``.
     """
 
-    handles_tokens = True
+    reads = ("vectors", "tokens")
     spaces = SPACES
     space: str
     dim: int

@@ -248,7 +248,7 @@ class ZeroShot:
 
 def vectors_of(X: Views, modality: str) -> Views:
     """The samples through one modality, of tokens their means."""
-    if X.read(modality, np.arange(0)).ndim == 2:
+    if X.kind(modality) == "vectors":
         return X.select(modality)
     return Views({modality: in_blocks(lambda part: as_vectors(part[modality]), X)})
 

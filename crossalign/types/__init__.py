@@ -10,8 +10,9 @@ from crossalign.types.benchmark import TASK_SPLITS, Benchmark, check_splits
 from crossalign.types.classes import CLASS_MODALITY, Classes
 from crossalign.types.encoders import Encoder, TextEncoder
 from crossalign.types.hits import Hits
+from crossalign.types.kinds import KINDS
 from crossalign.types.split_id import split_id
 from crossalign.types.views import NoSuchModalityError, Views
 
-__all__ = ["CLASS_MODALITY", "TASK_SPLITS", "Benchmark", "Classes", "Encoder", "Hits",
+__all__ = ["CLASS_MODALITY", "KINDS", "TASK_SPLITS", "Benchmark", "Classes", "Encoder", "Hits",
            "NoSuchModalityError", "TextEncoder", "Views", "check_splits", "split_id"]

@@ -9,8 +9,9 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.arrays import check_frames, flags, float32, row_numbers
+from crossalign.arrays import check_frames, flags, row_numbers
 from crossalign.labels import class_rows
+from crossalign.types.modality import blanked, checked_modality
 
 Array = npt.NDArray[Any]
 Rows = slice | Sequence[int] | Array
@@ -32,9 +33,11 @@ class Views:
     Parameters
     ----------
     data : mapping of modality name to array
-        ``(n, d)`` vectors or ``(n, t, d)`` token rows. Arrays in memory become float32, with a
-        warning where float32 cannot hold how the numbers of a column differ; a `numpy.memmap` is
-        kept on disk, and selecting rows of it only composes the index. Rows of data frames belong
+        Vectors ``(n, d)``, tokens ``(n, t, d)``, frames of tokens ``(n, f, t, d)``, images
+        ``(n, h, w)`` or ``(n, h, w, 3)`` of uint8, or token ids ``(n, t)``, see ``kinds``. Floats
+        of 16 and 32 bits, images and token ids keep their type; other numbers become float32, with
+        a warning where it cannot hold how the numbers of a column differ. A `numpy.memmap` is kept
+        on disk, and selecting rows of it only composes the index. Rows of data frames belong
         together by their index, which must be the same in all.
     labels : (n,) integers or (n, L) of 0 and 1, optional
         Rows of `Classes`, -1 for a sample of none of them; `Classes.rows` makes them of names.
@@ -43,12 +46,16 @@ class Views:
     ids : (n,) array, optional
         One identifier per sample; the row number by default.
     present : mapping of modality to (n,) bool, optional
-        False where a sample lacks that modality. Such rows may hold anything; they become zeros.
+        False where a sample lacks that modality. Such rows may hold anything; they are read as
+        zeros.
     masks : mapping of modality to (n, t) bool, optional
-        True where a token is real, for modalities with token rows. Other tokens may hold anything;
-        in memory they become zeros, which models take for padding.
+        True where a token is real, of tokens and token ids, and ``(n, f, t)`` of frames. Without a
+        mask all are. Other tokens may hold anything; they are read as zeros.
     meta : mapping of name to (n,) array, optional
         Whatever rides along (captions, questions, file names); no model reads it.
+    kinds : mapping of modality to kind, optional
+        ``"vectors"``, ``"tokens"``, ``"frames"``, ``"images"`` or ``"ids"``, where the type and
+        axes of an array do not tell: see `kinds.kind_of`. Token ids are always told.
 
     Raises
     ------
@@ -67,6 +74,7 @@ class Views:
         present: Mapping[str, npt.ArrayLike] | None = None,
         masks: Mapping[str, npt.ArrayLike] | None = None,
         meta: Mapping[str, npt.ArrayLike] | None = None,
+        kinds: Mapping[str, str] | None = None,
     ) -> None:
         if not data:
             raise ValueError("data: no modality given; pass at least one, as {'image': array}.")
@@ -78,8 +86,11 @@ class Views:
         self.present = {name: flags(p, f"present[{name!r}]")
                         for name, p in (present or {}).items()}
         self.masks = {name: flags(m, f"masks[{name!r}]") for name, m in (masks or {}).items()}
-        self._data = {name: _modality(name, values, self.present.get(name), self.masks.get(name))
-                      for name, values in data.items()}
+        told = {} if kinds is None else kinds
+        checked = {name: checked_modality(name, values, told.get(name), self.present.get(name),
+                                          self.masks.get(name)) for name, values in data.items()}
+        self._data = {name: array for name, (array, _) in checked.items()}
+        self._kinds = {name: kind for name, (_, kind) in checked.items()}
         lengths = {name: len(values) for name, values in self._data.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"data: modalities have different numbers of samples {lengths}; "
@@ -88,9 +99,9 @@ class Views:
         self.labels = None if labels is None else class_rows(labels)
         self.ids = np.arange(self._n) if ids is None else np.asarray(ids)
         self.meta = {name: np.asarray(values) for name, values in (meta or {}).items()}
-        self._check()
+        self._check(told)
 
-    def _check(self) -> None:
+    def _check(self, told: Mapping[str, str] | None = None) -> None:
         columns: dict[str, Array] = {"ids": self.ids}
         if self.labels is not None:
             columns["labels"] = self.labels
@@ -108,10 +119,11 @@ class Views:
             if values.ndim == 0 or count != self._n:
                 raise ValueError(f"{name}: {count} rows for {self._n} samples; "
                                  "give one per sample.")
-        for kind, mapping in (("present", self.present), ("masks", self.masks)):
+        for given, mapping in (("present", self.present), ("masks", self.masks),
+                               ("kinds", told or {})):
             for name in mapping:
                 if name not in self._data:
-                    raise ValueError(f"{kind}: names the modality {name!r}, which data lacks; "
+                    raise ValueError(f"{given}: names the modality {name!r}, which data lacks; "
                                      f"data has {sorted(self._data)}.")
 
     # -- reading ---------------------------------------------------------------------------
@@ -122,8 +134,25 @@ class Views:
 
     @property
     def widths(self) -> dict[str, int]:
-        """Feature width d of each modality."""
-        return {name: int(values.shape[-1]) for name, values in self._data.items()}
+        """Feature width d of each modality; of images the number of colours, of token ids 1."""
+        return {name: _width(values, self._kinds[name]) for name, values in self._data.items()}
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Kind of each modality, see `kind`."""
+        return dict(self._kinds)
+
+    def kind(self, modality: str) -> str:
+        """``"vectors"``, ``"tokens"``, ``"frames"``, ``"images"`` or ``"ids"``.
+
+        Raises
+        ------
+        KeyError
+            If the modality is not here.
+        """
+        if modality not in self._kinds:
+            raise NoSuchModalityError(modality, self._kinds)
+        return self._kinds[modality]
 
     @property
     def shape(self) -> tuple[int]:
@@ -177,11 +206,10 @@ class Views:
         found = values if chosen is None else np.asarray(values[chosen])
         if not self.on_disk(modality):  # zeros were put in once
             return found
-        for kind in (self.present, self.masks):
-            if modality in kind:
-                there = kind[modality] if rows is None else kind[modality][np.asarray(rows)]
-                there = there.reshape(*there.shape, *[1] * (found.ndim - there.ndim))
-                found = found if there.all() else np.where(there, found, found.dtype.type(0))
+        for flagged in (self.present, self.masks):
+            if modality in flagged:
+                there = flagged[modality] if rows is None else flagged[modality][np.asarray(rows)]
+                found = found if there.all() else blanked(found, there)
         return found
 
     def on_disk(self, modality: str) -> bool:
@@ -213,7 +241,7 @@ class Views:
         if len(rows) == self._n and bool((rows == np.arange(self._n)).all()):
             return self._same()
         part = object.__new__(Views)
-        part._n = len(rows)
+        part._n, part._kinds = len(rows), dict(self._kinds)
         part._data, part._rows = {}, {}
         for name, values in self._data.items():
             if isinstance(values, np.memmap):
@@ -248,7 +276,7 @@ class Views:
     def _same(self) -> Views:
         """The same samples, whose arrays it shares, in mappings of its own."""
         part = copy(self)
-        for name in ("_data", "_rows", "present", "masks", "meta"):
+        for name in ("_data", "_rows", "_kinds", "present", "masks", "meta"):
             setattr(part, name, dict(getattr(self, name)))
         return part
 
@@ -260,7 +288,7 @@ class Views:
                 raise NoSuchModalityError(name, self._data)
         part = self._same()
         for name in set(self._data) - set(modalities):
-            for mapping in (part._data, part._rows, part.present, part.masks):
+            for mapping in (part._data, part._rows, part._kinds, part.present, part.masks):
                 mapping.pop(name, None)
         return part
 
@@ -285,7 +313,7 @@ class Views:
             raise ValueError(f"other: {len(other)} samples for {self._n} and {shared} in both; "
                              "give as many samples, with names of their own.")
         part = self._same()
-        for name in ("_data", "_rows", "present", "masks", "meta"):
+        for name in ("_data", "_rows", "_kinds", "present", "masks", "meta"):
             getattr(part, name).update(getattr(other, name))
         return part
 
@@ -302,28 +330,7 @@ class Views:
         return f"Views({shapes}; {self.labelled})"
 
 
-def _modality(name: str, values: npt.ArrayLike, present: Array | None,
-              mask: Array | None) -> Array:
-    """Checked float32 rows of one modality; a memory map is returned as it is."""
-    array: Array = (values if isinstance(values, np.memmap) else
-                    float32(values, f"data[{name!r}]"))
-    if array.ndim not in (2, 3):
-        raise ValueError(f"data[{name!r}]: shape {array.shape}; give (n, d) vectors or "
-                         "(n, t, d) tokens.")
-    if 0 in array.shape[1:]:
-        raise ValueError(f"data[{name!r}]: shape {array.shape} has no columns or no tokens; give "
-                         "one or more.")
-    if mask is not None and (array.ndim != 3 or mask.shape != array.shape[:2]):
-        raise ValueError(f"masks[{name!r}]: shape {mask.shape} does not fit data of shape "
-                         f"{array.shape}; give (n, t) for (n, t, d) tokens.")
-    if isinstance(array, np.memmap):
-        return array
-    if present is not None and len(present) == len(array) and not present.all():
-        array = np.where(present.reshape(-1, *[1] * (array.ndim - 1)), array, np.float32(0))
-    if mask is not None:
-        array = np.where(mask[..., None], array, np.float32(0))
-    if not np.isfinite(array).all():
-        row = int(np.flatnonzero(~np.isfinite(array.reshape(len(array), -1)).all(axis=1))[0])
-        raise ValueError(f"data[{name!r}]: row {row} holds NaN or infinity in float32; "
-                         "repair it or mark it missing in present.")
-    return array
+def _width(values: Array, kind: str) -> int:
+    """Numbers that make up a token, a vector or a pixel."""
+    inner = {"ids": 2, "images": 3}.get(kind)
+    return int(values.shape[-1]) if inner is None or values.ndim > inner else 1

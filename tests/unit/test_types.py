@@ -56,6 +56,51 @@ def test_nothing_is_copied_where_no_sample_changes():
     assert not np.shares_memory(v[np.arange(len(v))[::-1]]["image"], rows)
 
 
+@pytest.mark.parametrize(("values", "kind", "width"), [
+    (np.ones((3, 5)), "vectors", 5), (np.ones((3, 4, 5)), "tokens", 5),
+    (np.ones((3, 2, 4, 5)), "frames", 5), (np.ones((3, 4, 4), np.uint8), "images", 1),
+    (np.ones((3, 4, 4, 3), np.uint8), "images", 3), (np.ones((3, 4), np.uint8), "vectors", 4),
+    (np.ones((3, 4), np.int64), "vectors", 4)])
+def test_the_kind_is_told_by_type_and_axes(values, kind, width, tmp_path):
+    np.save(tmp_path / "x.npy", values)
+    for given in (values, np.load(tmp_path / "x.npy", mmap_mode="r")):
+        v = Views({"a": given})
+        assert (v.kind("a"), v.kinds, v.widths["a"]) == (kind, {"a": kind}, width)
+        assert v[[0]].kind("a") == v.select("a").kind("a") == kind
+
+
+@pytest.mark.parametrize(("values", "kind"), [
+    (np.full((3, 4), 0.5, np.float16), None), (np.full((3, 4, 2), 0.5, np.float32), None),
+    (np.arange(48, dtype=np.uint8).reshape(3, 4, 4), None),
+    (np.arange(12, dtype=np.int32).reshape(3, 4), "ids"),
+    (np.arange(12, dtype=np.uint16).reshape(3, 4), "ids")])
+def test_values_are_kept_as_they_are(values, kind):
+    v = Views({"a": values}, kinds={} if kind is None else {"a": kind})
+    assert v["a"].dtype == values.dtype
+    assert np.shares_memory(v["a"], values)
+    part = Views({"a": values}, present={"a": [True, False, True]}, kinds=v.kinds)
+    assert part["a"].dtype == values.dtype
+    assert (part["a"][1] == 0).all()
+
+
+def test_a_kind_that_is_told_holds_against_the_type():
+    v = Views({"a": np.ones((2, 3, 4), np.uint8), "b": [[1, 2], [3, 0]]},
+              kinds={"a": "tokens", "b": "ids"}, masks={"b": [[1, 1], [1, 0]]})
+    assert v.kinds == {"a": "tokens", "b": "ids"}
+    assert v["a"].dtype == np.float32
+    assert v["b"].dtype == np.int64
+    assert v.beside(Views({"c": np.ones((2, 1))})).kinds == {**v.kinds, "c": "vectors"}
+
+
+def test_a_model_names_the_kind_that_it_does_not_read():
+    values = {"tokens": np.ones((4, 2, 3)), "frames": np.ones((4, 2, 2, 3)),
+              "images": np.ones((4, 3, 3), np.uint8), "ids": np.ones((4, 2), int)}
+    for kind, x in values.items():
+        with pytest.raises(ValueError, match=f"'a' holds .*{kind} .*reads vectors"):
+            GFZSL().fit(Views({"a": x}, [0, 0, 1, 1], kinds={"a": kind}),
+                        classes=Classes(np.eye(3), [1, 1, 0]))
+
+
 def test_missing_rows_and_token_masks():
     tokens = np.ones((4, 5, 2))
     tokens[3] = np.nan
@@ -73,6 +118,14 @@ def test_missing_rows_and_token_masks():
     (lambda: Views({"a": np.zeros((3, 2)), "b": np.zeros((4, 2))}), "different numbers"),
     (lambda: Views({"a": np.zeros(3)}), "shape"),
     (lambda: Views({"a": np.zeros((3, 0))}), "no columns"),
+    (lambda: Views({"a": np.zeros((3, 2))}, kinds={"a": "video"}), "kinds: got 'video'"),
+    (lambda: Views({"a": np.zeros((3, 2))}, kinds={"b": "tokens"}), "which data lacks"),
+    (lambda: Views({"a": np.zeros((3, 2))}, kinds={"a": "tokens"}), r"give tokens \(n, t, d\)"),
+    (lambda: Views({"a": np.zeros((3, 2))}, kinds={"a": "ids"}), "of integers"),
+    (lambda: Views({"a": np.zeros((3, 2, 2))}, kinds={"a": "images"}), "of uint8"),
+    (lambda: Views({"a": [[1, -2]]}, kinds={"a": "ids"}), "negative token ids in row 0"),
+    (lambda: Views({"a": np.zeros((3, 2, 2), np.uint8)}, masks={"a": np.ones((3, 2))}),
+     "does not fit"),
     (lambda: Views({"a": [["x", "y"]]}), "encode raw items"),
     (lambda: Views({"a": [[np.nan, 1]]}), "row 0 holds NaN"),
     (lambda: Views({"a": np.zeros((3, 2))}, [0, 1]), "labels: 2 rows"),

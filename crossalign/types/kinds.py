@@ -1,0 +1,66 @@
+"""Kinds of modalities: what an array of samples holds, told from its type and dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+KINDS: dict[str, str] = {
+    "vectors": "vectors (n, d)", "tokens": "tokens (n, t, d)", "frames": "frames (n, f, t, d)",
+    "images": "images (n, h, w) or (n, h, w, 3)", "ids": "token ids (n, t)"}
+"""The kinds, in words with shapes."""
+AXES = {"vectors": (2,), "tokens": (3,), "frames": (4,), "images": (3, 4), "ids": (2,)}
+"""How many axes an array of a kind has."""
+TYPES = {"images": " of uint8", "ids": " of integers"}
+"""Number types, for complaints, of kinds that do not hold floats."""
+BY_AXES = {2: "vectors", 3: "tokens", 4: "frames"}
+"""Kinds of numbers, where nothing else is said."""
+
+
+def kind_of(values: Array, name: str, told: str | None = None) -> str:
+    """Tell the kind of a modality.
+
+    Bytes (uint8) with three axes, or with four of which the last has 3 colours, are images; all
+    else is vectors, tokens or frames by its axes. Token ids look like counts and must be told.
+
+    Parameters
+    ----------
+    values : array
+        Samples of the modality.
+    name : str
+        How a complaint calls them.
+    told : str, optional
+        The kind, one of `KINDS`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind, the array has other axes than it, images are no bytes, or token
+        ids are no integers.
+    """
+    bytes_ = values.dtype == np.uint8
+    if told is None:
+        colours = values.ndim == 4 and values.shape[-1] == 3
+        if bytes_ and (values.ndim == 3 or colours):
+            return "images"
+        if values.ndim not in BY_AXES:
+            raise ValueError(f"{name}: shape {values.shape}; give (n, d) vectors or "
+                             "(n, t, d) tokens.")
+        return BY_AXES[values.ndim]
+    if told not in KINDS:
+        raise ValueError(f"kinds: got {told!r} for {name}; choose one of {list(KINDS)}.")
+    fits = values.ndim in AXES[told] and (values.ndim < 4 or told == "frames"
+                                          or values.shape[-1] == 3)
+    if not fits or (told == "images" and not bytes_) or (
+            told == "ids" and values.dtype.kind not in "iu"):
+        raise ValueError(f"{name}: {values.dtype} of shape {values.shape} for the kind {told!r}; "
+                         f"give {KINDS[told]}{TYPES.get(told, '')}.")
+    return told
+
+
+TYPES = {"images": " of uint8", "ids": " of integers"}
+"""What complaints add to kinds that are not of floats."""
