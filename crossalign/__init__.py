@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         metrics,
         models,
         networks,
+        preprocessing,
         recipes,
         tasks,
         training,
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from crossalign.types import Benchmark, Classes, Hits, Views
 
 __all__ = ["Benchmark", "Classes", "Hits", "Report", "Views", "data", "evaluate", "evaluation",
-           "index", "load", "losses", "metrics", "models", "networks", "recipes", "tasks",
-           "training"]
+           "index", "load", "losses", "metrics", "models", "networks", "preprocessing",
+           "recipes", "tasks", "training"]
 
 _FROM = {"Benchmark": "types", "Classes": "types", "Hits": "types", "Views": "types",
          "Report": "evaluation", "evaluate": "evaluation", "load": "data"}

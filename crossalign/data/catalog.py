@@ -7,15 +7,15 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crossalign.data.domains import load_domains
 from crossalign.data.layouts import LAYOUT_TASKS, LAYOUTS, ROOT_VARIABLE, layout_of, locate
 from crossalign.data.noted import say
-from crossalign.data.pairs import load_pairs
-from crossalign.data.picture_folder import load_picture_folder
-from crossalign.data.pooling import pool_tokens
-from crossalign.data.sketches import load_sketches
-from crossalign.data.xlsa17 import load_xlsa17
-from crossalign.data.xlsa17_files import SPLITS
+from crossalign.data.sources.domains.source import load_domains
+from crossalign.data.sources.pairs.source import load_pairs
+from crossalign.data.sources.picture_folder.source import load_picture_folder
+from crossalign.data.sources.sketches.source import load_sketches
+from crossalign.data.sources.xlsa17.files import SPLITS
+from crossalign.data.sources.xlsa17.source import load_xlsa17
+from crossalign.preprocessing.pooling import pool_tokens
 from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Encoder, TextEncoder
 
@@ -29,14 +29,14 @@ class DataSet(NamedTuple):
 
 
 def _glyphs(task: str, seed: int) -> Benchmark:
-    from crossalign.data.glyphs import load_glyphs
+    from crossalign.data.sources.glyphs.source import load_glyphs
 
     kind = {"tokens": "retrieval", "sketch-tokens": "sketch"}.get(task, task)
     return load_glyphs(kind, tokens=kind != task, seed=seed)
 
 
 def _synthetic(task: str, seed: int) -> Benchmark:
-    from crossalign.data.synthetic import load_synthetic
+    from crossalign.data.sources.synthetic import load_synthetic
 
     return load_synthetic(task, seed=seed)
 
@@ -156,7 +156,7 @@ def _refuse(given: Collection[str], name: str, taken: Collection[str]) -> None:
 
 
 def _omniglot(folder: Path, task: str, seed: int) -> Benchmark:
-    from crossalign.data.omniglot import load_omniglot
+    from crossalign.data.sources.omniglot.source import load_omniglot
 
     tokens = task == "tokens"
     return load_omniglot(folder, "retrieval" if tokens else task, tokens=tokens, seed=seed)

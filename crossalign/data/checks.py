@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from crossalign.arrays import warn_of_lost_digits
 from crossalign.data.catalog import load
-from crossalign.data.domains import SAMPLE
 from crossalign.data.noted import sentences
-from crossalign.data.pairs import RUNS
+from crossalign.data.sources.domains.source import SAMPLE
+from crossalign.data.sources.pairs.source import RUNS
 from crossalign.pace import Log
 from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 

@@ -12,12 +12,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from crossalign.data.domain_file import holds_domains
-from crossalign.data.pairs_files import SUFFIXES
-from crossalign.data.picture_files import holds_classes, is_picture
-from crossalign.data.sketch_folders import sides_of
-from crossalign.data.wikipedia import FEATURES as WIKIPEDIA
-from crossalign.data.xlsa17_files import FEATURES, SPLITS
+from crossalign.data.class_folders import holds_classes, is_picture
+from crossalign.data.sources.domains.file import holds_domains
+from crossalign.data.sources.pairs.files import SUFFIXES
+from crossalign.data.sources.sketches.folders import sides_of
+from crossalign.data.sources.wikipedia import FEATURES as WIKIPEDIA
+from crossalign.data.sources.xlsa17.files import FEATURES, SPLITS
 from crossalign.reading import check_regular, expanded
 
 ROOT_VARIABLE = "CROSSALIGN_DATA"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crossalign.data.pairs_table import Table
+from crossalign.data.table import Table
 
 FILE = "file:"
 """What the name of an array of file names starts with; the modality stands behind it."""

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.cache import Blocks, Kept, cached_rows, gathered
-from crossalign.data.gradients import oriented_gradients
+from crossalign.data.class_folders import picture_id
+from crossalign.data.formats.pictures import THREADS, Picture, read_picture
 from crossalign.data.noted import NOT_READ, Noted
-from crossalign.data.patches import PATCHES, patch_tokens
-from crossalign.data.picture_files import picture_id
-from crossalign.data.pictures import THREADS, Picture, read_picture
+from crossalign.encoders.hog import oriented_gradients
+from crossalign.encoders.patches import PATCHES, patch_tokens
 from crossalign.fingerprints import LENGTH, code_fingerprint
 from crossalign.pace import Log, Pace
 from crossalign.types import Encoder

@@ -78,7 +78,7 @@ def read_class_rows(path: str | Path, n_classes: int = -1) -> tuple[Array, list[
     if kind == ".mat":
         rows, names = _from_mat(file, n_classes)
     elif kind == ".npy":
-        from crossalign.data.tables import read_npy
+        from crossalign.data.formats.npy import read_npy
 
         rows, names = read_npy(file), None
     elif kind in (".csv", ".tsv"):
@@ -126,7 +126,7 @@ def unit_rows(embeddings: npt.ArrayLike) -> bool:
 
 
 def _from_mat(file: Path, n_classes: int) -> tuple[Array, list[str] | None]:
-    from crossalign.data.matlab import read_mat, refuse_unread
+    from crossalign.data.formats.matlab import read_mat, refuse_unread
 
     stored = read_mat(file, ["att", "allclasses_names"])
     refuse_unread(stored, "att", "allclasses_names")
@@ -147,7 +147,7 @@ def _from_mat(file: Path, n_classes: int) -> tuple[Array, list[str] | None]:
 
 
 def _from_csv(file: Path) -> tuple[Array, list[str] | None]:
-    from crossalign.data.delimited import Sheet, is_number, read_sheet
+    from crossalign.data.formats.delimited import Sheet, is_number, read_sheet
 
     sheet = read_sheet(file)
     columns = list(range(len(sheet.header)))

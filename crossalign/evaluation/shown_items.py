@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.pictures import read_pictures
+from crossalign.data.formats.pictures import read_pictures
 from crossalign.evaluation.subsample import spread
 from crossalign.labels import classes_held, rarest
 from crossalign.types import Benchmark, Views

@@ -41,7 +41,6 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
-from crossalign.data.scaling import KINDS
 from crossalign.models.base import labels_of
 from crossalign.models.ranges import RATE, SIZE, WEIGHT, Each
 from crossalign.models.vae import AlignedVAE, two_sided
@@ -49,6 +48,7 @@ from crossalign.models.vae_objective import Step, VAEObjective
 from crossalign.networks import CrossVAE, InformationGate, cross_weighting
 from crossalign.networks.cross_weighting import FORMS
 from crossalign.networks.gaussian import SAMPLERS
+from crossalign.preprocessing.scaling import KINDS
 from crossalign.training import Batch, Group, Independent, Player, Ramp
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 

@@ -21,8 +21,6 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.data.rows import mean_row, products, scatter
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.models.base import Aligner, Array, Model, labels_of, unit_rows
 from crossalign.models.pairing import (
     PAIRINGS,
@@ -33,6 +31,8 @@ from crossalign.models.pairing import (
 )
 from crossalign.models.ranges import RATE, SIZE, WEIGHT
 from crossalign.models.whitening import whitening_of, within_class_covariance
+from crossalign.preprocessing.rows import mean_row, products, scatter
+from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.types import Benchmark, Classes, Views
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.data.rows import class_means, rows_of
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.models.base import Array, Model, ZeroShotClassifier, check_fitted, labels_of
 from crossalign.models.blockwise import in_blocks
+from crossalign.preprocessing.rows import class_means, rows_of
+from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.types import Benchmark, Classes, Views
 
 

@@ -19,10 +19,10 @@ import numpy.typing as npt
 from scipy import linalg
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.data.rows import Rows, mean_row, rows_of, scatter
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.models.base import Aligner, Array, Model, unit_rows
 from crossalign.models.ranges import SIZE
+from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
+from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.types import Benchmark, Classes, Views
 
 

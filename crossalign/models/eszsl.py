@@ -25,12 +25,12 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from crossalign.data.rows import Rows, class_means, held, mean_row, rows_of, scatter
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.models.base import Array, Model, ZeroShotClassifier, checked_side, labels_of
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.one_modality import complete, one_modality
 from crossalign.models.ranges import EXPONENT
+from crossalign.preprocessing.rows import Rows, class_means, held, mean_row, rows_of, scatter
+from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.types import Benchmark, Classes, Views
 
 

@@ -37,7 +37,6 @@ import numpy.typing as npt
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from crossalign.data.tokens import token_moments
 from crossalign.devices import DEVICES
 from crossalign.encoders.backbone import Backbone
 from crossalign.fingerprints import arrays_fingerprint
@@ -58,6 +57,7 @@ from crossalign.networks.fine_grained import (
 )
 from crossalign.networks.token_reader import READERS, TokenReader
 from crossalign.networks.topk import GRADIENTS
+from crossalign.preprocessing.tokens import token_moments
 from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, Shuffle, Warmup, train
 from crossalign.training.fabric import PRECISIONS
 from crossalign.types import Benchmark, Classes, Views

@@ -49,8 +49,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from crossalign.data.pooling import as_vectors
-from crossalign.data.scaling import fit_scaling
 from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses import MARGINALS
 from crossalign.models.base import Array, labels_of, unit_rows
@@ -64,6 +62,8 @@ from crossalign.models.several_views import presence
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.networks import ClassMemory, product_of_experts
 from crossalign.networks.manifold import SPREADS
+from crossalign.preprocessing.pooling import as_vectors
+from crossalign.preprocessing.scaling import fit_scaling
 from crossalign.sampling import SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views

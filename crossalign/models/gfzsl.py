@@ -29,8 +29,6 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from crossalign.data.rows import class_means, extent, rows_of, scatter
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.models.base import (
     Array,
     Model,
@@ -44,6 +42,8 @@ from crossalign.models.base import (
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.one_modality import complete, one_modality
 from crossalign.models.ranges import RATE, WEIGHT
+from crossalign.preprocessing.rows import class_means, extent, rows_of, scatter
+from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.types import Benchmark, Classes, Views
 
 ROUNDING = 1e-14

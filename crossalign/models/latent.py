@@ -16,9 +16,6 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
-from crossalign.data.rows import Rows, rows_of
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
-from crossalign.data.tokens import real_rows, real_tokens
 from crossalign.devices import DEVICES
 from crossalign.models.base import (
     Array,
@@ -33,6 +30,9 @@ from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE
 from crossalign.models.several_views import gaussians_of_views
 from crossalign.networks import initialise, product_of_experts
 from crossalign.networks.gaussian import noise_width
+from crossalign.preprocessing.rows import Rows, rows_of
+from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
+from crossalign.preprocessing.tokens import real_rows, real_tokens
 from crossalign.training import train, transformed
 from crossalign.training.fabric import PRECISIONS
 from crossalign.types import CLASS_MODALITY, Views

@@ -45,7 +45,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from crossalign.data.rows import Rows, together
+from crossalign.preprocessing.rows import Rows, together
 
 Array = npt.NDArray[np.float64]
 

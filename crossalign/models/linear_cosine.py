@@ -26,13 +26,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from crossalign.data.rows import rows_of
-from crossalign.data.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.devices import DEVICES
 from crossalign.models.base import Aligner, Array, Model, labels_of, side_information, unit_rows
 from crossalign.models.one_modality import one_modality
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, WEIGHT, Each
 from crossalign.networks import initialise
+from crossalign.preprocessing.rows import rows_of
+from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.training import Batch, Cosine, Group, Player, Shuffle, train, transformed
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 

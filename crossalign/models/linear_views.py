@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import linalg
 
-from crossalign.data.rows import Rows, products, scatter
 from crossalign.models.base import Array
 from crossalign.models.common_pca import common_axes
 from crossalign.models.pairing import Pairs, class_targets
+from crossalign.preprocessing.rows import Rows, products, scatter
 
 LINEAR_VIEWS = ("ridge", "pca")
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossalign.data.rows import Rows, class_means, rows_at, rows_of
 from crossalign.models.base import Array, labels_of, side_information
+from crossalign.preprocessing.rows import Rows, class_means, rows_at, rows_of
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 PAIRINGS = ("own", "class")

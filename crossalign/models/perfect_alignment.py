@@ -19,7 +19,6 @@ import numpy.typing as npt
 from scipy import linalg
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from crossalign.data.rows import Rows, mean_row, rows_of, together
 from crossalign.metrics.alignment import cmae
 from crossalign.models.base import Aligner, Model, Translator, check_fitted, unit_rows
 from crossalign.models.linear_alignment import (
@@ -32,6 +31,7 @@ from crossalign.models.linear_alignment import (
     whiten,
 )
 from crossalign.models.ranges import SEED, SIZE, WEIGHT
+from crossalign.preprocessing.rows import Rows, mean_row, rows_of, together
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[np.float64]

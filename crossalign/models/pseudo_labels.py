@@ -17,10 +17,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.decomposition import PCA
 
-from crossalign.data.pooling import mean_token
-from crossalign.data.rows import Rows, mean_row, rows_of, scatter
 from crossalign.models.base import Array, unit_rows
 from crossalign.models.gfzsl import ROUNDING
+from crossalign.preprocessing.pooling import mean_token
+from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
 from crossalign.types import Classes, Views
 
 Teacher = Callable[[Views], npt.ArrayLike]

@@ -21,18 +21,18 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.data.rows import products, scatter
-from crossalign.data.scaling import (
+from crossalign.models.base import Aligner, Array, Model, Translator, labels_of, unit_rows
+from crossalign.models.pairing import PAIRINGS, Pairs, class_targets, idle_choices, paired_rows
+from crossalign.models.ranges import RATE
+from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
+from crossalign.preprocessing.rows import products, scatter
+from crossalign.preprocessing.scaling import (
     KINDS,
     apply_scaling,
     fit_scaling,
     scaled_rows,
     undo_scaling,
 )
-from crossalign.models.base import Aligner, Array, Model, Translator, labels_of, unit_rows
-from crossalign.models.pairing import PAIRINGS, Pairs, class_targets, idle_choices, paired_rows
-from crossalign.models.ranges import RATE
-from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.types import Benchmark, Classes, Views
 
 

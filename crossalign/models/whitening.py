@@ -16,8 +16,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import linalg
 
-from crossalign.data.rows import Rows, class_means, held, scatter
 from crossalign.models.base import Array
+from crossalign.preprocessing.rows import Rows, class_means, held, scatter
 
 WHITENINGS = (None, 0.1, 1.0, 10.0)
 """Values of s that validation tries, None for no whitening."""

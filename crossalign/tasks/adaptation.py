@@ -17,11 +17,11 @@ from scipy.special import softmax
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from crossalign.data.scaling import apply_scaling, fit_scaling
 from crossalign.devices import DEVICES
 from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwork
 from crossalign.models.ranges import COUNT, RATE, SEED, SHARE, SIZE, WEIGHT, check_values
 from crossalign.networks import initialise
+from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
 from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, TensorData, train
 from crossalign.types import Views
 

@@ -26,13 +26,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.data.scaling import apply_scaling
 from crossalign.metrics import stack
 from crossalign.models import GFZSL
 from crossalign.models.base import Aligner, unit_rows
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.one_modality import complete, complete_rows
 from crossalign.models.ranges import NUMBER, WEIGHT, check_values
+from crossalign.preprocessing.scaling import apply_scaling
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.tasks.zero_shot import GAUSSIAN, SCORED
 from crossalign.types import CLASS_MODALITY, Classes, Views

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.data.pooling import as_vectors
 from crossalign.metrics import stack
 from crossalign.models import GFZSL
 from crossalign.models.base import Distributional, ZeroShotClassifier, checked_side
@@ -17,6 +16,7 @@ from crossalign.models.blockwise import in_blocks
 from crossalign.models.one_modality import complete_rows
 from crossalign.models.ranges import NUMBER, Having, check_values
 from crossalign.models.several_views import presence
+from crossalign.preprocessing.pooling import as_vectors
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.types import CLASS_MODALITY, Classes, Views
 

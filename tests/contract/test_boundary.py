@@ -16,9 +16,9 @@ from complaints import complaint
 from crossalign import boundary, reading
 from crossalign.cli import main
 from crossalign.data import load
-from crossalign.data.matlab import read_mat
-from crossalign.data.npz import read_npz
-from crossalign.data.tables import read_npy
+from crossalign.data.formats.matlab import read_mat
+from crossalign.data.formats.npy import read_npy
+from crossalign.data.formats.npz import read_npz
 from crossalign.recipes import load_recipe
 from crossalign.recipes.plain_yaml import read_yaml
 from crossalign.types import Views

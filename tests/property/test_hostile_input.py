@@ -36,7 +36,7 @@ from small_models import fitted
 from crossalign.arguments import build
 from crossalign.cli import main
 from crossalign.data import validate
-from crossalign.data.picture_folder import load_picture_folder
+from crossalign.data.sources.picture_folder.source import load_picture_folder
 from crossalign.models.store import load_model
 from crossalign.recipes import load_recipe
 

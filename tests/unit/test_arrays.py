@@ -11,7 +11,7 @@ from complaints import complaint
 from scipy import sparse
 
 from crossalign.arrays import flags, float32
-from crossalign.data.pairs import load_pairs
+from crossalign.data.sources.pairs.source import load_pairs
 from crossalign.models import RidgeMap
 from crossalign.types import Classes, Views
 
@@ -57,12 +57,12 @@ def test_rows_that_are_asked_later_are_said_too():
 
 def test_validation_of_a_map_on_disk_says_it(tmp_path, monkeypatch):
     from crossalign import data
-    from crossalign.data import tables
+    from crossalign.data.formats import npy as tables
 
     monkeypatch.setattr(tables, "MEMORY_MAP_BYTES", 100)
     np.savez(tmp_path / "a.npz", labels=np.arange(40) % 4, image=RNG.normal(size=(40, 3)) + 1e9,
              text=RNG.normal(size=(40, 3)).astype(np.float32))
-    monkeypatch.setattr("crossalign.data.npz.MEMORY_MAP_BYTES", 100)
+    monkeypatch.setattr("crossalign.data.formats.npz.MEMORY_MAP_BYTES", 100)
     with pytest.warns(UserWarning, match="image: float32"):
         data.validate(tmp_path / "a.npz")
 

@@ -13,8 +13,8 @@ from PIL import Image
 
 from crossalign import data
 from crossalign.data.cache import cached_arrays, cached_rows
-from crossalign.data.picture_folder import load_picture_folder
 from crossalign.data.picture_rows import Gradients
+from crossalign.data.sources.picture_folder.source import load_picture_folder
 from crossalign.fingerprints import file_digest
 
 KEY = {"name": "toy"}

@@ -10,9 +10,9 @@ import pytest
 from complaints import complaint
 
 from crossalign import data
-from crossalign.data.delimited import is_number, read_csv_table, read_sheet
-from crossalign.data.pairs import load_pairs
+from crossalign.data.formats.delimited import is_number, read_csv_table, read_sheet
 from crossalign.data.side_information import read_side_information
+from crossalign.data.sources.pairs.source import load_pairs
 
 RNG = np.random.default_rng(3)
 NAMES = np.array(["caf\u00e9", "dog", "cow", "pig", "hen"])

@@ -12,11 +12,11 @@ from PIL import Image
 
 import crossalign as ca
 from crossalign import data
-from crossalign.data.folder_texts import Letters, class_texts, text_columns
+from crossalign.data.class_folders import class_files
 from crossalign.data.layouts import layout_of
-from crossalign.data.picture_files import class_files
-from crossalign.data.picture_folder import load_picture_folder
-from crossalign.data.words import word_vector, words_of
+from crossalign.data.sources.picture_folder.source import load_picture_folder
+from crossalign.data.sources.picture_folder.texts import Letters, class_texts, text_columns
+from crossalign.encoders.char_ngrams import word_vector, words_of
 
 NAMES = ("ant", "bee", "cat", "dog")
 

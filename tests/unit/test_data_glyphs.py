@@ -14,18 +14,19 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from crossalign.data import glyph_samples, typefaces
-from crossalign.data.bag_of_words import tf_idf
 from crossalign.data.cache import cache_folder, cache_path, cached_arrays
-from crossalign.data.glyphs import RUNS, TEST_FACES, VALIDATION_FACES, load_glyphs
-from crossalign.data.gradients import oriented_gradients
-from crossalign.data.letters import (
+from crossalign.data.sources.glyphs import samples as glyph_samples
+from crossalign.data.sources.glyphs import typefaces
+from crossalign.data.sources.glyphs.letters import (
     attributes,
     decompose,
     dense_core,
     questions,
     unseen_combinations,
 )
+from crossalign.data.sources.glyphs.source import RUNS, TEST_FACES, VALIDATION_FACES, load_glyphs
+from crossalign.encoders.hog import oriented_gradients
+from crossalign.preprocessing.bag_of_words import tf_idf
 
 TASKS = ("gzsl", "retrieval", "sketch", "transfer")
 
@@ -184,8 +185,9 @@ def test_same_seed_same_bytes_cached_or_fresh_other_seed_other_bytes(monkeypatch
 
 
 def test_a_warm_load_needs_no_drawing_library(warm):
-    code = ("import sys, crossalign.data.glyphs as g; heavy = {'matplotlib', 'PIL', 'fontTools',"
-            " 'torch', 'sklearn'}; print(sorted(heavy & set(sys.modules)));"
+    code = ("import sys, crossalign.data.sources.glyphs.source as g;"
+            "heavy = {'matplotlib', 'PIL', 'fontTools', 'torch', 'sklearn'};"
+            "print(sorted(heavy & set(sys.modules)));"
             "g.load_glyphs('sketch'); print(sorted(heavy & set(sys.modules)))")
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split("\n")[:2] == ["[]", "[]"]

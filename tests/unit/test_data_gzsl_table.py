@@ -8,7 +8,7 @@ import pytest
 from complaints import complaint
 
 from crossalign import data
-from crossalign.data.pairs import load_pairs
+from crossalign.data.sources.pairs.source import load_pairs
 from crossalign.evaluation import evaluate
 from crossalign.models import ESZSL, GFZSL
 from crossalign.types import split_id

@@ -10,7 +10,7 @@ from matlab_files import cell, matrices, write_v73
 from scipy.io import savemat
 
 from crossalign import data
-from crossalign.data.pairs import load_pairs
+from crossalign.data.sources.pairs.source import load_pairs
 
 BOTH = pytest.mark.parametrize("save", [savemat, write_v73])
 LABELS = np.repeat(np.arange(1, 7), 10)

@@ -12,7 +12,7 @@ from complaints import complaint
 from matlab_files import cell, matrices, write_v73
 from scipy.io import savemat
 
-from crossalign.data.matlab import not_read, read_mat, refuse_unread
+from crossalign.data.formats.matlab import not_read, read_mat, refuse_unread
 
 BOTH = pytest.mark.parametrize("save", [savemat, write_v73])
 NAMES = ["ox", "Häher", "dog 10", ""]

@@ -17,12 +17,12 @@ from typer.testing import CliRunner
 from crossalign import data
 from crossalign.arguments import load_bench
 from crossalign.cli import app
-from crossalign.data import omniglot_drawings
 from crossalign.data.class_divisions import group_splits
-from crossalign.data.omniglot import load_omniglot, patches
-from crossalign.data.omniglot_drawings import cell_shares, read_drawings
-from crossalign.data.pen_strokes import Strokes, parse_strokes, resample, scaled
-from crossalign.data.stroke_features import (
+from crossalign.data.sources.omniglot import drawings as omniglot_drawings
+from crossalign.data.sources.omniglot.drawings import cell_shares, read_drawings
+from crossalign.data.sources.omniglot.pen_strokes import Strokes, parse_strokes, resample, scaled
+from crossalign.data.sources.omniglot.source import load_omniglot, patches
+from crossalign.data.sources.omniglot.stroke_features import (
     DIRECTIONS,
     GRID,
     PIECE,

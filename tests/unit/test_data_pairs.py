@@ -13,8 +13,8 @@ from complaints import complaint
 from scipy.io import savemat
 
 from crossalign import data
-from crossalign.data import tables
-from crossalign.data.pairs import load_pairs
+from crossalign.data.formats import npy as tables
+from crossalign.data.sources.pairs.source import load_pairs
 from crossalign.evaluation import evaluate
 from crossalign.labels import label_array
 from crossalign.models import RidgeMap
@@ -444,12 +444,12 @@ def test_nothing_there(tmp_path):
 # -- names that the library knows --------------------------------------------------------------
 def test_names_reach_their_makers(monkeypatch):
     asked = []
-    for name in ("glyphs", "synthetic"):
-        maker = types.ModuleType(f"crossalign.data.{name}")
+    for name, place in (("glyphs", "glyphs.source"), ("synthetic", "synthetic")):
+        maker = types.ModuleType(place)
         setattr(maker, f"load_{name}", lambda task, *, seed=0, name=name, **more: (
             asked.append((name, task, seed, *more.values()))
             or types.SimpleNamespace(protocol={})))
-        monkeypatch.setitem(sys.modules, f"crossalign.data.{name}", maker)
+        monkeypatch.setitem(sys.modules, f"crossalign.data.sources.{place}", maker)
     data.load("glyphs")
     data.load("glyphs", "zsl", seed=3)
     data.load("glyphs", "sketch")

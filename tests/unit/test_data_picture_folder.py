@@ -11,14 +11,14 @@ from complaints import complaint
 from PIL import Image
 
 from crossalign import data
-from crossalign.data.folder_texts import Letters, texts_of
+from crossalign.data.formats.npz import read_npz
+from crossalign.data.formats.pictures import read_pictures
 from crossalign.data.layouts import layout_of
-from crossalign.data.npz import read_npz
-from crossalign.data.picture_folder import load_picture_folder
 from crossalign.data.picture_rows import Gradients
-from crossalign.data.pictures import read_pictures
+from crossalign.data.sources.picture_folder.source import load_picture_folder
+from crossalign.data.sources.picture_folder.texts import Letters, texts_of
 from crossalign.data.splits import class_splits, hold_out
-from crossalign.data.words import word_vector
+from crossalign.encoders.char_ngrams import word_vector
 from crossalign.evaluation import evaluate
 from crossalign.models import FGAN
 from crossalign.types import Views
@@ -202,7 +202,7 @@ def test_large_members_of_npz_files_are_mapped(tmp_path, monkeypatch):
               "text": np.asfortranarray(rng.standard_normal((30, 5))), "labels": np.arange(30) % 5}
     np.savez(tmp_path / "plain.npz", **arrays)
     np.savez_compressed(tmp_path / "small.npz", **arrays)
-    monkeypatch.setattr("crossalign.data.npz.MEMORY_MAP_BYTES", 400)
+    monkeypatch.setattr("crossalign.data.formats.npz.MEMORY_MAP_BYTES", 400)
     plain, small = read_npz(tmp_path / "plain.npz"), read_npz(tmp_path / "small.npz")
     assert [isinstance(v, np.memmap) for v in plain.values()] == [True, True, False]
     assert not any(isinstance(v, np.memmap) for v in small.values())

@@ -11,8 +11,8 @@ import pytest
 from complaints import complaint
 from PIL import Image, TiffImagePlugin
 
-from crossalign.data import pictures
-from crossalign.data.pictures import read_picture, read_pictures, scaled
+from crossalign.data.formats import pictures
+from crossalign.data.formats.pictures import read_picture, read_pictures, scaled
 
 GREY = np.clip(np.add.outer(3 * np.arange(32), 5 * np.arange(48)), 0, 255).astype(np.uint8)
 SIDE = 8

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from crossalign import data, models
-from crossalign.data.pooling import flat_tokens, mean_token, pool_tokens
 from crossalign.evaluation import evaluate
+from crossalign.preprocessing.pooling import flat_tokens, mean_token, pool_tokens
 
 
 def tokens(n=4, t=3, d=2):

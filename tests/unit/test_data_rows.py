@@ -7,7 +7,9 @@ from functools import partialmethod
 import numpy as np
 import pytest
 
-from crossalign.data.rows import (
+from crossalign.models import CCA, CommonPCA, FusionNetQSMA, RidgeMap
+from crossalign.models.linear_alignment import columns_of
+from crossalign.preprocessing.rows import (
     class_means,
     extent,
     held,
@@ -17,9 +19,7 @@ from crossalign.data.rows import (
     rows_of,
     scatter,
 )
-from crossalign.data.scaling import KINDS, fit_scaling
-from crossalign.models import CCA, CommonPCA, FusionNetQSMA, RidgeMap
-from crossalign.models.linear_alignment import columns_of
+from crossalign.preprocessing.scaling import KINDS, fit_scaling
 from crossalign.types import Views
 
 

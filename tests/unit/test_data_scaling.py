@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, normalize
 
-from crossalign.data.scaling import (
+from crossalign.preprocessing.scaling import (
     KINDS,
     Scaling,
     apply_scaling,

@@ -14,14 +14,13 @@ from PIL import Image
 import crossalign as ca
 from crossalign import data
 from crossalign.cli import main
-from crossalign.data.gradients import oriented_gradients
+from crossalign.data.class_folders import class_files
+from crossalign.data.formats.pictures import read_pictures
 from crossalign.data.layouts import layout_of
-from crossalign.data.picture_files import class_files
 from crossalign.data.picture_rows import Gradients, content_digests, picture_rows
-from crossalign.data.pictures import read_pictures
-from crossalign.data.sketch_folders import sides_of
-from crossalign.data.sketches import load_sketches
 from crossalign.data.sketchy_classes import SKETCHY_CLASSES
+from crossalign.data.sources.sketches.folders import sides_of
+from crossalign.data.sources.sketches.source import load_sketches
 from crossalign.data.splits import sempcyc_sketchy_unseen
 from crossalign.data.unseen_classes import (
     SKETCHY21_YELAMARTHI,
@@ -30,6 +29,7 @@ from crossalign.data.unseen_classes import (
     sempcyc_tuberlin_unseen,
     unseen_mask,
 )
+from crossalign.encoders.hog import oriented_gradients
 from crossalign.types import Views
 
 NAMES = ("ant", "cup", "hot-air_balloon", "saw", "tree", "wine bottle")

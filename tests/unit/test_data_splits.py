@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crossalign.data.matlab import read_mat
+from crossalign.data.formats.matlab import read_mat
 from crossalign.data.sketchy_classes import SKETCHY_CLASSES
 from crossalign.data.splits import (
     assert_disjoint,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from crossalign.data.synthetic import MODALITIES, gaussian_pair, load_synthetic
+from crossalign.data.sources.synthetic import MODALITIES, gaussian_pair, load_synthetic
 
 
 def test_rows_are_loadings_times_the_shared_latent():

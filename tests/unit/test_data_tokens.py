@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from crossalign import data
-from crossalign.data.glyphs import load_glyphs
-from crossalign.data.gradients import oriented_gradients
-from crossalign.data.patches import patch_tokens
-from crossalign.data.tokens import real_tokens, token_moments
-from crossalign.data.words import WORD, word_tokens, word_vector
+from crossalign.data.sources.glyphs.source import load_glyphs
+from crossalign.encoders.char_ngrams import WORD, word_tokens, word_vector
+from crossalign.encoders.hog import oriented_gradients
+from crossalign.encoders.patches import patch_tokens
+from crossalign.preprocessing.tokens import real_tokens, token_moments
 from crossalign.types import Views
 
 

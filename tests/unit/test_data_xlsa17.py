@@ -13,9 +13,9 @@ from matlab_files import cell, matrices, write_v73
 from scipy.io import savemat
 
 from crossalign import data
+from crossalign.data.formats.matlab import read_mat
 from crossalign.data.leaks import leak_record
-from crossalign.data.matlab import read_mat
-from crossalign.data.xlsa17 import LISTS, load_xlsa17
+from crossalign.data.sources.xlsa17.source import LISTS, load_xlsa17
 from crossalign.evaluation import evaluate
 from crossalign.models import GFZSL, RidgeMap
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from crossalign import data
-from crossalign.data.pictures import read_pictures
+from crossalign.data.formats.pictures import read_pictures
 from crossalign.encoders import TFLiteEncoder
 
 

@@ -11,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
-from crossalign.data.synthetic import gaussian_pair
+from crossalign.data.sources.synthetic import gaussian_pair
 from crossalign.models.linear_alignment import (
     canonical_alignment,
     gavish_donoho_rank,

@@ -11,7 +11,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 
-from crossalign.data.synthetic import gaussian_pair, load_synthetic
+from crossalign.data.sources.synthetic import gaussian_pair, load_synthetic
 from crossalign.evaluation.protocols.transfer import transfer_scores
 from crossalign.models.perfect_alignment import PerfectAlignment
 from crossalign.tasks.class_gaussians import fit_head, positive_part, weighted_gaussians

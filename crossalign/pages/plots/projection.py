@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.pooling import as_vectors
+from crossalign.preprocessing.pooling import as_vectors
 
 Array = npt.NDArray[Any]
 

@@ -1,0 +1,1 @@
+"""File formats as arrays: MATLAB, NumPy, delimited text and pictures, read without trust."""

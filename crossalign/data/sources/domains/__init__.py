@@ -1,0 +1,1 @@
+"""One file of samples of several domains."""

@@ -1,0 +1,122 @@
+"""A file of samples of several domains made sense of, once two of them are chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.arrays import float32
+from crossalign.data.formats.npz import array_shapes, read_npz
+from crossalign.data.named_files import with_named_files
+from crossalign.data.table import RESERVED, Table, class_embeddings_of, labels_of_table
+
+Array = npt.NDArray[Any]
+
+USUAL = ("sketch", "photo")
+"""The two domains of a file that has both, unless others are asked for."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """n samples, some of them of the two chosen domains.
+
+    Attributes
+    ----------
+    features : (n, d) float32
+    labels : (n,) classes
+    side : (n,) integers
+        0 and 1 for samples of the two domains, -1 for those of any other.
+    domains : names of the two, the one that asks first
+    names : C class names
+    embeddings : (C, a) float32, a = 0 where there is no side information
+    meta : what rides along, (n,) each
+    """
+
+    features: Array
+    labels: Array
+    side: Array
+    domains: tuple[str, str]
+    names: tuple[str, ...]
+    embeddings: Array
+    meta: dict[str, Array]
+
+
+def read_domains(path: Path, task: str) -> Samples:
+    """Check a file and choose two of its domains; see `domains.load_domains`.
+
+    Raises
+    ------
+    ValueError
+        One sentence: the task names no two domains, an array is missing or does not fit, features
+        are not finite, files are named outside of the folder, or a class has fewer than two samples
+        in one of the two.
+    """
+    table = with_named_files(read_npz(path), path.parent)
+    labels, names = _checked(table)
+    domain = np.ravel(table["domain"]).astype(str)
+    _, first = np.unique(domain, return_index=True)
+    pair = _two_of(task, domain[np.sort(first)].tolist())
+    side = np.select([domain == name for name in pair], [0, 1], -1)
+    for number, name in enumerate(pair):
+        counts = np.bincount(labels[side == number], minlength=len(names))
+        if counts.min() < 2:
+            c = int(counts.argmin())
+            raise ValueError(f"label: class {names[c]!r} has {counts[c]} of the domain {name!r}; "
+                             "give it two samples or more of each, or remove the class.")
+    meta = {name: values for name, values in table.items()
+            if values.ndim == 1 and name not in RESERVED}
+    return Samples(float32(table["features"], "features"), labels, side, pair, tuple(names),
+                   class_embeddings_of(table, len(names)), meta)
+
+
+def holds_domains(path: Path) -> bool:
+    """Whether an .npz file has ``features`` and ``domain`` and no second modality."""
+    try:
+        shapes = array_shapes(path)
+    except ValueError:
+        return False  # whoever reads the file says what is wrong with it
+    return shapes.keys() >= {"features", "domain"} and all(
+        len(shape) < 2 for name, shape in shapes.items()
+        if name not in ("features", "class_embeddings"))
+
+
+def _checked(table: Table) -> tuple[Array, list[str]]:
+    """(n,) labels and the class names, once the arrays are there and fit together."""
+    for name in ("features", "domain"):
+        if name not in table:
+            raise ValueError(f"{name}: missing from the arrays {sorted(table)}; give 'features', "
+                             "'label' and 'domain', a row per sample.")
+    labels, names = labels_of_table(table, False)
+    features = table["features"]
+    if features.ndim != 2 or features.dtype.kind not in "biuf" or len(features) != len(labels):
+        raise ValueError(f"features: shape {features.shape} of {features.dtype} for {len(labels)} "
+                         "labels; give one row of numbers per sample.")
+    bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+    if len(bad):
+        raise ValueError(f"features: row {bad[0]} holds NaN or infinity; repair or remove it.")
+    for name, values in table.items():
+        if values.ndim < 2 and name not in RESERVED and values.shape != labels.shape:
+            raise ValueError(f"{name}: shape {values.shape} for {len(labels)} labels; give one per "
+                             "sample.")
+    if len(names) < 4:
+        raise ValueError(f"label: {len(names)} classes; retrieval needs four, two of them unseen, "
+                         "or every item found would be right.")
+    return labels, names
+
+
+def _two_of(task: str, domains: list[str]) -> tuple[str, str]:
+    """The domains that a task means, the one that asks first."""
+    if task == "retrieval" and set(USUAL) <= set(domains):
+        return USUAL
+    if task == "retrieval" and len(domains) == 2:
+        return domains[0], domains[1]
+    for first in domains:
+        second = task.removeprefix(f"{first}-")
+        if second != task and second != first and second in domains:
+            return first, second
+    raise ValueError(f"task: got {task!r} for the domains {domains}; name two of them with a "
+                     "hyphen between, the one that asks first, as 'sketch-photo'.")

@@ -1,0 +1,1 @@
+"""Letters drawn by the typefaces that matplotlib ships."""

@@ -1,0 +1,168 @@
+"""All drawings of the embedded data set, with what is known of each, before any split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+from unicodedata import unidata_version
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.cache import Arrays, cached_arrays
+from crossalign.data.sources.glyphs.letters import (
+    Letter,
+    attributes,
+    decompose,
+    dense_core,
+    questions,
+)
+from crossalign.data.sources.glyphs.typefaces import FACES, SIDE, coverage, draw, without_lookalikes
+from crossalign.encoders.char_ngrams import word_tokens
+from crossalign.encoders.hog import oriented_gradients
+from crossalign.encoders.patches import patch_grid, patch_tokens
+from crossalign.preprocessing.bag_of_words import tf_idf
+from crossalign.preprocessing.tokens import real_tokens
+from crossalign.types import Classes, Views
+
+Array = npt.NDArray[Any]
+
+VERSION = 1
+"""Raised when the same arguments would give other drawings or descriptors."""
+
+FEATURES: dict[str, str] = {
+    "hog": "histogram of oriented gradients, 4 x 4 cells of 8 orientations",
+    "pixels": f"{SIDE} x {SIDE} pixels, ink 1 and paper 0",
+}
+"""How a picture or an outline becomes a vector."""
+
+MIN_FACES = 8    # faces that must have a letter's glyph
+PER_BASE = 4     # letters that every base must carry
+PER_MARK = 6     # letters on which every mark must stand
+DRAWINGS = 2     # drawings of a letter in a face
+
+
+@dataclass(frozen=True)
+class GlyphSamples:
+    """n drawings of C letters.
+
+    Attributes
+    ----------
+    letters : C letters
+    label, face, drawing : (n,) integers
+        Row of ``letters``, row of `FACES`, and which drawing of that pair it is.
+    pictures, outlines : (n, 32, 32) uint8
+        0 is paper and 255 ink.
+    vectors : mapping of "image" and "sketch" to (n, d) or (n, t, d) float32
+    tokens : bool
+        Whether text is tokens too.
+    """
+
+    letters: tuple[Letter, ...]
+    label: Array
+    face: Array
+    drawing: Array
+    pictures: Array
+    outlines: Array
+    vectors: dict[str, Array]
+    tokens: bool = False
+
+    def rows(self, letters: Array, faces: Sequence[str], drawing: int | None = None) -> Array:
+        """Numbers of the samples of some letters, (C,) bool, in some faces."""
+        styles = np.isin(list(FACES), faces)
+        chosen = letters[self.label] & styles[self.face]
+        return np.flatnonzero(chosen if drawing is None else chosen & (self.drawing == drawing))
+
+    def classes(self, kept: Array, seen: Array) -> Classes:
+        """The letters at ``kept``, (k,) integers, with ``seen``, (k,) bool."""
+        embeddings, _ = attributes(self.letters)
+        return Classes(embeddings[kept], seen, tuple(self.letters[c].name for c in kept))
+
+    def modalities(self, names: Sequence[str], fitted_on: Array) -> dict[str, Array]:
+        """All n rows of each modality; words weigh as in the samples ``fitted_on``."""
+        return {m: self._text(fitted_on) if m == "text" else self.vectors[m] for m in names}
+
+    def views(self, rows: Array, data: Mapping[str, Array], labels: Array | None) -> Views:
+        """The samples at ``rows`` of what `modalities` gave."""
+        chosen = {m: values[rows] for m, values in data.items()}
+        masks = {m: real_tokens(x) for m, x in chosen.items() if x.ndim == 3}
+        return Views(chosen, labels, ids=rows, masks=masks, meta=self._meta(rows))
+
+    def _documents(self) -> list[str]:
+        """C * F texts, letter by letter: the letter's name and the words of a face's style."""
+        names = [x.name.lower().replace("-", " ") for x in self.letters]
+        return [f"{name} {style}" for name in names for style in FACES.values()]
+
+    def _text(self, fitted_on: Array) -> Array:
+        document = self.label * len(FACES) + self.face                 # (n,)
+        if self.tokens:
+            return np.asarray(word_tokens(self._documents())[document])
+        weighted, _ = tf_idf(self._documents(), document[fitted_on])   # (C * F, V)
+        return np.asarray(weighted[document])
+
+    def _meta(self, rows: Array) -> dict[str, Array]:
+        asked = np.array([questions(x) for x in self.letters])      # (C, q, 2)
+        label, face = self.label[rows], self.face[rows]
+        document = label * len(FACES) + face
+        return {
+            **(self._behind_tokens(document) if self.tokens else {}),
+            "caption": np.array([x.name.lower() for x in self.letters])[label],
+            "face": np.array(list(FACES))[face],
+            "question": asked[label, :, 0],                         # (n, q)
+            "answer": asked[label, :, 1],
+            "show:image": 255 - self.pictures[rows],
+            "show:sketch": 255 - self.outlines[rows],
+            "show:text": np.array(self._documents())[document],
+        }
+
+    def _behind_tokens(self, document: Array) -> dict[str, Array]:
+        grid = np.tile(patch_grid(SIDE), (len(document), 1))
+        return {"words:text": np.array(self._documents())[document],
+                "grid:image": grid, "grid:sketch": grid}
+
+
+def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) -> GlyphSamples:
+    """Draw, or read from the cache, every sample.
+
+    Parameters
+    ----------
+    seed : int
+        Of the shifts, turns and bends.
+    features : {"hog", "pixels"}
+    cache : bool
+        Whether to read and write the user's cache folder.
+    tokens : bool
+        Rows of tokens instead of vectors, see `patches` and `words`.
+    """
+    facts = {"version": VERSION, "seed": seed, "side": SIDE, "min_faces": MIN_FACES,
+             "per_base": PER_BASE, "per_mark": PER_MARK, "drawings": DRAWINGS,
+             "unicode": unidata_version,
+             **{name: version(name) for name in ("matplotlib", "pillow", "numpy")}}
+    keep = cached_arrays if cache else (lambda _, build: build())
+    drawn = keep({"name": "glyphs", **facts}, lambda: _draw(seed))
+    letters = tuple(decompose(chr(code)) for code in drawn["code"])
+    pictures = {"image": drawn["pictures"], "sketch": drawn["outlines"]}
+    if tokens:
+        vectors = {m: patch_tokens(p / np.float32(255), features) for m, p in pictures.items()}
+    elif features == "hog":
+        vectors = keep({"name": "glyphs-hog", **facts}, lambda: {
+            m: oriented_gradients(p / np.float32(255)) for m, p in pictures.items()})
+    else:
+        vectors = {m: p.reshape(len(p), -1) / np.float32(255)
+                   for m, p in pictures.items()}
+    return GlyphSamples(tuple(x for x in letters if x is not None), drawn["label"], drawn["face"],
+                        drawn["drawing"], drawn["pictures"], drawn["outlines"], vectors, tokens)
+
+
+def _draw(seed: int) -> Arrays:
+    covered, has = coverage(MIN_FACES)
+    letters = dense_core(without_lookalikes(covered), PER_BASE, PER_MARK)
+    row = {x.character: i for i, x in enumerate(covered)}
+    label, face, drawing = np.nonzero(np.repeat(
+        has[[row[x.character] for x in letters], :, None], DRAWINGS, axis=2))
+    pictures, outlines = draw("".join(letters[c].character for c in label), face,
+                              np.random.default_rng([seed, 0]))
+    return {"code": np.array([ord(x.character) for x in letters]), "label": label, "face": face,
+            "drawing": drawing, "pictures": pictures, "outlines": outlines}

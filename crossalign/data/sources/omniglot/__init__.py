@@ -1,0 +1,1 @@
+"""Omniglot: pictures and pen strokes of the same drawings."""

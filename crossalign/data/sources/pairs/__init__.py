@@ -1,0 +1,1 @@
+"""Aligned arrays: files and folders of them."""

@@ -1,0 +1,1 @@
+"""Class folders of pictures, with what is written of them."""

@@ -1,0 +1,233 @@
+"""What is written of the pictures of a folder: names of classes, and text files beside them.
+
+A text is read as it is written, in NFC; what becomes of it is its encoder's affair. Each line of
+the text file of a picture is a caption of its own. A picture with several stays one sample: its row
+is the mean of the rows of its captions, its tokens are those of all, one after another.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.class_folders import TEXT, picture_id
+from crossalign.data.noted import Noted
+from crossalign.encoders.char_ngrams import WORDS, word_tokens, word_vector, words_of
+from crossalign.names import identifier, written
+from crossalign.pace import Log, Pace
+from crossalign.reading import check_regular
+from crossalign.types import TextEncoder
+
+Array = npt.NDArray[Any]
+
+LONGEST = 64
+"""Words of a text that become tokens."""
+
+LARGEST = 2**20
+"""Bytes of the largest text file that is read."""
+
+SHOWN = 1000
+"""Characters of a text that a page may show."""
+
+BLOCK = 1024
+"""Texts encoded at a time."""
+
+DESCRIPTION = "captions beside the picture, else the class's name and description"
+
+Texts = tuple[str, ...]
+"""Of one picture: its captions, or the text of its class."""
+
+
+def texts_of(files: Sequence[Path]) -> tuple[list[Texts], Noted]:
+    """The texts of every picture, and text files that belong to none and to no class.
+
+    The lines of the text file of its name (``image_1.txt`` beside ``image_1.jpg``) where there is
+    one; else one text of its class, its name (see `class_texts`) and then the content of the text
+    file of that name beside the folder (``sea_horse.txt`` beside ``sea_horse``).
+
+    Raises
+    ------
+    ValueError
+        If a text file cannot be read, is empty or larger than `LARGEST`.
+    """
+    folders = list(dict.fromkeys(file.parent for file in files))
+    called = dict(zip(folders, class_texts([written(f.name) for f in folders]), strict=True))
+    described = {place: _text_files(place) for place in {f.parent for f in folders}}
+    of_class = {folder: (_described(name, described[folder.parent].get(written(folder.name))),)
+                for folder, name in called.items()}
+    beside = {folder: _text_files(folder) for folder in folders}
+    texts = []
+    for file in files:
+        caption = beside[file.parent].get(written(file.stem))
+        texts.append(of_class[file.parent] if caption is None else captions(_read(caption)))
+    names = {(file.parent, written(file.stem)) for file in files}
+    alone = [picture_id(text) for folder, found in beside.items() for stem, text in found.items()
+             if (folder, stem) not in names]
+    classes = {(folder.parent, written(folder.name)) for folder in folders}
+    stray = [identifier(text.name) for place, found in described.items()
+             for stem, text in found.items() if (place, stem) not in classes]
+    return texts, {kind: names for kind, names in (
+        ("captions_of_no_picture", alone), ("descriptions_of_no_class", stray)) if names}
+
+
+def class_texts(names: Sequence[str]) -> list[str]:
+    """Class names as a person would write them, no two alike.
+
+    Underscores become blanks. A number with a full stop before a name is left out where all names
+    have one, as in ``001.Black_footed_Albatross``. Names that this would make one stay as they are.
+    """
+    spaced = [" ".join(name.replace("_", " ").split()) or name for name in names]
+    bare = [re.sub(r"^\d+\.\s*(?=\S)", "", name) for name in spaced]
+    if all(a != b for a, b in zip(bare, spaced, strict=True)) and len(set(bare)) == len(bare):
+        return bare
+    times = Counter(spaced)
+    return [name if times[text] > 1 else text for name, text in zip(names, spaced, strict=True)]
+
+
+def captions(text: str) -> Texts:
+    """The lines of a text that hold something."""
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def several(texts: Sequence[Texts]) -> dict[str, Any]:
+    """What to declare where pictures have more than one caption."""
+    counts = [len(of) for of in texts if len(of) > 1]
+    return {"captions": {"several": len(counts), "most": max(counts)}} if counts else {}
+
+
+class Letters:
+    """The encoder of texts that needs no download: words as vectors of their letters.
+
+    Parameters
+    ----------
+    tokens : bool
+        ``(n, t, 128)`` words and zeros, the first `LONGEST` of a text, instead of ``(n, 128)`` unit
+        rows, the sums of all words.
+    """
+
+    def __init__(self, tokens: bool = False) -> None:
+        self.tokens = tokens
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the rows are."""
+        of = f"first {LONGEST} words" if self.tokens else "sum of the words"
+        return {"encoder": "letters", "rows": f"{of}, {WORDS}"}
+
+    def encode(self, texts: Sequence[str]) -> Array:
+        """Rows of texts."""
+        if self.tokens:
+            cut = sum(len(words_of(text)) > LONGEST for text in texts)
+            if cut:
+                warnings.warn(f"texts: {cut} of {len(texts)} are longer than the {LONGEST} words "
+                              "that become tokens; the rest of them was left out.", stacklevel=2)
+            return word_tokens([" ".join(words) for words in self.words(texts)])
+        counts = [Counter(words_of(text)) for text in texts]
+        vectors = {word: word_vector(word) for word in dict.fromkeys(
+            word for count in counts for word in count)}
+        rows = np.stack([sum(times * vectors[word] for word, times in count.items())
+                         for count in counts])
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+    def words(self, texts: Sequence[str]) -> list[list[str]]:
+        """What the tokens of the texts are."""
+        return [words_of(text)[:LONGEST] for text in texts]
+
+
+def text_columns(texts: Sequence[Texts], encoder: TextEncoder,
+                 log: Log | None = None) -> tuple[dict[str, Array], Noted]:
+    """Columns of a table: rows of n samples, their texts, and what tokens are of.
+
+    Several captions go to an encoder of raw rows as the lines of one text, since the network that
+    reads those reads one text at a time.
+    """
+    if encoder.facts.get("rows") == "raw":
+        texts = [("\n".join(of),) for of in texts]
+    known = list(dict.fromkeys(text for of in texts for text in of))
+    number = {text: row for row, text in enumerate(known)}
+    samples = {of: row for row, of in enumerate(dict.fromkeys(texts))}
+    which = np.array([samples[of] for of in texts])
+    rows = _encoded(known, encoder, log)
+    chosen = [[number[text] for text in of] for of in samples]
+    columns = {"text": _together(rows, chosen)[which], "show:text": np.array(
+        [_shown(" / ".join(of)) for of in samples])[which]}
+    if encoder.tokens:
+        words = encoder.words(known)
+        columns["words:text"] = np.array([" ".join(word for row in of for word in words[row])
+                                          for of in chosen])[which]
+    return columns, {"texts_of_one_row": _one_row(known, rows)}
+
+
+def _encoded(texts: Sequence[str], encoder: TextEncoder, log: Log | None) -> Array:
+    """Rows of texts, block by block; tokens with zeros up to the longest."""
+    pace, blocks = Pace(log, "encoded", len(texts), "texts"), []
+    for start in range(0, len(texts), BLOCK):
+        pace(start)
+        blocks.append(np.asarray(encoder.encode(texts[start:start + BLOCK])))
+    return np.concatenate(_padded(blocks))
+
+
+def _padded(blocks: Sequence[Array]) -> list[Array]:
+    """Vectors as they are; tokens with zeros behind, as many as the longest block has."""
+    if blocks[0].ndim == 2:
+        return list(blocks)
+    longest = max(block.shape[1] for block in blocks)
+    return [np.pad(block, ((0, 0), (0, longest - block.shape[1]), (0, 0))) for block in blocks]
+
+
+def _together(rows: Array, chosen: Sequence[Sequence[int]]) -> Array:
+    """A row for each list of rows: their mean, or their tokens one after another."""
+    if rows.ndim == 2:
+        return np.stack([rows[of[0]] if len(of) == 1 else rows[of].mean(axis=0) for of in chosen])
+    real = [[rows[row][(rows[row] != 0).any(axis=1)] for row in of] for of in chosen]
+    return np.concatenate(_padded([np.concatenate(of)[None] for of in real]))
+
+
+def _one_row(texts: Sequence[str], rows: Array) -> list[str]:
+    """Texts that their encoder does not tell apart, those of one row parted by a stroke."""
+    alike: dict[bytes, list[str]] = {}
+    for text, row in zip(texts, rows, strict=True):
+        alike.setdefault(row.tobytes(), []).append(_shown(text, 60))
+    return [" / ".join(of) for of in alike.values() if len(of) > 1]
+
+
+def _shown(text: str, most: int = SHOWN) -> str:
+    return text if len(text) <= most else text[:most - 1] + "…"
+
+
+def _described(name: str, file: Path | None) -> str:
+    return name if file is None else f"{name}: {_read(file)}"
+
+
+def _text_files(folder: Path) -> Mapping[str, Path]:
+    """The text files of a folder by their names without the suffix."""
+    found: Iterable[Path] = (file for file in sorted(folder.iterdir())
+                             if file.suffix.lower() == TEXT and not file.name.startswith("."))
+    return {written(file.stem): file for file in found}
+
+
+def _read(file: Path) -> str:
+    """The content of a text file, without blanks at its ends."""
+    check_regular(file)
+    try:
+        size = file.stat().st_size
+        content = file.read_bytes() if size <= LARGEST else b""
+        utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        text = written(content.decode("utf-16" if utf16 else "utf-8-sig")).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"path: {str(file)!r} cannot be read as UTF-8 text; save it again.") \
+            from error
+    if size > LARGEST:
+        raise ValueError(f"path: {str(file)!r} has {size} bytes, more than the {LARGEST} that are "
+                         "read of a text; shorten it.")
+    if not text:
+        raise ValueError(f"path: {str(file)!r} is empty; write a text or remove the file.")
+    return text

@@ -1,0 +1,1 @@
+"""Folders of sketches beside folders of photos."""

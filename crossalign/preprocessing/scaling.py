@@ -1,0 +1,147 @@
+"""Feature scaling, fitted on training rows only.
+
+``(x - shift) / scale`` per column, or unit rows. The loaders leave features as they are in the
+file; a model that wants them scaled keeps ``shift`` and ``scale`` of its own training rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.preprocessing.rows import Rows, extent, held
+
+Array = npt.NDArray[Any]
+
+KINDS: tuple[str, ...] = ("minmax", "l2", "standard", "root", "none")
+"""``minmax`` to [0, 1], ``standard`` to mean 0 and deviation 1, ``l2`` unit rows, ``none``.
+``root`` is ``standard`` after the signed square root, for histograms (Perronnin et al. 2010)."""
+
+
+def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
+    """Column shift and scale of training rows.
+
+    Parameters
+    ----------
+    x : (n, d) or (n, t, d) float
+        Training rows; `Rows` on disk are read a block at a time.
+    kind : {"minmax", "l2", "standard", "root", "none"}
+        As in `KINDS`.
+
+    Returns
+    -------
+    dict
+        ``shift`` and ``scale``, (d,) float32 each; 0 and 1 for ``l2`` and ``none``. A constant
+        column has scale 1.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is unknown or there is no row.
+    """
+    _check_kind(kind)
+    rows = x if isinstance(x, Rows) else held(np.asarray(x, dtype=np.float32))
+    shape = rows.read(np.arange(0)).shape[1:]
+    if not shape or 0 in (len(rows), *shape):
+        raise ValueError(f"x: shape {(len(rows), *shape)}; give at least one training row, as "
+                         "(n, d).")
+    if kind == "root":
+        return fit_scaling(rows.then(_root), "standard")
+    shift, scale = np.zeros(shape[-1], np.float32), np.ones(shape[-1], np.float32)
+    if kind in ("minmax", "standard"):
+        found = extent(rows.then(lambda x: x.reshape(-1, shape[-1])))         # (n, d), or (n t, d)
+        if found is None:
+            raise ValueError("x: no token of the training rows is real; give some.")
+        low, high = found.low, found.high
+        shift, scale = ((low, high - low) if kind == "minmax" else
+                        (found.mean.astype(np.float32), found.deviation.astype(np.float32)))
+        scale = np.where((high > low) & (scale > 0), scale, np.float32(1))
+    return {"shift": shift, "scale": scale}
+
+
+def scaled_rows(rows: Rows, kind: str, fitted: Mapping[str, npt.ArrayLike]) -> Rows:
+    """`apply_scaling` of rows in memory or on disk, as float64."""
+    return rows.then(lambda x: apply_scaling(x, kind, **fitted).astype(np.float64))
+
+
+def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
+                  scale: npt.ArrayLike) -> Array:
+    """Scaled rows, float32, of the shape of ``x``; zero rows stay zero under ``l2``.
+
+    Raises
+    ------
+    ValueError
+        If ``kind`` is unknown or the width is not the one fitted.
+    """
+    _check_kind(kind)
+    x = np.asarray(x, dtype=np.float32)
+    shift = np.asarray(shift, dtype=np.float32)
+    if x.shape[-1:] != shift.shape:
+        raise ValueError(f"x: width {x.shape[-1] if x.ndim else 0}, but {len(shift)} columns were "
+                         "fitted; give rows of the same features.")
+    if kind == "none":
+        return x
+    if kind == "root":
+        x = _root(x)
+    if kind == "l2":
+        norm = np.linalg.norm(x, axis=-1, keepdims=True)
+        return np.asarray(x / np.where(norm > 0, norm, np.float32(1)))
+    return np.asarray((x - shift) / np.asarray(scale, dtype=np.float32))
+
+
+def undo_scaling(rows: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
+                 scale: npt.ArrayLike) -> Array:
+    """Rows in the units they had before `apply_scaling`, float32.
+
+    Raises
+    ------
+    ValueError
+        For ``l2``, which loses the length of a row.
+    """
+    _check_kind(kind)
+    if kind == "l2":
+        raise ValueError("scaling: 'l2' loses the length of a row; fit with another scaling to "
+                         "translate.")
+    rows = np.asarray(np.asarray(rows) * np.asarray(scale) + np.asarray(shift), dtype=np.float32)
+    return np.asarray(np.sign(rows) * rows**2) if kind == "root" else rows
+
+
+class Scaling:
+    """`fit_scaling` and `apply_scaling` with their numbers kept.
+
+    Parameters
+    ----------
+    kind : {"minmax", "l2", "standard", "none"}
+
+    Attributes
+    ----------
+    shift_, scale_ : (d,) float32
+    """
+
+    def __init__(self, kind: str = "minmax") -> None:
+        _check_kind(kind)
+        self.kind = kind
+
+    def fit(self, x: npt.ArrayLike) -> Scaling:
+        """Learn shift and scale of training rows (n, d)."""
+        fitted = fit_scaling(x, self.kind)
+        self.shift_, self.scale_ = fitted["shift"], fitted["scale"]
+        return self
+
+    def transform(self, x: npt.ArrayLike) -> Array:
+        """Rows (n, d) scaled as the training rows were."""
+        if not hasattr(self, "shift_"):
+            raise ValueError("x: this scaling is not fitted; call fit on training rows first.")
+        return apply_scaling(x, self.kind, self.shift_, self.scale_)
+
+
+def _root(x: Array) -> Array:
+    return np.asarray(np.sign(x) * np.sqrt(np.abs(x)))
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise ValueError(f"kind: got {kind!r}; choose one of {list(KINDS)}.")
