@@ -1,8 +1,10 @@
 """Ends of a command: success, one sentence about its input, or a bug whose traceback is kept.
 
-| end | exit code | message | |---|---|---| | bad input, a missing extra, a file that cannot be
-used, too little memory | 2 | one sentence | | Ctrl-C | 130 | that it was interrupted | | anything
-else, a bug | 70 | the place of its traceback, and how to report it |
+| end | exit code | message |
+|---|---|---|
+| bad input, a missing extra, a file that cannot be used, too little memory | 2 | one sentence |
+| Ctrl-C | 130 | that it was interrupted |
+| anything else, a bug | 70 | the place of its traceback, and how to report it |
 """
 
 from __future__ import annotations

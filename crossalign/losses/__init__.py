@@ -9,7 +9,7 @@ graph of what it was given.
 """
 
 from crossalign.losses.bures import bures_w2
-from crossalign.losses.contrastive import csd, probabilistic_contrast
+from crossalign.losses.contrastive import probabilistic_contrast, sampled_distance
 from crossalign.losses.coral import coral
 from crossalign.losses.kl import kl_standard_normal
 from crossalign.losses.label_distribution import label_alignment
@@ -30,8 +30,28 @@ from crossalign.losses.sliced_wasserstein import sliced_w2
 from crossalign.losses.smoothness import interpolation_gap, slerp
 from crossalign.losses.wasserstein import gaussian_w2
 
-__all__ = ["MARGINALS", "barycentre", "bures_w2", "class_conditional_w2", "class_moments", "coral",
-           "cross_distances", "csd", "gaussian_w2", "interpolation_gap",
-           "kl_standard_normal", "label_alignment", "marginal_divergence", "mmd",
-           "pairwise_contrast", "persistence_gap", "probabilistic_contrast", "reconstruction",
-           "selective_triplets", "sinkhorn_divergence", "slerp", "sliced_w2", "spanning_tree"]
+__all__ = [
+    "MARGINALS",
+    "barycentre",
+    "bures_w2",
+    "class_conditional_w2",
+    "class_moments",
+    "coral",
+    "cross_distances",
+    "gaussian_w2",
+    "interpolation_gap",
+    "kl_standard_normal",
+    "label_alignment",
+    "marginal_divergence",
+    "mmd",
+    "pairwise_contrast",
+    "persistence_gap",
+    "probabilistic_contrast",
+    "reconstruction",
+    "sampled_distance",
+    "selective_triplets",
+    "sinkhorn_divergence",
+    "slerp",
+    "sliced_w2",
+    "spanning_tree",
+]

@@ -10,7 +10,7 @@ from crossalign.losses.batch_mean import batch_mean
 from crossalign.losses.pairwise import squared_distances
 
 
-def csd(mean_a: Tensor, std_a: Tensor, mean_b: Tensor, std_b: Tensor) -> Tensor:
+def sampled_distance(mean_a: Tensor, std_a: Tensor, mean_b: Tensor, std_b: Tensor) -> Tensor:
     """Compute the closed-form sampled distance of all pairs, ``(n, m)``, in squared latent units.
 
     ``|mean_a - mean_b|^2 + sum(std_a^2 + std_b^2)``: the expected squared distance between a draw
@@ -23,12 +23,11 @@ def csd(mean_a: Tensor, std_a: Tensor, mean_b: Tensor, std_b: Tensor) -> Tensor:
 
 def probabilistic_contrast(distance: Tensor, scale: Tensor | float, shift: Tensor | float,
                            labels: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """Compute the binary cross-entropy of ``shift - scale * distance`` against the matches, a
-    scalar.
+    """Compute the binary cross-entropy of ``shift - scale * distance`` against matches, a scalar.
 
-    It is a mean over all pairs of ``distance (n, m)``, as `csd` gives it (PCME++, Chun 2024). A row
-    and a column match if their classes in ``labels = (n,), (m,)`` are equal, or, without
-    ``labels``, if they have the same position. Without any pair it is 0.
+    It is a mean over all pairs of ``distance (n, m)``, as given by `sampled_distance` (PCME++, Chun
+    2024). A row and a column match if their classes in ``labels = (n,), (m,)`` are equal, or,
+    without ``labels``, if they have the same position. Without any pair it is 0.
 
     Raises
     ------

@@ -1,28 +1,27 @@
-"""Numbers from arrays: pure functions of NumPy arrays, fractions in [0, 1], arithmetic in float64.
+"""Metrics: pure functions of NumPy arrays, fractions in [0, 1], arithmetic in float64.
 
-| file | answers |
+| file | question |
 |---|---|
-| `classification` | how often is the class right: per-class accuracy, T1, U, S, H |
-| `calibration` | what does a penalty on seen classes trade: stacking, seen-unseen curve, AUSUC |
-| `single_query` | AP of one ranked list: cut-off, denominator, ties |
-| `ranking` | AP and mAP of many queries, from embeddings or from scores |
-| `precision` | P@k and precision over recall |
+| `classification` | is the class right: per-class accuracy, T1, U, S, H |
+| `calibration` | how does a penalty on seen classes trade S for U: calibrated stacking, AUSUC |
+| `single_query` | what is the AP of one ranked list: cut-off, denominator, ties |
+| `ranking` | what are AP and mAP of many queries, from embeddings or from scores |
+| `precision` | what is the precision at k and over recall |
 | `instance` | does a query find its own counterpart: R@k, median rank |
-| `chance` | what would a random ranking score |
+| `chance` | what does a random ranking score |
 | `alignment` | do paired rows coincide: CMAE, modality gap |
-| `selective` | does a confidence say which answers are wrong: risk over coverage, AURC, E-AURC |
-| `reliability` | does a probability mean what it says: ECE |
+| `selective` | does a confidence point out wrong answers: risk over coverage, AURC, E-AURC |
+| `reliability` | is a probability of p right in a share p of cases: ECE |
 | `open_set` | are known classes told from unknown ones: AUROC, FPR at a TPR, OSCR |
 
 Four conventions hold everywhere. A class without items, and a query without a relevant item, is
 left out and counted in a warning, never a zero. Equal scores have no order: retrieval and selective
-prediction average over their orders in closed form. NaN is an error. Whatever a published number
-leaves open (`k`, `denominator`, `ties`, `exclude_self`, `gamma`, `binning`) is an argument with a
-name.
+prediction average over their orders in closed form. NaN is an error. Every choice that a published
+number leaves open (`k`, `denominator`, `ties`, `exclude_self`, `gamma`, `binning`) is an argument
+with a name.
 
 The other files are the machinery of retrieval: `similarity` gives scores by blocks, `query_blocks`
-sweeps them, `ranked_list` sorts them, `query_mean` averages what comes out, `checks` reads
-arguments.
+sweeps them, `ranked_list` sorts them, `query_mean` averages the results, `checks` reads arguments.
 """
 
 from crossalign.metrics.alignment import cmae, modality_gap, normalised_cmae

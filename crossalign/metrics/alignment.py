@@ -1,4 +1,4 @@
-"""How well two modalities sit on each other in the shared space, by rows that are paired or not."""
+"""Alignment of two modalities in the shared space, with or without paired rows."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -7,7 +7,7 @@ from crossalign.metrics.checks import Array, as_rows, check_same_length
 
 
 def cmae(a: ArrayLike, b: ArrayLike) -> float:
-    """Cross-modal alignment error: mean over pairs of the squared distance of the two embeddings.
+    """Compute the cross-modal alignment error: the mean squared distance of paired embeddings.
 
     (1/n) sum_i ||a_i - b_i||^2, which is ||A1 X1 - A2 X2||_F^2 / n when the embeddings are the
     linear maps A1 X1 and A2 X2 of Kamboj and Do, "Towards Achieving Perfect Multimodal Alignment",
@@ -16,10 +16,10 @@ def cmae(a: ArrayLike, b: ArrayLike) -> float:
 
     Parameters
     ----------
-    a
-        (n, d) embeddings of one modality.
-    b
-        (n, d) embeddings of the other, row i being the pair of a's row i.
+    a : (n, d)
+        Embeddings of one modality.
+    b : (n, d)
+        Embeddings of the other modality; row i is the pair of row i of ``a``.
 
     Returns
     -------
@@ -38,15 +38,15 @@ def cmae(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def normalised_cmae(correlations: ArrayLike) -> float:
-    """One minus the mean canonical correlation: an alignment error without a unit.
+    """Compute one minus the mean canonical correlation: an alignment error without a unit.
 
     With both modalities whitened, the squared distance of a pair along one canonical direction is
     2 (1 - rho) on average; this is the mean of that over directions, halved.
 
     Parameters
     ----------
-    correlations
-        (k,) canonical correlations, each in [-1, 1].
+    correlations : (k,)
+        Canonical correlations, each in [-1, 1].
 
     Returns
     -------
@@ -70,17 +70,17 @@ def normalised_cmae(correlations: ArrayLike) -> float:
 
 
 def modality_gap(a: ArrayLike, b: ArrayLike) -> float:
-    """Distance between the mean embeddings of two modalities, on unit rows.
+    """Compute the distance between the mean embeddings of two modalities, on unit rows.
 
     ||mean(a) - mean(b)|| after scaling every row to length one (Liang et al., "Mind the Gap",
     NeurIPS 2022). The rows need not be paired.
 
     Parameters
     ----------
-    a
-        (n, d) embeddings of one modality.
-    b
-        (m, d) embeddings of the other.
+    a : (n, d)
+        Embeddings of one modality.
+    b : (m, d)
+        Embeddings of the other modality.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def modality_gap(a: ArrayLike, b: ArrayLike) -> float:
 
 
 def _two(name: str, a: ArrayLike, other_name: str, b: ArrayLike) -> tuple[Array, Array]:
-    """Both arrays checked, of one width."""
+    """Return both arrays, checked to be of one width."""
     first, second = as_rows(name, a), as_rows(other_name, b)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
@@ -109,7 +109,7 @@ def _two(name: str, a: ArrayLike, other_name: str, b: ArrayLike) -> tuple[Array,
 
 
 def _unit(name: str, rows: Array) -> Array:
-    """Rows scaled to length one, float64."""
+    """Scale rows to length one, in float64."""
     wide = rows.astype(np.float64)
     length = np.linalg.norm(wide, axis=1, keepdims=True)
     if not length.all():

@@ -29,12 +29,12 @@ class SeenUnseenCurve(NamedTuple):
 
     Attributes
     ----------
-    gamma
-        (m,) float64, where each step starts, increasing, gamma[0] = -inf.
-    unseen
-        (m,) float64 fractions, per-class accuracy on unseen classes, non-decreasing.
-    seen
-        (m,) float64 fractions, per-class accuracy on seen classes, non-increasing.
+    gamma : (m,) float64
+        Start of each step, increasing; gamma[0] = -inf.
+    unseen : (m,) float64
+        Per-class accuracy on unseen classes, fractions, non-decreasing.
+    seen : (m,) float64
+        Per-class accuracy on seen classes, fractions, non-increasing.
     """
 
     gamma: NDArray[np.float64]
@@ -43,16 +43,16 @@ class SeenUnseenCurve(NamedTuple):
 
 
 def stack(scores: ArrayLike, seen: ArrayLike, gamma: float) -> NDArray[np.float64]:
-    """Scores with gamma subtracted from the seen classes.
+    """Subtract gamma from the scores of seen classes.
 
     Parameters
     ----------
-    scores
-        (n, C), higher is likelier.
-    seen
-        (C,) bool.
-    gamma
-        The penalty, in the unit of the scores.
+    scores : (n, C)
+        Class scores, higher is likelier.
+    seen : (C,) bool
+        Seen classes: True for those that occur in training.
+    gamma : float
+        Penalty on seen classes, in the unit of the scores.
 
     Returns
     -------
@@ -83,25 +83,25 @@ def seen_unseen_curve(
     labels_unseen: ArrayLike,
     seen: ArrayLike,
 ) -> SeenUnseenCurve:
-    """The exact trade-off between U and S over every gamma.
+    """Trace the exact trade-off between U and S over every gamma.
 
     Only items that are right among the classes of their own side have a step: an unseen item turns
-    right and a seen item turns wrong at its breakpoint, each by 1 / (number of classes with items
-    x items of its class). Items of equal breakpoint share a step. Within a side, of equal scores
-    the class that comes first wins.
+    right and a seen item turns wrong at its breakpoint, each by 1 / (number of classes with items x
+    items of its class). Items of equal breakpoint share a step. Within a side, the first of several
+    classes with equal scores wins.
 
     Parameters
     ----------
-    scores_seen
-        (n_s, C) scores of the test items of seen classes, higher is likelier.
-    labels_seen
-        (n_s,) their classes, as columns of the scores.
-    scores_unseen
-        (n_u, C) scores of the test items of unseen classes.
-    labels_unseen
-        (n_u,) their classes, as columns of the scores.
-    seen
-        (C,) bool.
+    scores_seen : (n_s, C)
+        Scores of the test items of seen classes, higher is likelier.
+    labels_seen : (n_s,)
+        Classes of these items, as columns of the scores.
+    scores_unseen : (n_u, C)
+        Scores of the test items of unseen classes.
+    labels_unseen : (n_u,)
+        Classes of these items, as columns of the scores.
+    seen : (C,) bool
+        Seen classes: True for those that occur in training.
 
     Returns
     -------
@@ -129,12 +129,12 @@ def seen_unseen_curve(
 
 
 def ausuc(curve: SeenUnseenCurve) -> float:
-    """Area under the seen-unseen curve, S over U, by trapezoids.
+    """Compute the area under the seen-unseen curve, S over U, by trapezoids.
 
     Parameters
     ----------
-    curve
-        From `seen_unseen_curve`.
+    curve : SeenUnseenCurve
+        Curve from `seen_unseen_curve`.
 
     Returns
     -------
@@ -146,16 +146,16 @@ def ausuc(curve: SeenUnseenCurve) -> float:
 
 
 def best_gamma(curve: SeenUnseenCurve) -> float:
-    """The gamma of the largest H, for use on validation data.
+    """Choose the gamma with the largest H, on validation data.
 
     It is the middle of a step, so that a small change of the scores does not cross a breakpoint;
-    of several steps with the same H the widest, then the first.
+    among several steps with the same H it is the widest, then the first.
 
     Parameters
     ----------
-    curve
-        From `seen_unseen_curve`, of validation items: choosing gamma on test items is choosing a
-        hyper-parameter on test items.
+    curve : SeenUnseenCurve
+        Curve of validation items: choosing gamma on test items is choosing a hyper-parameter on
+        test items.
 
     Returns
     -------
@@ -180,7 +180,7 @@ def _turning_items(
     seen: NDArray[np.bool_],
     own: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Breakpoints and weights of the items that are right among their `own` classes."""
+    """Return breakpoints and weights of the items that are right among their `own` classes."""
     columns = np.flatnonzero(own)
     among_own = columns[scores[:, own].argmax(axis=1)]  # (n,)
     per_class_accuracy(labels, among_own, columns)  # warns of classes without items

@@ -1,4 +1,4 @@
-"""What a random ranking scores: the row below which a retrieval result says nothing."""
+"""Chance level of retrieval: the score of a random ranking, below which a result says nothing."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,17 +10,17 @@ from crossalign.metrics.relevance import Relevance
 
 
 def chance_average_precision(n_gallery: int, n_relevant: int) -> float:
-    """Expected AP@all of a uniformly random ranking.
+    """Compute the expected AP@all of a uniformly random ranking.
 
     E[AP] = (1/M) [ (R - 1)/(M - 1) (M - H_M) + H_M ] for M gallery items of which R are relevant,
     H_M the M-th harmonic number: the McSherry-Najork expectation with the whole gallery tied.
 
     Parameters
     ----------
-    n_gallery
-        M >= 1.
-    n_relevant
-        R, from 1 to M.
+    n_gallery : int
+        Number M of gallery items, at least 1.
+    n_relevant : int
+        Number R of relevant items, from 1 to M.
 
     Returns
     -------
@@ -42,16 +42,16 @@ def chance_average_precision(n_gallery: int, n_relevant: int) -> float:
 def chance_map(
     query_labels: ArrayLike, gallery_labels: ArrayLike, *, exclude_self: bool = False
 ) -> float:
-    """Expected mAP@all of random rankings, for these labels.
+    """Compute the expected mAP@all of random rankings, for these labels.
 
     Parameters
     ----------
-    query_labels
-        (q,) classes of the queries, or (q, L) of 0 and 1 where an item has several.
-    gallery_labels
-        (g,) or (g, L) of the gallery; an item is relevant if the two have a class in common.
-    exclude_self
-        Gallery item i is removed for query i, as in `mean_average_precision`.
+    query_labels : (q,) or (q, L)
+        Classes of the queries; columns of 0 and 1 where an item has several.
+    gallery_labels : (g,) or (g, L)
+        Classes of the gallery, likewise; an item is relevant if the two have a class in common.
+    exclude_self : bool
+        Whether to remove gallery item i for query i, as in `mean_average_precision`; default False.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def chance_map(
 
 
 def _chance(size: Array, relevant: Array) -> NDArray[np.float64]:
-    """The closed form, elementwise; the harmonic number by digamma."""
+    """Evaluate the closed form elementwise; the harmonic number is computed by digamma."""
     m, r = size.astype(np.float64), relevant.astype(np.float64)
     harmonic = digamma(m + 1) + np.euler_gamma
     slope = (r - 1) / np.maximum(m - 1, 1)

@@ -1,6 +1,6 @@
 """Checks of the arguments that several metrics share.
 
-Each failure is one sentence that says what was given and what to give instead.
+Each error is one sentence that names the argument, its value and the fix.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ Array = NDArray[Any]
 
 
 def as_labels(name: str, labels: ArrayLike) -> Array:
-    """`labels` as a non-empty one-dimensional array, each as it was given.
+    """Return `labels` as a non-empty one-dimensional array, each label as it was given.
 
     Raises
     ------
@@ -31,14 +31,14 @@ def as_labels(name: str, labels: ArrayLike) -> Array:
 
 
 def as_codes(**labels: ArrayLike) -> list[NDArray[np.int32]]:
-    """Label arrays by name as integers, (n,) each, that are equal where the labels are.
+    """Turn label arrays into integers, (n,) each, that are equal where the labels are.
 
     Raises
     ------
     ValueError
         As `as_labels`, or some are text and the others are not.
     """
-    arrays = {name: as_labels(name, given) for name, given in labels.items()}
+    arrays = {name: as_labels(name, values) for name, values in labels.items()}
     (first, one), *others = arrays.items()
     for name, other in others:
         if (one.dtype.kind == "U") != (other.dtype.kind == "U"):
@@ -50,7 +50,7 @@ def as_codes(**labels: ArrayLike) -> list[NDArray[np.int32]]:
 
 
 def as_scores(name: str, scores: ArrayLike) -> NDArray[np.float64]:
-    """`scores` as a two-dimensional float64 array without NaN.
+    """Return `scores` as a two-dimensional float64 array without NaN.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def as_scores(name: str, scores: ArrayLike) -> NDArray[np.float64]:
 
 
 def as_rows(name: str, rows: ArrayLike) -> Array:
-    """`rows` as a non-empty (n, d) array of finite numbers in its own precision.
+    """Return `rows` as a non-empty (n, d) array of finite numbers in its own precision.
 
     float32 and float64 stay; smaller types become float32, other numbers float64.
 
@@ -85,7 +85,7 @@ def as_rows(name: str, rows: ArrayLike) -> Array:
 
 
 def as_floats(name: str, array: Array) -> Array:
-    """`array` as float32 if that holds its type exactly, else as float64.
+    """Return `array` as float32 if that holds its type exactly, else as float64.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def as_floats(name: str, array: Array) -> Array:
 
 
 def check_same_length(name: str, array: Array, other_name: str, other: Array) -> None:
-    """Two arrays describe the same items.
+    """Raise ValueError unless two arrays describe the same number of items.
 
     Raises
     ------
@@ -113,7 +113,7 @@ def check_same_length(name: str, array: Array, other_name: str, other: Array) ->
 
 
 def check_k(k: int | None, required: bool = False) -> None:
-    """A cut-off is a positive integer, or None for no cut-off unless it is required.
+    """Raise ValueError unless a cut-off is a positive integer, or None where it is not required.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def check_k(k: int | None, required: bool = False) -> None:
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:
-    """An option is one of its names.
+    """Raise ValueError unless an option is one of its names.
 
     Raises
     ------

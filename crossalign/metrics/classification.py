@@ -18,19 +18,19 @@ from crossalign.metrics.checks import Array, as_codes, as_labels, as_scores, che
 def per_class_accuracy(
     labels: ArrayLike, predictions: ArrayLike, classes: ArrayLike | None = None
 ) -> float:
-    """Mean over classes of the fraction of a class's items that are predicted right.
+    """Compute the mean over classes of the fraction of a class's items that are predicted right.
 
     acc = (1/|Y|) sum over c in Y of correct_c / n_c. A class
     without items is dropped with a warning; it never counts as zero.
 
     Parameters
     ----------
-    labels
-        (n,) true classes.
-    predictions
-        (n,) predicted classes; any value that is not the label is wrong.
-    classes
-        (C,) the classes to average over; by default those that occur in `labels`.
+    labels : (n,)
+        True classes.
+    predictions : (n,)
+        Predicted classes; any value that is not the label is wrong.
+    classes : (C,), optional
+        Classes to average over; by default those that occur in `labels`.
 
     Returns
     -------
@@ -53,12 +53,12 @@ def per_class_accuracy(
 
 
 NO_ITEMS = "classes have no items and are left out of the per-class accuracy"
-"""What `per_class_accuracy` warns of."""
+"""Text of the warning of `per_class_accuracy`."""
 
 
 @contextmanager
 def candidates_without_items() -> Iterator[None]:
-    """No warning of classes without items, for who counts them where they are declared."""
+    """Suppress the warning about classes without items, for callers that count them elsewhere."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=f".*{NO_ITEMS}")
         yield
@@ -67,16 +67,16 @@ def candidates_without_items() -> Iterator[None]:
 def class_accuracies(
     labels: ArrayLike, predictions: ArrayLike, classes: ArrayLike
 ) -> NDArray[np.float64]:
-    """Fraction of each class's items that are predicted right.
+    """Compute the fraction of each class's items that are predicted right.
 
     Parameters
     ----------
-    labels
-        (n,) true classes.
-    predictions
-        (n,) predicted classes.
-    classes
-        (C,) distinct classes, in the order wanted.
+    labels : (n,)
+        True classes.
+    predictions : (n,)
+        Predicted classes.
+    classes : (C,)
+        Distinct classes, in the order of the result.
 
     Returns
     -------
@@ -102,16 +102,16 @@ def class_accuracies(
 
 
 def micro_accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
-    """Fraction of items that are predicted right, every item counting once.
+    """Compute the fraction of items that are predicted right; every item counts once.
 
     It favours large classes; the zero-shot literature reports `per_class_accuracy`.
 
     Parameters
     ----------
-    labels
-        (n,) true classes.
-    predictions
-        (n,) predicted classes.
+    labels : (n,)
+        True classes.
+    predictions : (n,)
+        Predicted classes.
 
     Returns
     -------
@@ -129,15 +129,15 @@ def micro_accuracy(labels: ArrayLike, predictions: ArrayLike) -> float:
 
 
 def harmonic_mean(u: float, s: float) -> float:
-    """H = 2 u s / (u + s), and 0 where u + s = 0.
+    """Compute H = 2 u s / (u + s), and 0 where u + s = 0.
 
     Over several runs report the mean of the H of each run, not the H of the mean accuracies.
 
     Parameters
     ----------
-    u
+    u : float
         Accuracy on unseen classes.
-    s
+    s : float
         Accuracy on seen classes, in the same unit.
 
     Returns
@@ -163,26 +163,26 @@ def gzsl_scores(
     seen: ArrayLike,
     gamma: float = 0.0,
 ) -> dict[str, float]:
-    """T1, U, S and H from the class scores of the two test sets.
+    """Compute T1, U, S and H from the class scores of the two test sets.
 
-    Of equal scores the class that comes first wins. Classes without test items are dropped with a
-    warning.
+    The first of several classes with equal scores wins. Classes without test items are dropped with
+    a warning.
 
     Parameters
     ----------
-    scores_seen
-        (n_s, C) scores of the test items of seen classes, higher is likelier.
-    labels_seen
-        (n_s,) their classes, as columns of the scores.
-    scores_unseen
-        (n_u, C) scores of the test items of unseen classes.
-    labels_unseen
-        (n_u,) their classes, as columns of the scores.
-    seen
-        (C,) bool, True for the classes that occur in training.
-    gamma
-        Subtracted from the scores of seen classes in U, S and H (calibrated stacking); it does not
-        touch T1.
+    scores_seen : (n_s, C)
+        Scores of the test items of seen classes, higher is likelier.
+    labels_seen : (n_s,)
+        Classes of these items, as columns of the scores.
+    scores_unseen : (n_u, C)
+        Scores of the test items of unseen classes.
+    labels_unseen : (n_u,)
+        Classes of these items, as columns of the scores.
+    seen : (C,) bool
+        Seen classes: True for those that occur in training.
+    gamma : float
+        Penalty subtracted from the scores of seen classes in U, S and H (calibrated stacking);
+        default 0. It does not change T1.
 
     Returns
     -------
@@ -219,7 +219,7 @@ def check_gzsl(
     labels_unseen: ArrayLike,
     seen: ArrayLike,
 ) -> tuple[NDArray[np.float64], Array, NDArray[np.float64], Array, NDArray[np.bool_]]:
-    """The arguments of `gzsl_scores` as arrays that agree with each other.
+    """Return the arguments of `gzsl_scores` as arrays that agree with each other.
 
     Raises
     ------
@@ -227,8 +227,8 @@ def check_gzsl(
         As `gzsl_scores`.
     """
     is_seen = as_seen(seen)
-    checked: list[Array] = []
-    for side, wanted, raw_scores, raw_labels in (
+    arrays: list[Array] = []
+    for side, own, raw_scores, raw_labels in (
         ("seen", is_seen, scores_seen, labels_seen),
         ("unseen", ~is_seen, scores_unseen, labels_unseen),
     ):
@@ -240,18 +240,18 @@ def check_gzsl(
                 f"scores_{side} has {scores.shape[1]} columns for the {len(is_seen)} classes of "
                 "seen; give one column per class"
             )
-        outside = np.setdiff1d(labels, np.flatnonzero(wanted))
+        outside = np.setdiff1d(labels, np.flatnonzero(own))
         if outside.size:
             raise ValueError(
                 f"labels_{side} contains {outside[0]}, which is not the column of a class that is "
                 f"{side}; give column numbers of {side} classes"
             )
-        checked += [scores, labels]
-    return checked[0], checked[1], checked[2], checked[3], is_seen
+        arrays += [scores, labels]
+    return arrays[0], arrays[1], arrays[2], arrays[3], is_seen
 
 
 def as_seen(seen: ArrayLike, both: bool = True) -> NDArray[np.bool_]:
-    """`seen` as a (C,) bool array, with both kinds of class unless told otherwise.
+    """Return `seen` as a (C,) bool array, with both kinds of class unless told otherwise.
 
     Raises
     ------
@@ -272,7 +272,7 @@ def as_seen(seen: ArrayLike, both: bool = True) -> NDArray[np.bool_]:
 
 
 def _positions(labels: Array, classes: Array, written: Array) -> NDArray[np.intp]:
-    """Where each label stands in `classes`: (n,) integers; a complaint shows it as written."""
+    """Find the position of each label in `classes`, (n,); an error shows the label as written."""
     order = np.argsort(classes, kind="stable")
     ordered = classes[order]
     if (ordered[1:] == ordered[:-1]).any():

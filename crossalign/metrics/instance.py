@@ -1,8 +1,8 @@
 """Instance-level retrieval: each query looks for its own counterpart, not for its class.
 
-A caption has one image, an image may have five captions; several gallery items with the query's id
-are several right answers, of which the best placed counts. These numbers are not comparable with
-class-level precision.
+A caption has one image, and an image may have five captions: if several gallery items have the
+query's id, the best placed of them counts. These numbers are not comparable with class-level
+precision.
 """
 
 import numpy as np
@@ -26,27 +26,27 @@ def recall_at_k(
     similarity: str = "cosine",
     block: int | None = None,
 ) -> float:
-    """Fraction of queries with a counterpart among the first k gallery items (R@k).
+    """Compute the fraction of queries with a counterpart among the first k gallery items (R@k).
 
-    Of items that tie across the cut-off, it is the probability that a counterpart makes it.
-    Queries without a counterpart in the gallery are left out with a warning.
+    If items tie across the cut-off, the probability that a counterpart is before it counts. Queries
+    without a counterpart in the gallery are left out with a warning.
 
     Parameters
     ----------
-    queries
-        (q, d) embeddings.
-    gallery
-        (g, d) embeddings.
-    k
-        Cut-off.
-    query_ids
-        (q,) what each query is a view of; None if row i pairs with row i.
-    gallery_ids
-        (g,) the same for the gallery; None exactly if `query_ids` is None.
-    similarity
-        "cosine", "dot" or "euclidean".
-    block
-        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
+    queries : (q, d)
+        Embeddings of the queries.
+    gallery : (g, d)
+        Embeddings of the gallery.
+    k : int
+        Cut-off: number of first positions that count.
+    query_ids : (q,), optional
+        Identity of each query: the thing that it shows. None if row i pairs with row i.
+    gallery_ids : (g,), optional
+        Identity of each gallery item; None exactly if `query_ids` is None.
+    similarity : {"cosine", "dot", "euclidean"}
+        Similarity of embeddings; default "cosine".
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -75,21 +75,21 @@ def recall_at_k_from_similarity(
     k: int,
     block: int | None = None,
 ) -> float:
-    """`recall_at_k` of scores that exist.
+    """Compute `recall_at_k` from existing scores.
 
     Parameters
     ----------
-    similarity
-        (q, g) scores, higher is better, or a callable that gives them by blocks; see
+    similarity : (q, g) or callable
+        Scores, higher is better, or a callable that gives them by blocks; see
         `average_precisions_from_similarity`.
-    query_ids
-        (q,) what each query is a view of.
-    gallery_ids
-        (g,) the same for the gallery.
-    k
-        Cut-off.
-    block
-        Queries per block.
+    query_ids : (q,)
+        Identity of each query: the thing that it shows.
+    gallery_ids : (g,)
+        Identity of each gallery item.
+    k : int
+        Cut-off: number of first positions that count.
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -121,25 +121,25 @@ def median_rank(
     similarity: str = "cosine",
     block: int | None = None,
 ) -> float:
-    """Median over queries of the rank of the best placed counterpart (MedR).
+    """Compute the median over queries of the rank of the best placed counterpart (MedR).
 
-    Ranks start at 1; where the counterpart ties with other items it is its expected rank. Queries
+    Ranks start at 1; a counterpart that ties with other items has its expected rank. Queries
     without a counterpart in the gallery are left out with a warning.
 
     Parameters
     ----------
-    queries
-        (q, d) embeddings.
-    gallery
-        (g, d) embeddings.
-    query_ids
-        (q,) what each query is a view of; None if row i pairs with row i.
-    gallery_ids
-        (g,) the same for the gallery; None exactly if `query_ids` is None.
-    similarity
-        "cosine", "dot" or "euclidean".
-    block
-        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
+    queries : (q, d)
+        Embeddings of the queries.
+    gallery : (g, d)
+        Embeddings of the gallery.
+    query_ids : (q,), optional
+        Identity of each query: the thing that it shows. None if row i pairs with row i.
+    gallery_ids : (g,), optional
+        Identity of each gallery item; None exactly if `query_ids` is None.
+    similarity : {"cosine", "dot", "euclidean"}
+        Similarity of embeddings; default "cosine".
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -166,19 +166,19 @@ def median_rank_from_similarity(
     *,
     block: int | None = None,
 ) -> float:
-    """`median_rank` of scores that exist.
+    """Compute `median_rank` from existing scores.
 
     Parameters
     ----------
-    similarity
-        (q, g) scores, higher is better, or a callable that gives them by blocks; see
+    similarity : (q, g) or callable
+        Scores, higher is better, or a callable that gives them by blocks; see
         `average_precisions_from_similarity`.
-    query_ids
-        (q,) what each query is a view of.
-    gallery_ids
-        (g,) the same for the gallery.
-    block
-        Queries per block.
+    query_ids : (q,)
+        Identity of each query: the thing that it shows.
+    gallery_ids : (g,)
+        Identity of each gallery item.
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -201,7 +201,7 @@ def median_rank_from_similarity(
 
 
 def _relevance(query_ids: ArrayLike, gallery_ids: ArrayLike) -> Relevance:
-    """Gallery items with the query's id are its counterparts."""
+    """Return the relevance of counterparts: gallery items with the query's id."""
     names = ("query_ids", "gallery_ids")
     for name, ids in zip(names, (query_ids, gallery_ids), strict=True):
         as_labels(name, ids)
@@ -209,7 +209,7 @@ def _relevance(query_ids: ArrayLike, gallery_ids: ArrayLike) -> Relevance:
 
 
 def _first_tie(ranked: RankedList) -> tuple[int, int, int]:
-    """Start, size and relevant items of the tie that holds the best placed relevant item.
+    """Return start, size and relevant items of the tie with the best placed relevant item.
 
     A relevant item that ties with no irrelevant one is a tie of one; a list without hits (all
     beyond the cut-off) is an empty tie.
@@ -222,7 +222,9 @@ def _first_tie(ranked: RankedList) -> tuple[int, int, int]:
 
 
 def _chance_of_any(size: int, count: int, places: int) -> float:
-    """Probability that one of `count` out of `size` items is among the first `places`."""
+    """Compute the probability that one of `count` out of `size` items is among the first
+    `places`.
+    """
     if places > size - count:
         return 1.0
     earlier = np.arange(count)
@@ -232,7 +234,7 @@ def _chance_of_any(size: int, count: int, places: int) -> float:
 def _paired_ids(
     query_ids: ArrayLike | None, gallery_ids: ArrayLike | None, n_queries: int, n_gallery: int
 ) -> tuple[ArrayLike, ArrayLike]:
-    """The ids given, or row numbers if none are."""
+    """Return the ids given, or row numbers if none are."""
     if query_ids is not None and gallery_ids is not None:
         return query_ids, gallery_ids
     if query_ids is not None or gallery_ids is not None:

@@ -1,7 +1,7 @@
-"""Open-set recognition: are items of known classes told from items of classes never described.
+"""Open-set recognition: items of known classes told from items of classes never described.
 
-A score says how likely an item is of a known class, and an item is accepted where its score reaches
-a threshold. Accepting a known item is a true positive, accepting an unknown one a false positive.
+A score says how likely an item is of a known class, and an item is accepted if its score reaches a
+threshold. Accepting a known item is a true positive, accepting an unknown one a false positive.
 Items of equal score pass a threshold together, so nothing here depends on the order of items.
 """
 
@@ -13,17 +13,17 @@ from crossalign.metrics.selective import as_vector
 
 
 def auroc(known_scores: ArrayLike, unknown_scores: ArrayLike) -> float:
-    """Probability that a known item has a higher score than an unknown one, a tie counting half.
+    """Estimate the probability that a known item outscores an unknown one; a tie counts half.
 
     It equals the area under the curve of true over false positives (Hanley and McNeil, Radiology
     1982; Hendrycks and Gimpel, ICLR 2017, for the task).
 
     Parameters
     ----------
-    known_scores
-        (n,) scores of items of known classes, higher is likelier known; infinity is allowed.
-    unknown_scores
-        (m,) scores of items of unknown classes.
+    known_scores : (n,)
+        Scores of items of known classes, higher is likelier known; infinity is allowed.
+    unknown_scores : (m,)
+        Scores of items of unknown classes.
 
     Returns
     -------
@@ -40,7 +40,8 @@ def auroc(known_scores: ArrayLike, unknown_scores: ArrayLike) -> float:
 
 
 def fpr_at_tpr(known_scores: ArrayLike, unknown_scores: ArrayLike, tpr: float = 0.95) -> float:
-    """Share of unknown items accepted by the highest threshold that accepts `tpr` of the known.
+    """Find the share of unknown items accepted by the highest threshold that accepts `tpr` of the
+    known.
 
     FPR at 95 % TPR of Liang, Li and Srikant, "Enhancing the Reliability of Out-of-distribution
     Image Detection in Neural Networks", ICLR 2018. The curve is not interpolated: the threshold is
@@ -48,12 +49,12 @@ def fpr_at_tpr(known_scores: ArrayLike, unknown_scores: ArrayLike, tpr: float = 
 
     Parameters
     ----------
-    known_scores
-        (n,) scores of items of known classes, higher is likelier known.
-    unknown_scores
-        (m,) scores of items of unknown classes.
-    tpr
-        Share of known items to accept at least, in (0, 1].
+    known_scores : (n,)
+        Scores of items of known classes, higher is likelier known.
+    unknown_scores : (m,)
+        Scores of items of unknown classes.
+    tpr : float
+        Least share of known items to accept, in (0, 1]; default 0.95.
 
     Returns
     -------
@@ -74,21 +75,22 @@ def fpr_at_tpr(known_scores: ArrayLike, unknown_scores: ArrayLike, tpr: float = 
 
 
 def oscr(known_scores: ArrayLike, correct: ArrayLike, unknown_scores: ArrayLike) -> float:
-    """Area under the open-set classification rate: right *and* accepted over false positives.
+    """Compute the area under the open-set classification rate: right *and* accepted over false
+    positives.
 
     Dhamija, Gunther and Boult, "Reducing Network Agnostophobia", NeurIPS 2018, section 4: as the
     threshold falls, the share of known items that are accepted and rightly named is drawn over the
-    share of unknown items that are accepted. The area by trapezoids is the probability that a
-    known item is rightly named and has a higher score than an unknown one, a tie counting half.
+    share of unknown items that are accepted. The area by trapezoids is the probability that a known
+    item is rightly named and has a higher score than an unknown one; a tie counts half.
 
     Parameters
     ----------
-    known_scores
-        (n,) scores of items of known classes, higher is likelier known.
-    correct
-        (n,) True where the class of the item is named rightly.
-    unknown_scores
-        (m,) scores of items of unknown classes.
+    known_scores : (n,)
+        Scores of items of known classes, higher is likelier known.
+    correct : (n,) bool
+        Right answers: True where the class of the known item is named rightly.
+    unknown_scores : (m,)
+        Scores of items of unknown classes.
 
     Returns
     -------
@@ -111,7 +113,7 @@ def oscr(known_scores: ArrayLike, correct: ArrayLike, unknown_scores: ArrayLike)
 
 
 def _beaten(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each known item, the share of unknown items below it, ties counting half: (n,)."""
+    """Compute for each known item the share of unknown items below it, (n,); a tie counts half."""
     ordered = np.sort(unknown)
     below = np.searchsorted(ordered, known, side="left")
     up_to = np.searchsorted(ordered, known, side="right")
@@ -121,5 +123,5 @@ def _beaten(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> NDArray
 def _two(
     known_scores: ArrayLike, unknown_scores: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both score arrays checked."""
+    """Return both score arrays, checked."""
     return as_vector("known_scores", known_scores), as_vector("unknown_scores", unknown_scores)

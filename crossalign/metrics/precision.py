@@ -1,4 +1,6 @@
-"""Precision at a cut-off and along recall, averaged over queries; relevant means of equal class."""
+"""Precision at a cut-off and along recall, averaged over queries; items of equal class are
+relevant.
+"""
 
 from typing import NamedTuple
 
@@ -18,10 +20,10 @@ class PrecisionRecallCurve(NamedTuple):
 
     Attributes
     ----------
-    recall
-        (r,) float64 fractions, the grid.
-    precision
-        (r,) float64 fractions, non-increasing.
+    recall : (r,) float64
+        Fractions, the grid.
+    precision : (r,) float64
+        Fractions, non-increasing.
     """
 
     recall: NDArray[np.float64]
@@ -39,29 +41,30 @@ def precision_at_k(
     exclude_self: bool = False,
     block: int | None = None,
 ) -> float:
-    """Mean over queries of the fraction of the first k gallery items that are of the query's class.
+    """Compute the mean share of the query's class among the first k gallery items.
 
-    Of items that tie across the cut-off, the expected number makes it. The divisor is k even where
-    the gallery is smaller. Queries without a relevant item are left out with a warning.
+    If items tie across the cut-off, the expected number of relevant ones counts. The divisor is k
+    even if the gallery is smaller. Queries without a relevant item are left out with a warning.
 
     Parameters
     ----------
-    queries
-        (q, d) embeddings.
-    gallery
-        (g, d) embeddings.
-    query_labels
-        (q,) classes, or (q, L) of 0 and 1 where an item has several.
-    gallery_labels
-        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
-    k
-        Cut-off.
-    similarity
-        "cosine", "dot" or "euclidean".
-    exclude_self
-        Remove gallery item i for query i.
-    block
-        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
+    queries : (q, d)
+        Embeddings of the queries.
+    gallery : (g, d)
+        Embeddings of the gallery.
+    query_labels : (q,) or (q, L)
+        Classes of the queries; columns of 0 and 1 where an item has several.
+    gallery_labels : (g,) or (g, L)
+        Classes of the gallery, likewise; an item is relevant if it has a class in common with the
+        query.
+    k : int
+        Cut-off: number of first positions that count.
+    similarity : {"cosine", "dot", "euclidean"}
+        Similarity of embeddings; default "cosine".
+    exclude_self : bool
+        Whether to remove gallery item i for query i; default False.
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -93,23 +96,24 @@ def precision_at_k_from_similarity(
     exclude_self: bool = False,
     block: int | None = None,
 ) -> float:
-    """`precision_at_k` of scores that exist.
+    """Compute `precision_at_k` from existing scores.
 
     Parameters
     ----------
-    similarity
-        (q, g) scores, higher is better, or a callable that gives them by blocks; see
+    similarity : (q, g) or callable
+        Scores, higher is better, or a callable that gives them by blocks; see
         `average_precisions_from_similarity`.
-    query_labels
-        (q,) classes, or (q, L) of 0 and 1 where an item has several.
-    gallery_labels
-        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
-    k
-        Cut-off.
-    exclude_self
-        Remove gallery item i for query i.
-    block
-        Queries per block.
+    query_labels : (q,) or (q, L)
+        Classes of the queries; columns of 0 and 1 where an item has several.
+    gallery_labels : (g,) or (g, L)
+        Classes of the gallery, likewise; an item is relevant if it has a class in common with the
+        query.
+    k : int
+        Cut-off: number of first positions that count.
+    exclude_self : bool
+        Whether to remove gallery item i for query i; default False.
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -144,7 +148,7 @@ def precision_recall_curve(
     exclude_self: bool = False,
     block: int | None = None,
 ) -> PrecisionRecallCurve:
-    """Interpolated precision on a grid of recall, averaged over queries.
+    """Compute the interpolated precision on a grid of recall, averaged over queries.
 
     The interpolated precision of a query at recall r is its highest precision at any score
     threshold whose recall is at least r (Manning, Raghavan and Schuetze, "Introduction to
@@ -153,22 +157,23 @@ def precision_recall_curve(
 
     Parameters
     ----------
-    queries
-        (q, d) embeddings.
-    gallery
-        (g, d) embeddings.
-    query_labels
-        (q,) classes, or (q, L) of 0 and 1 where an item has several.
-    gallery_labels
-        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
-    recall
-        (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
-    similarity
-        "cosine", "dot" or "euclidean".
-    exclude_self
-        Remove gallery item i for query i.
-    block
-        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
+    queries : (q, d)
+        Embeddings of the queries.
+    gallery : (g, d)
+        Embeddings of the gallery.
+    query_labels : (q,) or (q, L)
+        Classes of the queries; columns of 0 and 1 where an item has several.
+    gallery_labels : (g,) or (g, L)
+        Classes of the gallery, likewise; an item is relevant if it has a class in common with the
+        query.
+    recall : (r,), optional
+        Increasing fractions in [0, 1]; by default 0, .01, ..., 1.
+    similarity : {"cosine", "dot", "euclidean"}
+        Similarity of embeddings; default "cosine".
+    exclude_self : bool
+        Whether to remove gallery item i for query i; default False.
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -200,23 +205,24 @@ def precision_recall_curve_from_similarity(
     exclude_self: bool = False,
     block: int | None = None,
 ) -> PrecisionRecallCurve:
-    """`precision_recall_curve` of scores that exist.
+    """Compute `precision_recall_curve` from existing scores.
 
     Parameters
     ----------
-    similarity
-        (q, g) scores, higher is better, or a callable that gives them by blocks; see
+    similarity : (q, g) or callable
+        Scores, higher is better, or a callable that gives them by blocks; see
         `average_precisions_from_similarity`.
-    query_labels
-        (q,) classes, or (q, L) of 0 and 1 where an item has several.
-    gallery_labels
-        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
-    recall
-        (r,) increasing fractions in [0, 1]; by default 0, .01, ..., 1.
-    exclude_self
-        Remove gallery item i for query i.
-    block
-        Queries per block.
+    query_labels : (q,) or (q, L)
+        Classes of the queries; columns of 0 and 1 where an item has several.
+    gallery_labels : (g,) or (g, L)
+        Classes of the gallery, likewise; an item is relevant if it has a class in common with the
+        query.
+    recall : (r,), optional
+        Increasing fractions in [0, 1]; by default 0, .01, ..., 1.
+    exclude_self : bool
+        Whether to remove gallery item i for query i; default False.
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -249,7 +255,7 @@ def precision_recall_curve_from_similarity(
 
 
 def _expected_hits(ranked: RankedList, k: int) -> float:
-    """Expected number of relevant items among the first k, over the orders of ties."""
+    """Compute the expected number of relevant items among the first k, over the orders of ties."""
     hits = int(np.searchsorted(ranked.hits, k))
     places = k - ranked.start
     cut = np.flatnonzero((places > 0) & (places < ranked.size))
@@ -260,7 +266,7 @@ def _expected_hits(ranked: RankedList, k: int) -> float:
 
 
 def _as_recall(recall: ArrayLike | None) -> NDArray[np.float64]:
-    """The recall grid, (r,)."""
+    """Return the recall grid, (r,)."""
     if recall is None:
         return np.linspace(0, 1, 101)
     grid = np.asarray(recall, dtype=np.float64)

@@ -41,22 +41,22 @@ def measure_queries(
 
     Parameters
     ----------
-    similarity
-        (q, g) scores, higher is better, or a callable that gives them by blocks.
-    relevance
-        Of g gallery items to q queries.
-    measure
-        One query's ranked list to a number, or to `width` numbers.
-    width
-        How many.
-    k
-        The measure looks at the first k positions only.
-    ties
-        "expected" or "stable".
-    exclude_self
-        Remove gallery item i for query i.
-    block
-        Queries per block; by default as many as fit 8 MiB, but 32 at least.
+    similarity : (q, g) or callable
+        Scores, higher is better, or a callable that gives them by blocks.
+    relevance : Relevance
+        Relevance of g gallery items to q queries.
+    measure : callable
+        Function from one query's ranked list to a number, or to `width` numbers.
+    width : int
+        Number of values that the measure gives; default 1.
+    k : int, optional
+        Number of first positions that the measure looks at; default all.
+    ties : {"expected", "stable"}
+        Treatment of equal scores, see `average_precisions`; default "expected".
+    exclude_self : bool
+        Whether to remove gallery item i for query i; default False.
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def measure_queries(
 
 
 class _Sweep:
-    """What stays the same from block to block; `measure_block` runs in several threads at once."""
+    """Settings shared by all blocks; `measure_block` runs in several threads at once."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class _Sweep:
 
 
 def _checked_block(scores: ArrayLike, rows: int, size: int) -> Array:
-    """A (rows, size) block of float scores."""
+    """Return a (rows, size) block of float scores, checked."""
     array = np.asarray(scores)
     if array.shape != (rows, size):
         raise ValueError(
@@ -140,7 +140,7 @@ def _checked_block(scores: ArrayLike, rows: int, size: int) -> Array:
 
 
 def _block_rows(block: int | None, size: int) -> int:
-    """Queries per block."""
+    """Return the number of queries per block."""
     if block is None:
         return max(MIN_ROWS, BLOCK_BYTES // (4 * size))
     if isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 1:

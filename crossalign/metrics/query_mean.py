@@ -1,4 +1,4 @@
-"""What becomes of queries that nothing in the gallery answers: left out, and counted aloud."""
+"""Mean over queries: those without a relevant item are left out, and counted in a warning."""
 
 import warnings
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 def mean_over_queries(
     values: NDArray[np.float64], mean: Callable[..., Any] = np.mean
 ) -> NDArray[np.float64]:
-    """Mean over the rows that are not NaN, with a warning that counts the others.
+    """Average the rows that are not NaN, with a warning that counts the others.
 
     Parameters
     ----------
-    values
-        (q,) or (q, w); a row is NaN if its query has no relevant item.
-    mean
-        The average, with an `axis`.
+    values : (q,) or (q, w)
+        Values of the queries; a row is NaN if its query has no relevant item.
+    mean : callable
+        Average to take, a function with an argument `axis`; default `numpy.mean`.
 
     Returns
     -------

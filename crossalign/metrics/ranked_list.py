@@ -1,4 +1,4 @@
-"""One query's gallery in order of score, as far as metrics need it: where the relevant items stand.
+"""One query's gallery in order of score, reduced to the positions of the relevant items.
 
 A score and a relevance bit are packed in one integer, and the integers are sorted in place. That
 moves 4 bytes per item (8 for float64 scores) where an argsort moves 8 of index besides the scores,
@@ -20,22 +20,22 @@ RANGE = 1.5  # scores in [-RANGE, RANGE] leave the top of the key range free for
 class RankedList(NamedTuple):
     """Positions of one query's R relevant items, best first, and the ties that concern them.
 
-    Where relevant and irrelevant items share a score, the relevant ones are listed last (the worst
+    If relevant and irrelevant items share a score, the relevant ones are listed last (the worst
     order); such a *mixed tie* is described by the other four fields so that a metric can average
     over its orders.
 
     Attributes
     ----------
-    hits
-        (R,) 0-based positions of the relevant items, increasing.
-    first
-        (t,) index into `hits` of the first relevant item of each mixed tie.
-    start
-        (t,) 0-based position where the tie starts.
-    size
-        (t,) items in the tie.
-    n_relevant
-        (t,) relevant items in the tie.
+    hits : (R,)
+        Positions of the relevant items, from 0, increasing.
+    first : (t,)
+        Index into `hits` of the first relevant item of each mixed tie.
+    start : (t,)
+        Position where the tie starts, from 0.
+    size : (t,)
+        Number of items in the tie.
+    n_relevant : (t,)
+        Number of relevant items in the tie.
     """
 
     hits: NDArray[np.intp]
@@ -48,21 +48,21 @@ class RankedList(NamedTuple):
 def pack(
     scores: Array, relevant: Array, removed: int | None = None, in_range: bool = False
 ) -> Array:
-    """Scores and relevance as integers whose ascending order is best first.
+    """Pack scores and relevance into integers whose ascending order is best first.
 
     The bits of a non-negative float, read as an integer, grow with the float; flipping the other
     bits of a negative one makes them grow too. The order is reversed by negating the scores.
 
     Parameters
     ----------
-    scores
-        (g,) finite float32 or float64, higher is better.
-    relevant
-        (g,) bool, or integers 0 and 1.
-    removed
+    scores : (g,) float32 or float64
+        Finite scores, higher is better.
+    relevant : (g,)
+        Relevance of each item, bool or integers 0 and 1.
+    removed : int, optional
         Index of one item to send behind all others, as irrelevant.
-    in_range
-        The scores are known to be finite and in [-RANGE, RANGE].
+    in_range : bool
+        Whether the scores are known to be finite and in [-RANGE, RANGE]; default False.
 
     Returns
     -------
@@ -89,7 +89,8 @@ def pack(
 def pack_in_order(
     scores: Array, relevant: Array, removed: int | None = None, in_range: bool = False
 ) -> Array:
-    """Keys without ties, already sorted: of equal scores the item given first is ranked first.
+    """Make keys without ties, already sorted: among equal scores the item given first is ranked
+    first.
 
     Parameters, result and errors are those of `pack`.
     """
@@ -105,12 +106,12 @@ def pack_in_order(
 
 
 def number(relevant: Array) -> Array:
-    """Sorted keys of a gallery that is given best first, without ties: (g,) int64."""
+    """Make sorted keys (g,) int64, without ties, for a gallery that is given best first."""
     return np.arange(len(relevant)) * 2 + relevant
 
 
 def sort_keys(keys: Array, k: int | None = None) -> Array:
-    """Sort keys in place; with `k`, maybe only the k best and what ties with the last."""
+    """Sort keys in place; with `k`, maybe only the k best and those that tie with the last."""
     if k is not None and 4 * k < len(keys):
         keys.partition(k - 1)
         keys = keys[keys <= (keys[k - 1] | 1)]
@@ -135,7 +136,7 @@ def ranked_list(keys: Array) -> RankedList:
 
 
 def _positions(bits: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Where bits are True.
+    """Return the positions at which bits are True.
 
     NumPy looks for the next True if at most a tenth are, and writes without branching if more are.
     The first is slow, by mispredicted branches, unless the True ones are rare; padding with more
@@ -150,7 +151,7 @@ def _positions(bits: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 
 def _into_range(scores: Array) -> NDArray[np.float64]:
-    """Scores in (-1, 1) of the same order and the same ties, as float64.
+    """Map scores to (-1, 1), in the same order and with the same ties, as float64.
 
     They are scaled by a power of two, which is exact unless the smallest underflow: float32 scores
     have room in float64, and float64 scores that span hundreds of orders are numbered instead.
@@ -165,7 +166,7 @@ def _into_range(scores: Array) -> NDArray[np.float64]:
 
 
 def _magnitude(scores: Array) -> float:
-    """The largest absolute score, which NaN and infinity would be."""
+    """Return the largest absolute score; raise ValueError for NaN and infinity."""
     largest = max(float(scores.max()), -float(scores.min()))
     if not largest < np.inf:
         raise ValueError(

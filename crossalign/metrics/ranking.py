@@ -1,7 +1,7 @@
 """Mean average precision over any number of queries, in the memory of one block of scores.
 
-A gallery item is relevant to a query if their classes are equal. What "mAP" leaves open is said by
-name: how deep (`k`), what it divides by (`denominator`), what it does with equal scores (`ties`)
+A gallery item is relevant to a query if their classes are equal. Everything that "mAP" leaves open
+is an argument: the depth (`k`), the divisor (`denominator`), the treatment of equal scores (`ties`)
 and whether a query may find itself (`exclude_self`). `average_precision` describes the first three.
 """
 
@@ -29,10 +29,10 @@ def mean_average_precision(
     exclude_self: bool = False,
     block: int | None = None,
 ) -> float:
-    """Mean of `average_precisions` over the queries that have a relevant item.
+    """Average `average_precisions` over the queries that have a relevant item.
 
-    The others are left out with a warning that counts them; if there are only others, it is NaN.
-    Arguments and errors are those of `average_precisions`.
+    The others are left out with a warning that counts them; if there are only others, the result is
+    NaN. Arguments and errors are those of `average_precisions`.
 
     Returns
     -------
@@ -64,32 +64,35 @@ def average_precisions(
     exclude_self: bool = False,
     block: int | None = None,
 ) -> NDArray[np.float64]:
-    """Average precision of every query.
+    """Compute the average precision of every query.
 
     Parameters
     ----------
-    queries
-        (q, d) embeddings. float32 is scored in float32, wider types in float64.
-    gallery
-        (g, d) embeddings.
-    query_labels
-        (q,) classes, or (q, L) of 0 and 1 where an item has several.
-    gallery_labels
-        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
-    k
-        Cut-off; None ranks the whole gallery (AP@all).
-    denominator
-        "relevant", "min", "hits" or "k"; see `average_precision`.
-    ties
-        "expected", the mean over all orders of equal scores, in closed form; or "stable", the order
-        of the gallery rows, for comparison with code that sorts (several times slower).
-    similarity
-        "cosine", "dot" or "euclidean".
-    exclude_self
-        Queries and gallery are the same items in the same order, and gallery item i is removed for
-        query i.
-    block
-        Queries per block; by default as many as fit 8 MiB of scores, 32 at least.
+    queries : (q, d)
+        Embeddings of the queries. float32 is scored in float32, wider types in float64.
+    gallery : (g, d)
+        Embeddings of the gallery.
+    query_labels : (q,) or (q, L)
+        Classes of the queries; columns of 0 and 1 where an item has several.
+    gallery_labels : (g,) or (g, L)
+        Classes of the gallery, likewise; an item is relevant if it has a class in common with the
+        query.
+    k : int, optional
+        Cut-off: number of first positions that count. By default the whole gallery is ranked
+        (AP@all).
+    denominator : {"relevant", "min", "hits", "k"}
+        Divisor of the sum, see `average_precision`; default "relevant".
+    ties : {"expected", "stable"}
+        Treatment of equal scores. "expected", the default, is the mean over all their orders, in
+        closed form; "stable" is the order of the gallery rows, for comparison with code that sorts
+        (several times slower).
+    similarity : {"cosine", "dot", "euclidean"}
+        Similarity of embeddings; default "cosine".
+    exclude_self : bool
+        Whether to remove gallery item i for query i, where queries and gallery are the same items
+        in the same order; default False.
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------
@@ -125,7 +128,7 @@ def mean_average_precision_from_similarity(
     exclude_self: bool = False,
     block: int | None = None,
 ) -> float:
-    """`mean_average_precision` of scores that exist.
+    """Compute `mean_average_precision` from existing scores.
 
     Arguments and errors are those of `average_precisions_from_similarity`.
 
@@ -158,27 +161,29 @@ def average_precisions_from_similarity(
     exclude_self: bool = False,
     block: int | None = None,
 ) -> NDArray[np.float64]:
-    """`average_precisions` of scores that exist.
+    """Compute `average_precisions` from existing scores.
 
     Parameters
     ----------
-    similarity
-        (q, g) scores, higher is better (negate distances), memory-mapped if need be; or a callable
+    similarity : (q, g) or callable
+        Scores, higher is better (negate distances), memory-mapped if need be; or a callable
         `(start, stop) -> (stop - start, g)` that gives the scores of those queries.
-    query_labels
-        (q,) classes, or (q, L) of 0 and 1 where an item has several.
-    gallery_labels
-        (g,) or (g, L), likewise; relevant is what has a class in common with the query.
-    k
-        As in `average_precisions`, like all that follow.
-    denominator
-        "relevant", "min", "hits" or "k".
-    ties
-        "expected" or "stable".
-    exclude_self
-        Remove gallery item i for query i.
-    block
-        Queries per block.
+    query_labels : (q,) or (q, L)
+        Classes of the queries; columns of 0 and 1 where an item has several.
+    gallery_labels : (g,) or (g, L)
+        Classes of the gallery, likewise; an item is relevant if it has a class in common with the
+        query.
+    k : int, optional
+        Cut-off: number of first positions that count. By default the whole gallery is ranked
+        (AP@all).
+    denominator : {"relevant", "min", "hits", "k"}
+        Divisor of the sum, see `average_precision`; default "relevant".
+    ties : {"expected", "stable"}
+        Treatment of equal scores, see `average_precisions`; default "expected".
+    exclude_self : bool
+        Whether to remove gallery item i for query i; default False.
+    block : int, optional
+        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which gallery items answer a query: those that share its class, or one of its classes."""
+"""Relevance: gallery items that answer a query share its class, or one of its classes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ class Relevance:
 
     Parameters
     ----------
-    query_labels
-        (q,) classes, or (q, L) of 0 and 1 where an item has several: one column per class.
-    gallery_labels
-        (g,) or (g, L). Where one side is (n, L) and the other (n,), the latter are its columns.
-    names
-        How complaints call the two.
+    query_labels : (q,) or (q, L)
+        Classes of the queries; where an item has several, one column of 0 and 1 per class.
+    gallery_labels : (g,) or (g, L)
+        Classes of the gallery. If one side is (n, L) and the other (n,), the latter are columns of
+        the former.
+    names : pair of str
+        Names of the two arguments in errors.
 
     Attributes
     ----------
-    codes
-        (q,) integers, which row each query has.
-    shape
-        (q, g).
+    codes : (q,) int
+        Number of the row of each query.
+    shape : (q, g)
+        Numbers of queries and of gallery items.
 
     Raises
     ------
@@ -40,30 +41,32 @@ class Relevance:
         gallery_labels: ArrayLike,
         names: tuple[str, str] = ("query_labels", "gallery_labels"),
     ) -> None:
-        given = {
+        arrays = {
             name: label_array(labels, name)
             for name, labels in zip(names, (query_labels, gallery_labels), strict=True)
         }
-        width = max(array.shape[1] if array.ndim == 2 else 0 for array in given.values())
+        width = max(array.shape[1] if array.ndim == 2 else 0 for array in arrays.values())
         self._gallery: Array
         if width < 2:
-            self.codes, self._gallery = as_codes(**given)
+            self.codes, self._gallery = as_codes(**arrays)
             self._sets = None
         else:
-            queries, self._gallery = (_sets(name, a, width) for name, a in given.items())
+            queries, self._gallery = (_sets(name, a, width) for name, a in arrays.items())
             self._sets, codes = np.unique(queries, axis=0, return_inverse=True)
             self.codes = codes.ravel().astype(np.int32)
         self.shape = len(self.codes), len(self._gallery)
 
     def row(self, code: int) -> NDArray[np.int32]:
-        """(g,) 1 where an item answers queries of this code, as wide as a key of float32 scores."""
+        """Return (g,) 1 where an item is relevant to queries of this code, as int32 like keys of
+        scores.
+        """
         if self._sets is None:
             return np.equal(self._gallery, code).astype(np.int32)
         shared = self._gallery[:, self._sets[code]].any(axis=1)
         return np.asarray(shared, dtype=np.int32)
 
     def counts(self, exclude_self: bool = False) -> NDArray[np.intp]:
-        """(q,) relevant items of each query, without item i for query i if asked.
+        """Count the relevant items of each query, (q,), without item i for query i if asked.
 
         Raises
         ------
@@ -83,7 +86,7 @@ class Relevance:
 
 
 def _sets(name: str, labels: Array, width: int) -> NDArray[np.bool_]:
-    """(n, width) bool of labels as columns, or of their numbers."""
+    """Return labels, given as columns or as numbers of columns, as (n, width) bool."""
     if labels.ndim == 1 and labels.dtype.kind in "biu" and labels.size:
         if labels.min() < 0 or labels.max() >= width:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says."""
+"""Reliability of probabilities: do they agree with the share of right answers."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,25 +17,25 @@ BINNINGS = ("equal_width", "equal_mass")
 def expected_calibration_error(
     probabilities: ArrayLike, labels: ArrayLike, bins: int = 15, binning: str = "equal_width"
 ) -> float:
-    """Mean gap between how sure a classifier is and how often it is right (ECE).
+    """Compute the mean gap between a classifier's confidence and its accuracy (ECE).
 
     ECE = sum over bins b of |b|/n |accuracy(b) - confidence(b)|, where an item's confidence is its
     largest probability and bins are intervals of confidence closed on the right (Guo, Pleiss, Sun
     and Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, eq. 3). Empty bins are
-    skipped. Of equal probabilities the class that comes first is the prediction.
+    skipped. The first of several classes with equal probabilities is the prediction.
 
     Parameters
     ----------
-    probabilities
-        (n, C), rows in [0, 1] that sum to one.
-    labels
-        (n,) true classes, as columns.
-    bins
-        Number of bins.
-    binning
-        "equal_width" cuts [0, 1] evenly, as the paper; "equal_mass" cuts the items evenly (Nixon et
-        al., "Measuring Calibration in Deep Learning", CVPR Workshops 2019), items of equal
-        confidence staying together.
+    probabilities : (n, C)
+        Rows in [0, 1] that sum to one.
+    labels : (n,)
+        True classes, as columns.
+    bins : int
+        Number of bins; default 15.
+    binning : {"equal_width", "equal_mass"}
+        Kind of bins. "equal_width", the default, cuts [0, 1] evenly, as the paper; "equal_mass"
+        cuts the items evenly (Nixon et al., "Measuring Calibration in Deep Learning", CVPR
+        Workshops 2019), and items of equal confidence stay together.
 
     Returns
     -------
@@ -69,12 +69,12 @@ def expected_calibration_error(
 
 
 def _quantiles(values: NDArray[np.float64], shares: NDArray[np.float64]) -> Array:
-    """The smallest values that at least each share of the values does not exceed."""
+    """Find the smallest values that at least each share of the values does not exceed."""
     return np.quantile(values, shares, method="inverted_cdf") if len(shares) else shares
 
 
 def _as_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
-    """`probabilities` as (n, C) float64 rows in [0, 1] that sum to one, up to rounding."""
+    """Return `probabilities` as (n, C) float64 rows in [0, 1] that sum to one, up to rounding."""
     array = as_scores("probabilities", probabilities)
     if array.size == 0:
         raise ValueError(f"probabilities has shape {array.shape}; give at least one row and column")

@@ -1,8 +1,8 @@
-"""Selective prediction: does a confidence say which answers are wrong, and what does silence buy.
+"""Selective prediction: a confidence that points out wrong answers, and the gain of not answering.
 
-Geifman, Uziel and El-Yaniv, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers",
-ICLR 2019: answer the most confident share of the items (the *coverage*) and look at the mean loss
-of those answers (the *risk*). The area under risk over coverage, AURC, judges a confidence without
+Geifman, Uziel and El-Yaniv, "Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers", ICLR
+2019: answer the most confident share of the items (the *coverage*) and look at the mean loss of
+those answers (the *risk*). The area under risk over coverage, AURC, judges a confidence without
 choosing a threshold; it also falls with plain accuracy, so the *excess* over the area of a
 confidence that puts every right answer before every wrong one, E-AURC, judges the order alone.
 
@@ -22,11 +22,11 @@ class RiskCoverageCurve(NamedTuple):
 
     Attributes
     ----------
-    coverage
-        (n,) float64 fractions 1/n, 2/n, ..., 1.
-    risk
-        (n,) float64, mean loss of the items answered, in the unit of the loss; its last value is
-        the mean loss of all.
+    coverage : (n,) float64
+        Fractions 1/n, 2/n, ..., 1 of the items.
+    risk : (n,) float64
+        Mean loss of the items answered, in the unit of the loss; the last value is the mean loss of
+        all.
     """
 
     coverage: NDArray[np.float64]
@@ -34,17 +34,17 @@ class RiskCoverageCurve(NamedTuple):
 
 
 def risk_coverage_curve(confidence: ArrayLike, errors: ArrayLike) -> RiskCoverageCurve:
-    """Expected mean loss of the k most confident items, for every k.
+    """Compute the expected mean loss of the k most confident items, for every k.
 
-    risk_k = (1/k) sum over the k most confident items of their loss. Where k falls inside a tie,
-    the tie's items count by their mean loss, which is the expectation over their orders.
+    risk_k = (1/k) sum over the k most confident items of their loss. If k falls inside a tie, the
+    tie's items count by their mean loss, which is the expectation over their orders.
 
     Parameters
     ----------
-    confidence
-        (n,) higher is surer; only the order matters, infinity is allowed.
-    errors
-        (n,) True where the answer is wrong, or any loss of each answer.
+    confidence : (n,)
+        Confidence in each answer, higher is surer; only the order matters, infinity is allowed.
+    errors : (n,)
+        Errors, True where the answer is wrong, or any loss of each answer.
 
     Returns
     -------
@@ -65,14 +65,15 @@ def risk_coverage_curve(confidence: ArrayLike, errors: ArrayLike) -> RiskCoverag
 
 
 def aurc(confidence: ArrayLike, errors: ArrayLike) -> float:
-    """Area under the risk-coverage curve: the mean of its n risks (Geifman et al. 2019, section 3).
+    """Compute the area under the risk-coverage curve, the mean of its n risks (Geifman et al. 2019,
+    3).
 
     Parameters
     ----------
-    confidence
-        (n,) higher is surer.
-    errors
-        (n,) True where the answer is wrong, or any loss of each answer.
+    confidence : (n,)
+        Confidence in each answer, higher is surer.
+    errors : (n,)
+        Errors, True where the answer is wrong, or any loss of each answer.
 
     Returns
     -------
@@ -89,17 +90,17 @@ def aurc(confidence: ArrayLike, errors: ArrayLike) -> float:
 
 
 def excess_aurc(confidence: ArrayLike, errors: ArrayLike) -> float:
-    """AURC minus that of the best order of the same answers (E-AURC, Geifman et al. 2019).
+    """Compute AURC minus that of the best order of the same answers (E-AURC, Geifman et al. 2019).
 
     The best order is by the loss itself. Its area is computed and not approximated: for a share r
     of wrong answers it tends to r + (1 - r) ln(1 - r), the paper's formula, as n grows.
 
     Parameters
     ----------
-    confidence
-        (n,) higher is surer.
-    errors
-        (n,) True where the answer is wrong, or any loss of each answer.
+    confidence : (n,)
+        Confidence in each answer, higher is surer.
+    errors : (n,)
+        Errors, True where the answer is wrong, or any loss of each answer.
 
     Returns
     -------
@@ -116,16 +117,17 @@ def excess_aurc(confidence: ArrayLike, errors: ArrayLike) -> float:
 
 
 def rank_correlation(uncertainty: ArrayLike, error: ArrayLike) -> float:
-    """Spearman's rank correlation of an uncertainty and the error it should foretell.
+    """Compute Spearman's rank correlation of an uncertainty and the error it should predict.
 
     Equal values share their mean rank.
 
     Parameters
     ----------
-    uncertainty
-        (n,) higher is less sure, such as the total variance of a latent Gaussian.
-    error
-        (n,) True where the answer is wrong, or any loss of each answer.
+    uncertainty : (n,)
+        Uncertainty of each answer, such as the total variance of a latent Gaussian; higher is less
+        sure.
+    error : (n,)
+        Errors, True where the answer is wrong, or any loss of each answer.
 
     Returns
     -------
@@ -147,7 +149,7 @@ def rank_correlation(uncertainty: ArrayLike, error: ArrayLike) -> float:
 
 
 def as_vector(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    """`values` as a non-empty (n,) float64 array without NaN.
+    """Return `values` as a non-empty (n,) float64 array without NaN.
 
     Raises
     ------
@@ -163,7 +165,7 @@ def as_vector(name: str, values: ArrayLike) -> NDArray[np.float64]:
 
 
 def as_losses(name: str, values: ArrayLike) -> NDArray[np.float64]:
-    """`values` as `as_vector` and finite.
+    """Return `values` as a finite vector, see `as_vector`.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Scores of queries against a gallery, a block of queries at a time.
 
 A *score source* is any callable `source(start, stop)` that returns the (stop - start, g) scores of
-those queries, higher is better. Two are here: one over embeddings, one over a matrix that exists.
+those queries, higher is better. Two are here: one over embeddings, one over an existing matrix.
 """
 
 import threading
@@ -18,7 +18,7 @@ SIMILARITIES = ("cosine", "dot", "euclidean")
 
 
 class EmbeddingScores:
-    """Similarity of embeddings, up to a positive factor per query, which no ranking sees.
+    """Similarity of embeddings, up to a positive factor per query, which does not change a ranking.
 
     "cosine" and "dot" are inner products with unit or raw gallery rows; a row of zeros has cosine
     0. "euclidean" ranks by distance through q.g - |g|^2 / 2, both measured from the first gallery
@@ -30,12 +30,12 @@ class EmbeddingScores:
 
     Parameters
     ----------
-    queries
-        (q, d).
-    gallery
-        (g, d).
-    similarity
-        "cosine", "dot" or "euclidean".
+    queries : (q, d)
+        Embeddings of the queries.
+    gallery : (g, d)
+        Embeddings of the gallery.
+    similarity : {"cosine", "dot", "euclidean"}
+        Similarity of embeddings; default "cosine".
 
     Raises
     ------
@@ -60,7 +60,9 @@ class EmbeddingScores:
         self._thread = threading.local()
 
     def __call__(self, start: int, stop: int) -> Array:
-        """(stop - start, g) scores in [-1, 1]; a thread's next call overwrites its last result."""
+        """Return (stop - start, g) scores in [-1, 1]; a thread's next call overwrites its last
+        result.
+        """
         rows = self._prepare_queries(self.queries[start:stop])
         out: Array | None = getattr(self._thread, "products", None)
         if out is None or len(out) < len(rows):
@@ -70,18 +72,20 @@ class EmbeddingScores:
         return products if self._copies is None else products[:, self._copies]
 
     def _prepare_scale(self, rows: Array) -> None:
-        """Where distances are measured from, and the exponent that makes lengths at most one."""
+        """Set the origin of distances, and the exponent that makes lengths at most one."""
         self._origin = rows[0].astype(np.float64)
         lengths = [np.linalg.norm(self._moved(part), axis=1).max() for part in _parts(rows)]
         self._exponent = _exponent(np.max(lengths))
 
     def _moved(self, rows: Array) -> NDArray[np.float64]:
-        """Rows as float64, from the origin of distances if there is one."""
+        """Return rows as float64, relative to the origin of distances if there is one."""
         wide = rows.astype(np.float64)
         return wide - self._origin if self._similarity == "euclidean" else wide
 
     def _prepare_gallery(self, rows: Array) -> Array:
-        """Gallery rows of length at most one, with the column -|g|^2 / 2 if euclidean."""
+        """Scale gallery rows to length at most one, and append the column -|g|^2 / 2 if
+        euclidean.
+        """
         euclidean = self._similarity == "euclidean"
         prepared = np.empty((len(rows), rows.shape[1] + euclidean), self.dtype)
         for part, out in zip(_parts(rows), _parts(prepared), strict=True):
@@ -97,7 +101,7 @@ class EmbeddingScores:
         return prepared
 
     def _prepare_queries(self, rows: Array) -> Array:
-        """Query rows scaled by powers of two, which keep the order and the ties of their scores."""
+        """Scale query rows by powers of two, which keep the order and the ties of their scores."""
         wide = self._moved(rows)
         if self._similarity == "euclidean":
             wide = np.column_stack([np.ldexp(wide, -self._exponent), np.ones(len(wide))])
@@ -108,7 +112,7 @@ class EmbeddingScores:
 def score_source(
     similarity: ArrayLike | ScoreSource, n_queries: int, n_gallery: int
 ) -> ScoreSource:
-    """A (q, g) matrix, or a callable that gives its rows by blocks, as a source for many threads.
+    """Return a (q, g) matrix, or a callable that gives its rows by blocks, as a thread-safe source.
 
     Raises
     ------
@@ -136,7 +140,7 @@ def score_source(
 
 
 def _one_at_a_time(source: ScoreSource) -> ScoreSource:
-    """A source that no two threads call at once."""
+    """Wrap a source so that no two threads call it at once."""
     lock = threading.Lock()
 
     def locked(start: int, stop: int) -> Array:
@@ -147,12 +151,12 @@ def _one_at_a_time(source: ScoreSource) -> ScoreSource:
 
 
 def _exponent(length: NDArray[np.float64]) -> NDArray[np.intc]:
-    """The power of two, as an exponent, at or above each length."""
+    """Return the power of two, as an exponent, at or above each length."""
     return np.asarray(np.frexp(length)[1])
 
 
 def _distinct(rows: Array) -> tuple[Array, NDArray[np.intp] | None]:
-    """Distinct rows, and which of them each row is; None if all rows are distinct.
+    """Return the distinct rows, and which of them each row is; None if all rows are distinct.
 
     Rows of different checksums differ, which settles the common case without sorting rows.
     """
@@ -167,5 +171,5 @@ def _distinct(rows: Array) -> tuple[Array, NDArray[np.intp] | None]:
 
 
 def _parts(rows: Array) -> Iterator[Array]:
-    """Views of a few thousand rows at a time, so that no float64 copy of all is made."""
+    """Yield a few thousand rows at a time, so that no float64 copy of all is made."""
     return (rows[start : start + PART_ROWS] for start in range(0, len(rows), PART_ROWS))

@@ -1,4 +1,4 @@
-"""Average precision of one ranked list, with its denominator named and its ties averaged.
+"""Average precision of one ranked list, with a named denominator and averaged ties.
 
 AP@k = (1/D) sum over the relevant positions i <= k of P@i. Four denominators D are in use under the
 one name "mAP": with relevant items at ranks 2, 3, 6 and 10 of 10, AP@5 is .292, .292, .583 or .233.
@@ -6,9 +6,9 @@ one name "mAP": with relevant items at ranks 2, 3, 6 and 10 of 10, AP@5 is .292,
 Items of equal score have no order. Sorting them as they come makes the number depend on the order
 of rows in a file, so the default is the expected AP over all orders of the tied items: McSherry and
 Najork, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied
-Scores", ECIR 2008. For a tie of n items, r of them relevant, that starts after t items,
-b of them relevant, the i-th place of the tie is relevant with probability r/n and then has
-b + 1 + (i - 1)(r - 1)/(n - 1) relevant items up to it on average.
+Scores", ECIR 2008. Take a tie of n items, r of them relevant, that starts after t items, b of them
+relevant: the i-th place of the tie is relevant with probability r/n and then has b + 1 + (i - 1)(r
+- 1)/(n - 1) relevant items up to it on average.
 """
 
 import numpy as np
@@ -36,21 +36,24 @@ def average_precision(
     denominator: str = "relevant",
     ties: str = "expected",
 ) -> float:
-    """Average precision of one query.
+    """Compute the average precision of one query.
 
     Parameters
     ----------
-    relevance
-        (g,) 0 or 1 for each gallery item.
-    scores
-        (g,) higher is better; None if `relevance` is already in ranked order.
-    k
-        Cut-off; None ranks the whole gallery (AP@all).
-    denominator
-        "relevant", the number R of relevant items in the gallery; "min", min(R, k); "hits", the
-        relevant items among the first k; "k". Without k the first three are R.
-    ties
-        "expected", the mean over all orders of tied items; "stable", the order given.
+    relevance : (g,)
+        Relevance of each gallery item, 0 or 1.
+    scores : (g,), optional
+        Scores, higher is better; None if `relevance` is already in ranked order.
+    k : int, optional
+        Cut-off: number of first positions that count. By default the whole gallery is ranked
+        (AP@all).
+    denominator : {"relevant", "min", "hits", "k"}
+        Divisor of the sum. "relevant", the default, is the number R of relevant items in the
+        gallery; "min" is min(R, k); "hits" is the number of relevant items among the first k; "k"
+        is k. Without k the first three are R.
+    ties : {"expected", "stable"}
+        Treatment of equal scores. "expected", the default, is the mean over all orders of tied
+        items; "stable" is the order given.
 
     Returns
     -------
@@ -80,18 +83,18 @@ def average_precision(
 def expected_average_precision(
     ranked: RankedList, total: int, k: int | None, denominator: str
 ) -> float:
-    """Expected AP over the orders of each tie, in float64.
+    """Compute the expected AP over the orders of each tie, in float64.
 
     Parameters
     ----------
-    ranked
-        The query's relevant items and ties, at least up to position k.
-    total
-        R >= 1, relevant items in the gallery.
-    k
-        Cut-off, or None.
-    denominator
-        One of `DENOMINATORS`.
+    ranked : RankedList
+        Relevant items and ties of the query, at least up to position k.
+    total : int
+        Number R >= 1 of relevant items in the gallery.
+    k : int or None
+        Cut-off: number of first positions that count; None for all.
+    denominator : str
+        Divisor of the sum, one of `DENOMINATORS`.
     """
     hits = _hits_up_to(ranked, k)
     precision = np.zeros(hits + 1)  # at each hit, and a 0 that ends the last tie
@@ -114,7 +117,7 @@ def expected_average_precision(
 
 
 def check_options(k: int | None, denominator: str, ties: str) -> None:
-    """The options of average precision agree.
+    """Raise ValueError unless the options of average precision agree.
 
     Raises
     ------
@@ -129,12 +132,12 @@ def check_options(k: int | None, denominator: str, ties: str) -> None:
 
 
 def _hits_up_to(ranked: RankedList, k: int | None) -> int:
-    """Relevant items among the first k, in the worst order of ties."""
+    """Count the relevant items among the first k, in the worst order of ties."""
     return len(ranked.hits) if k is None else int(np.searchsorted(ranked.hits, k))
 
 
 def _sum_in_ties(precision: NDArray[np.float64], ranked: RankedList) -> float:
-    """Sum of precision over the hits that lie in mixed ties, with the 0 after the last hit."""
+    """Sum the precision over the hits that lie in mixed ties, with the 0 after the last hit."""
     bounds = np.empty(2 * len(ranked.first), np.intp)
     bounds[0::2], bounds[1::2] = ranked.first, ranked.first + ranked.n_relevant
     np.minimum(bounds, len(precision) - 1, out=bounds)
@@ -142,7 +145,7 @@ def _sum_in_ties(precision: NDArray[np.float64], ranked: RankedList) -> float:
 
 
 def _expected_in_ties(ranked: RankedList, places: Array) -> NDArray[np.float64]:
-    """Expected sum of P@i rel_i over the first `places` of each mixed tie: (t,).
+    """Compute the expected sum of P@i rel_i over the first `places` of each mixed tie: (t,).
 
     sum_i 1/(t + i) is a difference of digammas, and so the sum over places is in closed form.
     """
@@ -154,20 +157,20 @@ def _expected_in_ties(ranked: RankedList, places: Array) -> NDArray[np.float64]:
 
 
 def _expected_per_hit(ranked: RankedList, tie: int, places: int, before: float) -> float:
-    """Expected AP@k divided by its hits, where k falls inside a mixed tie.
+    """Compute the expected AP@k divided by its hits, if k falls inside a mixed tie.
 
     The number x of relevant items on the tie's `places` that make the cut is hypergeometric; given
     x they are spread evenly over those places.
 
     Parameters
     ----------
-    ranked
-        The query's relevant items and ties.
-    tie
-        Which tie is cut.
-    places
-        How many of its items make the cut.
-    before
+    ranked : RankedList
+        Relevant items and ties of the query.
+    tie : int
+        Number of the tie that k cuts.
+    places : int
+        Number of its items before the cut-off.
+    before : float
         Expected sum of precision at the hits before the tie.
     """
     start, size, count = (
@@ -186,12 +189,12 @@ def _expected_per_hit(ranked: RankedList, tie: int, places: int, before: float) 
 
 
 def _log_choose(n: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log of n choose x."""
+    """Compute the log of n choose x."""
     return np.asarray(gammaln(n + 1.0) - gammaln(x + 1.0) - gammaln(n - x + 1.0))
 
 
 def _as_relevance(relevance: ArrayLike) -> NDArray[np.bool_]:
-    """`relevance` as a (g,) bool array."""
+    """Return `relevance` as a (g,) bool array."""
     array = np.asarray(relevance)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
@@ -203,7 +206,7 @@ def _as_relevance(relevance: ArrayLike) -> NDArray[np.bool_]:
 
 
 def _as_query_scores(scores: ArrayLike, relevant: Array) -> Array:
-    """`scores` as a (g,) float array without NaN or infinity."""
+    """Return `scores` as a (g,) float array without NaN or infinity."""
     array = np.asarray(scores)
     if array.ndim != 1:
         raise ValueError(f"scores has shape {array.shape}; give one score per gallery item")

@@ -15,13 +15,13 @@ from torch.nn.functional import cross_entropy, normalize
 
 from crossalign.losses import (
     class_conditional_w2,
-    csd,
     interpolation_gap,
     kl_standard_normal,
     marginal_divergence,
     persistence_gap,
     probabilistic_contrast,
     reconstruction,
+    sampled_distance,
 )
 from crossalign.losses.batch_mean import batch_mean, no_pairs
 from crossalign.networks import (
@@ -218,15 +218,15 @@ class FusionNet(nn.Module):
         for a, b in combinations(self.order, 2):
             (mean_a, std_a, y_a), (mean_b, std_b, y_b) = (
                 self._here(step, m, self.matching == "instance") for m in (a, b))
-            losses.append(probabilistic_contrast(csd(mean_a, std_a, mean_b, std_b), scale, shift,
-                                                 (y_a, y_b)))
+            distance = sampled_distance(mean_a, std_a, mean_b, std_b)
+            losses.append(probabilistic_contrast(distance, scale, shift, (y_a, y_b)))
         if step.classes is not None:
             mean_c, std_c = step.classes[0], (0.5 * step.classes[1]).exp()
             numbers = torch.arange(len(mean_c), device=mean_c.device)
             for m in self.order:
                 mean, std, y = self._here(step, m)
-                losses.append(probabilistic_contrast(csd(mean, std, mean_c, std_c), scale, shift,
-                                                     (y, numbers)))
+                distance = sampled_distance(mean, std, mean_c, std_c)
+                losses.append(probabilistic_contrast(distance, scale, shift, (y, numbers)))
         return torch.stack(losses).mean()
 
     def _conditional(self, step: Step) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from crossalign import losses
 from crossalign.losses import MARGINALS, marginal_divergence
 
-PARTS = {"MARGINALS", "barycentre", "class_moments", "csd", "cross_distances",
+PARTS = {"MARGINALS", "barycentre", "class_moments", "sampled_distance", "cross_distances",
          "slerp", "spanning_tree"}
 """What losses are made of."""
 
@@ -32,7 +32,8 @@ CALLS = {
         losses.cross_distances(x, y), _labels(len(x)), 0.5, 0.5, 0.1),
     "persistence_gap": losses.persistence_gap,
     "probabilistic_contrast": lambda x, y: losses.probabilistic_contrast(
-        losses.csd(x, x.exp(), y, y.exp()), 2.0, 1.0, (_labels(len(x)), _labels(len(y)))),
+        losses.sampled_distance(x, x.exp(), y, y.exp()), 2.0, 1.0,
+        (_labels(len(x)), _labels(len(y)))),
     "reconstruction": losses.reconstruction,
     "selective_triplets": lambda x, y: losses.selective_triplets(
         losses.cross_distances(x, y), _labels(len(x)))[0],

@@ -14,11 +14,11 @@ from crossalign.losses import (
     bures_w2,
     class_conditional_w2,
     class_moments,
-    csd,
     interpolation_gap,
     marginal_divergence,
     persistence_gap,
     probabilistic_contrast,
+    sampled_distance,
     sinkhorn_divergence,
     slerp,
     sliced_w2,
@@ -391,7 +391,7 @@ def test_csd_is_the_expected_squared_distance(draw):
     a, b, s, t = draw(3, 4), draw(2, 4), draw(3, 4).exp(), draw(2, 4).exp()
     expected = [[float(((a[i] - b[j]) ** 2 + s[i] ** 2 + t[j] ** 2).sum()) for j in range(2)]
                 for i in range(3)]
-    np.testing.assert_allclose(csd(a, s, b, t), expected)
+    np.testing.assert_allclose(sampled_distance(a, s, b, t), expected)
     left, right = a[0] + s[0] * draw(200_000, 4), b[1] + t[1] * draw(200_000, 4)
     drawn = float((left - right).square().sum(dim=1).mean())
     assert drawn == pytest.approx(expected[0][1], rel=0.02)
@@ -399,7 +399,7 @@ def test_csd_is_the_expected_squared_distance(draw):
 
 def test_csd_is_never_below_the_spread_for_rounding(draw):
     far, std = (100 + draw(50, 8)).float(), torch.zeros(50, 8)
-    assert float(csd(far, std, far, std).min()) == 0
+    assert float(sampled_distance(far, std, far, std).min()) == 0
 
 
 def test_contrast_is_the_naive_cross_entropy(draw):
@@ -427,7 +427,7 @@ def test_contrast_gradient_at_coincidence(draw):
     mean, std = 0.1 * draw(4, 3), 0.1 * draw(4, 3).exp()
     scale, shift = torch.tensor(5.0).double(), torch.tensor(5.0).double()
     value, *gradients = _gradients(lambda m, s, a, b: probabilistic_contrast(
-        csd(m, s, mean, std), a, b), mean, std, scale, shift)
+        sampled_distance(m, s, mean, std), a, b), mean, std, scale, shift)
     assert torch.isfinite(value)
     assert all(torch.isfinite(g).all() and g.abs().max() > 0 for g in gradients)
 
