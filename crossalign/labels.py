@@ -1,7 +1,7 @@
-"""What a label is: read as written, without loss, and told from what is missing.
+"""Labels: read as written, without loss, and told from marks of missing ones.
 
-Labels are text or numbers of any width, one per sample; or rows of 0 and 1, a column per class, of
-which a row may mark several. Whoever takes labels from a user takes them through here.
+Labels are text or numbers of any width, one per sample; or rows of 0 and 1, a column per class, in
+which a row may mark several. All labels from users are read by these functions.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from crossalign.names import one_spelling
 Array = npt.NDArray[Any]
 
 NO_CLASS = -1
-"""Label of a sample of none of the classes; nothing is trained on it."""
+"""Label of a sample that is of none of the classes; nothing is trained on it."""
 
 MISSING = frozenset((
     "", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>",
     "n/a", "na", "nan", "none", "null"))
-"""What tables write, in any case, where a cell is empty: pandas' own list."""
+"""Marks of an empty cell in tables, in any case: pandas' own list."""
 
 
 def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
-    """Labels in a type that holds each as it was given; bytes become text.
+    """Return labels in a type that holds each as it was given; bytes become text.
 
-    Where an accented word stands in both spellings of Unicode, all words are in one (`names`).
+    If an accented word occurs in both spellings of Unicode, all words are brought to one (`names`).
 
     Parameters
     ----------
     labels : array, list, or column of a data frame
         Text or numbers, of any shape.
     name : str
-        How a complaint calls them.
+        Name of the labels in errors; default ``"labels"``.
 
     Raises
     ------
@@ -59,7 +59,8 @@ def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
 
 
 def sample_labels(labels: npt.ArrayLike, name: str = "labels") -> Array:
-    """`label_array` of samples that all have a class, ``(n,)``, or ``(n, L)`` bool of several.
+    """Return labels of samples that all have a class, ``(n,)``, or ``(n, L)`` bool if some have
+    several.
 
     A column or row of labels becomes ``(n,)``, and so do rows of 0 and 1 that each mark one class.
 
@@ -92,7 +93,8 @@ def sample_labels(labels: npt.ArrayLike, name: str = "labels") -> Array:
 
 
 def class_sets(array: Array, name: str = "labels") -> Array:
-    """Rows of 0 and 1 as ``(n, L)`` bool; as ``(n,)`` columns if each row marks one class.
+    """Turn rows of 0 and 1 into ``(n, L)`` bool, or into ``(n,)`` columns if each row marks one
+    class.
 
     Raises
     ------
@@ -107,9 +109,9 @@ def class_sets(array: Array, name: str = "labels") -> Array:
 
 
 def named_rows(labels: Array) -> tuple[Array, list[str]]:
-    """Labels ``(n,)`` as rows of their classes, and the names of the classes as written.
+    """Turn labels ``(n,)`` into rows of their classes, and return the class names as written.
 
-    The classes are sorted: by number where all of them read as whole numbers, else as text.
+    The classes are sorted: by number if all of them read as whole numbers, else as text.
 
     Raises
     ------
@@ -126,7 +128,7 @@ def named_rows(labels: Array) -> tuple[Array, list[str]]:
 
 
 def whole(labels: Array, name: str = "labels") -> Array:
-    """Floats as the integers that they are; all else as it is.
+    """Turn floats into the integers that they are; leave all else as it is.
 
     Raises
     ------
@@ -145,7 +147,8 @@ def whole(labels: Array, name: str = "labels") -> Array:
 
 
 def class_rows(labels: npt.ArrayLike, name: str = "labels") -> Array:
-    """Rows of `Classes` ``(n,)`` int64, `NO_CLASS` for a sample of none; ``(n, L)`` of several.
+    """Return rows of `Classes`, ``(n,)`` int64, `NO_CLASS` for a sample of none; ``(n, L)`` of
+    several.
 
     Raises
     ------
@@ -178,7 +181,7 @@ def class_rows(labels: npt.ArrayLike, name: str = "labels") -> Array:
 def check_class_rows(labels: Array, n_classes: int, name: str = "labels") -> None:
     """Raise ValueError unless labels ``(n,)`` or ``(n, L)`` are all of the n_classes classes.
 
-    So none is `NO_CLASS`, which would be the last row of whatever it indexes.
+    `NO_CLASS` is refused: as an index it would mean the last row.
     """
     if labels.ndim == 2:
         if labels.shape[1] != n_classes:
@@ -193,17 +196,17 @@ def check_class_rows(labels: Array, n_classes: int, name: str = "labels") -> Non
 
 
 def _is_whole(labels: Array) -> Array:
-    """Bool of the same shape, True for finite numbers without a fraction."""
+    """Return bool of the same shape, True for finite numbers without a fraction."""
     return np.asarray(np.isfinite(labels) & (np.floor(labels) == labels))
 
 
 def classes_held(labels: Array) -> Array:
-    """Sorted rows of the classes that labels ``(n,)`` or ``(n, L)`` are of."""
+    """Return the sorted rows of the classes that occur in labels ``(n,)`` or ``(n, L)``."""
     return np.unique(labels) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
 
 
 def rarest(labels: Array) -> Array:
-    """One class a sample, ``(n,)``: of several the one that the fewest samples are of."""
+    """Return one class per sample, ``(n,)``: among several the class with the fewest samples."""
     if labels.ndim == 1:
         return labels
     counts = labels.sum(axis=0)
@@ -211,9 +214,9 @@ def rarest(labels: Array) -> Array:
 
 
 def exact(labels: Array) -> Array:
-    """Numbers as int64 where they are whole and fit, else as objects if too wide for floats.
+    """Return whole numbers as int64 if they fit, as objects if they are too wide for floats.
 
-    So no two different ones become equal; text and fractions stay as they are.
+    No two different numbers become equal; text and fractions stay as they are.
     """
     if labels.dtype.kind not in "biuf":
         return labels
@@ -225,7 +228,7 @@ def exact(labels: Array) -> Array:
 
 
 def common_codes(*labels: Array) -> list[Array]:
-    """Integers ``(n,)`` for each of several arrays ``(n,)``, equal where the labels are."""
+    """Return integers ``(n,)`` for each of several arrays ``(n,)``, equal where the labels are."""
     plain = [exact(array) for array in labels]
     if len({array.dtype.kind for array in plain}) > 1:
         plain = [array.astype(object) for array in plain]
@@ -234,7 +237,7 @@ def common_codes(*labels: Array) -> list[Array]:
 
 
 def _typed(array: Array, name: str) -> Array:
-    """Objects as text or numbers."""
+    """Turn objects into text or numbers."""
     values = array.ravel().tolist()
     text = [isinstance(value, str | bytes) for value in values]
     missing = [not word and is_missing(value) for value, word in zip(values, text, strict=True)]
@@ -260,7 +263,7 @@ def _typed(array: Array, name: str) -> Array:
 
 
 def _texts(values: list[str | bytes], name: str) -> list[str]:
-    """Texts, and bytes as the texts that they are in UTF-8."""
+    """Return texts, decoding bytes as UTF-8."""
     try:
         return [value.decode() if isinstance(value, bytes) else value for value in values]
     except UnicodeDecodeError as error:
@@ -276,7 +279,7 @@ def is_missing(value: object) -> bool:
 
 
 def _number(text: str) -> float | None:
-    """What text reads as, where that is a whole number."""
+    """Return the whole number that a text reads as, else None."""
     try:
         value = float(text)
     except ValueError:

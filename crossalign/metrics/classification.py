@@ -224,7 +224,7 @@ def check_gzsl(
     Raises
     ------
     ValueError
-        As `gzsl_scores`.
+        See `gzsl_scores`.
     """
     is_seen = as_seen(seen)
     arrays: list[Array] = []

@@ -84,7 +84,7 @@ def aurc(confidence: ArrayLike, errors: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        As `risk_coverage_curve`.
+        See `risk_coverage_curve`.
     """
     return float(risk_coverage_curve(confidence, errors).risk.mean())
 
@@ -111,7 +111,7 @@ def excess_aurc(confidence: ArrayLike, errors: ArrayLike) -> float:
     Raises
     ------
     ValueError
-        As `risk_coverage_curve`.
+        See `risk_coverage_curve`.
     """
     return aurc(confidence, errors) - aurc(-as_losses("errors", errors), errors)
 

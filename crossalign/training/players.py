@@ -111,7 +111,7 @@ def build_optimizer(network: nn.Module, player: Player, *,
     Raises
     ------
     ValueError
-        As `player_parameters`.
+        See `player_parameters`.
     """
     groups = player_parameters(network, player)
     devices = {p.device.type for group in groups for p in group}

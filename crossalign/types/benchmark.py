@@ -1,4 +1,4 @@
-"""Splits of samples that say what they are for, and the check that none of them leaks."""
+"""Benchmarks: named splits of samples, and the check that none of them leaks."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ class Benchmark:
     Parameters
     ----------
     name : str
-        What the user typed or the folder's name.
+        Name that the user typed, or the folder's name.
     task : {"gzsl", "zsl", "retrieval", "transfer"}
-        ``gzsl`` has splits ``train``, ``test_seen``, ``test_unseen``; ``zsl`` has those without
-        ``test_seen``, and may be scored on a ``gzsl`` benchmark as well; ``retrieval`` has
-        ``train``, ``query``, ``gallery``; ``transfer`` has ``pairs`` (unlabelled), ``train``
-        (labelled source), ``test``.
+        Purpose of the benchmark. ``gzsl`` has splits ``train``, ``test_seen``, ``test_unseen``;
+        ``zsl`` has those without ``test_seen``, and may be scored on a ``gzsl`` benchmark as well;
+        ``retrieval`` has ``train``, ``query``, ``gallery``; ``transfer`` has ``pairs``
+        (unlabelled), ``train`` (labelled source), ``test``.
     splits : mapping of split name to Views
+        Samples of each split.
     classes : Classes
+        Classes of all splits.
     protocol : mapping
-        JSON-able facts: split id, feature source, normalisation, side information.
+        JSON-able facts that make numbers comparable: split id, feature source, normalisation, side
+        information.
     validation_split : callable, optional
-        Makes the benchmark on which hyper-parameters and gamma are chosen; never touches test
-        rows or test classes.
+        Function that makes the benchmark on which hyper-parameters and gamma are chosen; it never
+        touches test rows or test classes.
     resplit : callable, optional
-        ``resplit(k)`` is the k-th fixed class split; a benchmark with one official split has
-        none.
+        Function ``resplit(k)`` to the k-th fixed class split; None for a benchmark with one
+        official split.
     """
 
     name: str
@@ -69,15 +72,15 @@ class Benchmark:
         return self.splits["train"].modalities
 
     def validation(self) -> Benchmark | None:
-        """The leak-free validation benchmark, or None where the data has none."""
+        """Return the leak-free validation benchmark, or None if the data has none."""
         return None if self.validation_split is None else self.validation_split()
 
     def run(self, k: int) -> Benchmark:
-        """The benchmark of run ``k``: the k-th class split, or this one where it is fixed."""
+        """Return the benchmark of run ``k``: the k-th class split, or this one if it is fixed."""
         return self if self.resplit is None else self.resplit(k)
 
     def with_name(self, name: str) -> Benchmark:
-        """The same benchmark under another name, on every run."""
+        """Return the same benchmark under another name, on every run."""
         resplit = self.resplit
         again = None if resplit is None else (lambda k: replace(resplit(k), name=name))
         return replace(self, name=name, resplit=again)
@@ -93,7 +96,7 @@ TASK_SPLITS: dict[str, tuple[str, ...]] = {
 
 
 def check_splits(bench: Benchmark) -> None:
-    """Raise ValueError where a zero-shot split leaks.
+    """Raise ValueError if a zero-shot split leaks.
 
     Training rows must be of seen classes, unseen test rows of unseen classes, and no sample may
     stand in two splits (compared by ``ids``).
@@ -102,16 +105,16 @@ def check_splits(bench: Benchmark) -> None:
     wants = {"gzsl": {"train": True, "test_seen": True, "test_unseen": False},
              "zsl": {"train": True, "test_unseen": False},
              "retrieval": {"train": True, "query": False, "gallery": False}}.get(bench.task, {})
-    for split, wanted in wants.items():
+    for split, is_seen in wants.items():
         labels = bench.splits[split].labels
         if labels is None:
             raise ValueError(f"splits[{split!r}]: unlabelled; {bench.task} needs labels.")
         held = classes_held(labels)
-        wrong = held[seen[held] != wanted]
+        wrong = held[seen[held] != is_seen]
         if len(wrong):
             raise ValueError(
-                f"splits[{split!r}]: holds the {'unseen' if wanted else 'seen'} class "
-                f"{bench.classes.names[wrong[0]]!r}; it may hold {'seen' if wanted else 'unseen'} "
+                f"splits[{split!r}]: holds the {'unseen' if is_seen else 'seen'} class "
+                f"{bench.classes.names[wrong[0]]!r}; it may hold {'seen' if is_seen else 'unseen'} "
                 "classes only.")
     names = list(wants)
     for i, first in enumerate(names):

@@ -15,23 +15,23 @@ from crossalign.names import composed
 Array = npt.NDArray[Any]
 
 CLASS_MODALITY = "class"
-"""Name under which side information (one vector per class) is embedded by a model."""
+"""Name under which a model embeds side information (one vector per class)."""
 
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of a problem and what is known of each without an image of it.
+    """The classes of a problem, and the side information about each.
 
     Parameters
     ----------
     embeddings : (C, a) float
-        Side information, one row per class (attributes, sentence embeddings). ``a`` is 0 when
-        there is none.
+        Side information, one row per class (attributes, sentence embeddings); ``a`` is 0 if there
+        is none.
     seen : (C,) bool
-        True for classes with training samples.
+        Seen classes: True for those with training samples.
     names : C strings, optional
-        By default the index of ``embeddings`` or ``seen`` where that is a data frame or series,
-        else ``"0"``, ``"1"``, ...
+        Names of the classes; by default the index of ``embeddings`` or ``seen`` if that is a data
+        frame or series, else ``"0"``, ``"1"``, ...
 
     Raises
     ------
@@ -76,11 +76,11 @@ class Classes:
 
     @property
     def unseen(self) -> Array:
-        """(C,) bool, the complement of ``seen``."""
+        """Unseen classes, ``(C,)`` bool, the complement of ``seen``."""
         return ~self.seen
 
     def rows(self, names: npt.ArrayLike) -> Array:
-        """Rows ``(n,)`` of classes by name, as `Views` takes labels.
+        """Return the rows ``(n,)`` of classes by name, as `Views` takes labels.
 
         Raises
         ------
@@ -101,12 +101,12 @@ class Classes:
         return np.array([at[word] for word in words], dtype=np.int64)
 
     def take(self, rows: npt.ArrayLike, seen: npt.ArrayLike | None = None) -> Classes:
-        """The classes at ``rows``, renumbered from 0; ``seen`` replaces the flags if given.
+        """Return the classes at ``rows``, renumbered from 0; ``seen`` replaces the flags if given.
 
         Raises
         ------
         IndexError
-            As `arrays.row_numbers`.
+            See `arrays.row_numbers`.
         """
         index = row_numbers(rows, len(self), "classes")
         return Classes(self.embeddings[index], self.seen[index] if seen is None else flags(

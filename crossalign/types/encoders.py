@@ -11,9 +11,9 @@ Array = npt.NDArray[Any]
 
 
 class Encoder(Protocol):
-    """Turns pictures into feature rows or token rows; `encoders` holds some.
+    """Encoder of pictures as feature rows or token rows; `encoders` holds some.
 
-    One whose attribute ``resizes`` is true is given the pictures as they are, in a list.
+    An encoder whose attribute ``resizes`` is true gets the pictures in their own sizes, in a list.
     """
 
     @property
@@ -26,29 +26,31 @@ class Encoder(Protocol):
 
     @property
     def tokens(self) -> bool:
-        """Whether its rows are tokens."""
+        """True if its rows are tokens."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """JSON-able, all that its rows depend on: equal facts give equal rows."""
+        """JSON-able facts that its rows depend on: equal facts give equal rows."""
 
     def encode(self, pictures: Any) -> Array:
-        """``(n, d)`` or ``(n, t, d)`` of uint8 ``(n, side, side)`` or ``(n, side, side, 3)``."""
+        """Return ``(n, d)`` or ``(n, t, d)`` for uint8 ``(n, side, side)`` or ``(n, side, side,
+        3)``.
+        """
 
 
 class TextEncoder(Protocol):
-    """Turns texts into feature rows or token rows; `encoders` holds some."""
+    """Encoder of texts as feature rows or token rows; `encoders` holds some."""
 
     @property
     def tokens(self) -> bool:
-        """Whether its rows are tokens."""
+        """True if its rows are tokens."""
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """JSON-able, all that its rows depend on: equal facts give equal rows."""
+        """JSON-able facts that its rows depend on: equal facts give equal rows."""
 
     def encode(self, texts: Sequence[str]) -> Array:
-        """``(n, d)``, or ``(n, t, d)`` with zeros behind the shorter ones, of n texts."""
+        """Return ``(n, d)``, or ``(n, t, d)`` with zeros behind the shorter ones, for n texts."""
 
     def words(self, texts: Sequence[str]) -> list[list[str]]:
-        """What the tokens of each text are, in order."""
+        """Return the words or word pieces that the tokens of each text stand for, in order."""

@@ -1,4 +1,4 @@
-"""Nearest neighbours, as every index gives them."""
+"""Hits: the nearest neighbours that every index returns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ class Hits:
     Attributes
     ----------
     indices : (q, k) int64
-        Rows of what was indexed, an item in every place: k is never more than there are.
+        Rows of the items that were added, with an item in every place: k is never more than there
+        are.
     scores : (q, k) float32
         Similarity, larger is closer.
     """

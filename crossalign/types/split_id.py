@@ -1,4 +1,4 @@
-"""The name of a split: a digest of the rows in it."""
+"""Split ids: digests of the rows in each split."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 
 def split_id(indices: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike]) -> str:
-    """SHA-256 over sorted index arrays, first 16 hex digits: two numbers compare only if equal."""
+    """Hash sorted index arrays by SHA-256, first 16 hex digits; numbers compare only if it is
+    equal.
+    """
     digest = hashlib.sha256()
     items = indices.items() if isinstance(indices, Mapping) else enumerate(indices)
     for name, values in items:

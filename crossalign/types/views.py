@@ -233,7 +233,7 @@ class Views:
         Raises
         ------
         IndexError
-            As `arrays.row_numbers`.
+            See `arrays.row_numbers`.
         """
         if axis != 0:
             raise ValueError(f"axis: got {axis}; samples lie along axis 0.")
