@@ -65,12 +65,12 @@ _FILES = {
 
 
 def names() -> list[str]:
-    """Names of all models as the command line spells them."""
+    """Return the names of all models, as the command line spells them."""
     return sorted(_FILES.values())
 
 
 def get(name: str) -> type[Any]:
-    """The model class of a command-line name, a class name, or ``FILE.py:CLASS`` of one's own.
+    """Return the model class for a command-line name, a class name, or ``FILE.py:CLASS``.
 
     Raises
     ------

@@ -2,9 +2,9 @@
 
     L = cross-entropy of source samples + w(t) D(source codes, target codes) + e(t) H(p(y | target))
 
-D is one of `DIVERGENCES`. The marginal ones compare the two sets of codes whatever the classes.
-``"qsma"`` adds the distance between the classes' Gaussians, where the class of a target sample is
-what the classifier says of it, and a sample of which it is not confident is left out: without a
+D is one of `DIVERGENCES`. The marginal ones compare the two sets of codes without regard to
+classes. ``"qsma"`` adds the distance between the classes' Gaussians: the class of a target sample
+is the classifier's answer, and a sample without a confident answer is left out. Without a
 class-conditional term a divergence may align the wrong classes (see `losses.qsma`).
 
 Codes lie on the unit sphere. On unbounded codes a divergence in squared units is made small by
@@ -26,7 +26,7 @@ from crossalign.networks import Adapter
 from crossalign.training import Batch
 
 SHARPNESS = 16.0
-"""Logits are cosines times this."""
+"""Factor from cosines to logits."""
 
 
 class Codes(NamedTuple):
@@ -45,7 +45,7 @@ class Codes(NamedTuple):
 
 
 def _coral(codes: Codes) -> Tensor:
-    """In units in which a dimension of a unit code has a mean square of 1."""
+    """Compute CORAL in units in which a dimension of a unit code has a mean square of 1."""
     unit = codes.source.shape[1]**0.5
     return coral(unit * codes.source, unit * codes.target)
 
@@ -64,8 +64,9 @@ def _qsma(codes: Codes) -> Tensor:
 
 DIVERGENCES: Mapping[str, Callable[[Codes], Tensor]] = MappingProxyType(
     {"coral": _coral, "mmd": _mmd, "qsma": _qsma})
-"""Between source and target codes: CORAL (Sun & Saenko 2016), MMD (Gretton et al. 2012) with three
-widths of its kernel, and class-conditional plus orthogonally sliced W2."""
+"""Divergences between source and target codes: CORAL (Sun & Saenko 2016), MMD (Gretton et al. 2012)
+with three kernel widths, and class-conditional plus orthogonally sliced W2.
+"""
 
 
 class AdaptationNetwork(nn.Module):
@@ -77,12 +78,15 @@ class AdaptationNetwork(nn.Module):
         Unlabelled rows of the target domain; each batch draws as many of them as it has source
         rows, with replacement.
     n_classes : int
+        Number of classes.
     divergence : str, optional
         A key of `DIVERGENCES`; its weight is ``batch.weights["divergence"]``.
     entropy : bool
-        Whether there is an entropy term; its weight is ``batch.weights["entropy"]``.
-    hidden, latent, dropout
-        Of the encoder.
+        Whether to add an entropy term; its weight is ``batch.weights["entropy"]``.
+    hidden, latent : int
+        Widths of the encoder's hidden layer and of the codes.
+    dropout : float
+        Dropout probability of the encoder.
     confidence : float
         Least probability of a pseudo-label.
     """
@@ -99,22 +103,22 @@ class AdaptationNetwork(nn.Module):
         self.divergence, self.entropy, self.confidence = divergence, entropy, confidence
 
     def encode(self, rows: Tensor) -> Tensor:
-        """Unit codes ``(n, latent)`` of rows ``(n, width)``."""
+        """Return unit codes ``(n, latent)`` of rows ``(n, width)``."""
         return normalize(self.to_code(self.adapter(rows)), dim=1)
 
     def logits(self, codes: Tensor) -> Tensor:
-        """Logits ``(n, C)`` of unit codes."""
+        """Return logits ``(n, C)`` of unit codes."""
         return SHARPNESS * linear(codes, normalize(self.classifier.weight, dim=1))
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Every term, and their weighted sum as ``"loss"``: scalars, means over the batch.
+        """Compute every term, and their weighted sum as ``"loss"``: scalars, means over the batch.
 
         ``"confident"`` is the share of target samples whose pseudo-label counts.
         """
         (rows,), labels = batch.views.values(), batch.labels
         assert labels is not None
-        drawn = (batch.uniform(1)[:, 0] * len(self.target)).long()
-        source, target = self.encode(torch.cat([rows, self.target[drawn]])).chunk(2)
+        numbers = (batch.uniform(1)[:, 0] * len(self.target)).long()
+        source, target = self.encode(torch.cat([rows, self.target[numbers]])).chunk(2)
         losses = {"classification": cross_entropy(self.logits(source), labels)}
         total = losses["classification"]
         probabilities = self.logits(target).softmax(dim=1)

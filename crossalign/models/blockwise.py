@@ -1,4 +1,4 @@
-"""What a fitted model makes of many samples; memory-mapped ones are read a block at a time."""
+"""Applying a fitted model to many samples; memory-mapped ones are read a block at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Encode = Callable[[Array, str], Array]
 
 
 def encoded(encode: Encode, views: Views, modality: str) -> Array:
-    """``encode(rows, modality)`` of all samples, ``(n, w)``: ``model.embed`` or its like.
+    """Apply ``encode(rows, modality)``, ``model.embed`` or the like, to all samples: ``(n, w)``.
 
     Samples in memory are encoded together, as their rows can differ in the last bit otherwise.
     """
@@ -24,14 +24,16 @@ def encoded(encode: Encode, views: Views, modality: str) -> Array:
 
 
 def in_blocks(answer: Callable[[Views], Array], X: Views) -> Array:
-    """``answer(part)`` of all samples, a row for each; of memory-mapped ones a part at a time."""
-    kept = [m for m in X.modalities if X.on_disk(m)]
-    if not kept or len(X) == 0:
+    """Apply ``answer(part)`` to all samples, a row for each; memory-mapped samples a part at a
+    time.
+    """
+    on_disk = [m for m in X.modalities if X.on_disk(m)]
+    if not on_disk or len(X) == 0:
         return answer(X)
-    widest = max(kept, key=lambda m: X.read(m, np.arange(1)).size)
+    widest = max(on_disk, key=lambda m: X.read(m, np.arange(1)).size)
     return np.concatenate([answer(X[rows]) for rows in X.blocks(widest)])
 
 
 def embedded(model: Aligner, views: Views, modality: str) -> Array:
-    """Unit rows ``(n, d)`` of the samples that have a modality."""
+    """Return unit rows ``(n, d)`` of the samples that have a modality."""
     return encoded(model.embed, views.having(modality), modality)

@@ -37,7 +37,7 @@ from crossalign.types import Benchmark, Classes, Views
 
 
 class _Statistics(NamedTuple):
-    """What depends on samples, scaling and pairs: centred rows, their covariances' axes, C_12."""
+    """Statistics of samples, scaling and pairs: centred rows, axes of their covariances, C_12."""
 
     pairs: Pairs
     shift: dict[str, Array]
@@ -48,21 +48,23 @@ class _Statistics(NamedTuple):
 
 
 class CCA(Aligner, Model):
-    """Two linear maps to the space where the modalities correlate most.
+    """Two linear maps to the space in which the modalities correlate most.
 
     Parameters
     ----------
     n_components : int, optional
-        Width of the space, ``min(d_1, d_2)`` at most; one less by default, at least 1.
+        Width of the space, at most ``min(d_1, d_2)``; by default one less, at least 1.
     reg : float
-        Ridge on each covariance, as a fraction of its mean eigenvalue.
+        Ridge on each covariance, as a fraction of its mean eigenvalue; default 1e-3.
     whitening : float, optional
-        s of `models.whitening`, which `embed` then applies. Needs labels.
+        Strength s of within-class whitening in `embed`, see `models.whitening`; default none. Needs
+        labels.
     scaling : {"none", "standard", "root", "minmax", "l2"}
-        Of both modalities, fitted on training rows.
+        Scaling of both modalities, fitted on training rows; default ``"none"``.
     pairs : {"own", "class"}
-        Rows are paired with their own sample's, where both are there, or each with all of its
-        class, which needs labels and no sample that has both; see `models.pairing`.
+        Pairs of rows; default ``"own"``, those of samples that have both modalities. ``"class"``
+        pairs each row with all rows of its class, which needs labels but no sample with both; see
+        `models.pairing`.
 
     Attributes
     ----------
@@ -95,17 +97,17 @@ class CCA(Aligner, Model):
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
-        """Solve for the two projections; labels are used for pairs of a class and whitening."""
+        """Solve for the two projections; labels are used for pairs of a class and for whitening."""
         X = self._start(X, classes, y)
-        found = self._statistics(X, classes)
-        self._project_by(found, self._decompose(found))
-        self._whiten(found, X)
+        statistics = self._statistics(X, classes)
+        self._project_by(statistics, self._decompose(statistics))
+        self._whiten(statistics, X)
         return self
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
-        """As `Model.fit_path`, with one decomposition for all widths of a regulariser."""
+        """Fit every point of a grid, with one decomposition for all widths of a regulariser."""
         shared: dict[tuple[Any, ...], _Statistics] = {}
         solved: dict[tuple[Any, ...], tuple[Array, Array, Array]] = {}
         for params in points:
@@ -121,11 +123,11 @@ class CCA(Aligner, Model):
             yield model
 
     def idle(self, X: Views) -> Collection[str]:
-        """What needs labels where there are none, or two views where there is one."""
+        """Return the parameters that need labels or two views that the samples do not have."""
         return idle_choices(X)
 
     def _statistics(self, X: Views, classes: Classes | None) -> _Statistics:
-        """What depends on the samples and not on the regulariser."""
+        """Compute everything that depends on the samples and not on the regulariser."""
         pairs = paired_rows(X, classes, self, self.pairs)
         shift, scale, means, axes, centred = {}, {}, {}, {}, {}
         for name, rows in pairs.rows.items():
@@ -141,49 +143,50 @@ class CCA(Aligner, Model):
                  else class_covariance(pairs, a, b))                      # (d_a, d_b)
         return _Statistics(pairs, shift, scale, means, axes, cross)
 
-    def _decompose(self, found: _Statistics) -> tuple[Array, Array, Array]:
-        """Projections ``(d_m, r)`` of both sides, and their correlations ``(r,)``."""
-        a, b = (inverse_root(*found.axes[m], self.reg) for m in found.pairs.names)
-        U, rho, Vt = linalg.svd(a @ found.cross @ b, full_matrices=False)
+    def _decompose(self, statistics: _Statistics) -> tuple[Array, Array, Array]:
+        """Return projections ``(d_m, r)`` of both sides, and their correlations ``(r,)``."""
+        a, b = (inverse_root(*statistics.axes[m], self.reg) for m in statistics.pairs.names)
+        U, rho, Vt = linalg.svd(a @ statistics.cross @ b, full_matrices=False)
         return a @ U, b @ Vt.T, rho
 
-    def _project_by(self, found: _Statistics, solved: tuple[Array, Array, Array]) -> None:
-        a, b = found.pairs.names
-        self._remember({m: len(found.means[m]) for m in (a, b)})
-        self.shift_, self.scale_, self.means_ = found.shift, found.scale, found.means
-        limit = max(1, min(found.cross.shape) - 1)
+    def _project_by(self, statistics: _Statistics, solved: tuple[Array, Array, Array]) -> None:
+        a, b = statistics.pairs.names
+        self._remember({m: len(statistics.means[m]) for m in (a, b)})
+        self.shift_, self.scale_, self.means_ = statistics.shift, statistics.scale, statistics.means
+        limit = max(1, min(statistics.cross.shape) - 1)
         k = limit if self.n_components is None else min(self.n_components, limit + 1)
         self.projections_ = {a: solved[0][:, :k], b: solved[1][:, :k]}
         self.correlations_ = solved[2][:k]
 
-    def _whiten(self, found: _Statistics, X: Views) -> None:
+    def _whiten(self, statistics: _Statistics, X: Views) -> None:
         if self.whitening is None:
             return
         labels_of(X, self)
-        assert found.pairs.labels is not None
-        rows = {m: x.by(self.projections_[m]) for m, x in found.pairs.rows.items()}
-        self.whitener_ = whitening_of(within_class_covariance(rows, found.pairs.labels),
+        assert statistics.pairs.labels is not None
+        rows = {m: x.by(self.projections_[m]) for m, x in statistics.pairs.rows.items()}
+        self.whitener_ = whitening_of(within_class_covariance(rows, statistics.pairs.labels),
                                       self.whitening)
 
     def project(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Canonical variates ``(n, k)``, before they are scaled to unit length."""
+        """Return canonical variates ``(n, k)``, before they are scaled to unit length."""
         rows = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
                              self.scale_[modality])
         return np.asarray((rows - self.means_[modality]) @ self.projections_[modality])
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Unit rows ``(n, k)``."""
+        """Return unit rows ``(n, k)``."""
         rows = self.project(x, modality)
         return unit_rows(rows if self.whitening is None else rows @ self.whitener_)
 
 
 def inverse_root(values: Array, vectors: Array, reg: float) -> Array:
-    """``(C + reg tr(C)/d I)^(-1/2)`` of the eigenvalues ``(d,)`` and -vectors ``(d, d)`` of C.
+    """Compute ``(C + reg tr(C)/d I)^(-1/2)`` from eigenvalues ``(d,)`` and -vectors ``(d, d)`` of
+    C.
 
     Directions without variance map to zero.
     """
     values = np.clip(values, 0, None)
     values = values + reg * values.mean()
-    kept = values > values.max() * 1e-12
-    root = np.where(kept, 1 / np.sqrt(np.where(kept, values, 1)), 0)
+    positive = values > values.max() * 1e-12
+    root = np.where(positive, 1 / np.sqrt(np.where(positive, values, 1)), 0)
     return np.asarray((vectors * root) @ vectors.T)

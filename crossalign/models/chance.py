@@ -1,4 +1,4 @@
-"""Chance: random embeddings and scores, the row without which no table can be read.
+"""Chance: random embeddings and scores, the row that every table needs for comparison.
 
 Published ablations of zero-shot retrieval stand at chance more often than they say so.
 """
@@ -23,14 +23,14 @@ from crossalign.types import Benchmark, Classes, Views
 
 
 class Chance(Aligner, ZeroShotClassifier, Model):
-    """Draws every embedding and every score at random.
+    """Random embeddings and random scores.
 
     Parameters
     ----------
     n_components : int
-        Width of the random embeddings.
+        Width of the random embeddings; default 64.
     random_state : int
-        Seed. The same rows in the same order get the same draws.
+        Seed; default 0. The same rows in the same order get the same draws.
     """
 
     many_labels = True
@@ -45,19 +45,19 @@ class Chance(Aligner, ZeroShotClassifier, Model):
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
-        """Remember the modalities and the number of classes."""
+        """Store the modalities and the number of classes."""
         X = self._start(X, classes, y)
         self.n_classes_ = 0 if classes is None else len(classes)
         return self
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Random unit rows ``(n, n_components)``, another stream for each modality."""
+        """Return random unit rows ``(n, n_components)``, from another stream for each modality."""
         n = len(self._rows(x, modality))
         stream = np.random.default_rng([self.random_state, self.modalities_.index(modality)])
         return unit_rows(stream.standard_normal((n, self.n_components)))
 
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
-        """Uniform scores ``(n, C)``."""
+        """Return uniform scores ``(n, C)``."""
         columns = self.n_classes_ if classes is None else len(classes)
         n = len(X if isinstance(X, Views) else np.asarray(X))
         return np.random.default_rng(self.random_state).random((n, columns))

@@ -1,8 +1,8 @@
 """ClassMeanOracle: nearest mean of the *test* features of each class.
 
-Not a method but a ceiling: what the features could give to a nearest-prototype rule if the means of
-unseen classes were known. It is fitted on test samples, is marked as an oracle wherever it is
-shown, and no protocol compares against it as if it were a result.
+It is not a method but a ceiling: the accuracy of a nearest-prototype rule on these features if the
+means of unseen classes were known. It is fitted on test samples, is marked as an oracle wherever it
+is shown, and no protocol compares against it as if it were a result.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from crossalign.types import Benchmark, Classes, Views
 
 
 class ClassMeanOracle(ZeroShotClassifier, Model):
-    """Scores by negative squared distance to class means of the samples it is fitted on.
+    """Scores by negative squared distance to the class means of the samples it is fitted on.
 
     Parameters
     ----------
     scaling : {"l2", "standard", "minmax", "none"}
-        Applied to features.
+        Scaling of the features, fitted on the same samples; default ``"l2"``.
     """
 
     oracle: ClassVar[bool] = True
@@ -44,21 +44,21 @@ class ClassMeanOracle(ZeroShotClassifier, Model):
         rows, labels = rows_of(X, self.modality_), labels_of(X, self)
         self.scaling_ = fit_scaling(rows, self.scaling)
         x = rows.then(lambda x: apply_scaling(x, self.scaling, **self.scaling_))
-        found, codes = np.unique(labels, return_inverse=True)
+        present, codes = np.unique(labels, return_inverse=True)
         self.means_ = np.full((labels.max() + 1 if classes is None else len(classes), x.width),
                               np.inf)
-        self.means_[found] = class_means(x, codes, len(found))
+        self.means_[present] = class_means(x, codes, len(present))
         return self
 
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
-        """Scores ``(n, C)``; minus infinity for a class it has not met."""
+        """Return scores ``(n, C)``; minus infinity for a class without samples in `fit`."""
         check_fitted(self, "means_")
         if isinstance(X, Views):
             return in_blocks(lambda part: self.decision_function(part[self.modality_], classes), X)
         x = self._rows(X, self.modality_)
         x = apply_scaling(x, self.scaling, **self.scaling_)
-        known = np.asarray(np.isfinite(self.means_).all(axis=1))
-        scores = np.full((len(x), len(known)), -np.inf)
-        means = self.means_[known]
-        scores[:, known] = 2 * x @ means.T - np.square(means).sum(axis=1)
+        has_mean = np.asarray(np.isfinite(self.means_).all(axis=1))
+        scores = np.full((len(x), len(has_mean)), -np.inf)
+        means = self.means_[has_mean]
+        scores[:, has_mean] = 2 * x @ means.T - np.square(means).sum(axis=1)
         return scores

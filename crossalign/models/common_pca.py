@@ -32,14 +32,14 @@ class CommonPCA(Aligner, Model):
     Parameters
     ----------
     n_components : int
-        Width of the space, at most that of the features.
+        Width of the space, at most that of the features; default 128.
     scaling : {"minmax", "standard", "l2", "root", "none"}
-        Of features, fitted on each modality's own training rows.
+        Scaling of features, fitted on each modality's own training rows; default ``"standard"``.
 
     Attributes
     ----------
     axes_ : (d, k) float32
-        Orthonormal columns.
+        Axes, as orthonormal columns.
     """
 
     many_labels = True
@@ -59,7 +59,7 @@ class CommonPCA(Aligner, Model):
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
-        """Scale every modality by itself, then find the axes of all; labels are not looked at.
+        """Scale every modality by itself, then find the axes of all; labels are not used.
 
         Raises
         ------
@@ -80,12 +80,13 @@ class CommonPCA(Aligner, Model):
         return apply_scaling(x, self.scaling, self.shift_[modality], self.scale_[modality])
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Unit rows ``(n, k)``."""
+        """Return unit rows ``(n, k)``."""
         return unit_rows(self._scaled(self._rows(x, modality), modality) @ self.axes_)
 
 
 def common_axes(rows: Mapping[str, Rows], k: int) -> Array:
-    """The ``min(k, d)`` leading axes ``(d, k)`` of the summed covariances of rows ``(n_m, d)``.
+    """Return the ``min(k, d)`` leading axes ``(d, k)`` of the summed covariances of rows ``(n_m,
+    d)``.
 
     Raises
     ------

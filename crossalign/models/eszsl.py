@@ -54,16 +54,16 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
     Parameters
     ----------
     alpha, gamma : float
-        Base-10 exponents of the feature-side and class-side regularisers.
+        Base-10 exponents of the feature-side and class-side regularisers; default 0.
     scaling : {"l2", "standard", "minmax", "none"}
-        Applied to features, fitted on training rows.
+        Scaling of features, fitted on training rows; default ``"l2"``.
     modality : str, optional
-        Which modality of Views holds the features; the first by default.
+        Name of the modality with the features; default the first.
 
     Attributes
     ----------
     coef_ : (d, a)
-        W.
+        The bilinear map W.
     classes_ : (C,)
         Labels of the score columns.
     """
@@ -105,14 +105,14 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
             rows = held(values)
         if classes is None:  # else they are rows of classes, however few samples each has
             check_classification_targets(labels)
-        found = self._statistics(rows, labels, classes)
-        self._solve(found)
-        return found
+        statistics = self._statistics(rows, labels, classes)
+        self._solve(statistics)
+        return statistics
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
-        """As `Model.fit_path`, with one pass over the samples for all points."""
+        """Fit every point of a grid, with one pass over the samples."""
         shared: dict[tuple[str, str | None], tuple[ESZSL, _Statistics]] = {}
         for params in points:
             model = clone(self).set_params(**params)
@@ -121,15 +121,15 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
                 shared[key] = model, model._fit(X, None, classes)
             else:
                 model._validate_params()
-                first, found = shared[key]
+                first, statistics = shared[key]
                 for name, value in vars(first).items():
                     if name.endswith("_"):
                         setattr(model, name, value)
-                model._solve(found)
+                model._solve(statistics)
             yield model
 
     def _statistics(self, rows: Rows, y: Array, classes: Classes | None) -> _Statistics:
-        """What depends on the samples and not on the exponents."""
+        """Compute everything that depends on the samples and not on the exponents."""
         self.scaling_ = fit_scaling(rows.then(lambda x: x.astype(np.float32)), self.scaling)
         X = scaled_rows(rows, self.scaling, self.scaling_)
         self.mean_ = mean_row(X)
@@ -150,10 +150,10 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         s_values, s_axes = linalg.eigh(S @ S.T)
         return _Statistics(x_values, x_axes, s_values, s_axes, x_axes.T @ XYS @ s_axes)
 
-    def _solve(self, found: _Statistics) -> None:
-        inner = found.cross / (found.x_values + 10.0**self.alpha)[:, None]
-        inner = inner / (found.s_values + 10.0**self.gamma)
-        self.coef_ = found.x_axes @ inner @ found.s_axes.T
+    def _solve(self, statistics: _Statistics) -> None:
+        inner = statistics.cross / (statistics.x_values + 10.0**self.alpha)[:, None]
+        inner = inner / (statistics.s_values + 10.0**self.gamma)
+        self.coef_ = statistics.x_axes @ inner @ statistics.s_axes.T
 
     def _views(self, X: Views, y: npt.ArrayLike | None,
                classes: Classes | None) -> tuple[Rows, Array]:
@@ -163,7 +163,9 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         return rows_of(X, self.modality_), labels_of(X, self)
 
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
-        """Scores ``(n, C)``; ``(n,)`` for two classes when fitted without side information."""
+        """Return scores ``(n, C)``; ``(n,)`` for two classes when fitted without side
+        information.
+        """
         check_is_fitted(self, "coef_")
         if isinstance(X, Views):
             return in_blocks(lambda part: self.decision_function(part[self.modality_], classes),
@@ -177,7 +179,7 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         return np.asarray(scores[:, 1] - scores[:, 0] if binary else scores)
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:
-        """The best class ``(n,)`` among all classes given in training."""
+        """Return the best class ``(n,)`` among all classes given in training."""
         scores = self.decision_function(X)
         best = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
         return np.asarray(np.asarray(self.classes_)[best])

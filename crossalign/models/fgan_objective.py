@@ -20,24 +20,28 @@ CONTRASTS = ("selective", "all", "pairwise", "classification", "off")
 
 
 class FGANObjective(nn.Module):
-    """L_FGCL + mu L_FGLA of one batch of pairs.
+    """The loss L_FGCL + mu L_FGLA of one batch of pairs.
 
     Parameters
     ----------
     encoders : mapping of two modalities to encoders
-        Which may be one and the same.
+        Encoders of both modalities, which may be one and the same.
     contrast : {"selective", "all", "pairwise", "classification", "off"}
-        L_FGCL: triplets with the hardest sample or with all; `pairwise_contrast`; cross-entropy of
-        a linear classifier on both embeddings; nothing.
+        Kind of L_FGCL: triplets with the hardest sample or with all; `pairwise_contrast`;
+        cross-entropy of a linear classifier on both embeddings; none.
     margins : pair of float
-        m1 of negatives and m2 of semi-positives.
+        Margins m1 of negatives and m2 of semi-positives.
     distance : {"cosine", "l2"}
-    alpha, mu : float
-        Weights of A-P-S and of L_FGLA; at mu = 0 that is not computed.
-    align, kl : float
-        Factor of `label_alignment` and weight of the VAEs' divergence from their prior.
+    alpha : float
+        Weight of A-P-S.
+    mu : float
+        Weight of L_FGLA, which is not computed at 0.
+    align : float
+        Factor of `label_alignment`.
+    kl : float
+        Weight of the VAEs' divergence from their prior.
     n_classes : int
-        Of the classifier.
+        Number of classes of the classifier.
 
     Attributes
     ----------
@@ -62,20 +66,21 @@ class FGANObjective(nn.Module):
         self.register_buffer("targets", torch.zeros(0), persistent=False)
 
     def encoder(self, modality: str) -> FineGrainedEncoder:
-        """The encoder of a modality."""
-        found = self.encoders[self.which[self.order.index(modality)]]
-        assert isinstance(found, FineGrainedEncoder)
-        return found
+        """Return the encoder of a modality."""
+        encoder = self.encoders[self.which[self.order.index(modality)]]
+        assert isinstance(encoder, FineGrainedEncoder)
+        return encoder
 
     def learning(self) -> tuple[str, ...]:
-        """Names of the parts that the objective moves."""
+        """Return the names of the parts that the objective moves."""
         parts = ["reader", *(["region"] if self.contrast != "off" else []),
                  *(["label"] if self.mu > 0 else [])]
         names = [f"encoders.{i}.{part}" for i in range(len(self.encoders)) for part in parts]
         return (*names, *(["classifier"] if self.classifier is not None else []))
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """The parts of the loss, and their sum as ``"loss"``: scalars, means over the batch.
+        """Compute the parts of the loss, and their sum as ``"loss"``: scalars, means over the
+        batch.
 
         A weight ``"hardest"`` in [0, 1] is the share of the hardest triplets against all of them.
         """
@@ -114,7 +119,9 @@ class FGANObjective(nn.Module):
         return {"fgcl": total, "apn": apn, "aps": aps}
 
     def _fgla(self, pooled: Mapping[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """Eq. 21-27, with z in place of g in eq. 22, mean squared errors, and a weight on KL."""
+        """Compute eq. 21-27, with z in place of g in eq. 22, mean squared errors, and a weight on
+        KL.
+        """
         codes = {m: self.encoder(m).label(x) for m, x in pooled.items()}
         assert batch.indices is not None
         target = self.targets.index_select(0, batch.indices)                 # (n, L)

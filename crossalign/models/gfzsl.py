@@ -1,9 +1,9 @@
-"""GFZSL: every class a Gaussian, its mean regressed from side information.
+"""GFZSL: every class a Gaussian, with a mean regressed from side information.
 
 Verma & Rai, "A simple exponential family framework for zero-shot learning", ECML-PKDD 2017. Seen
 classes have the mean of their samples. The mean of any class is also predicted from its side
-information by kernel ridge regression (their eq. 8; RBF on L2-normalised embeddings,
-``exp(-g |a - b|^2)``, or linear for g = 0)
+information by kernel ridge regression (their eq. 8; RBF on L2-normalised embeddings, ``exp(-g |a -
+b|^2)``, or linear for g = 0)
 
     mu(a) = mu_0 + k(a, A) (K + l I)^-1 (M - mu_0)
 
@@ -11,9 +11,9 @@ fitted on the seen classes. A sample's score is its log-density up to a constant
 
 How we differ: the paper regresses a diagonal covariance per class as well; we share one
 within-class covariance, shrunk toward a multiple of the identity, so scores are those of linear
-discriminant analysis. With one sample per class nothing is known of it, and it is a multiple of the
-identity: classes are told apart by the distance to their means. Grid and defaults are chosen on
-validation classes.
+discriminant analysis. With one sample per class the covariance cannot be estimated and is a
+multiple of the identity: classes are told apart by the distance to their means. Grid and defaults
+are chosen on validation classes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, 
 from crossalign.types import Benchmark, Classes, Views
 
 ROUNDING = 1e-14
-"""Share of a variance that is the rounding of float32."""
+"""Share of a variance that may be the rounding of float32."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,20 @@ class GFZSL(ZeroShotClassifier, Model):
     Parameters
     ----------
     kernel_gamma : float
-        Width g of the RBF kernel; 0 is the linear kernel.
+        Width g of the RBF kernel, default 1; 0 is the linear kernel.
     ridge : float
-        l of the regression.
+        Ridge l of the regression; default 0.01.
     shrinkage : float in [0, 1]
-        Weight of the identity in the covariance.
+        Weight of the identity in the covariance; default 0.3.
     scaling : {"l2", "standard", "minmax", "none"}
-        Applied to features, fitted on training rows.
+        Scaling of features, fitted on training rows; default ``"l2"``.
     modality : str, optional
-        Which modality holds the features; the first by default.
+        Name of the modality with the features; default the first.
 
     Attributes
     ----------
     means_ : (C, d)
+        Class means.
     axes_ : (d, d) and precisions_ : (d,)
         Inverse covariance, as eigenvectors and inverse eigenvalues.
     coef_ : (d, C) and intercept_ : (C,)
@@ -115,7 +116,7 @@ class GFZSL(ZeroShotClassifier, Model):
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
-        """As `Model.fit_path`, with one pass over the samples for all points."""
+        """Fit every point of a grid, with one pass over the samples."""
         shared: dict[tuple[str, str | None], _Statistics] = {}
         for params in points:
             model = clone(self).set_params(**params)
@@ -126,7 +127,7 @@ class GFZSL(ZeroShotClassifier, Model):
             yield model._solve(shared[key], side_information(classes, model))
 
     def _statistics(self, X: Views) -> _Statistics:
-        """What depends on the samples and not on the hyper-parameters."""
+        """Compute everything that depends on the samples and not on the hyper-parameters."""
         (name,), labels = X.modalities, labels_of(X, self)
         rows = rows_of(X, name)
         scaling = fit_scaling(rows, self.scaling)
@@ -134,37 +135,37 @@ class GFZSL(ZeroShotClassifier, Model):
         seen, codes = np.unique(labels, return_inverse=True)
         means = class_means(x, codes, len(seen))                          # (C_seen, d)
         variances, axes = linalg.eigh(scatter(x.less_class(codes, means)) / len(x))
-        found = extent(x)
-        assert found is not None
-        spread = float(np.mean(found.deviation**2))
-        if spread <= ROUNDING * (spread + np.mean(found.mean**2)):
+        extent_of_rows = extent(x)
+        assert extent_of_rows is not None
+        spread = float(np.mean(extent_of_rows.deviation**2))
+        if spread <= ROUNDING * (spread + np.mean(extent_of_rows.mean**2)):
             raise ValueError("X: samples do not differ, so there is nothing to tell classes by; "
                              "give features that vary.")
         if variances.max() <= ROUNDING * spread:
             variances = np.full_like(variances, spread)
         return _Statistics(name, scaling, seen, means, np.clip(variances, 0, None), axes)
 
-    def _solve(self, found: _Statistics, classes: Classes) -> Self:
-        self.modality_, self.scaling_ = found.modality, found.scaling
-        self.seen_, self.axes_ = found.seen, found.axes
-        self.precisions_ = 1 / ((1 - self.shrinkage) * found.variances
-                                + self.shrinkage * found.variances.mean())
-        self.offset_ = found.means.mean(axis=0)
+    def _solve(self, statistics: _Statistics, classes: Classes) -> Self:
+        self.modality_, self.scaling_ = statistics.modality, statistics.scaling
+        self.seen_, self.axes_ = statistics.seen, statistics.axes
+        self.precisions_ = 1 / ((1 - self.shrinkage) * statistics.variances
+                                + self.shrinkage * statistics.variances.mean())
+        self.offset_ = statistics.means.mean(axis=0)
         self.side_ = unit_rows(classes.embeddings[self.seen_]).astype(np.float64)
         gram = self._kernel(self.side_) + self.ridge * np.eye(len(self.seen_))
-        self.weights_ = linalg.solve(gram, found.means - self.offset_, assume_a="pos")
+        self.weights_ = linalg.solve(gram, statistics.means - self.offset_, assume_a="pos")
         self.means_ = self.regress(classes.embeddings)
-        self.means_[self.seen_] = found.means
+        self.means_[self.seen_] = statistics.means
         self.coef_, self.intercept_ = self._scores_of(self.means_)
         return self
 
     def regress(self, class_embeddings: npt.ArrayLike) -> Array:
-        """Predicted class means ``(C, d)`` from side information ``(C, a)`` alone."""
+        """Predict class means ``(C, d)`` from side information ``(C, a)`` alone."""
         side = unit_rows(checked_side(class_embeddings, self.side_.shape[1])).astype(np.float64)
         return np.asarray(self.offset_ + self._kernel(side) @ self.weights_)
 
     def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
-        """Log-densities ``(n, C)`` up to a constant per sample."""
+        """Return log-densities ``(n, C)`` up to a constant per sample."""
         check_fitted(self, "coef_")
         if isinstance(X, Views):
             return in_blocks(lambda part: self.decision_function(part[self.modality_], classes),
@@ -177,7 +178,7 @@ class GFZSL(ZeroShotClassifier, Model):
         return np.asarray(x @ coef + intercept)
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:
-        """The likeliest class ``(n,)`` among all classes given in training."""
+        """Return the likeliest class ``(n,)`` among all classes given in training."""
         return np.asarray(self.decision_function(X).argmax(axis=1))
 
     def _kernel(self, side: Array) -> Array:

@@ -1,8 +1,8 @@
-"""What ``model.json`` may say that a model has learned: names and types, held against its class.
+"""Checks of the learned values in ``model.json``: names and types, held against the model's class.
 
-A folder may have been edited or made up, so nothing of it is set on a model before it is sure that
-a name is one of learned things, a value has the type that the model works with, and a network has
-the shapes of the weights that came along.
+A folder may have been edited or made up, so nothing in it is set on a model before three checks: a
+name is that of a learned attribute, a value has the type that the model works with, and a network
+has the shapes of the weights that came along.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Number = Annotated[float, Field(allow_inf_nan=True)]
 
 
 class Confidence(BaseModel):
-    """What validation chose for one kind of confidence."""
+    """Threshold and temperature that validation chose for one kind of confidence."""
 
     threshold: Number
     temperature: Number | list[Number]
@@ -43,11 +43,11 @@ LEARNED: dict[str, Any] = {
     "gamma_": Number | None, "run_": Count, "task_": str, "selection_": str,
     "protocol_": dict[str, Any], "trained_on_": dict[str, Any],
     "confidences_": dict[str, Confidence]}
-"""The type of everything that a model learns and JSON holds; arrays are elsewhere."""
+"""Type of every learned attribute that JSON holds; arrays are elsewhere."""
 
 
 def checked_values(model: Any, values: Any) -> dict[str, Any]:
-    """What a record says that a model has learned, once every name and type is right.
+    """Return the learned values of a record, once every name and type is right.
 
     Raises
     ------
@@ -68,14 +68,16 @@ def checked_values(model: Any, values: Any) -> dict[str, Any]:
 
 
 def check_name(model: Any, name: str) -> None:
-    """Raise ValueError where a name is not that of a learned thing, but of a method perhaps."""
+    """Raise ValueError unless a name is that of a learned attribute, and not of a method."""
     if not name.isidentifier() or not name.endswith("_") or name.startswith("_") \
             or hasattr(type(model), name):
         raise ValueError(f"{short(name)} is no learned attribute of {type(model).__name__}")
 
 
 def try_out(model: Any) -> None:
-    """Let a model read two rows of every modality; what it lacks or cannot use is an error here."""
+    """Let a model read two rows of every modality; raise an error if it lacks or cannot use
+    something.
+    """
     from crossalign.models.base import Aligner
     from crossalign.types import CLASS_MODALITY, Views
 
@@ -95,23 +97,24 @@ def try_out(model: Any) -> None:
 
 
 def check_network(model: Any, arrays: Mapping[str, Any] | None = None) -> None:
-    """Raise ValueError where a model's network does not fit its weights or in the memory.
+    """Raise ValueError if a model's network does not fit its weights or the memory.
 
-    The network is built without memory first. ``arrays`` are the weights by the names of
-    its state; before a training there are none, and gradients and averages need room as well.
+    The network is built without memory first. ``arrays`` are the weights by the names of its state;
+    before a training there are none, and gradients and averages need room as well.
     """
     import torch
 
     draft = copy(model)
     with torch.device("meta"):
         draft._restore()
-    wanted = {name: tuple(tensor.shape) for name, tensor in draft.network_.state_dict().items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in draft.network_.state_dict().items()}
     if arrays is not None:
         there = {name: tuple(array.shape) for name, array in arrays.items()}
-        wrong = sorted(name for name in {*wanted, *there} if wanted.get(name) != there.get(name))
+        wrong = sorted(name for name in {*expected, *there}
+                       if expected.get(name) != there.get(name))
         if wrong:
             raise ValueError(f"the weights {wrong[0]!r} have the shape {there.get(wrong[0])} and "
-                             f"the network {wanted.get(wrong[0])}")
+                             f"the network {expected.get(wrong[0])}")
         return
     size = 16 * sum(tensor.numel() for tensor in draft.network_.parameters())
     free = available_memory()

@@ -52,7 +52,9 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NullSpace:
-    """Dimensions of the left null space of [X_1; -X_2] (T1, T2); total = the other two added."""
+    """Dimensions of the left null space of [X_1; -X_2] (T1, T2); ``total`` is the sum of the other
+    two.
+    """
 
     total: int
     degenerate: int
@@ -61,15 +63,15 @@ class NullSpace:
 
 @dataclass(frozen=True)
 class LinearAlignment:
-    """Two maps and how well they meet.
+    """Two linear maps, and the quality of their alignment.
 
     Attributes
     ----------
     first, second : (k, d1), (k, d2)
-        A_1 and A_2.
+        The maps A_1 and A_2.
     values : array
-        All canonical correlations, descending, for `canonical_alignment`; all d1 + d2 singular
-        values of the stack, ascending, for `stacked_alignment`.
+        Canonical correlations, descending, for `canonical_alignment`; all d1 + d2 singular values
+        of the stack, ascending, for `stacked_alignment`.
     """
 
     first: Array
@@ -86,15 +88,17 @@ def null_space(first: npt.ArrayLike, second: npt.ArrayLike) -> NullSpace:
 
 
 def spurious_dimensions(rank_first: int, rank_second: int, n: int) -> int:
-    """Perfectly aligned dimensions that unrelated data of these ranks have anyway (T4)."""
+    """Count the perfectly aligned dimensions that unrelated data of these ranks have anyway
+    (T4).
+    """
     return max(0, rank_first + rank_second - n)
 
 
 def noise_correlation(rank_first: int, rank_second: int, n: int) -> float:
-    """Largest canonical correlation to expect of unrelated data (Wachter 1980, edge of the bulk).
+    """Return the largest canonical correlation to expect of unrelated data (Wachter 1980).
 
-    With c_m = r_m / n: sqrt(c1 (1 - c2)) + sqrt(c2 (1 - c1)), and 1 once c1 + c2 >= 1; a margin of
-    n^(-2/3) is added for its fluctuation.
+    It is the edge of the bulk: with c_m = r_m / n, sqrt(c1 (1 - c2)) + sqrt(c2 (1 - c1)), and 1
+    once c1 + c2 >= 1; a margin of n^(-2/3) is added for its fluctuation.
     """
     c1, c2 = rank_first / n, rank_second / n
     if c1 + c2 >= 1:
@@ -103,10 +107,10 @@ def noise_correlation(rank_first: int, rank_second: int, n: int) -> float:
 
 
 def gavish_donoho_rank(singular_values: npt.ArrayLike, shape: tuple[int, int]) -> int:
-    """Rank above unknown white noise: values over omega(beta) times the median one.
+    """Estimate the rank above unknown white noise: values over omega(beta) times the median one.
 
-    omega(beta) = .56 beta^3 - .95 beta^2 + 1.82 beta + 1.43, beta = short side / long side
-    (Gavish & Donoho, IEEE Trans. Inf. Theory 2014, eq. 5). Never less than one.
+    omega(beta) = .56 beta^3 - .95 beta^2 + 1.82 beta + 1.43, beta = short side / long side (Gavish
+    & Donoho, IEEE Trans. Inf. Theory 2014, eq. 5). The rank is at least one.
     """
     s = np.asarray(singular_values, dtype=np.float64)
     beta = min(shape) / max(shape)
@@ -116,7 +120,7 @@ def gavish_donoho_rank(singular_values: npt.ArrayLike, shape: tuple[int, int]) -
 
 def canonical_alignment(first: npt.ArrayLike, second: npt.ArrayLike, n_components: int,
                         ranks: tuple[int, int], ridge: float = 0.0) -> LinearAlignment:
-    """Principal directions between the row spaces, truncated to ``ranks``.
+    """Find the principal directions between the row spaces, truncated to ``ranks``.
 
     Without ridge, A_m = (P_m / s_m) U_m' and the rows of A_m X_m are orthonormal in R^N; the
     inner products of A_1 X_1 with A_2 X_2 are the canonical correlations. ``ridge`` is added to
@@ -137,7 +141,7 @@ def canonical_alignment(first: npt.ArrayLike, second: npt.ArrayLike, n_component
 
 def stacked_alignment(first: npt.ArrayLike, second: npt.ArrayLike,
                       n_components: int) -> LinearAlignment:
-    """The k smallest left singular vectors of [X_1; -X_2], which minimise ||A X||_F (T5)."""
+    """Return the k smallest left singular vectors of [X_1; -X_2], which minimise ||A X||_F (T5)."""
     x = np.asarray(first, dtype=np.float64)
     stack = np.hstack([x, -np.asarray(second, dtype=np.float64)])          # X', (N, d1 + d2)
     triangle = np.linalg.qr(stack, mode="r")                               # (min, d1 + d2)
@@ -148,11 +152,11 @@ def stacked_alignment(first: npt.ArrayLike, second: npt.ArrayLike,
 
 
 def columns_of(first: Rows, second: Rows) -> tuple[Array, Array]:
-    """Two matrices ``(r, d1)``, ``(r, d2)`` whose columns have the inner products of all rows'.
+    """Return matrices ``(r, d1)``, ``(r, d2)`` with the inner products between columns of all rows.
 
-    In memory the rows themselves. Of those on disk the triangle of [X_1 X_2] = Q R, for which one
-    is held beside a block (Demmel et al., SIAM J. Sci. Comput. 2012): as exact, where second
-    moments would square what singular values span.
+    For rows in memory these are the rows themselves. For rows on disk they are the triangle of [X_1
+    X_2] = Q R, for which one triangle is held beside a block (Demmel et al., SIAM J. Sci. Comput.
+    2012): it is exact, where second moments would square the span of singular values.
     """
     if first.step is None and second.step is None:
         return first.read(slice(None)), second.read(slice(None))
@@ -163,7 +167,7 @@ def columns_of(first: Rows, second: Rows) -> tuple[Array, Array]:
 
 
 def whiten(x: Array, root: Array | None) -> Array:
-    """Rows ``(n, d)`` in units of the noise: L^-1 x."""
+    """Express rows ``(n, d)`` in units of the noise: L^-1 x."""
     if root is None:
         return x
     return np.asarray(linalg.solve_triangular(root, x.T, lower=True).T)

@@ -21,7 +21,7 @@ LINEAR_VIEWS = ("ridge", "pca")
 def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Array], width: int,
                  seed: int, alpha: float = 1000.0,
                  labels: Array | None = None) -> dict[str, Array]:
-    """Maps of scaled rows ``(n, d_m)`` into one space of so many dimensions.
+    """Fit maps of scaled rows ``(n, d_m)`` into one space of ``width`` dimensions.
 
     ``"ridge"`` regresses every modality onto the second, which is put there by a random frame;
     ``"pca"`` takes the principal axes of all, for features of one encoder, see `CommonPCA`.
@@ -29,17 +29,20 @@ def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Arra
     Parameters
     ----------
     kind : {"ridge", "pca"}
+        Kind of maps.
     rows : mapping of modality to (n_m, d_m) Rows
-        Of the training samples that have it.
+        Rows of the training samples that have each modality.
     present : mapping of modality to (n,) bool
-        Which samples have it.
-    width, seed : int
-        Of the space; of the frame.
+        Presence of each modality in every sample.
+    width : int
+        Width of the space.
+    seed : int
+        Seed of the random frame.
     alpha : float
-        Ridge of the regression, on scaled rows as in `RidgeMap`.
+        Ridge of the regression, on scaled rows as in `RidgeMap`; default 1000.
     labels : (n,), optional
-        Where they are given, rows are paired with all of their class and not with their own
-        sample's, see `models.pairing`.
+        Labels, with which rows are paired with all rows of their class; by default each is paired
+        with its own sample's, see `models.pairing`.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Arra
 
 def _partners(rows: Mapping[str, Rows], present: Mapping[str, Array], names: tuple[str, str],
               labels: Array | None) -> tuple[Rows, Rows]:
-    """Rows of one modality and what each is regressed onto of the other, float64."""
+    """Return rows of one modality and their regression targets in the other, float64."""
     doubled = {m: rows[m].then(lambda x: x.astype(np.float64)) for m in names}
     if labels is None:
         both = present[names[0]] & present[names[1]]

@@ -1,4 +1,4 @@
-"""The one modality that a model reads where samples have several."""
+"""Selection of the one modality that a model reads, for samples with several."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from crossalign.models.base import Array
 from crossalign.types import Views
 
 
-def one_modality(X: Views, wanted: str | None) -> Views:
-    """The samples through the modality ``wanted``, the first by default.
+def one_modality(X: Views, name: str | None) -> Views:
+    """Return the samples through the modality ``name``, the first by default.
 
-    So it does not matter what other modalities lack. What is no `Views`, or not asked for by a
-    name, comes back as it is, for `Model._start` to refuse.
+    So it does not matter what other modalities lack. A value that is no `Views`, or a name that is
+    no text, comes back unchanged, for `Model._start` to refuse.
     """
-    if not isinstance(X, Views) or not isinstance(wanted, str | None):
+    if not isinstance(X, Views) or not isinstance(name, str | None):
         return X
-    return X.select(wanted or X.modalities[0])
+    return X.select(name or X.modalities[0])
 
 
 def complete_rows(X: Views, modality: str) -> Array:
-    """Rows ``(n, d)`` of a modality that every sample has, see `complete`."""
+    """Return the rows ``(n, d)`` of a modality that every sample has, see `complete`."""
     return complete(X, modality)[modality]
 
 
 def complete(X: Views, modality: str) -> Views:
-    """The samples, once it is sure that all have a modality.
+    """Return the samples, once it is sure that all have a modality.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""A model of one's own: a class in a file that the user names, as ``my.py:LeastSquares``.
+"""A model of the user's own: a class in a file that the user names, such as ``my.py:LeastSquares``.
 
-Naming a file runs it, as ``python my.py`` would. A saved model says which file and class it is of,
-and that alone never runs anything.
+Naming a file runs it, as ``python my.py`` would. A saved model records its file and class, and that
+record alone never runs anything.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from crossalign.sentences import nearest, short
 
 PACKAGE = "crossalign.models"
 IMPORTED = "crossalign_own"
-"""In front of the names of modules that are imported here."""
+"""Prefix of the names of modules that are imported here."""
 
 _known: dict[tuple[Path, str], type[Any]] = {}
 
 
 def names_file(name: str) -> bool:
-    """Whether a model's name is a file and a class in it."""
+    """Return True if a model's name is a file and a class in it."""
     return name.rpartition(":")[0].endswith(".py")
 
 
 def own_class(name: str) -> type[Any]:
-    """The class of ``FILE.py:CLASS``; the file is run once in a process.
+    """Return the class of ``FILE.py:CLASS``; the file is run once in a process.
 
     Raises
     ------
     ValueError
         One sentence: there is no such file or class, the file fails, or the class is no model.
     """
-    path, _, wanted = name.rpartition(":")
+    path, _, class_name = name.rpartition(":")
     file = expanded(path, "model").resolve()
-    if (file, wanted) not in _known:
-        _known[file, wanted] = _checked(_imported(file, path), wanted, path)
-    return _known[file, wanted]
+    if (file, class_name) not in _known:
+        _known[file, class_name] = _checked(_imported(file, path), class_name, path)
+    return _known[file, class_name]
 
 
 def origin(cls: type[Any]) -> dict[str, str | None] | None:
-    """The file of a class of one's own and the digest of its text; None for the library's models.
+    """Return the file of a user's class and the digest of its text; None for the library's models.
 
-    Both are None where the class was written into a session.
+    Both are None for a class that was written into a session.
     """
     if cls.__module__.startswith(f"{PACKAGE}."):
         return None
@@ -59,7 +59,8 @@ def origin(cls: type[Any]) -> dict[str, str | None] | None:
 
 
 def given_class(record: Mapping[str, Any], given: str | type[Any] | None, folder: str) -> type[Any]:
-    """The class with which a saved model of one's own is loaded: that which the user names.
+    """Return the class with which a saved model of the user's own is loaded: the one the user
+    names.
 
     Raises
     ------
@@ -79,13 +80,13 @@ def given_class(record: Mapping[str, Any], given: str | type[Any] | None, folder
 
 
 def changed(record: Mapping[str, Any], cls: type[Any]) -> bool:
-    """Whether the file of a class is not what it was when the model was saved."""
+    """Return True if the file of a class is not the one from which the model was saved."""
     saved, here = _said(record, "sha256"), (origin(cls) or {}).get("sha256")
     return bool(saved) and saved != here
 
 
 def _said(record: Mapping[str, Any], key: str) -> str:
-    """What a saved record says of its origin, whatever was written there."""
+    """Return an entry of a saved record's origin, whatever was written there."""
     of = record["origin"]
     return str(of.get(key) or "")[:100] if isinstance(of, Mapping) else ""
 
@@ -109,7 +110,7 @@ def _imported(file: Path, path: str) -> Any:
 
 
 def _where(error: BaseException, file: Path) -> str:
-    """The last line of the file that had a part in an error."""
+    """Return the last line of the file that had a part in an error."""
     if isinstance(error, SyntaxError):
         return f"line {error.lineno}, "
     lines, step = [], error.__traceback__
@@ -120,16 +121,16 @@ def _where(error: BaseException, file: Path) -> str:
     return f"line {lines[-1]}, " if lines else ""
 
 
-def _checked(module: Any, wanted: str, path: str) -> type[Any]:
+def _checked(module: Any, class_name: str, path: str) -> type[Any]:
     from crossalign.models.base import Model
 
     own = {name: value for name, value in vars(module).items()
            if isinstance(value, type) and issubclass(value, Model)
            and value.__module__ == module.__name__}
-    if wanted in own:
-        return own[wanted]
-    if wanted in vars(module):
-        raise ValueError(f"model: {wanted!r} in {path!r} is no model; derive the class from "
+    if class_name in own:
+        return own[class_name]
+    if class_name in vars(module):
+        raise ValueError(f"model: {class_name!r} in {path!r} is no model; derive the class from "
                          "crossalign.models.base.Model.")
-    raise ValueError(f"model: {path!r} has no {wanted!r}; "
-                     f"{nearest(wanted, own, f'its models are {list(own)}.')}")
+    raise ValueError(f"model: {path!r} has no {class_name!r}; "
+                     f"{nearest(class_name, own, f'its models are {list(own)}.')}")

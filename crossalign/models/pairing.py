@@ -1,8 +1,8 @@
-"""Which two modalities a two-modality model aligns, and how their training rows belong together.
+"""Pairing: the two modalities that a two-modality model aligns, and the pairs of their rows.
 
-Rows are paired with their own sample's, or, where classes are known, each with all rows of its
-class (cluster CCA: Rasiwasia et al., AISTATS 2014). No such pair is drawn: what a closed form needs
-of them are class means.
+Rows are paired with their own sample's, or, if classes are known, each with all rows of its class
+(cluster CCA: Rasiwasia et al., AISTATS 2014). No such pair is drawn: a closed form needs only their
+class means.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ class Pairs(NamedTuple):
     ----------
     names : two modalities
     rows : mapping of modality to (n_m, d_m) Rows
-        Of samples that have both, in one order; with pairs of a class, of all that have it.
+        Rows of samples that have both, in one order; with pairs of a class, of all samples that
+        have the modality.
     labels : mapping of modality to (n_m,), or None
-        None without labels.
+        Labels of the rows; None without labels.
     """
 
     names: tuple[str, str]
@@ -37,9 +38,9 @@ class Pairs(NamedTuple):
 
 
 def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "own") -> Pairs:
-    """Training rows of two modalities and their names.
+    """Collect the training rows of two modalities, and their names.
 
-    The two modalities of ``X``; where it has one, that one and the side information of each
+    The modalities are the two of ``X``; if it has one, that one and the side information of each
     sample's class under the name ``"class"``. ``pairs`` is one of `PAIRINGS`.
 
     Raises
@@ -73,7 +74,8 @@ def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "
 
 
 def two_of(X: Views, model: object) -> tuple[str, str]:
-    """The names of two modalities; of one, with the side information of classes.
+    """Return the names of two modalities; a single one is joined by the side information of
+    classes.
 
     Raises
     ------
@@ -89,17 +91,18 @@ def two_of(X: Views, model: object) -> tuple[str, str]:
 
 
 def class_targets(pairs: Pairs, source: str, target: str) -> tuple[Rows, Rows]:
-    """Rows of a modality in classes that the other has too, and beside each its class's mean there.
+    """Return rows of a modality in classes that the other has too, and each one's class mean there.
 
     The regression of such rows onto these means is that onto all rows of their class.
     """
-    kept, codes, means = _shared(pairs, source, target)
-    rows = pairs.rows[source].take(kept)
+    in_shared, codes, means = _shared(pairs, source, target)
+    rows = pairs.rows[source].take(in_shared)
     return rows, rows_at(means, codes, rows)
 
 
 def class_covariance(pairs: Pairs, a: str, b: str) -> Array:
-    """Mean product ``(d_a, d_b)`` of centred rows of two modalities over all pairs of a class.
+    """Compute the mean product ``(d_a, d_b)`` of centred rows of two modalities over pairs of a
+    class.
 
     Each class weighs the root of its shares in the two, so that no correlation is above one.
     """
@@ -110,14 +113,18 @@ def class_covariance(pairs: Pairs, a: str, b: str) -> Array:
 
 
 def idle_choices(X: Views) -> list[str]:
-    """Parameters that need not be tried: what needs one label a sample, or two views."""
+    """Return the parameters that need one label a sample, or two views, if the samples lack
+    them.
+    """
     single = X.labels is not None and X.labels.ndim == 1
     return [*([] if single else ["whitening"]),
             *([] if single and len(X.modalities) > 1 else ["pairs"])]
 
 
 def _shared(pairs: Pairs, first: str, second: str) -> tuple[Array, Array, Array]:
-    """Rows ``(n,)`` of ``first`` in classes that both have, their classes, and means of second."""
+    """Return rows ``(n,)`` of ``first`` in shared classes, their classes, and means of
+    ``second``.
+    """
     assert pairs.labels is not None
     shared = np.intersect1d(pairs.labels[first], pairs.labels[second])
     kept, others = (np.isin(pairs.labels[m], shared) for m in (first, second))

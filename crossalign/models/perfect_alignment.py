@@ -38,7 +38,7 @@ Array = npt.NDArray[np.float64]
 Noise = Mapping[str, float | npt.ArrayLike]
 
 WELL_SAMPLED = 5
-"""``rank="auto"`` keeps every direction from this many pairs per dimension on."""
+"""Pairs per dimension from which ``rank="auto"`` keeps every direction."""
 
 
 class PerfectAlignment(Translator, Aligner, Model):
@@ -53,47 +53,50 @@ class PerfectAlignment(Translator, Aligner, Model):
     Parameters
     ----------
     method : {"informative", "cca", "svd_naive"}
-        ``informative``: common directions of the two row spaces after rank truncation, the latent
-        scaled to unit covariance over the pairs. ``cca``: the same with all ranks kept unless
-        ``rank`` says otherwise, plus ``ridge``. ``svd_naive``: smallest singular vectors of the
-        stacked matrix, A A' = I; takes no rank.
+        Method of alignment; default ``"informative"``: common directions of the two row spaces
+        after rank truncation, with the latent scaled to unit covariance over the pairs. ``"cca"``:
+        the same with all ranks kept unless ``rank`` says otherwise, plus ``ridge``.
+        ``"svd_naive"``: smallest singular vectors of the stacked matrix, A A' = I; takes no rank.
     rank : "auto", "full", int or float
-        Directions kept per modality before aligning. ``auto``: all from five pairs per dimension
-        on, else those above white noise (Gavish-Donoho); for ``cca`` all. ``full``: the numerical
-        rank. An integer: at most so many. A float in (0, 1): as many as hold this share of the
-        variance.
+        Number of directions kept per modality before aligning; default ``"auto"``: all from five
+        pairs per dimension on, else those above white noise (Gavish-Donoho); for ``cca`` all.
+        ``"full"``: the numerical rank. An integer: at most that many. A float in (0, 1): as many as
+        hold this share of the variance.
     n_components : int, optional
-        Latent width k. By default the canonical correlations larger than unrelated data of this
-        size would show.
+        Latent width k; by default the number of canonical correlations that are larger than in
+        unrelated data of this size.
     center : bool
-        Subtract each modality's mean over the pairs.
+        Whether to subtract each modality's mean over the pairs; default True.
     noise_cov : mapping of modality to float, (d,) or (d, d), optional
-        Covariance of the observation noise, by which each modality is whitened first (T5).
+        Covariance of the observation noise, by which each modality is whitened first (T5); default
+        none.
     ridge : float
-        Added to the covariance of ``cca``, as a share of its mean eigenvalue.
+        Ridge added to the covariance of ``cca``, as a share of its mean eigenvalue; default 0.
     tol : float
-        A canonical correlation above ``1 - tol`` counts as perfect.
+        Tolerance of perfect alignment: a canonical correlation above ``1 - tol`` is perfect;
+        default 1e-6.
     holdout : float
-        Share of the pairs on which the error of a fit to the others is reported; the final maps
-        use all pairs.
+        Share of the pairs on which the error of a fit to the others is reported, default 0; the
+        final maps use all pairs.
     random_state : int
-        Draws the held-out pairs.
+        Seed of the draw of held-out pairs; default 0.
 
     Attributes
     ----------
     coef_, mean_ : mapping of modality to (k, d_m) and (d_m,)
-        z = A_m (x - mean_m).
+        Maps and means: z = A_m (x - mean_m).
     canonical_correlations_ : (min rank,)
-        Between the two truncated row spaces, descending.
+        Canonical correlations between the two truncated row spaces, descending.
     ranks_ : [int, int]
-        Directions kept of each modality.
+        Number of directions kept of each modality.
     n_components_, n_perfect_, n_spurious_expected_ : int
-        Latent width; perfect correlations; how many of those unrelated data would show (T4).
+        Latent width; number of perfect correlations; number of them to expect in unrelated data
+        (T4).
     cmae_, normalised_cmae_ : float
-        On the training pairs, see `cmae`; ``holdout_cmae_`` and ``holdout_normalised_cmae_`` on
-        held-out ones, None without ``holdout``.
+        Alignment errors on the training pairs, see `cmae`; ``holdout_cmae_`` and
+        ``holdout_normalised_cmae_`` on held-out ones, None without ``holdout``.
     singular_values_ : (d1 + d2,)
-        Of the stacked matrix, ascending; ``svd_naive`` only.
+        Singular values of the stacked matrix, ascending; ``svd_naive`` only.
 
     Raises
     ------
@@ -152,19 +155,19 @@ class PerfectAlignment(Translator, Aligner, Model):
         return self
 
     def project(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Aligned latent rows ``(n, k)`` in float64 of ``x (n, d_m)``, not normalised."""
+        """Return aligned latent rows ``(n, k)`` in float64 of ``x (n, d_m)``, not normalised."""
         self._rows(x, modality)
         return self._latent(np.asarray(x, dtype=np.float64), modality)
 
     def embed(self, x: npt.ArrayLike, modality: str) -> npt.NDArray[np.float32]:
-        """Unit rows ``(n, k)`` of ``x (n, d_m)``."""
+        """Return unit rows ``(n, k)`` of ``x (n, d_m)``."""
         return unit_rows(self.project(x, modality))
 
     def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
-        """Rows ``(n, d_target)``: the smallest ones whose latent is that of ``x``.
+        """Return rows ``(n, d_target)``: the smallest ones whose latent is that of ``x``.
 
-        A_t^+ A_s (x - mean_s) + mean_t. Exact where x_m = S_m z without noise; with noise it does
-        not shrink, so a regression has the smaller squared error.
+        A_t^+ A_s (x - mean_s) + mean_t. They are exact if x_m = S_m z without noise; with noise
+        they are not shrunk, so a regression has the smaller squared error.
         """
         z = self.project(x, source)
         if target not in self.modalities_:
@@ -172,10 +175,10 @@ class PerfectAlignment(Translator, Aligner, Model):
         return np.asarray(z @ np.linalg.pinv(self.coef_[target]).T + self.mean_[target])
 
     def cmae(self, X: Views, normalised: bool = False) -> float:
-        """Cross-modal alignment error on pairs, new ones or those of training.
+        """Compute the cross-modal alignment error on pairs, new ones or those of training.
 
-        Mean over pairs of ||A_1 x_1 - A_2 x_2||^2. Normalised, the sum of it is divided by that
-        of ||A_1 x_1||^2 + ||A_2 x_2||^2: 0 is perfect, 1 is what unrelated latents give, and on
+        It is the mean over pairs of ||A_1 x_1 - A_2 x_2||^2. Normalised, its sum is divided by that
+        of ||A_1 x_1||^2 + ||A_2 x_2||^2: 0 is perfect, 1 is the value of unrelated latents, and on
         the training pairs of a whitened fit it is one minus the mean canonical correlation.
         """
         check_fitted(self, "modalities_")
@@ -187,7 +190,7 @@ class PerfectAlignment(Translator, Aligner, Model):
         return self._errors(_doubled(X, self.modalities_))[normalised]
 
     def summary(self) -> str:
-        """What was found, in sentences, with a warning where pairs are too few (T4)."""
+        """Describe the fit in sentences, with a warning if there are too few pairs (T4)."""
         check_fitted(self, "cmae_")
         rho = self.canonical_correlations_
         lines = [f"{self.n_pairs_} pairs, ranks {self.ranks_[0]} and {self.ranks_[1]}, "
@@ -209,7 +212,7 @@ class PerfectAlignment(Translator, Aligner, Model):
 
     # -- inside ----------------------------------------------------------------------------
     def _pair(self, X: Views) -> list[Rows]:
-        """Both modalities as float64 rows ``(N, d)``."""
+        """Return both modalities as float64 rows ``(N, d)``."""
         if len(X.modalities) != 2:
             raise ValueError(f"X: has the modalities {list(X.modalities)}; perfect alignment takes "
                              "two, so choose them with X.select(first, second).")
@@ -221,7 +224,7 @@ class PerfectAlignment(Translator, Aligner, Model):
         return np.asarray((x - self.mean_[modality]) @ self.coef_[modality].T)
 
     def _errors(self, pair: Sequence[Rows]) -> tuple[float, float]:
-        """CMAE and normalised CMAE of rows ``(n, d1)``, ``(n, d2)``."""
+        """Compute CMAE and normalised CMAE of rows ``(n, d1)``, ``(n, d2)``."""
         z = [x.then(partial(self._latent, modality=name))
              for name, x in zip(self.modalities_, pair, strict=True)]
         error = energy = 0.0
@@ -231,7 +234,7 @@ class PerfectAlignment(Translator, Aligner, Model):
         return error, error / energy if energy > 0 else 1.0
 
     def _solve(self, pair: Sequence[Rows]) -> None:
-        """Learn means and maps; everything below happens in whitened coordinates."""
+        """Learn means and maps, in whitened coordinates."""
         roots = [self._noise_root(name) for name in self.modalities_]
         means = [mean_row(x) if self.center else np.zeros(x.width) for x in pair]
         # Views round to float32: what lies below that rounding is not signal.
@@ -243,15 +246,15 @@ class PerfectAlignment(Translator, Aligner, Model):
         n = len(pair[0]) - bool(self.center)
         ranks = self._choose_ranks(white, floors, n)
         ridge = self.ridge if self.method == "cca" else 0.0
-        found = canonical_alignment(white[0], white[1], min(ranks), ranks, ridge)
-        rho = found.values
+        alignment = canonical_alignment(white[0], white[1], min(ranks), ranks, ridge)
+        rho = alignment.values
         k = self._choose_width(rho, ranks, n, sum(x.width for x in pair))
         if self.method == "svd_naive":
-            found = stacked_alignment(white[0], white[1], k)
-            self.singular_values_ = found.values
-            maps = [found.first, found.second]
+            alignment = stacked_alignment(white[0], white[1], k)
+            self.singular_values_ = alignment.values
+            maps = [alignment.first, alignment.second]
         else:                                               # unit covariance, not unit norm
-            maps = [np.sqrt(n) * found.first[:k], np.sqrt(n) * found.second[:k]]
+            maps = [np.sqrt(n) * alignment.first[:k], np.sqrt(n) * alignment.second[:k]]
         maps = [a if root is None else linalg.solve_triangular(root, a.T, lower=True, trans="T").T
                 for a, root in zip(maps, roots, strict=True)]              # (k, d): A L^-1
         self.mean_ = dict(zip(self.modalities_, means, strict=True))
@@ -275,17 +278,17 @@ class PerfectAlignment(Translator, Aligner, Model):
         rank = "full" if self.method == "svd_naive" else self.rank
         if rank == "auto":
             plenty = self.method == "cca" or n >= WELL_SAMPLED * sum(full)
-            wanted = full if plenty else [
+            chosen_ranks = full if plenty else [
                 max(gavish_donoho_rank(s, (n, x.shape[1])), self.n_components or 1)
                 for s, x in zip(spectra, white, strict=True)]
         elif rank == "full":
-            wanted = full
+            chosen_ranks = full
         elif isinstance(rank, Integral):
-            wanted = [int(rank)] * 2
+            chosen_ranks = [int(rank)] * 2
         else:
-            wanted = [int(np.searchsorted(np.cumsum(s**2) / (s**2).sum(), float(rank)) + 1)
+            chosen_ranks = [int(np.searchsorted(np.cumsum(s**2) / (s**2).sum(), float(rank)) + 1)
                       for s in spectra]
-        return min(wanted[0], full[0]), min(wanted[1], full[1])
+        return min(chosen_ranks[0], full[0]), min(chosen_ranks[1], full[1])
 
     def _choose_width(self, rho: Array, ranks: tuple[int, int], n: int, stacked: int) -> int:
         if self.n_components is not None:
@@ -300,7 +303,9 @@ class PerfectAlignment(Translator, Aligner, Model):
         return max(1, int((rho > 1 - self.tol).sum()) - spurious_dimensions(*ranks, n))
 
     def _noise_root(self, name: str) -> Array | None:
-        """Lower Cholesky factor ``(d, d)`` of a modality's noise covariance, None for identity."""
+        """Return the Cholesky factor ``(d, d)`` of a modality's noise covariance, None for
+        identity.
+        """
         if self.noise_cov is None:
             return None
         d = self.widths_[name]
@@ -321,5 +326,5 @@ class PerfectAlignment(Translator, Aligner, Model):
 
 
 def _doubled(X: Views, names: Sequence[str]) -> list[Rows]:
-    """Modalities as rows of float64."""
+    """Return modalities as rows of float64."""
     return [rows_of(X, name).then(lambda x: x.astype(np.float64)) for name in names]

@@ -1,8 +1,8 @@
-"""Pseudo-labels: what a classifier believes each training sample to be, as a distribution.
+"""Pseudo-labels: a classifier's distribution over classes for each training sample.
 
-FGAN takes them from an ImageNet classifier, whose classes include what the benchmarks call unseen.
-Here any classifier will do: the default knows the seen classes only, so that nothing leaks, and its
-belief in a sample comes from other samples, so that it is not merely the sample's own label.
+FGAN takes them from an ImageNet classifier, whose classes include those that the benchmarks call
+unseen. Here any classifier will do: the default knows the seen classes only, so that nothing leaks,
+and its answer for a sample comes from other samples, so that it is not merely the sample's label.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
 from crossalign.types import Classes, Views
 
 Teacher = Callable[[Views], npt.ArrayLike]
-"""From training samples to their class posteriors ``(n, L)``, of any classes."""
+"""Function from training samples to their class posteriors ``(n, L)``, over any classes."""
 
 FORMS = ("soft", "one_hot", "random", "embedding")
 FOLDS = 5
@@ -36,21 +36,24 @@ SIMILARITY = 0.1     # temperature of the softmax over cosines of class embeddin
 
 def pseudo_labels(X: Views, labels: Array, form: str, teacher: Teacher | str,
                   classes: Classes | None, random_state: int) -> tuple[Array, str]:
-    """Target distributions ``(n, L)`` float32 of training samples, and where they come from.
+    """Compute target distributions ``(n, L)`` float32 of training samples, and name their source.
 
     Parameters
     ----------
     X : n samples
-        Its first modality is what the classifier sees.
+        Samples, whose first modality the classifier reads.
     labels : (n,) integers
+        Class numbers.
     form : {"soft", "one_hot", "random", "embedding"}
-        The posterior itself, or its likeliest class; softmax of normal noise, one draw per sample;
-        or how alike the embedding of the sample's class is to those of all seen classes.
+        Form of the target: the posterior itself, or its likeliest class; softmax of normal noise,
+        one draw per sample; or the similarity of the sample's class embedding to those of all seen
+        classes.
     teacher : {"seen"}, callable or "module:function"
-        Who gives the posterior, see `Teacher`; ``"seen"`` is `seen_class_posteriors`.
+        Source of the posterior, see `Teacher`; ``"seen"`` is `seen_class_posteriors`.
     classes : Classes, optional
-        Needed by the form "embedding".
+        Classes, needed by the form "embedding".
     random_state : int
+        Seed.
 
     Raises
     ------
@@ -70,19 +73,20 @@ def pseudo_labels(X: Views, labels: Array, form: str, teacher: Teacher | str,
         alike = softmax(side @ side.T / SIMILARITY, axis=1)                  # (C, C)
         return alike[codes].astype(np.float32), "similarity of seen class embeddings"
     if teacher == "seen":
-        found, source = seen_class_posteriors(X, codes, rng)
+        posteriors, source = seen_class_posteriors(X, codes, rng)
     else:
-        found, source = _posteriors(X, teacher), teacher_name(teacher)
+        posteriors, source = _posteriors(X, teacher), teacher_name(teacher)
     if form == "one_hot":
-        found = np.eye(found.shape[1], dtype=np.float32)[found.argmax(axis=1)]
-    return found, source
+        posteriors = np.eye(posteriors.shape[1], dtype=np.float32)[posteriors.argmax(axis=1)]
+    return posteriors, source
 
 
 def seen_class_posteriors(X: Views, codes: Array, rng: np.random.Generator) -> tuple[Array, str]:
-    """Cross-fitted, calibrated posteriors ``(n, C)`` of the training classes 0..C-1, and a name.
+    """Return cross-fitted, calibrated posteriors ``(n, C)`` of training classes 0..C-1, and a name.
 
-    A linear discriminant on principal components of the first modality, fitted on the other folds;
-    its logits are divided by the temperature at which the held-out labels are likeliest.
+    They come from a linear discriminant on principal components of the first modality, fitted on
+    the other folds; its logits are divided by the temperature at which the held-out labels are
+    likeliest.
     """
     x = _components(rows_of(X, X.modalities[0]).then(_flat))
     n_classes = int(codes.max()) + 1
@@ -101,7 +105,7 @@ def seen_class_posteriors(X: Views, codes: Array, rng: np.random.Generator) -> t
 
 
 def teacher_name(teacher: Teacher | str) -> str:
-    """What a teacher is called: ``"seen"`` or ``"module:function"``."""
+    """Return the name of a teacher: ``"seen"`` or ``"module:function"``."""
     if isinstance(teacher, str):
         return teacher
     kind = teacher if hasattr(teacher, "__qualname__") else type(teacher)
@@ -109,7 +113,7 @@ def teacher_name(teacher: Teacher | str) -> str:
 
 
 def _posteriors(X: Views, teacher: Teacher | str) -> Array:
-    """A teacher's checked posteriors."""
+    """Return a teacher's posteriors, checked."""
     if isinstance(teacher, str):
         module, _, name = teacher.partition(":")
         try:
@@ -118,25 +122,27 @@ def _posteriors(X: Views, teacher: Teacher | str) -> Array:
             raise ValueError(f"teacher: got {teacher!r}, which cannot be imported ({error}); give "
                              "'seen', a function, or 'module:function'.") from None
     assert callable(teacher)
-    found = np.asarray(teacher(X), dtype=np.float32)
-    if found.ndim != 2 or len(found) != len(X) or found.shape[1] < 2:
-        raise ValueError(f"teacher: gave shape {found.shape} for {len(X)} samples; return (n, L) "
-                         "class posteriors.")
-    if not (found >= 0).all() or not np.allclose(found.sum(axis=1), 1, atol=1e-3):
+    posteriors = np.asarray(teacher(X), dtype=np.float32)
+    if posteriors.ndim != 2 or len(posteriors) != len(X) or posteriors.shape[1] < 2:
+        raise ValueError(f"teacher: gave shape {posteriors.shape} for {len(X)} samples; return "
+                         "(n, L) class posteriors.")
+    if not (posteriors >= 0).all() or not np.allclose(posteriors.sum(axis=1), 1, atol=1e-3):
         raise ValueError("teacher: gave rows that are no distributions; return probabilities that "
                          "sum to 1.")
-    return found
+    return posteriors
 
 
 def _flat(x: Array) -> Array:
-    """One row per sample; of wide tokens their mean."""
+    """Return one row per sample, for wide tokens their mean."""
     if x.ndim == 3 and x.shape[1] * x.shape[2] > FLAT:
         x = mean_token(x)
     return x.reshape(len(x), int(np.prod(x.shape[1:])))
 
 
 def _components(rows: Rows) -> Array:
-    """Principal components ``(n, k)``; of several blocks by their covariance."""
+    """Return principal components ``(n, k)``; those of several blocks come from their
+    covariance.
+    """
     k = min(COMPONENTS, len(rows), rows.width)
     if rows.step is None or len(rows) <= rows.step:
         return np.asarray(PCA(k, svd_solver="full").fit_transform(rows.read(slice(None))))
@@ -146,7 +152,7 @@ def _components(rows: Rows) -> Array:
 
 
 def _temperature(scores: Array, codes: Array) -> float:
-    """By which logits ``(n, C)`` are divided for the codes ``(n,)`` to be likeliest.
+    """Find the divisor of logits ``(n, C)`` for which the codes ``(n,)`` are likeliest.
 
     Rows whose class got no score are left out: all its samples were held out together.
     """
@@ -162,9 +168,9 @@ def _temperature(scores: Array, codes: Array) -> float:
 
 
 def _discriminant(x: Array, codes: Array, n_classes: int, rows: Array) -> Array:
-    """Log-posteriors ``(m, C)`` up to a constant of each row; -inf for a class without samples.
+    """Return log-posteriors ``(m, C)`` up to a constant per row; -inf for a class without samples.
 
-    Where no class has two samples that differ, the covariance is a multiple of the identity.
+    If no class has two samples that differ, the covariance is a multiple of the identity.
     """
     counts = np.bincount(codes, minlength=n_classes)
     indicator = np.eye(n_classes)[codes]

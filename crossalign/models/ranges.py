@@ -1,7 +1,7 @@
-"""The ranges of parameters, which every model declares, and what is said of a value outside.
+"""Ranges of parameters, which every model declares, and the error for a value outside.
 
 They hold wherever a value comes from: a constructor, a recipe, the command line, a saved model.
-Sizes have an upper end, since what they allocate has none.
+Sizes have an upper end, because memory has one.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from sklearn.utils._param_validation import (
 from crossalign.sentences import short
 
 SIZE = Interval(Integral, 1, 2**16, closed="both")
-"""Widths, numbers of components, heads or draws."""
+"""Range of widths and of numbers of components, heads or draws."""
 COUNT = Interval(Integral, 1, 10**9, closed="both")
-"""Epochs."""
+"""Range of numbers of epochs."""
 BATCH = Interval(Integral, 2, 10**9, closed="both")
 SEED = Interval(Integral, 0, 2**32 - 1, closed="both")
 WEIGHT = Interval(Real, 0, None, closed="left")
-"""Of a term of a loss."""
+"""Range of the weight of a loss term."""
 RATE = Interval(Real, 0, None, closed="neither")
-"""Learning rates, ridges and widths of kernels."""
+"""Range of learning rates, ridges and widths of kernels."""
 NUMBER = Interval(Real, None, None, closed="both")
 """Any number, infinities too."""
 SHARE = Interval(Real, 0, 1, closed="both")
 EXPONENT = Interval(Real, -30, 30, closed="both")
-"""Of ten."""
+"""Range of exponents of ten."""
 
 
 class Each:
@@ -43,7 +43,7 @@ class Each:
     ----------
     allowed : constraints of one item, each as scikit-learn has them, or `Each`
     length : int, optional
-        How many items; any number from 1 by default.
+        Number of items; by default any number from 1.
     """
 
     hidden = False
@@ -89,7 +89,7 @@ class Having:
 
 
 def check_parameters(model: Any) -> None:
-    """Raise ValueError for the first parameter outside of what its model declares."""
+    """Raise ValueError for the first parameter outside of the range that its model declares."""
     check_values(model.get_params(deep=False), model._parameter_constraints,
                  lambda: type(model)().get_params(deep=False))
 
@@ -111,13 +111,13 @@ def check_values(given: Mapping[str, Any], ranges: Mapping[str, Sequence[Any]],
 
 
 def satisfies(value: Any, allowed: Sequence[Any]) -> bool:
-    """Whether one of the constraints holds; true and false are no numbers."""
+    """Return True if one of the constraints holds; true and false are no numbers."""
     return any(constraint.is_satisfied_by(value) for constraint in map(_constraint, allowed)
                if not (isinstance(value, bool) and isinstance(constraint, Interval)))
 
 
 def wanted(allowed: Sequence[Any]) -> str:
-    """The constraints in words."""
+    """Return the constraints in words."""
     return " or ".join(
         f"one of {sorted(c.options)}" if isinstance(c, StrOptions) else WORDS.get(str(c), str(c))
         for c in map(_constraint, allowed) if not c.hidden)
@@ -125,11 +125,11 @@ def wanted(allowed: Sequence[Any]) -> str:
 
 WORDS = {str(make_constraint("boolean")): "true or false",
          "None": "None (null in a recipe or after --set)"}
-"""What is said in other words than scikit-learn's."""
+"""Constraints that are said in other words than scikit-learn's."""
 
 
 def as_lists(value: Any) -> Any:
-    """Tuples as lists, at every depth."""
+    """Turn tuples into lists, at every depth."""
     return [as_lists(item) for item in value] if isinstance(value, list | tuple) else value
 
 

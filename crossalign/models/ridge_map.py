@@ -3,11 +3,11 @@
     B = argmin |Z_t - X_s B|^2 + alpha |B|^2,      X_s, Z_t scaled by their training rows
 
 Closed form, and a row that deep models have to beat: regression toward the target (the usual
-direction in zero-shot work, Frome et al. 2013) lets a poor target space stay what it is instead of
+direction in zero-shot work, Frome et al. 2013) leaves a poor target space as it is instead of
 whitening its noise as CCA does.
 
-What deep rivals may choose is chosen for it too: square roots of features, within-class whitening,
-and pairs drawn within classes, of which the regression is that onto the mean of a class.
+The choices of its deep rivals are open to it too: square roots of features, within-class whitening,
+and pairs drawn within classes, for which the regression is that onto the mean of a class.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from crossalign.types import Benchmark, Classes, Views
 
 
 class _Statistics(NamedTuple):
-    """What depends on samples, scaling and pairs: rows as scaled, and X'X = axes values axes'."""
+    """Statistics of samples, scaling and pairs: scaled rows, and X'X = axes values axes'."""
 
     pairs: Pairs
     shift: dict[str, Array]
@@ -53,17 +53,18 @@ class RidgeMap(Aligner, Translator, Model):
     Parameters
     ----------
     alpha : float
-        Ridge, in units of squared standard deviations summed over training rows.
+        Ridge, in units of squared standard deviations summed over training rows; default 1000.
     target : str, optional
-        Modality whose space is used; the second (or ``"class"``) by default.
+        Modality whose space is used; default the second (or ``"class"``).
     whitening : float, optional
-        s of `models.whitening`, which `embed` then applies; by default it does not, as is usual
-        for this row. Needs labels.
+        Strength s of within-class whitening in `embed`, see `models.whitening`; default none, as is
+        usual for this row. Needs labels.
     scaling : {"standard", "root", "minmax", "l2", "none"}
-        Of both modalities, fitted on training rows.
+        Scaling of both modalities, fitted on training rows; default ``"standard"``.
     pairs : {"own", "class"}
-        Rows are paired with their own sample's, where both are there, or each with all of its
-        class, which needs labels and no sample that has both; see `models.pairing`.
+        Pairs of rows; default ``"own"``, those of samples that have both modalities. ``"class"``
+        pairs each row with all rows of its class, which needs labels but no sample with both; see
+        `models.pairing`.
     """
 
     many_labels = True
@@ -93,16 +94,18 @@ class RidgeMap(Aligner, Translator, Model):
             val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
         """Solve the regression on paired rows."""
         X = self._start(X, classes, y)
-        found = self._statistics(X, classes)
-        self._solve(found)
+        statistics = self._statistics(X, classes)
+        self._solve(statistics)
         if self.whitening is not None:
-            self._whiten(self._within(found, X))
+            self._whiten(self._within(statistics, X))
         return self
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
-        """As `Model.fit_path`, with one eigendecomposition for all ridges, and one W for all s."""
+        """Fit every point of a grid, with one eigendecomposition for all ridges, and one W for all
+        s.
+        """
         shared: dict[tuple[Any, ...], _Statistics] = {}
         within: dict[tuple[Any, ...], Array] = {}
         for params in points:
@@ -119,11 +122,11 @@ class RidgeMap(Aligner, Translator, Model):
             yield model
 
     def idle(self, X: Views) -> Collection[str]:
-        """What needs labels where there are none, or two views where there is one."""
+        """Return the parameters that need labels or two views that the samples do not have."""
         return idle_choices(X)
 
     def _statistics(self, X: Views, classes: Classes | None) -> _Statistics:
-        """What depends on the samples and not on alpha."""
+        """Compute everything that depends on the samples and not on alpha."""
         pairs = paired_rows(X, classes, self, self.pairs)
         self._name(pairs.names)
         shift, scale, scaled = {}, {}, {}
@@ -145,38 +148,38 @@ class RidgeMap(Aligner, Translator, Model):
         self.target_ = self.target or names[1]
         self.source_ = names[1] if self.target_ == names[0] else names[0]
 
-    def _solve(self, found: _Statistics) -> None:
-        self._name(found.pairs.names)
-        self._remember({m: rows.width for m, rows in found.pairs.rows.items()})
-        self.shift_, self.scale_ = found.shift, found.scale
-        inner = found.cross / (found.values + self.alpha)[:, None]
-        self.coef_ = found.axes @ inner                                     # (d_s, d_t)
+    def _solve(self, statistics: _Statistics) -> None:
+        self._name(statistics.pairs.names)
+        self._remember({m: rows.width for m, rows in statistics.pairs.rows.items()})
+        self.shift_, self.scale_ = statistics.shift, statistics.scale
+        inner = statistics.cross / (statistics.values + self.alpha)[:, None]
+        self.coef_ = statistics.axes @ inner                                     # (d_s, d_t)
 
-    def _within(self, found: _Statistics, X: Views) -> Array:
-        """Covariance within classes of the rows where the regression puts them."""
+    def _within(self, statistics: _Statistics, X: Views) -> Array:
+        """Compute the covariance within classes of the rows in the target space."""
         labels_of(X, self)
-        assert found.pairs.labels is not None
-        rows = {self.source_: found.pairs.rows[self.source_].by(self.coef_),
-                self.target_: found.pairs.rows[self.target_]}
-        return within_class_covariance(rows, {m: found.pairs.labels[m] for m in rows})
+        assert statistics.pairs.labels is not None
+        rows = {self.source_: statistics.pairs.rows[self.source_].by(self.coef_),
+                self.target_: statistics.pairs.rows[self.target_]}
+        return within_class_covariance(rows, {m: statistics.pairs.labels[m] for m in rows})
 
     def _whiten(self, within: Array) -> None:
         assert self.whitening is not None
         self.whitener_ = whitening_of(within, self.whitening)
 
     def project(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Rows ``(n, d_target)`` of the scaled target space."""
+        """Return rows ``(n, d_target)`` of the scaled target space."""
         scaled = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
                                self.scale_[modality])
         return scaled if modality == self.target_ else np.asarray(scaled @ self.coef_)
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Unit rows ``(n, d_target)``."""
+        """Return unit rows ``(n, d_target)``."""
         rows = self.project(x, modality)
         return unit_rows(rows if self.whitening is None else rows @ self.whitener_)
 
     def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
-        """Rows of the target modality in its own units, from the source modality only.
+        """Return rows of the target modality in its own units, from the source modality only.
 
         Raises
         ------

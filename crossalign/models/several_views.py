@@ -1,7 +1,7 @@
-"""A sample seen through several views as one: by what each of those that are there says of it.
+"""Several views of a sample as one, each present view with its say.
 
 Gaussians are multiplied, so that a sure view counts more (`networks.product_of_experts`); unit rows
-are averaged. A view that a sample lacks has no say.
+are averaged. A view that a sample lacks does not count.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def mean_of_views(model: Aligner, X: Views, modalities: Sequence[str]) -> Array:
-    """Unit rows ``(n, d)``: the mean of those of the views that a sample has.
+    """Return unit rows ``(n, d)``: the mean over the views that a sample has.
 
     Raises
     ------
@@ -33,7 +33,8 @@ def mean_of_views(model: Aligner, X: Views, modalities: Sequence[str]) -> Array:
 
 def gaussians_of_views(model: Distributional, X: Views,
                        modalities: Sequence[str]) -> tuple[Tensor, Tensor, Tensor]:
-    """Means and log-variances ``(n, M, d)`` of several views, and which are there, ``(n, M)``.
+    """Return means and log-variances ``(n, M, d)`` of several views, and which are present, ``(n,
+    M)``.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def gaussians_of_views(model: Distributional, X: Views,
 
 
 def presence(X: Views, modalities: Sequence[str]) -> Array:
-    """Which views ``(n, M)`` every sample has, one at least.
+    """Return which views ``(n, M)`` every sample has, at least one.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def presence(X: Views, modalities: Sequence[str]) -> Array:
 
 
 def joined(parts: Sequence[Views], modalities: Sequence[str]) -> Views:
-    """Samples of several `Views` one after the other, through those modalities that all have."""
+    """Concatenate samples of several `Views`, through the modalities that all have."""
     names = [m for m in modalities if all(m in part for part in parts)]
     present = {m: np.concatenate([part.has(m) for part in parts])
                for m in names if any(m in part.present for part in parts)}

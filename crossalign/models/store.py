@@ -1,10 +1,10 @@
-"""A fitted model as a folder: JSON for what one reads, safetensors for what one does not.
+"""A fitted model as a folder: JSON for people to read, safetensors for arrays.
 
 ``model.json`` holds the class, the hyper-parameters and small learned values, and the SHA-256 of
 ``weights.safetensors``, which holds arrays and network weights; ``card.md`` is for people. Nothing
 is pickled. A new model's weights are written beside those that are there; ``model.json`` says which
-are meant and is replaced last, so that a save that is broken off leaves what was there. Files that
-are not the model's own are never touched.
+count and is replaced last, so that an interrupted save leaves the old model. Files that are not the
+model's own are never touched.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from crossalign.sentences import short
 FORMAT = 1
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
 LARGEST_RECORD = 2**26
-"""Bytes of ``RECORD``."""
+"""Largest size of ``RECORD`` in bytes."""
 NEW_WEIGHTS = re.compile(r"weights\.[0-9a-f]{16}\.safetensors")
-"""Name of weights on their way to ``WEIGHTS``: what a save that was broken off may leave."""
+"""Name of weights on their way to ``WEIGHTS``, which an interrupted save may leave."""
 
 
 def save_model(model: Any, folder: str | Path) -> Path:
@@ -78,7 +78,7 @@ def save_model(model: Any, folder: str | Path) -> Path:
 
 
 def check_target(folder: str | Path) -> None:
-    """Raise ValueError, as `save_model` does, if a folder holds what is not a saved model."""
+    """Raise ValueError, as `save_model` does, if a folder holds anything but a saved model."""
     folder = expanded(folder, "folder")
     if not folder.exists() or (folder.is_dir() and _is_ours(folder)):
         return
@@ -87,7 +87,7 @@ def check_target(folder: str | Path) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a folder holds a saved model, or nothing but what a first save left unfinished."""
+    """Return True if a folder holds a saved model, or only remains of an unfinished first save."""
     if not (folder / RECORD).is_file():
         names = {draft_of(file.name) or file.name for file in folder.iterdir()}
         return names - {RECORD} == _remains(folder)
@@ -98,13 +98,15 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _remains(folder: Path) -> set[str]:
-    """Names of weights that saves, of which others may have been broken off, left behind."""
+    """Return the names of weights that saves left behind, some of which may have been
+    interrupted.
+    """
     names = {draft_of(file.name) or file.name for file in folder.iterdir()}
     return {name for name in names if NEW_WEIGHTS.fullmatch(name)}
 
 
 def _arriving(record: Mapping[str, Any]) -> str:
-    """Name of a record's weights until they have taken the place of older ones."""
+    """Return the name of a record's weights until they have taken the place of older ones."""
     return f"weights.{str(record['sha256'])[:16]}.safetensors"
 
 
@@ -119,7 +121,7 @@ def _read_record(folder: Path) -> Any:
 
 
 def _read_weights(folder: Path, record: Mapping[str, Any]) -> bytes | None:
-    """The weights of which a record holds the SHA-256, wherever a save has got to."""
+    """Return the weights whose SHA-256 a record holds, however far a save has got."""
     for name in (_arriving(record), WEIGHTS):
         with suppress(FileNotFoundError):
             file = folder / name
@@ -141,8 +143,9 @@ def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
     Parameters
     ----------
     folder : str or Path
+        Folder of the saved model.
     model : str or class, optional
-        Of one's own model, whose code a folder cannot bring: its class, or ``FILE.py:CLASS``.
+        Class of a model of the user's own, whose code a folder cannot bring, or ``FILE.py:CLASS``.
 
     Raises
     ------
@@ -189,7 +192,7 @@ def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
 
 def _class_of(record: Mapping[str, Any], name: Any, given: str | type[Any] | None,
               folder: str) -> type[Any]:
-    """The class of a saved model: the library's, or the one of one's own that is given."""
+    """Return the class of a saved model: the library's, or the user's own class that is given."""
     from crossalign import models
 
     if "origin" not in record:
@@ -205,7 +208,7 @@ def _class_of(record: Mapping[str, Any], name: Any, given: str | type[Any] | Non
 
 
 def _why(error: Exception) -> str:
-    """What an error says, in one line within brackets."""
+    """Return an error's message in one line within brackets."""
     if isinstance(error, KeyError) and not isinstance(error, ValueError):
         return f"it holds no {error}"
     text = " ".join(str(error).split()).rstrip(".").replace(". ", "; ")
@@ -217,12 +220,14 @@ def _learned(model: Any) -> dict[str, Any]:
 
 
 def learned_arrays(model: Any) -> dict[str, Any]:
-    """The arrays that a fitted model has learned, by path: what ``weights.safetensors`` holds."""
+    """Return the arrays that a fitted model has learned, by path: the content of the weights
+    file.
+    """
     return _split_state(model)[0]
 
 
 def _split_state(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Learned arrays by path (``a_/b``), and the learned values that JSON can hold."""
+    """Return learned arrays by path (``a_/b``), and the learned values that JSON can hold."""
     arrays: dict[str, Any] = {}
     values: dict[str, Any] = {}
     for name, value in _learned(model).items():
@@ -267,7 +272,9 @@ def _join_state(model: Any, arrays: Mapping[str, Any], values: Mapping[str, Any]
 
 
 def _device(model: Any) -> Any:
-    """Where the model asks to be, and the CPU if it asks for a GPU that is not here."""
+    """Return the device that the model asks for, or the CPU if it asks for a GPU that is not
+    here.
+    """
     import torch
 
     from crossalign.devices import find_device
@@ -276,7 +283,7 @@ def _device(model: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON holds it; raises TypeError naming what cannot be saved."""
+    """Return a value as JSON holds it; raise TypeError naming what cannot be saved."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, np.generic):

@@ -1,4 +1,5 @@
-"""Which classes a model was trained on, so that none of them is later scored as unseen.
+"""Record of the classes that a model was trained on, so that none of them is scored as unseen
+later.
 
 Classes are known by their names. Where these are mere numbers, which mean another class in other
 data, a few training rows of each class stand for it.
@@ -18,11 +19,13 @@ from crossalign.types import Benchmark, Classes, Views
 Array = npt.NDArray[Any]
 
 ROWS = 4
-"""Training rows that stand for a class without a name."""
+"""Number of training rows that stand for a class without a name."""
 
 
 def training_record(X: Views, classes: Classes | None) -> dict[str, Any]:
-    """What is remembered of labelled training samples, JSON-able: names of classes, or rows."""
+    """Return the record of labelled training samples, JSON-able: names of classes, or hashes of
+    rows.
+    """
     if X.labels is None:
         return {}
     used = classes_held(X.labels)
@@ -35,9 +38,9 @@ def training_record(X: Views, classes: Classes | None) -> dict[str, Any]:
 
 
 def trained_unseen(record: dict[str, Any], bench: Benchmark) -> list[str]:
-    """Classes that a benchmark holds as unseen and that a model with such a record was trained on.
+    """Return the unseen classes of a benchmark that a model with such a record was trained on.
 
-    Of classes without names, those of which half the remembered rows are among the test samples.
+    A class without a name is found if half of its recorded rows are among the test samples.
     """
     unseen = [bench.classes.names[c] for c in np.flatnonzero(bench.classes.unseen)]
     if "classes" in record:
@@ -51,7 +54,7 @@ def trained_unseen(record: dict[str, Any], bench: Benchmark) -> list[str]:
 
 
 def _tell(names: tuple[str, ...]) -> bool:
-    """Whether class names say more than numbers do."""
+    """Return True if class names say more than numbers do."""
     return not all(name.isdecimal() for name in names)
 
 
@@ -60,18 +63,18 @@ def _of(labels: Array, c: int) -> Array:
 
 
 def _tested(views: Views, modality: str, unseen: Array) -> list[str]:
-    """Digests of the samples of unseen classes, read a block at a time."""
+    """Return digests of the samples of unseen classes, read a block at a time."""
     if modality not in views or views.labels is None:
         return []
     labels = views.labels
-    wanted = np.asarray(unseen[labels] if labels.ndim == 1 else
+    is_unseen = np.asarray(unseen[labels] if labels.ndim == 1 else
                         (labels.astype(bool) & unseen).any(axis=1))
-    part = views[wanted].having(modality)
+    part = views[is_unseen].having(modality)
     return [digest for rows in part.blocks(modality) for digest in
             _digests(part.read(modality, rows))]
 
 
 def _digests(rows: Array) -> list[str]:
-    """Short hashes of rows as float32, however they are stored."""
+    """Return short hashes of rows as float32, however they are stored."""
     return [hashlib.blake2b(np.ascontiguousarray(row, dtype=np.float32).tobytes(),
                             digest_size=8).hexdigest() for row in rows]

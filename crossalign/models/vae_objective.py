@@ -1,4 +1,4 @@
-"""The objective of the aligned variational autoencoders: every term a method of its name.
+"""The objective of the aligned variational autoencoders; every term is a method of its name.
 
 A term whose weight is zero throughout is not in the graph.
 """
@@ -20,17 +20,17 @@ from crossalign.types import CLASS_MODALITY
 
 
 class Step(NamedTuple):
-    """One batch on its way through the VAEs; every field but the first by modality.
+    """State of one batch on its way through the VAEs; every field but the first is by modality.
 
     Attributes
     ----------
     batch : Batch
     mean, std : (n, d)
-        Of the codes' Gaussians.
+        Mean and standard deviation of the codes' Gaussians.
     logvar, z : (n, d)
         Log-variances, and one sample of every code.
     decoded : (n, d_m)
-        By (code, decoder).
+        Decoded rows by (code, decoder).
     """
 
     batch: Batch
@@ -40,24 +40,24 @@ class Step(NamedTuple):
     decoded: Mapping[tuple[str, str], Tensor]
 
     def std(self, modality: str) -> Tensor:
-        """Standard deviations ``(n, d)``."""
+        """Return the standard deviations ``(n, d)``."""
         return (0.5 * self.logvar[modality]).exp()
 
 
 class VAEObjective(nn.Module):
-    """Reconstruction of one batch and the terms beside it: a term is a method of its name.
+    """Reconstruction of one batch and further terms; a term is a method of its name.
 
     Parameters
     ----------
     vae : CrossVAE
     terms : sequence of str
-        What is computed besides reconstruction; each needs ``batch.weights[term]``.
+        Names of the terms besides reconstruction; each needs ``batch.weights[term]``.
     norm : {"l1", "l2"}
-        Of all reconstructions.
+        Norm of all reconstructions.
     sampler : {"textbook", "author"}
-        See `networks.reparametrise`.
+        Sampling of codes, see `networks.reparametrise`.
     regressors : mapping of modality to network, optional
-        From decoded rows to class embeddings, for the cycle term.
+        Networks from decoded rows to class embeddings, for the cycle term.
     """
 
     def __init__(self, vae: CrossVAE, terms: Sequence[str], norm: str, sampler: str,
@@ -72,15 +72,17 @@ class VAEObjective(nn.Module):
         self.regressors = nn.ModuleList((regressors or {}).values())
 
     def encode(self, x: Tensor, modality: str, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance ``(n, d)`` of rows; in training, of rows of ``batch``."""
+        """Return mean and log-variance ``(n, d)`` of rows; in training, of rows of ``batch``."""
         return self.vae.encode(x, modality)
 
     def decode(self, z: Tensor, modality: str) -> Tensor:
-        """Rows ``(n, d_modality)`` of codes ``(n, d)``."""
+        """Return rows ``(n, d_modality)`` for codes ``(n, d)``."""
         return self.vae.decode(z, modality)
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Every term, and their weighted sum as ``"loss"``: scalars, means over the batch."""
+        """Compute every term, and their weighted sum as ``"loss"``: scalars, means over the
+        batch.
+        """
         names = self.vae.order
         mean, logvar = {}, {}
         for m in names:
@@ -115,22 +117,24 @@ class VAEObjective(nn.Module):
                       for m, regressor in zip(self.regressed, self.regressors, strict=True))
 
     def aligned_pairs(self) -> list[tuple[str, str]]:
-        """Pairs under W2: each view with the class where there is one, else all pairs."""
+        """Return the pairs under W2: each view with the class if there is one, else all pairs."""
         views = [m for m in self.vae.order if m != CLASS_MODALITY]
         if CLASS_MODALITY in self.vae.order:
             return [(m, CLASS_MODALITY) for m in views]
         return list(combinations(views, 2))
 
     def instance_pairs(self) -> list[tuple[str, str]]:
-        """Pairs under MMD: the views among themselves."""
+        """Return the pairs under MMD: the views among themselves."""
         return list(combinations([m for m in self.vae.order if m != CLASS_MODALITY], 2))
 
     def _rebuilt(self, step: Step, code: str, target: str) -> Tensor:
-        """How far the decoding of one modality's code is from another modality's rows."""
+        """Compute the error of decoding one modality's code as another modality's rows."""
         return reconstruction(step.decoded[code, target], step.batch.views[target], self.norm)
 
     def _decode(self, z: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
-        """Decodings by (code, decoder); one stacked pass over the weights of each decoder."""
+        """Decode every code, by (code, decoder), in one stacked pass over the weights of each
+        decoder.
+        """
         names, decoded = self.vae.order, {}
         for m in names:
             sources = names if "cross" in self.terms else [m]

@@ -4,9 +4,9 @@
 
 with W the covariance of samples about the mean of their class, over all modalities (within-class
 covariance normalisation: Hatch, Kajarekar and Stolcke, Interspeech 2006). Classes and modalities
-are told apart by what varies least within them, as in discriminant analysis, but nothing is left
-out, so that unseen classes may differ where seen ones do not. It needs many seen classes: of few, W
-knows little of what unseen ones have in common.
+are told apart by the directions that vary least within them, as in discriminant analysis, but
+nothing is left out, so that unseen classes may differ where seen ones do not. It needs many seen
+classes; with few, W is a poor estimate for unseen ones.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from crossalign.models.base import Array
 from crossalign.preprocessing.rows import Rows, class_means, held, scatter
 
 WHITENINGS = (None, 0.1, 1.0, 10.0)
-"""Values of s that validation tries, None for no whitening."""
+"""Values of s that validation tries; None is no whitening."""
 
 
 def within_class_covariance(rows: Mapping[str, Array | Rows],
                             labels: Mapping[str, Array]) -> Array:
-    """W ``(d, d)`` of the embedded samples ``(n_m, d)`` of every modality and their labels.
+    """Compute W ``(d, d)`` from the embedded samples ``(n_m, d)`` of every modality and their
+    labels.
 
     The mean of a class is that of its modalities' means; each modality weighs the same in W.
     """
@@ -40,7 +41,9 @@ def within_class_covariance(rows: Mapping[str, Array | Rows],
 
 
 def whitening_of(within: Array, s: float) -> Array:
-    """T ``(d, d)``; rows are whitened as ``x @ T``. Without any spread it is the identity."""
+    """Compute T ``(d, d)``; rows are whitened as ``x @ T``. Without any spread it is the
+    identity.
+    """
     values, vectors = linalg.eigh(within)
     values = np.clip(values, 0, None)
     if values.mean() == 0:
