@@ -272,7 +272,7 @@ def _texts(values: list[str | bytes], name: str) -> list[str]:
 
 
 def is_missing(value: object) -> bool:
-    """None, NaN, or pandas' NA and NaT."""
+    """Return True for None, NaN, and pandas' NA and NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(value, float) and value != value

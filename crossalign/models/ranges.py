@@ -53,7 +53,7 @@ class Each:
         self.length = length
 
     def is_satisfied_by(self, value: Any) -> bool:
-        """Whether the value is such a list."""
+        """Return True if the value is such a list."""
         return (isinstance(value, list | tuple) and len(value) > 0
                 and self.length in (None, len(value))
                 and all(satisfies(item, self.allowed) for item in value))
@@ -81,7 +81,7 @@ class Having:
         self.words = words
 
     def is_satisfied_by(self, value: Any) -> bool:
-        """Whether the value is such an object."""
+        """Return True if the value is such an object."""
         return not isinstance(value, type) and any(hasattr(value, m) for m in self.methods)
 
     def __str__(self) -> str:

@@ -14,11 +14,11 @@ KINDS: dict[str, str] = {
     "images": "images (n, h, w) or (n, h, w, 3)", "ids": "token ids (n, t)"}
 """The kinds, in words with shapes."""
 AXES = {"vectors": (2,), "tokens": (3,), "frames": (4,), "images": (3, 4), "ids": (2,)}
-"""How many axes an array of a kind has."""
+"""Possible numbers of axes of an array of each kind."""
 TYPES = {"images": " of uint8", "ids": " of integers"}
 """Number types, for complaints, of kinds that do not hold floats."""
 BY_AXES = {2: "vectors", 3: "tokens", 4: "frames"}
-"""Kinds of numbers, where nothing else is said."""
+"""Kind of an array of numbers by its axes, if nothing else is said."""
 
 
 def kind_of(values: Array, name: str, told: str | None = None) -> str:
@@ -32,7 +32,7 @@ def kind_of(values: Array, name: str, told: str | None = None) -> str:
     values : array
         Samples of the modality.
     name : str
-        How a complaint calls them.
+        Name of the samples in errors.
     told : str, optional
         The kind, one of `KINDS`.
 
@@ -60,7 +60,3 @@ def kind_of(values: Array, name: str, told: str | None = None) -> str:
         raise ValueError(f"{name}: {values.dtype} of shape {values.shape} for the kind {told!r}; "
                          f"give {KINDS[told]}{TYPES.get(told, '')}.")
     return told
-
-
-TYPES = {"images": " of uint8", "ids": " of integers"}
-"""What complaints add to kinds that are not of floats."""

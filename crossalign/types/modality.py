@@ -15,20 +15,20 @@ Array = npt.NDArray[Any]
 
 def checked_modality(name: str, values: npt.ArrayLike, told: str | None, present: Array | None,
                      mask: Array | None) -> tuple[Array, str]:
-    """Samples of a modality as `Views` keeps them, and their kind.
+    """Return samples of a modality as `Views` keeps them, and their kind.
 
     Memory maps, images, token ids and floats of 16 and 32 bits keep their type; other numbers
-    become float32. What is missing or masked becomes zeros, but not in a memory map.
+    become float32. Missing and masked values become zeros, but not in a memory map.
 
     Parameters
     ----------
     name : str
     values : array, list or data frame
     told : str, optional
-        The kind, if the user said it.
+        Kind, if the user named it.
     present : (n,) bool, optional
     mask : (n, t) bool, optional
-        Real tokens; ``(n, f, t)`` of frames.
+        Real tokens; ``(n, f, t)`` for frames.
 
     Raises
     ------
@@ -61,13 +61,13 @@ def checked_modality(name: str, values: npt.ArrayLike, told: str | None, present
 
 
 def blanked(values: Array, there: Array) -> Array:
-    """The values with zeros where ``there``, of their first axes, is False."""
+    """Return the values with zeros where ``there``, along their first axes, is False."""
     there = there.reshape(*there.shape, *[1] * (values.ndim - there.ndim))
     return np.where(there, values, values.dtype.type(0))
 
 
 def _kept(values: npt.ArrayLike, name: str, told: str | None) -> tuple[Array, str]:
-    """Samples in the type in which they are kept, and their kind."""
+    """Return samples in the type in which they are kept, and their kind."""
     if isinstance(values, np.memmap):
         return values, kind_of(values, name, told)
     if told is not None and told not in KINDS:
