@@ -22,7 +22,7 @@ from crossalign import models
 from crossalign.cores import usable_cores
 from crossalign.data import load
 from crossalign.evaluation import Report, evaluate, evaluate_few_shot
-from crossalign.tables import aligned
+from crossalign.tables import aligned, percent
 
 VAE = {"lr": 1e-3, "kl": 0.02, "epochs": 20}
 """For 128 features instead of the paper's 2048.
@@ -115,7 +115,7 @@ def _stories(rows: list[Row], out: Path, workers: int,
             done[waiting[future]] = report = Report.load(future.result())
             metric = story["metrics"][0]
             log(f"{time.perf_counter() - started:4.0f} s  {len(done):2} of {len(rows)}  "
-                f"{report.model}: {metric} {100 * report.scores[metric]['mean']:.1f}  "
+                f"{report.model}: {metric} {percent(report.scores[metric]['mean'])}  "
                 f"({story['title'].lower()})")
             while told < len(STORIES):
                 places = [place for place, row in enumerate(rows) if row.story == told]
@@ -161,6 +161,5 @@ def _one_thread() -> None:
 
 def table(reports: list[Report], metrics: tuple[str, ...]) -> str:
     """Models as rows, metrics in percent as columns; a metric a model lacks is left empty."""
-    rows = [[report.model, *(f"{100 * report.scores[m]['mean']:.1f}" if m in report.scores else ""
-                             for m in metrics)] for report in reports]
+    rows = [[report.model, *(report.cell(m) for m in metrics)] for report in reports]
     return "\n".join(f"  {line}" for line in aligned([["", *metrics], *rows]))

@@ -1,7 +1,13 @@
-"""Texts and tables as lines for a terminal, a page or a picture."""
+"""Scores, texts and tables for a terminal, a page, a picture or a paper.
+
+How a score looks is said here and nowhere else: `percent`, `spread` and `points`. Tables of cells
+that are texts already: `aligned` for a terminal, `markdown`, `latex` and `comma_separated`.
+"""
 
 from __future__ import annotations
 
+import csv
+import io
 import textwrap
 import unicodedata
 from collections.abc import Sequence
@@ -10,6 +16,23 @@ WIDTH = 80
 """Number of columns assumed for a terminal that does not tell its own."""
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of what follows them, beyond the text that holds them."""
+
+
+def percent(mean: float, sd: float = 0.0, n: int = 1) -> str:
+    """Return ``57.7 ± 0.4`` for a fraction over n runs; one run has no spread, so only ``57.7``."""
+    return f"{100 * mean:.1f} {spread(sd)}" if n > 1 else f"{100 * mean:.1f}"
+
+
+def spread(sd: float) -> str:
+    """Return ``± 0.4`` for the standard deviation of a fraction."""
+    return f"± {100 * sd:.1f}"
+
+
+def points(difference: float, low: float | None = None, high: float | None = None) -> str:
+    """Return ``+1.2`` or, with the ends of an interval, ``+1.2 [+0.3, +2.0]`` for fractions."""
+    if low is None or high is None:
+        return f"{100 * difference:+.1f}"
+    return f"{points(difference)} [{points(low)}, {points(high)}]"
 
 
 def printable(text: object) -> str:
@@ -68,3 +91,28 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     return printable(text).replace("|", "\\|").replace("<", "&lt;")
+
+
+def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a LaTeX ``tabular`` with rules of booktabs; what LaTeX would act on is text."""
+    body = [" & ".join(_latex_cell(text) for text in line) + r" \\" for line in (header, *rows)]
+    return "\n".join([rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", r"\toprule", body[0],
+                      r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}"])
+
+
+LATEX = {"\\": r"\textbackslash{}", "±": r"$\pm$", "→": r"$\to$", "~": r"\textasciitilde{}",
+         "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+         **{mark: f"\\{mark}" for mark in "&%$#_{}"}}
+"""How LaTeX writes the characters that it would act on, or lacks in a plain setup."""
+
+
+def _latex_cell(text: str) -> str:
+    return "".join(LATEX.get(character, character) for character in printable(text))
+
+
+def comma_separated(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as RFC 4180 says, cells in quotes where they need them."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(
+        [printable(cell) for cell in row] for row in (header, *rows))
+    return text.getvalue()

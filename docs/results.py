@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 from crossalign.models.fusionnet_qsma import BARE
 from crossalign.pace import duration
 from crossalign.tables import markdown as table
+from crossalign.tables import percent, points
 
 DOCS = Path(__file__).resolve().parent
 REGION = re.compile(r"<!-- results:start -->\n.*<!-- results:end -->", re.DOTALL)
@@ -337,7 +338,7 @@ def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
     for row in rows:
         report = reports[row.name]
         n = len(report.seeds)
-        cells = [score(report, m) for m in metrics]
+        cells = [report.cell(m) for m in metrics]
         runs = str(n) if report.counted == n else f"1 ({n} equal)"
         scores.append([title(row) + mark(row), runs, *cells,
                        *([published(row)] if known else [])])
@@ -354,16 +355,13 @@ def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
 
 def few_shot(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
     """T1 and H over the samples per new class, a table per model."""
-    from crossalign.evaluation.report import percent
-
     parts = [f"## {data}: a few samples of each new class"]
     for row in rows:
         report = reports[row.name]
         lines: dict[str, dict[str, str]] = {}
-        for name, score in report.scores.items():
+        for name in report.scores:
             column, _, way = name.partition(" ")
-            lines.setdefault(way, {})[column.replace("@", ", k = ")] = percent(
-                score["mean"], score["sd"], len(report.seeds))
+            lines.setdefault(way, {})[column.replace("@", ", k = ")] = report.cell(name)
         columns = list(next(iter(lines.values())))
         parts += [table((title(row), *columns), [[way, *cells.values()]
                                                  for way, cells in lines.items()]),
@@ -373,22 +371,14 @@ def few_shot(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
 
 def sureness(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
     """A table of `SURENESS`, or nothing; areas and errors are better where they are smaller."""
-    from crossalign.evaluation.report import percent
-
-    lines = []
-    for row in rows:
-        report, n = reports[row.name], len(reports[row.name].seeds)
-        if SURENESS[0] in report.scores and row.part is None:
-            lines.append([title(row), *(
-                percent(report.scores[m]["mean"], report.scores[m]["sd"], n)
-                if m in report.scores else "" for m in SURENESS)])
+    lines = [[title(row), *(reports[row.name].cell(m) for m in SURENESS)] for row in rows
+             if SURENESS[0] in reports[row.name].scores and row.part is None]
     return [table(("model", *SURENESS), lines)] if lines else []
 
 
 def spaces(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
     """Retrieval in each space of a model that has several, and JR against RE and LD; or nothing."""
     from crossalign.evaluation.comparison import share_of_test
-    from crossalign.evaluation.report import percent
     from crossalign.evaluation.significance import split_comparison
 
     names = {"RE": "mAP embedding", "LD": "mAP labels", "JR": "mAP joint",
@@ -401,8 +391,7 @@ def spaces(rows: Sequence[Run], reports: Mapping[str, Any]) -> list[str]:
             ratio = share_of_test(reports[row.name].protocol)
             apart = [str(split_comparison(runs["JR"], runs[base], ratio)) if n > 1 else ""
                      for base in ("RE", "LD")]
-            lines.append([title(row), *(percent(found[key]["mean"], found[key]["sd"], n)
-                                        for key in names.values()), *apart])
+            lines.append([title(row), *map(reports[row.name].cell, names.values()), *apart])
     return [table(("mAP", *names, "JR - RE", "JR - LD"), lines)] if lines else []
 
 
@@ -453,11 +442,11 @@ def headline(runs: Sequence[Run], reports: Mapping[str, Any]) -> str:
         best, ours, rival = (max(found, key=lambda r: reports[r.name].scores[metric]["mean"])
                              for found in (rows, trained, simple))
         found = compared(reports[ours.name], reports[rival.name], metric)
-        margin = "not comparable" if found is None else f"{100 * found.mean:+.1f}" + (
-            f" [{100 * found.low:+.1f}, {100 * found.high:+.1f}]" if found.tested
-            else ", not tested")
+        margin = ("not comparable" if found is None else
+                  points(found.mean, found.low, found.high) if found.tested
+                  else f"{points(found.mean)}, not tested")
         lines.append([", ".join(filter(None, key)), metric, *(
-            f"{score(reports[r.name], metric)} {brief(r)}{mark(r)}" for r in (best, ours, rival)),
+            f"{reports[r.name].cell(metric)} {brief(r)}{mark(r)}" for r in (best, ours, rival)),
             margin])
     return table(("data, task", "metric", "best row", "best deep", "best simple",
                   "deep - simple, 95 %"), lines)
@@ -472,13 +461,6 @@ def brief(run: Run) -> str:
     """The title where it is short, or the model alone."""
     whole = title(run)
     return whole if len(whole) <= 60 else run.model
-
-
-def score(report: Any, metric: str) -> str:
-    """A score in percent, with its spread where runs differ."""
-    from crossalign.evaluation.report import percent
-
-    return percent(report.scores[metric]["mean"], report.scores[metric]["sd"], report.counted)
 
 
 def mark(run: Run) -> str:
@@ -524,7 +506,7 @@ def published(run: Run) -> str:
     if run.published is None:
         return ""
     recipe, row = run.published
-    return f"{load_recipe(recipe).published[row]['H']:.1f}"
+    return percent(load_recipe(recipe).published[row]["H"] / 100)
 
 
 def title(run: Run) -> str:

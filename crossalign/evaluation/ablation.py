@@ -19,10 +19,10 @@ from sklearn.base import clone
 
 from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.protocols import SCORERS
-from crossalign.evaluation.report import Report, percent
+from crossalign.evaluation.report import Report
 from crossalign.evaluation.runs import check_runs, evaluate, resolve_task, seeded
 from crossalign.evaluation.selection import OBJECTIVES, choose, fit_on
-from crossalign.tables import aligned
+from crossalign.tables import aligned, percent
 from crossalign.types import Benchmark
 
 Log = Callable[[str], None]
@@ -112,8 +112,7 @@ def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
                 partial(_point, candidate, bench.run(run), task, parameter, callbacks), log)
             if log is not None:
                 log(f"{parameter}={value:g}, run {run + 1} of {seeds}: {OBJECTIVES[task]} "
-                    f"{100 * validation[run, i]:.1f} on validation, {100 * test[run, i]:.1f} on "
-                    "test")
+                    f"{percent(validation[run, i])} on validation, {percent(test[run, i])} on test")
     return Curve(parameter, np.asarray(values, dtype=np.float64), validation, test,
                  OBJECTIVES[task])
 
@@ -140,11 +139,9 @@ def ablation_table(reports: Mapping[str, Report], metrics: Sequence[str],
     header = ["", *metrics, *(["published H"] if published else [])]
     lines = [header]
     for name, report in reports.items():
-        n = len(report.seeds)
-        cells = [percent(s["mean"], s["sd"], n) if (s := report.scores.get(m)) else ""
-                 for m in metrics]
+        cells = [report.cell(m) for m in metrics]
         known = published.get(name, {}).get("H")
-        lines.append([name, *cells, *(["" if known is None else f"{known:.1f}"]
+        lines.append([name, *cells, *(["" if known is None else percent(known / 100)]
                                       if published else [])])
     return "\n".join(aligned(lines))
 

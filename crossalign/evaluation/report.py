@@ -23,7 +23,7 @@ from crossalign.evaluation.plain_values import flatten, jsonable
 from crossalign.evaluation.significance import PairedComparison
 from crossalign.files import write_text
 from crossalign.pace import duration
-from crossalign.tables import aligned, printable
+from crossalign.tables import aligned, percent, printable
 
 
 class Score(TypedDict):
@@ -229,12 +229,17 @@ class Report:
         equal = all(len(set(score["runs"])) == 1 for score in self.scores.values())
         return 1 if one_split and equal else len(self.seeds)
 
+    def cell(self, metric: str, absent: str = "") -> str:
+        """Return a score in percent, with its spread where runs differ, or ``absent``."""
+        score = self.scores.get(metric)
+        return absent if score is None else percent(score["mean"], score["sd"], self.counted)
+
     def __str__(self) -> str:
         n = self.counted
         rows = [("metric (%)", "mean ± sd" if n > 1 else "value", " runs" if n > 1 else "")]
         for name, score in self.scores.items():
-            runs = "  ".join(f"{100 * r:5.1f}" for r in score["runs"]) if n > 1 else ""
-            rows.append((name, percent(score["mean"], score["sd"], n), runs))
+            runs = "  ".join(f"{percent(r):>5}" for r in score["runs"]) if n > 1 else ""
+            rows.append((name, self.cell(name), runs))
         lines = [f"{line}  {runs}".rstrip() for line, (*_, runs) in
                  zip(aligned([row[:2] for row in rows]), rows, strict=True)]
         head = (f"{self.model} on {self.data} ({self.task}), {runs_of(self)}, "
@@ -317,11 +322,6 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[package] = "not installed" if package != "crossalign" else "source tree"
     return found
-
-
-def percent(mean: float, sd: float, n: int) -> str:
-    """``57.7 ± 0.4`` for a fraction over n runs; one run has no spread, so only ``57.7``."""
-    return f"{100 * mean:.1f} ± {100 * sd:.1f}" if n > 1 else f"{100 * mean:.1f}"
 
 
 def run_count(n: int) -> str:

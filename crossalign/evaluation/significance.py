@@ -19,6 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.tables import points
+
 Array = npt.NDArray[np.float64]
 LEVEL = 0.95
 """Of every interval."""
@@ -65,9 +67,10 @@ class PairedComparison:
         units = f"{self.n} {self.unit if self.n == 1 else _plural(self.unit)}"
         counts = f"over {units}: {self.wins} won, {self.ties} tied, {self.losses} lost"
         if not self.tested:
-            return f"{100 * self.mean:+.1f} points {counts}; {self.method}"
-        return (f"{100 * self.mean:+.1f} points [{100 * self.low:+.1f}, {100 * self.high:+.1f}] "
-                f"{counts}; {self.method}, p = {self.p_value:.2g}")
+            return f"{points(self.mean)} points {counts}; {self.method}"
+        interval = f"[{points(self.low)}, {points(self.high)}]"
+        return (f"{points(self.mean)} points {interval} {counts}; {self.method}, "
+                f"p = {self.p_value:.2g}")
 
 
 def _plural(unit: str) -> str:

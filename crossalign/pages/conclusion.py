@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossalign.evaluation.comparison import interval
-from crossalign.evaluation.report import Report, percent, run_count
+from crossalign.evaluation.report import Report, run_count
 from crossalign.pages.words import NOT_RANKED, headlines, short_name
+from crossalign.tables import percent, points
 
 
 def conclusion(report: Report) -> tuple[str, str]:
@@ -22,7 +23,7 @@ def conclusion(report: Report) -> tuple[str, str]:
     best = max(rivals, key=lambda row: float(row[name]["mean"]))
     margin = report.scores[name]["mean"] - float(best[name]["mean"])
     how = "above" if margin >= 0 else "below"
-    first = (f"{_score(report, name)}, {100 * abs(margin):.1f} points {how} {best['model']}, the "
+    first = (f"{_score(report, name)}, {percent(abs(margin))} points {how} {best['model']}, the "
              f"best of {_many(len(rivals))}.")
     return first, _sure(report, best)
 
@@ -46,10 +47,10 @@ def _sure(report: Report, best: Mapping[str, Any]) -> str:
     if not found or not found["tested"]:
         why = found["method"] if found else "no test, as the two reports do not compare"
         return f"Whether the margin would stay with other classes is open: {why}."
-    low, high = (100 * float(found[end]) for end in ("low", "high"))
+    low, high = (float(found[end]) for end in ("low", "high"))
     sure = ("so it is likely to stay with other classes" if low * high > 0 else
             "so the two are not told apart")
-    return (f"The 95 % interval of the margin is {low:+.1f} to {high:+.1f} points "
+    return (f"The 95 % interval of the margin is {points(low)} to {points(high)} points "
             f"({found['method']}), {sure}.")
 
 
@@ -59,8 +60,8 @@ def _alone(report: Report, name: str) -> str:
     found = interval(report, name)
     if found is None:
         return "It stands alone here: compare it with a simple model before believing it."
-    return (f"With other classes of the kind it might as well be {100 * found[0]:.1f} to "
-            f"{100 * found[1]:.1f} (95 % of draws of the classes with replacement).")
+    return (f"With other classes of the kind it might as well be {percent(found[0])} to "
+            f"{percent(found[1])} (95 % of draws of the classes with replacement).")
 
 
 def _caution(report: Report) -> str:

@@ -1,30 +1,33 @@
 """A report as one page that needs nothing else: no network, no script, light and dark.
 
-Pictures are inline SVG whose inks follow the page's colours; dense point clouds inside them are
-PNG. Everything that comes from data is escaped. The parts: `words`, `tables`, `pictures`,
-`svg` and `page.css`.
+`page.html.j2` is the page and ``page.css`` its style. Pictures are inline SVG whose inks follow the
+page's colours; dense point clouds inside them are PNG. Every value is written as `printable` makes
+it and escaped.
 """
 
 from __future__ import annotations
 
+import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
-from crossalign.evaluation.report import Report, percent, runs_of
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from crossalign.evaluation.plain_values import jsonable
+from crossalign.evaluation.report import Report, runs_of
 from crossalign.files import write_text
 from crossalign.pace import duration
 from crossalign.pages.conclusion import conclusion
-from crossalign.pages.pictures import gallery
-from crossalign.pages.tables import (
-    baseline_table,
-    making_of,
-    protocol_facts,
-    score_cards,
-    score_table,
-)
-from crossalign.pages.words import TASKS, headlines, shown, title_of
+from crossalign.pages.contents import baselines, file_name, plain, protocol_of
+from crossalign.pages.pictures import gallery_of
+from crossalign.pages.plots.wording import arrow
+from crossalign.pages.words import headlines, meaning, sentence_of, short_name, title_of
+from crossalign.tables import percent, printable, spread
 
 
 def write_page(reports: Report | Sequence[Report], path: str | os.PathLike[str]) -> Path:
@@ -33,7 +36,7 @@ def write_page(reports: Report | Sequence[Report], path: str | os.PathLike[str])
 
 
 def render(reports: Report | Sequence[Report]) -> str:
-    """One self-contained page of one or several reports, with navigation between several.
+    """Return one self-contained page of one or several reports, with navigation between several.
 
     Raises
     ------
@@ -45,56 +48,35 @@ def render(reports: Report | Sequence[Report]) -> str:
         raise ValueError("reports: none given; pass at least one Report.")
     single = len(several) == 1
     title = f"{several[0].model} on {several[0].data}" if single else "Zero-shot report"
-    anchors = "" if single else "".join(
-        f'<li><a href="#r{i}">{shown(title_of(r))}<span>{shown(r.model)}</span></a></li>'
-        for i, r in enumerate(several))
-    menu = "" if single else f'<nav aria-label="Reports"><ol>{anchors}</ol></nav>'
-    overview = "" if single else _overview(several, title)
-    body = "".join(_section(report, i) for i, report in enumerate(several))
-    style = resources.files("crossalign.pages").joinpath("page.css").read_text("utf-8")
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-            f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<meta name="color-scheme" content="light dark"><title>{shown(title)} · crossalign'
-            f'</title><link rel="icon" href="data:,"><style>\n{style}</style></head><body>'
-            f'<header class="top"><p class="brand">{_LOGO}crossalign</p>{menu}</header>'
-            f'<main>{overview}{body}</main><footer>Scores in percent; mean ± standard deviation '
-            f'over runs. Written by crossalign {shown(several[0].versions.get("crossalign", ""))}.'
-            f'</footer></body></html>\n')
+    made = max(report.date for report in several)
+    return page_template().render(reports=several, title=title, made=f"{made}, " if made else "",
+                                  style=Markup(_file("page.css")))
 
 
-def _section(report: Report, i: int) -> str:
-    _, sentence = TASKS.get(report.task, ("", ""))
-    concluded = " ".join(conclusion(report)).strip()
-    facts = "".join(f"<li>{shown(text)}</li>" for text in (
-        f"{report.model} on {report.data}", runs_of(report),
-        duration(report.seconds), *([report.date] if report.date else [])))
-    return (f'<section class="report" id="r{i}"><header><p class="kicker">{shown(report.task)}'
-            f'</p><h1>{shown(title_of(report))}</h1>'
-            f'<p class="conclusion">{shown(concluded)}</p><p class="lead">{shown(sentence)}</p>'
-            f'<ul class="chips">{facts}</ul></header>{score_cards(report)}'
-            f"{baseline_table(report)}{gallery(report, i)}{score_table(report)}"
-            f"{protocol_facts(report)}{making_of(report)}</section>")
+FILTERS: dict[str, Callable[..., Any]] = {
+    "arrow": arrow, "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "baselines": baselines, "conclusion": conclusion, "duration": duration,
+    "file_name": file_name, "gallery_of": gallery_of, "headlines": headlines,
+    "jsonable": jsonable, "listed": lambda value: isinstance(value, list), "meaning": meaning,
+    "percent": percent, "plain": plain, "protocol_of": protocol_of, "runs_of": runs_of,
+    "sentence_of": sentence_of, "share": lambda part: f"{100 * part:.2f}%",
+    "short_name": short_name, "spaced": lambda name: str(name).replace("_", " "),
+    "spread": spread, "title_of": title_of}
+"""Functions that the template calls."""
 
 
-def _overview(reports: Sequence[Report], title: str) -> str:
-    rows = []
-    when = max(report.date for report in reports)
-    made = f"{when}, " if when else ""
-    data = ", ".join(dict.fromkeys(report.data for report in reports))
-    for i, report in enumerate(reports):
-        name = headlines(report)[0]
-        score = report.scores[name]
-        rows.append(
-            f'<li><a href="#r{i}"><span>{shown(title_of(report))}</span>'
-            f"<b>{percent(score['mean'], score['sd'], report.counted)}</b>"
-            f"<small>{shown(name)}, {shown(report.model)} on {shown(report.data)}</small></a>"
-            "</li>")
-    return (f'<header class="whole"><h1>{shown(title)}</h1><p class="lead">'
-            f'{shown(made)}{len(reports)} reports on {shown(data)}.</p></header>'
-            f'<ul class="overview">{"".join(rows)}</ul>')
+@cache
+def page_template() -> Template:
+    """Return the template, read once; a name that it does not know is an error."""
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True,
+                       undefined=StrictUndefined, finalize=_shown)
+    page.filters |= FILTERS
+    return page.from_string(_file("page.html.j2"))
 
 
-_LOGO = ('<svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><circle cx="9" '
-         'cy="12" r="7" fill="none" stroke="var(--blue)" stroke-width="2.2"></circle>'
-         '<circle cx="15" cy="12" r="7" fill="none" stroke="#e69f00" stroke-width="2.2"></circle>'
-         "</svg>")
+def _shown(value: Any) -> Any:
+    return value if isinstance(value, Markup) else printable(value)
+
+
+def _file(name: str) -> str:
+    return resources.files("crossalign.pages").joinpath(name).read_text("utf-8")

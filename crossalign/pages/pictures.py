@@ -1,4 +1,4 @@
-"""Pictures of one report as HTML: drawn, captioned, told in words and laid out."""
+"""Pictures of one report: drawn, captioned, told in words and laid out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from crossalign.evaluation.report import Report
 from crossalign.pages import plots
 from crossalign.pages.plots.wording import arrow
 from crossalign.pages.svg import svg
-from crossalign.pages.words import shown
+from crossalign.tables import percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,20 +27,31 @@ def pictures(report: Report) -> Iterator[tuple[str, Figure, str, str]]:
                 yield kind, figure, caption, alternative
 
 
-def gallery(report: Report, i: int) -> str:
-    """Pictures in a grid of two columns; an odd narrow one stands beside its caption."""
-    items, left = [], False
+def gallery_of(report: Report, i: int) -> list[dict[str, Any]]:
+    """Return the pictures of a grid of two columns; an odd narrow one stands beside its caption.
+
+    Parameters
+    ----------
+    report : Report
+    i : int
+        Place of the report on its page, which makes ids unique.
+
+    Returns
+    -------
+    list of mappings
+        ``style`` (wide, half or lone), ``svg`` and ``caption``.
+    """
+    items: list[dict[str, Any]] = []
+    left = False
     drawn = list(pictures(report))
     narrow = [kind not in _WIDE or figure.get_figwidth() < 7 for kind, figure, _, _ in drawn]
     for j, (_, figure, caption, label) in enumerate(drawn):
         beside = j + 1 < len(drawn) and narrow[j + 1]
         style = "half" if left or beside else "lone"
         left = narrow[j] and not left and beside
-        hint = "" if narrow[j] else '<p class="hint">swipe sideways to see all of it →</p>'
-        items.append(f'<figure class="{style if narrow[j] else "wide"}">{hint}<div class="scroll">'
-                     f"{svg(figure, label, f'r{i}p{j}')}</div>"
-                     f"<figcaption>{shown(caption)}</figcaption></figure>")
-    return f'<h2>Pictures</h2><div class="gallery">{"".join(items)}</div>' if items else ""
+        items.append({"style": style if narrow[j] else "wide", "caption": caption,
+                      "svg": svg(figure, label, f"r{i}p{j}")})
+    return items
 
 
 def _latent(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
@@ -75,8 +86,8 @@ def _curve(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
                            part["ausuc"]),
            "Lowering the scores of seen classes walks along the curve; up and to the right is "
            "better, and the diamond is where validation stopped.",
-           f"Seen-unseen trade-off curve with area {100 * part['ausuc']:.1f}; the "
-           f"calibrated point has U {100 * u:.1f} and S {100 * s:.1f}.")
+           f"Seen-unseen trade-off curve with area {percent(part['ausuc'])}; the "
+           f"calibrated point has U {percent(u)} and S {percent(s)}.")
 
 
 def _few_shot(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
@@ -88,7 +99,7 @@ def _few_shot(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
 
 
 def _rejection(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
-    areas = _join(f"{name.replace('_', ' ')} {100 * curve['aurc']:.1f}"
+    areas = _join(f"{name.replace('_', ' ')} {percent(curve['aurc'])}"
                   for name, curve in part.items())
     yield (plots.coverage_risk(part),
            "Going left, only surer answers are given; a confidence that knows when the model is "

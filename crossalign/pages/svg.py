@@ -7,14 +7,16 @@ import io
 import re
 from typing import TYPE_CHECKING
 
+from markupsafe import Markup, escape
+
 from crossalign.pages.plots.palette import BLUE, GRID, INK, MUTED, PAPER
-from crossalign.pages.words import shown
+from crossalign.tables import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def svg(figure: Figure, label: str, prefix: str) -> str:
+def svg(figure: Figure, label: str, prefix: str) -> Markup:
     """A figure as inline SVG that follows the page's colours.
 
     Parameters
@@ -37,9 +39,9 @@ def svg(figure: Figure, label: str, prefix: str) -> str:
     text = re.sub(r"<[^>]+>", lambda tag: _of_page(tag[0], prefix), text)
     size = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
     assert size is not None
-    head = (f'<svg role="img" aria-label="{shown(label)}" viewBox="0 0 {size[1]} {size[2]}" '
-            f'style="max-width:{float(size[1]) * 1.45:.0f}px">')
-    return head + text[text.index(">") + 1:].strip()
+    head = (f'<svg role="img" aria-label="{escape(printable(label))}" '
+            f'viewBox="0 0 {size[1]} {size[2]}" style="max-width:{float(size[1]) * 1.45:.0f}px">')
+    return Markup(head + text[text.index(">") + 1:].strip())
 
 
 def _of_page(tag: str, prefix: str) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from crossalign.evaluation.report import Report
 from crossalign.pages.plots.wording import arrow
-from crossalign.tables import printable
 
 TASKS: dict[str, tuple[str, str]] = {
     "gzsl": ("Recognition of classes never seen",
@@ -61,16 +58,16 @@ NOT_RANKED = ("chance_mAP", "source_accuracy", "oracle_accuracy", "H_max_diagnos
 """Bounds and diagnostics, and what is not better where it is larger."""
 
 
-def shown(text: object) -> str:
-    """A text as HTML shows it; everything on a page that comes from data passes through here."""
-    return escape(printable(text))
-
-
 def title_of(report: Report) -> str:
     """The heading of a report; of retrieval with its direction."""
     title, _ = TASKS.get(report.task, (report.task, ""))
     first = next(iter(report.artefacts.get("hits", {}) or {}), "")
     return f"Retrieval, {arrow(first)}" if report.task == "retrieval" and first else title
+
+
+def sentence_of(report: Report) -> str:
+    """Return one sentence on the task of a report, or nothing for an unknown task."""
+    return TASKS.get(report.task, ("", ""))[1]
 
 
 def headlines(report: Report) -> list[str]:

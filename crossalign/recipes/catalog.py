@@ -11,7 +11,7 @@ import yaml
 
 from crossalign.recipes.loading import load_recipe, read_recipe, recipe_file, recipe_names
 from crossalign.recipes.recipe import Recipe
-from crossalign.tables import aligned
+from crossalign.tables import aligned, percent
 
 if TYPE_CHECKING:
     from crossalign.evaluation import Report
@@ -49,12 +49,8 @@ def describe_recipe(name_or_path: str | Path) -> str:
 
 def comparison(recipe: Recipe, report: Report) -> str:
     """Published numbers beside a report's uncalibrated ones, their source and the notes."""
-    from crossalign.evaluation.report import percent
-
     metrics = [m for m in OURS if any(m in row for row in recipe.published.values())]
-    n = len(report.seeds)
-    ours = [percent(report.scores[OURS[m]]["mean"], report.scores[OURS[m]]["sd"], n)
-            if OURS[m] in report.scores else "-" for m in metrics]
+    ours = [report.cell(OURS[m], "-") for m in metrics]
     rows = [["published (%)", *metrics],
             *([row, *_cells(numbers, metrics)] for row, numbers in recipe.published.items())]
     rows.insert(2, ["this run, raw", *ours])  # under the whole method, which comes first
@@ -74,7 +70,7 @@ def _changed(recipe: Recipe, report: Report) -> dict[str, Any]:
 
 
 def _cells(numbers: Any, metrics: Sequence[str]) -> list[str]:
-    return [f"{numbers[m]:.1f}" if m in numbers else "-" for m in metrics]
+    return [percent(numbers[m] / 100) if m in numbers else "-" for m in metrics]
 
 
 def _wrapped(pair: tuple[str, str]) -> str:

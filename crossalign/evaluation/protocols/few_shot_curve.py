@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from crossalign import metrics
 from crossalign.metrics.classification import candidates_without_items
-from crossalign.tables import aligned
+from crossalign.tables import aligned, percent
 from crossalign.tasks.few_shot import FewShot
 from crossalign.types import Benchmark, Views
 
@@ -86,11 +86,10 @@ class FewShotCurve:
         lines = [["", "", *(f"k = {k}" for k in self.ks)]]
         for metric in ("T1", "H"):
             for row, scores in self.scores.items():
-                values = 100 * scores[metric]
+                values = scores[metric]
                 sd = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(self.ks))
-                cells = (f"{f'{m:.1f} ± {s:.1f}':>11}" for m, s in
-                         zip(values.mean(axis=0), sd, strict=True))
-                lines.append([row, metric, *cells])
+                lines.append([row, metric, *(percent(m, s, max(len(values), 2)) for m, s in
+                                             zip(values.mean(axis=0), sd, strict=True))])
         return "\n".join(aligned(lines, words=2))
 
 
