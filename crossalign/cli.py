@@ -301,6 +301,23 @@ def evaluate(folder: Annotated[Path, typer.Argument(help="Of the saved model.", 
 
 
 @app.command()
+def page(reports: Annotated[list[Path], typer.Argument(
+             help="Files written by --out, or their folders; several make one page.", **HOME)],
+         out: ReportFolder = None) -> None:
+    """Draw the page of saved reports again, with the figures that lie beside them.
+
+    Without --out the page is written beside the first report.
+    """
+    from crossalign.evaluation import Report
+    from crossalign.pages import write_page
+
+    files = [path / "report.json" if path.is_dir() else path for path in reports]
+    folder = files[0].parent if out is None else out
+    check_writable(folder)
+    print(write_page([Report.load(file) for file in files], folder / "report.html"))
+
+
+@app.command()
 def models(name: Annotated[str | None, typer.Argument(help="One model, in full.")] = None) -> None:
     """What models there are, or one with its parameters."""
     from crossalign.models.catalog import describe_model, models_table

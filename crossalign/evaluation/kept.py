@@ -6,7 +6,6 @@ by side in one folder, and what is read back is to the bit what was written.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import os
@@ -16,9 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from crossalign.evaluation.plain_values import jsonable
+from crossalign.evaluation.trees import pack, unpack
 from crossalign.files import draft_of, write_text
 from crossalign.fingerprints import benchmark_fingerprint, code_fingerprint
 from crossalign.types import Benchmark
@@ -94,52 +92,3 @@ def _read(file: Path, stated: str) -> dict[str, Any] | None:
 
 def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def pack(value: Any) -> Any:
-    """A tree as JSON holds it, from which `unpack` makes the same one.
-
-    Raises
-    ------
-    TypeError
-        For what is none of the types that `kept` names.
-    """
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if isinstance(value, np.ndarray | np.generic):
-        array = np.asarray(value)
-        if array.dtype.hasobject:
-            return {"objects": [pack(item) for item in array.ravel()], "shape": list(array.shape)}
-        content = base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
-        return {"array": content, "dtype": array.dtype.str, "shape": list(array.shape),
-                "scalar": isinstance(value, np.generic)}
-    if isinstance(value, Mapping):
-        if all(type(key) is str for key in value):
-            return {"mapping": {key: pack(item) for key, item in value.items()}}
-        return {"pairs": [[pack(key), pack(item)] for key, item in value.items()]}
-    if isinstance(value, tuple):
-        return {"tuple": [pack(item) for item in value]}
-    if isinstance(value, list):
-        return [pack(item) for item in value]
-    raise TypeError(f"cannot keep a {type(value).__name__}.")
-
-
-def unpack(value: Any) -> Any:
-    """Inverse of `pack`."""
-    if isinstance(value, list):
-        return [unpack(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if "mapping" in value:
-        return {key: unpack(item) for key, item in value["mapping"].items()}
-    if "pairs" in value:
-        return {unpack(key): unpack(item) for key, item in value["pairs"]}
-    if "tuple" in value:
-        return tuple(unpack(item) for item in value["tuple"])
-    if "objects" in value:
-        array = np.empty(len(value["objects"]), dtype=object)
-        array[:] = [unpack(item) for item in value["objects"]]
-        return array.reshape(value["shape"])
-    array = np.frombuffer(base64.b64decode(value["array"]), np.dtype(value["dtype"]))
-    array = array.reshape(value["shape"]).copy()
-    return array[()] if value["scalar"] else array

@@ -6,6 +6,7 @@ and its side information, and the versions. Two reports compare only if their pr
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from crossalign.evaluation.figures_file import figures_path, read_figures, write_figures
 from crossalign.evaluation.plain_values import flatten, jsonable
 from crossalign.evaluation.significance import PairedComparison
 from crossalign.files import write_text
@@ -63,7 +65,7 @@ class Report:
     artefacts : mapping
         Arrays of the first run to draw from (keys ``latent``, ``cross_modal``, ``sensitivity``,
         ``curve``, ``few_shot``, ``rejection``, ``class_accuracy``, ``pr``, ``hits``, ``saliency``,
-        ``history``, ``confusion``, ``rows``; all optional). Not saved.
+        ``history``, ``confusion``, ``rows``; all optional). Saved beside the report.
     """
 
     model: str
@@ -117,8 +119,23 @@ class Report:
         return plain
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report as JSON, atomically; returns the path."""
-        return write_text(path, self.to_json() + "\n")
+        """Write the report as JSON, and beside it what its page is drawn from; returns the path.
+
+        Each file is whole or absent, and figures never stand beside the numbers of another run:
+        see `figures_file.figures_path` for their name.
+        """
+        figures = figures_path(path)
+        figures.unlink(missing_ok=True)
+        written = write_text(path, self.to_json() + "\n")
+        if self.artefacts:
+            write_figures(figures, self.artefacts, self._owner())
+        return written
+
+    def _owner(self) -> dict[str, str]:
+        """The report and a digest of its numbers, by which figures know it again."""
+        numbers = json.dumps(jsonable([self.model, self.seeds, self.scores])).encode()
+        return {"report": f"{self.model} on {self.data}",
+                "sha256": hashlib.sha256(numbers).hexdigest()}
 
     def to_json(self) -> str:
         """The report as JSON; what UTF-8 cannot hold of a file's name is escaped."""
@@ -127,12 +144,12 @@ class Report:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Report:
-        """Read what `save` wrote; artefacts come back empty.
+        """Read what `save` wrote, with the figures beside it if they are there.
 
         Raises
         ------
         ValueError
-            If the file is not a report.
+            If the file is not a report, or the figures are damaged or of another report.
         """
         try:
             saved = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -143,7 +160,9 @@ class Report:
                    if not isinstance(saved, dict) or (key not in saved and key not in LATER)]
         if missing:
             raise ValueError(f"path: {path} has no {missing}; give a file written by Report.save.")
-        return cls(**{key: saved[key] for key in KEYS if key in saved})
+        report = cls(**{key: saved[key] for key in KEYS if key in saved})
+        report.artefacts = read_figures(figures_path(path), report._owner())
+        return report
 
     def html(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as one self-contained page, atomically; returns the path."""

@@ -19,12 +19,22 @@ if TYPE_CHECKING:
 
 
 def pictures(report: Report) -> Iterator[tuple[str, Figure, str, str]]:
-    """Kind, figure, caption and text alternative of every picture the artefacts allow."""
+    """Yield kind, figure, caption and text alternative of every picture the artefacts allow.
+
+    Raises
+    ------
+    ValueError
+        If an artefact has another shape than its picture needs.
+    """
     found = report.artefacts
     for kind, draw in _PICTURES.items():
         if found.get(kind) is not None and len(found[kind]) > 0:
-            for figure, caption, alternative in draw(found[kind], found):
-                yield kind, figure, caption, alternative
+            try:
+                for figure, caption, alternative in draw(found[kind], found):
+                    yield kind, figure, caption, alternative
+            except (AttributeError, IndexError, KeyError, TypeError) as error:
+                raise ValueError(f"artefacts: {kind} is not what its picture is drawn from "
+                                 f"({type(error).__name__}: {error}); leave it out.") from error
 
 
 def gallery_of(report: Report, i: int) -> list[dict[str, Any]]:

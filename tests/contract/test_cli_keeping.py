@@ -128,3 +128,22 @@ def test_streams_in_order_are_left_alone(capsys):
     fill_closed_streams()
     flush_output()
     assert before == (len(os.listdir("/proc/self/fd")) if before else 0)
+
+
+def test_a_page_is_drawn_again_from_what_was_saved(tmp_path, folder, monkeypatch, capsys):
+    out = tmp_path / "o"
+    assert run(monkeypatch, capsys, "run", "eszsl", "--no-tune", "--data", str(folder), "--out",
+               str(out))[0] == 0
+    first = (out / "report.html").read_text()
+    assert "<figure" in first
+    (out / "report.html").unlink()
+    assert run(monkeypatch, capsys, "page", str(out))[0] == 0
+    assert (out / "report.html").read_text() == first
+    code, said, _ = run(monkeypatch, capsys, "page", str(out / "report.json"), str(out), "--out",
+                        str(tmp_path / "two"))
+    assert (code, said) == (0, f"{tmp_path / 'two' / 'report.html'}\n")
+    assert "Zero-shot report" in (tmp_path / "two" / "report.html").read_text()
+    (out / "figures.npz").write_bytes(b"PK nothing")
+    code, said, err = run(monkeypatch, capsys, "page", str(out))
+    check(code, said, err)
+    assert "figures.npz" in err

@@ -12,7 +12,8 @@ import small
 from interrupting import interrupting
 
 from crossalign.evaluation import evaluate, evaluate_few_shot, fit_for
-from crossalign.evaluation.kept import forget, kept, pack, unpack
+from crossalign.evaluation.kept import forget, kept
+from crossalign.evaluation.trees import pack, unpack
 from crossalign.fingerprints import benchmark_fingerprint, code_fingerprint, samples_fingerprint
 from crossalign.models import CADAVAE, CCA, ESZSL, GFZSL, RidgeMap
 from crossalign.recipes.ablation import run_ablation

@@ -68,8 +68,8 @@ def test_json_round_trip(tmp_path):
                                "mask": [True, False]}
     again = Report.load(path)
     assert again.to_dict() == saved
-    assert again.artefacts == {}
-    assert [p.name for p in path.parent.iterdir()] == ["report.json"]  # no draft left behind
+    assert again.artefacts == report().artefacts
+    assert {p.name for p in path.parent.iterdir()} == {"figures.npz", "report.json"}  # no draft
 
 
 def test_a_name_that_is_not_utf8_is_saved_and_comes_back(tmp_path):

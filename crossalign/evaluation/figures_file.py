@@ -1,0 +1,84 @@
+"""The arrays of a report's figures in a file beside it, from which a page is drawn at any time.
+
+The file is an ``.npz`` of plain arrays: ``tree`` is JSON in UTF-8 that says how the others, ``0``,
+``1`` and so on, hang together, and which report they belong to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.formats.npz import read_npz
+from crossalign.evaluation.trees import pack, unpack
+from crossalign.files import replacing
+from crossalign.sentences import short
+
+TREE = "tree"
+
+
+def figures_path(report: str | os.PathLike[str]) -> Path:
+    """Return where the figures of a report lie: ``figures.npz`` beside ``report.json``.
+
+    Those of any other file, as ``gzsl-cca.json``, lie beside it as ``gzsl-cca.figures.npz``.
+    """
+    path = Path(report)
+    return path.with_name("figures.npz" if path.stem == "report" else f"{path.stem}.figures.npz")
+
+
+def write_figures(path: Path, figures: Mapping[str, Any], owner: Mapping[str, str]) -> None:
+    """Write figures atomically.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    figures : mapping
+        Tree of mappings, lists, tuples, arrays, numbers, strings and None.
+    owner : mapping
+        ``report``, its name for people, and ``sha256``, by which `read_figures` knows it again.
+    """
+    arrays: list[npt.NDArray[Any]] = []
+
+    def put(array: npt.NDArray[Any]) -> dict[str, Any]:
+        arrays.append(array)
+        return {"array": str(len(arrays) - 1)}
+
+    text = json.dumps({"owner": owner, "figures": pack(dict(figures), put)})
+    members = {str(i): array for i, array in enumerate(arrays)}
+    with replacing(path) as draft, draft.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **members,
+                            **{TREE: np.frombuffer(text.encode(), np.uint8)})
+
+
+def read_figures(path: Path, owner: Mapping[str, str]) -> dict[str, Any]:
+    """Read what `write_figures` wrote for the same report; {} where there is no file.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, holds pickled objects, was not written by `write_figures`, or
+        belongs to another report.
+    """
+    if not os.path.lexists(path):
+        return {}
+    fix = "remove it to go on without pictures."
+    arrays = read_npz(path)
+    try:
+        found = json.loads(arrays[TREE].tobytes())
+        named, digest = (str(found["owner"][key]) for key in ("report", "sha256"))
+        figures = unpack(found["figures"], lambda stored: arrays[stored["array"]])
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError):
+        raise ValueError(f"path: {str(path)!r} holds no figures of a report; {fix}") from None
+    if digest != owner["sha256"]:
+        raise ValueError(f"path: {str(path)!r} holds the figures of another report, "
+                         f"{short(named)}; {fix}")
+    if not isinstance(figures, dict):
+        raise ValueError(f"path: {str(path)!r} holds no figures of a report; {fix}")
+    return figures
