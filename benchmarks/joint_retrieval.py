@@ -91,7 +91,7 @@ def _make(n: int, q: int, inner: str) -> Search:
         e = (centres[1, labels] + noise[1] + noise[3]) @ to_width
         e += 0.3 * rng.standard_normal((m, WIDTH), dtype=np.float32)
         sides.append(np.hstack([e, logits]).astype(np.float32))
-    index = JointIndex(WIDTH, LABELS, inner=INNER[inner])
+    index = JointIndex(WIDTH, LABELS, candidates=300, inner=INNER[inner])
     index.add(sides[0])
     index.search(sides[1][:1], K)
     return Search(index, sides[1])
@@ -99,7 +99,7 @@ def _make(n: int, q: int, inner: str) -> Search:
 
 def _with(x: Search, **options: Any) -> JointIndex:
     """The same items under other options, without a copy of them."""
-    index = JointIndex(WIDTH, LABELS, **options)
+    index = JointIndex(WIDTH, LABELS, **{"candidates": 300, **options})
     index._wide = x.index._wide
     return index
 

@@ -12,7 +12,7 @@ from crossalign.evaluation.protocols import Outcome
 from crossalign.evaluation.shown_items import shown_item
 from crossalign.evaluation.subsample import spread
 from crossalign.metrics.relevance import Relevance
-from crossalign.models.base import Comparer
+from crossalign.models.base import Aligner
 from crossalign.models.blockwise import encoded
 from crossalign.types import Benchmark, Views
 
@@ -23,13 +23,13 @@ QUERIES, RESULTS = 8, 6
 CASES, CANDIDATES = 4, 40
 """Queries shown under several rankings, and among how many those are looked for."""
 COMPARED = ("embedding", "labels", "joint")
-"""Spaces whose rankings stand side by side."""
+"""Similarities whose rankings stand side by side."""
 
 
 def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     """Artefacts ``pr`` and ``hits`` of both directions.
 
-    A model with several spaces has hits in each of them.
+    A model with several similarities has hits by each of them.
     """
     chance = outcome.scores["chance_mAP"]
     found: dict[str, Any] = {"pr": {}, "hits": {}}
@@ -39,8 +39,8 @@ def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         recall, precision = metrics.precision_recall_curve_from_similarity(
             likeness, query.truth, gallery.truth)
         found["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
-        if isinstance(model, Comparer) and set(COMPARED) <= set(model.spaces):
-            found["hits"][direction] = _by_space(model, query, source, gallery, target, bench)
+        if set(COMPARED) <= set(model.similarities):
+            found["hits"][direction] = _by_similarity(model, query, source, gallery, target, bench)
             continue
         rows = spread(len(query), QUERIES)
         scores = (likeness[rows] if isinstance(likeness, np.ndarray) else
@@ -52,29 +52,29 @@ def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     return found
 
 
-def _by_space(model: Comparer, query: Views, source: str, gallery: Views, target: str,
+def _by_similarity(model: Aligner, query: Views, source: str, gallery: Views, target: str,
               bench: Benchmark) -> dict[str, Any]:
-    """Some queries in which the spaces are right at different places, and how often each is first.
+    """Some queries in which the similarities are right at different places, and how often each is.
 
     ``first_right`` counts over ``candidates`` queries that are spread evenly, whether or not they
     are shown; those that are shown are spread evenly over the ``differing`` ones.
     """
     rows = spread(len(query), CANDIDATES)
     part = query[rows]
-    vectors = (model.joint_vectors(part[source], source),
-               encoded(model.joint_vectors, gallery, target))
-    likeness = {space: model.compare(*vectors, space) for space in COMPARED}
-    ranked = {space: _best(scores, part.truth, gallery.truth) for space, scores in likeness.items()}
-    marks = np.stack([right for _, right in ranked.values()])               # (spaces, q, k)
+    vectors = (model.similarity_inputs(part[source], source),
+               encoded(model.similarity_inputs, gallery, target))
+    ranked = {name: _best(np.asarray(model.compare(*vectors, name)), part.truth, gallery.truth)
+              for name in COMPARED}
+    marks = np.stack([right for _, right in ranked.values()])               # (3, q, k)
     differ = np.flatnonzero((marks != marks[0]).any(axis=(0, 2)))
     pool = differ if len(differ) else np.arange(len(rows))
     cases = pool[spread(len(pool), CASES)]
     return {
         "queries": [shown_item(part, int(r), source, bench) for r in cases],
-        "results": {space: _items(best[cases], gallery, target, bench)
-                    for space, (best, _) in ranked.items()},
-        "correct": {space: right[cases].tolist() for space, (_, right) in ranked.items()},
-        "first_right": {space: int(right[:, 0].sum()) for space, (_, right) in ranked.items()},
+        "results": {name: _items(best[cases], gallery, target, bench)
+                    for name, (best, _) in ranked.items()},
+        "correct": {name: right[cases].tolist() for name, (_, right) in ranked.items()},
+        "first_right": {name: int(right[:, 0].sum()) for name, (_, right) in ranked.items()},
         "candidates": len(rows), "differing": len(differ)}
 
 

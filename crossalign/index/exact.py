@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.index.base import Array, Index, check_count, check_vectors
 from crossalign.types import Hits
 
-Array = npt.NDArray[Any]
 
-
-class ExactIndex:
+class ExactIndex(Index):
     """Keeps vectors in memory and compares every query with all of them.
 
     Parameters
     ----------
-    width : int
-        Dimension of the vectors.
+    width : int, optional
+        Dimension of the vectors; that of the first ones by default.
     block_bytes : int
         Upper bound of the scratch memory of a search.
     """
 
-    def __init__(self, width: int, block_bytes: int = 64 << 20) -> None:
+    measure = "inner product"
+
+    def __init__(self, width: int | None = None, block_bytes: int = 64 << 20) -> None:
         self.width = width
         self.block_bytes = block_bytes
-        self._vectors = np.zeros((0, width), dtype=np.float32)
+        self._vectors = np.zeros((0, width or 0), dtype=np.float32)
 
     def __len__(self) -> int:
         return len(self._vectors)
 
     def add(self, vectors: npt.ArrayLike) -> None:
         """Append ``(n, width)`` vectors; their rows continue the numbering."""
-        self._vectors = np.concatenate([self._vectors, check_vectors(vectors, self.width)])
+        rows = check_vectors(vectors, self._width)
+        self._vectors = np.concatenate([self._vectors, rows]) if len(self) else rows
 
     def search(self, queries: npt.ArrayLike, k: int) -> Hits:
         """The ``min(k, n)`` largest inner products per query, best first.
@@ -41,15 +41,20 @@ class ExactIndex:
         Equal scores are ordered by row, so that results do not depend on the block size.
         """
         check_count(k)
-        rows = check_vectors(queries, self.width)
+        rows = check_vectors(queries, self._width)
         k = min(k, len(self))
         indices = np.empty((len(rows), k), dtype=np.int64)
         scores = np.empty((len(rows), k), dtype=np.float32)
         step = max(1, self.block_bytes // max(1, 12 * len(self)))
-        for start in range(0, len(rows), step):
+        for start in range(0, len(rows) if k else 0, step):
             block = slice(start, start + step)
             indices[block], scores[block] = top_k(rows[block] @ self._vectors.T, k)
         return Hits(indices, scores)
+
+    @property
+    def _width(self) -> int | None:
+        """Dimension of the vectors, None until it is known."""
+        return self._vectors.shape[1] if len(self) else self.width
 
 
 def top_k(similarity: Array, k: int) -> tuple[Array, Array]:
@@ -67,26 +72,3 @@ def top_k(similarity: Array, k: int) -> tuple[Array, Array]:
     order = np.argsort(-values, axis=1, kind="stable")
     return (np.take_along_axis(columns, order, axis=1),
             np.take_along_axis(values, order, axis=1))
-
-
-def check_count(k: int) -> None:
-    """Raise ValueError unless ``k`` is a number of neighbours."""
-    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
-        raise ValueError(f"k: got {k!r}; ask for at least one neighbour, as a whole number.")
-
-
-def check_vectors(vectors: npt.ArrayLike, width: int) -> Array:
-    """Finite float32 rows of the right width.
-
-    Raises
-    ------
-    ValueError
-        If the shape is not ``(n, width)`` or a value is NaN or infinite.
-    """
-    rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    if rows.ndim != 2 or rows.shape[1] != width:
-        raise ValueError(f"vectors: shape {rows.shape}; give (n, {width}).")
-    if not np.isfinite(rows).all():
-        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-        raise ValueError(f"vectors: row {bad} holds NaN or infinity; repair or drop it.")
-    return rows

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.index.exact import ExactIndex, check_count, check_vectors
+from crossalign.index.base import Index, check_count, check_vectors
+from crossalign.index.exact import ExactIndex
 from crossalign.types import Hits
 
 
-class FaissIndex:
+class FaissIndex(Index):
     """A FAISS index, built from a factory string.
 
     Parameters
@@ -33,6 +34,8 @@ class FaissIndex:
     ValueError
         If FAISS knows no such factory, or there are no lists for ``nprobe``.
     """
+
+    measure = "inner product"
 
     def __init__(self, width: int, factory: str = "Flat", nprobe: int | None = None) -> None:
         try:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.index.exact import check_count, top_k
+from crossalign.index.base import Array, Index, check_count
+from crossalign.index.exact import top_k
 from crossalign.types import Hits
-
-Array = npt.NDArray[Any]
 
 BLOCK_BYTES = 64 << 20
 """Scratch memory of a search."""
@@ -50,14 +47,16 @@ class CodeScores:
         return np.asarray(1 - 2 * distances / self.bits, dtype=np.float32)
 
 
-class HammingIndex:
+class HammingIndex(Index):
     """Keeps packed codes in memory and compares every query with all of them.
 
     Parameters
     ----------
     bits : int
-        Of a code, which takes ``ceil(bits / 8)`` bytes.
+        Length of a code, which takes ``ceil(bits / 8)`` bytes.
     """
+
+    measure = "Hamming distance"
 
     def __init__(self, bits: int) -> None:
         self.bits = bits

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from crossalign.index.exact import check_vectors
+from crossalign.index.base import check_vectors
 
 Array = npt.NDArray[Any]
 

@@ -1,4 +1,4 @@
-"""Search by the joint similarity of FGAN: a short vector finds candidates, the exact form ranks."""
+"""Search by the joint similarity of FGAN, of all items or of candidates that are found first."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign.cores import usable_cores
-from crossalign.index.exact import check_count, check_vectors
-from crossalign.index.joint_candidates import InnerIndex, Scanned, United, best, scan
+from crossalign.index.base import Index, check_count, check_vectors
+from crossalign.index.joint_candidates import Scanned, United, best, scan
 from crossalign.index.joint_similarity import (
     Array,
     Factors,
@@ -25,13 +25,13 @@ MARGIN = 1e-3  # of a single-precision score, far above its error
 PART = 4096    # rows normalised at a time, in double precision
 
 
-class JointIndex:
+class JointIndex(Index):
     """Neighbours by ``cos(e_a, e_b) + tanh(-J(p_a, p_b))`` (see `joint_similarity`).
 
     Vectors are rows ``[embedding | logits]``, ``(n, width + labels)``; log-probabilities are logits
-    too. Candidates come from scores of `fit_projection`'s short vectors and are ranked by the exact
-    similarity in double precision, equal ones by J and then by row. Short of candidates missed,
-    results are those of ``search(..., exact=True)``, which scores all items in full.
+    too. All items are scored, or candidates are found by scores of `fit_projection`'s short
+    vectors; they are ranked by the exact similarity in double precision, equal ones by J and then
+    by row. Short of candidates missed, both give the same.
 
     Keeps ``width + 2 * labels`` single-precision numbers per item.
 
@@ -42,10 +42,10 @@ class JointIndex:
     labels : int
         Number of labels.
     error : float
-        What short vectors may get wrong, root mean square over near items, in the cosine and in
-        tanh(-J); it decides how short they are.
-    candidates : int
-        Ranked exactly per query; at least three times k are.
+        Root mean square error of short vectors over near items, in the cosine and in tanh(-J); it
+        decides how short they are.
+    candidates : int, optional
+        Number of candidates per query, at least three times k; by default all items are scored.
     inner : callable, optional
         From a width to an index, ``ExactIndex`` for one, that finds the candidates, once for each
         of ``slopes`` tangents of tanh, the union of which is ranked. By default all short vectors
@@ -57,8 +57,10 @@ class JointIndex:
         Scores held by each thread in a search.
     """
 
+    measure = "joint similarity"
+
     def __init__(self, width: int, labels: int, *, error: float = 0.01,
-                 candidates: int = 300, inner: Callable[[int], InnerIndex] | None = None,
+                 candidates: int | None = None, inner: Callable[[int], Index] | None = None,
                  slopes: int = 3, block_bytes: int = 32 << 20) -> None:
         self.width, self.labels = width, labels
         self.error, self.candidates = error, candidates
@@ -79,7 +81,8 @@ class JointIndex:
     def search(self, queries: npt.ArrayLike, k: int, *, exact: bool = False) -> Hits:
         """The ``min(k, n)`` most similar items of every query, best first.
 
-        The first search after an `add` fits the short vectors to all items.
+        With ``exact`` all items are scored, as they are without ``candidates``. With candidates
+        the first search after an `add` fits the short vectors to all items.
 
         Raises
         ------
@@ -89,7 +92,8 @@ class JointIndex:
         check_count(k)
         wide = self._factors(queries, query=True)
         k = min(k, len(self))
-        count = k if exact else max(self.candidates, 3 * k)
+        exact = exact or self.candidates is None
+        count = k if exact else max(self.candidates or 0, 3 * k)
         if not exact and count < len(self) and self._short is None:
             fitted = self._wide, self.error
             self._short = (Scanned(*fitted) if self.inner is None

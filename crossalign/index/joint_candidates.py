@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from crossalign.index.base import Index
 from crossalign.index.joint_projection import fit_projection
 from crossalign.index.joint_similarity import Array, Factors, augmented, tangent_slopes
-from crossalign.types import Hits
 
 STRIP = 2048  # items scored at a time: their scores stay in cache
-
-
-class InnerIndex(Protocol):
-    """Any index of this room that ranks by inner product."""
-
-    def add(self, vectors: npt.ArrayLike) -> None:
-        """Append rows."""
-
-    def search(self, queries: npt.ArrayLike, k: int) -> Hits:
-        """Nearest rows of every query."""
 
 
 class Scanned:
@@ -41,7 +29,7 @@ class United:
     """Short vectors in an inner-product index, searched once for each tangent of tanh."""
 
     def __init__(self, items: Factors, error: float,
-                 inner: Callable[[int], InnerIndex], slopes: int) -> None:
+                 inner: Callable[[int], Index], slopes: int) -> None:
         self._projection = fit_projection(items, error)
         vectors = augmented(self._projection.shorten(items, query=False))
         self._index, self._slopes = inner(vectors.shape[1]), tangent_slopes(slopes)

@@ -18,7 +18,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 
 from crossalign.arrays import float32
+from crossalign.index.exact import ExactIndex
 from crossalign.labels import check_class_rows, classes_held
+from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
 from crossalign.models.ranges import check_parameters
 from crossalign.models.trained_classes import training_record
 from crossalign.types import CLASS_MODALITY, KINDS, Classes, Views
@@ -197,7 +199,19 @@ stochastic : bool
 
 
 class Aligner:
-    """Role: puts every modality in one space."""
+    """Role: puts every modality in one space, and says how alike rows are there.
+
+    Whatever ranks samples asks the model: `similarity_inputs` are compared by `compare`, and
+    `index` finds the nearest of their `index_vectors`, in the same order.
+
+    Class attributes
+    ----------------
+    similarities : tuple of str
+        Ways in which the model can compare. One that has several compares by its parameter
+        ``similarity``.
+    """
+
+    similarities: ClassVar[tuple[str, ...]] = ("cosine",)
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows ``(n, d)`` float32 of ``x (n, d_m)``; cosine is their inner product."""
@@ -215,6 +229,43 @@ class Aligner:
 
         return mean_of_views(self, X, modalities)
 
+    def similarity_inputs(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
+        """Compute the rows ``(n, w)`` that `compare` takes; unit rows of the space by default.
+
+        Of rows ``(n, d)`` or ``(n, t, d)`` of a modality, or of `Views` by all of several
+        modalities that each sample has.
+        """
+        if isinstance(x, Views):
+            return self.embed_views(x, [modality] if isinstance(modality, str) else modality)
+        assert isinstance(modality, str)
+        return self.embed(x, modality)
+
+    def compare(self, a: Array, b: Array, similarity: str | None = None) -> Array | ScoreSource:
+        """Score similarity inputs ``(n, w)`` against ``(m, w)``, larger is closer.
+
+        Parameters
+        ----------
+        a, b : array
+            Similarity inputs of queries and of a gallery.
+        similarity : str, optional
+            One of ``similarities``; the model's own by default.
+
+        Returns
+        -------
+        array or callable
+            Scores ``(n, m)``, or a source of some of their rows, as the retrieval metrics take
+            them.
+        """
+        return EmbeddingScores(a, b)
+
+    def index(self) -> Any:
+        """Make an empty index of `index_vectors` that ranks as `compare` does."""
+        return ExactIndex()
+
+    def index_vectors(self, inputs: Array) -> Array:
+        """Turn similarity inputs ``(n, w)`` into the vectors that `index` takes."""
+        return inputs
+
 
 class Distributional(Aligner):
     """Role: an aligner that also says how sure it is."""
@@ -222,31 +273,6 @@ class Distributional(Aligner):
     def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
         """Mean and standard deviation, ``(n, d)`` each, of the latent Gaussian of every row."""
         raise NotImplementedError("abstract")  # pragma: no cover
-
-
-class Comparer(Aligner):
-    """Role: an aligner whose likeness is not the inner product of its unit rows.
-
-    ``spaces`` names the ways in which it can compare, of which it uses one.
-    """
-
-    spaces: ClassVar[tuple[str, ...]] = ()
-
-    def joint_vectors(self, x: npt.ArrayLike, modality: str) -> Array:
-        """What likeness is computed from, ``(n, w)`` for rows ``(n, d)`` or ``(n, t, d)``."""
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-    def compare(self, a: Array, b: Array, space: str | None = None) -> Array:
-        """How alike joint vectors ``(n, w)`` and ``(m, w)`` are, ``(n, m)``, larger is closer.
-
-        In one of ``spaces``, or its own.
-        """
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-    def similarity(self, a: npt.ArrayLike, a_modality: str, b: npt.ArrayLike,
-                   b_modality: str) -> Array:
-        """How alike rows of two modalities are, ``(n, m)``, larger is closer."""
-        return self.compare(self.joint_vectors(a, a_modality), self.joint_vectors(b, b_modality))
 
 
 class TokenSelector(Aligner):

@@ -8,7 +8,6 @@ from typing import Any
 from crossalign import models
 from crossalign.models.base import (
     Aligner,
-    Comparer,
     Distributional,
     Generator,
     TokenSelector,
@@ -21,12 +20,10 @@ TASKS = ("gzsl", "retrieval", "transfer")
 """Of the table of models; what does gzsl does zsl."""
 
 ROLES = {"aligns": Aligner, "classifies": ZeroShotClassifier, "has sigma": Distributional,
-         "compares": Comparer, "selects": TokenSelector, "generates": Generator,
-         "translates": Translator}
+         "selects": TokenSelector, "generates": Generator, "translates": Translator}
 TRAITS = {"side information": "uses_side_information", "> 2 modalities": "many_modalities",
           "missing modalities": "handles_missing", "tokens": "reads",
-          "one encoder only": "one_encoder",
-         "stochastic": "stochastic"}
+          "one encoder only": "one_encoder", "stochastic": "stochastic"}
 
 
 def capabilities() -> dict[str, dict[str, bool]]:
@@ -37,6 +34,7 @@ def capabilities() -> dict[str, dict[str, bool]]:
         table[name] = {role: issubclass(cls, mixin) for role, mixin in ROLES.items()}
         table[name] |= {trait: trait in cls.reads if flag == "reads" else bool(getattr(cls, flag))
                         for trait, flag in TRAITS.items()}
+        table[name]["several similarities"] = len(getattr(cls, "similarities", ())) > 1
     return table
 
 

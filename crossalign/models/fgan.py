@@ -44,7 +44,7 @@ from crossalign.losses.pairwise_contrast import DISTANCES
 from crossalign.models.backbones import mean_tokens, open_backbones
 from crossalign.models.base import Array, TokenSelector, labels_of
 from crossalign.models.fgan_objective import CONTRASTS, FGANObjective
-from crossalign.models.joint_space import SPACES, JointSpace
+from crossalign.models.joint_space import SIMILARITIES, JointSpace
 from crossalign.models.pairing import two_of
 from crossalign.models.pseudo_labels import FORMS, Teacher, pseudo_labels, teacher_name
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, WEIGHT, Each
@@ -71,9 +71,9 @@ class FGAN(TokenSelector, JointSpace):
 
     Parameters
     ----------
-    space : {"joint", "embedding", "labels", "affinity"}
-        What retrieval compares: JR, RE or LD of the paper, or cosine plus affinity, see
-        `JointSpace`. Training is the same.
+    similarity : {"joint", "embedding", "labels", "affinity"}, default "joint"
+        Similarity of samples: JR, RE or LD of the paper, or cosine plus affinity, see `JointSpace`.
+        Training is the same.
     dim : int
         Width of tokens in context, of embeddings and of codes.
     readers : pair of {"linear", "gru", "attention"}
@@ -110,7 +110,7 @@ class FGAN(TokenSelector, JointSpace):
     """
 
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "space": ("joint", "embedding", "affinity")}
+        "similarity": ("joint", "embedding", "affinity")}
     ablations: ClassVar[dict[str, dict[str, Any]]] = {
         "without FGLA": {"mu": 0.0}, "without FGCL": {"contrast": "off"},
         "mean of tokens": {"pool": "mean"}, "random tokens": {"selection": "random"},
@@ -125,7 +125,7 @@ class FGAN(TokenSelector, JointSpace):
     stochastic = True
     resumable = True
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "space": [StrOptions(set(SPACES))],
+        "similarity": [StrOptions(set(SIMILARITIES))],
         "pool": [StrOptions(set(POOLS))], "selection": [StrOptions(set(SELECTIONS))],
         "grad": [StrOptions(set(GRADIENTS))], "label_encoder": [StrOptions({"vae", "linear"})],
         "contrast": [StrOptions(set(CONTRASTS))], "distance": [StrOptions(set(DISTANCES))],
@@ -145,7 +145,7 @@ class FGAN(TokenSelector, JointSpace):
         "random_state": [SEED],
     }
 
-    def __init__(self, space: str = "joint", dim: int = 512,
+    def __init__(self, similarity: str = "joint", dim: int = 512,
                  readers: tuple[str, str] = ("linear", "gru"),
                  backbones: tuple[str | None, str | None] = (None, None), backbone_lr: float = 1e-5,
                  tied: bool = False,
@@ -159,7 +159,7 @@ class FGAN(TokenSelector, JointSpace):
                  epochs: int = 40, batch_size: int = 16, per_class: int = 0, lr: float = 1e-4,
                  weight_decay: float = 1e-4, precision: str = "32-true", device: str = "auto",
                  random_state: int = 0) -> None:
-        self.space = space
+        self.similarity = similarity
         self.dim = dim
         self.readers = readers
         self.backbones = backbones

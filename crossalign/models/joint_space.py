@@ -1,10 +1,10 @@
 """A model that compares samples by an embedding and by a label distribution, or by both.
 
-The joint similarity ``cos(e_a, e_b) + tanh(-J(g_a, g_b))`` is no inner product of rows, so such a
-model has `similarity`, which evaluation asks for in place of inner products, and `joint_vectors`,
-which `index.JointIndex` searches. Its `embed`, for everything that wants rows, gives the nearest
-thing that is an inner product: of roots of distributions, ``sum sqrt(g_a g_b)``, which falls from 1
-to 0 as J rises from 0.
+The joint similarity ``cos(e_a, e_b) + tanh(-J(g_a, g_b))`` is no inner product of rows: it is
+computed from *joint vectors*, embeddings beside label log-probabilities, and `index.JointIndex`
+searches by it. `embed`, for everything that wants unit rows, gives the nearest thing that is an
+inner product: of roots of distributions, ``sum sqrt(g_a g_b)``, which falls from 1 to 0 as J rises
+from 0.
 """
 
 from __future__ import annotations
@@ -18,27 +18,33 @@ import numpy.typing as npt
 import torch
 from sklearn.base import clone
 
+from crossalign.index.base import Index
+from crossalign.index.exact import ExactIndex
+from crossalign.index.joint import JointIndex
 from crossalign.index.joint_similarity import joint_rows, joint_scores
 from crossalign.models import backbones
-from crossalign.models.base import Array, Comparer, Model, unit_rows
+from crossalign.models.base import Aligner, Array, Model, unit_rows
+from crossalign.models.several_views import presence
 from crossalign.types import Classes, Views
 
-SPACES = ("embedding", "labels", "joint", "affinity")
+SIMILARITIES = ("embedding", "labels", "joint", "affinity")
 """RE, LD and JR of FGAN, and ours: the cosine plus the affinity of distributions."""
+PRODUCTS = ("embedding", "affinity")
+"""Similarities that are inner products of unit rows."""
 BLOCK = 512
 """Samples encoded at a time, where tokens are given."""
 
 
-class JointSpace(Comparer, Model):
-    """Base of such a model, which has the parameters ``space`` and ``dim``.
+class JointSpace(Aligner, Model):
+    """Base of such a model, which has the parameters ``similarity`` and ``dim``.
 
     Its ``network_`` has ``encoder(modality)``, a `FineGrainedEncoder` from ``(n, t, d)`` or
     ``(n, d)`` to embeddings ``(n, dim)`` and logits ``(n, n_labels_)``.
     """
 
     reads = ("vectors", "tokens")
-    spaces = SPACES
-    space: str
+    similarities = SIMILARITIES
+    similarity: str
     dim: int
     network_: Any
     n_labels_: int
@@ -49,18 +55,34 @@ class JointSpace(Comparer, Model):
         The embedding ``(n, dim)``, the root of the label distribution ``(n, labels)``, or both side
         by side over the root of two.
         """
-        return self._unit(self.joint_vectors(x, modality), self.space)
+        return self._unit(self._joint_vectors(x, modality), self.similarity)
 
-    def _unit(self, vectors: Array, space: str) -> Array:
+    def _unit(self, vectors: Array, similarity: str) -> Array:
         """Unit rows of joint vectors."""
         e = unit_rows(vectors[:, :self.dim])
-        if space == "embedding":
+        if similarity == "embedding":
             return e
         roots = unit_rows(np.exp(vectors[:, self.dim:] / 2))
-        return roots if space == "labels" else unit_rows(np.hstack([e, roots]))
+        return roots if similarity == "labels" else unit_rows(np.hstack([e, roots]))
 
-    def joint_vectors(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Embeddings and label log-probabilities, ``(n, dim + labels)``; see `index.JointIndex`."""
+    def similarity_inputs(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
+        """Compute joint vectors: embeddings and label log-probabilities, ``(n, dim + labels)``.
+
+        Of several views the mean of unit embeddings and the mean of distributions.
+        """
+        if not isinstance(x, Views):
+            assert isinstance(modality, str)
+            return self._joint_vectors(x, modality)
+        names = [modality] if isinstance(modality, str) else list(modality)
+        here = presence(x, names)[:, :, None]                                # (n, M, 1)
+        vectors = np.stack([self._joint_vectors(x[m], m) for m in names], axis=1)
+        e, logs = vectors[..., :self.dim], vectors[..., self.dim:]
+        lengths = np.linalg.norm(e, axis=2, keepdims=True)
+        e = (here * e / np.where(lengths > 0, lengths, 1)).sum(axis=1) / here.sum(axis=1)
+        p = (here * np.exp(logs.astype(np.float64))).sum(axis=1) / here.sum(axis=1)
+        return np.hstack([e, np.log(np.maximum(p, np.finfo(np.float32).tiny))]).astype(np.float32)
+
+    def _joint_vectors(self, x: npt.ArrayLike, modality: str) -> Array:
         rows = self._rows(x, modality)
         encoder = self.network_.encoder(modality)
         found = [np.zeros((0, self.dim + self.n_labels_), np.float32)]
@@ -71,20 +93,35 @@ class JointSpace(Comparer, Model):
                 found.append(both.float().cpu().numpy())
         return np.concatenate(found)
 
-    def compare(self, a: Array, b: Array, space: str | None = None) -> Array:
-        """How alike joint vectors ``a`` and ``b`` are in a space, its own by default, ``(n, m)``.
+    def compare(self, a: Array, b: Array, similarity: str | None = None) -> Array:
+        """Score joint vectors ``(n, w)`` against ``(m, w)``, ``(n, m)`` float64.
 
         The cosine of embeddings, ``1 + tanh(-J)`` of label distributions, or the sum of the two
         (Ge et al. 2025, eq. 29-31, plus 1); different J give different values up to J = 350. In
-        "affinity" the mean of the cosine and of the affinity of distributions. In float64.
+        "affinity" the mean of the cosine and of the affinity of distributions.
         """
-        space = self.space if space is None else space
-        if space in ("embedding", "affinity"):
-            first, second = (self._unit(v, space).astype(np.float64) for v in (a, b))
+        similarity = self.similarity if similarity is None else similarity
+        if similarity in PRODUCTS:
+            first, second = (self._unit(v, similarity).astype(np.float64) for v in (a, b))
             return np.asarray(first @ second.T)
-        cosine = space == "joint"
-        return joint_scores(*(joint_rows(cosine * v[:, :self.dim], v[:, self.dim:])
-                              for v in (a, b)))
+        return joint_scores(*(joint_rows(v[:, :self.dim], v[:, self.dim:])
+                              for v in (self._weighted(x, similarity) for x in (a, b))))
+
+    def _weighted(self, vectors: Array, similarity: str) -> Array:
+        """Joint vectors, of which the label distributions alone count in "labels"."""
+        if similarity == "joint":
+            return vectors
+        return np.hstack([np.zeros_like(vectors[:, :self.dim]), vectors[:, self.dim:]])
+
+    def index(self) -> Index:
+        """Make an empty index that ranks by the similarity, exactly."""
+        return (ExactIndex() if self.similarity in PRODUCTS
+                else JointIndex(self.dim, self.n_labels_))
+
+    def index_vectors(self, inputs: Array) -> Array:
+        """Turn joint vectors ``(n, w)`` into what `index` takes: unit rows or joint vectors."""
+        return (self._unit(inputs, self.similarity) if self.similarity in PRODUCTS
+                else self._weighted(inputs, self.similarity))
 
     def _blocks(self, rows: Array, modality: str) -> Iterator[torch.Tensor]:
         """The rows, some at a time, where the modality's encoder is."""
@@ -98,10 +135,10 @@ class JointSpace(Comparer, Model):
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
-        """One fitted clone per point; neighbours that differ in ``space`` alone share a fit."""
+        """One fitted clone per point; neighbours with another ``similarity`` alone share a fit."""
         fitted, trained_with = None, None
         for params in points:
-            body = {name: value for name, value in params.items() if name != "space"}
+            body = {name: value for name, value in params.items() if name != "similarity"}
             if fitted is None or body != trained_with:
                 fitted = clone(self).set_params(**params)
                 fitted.fit(X, classes=classes, callbacks=callbacks)

@@ -7,34 +7,44 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils._param_validation import HasMethods
+from sklearn.base import BaseEstimator, clone
 
 from crossalign.arrays import refuse_rows
-from crossalign.index import ExactIndex
 from crossalign.index.hamming import HammingIndex
 from crossalign.labels import is_missing
-from crossalign.models.blockwise import embedded, in_blocks
+from crossalign.models.blockwise import encoded, in_blocks
 from crossalign.models.ranges import SIZE, Having, check_values
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Hits, Views
 
+Array = npt.NDArray[Any]
 RANGES: dict[str, Any] = {
     "model": [Having("embed", words="a fitted aligner, as models.CCA().fit(X) is")],
-    "index": [HasMethods(["add", "search"]), None], "bits": [SIZE, None]}
+    "index": [Having("measure", words="an index, as index.ExactIndex() is"), None],
+    "bits": [SIZE, None]}
 
 
-class Retriever:
-    """Embeds a gallery of one modality and answers queries of another.
+class Retriever(BaseEstimator):  # type: ignore[misc]
+    """Keeps a gallery of one modality and answers queries of another, by the model's similarity.
 
     Parameters
     ----------
     model : fitted Aligner
-    index : object with ``add`` and ``search``, optional
-        Where the gallery's embeddings go; an `index.ExactIndex` by default, or an
-        `index.hamming.HammingIndex` of codes.
+    index : Index, optional
+        Empty index of which the retriever fills a clone; by default ``model.index()``, which
+        compares a query with everything, or `index.HammingIndex` for codes.
     bits : int, optional
-        Keep and compare binary codes of so many bits instead of embeddings; they are learned from
-        training samples by `fit`, which is not needed otherwise.
+        Length of binary codes to keep and compare in place of the model's vectors; `fit` learns
+        them from training samples, and is not needed otherwise.
+
+    Attributes
+    ----------
+    index_ : Index
+        Index that holds the gallery.
+    ids_ : (n,) object
+        Identifiers of the gallery's rows.
+    codes_ : BinaryCodes
+        Codes that `fit` has learned.
 
     Examples
     --------
@@ -48,8 +58,6 @@ class Retriever:
         self.model = model
         self.index = index
         self.bits = bits
-        self.codes = None if bits is None else BinaryCodes(model, bits)
-        self.ids_ = np.zeros(0, dtype=object)
 
     def fit(self, train: Views) -> Self:
         """Learn the binary codes, if there are to be any, from training samples.
@@ -59,60 +67,77 @@ class Retriever:
         ValueError
             If the model's embeddings are narrower than the codes.
         """
-        if self.codes is not None:
-            self.codes.fit(train)
+        if self.bits is not None:
+            self.codes_ = BinaryCodes(self.model, self.bits).fit(train)
         return self
 
     def add(self, gallery: Views | npt.ArrayLike, modality: str,
             ids: npt.ArrayLike | None = None) -> Self:
-        """Embed rows ``(n, d)`` that have a modality and append them to the index.
+        """Append rows ``(n, d)`` that have a modality to the gallery.
 
         Raises
         ------
         ValueError
-            If ``ids`` are not one name or number per row.
+            If the index ranks by another measure than the model, or ``ids`` are not one name or
+            number per row.
         """
         if isinstance(gallery, Views):
             gallery = gallery.having(modality)
+        if not hasattr(self, "index_"):
+            self.index_, self.ids_ = self._empty_index(), np.zeros(0, dtype=object)
         vectors = self._vectors(gallery, modality)
-        if self.index is None:
-            self.index = (ExactIndex(vectors.shape[1]) if self.bits is None
-                          else HammingIndex(self.bits))
         if ids is None:
             ids = (gallery.ids if isinstance(gallery, Views)
                    else np.arange(len(self.ids_), len(self.ids_) + len(vectors)))
         names = _one_each(ids, len(vectors))
-        self.index.add(vectors)
+        self.index_.add(vectors)
         self.ids_ = np.concatenate([self.ids_, names])
         return self
 
     def search(self, queries: Views | npt.ArrayLike, modality: str | Sequence[str],
                k: int = 10) -> Hits:
-        """The k nearest gallery items of every query row that has the modality, best first.
+        """Find the k nearest gallery items of every query row that has the modality, best first.
 
         Of several modalities a query of `Views` asks with all that it has, one at least.
         """
-        if self.index is None:
+        if not hasattr(self, "index_"):
             raise ValueError("queries: the gallery is empty; call add(gallery, modality) first.")
-        hits: Hits = self.index.search(self._vectors(queries, modality), k)
+        hits: Hits = self.index_.search(self._vectors(queries, modality), k)
         return hits
 
-    def _vectors(self, samples: Views | npt.ArrayLike, modality: str | Sequence[str]) -> Any:
-        """Embeddings ``(n, d)`` of samples, or their codes."""
+    def _empty_index(self) -> Any:
+        """Make an index without items, once it is sure that it ranks as the model does."""
+        right = self.model.index() if self.bits is None else HammingIndex(self.bits)
+        if self.index is None:
+            return right
+        if self.index.measure != right.measure:
+            what = type(self.model).__name__ if self.bits is None else f"codes of {self.bits} bits"
+            raise ValueError(f"index: {type(self.index).__name__} ranks by {self.index.measure}, "
+                             f"and {what} by {right.measure}; leave it out, or give one of that "
+                             f"measure, as {type(right).__name__}.")
+        return clone(self.index, safe=False)
+
+    def _vectors(self, samples: Views | npt.ArrayLike, modality: str | Sequence[str]) -> Array:
+        """Compute what the index takes of samples, ``(n, w)``: vectors of the model, or codes."""
         if not isinstance(modality, str):
             return self._of_views(samples, list(modality))
-        vectors = (embedded(self.model, samples, modality) if isinstance(samples, Views)
-                   else self.model.embed(np.asarray(samples), modality))
-        return vectors if self.codes is None else self.codes.encode(vectors, modality)
+        encode = self.model.similarity_inputs if self.bits is None else self.model.embed
+        rows = (encoded(encode, samples.having(modality), modality) if isinstance(samples, Views)
+                else encode(np.asarray(samples), modality))
+        if self.bits is None:
+            return np.asarray(self.model.index_vectors(rows))
+        codes = self.codes_ if hasattr(self, "codes_") else BinaryCodes(self.model, self.bits)
+        return codes.encode(rows, modality)
 
-    def _of_views(self, samples: Views | npt.ArrayLike, modalities: list[str]) -> Any:
-        """Embeddings ``(n, d)`` of samples that have one of several views at least."""
-        if not isinstance(samples, Views) or self.codes is not None:
+    def _of_views(self, samples: Views | npt.ArrayLike, modalities: list[str]) -> Array:
+        """Compute vectors ``(n, w)`` of samples that have one of several views at least."""
+        if not isinstance(samples, Views) or self.bits is not None:
             raise ValueError(f"modality: got {modalities}; samples with several views are Views, "
                              "and compared without binary codes. Name one modality for others.")
         here = np.any([samples.has(m) for m in modalities], axis=0)
-        return in_blocks(lambda part: self.model.embed_views(part, modalities),
+        rows = in_blocks(lambda part: self.model.similarity_inputs(part, modalities),
                          samples.take(np.flatnonzero(here)))
+        return np.asarray(self.model.index_vectors(rows))
 
 
 def _one_each(ids: npt.ArrayLike, n: int) -> Any:

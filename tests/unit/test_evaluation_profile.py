@@ -213,7 +213,7 @@ def test_amounts_have_three_digits(number, text):
 
 
 def test_table_and_record():
-    one = Profile("fgan", {"space": "joint"}, 9_500_000, {"image": 23_800_000_000, "text": 12},
+    one = Profile("fgan", {"similarity": "joint"}, 9_500_000, {"image": 23_800_000_000, "text": 12},
                   Peak(812_000_000, 2_400_000_000), None, 28.8, {"image": 100.0, "text": 2e4})
     two = Profile("cca", {}, 26, {"image": None}, None, Peak(3_000_000, None), 1e6, {"image": 5.5})
     title, _, header, rule, first, second, *_ = profile_table([one, two], "toy").splitlines()

@@ -95,12 +95,13 @@ def test_queries_under_three_rankings_are_those_on_which_they_differ(report, mod
         a, b = direction.split("->")
         marks = {}
         for space in ("embedding", "labels", "joint"):
-            model.set_params(space=space)
-            scores = model.similarity(query[a][rows], a, gallery[b], b)
+            model.set_params(similarity=space)
+            scores = model.compare(model.similarity_inputs(query[a][rows], a),
+                                   model.similarity_inputs(gallery[b], b))
             best = np.argsort(-scores, axis=1, kind="stable")[:, :RESULTS]
             marks[space] = gallery.truth[best] == query.truth[rows][:, None]
             assert sheet["first_right"][space] == marks[space][:, 0].sum()
-        model.set_params(space="joint")
+        model.set_params(similarity="joint")
         differ = [i for i in range(len(rows))
                   if len({tuple(m[i].tolist()) for m in marks.values()}) > 1]
         assert sheet["candidates"] == len(rows)

@@ -169,7 +169,7 @@ def test_kept_tokens_are_the_most_salient_and_all_of_the_embedding(views, pool):
         pooled = chosen.sum(axis=1) / k if pool == "sum" else chosen.reshape(len(x), -1)
         with torch.inference_mode():
             expected = encoder.region.output(torch.from_numpy(pooled)).numpy()
-        np.testing.assert_allclose(model.joint_vectors(x, m)[:, :8], expected, atol=1e-5)
+        np.testing.assert_allclose(model.similarity_inputs(x, m)[:, :8], expected, atol=1e-5)
 
 
 def test_without_saliency_every_token_is_as_salient(views):
@@ -351,11 +351,17 @@ def test_a_teacher_is_declared_saved_by_name_and_checked(views, tmp_path):
 class Given(JointSpace):
     """Rows are joint vectors already: two columns of embedding, then label log-probabilities."""
 
-    def __init__(self, space="joint", dim=2):
-        self.space, self.dim = space, dim
+    def __init__(self, similarity="joint", dim=2):
+        self.similarity, self.dim = similarity, dim
 
-    def joint_vectors(self, x, modality):
+    def _joint_vectors(self, x, modality):
         return np.asarray(x, dtype=np.float32)
+
+
+def scores_of(model, a, a_modality, b, b_modality):
+    """Scores of rows of two modalities by the model's own similarity."""
+    return model.compare(model.similarity_inputs(a, a_modality),
+                         model.similarity_inputs(b, b_modality))
 
 
 def naive_similarity(a, b, dim):
@@ -368,27 +374,28 @@ def naive_similarity(a, b, dim):
 
 def test_similarity_is_equations_29_to_31(fitted, views):
     a, b = views["image"][:5], views["text"][7:14]
-    vectors = fitted.joint_vectors(a, "image"), fitted.joint_vectors(b, "text")
+    vectors = fitted.similarity_inputs(a, "image"), fitted.similarity_inputs(b, "text")
     pairs = np.array([[naive_similarity(x, y, 8) for y in vectors[1]] for x in vectors[0]])
     for space, expected in (("embedding", pairs[..., 0]), ("labels", 1 + pairs[..., 1]),
                             ("joint", 1 + pairs.sum(axis=2))):
-        found = fitted.set_params(space=space).similarity(a, "image", b, "text")
+        fitted.set_params(similarity=space)
+        found = scores_of(fitted, a, "image", b, "text")
         np.testing.assert_allclose(found, expected, atol=1e-5)
-        turned = fitted.similarity(b, "text", a, "image")
+        turned = scores_of(fitted, b, "text", a, "image")
         np.testing.assert_allclose(found, turned.T, atol=1e-6)
-    fitted.set_params(space="joint")
+    fitted.set_params(similarity="joint")
 
 
-def test_all_spaces_compare_the_same_vectors(views):
+def test_all_similarities_compare_the_same_vectors(views):
     model = FGAN(**TINY).fit(views)
-    a, b = (model.joint_vectors(views[m][rows], m) for m, rows in (("image", slice(5)),
+    a, b = (model.similarity_inputs(views[m][rows], m) for m, rows in (("image", slice(5)),
                                                                    ("text", slice(7))))
-    found = {space: model.compare(a, b, space) for space in model.spaces}
+    found = {space: model.compare(a, b, space) for space in model.similarities}
     for space, scores in found.items():
-        model.set_params(space=space)
+        model.set_params(similarity=space)
         np.testing.assert_array_equal(model.compare(a, b), scores)
-        np.testing.assert_array_equal(scores, model.similarity(
-            views["image"][:5], "image", views["text"][:7], "text"))
+        np.testing.assert_array_equal(scores, scores_of(
+            model, views["image"][:5], "image", views["text"][:7], "text"))
     np.testing.assert_allclose(found["joint"], found["embedding"] + found["labels"], atol=1e-5)
     p, q = (softmax(v[:, 8:].astype(float), axis=1) for v in (a, b))
     affinity = np.sqrt(p[:, None] * q[None]).sum(axis=2)
@@ -405,7 +412,7 @@ def test_far_distributions_do_not_tie():
     assert divergence.min() > 9.5
     assert len(np.unique(np.tanh(-divergence.astype(np.float32)))) == 1          # all tied
     for space in ("labels", "joint"):
-        scores = Given(space).similarity(query, "a", gallery, "b")[0]
+        scores = scores_of(Given(space), query, "a", gallery, "b")[0]
         assert len(np.unique(scores)) == 50
         np.testing.assert_array_equal(np.argsort(-scores), np.argsort(divergence))
 
@@ -413,11 +420,11 @@ def test_far_distributions_do_not_tie():
 def test_rows_of_embed_stand_for_the_similarity(fitted, views):
     """Their inner product is the cosine, the Bhattacharyya coefficient, or the mean of both."""
     a, b = views["image"][:6], views["text"][:6]
-    vectors = fitted.joint_vectors(a, "image"), fitted.joint_vectors(b, "text")
+    vectors = fitted.similarity_inputs(a, "image"), fitted.similarity_inputs(b, "text")
     roots = [np.exp(v[:, 8:] / 2) for v in vectors]
     products = {}
     for space in ("embedding", "labels", "joint"):
-        fitted.set_params(space=space)
+        fitted.set_params(similarity=space)
         products[space] = fitted.embed(a, "image") @ fitted.embed(b, "text").T
     np.testing.assert_allclose(products["labels"], roots[0] @ roots[1].T, atol=1e-5)
     np.testing.assert_allclose(products["joint"],
@@ -425,28 +432,28 @@ def test_rows_of_embed_stand_for_the_similarity(fitted, views):
     rng = np.random.default_rng(0)                  # J = 8 (1 - coefficient) of near distributions
     p = np.log(softmax(0.1 * rng.standard_normal((30, 12)), axis=1))
     rows = Given("labels").embed(np.hstack([np.ones((30, 2)), p]), "a").astype(np.float64)
-    exact = Given("labels").similarity(np.hstack([np.ones((30, 2)), p]), "a",
-                                       np.hstack([np.ones((30, 2)), p]), "b")
+    exact = scores_of(Given("labels"), *2 * (np.hstack([np.ones((30, 2)), p]), "a"))
     off = ~np.eye(30, dtype=bool)
     divergence = np.arctanh(1 - exact[off])
     np.testing.assert_allclose(8 * (1 - (rows @ rows.T)[off]) / divergence, 1, atol=0.02)
     assert spearmanr((rows @ rows.T)[off], exact[off]).statistic > 0.999
 
 
-def test_the_joint_index_takes_joint_vectors(fitted, views):
+def test_the_joint_index_takes_similarity_inputs(fitted, views):
     index = JointIndex(8, fitted.n_labels_)
-    index.add(fitted.joint_vectors(views["text"], "text"))
-    hits = index.search(fitted.joint_vectors(views["image"][:6], "image"), 3)
-    scores = fitted.similarity(views["image"][:6], "image", views["text"], "text")
+    index.add(fitted.similarity_inputs(views["text"], "text"))
+    hits = index.search(fitted.similarity_inputs(views["image"][:6], "image"), 3)
+    scores = scores_of(fitted, views["image"][:6], "image", views["text"], "text")
     np.testing.assert_allclose(hits.scores, -np.sort(-scores, axis=1)[:, :3] - 1, atol=1e-5)
 
 
-def test_points_that_differ_in_space_share_a_fit(views):
-    points = [{"space": "joint"}, {"space": "embedding"}, {"space": "labels", "lr": 1e-3}]
+def test_points_that_differ_in_similarity_share_a_fit(views):
+    points = [{"similarity": "joint"}, {"similarity": "embedding"},
+              {"similarity": "labels", "lr": 1e-3}]
     models = list(FGAN(**TINY).fit_path(views, points))
     assert models[0].network_ is models[1].network_
     assert models[1].network_ is not models[2].network_
-    assert [m.space for m in models] == ["joint", "embedding", "labels"]
+    assert [m.similarity for m in models] == ["joint", "embedding", "labels"]
 
 
 # -- data --------------------------------------------------------------------------------------
@@ -484,7 +491,7 @@ def test_a_file_of_tokens_is_a_benchmark(tmp_path):
     bench = load_pairs(tmp_path / "tokens.npz", modalities=["image", "text"])
     assert bench["train"]["text"].shape[1:] == (4, 3)
     model = FGAN(**TINY).fit(bench["train"], classes=bench.classes)
-    scores = model.similarity(bench["query"]["image"], "image", bench["gallery"]["text"], "text")
+    scores = scores_of(model, bench["query"]["image"], "image", bench["gallery"]["text"], "text")
     assert scores.shape == (len(bench["query"]), len(bench["gallery"]))
 
 
@@ -550,8 +557,8 @@ def test_unseen_classes_are_found_by_what_was_trained():
     options = {**TINY, "dim": 16, "epochs": 20, "lr": 1e-2, "batch_size": 60, "ratios": (0.4, 0.5)}
 
     def score(model, space):
-        s = model.set_params(space=space).similarity(query["image"], "image", gallery["text"],
-                                                     "text")
+        s = scores_of(model.set_params(similarity=space), query["image"], "image",
+                      gallery["text"], "text")
         return metrics.mean_average_precision_from_similarity(s, query.truth, gallery.truth)
 
     chance = metrics.chance_map(query.truth, gallery.truth)

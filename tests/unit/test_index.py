@@ -7,65 +7,13 @@ from crossalign.tasks import Retriever
 from crossalign.types import Views
 
 
-def make(name, width):
-    pytest.importorskip("faiss") if name == "FaissIndex" else None
-    return getattr(index, name)(width)
-
-
-@pytest.mark.parametrize("name", index.__all__)
-def test_neighbours_are_those_of_a_full_sort(name):
-    rng = np.random.default_rng(0)
-    vectors, queries = rng.standard_normal((200, 8)), rng.standard_normal((30, 8))
-    found = make(name, 8)
-    found.add(vectors[:150])
-    found.add(vectors[150:])
-    hits = found.search(queries, 7)
-    similarity = queries @ vectors.T
-    np.testing.assert_array_equal(hits.indices, np.argsort(-similarity, axis=1)[:, :7])
-    np.testing.assert_allclose(hits.scores, -np.sort(-similarity, axis=1)[:, :7], rtol=1e-4,
-                               atol=1e-5)
-    assert len(found) == 200
-    assert found.search(queries, 500).indices.shape == (30, 200)
-
-
 def exact(vectors, queries, k):
     return np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k]
-
-
-EVERY = {**{name: (lambda width, name=name: make(name, width)) for name in index.__all__},
-         **{f"faiss {factory} {nprobe}": (
-             lambda width, factory=factory, nprobe=nprobe: lists(width, factory, nprobe))
-            for factory, nprobe in (("IVF40,Flat", None), ("IVF40,Flat", 3), ("HNSW16", None),
-                                    ("PCA4,IVF10,Flat", None), ("PQ4", None))}}
 
 
 def lists(width, factory, nprobe=None):
     pytest.importorskip("faiss")
     return index.FaissIndex(width, factory, nprobe)
-
-
-@pytest.mark.parametrize("name", EVERY)
-@pytest.mark.parametrize("k", [1, 30, 300, 1000])
-def test_every_place_of_every_index_holds_an_item(name, k):
-    rng = np.random.default_rng(0)
-    vectors, queries = rng.standard_normal((300, 8)), rng.standard_normal((7, 8))
-    found = EVERY[name](8)
-    found.add(vectors)
-    hits = found.search(queries, k)
-    assert hits.indices.shape == hits.scores.shape == (7, min(k, 300))
-    assert hits.indices.min() >= 0
-    assert all(len(set(row)) == len(row) for row in hits.indices.tolist())
-    assert np.isfinite(hits.scores).all()
-    assert (np.diff(hits.scores, axis=1) <= 1e-5).all()
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_an_empty_index_finds_nothing(name):
-    found = EVERY[name](8)
-    assert found.search(np.ones((3, 8)), 5).indices.shape == (3, 0)
-    found.add(np.zeros((0, 8)))
-    assert len(found) == 0
-    assert found.search(np.zeros((0, 8)), 5).scores.shape == (0, 0)
 
 
 def test_more_lists_are_looked_through_and_all_are_the_exact_answer():
@@ -96,18 +44,6 @@ def test_what_faiss_cannot_do_is_one_sentence():
         lists(6, "IVF4,Flat", 0)
     with pytest.raises(ValueError, match=r"vectors: 20 rows do not train 'IVF100,Flat'.* more at"):
         lists(6, "IVF100,Flat").add(np.ones((20, 6)))
-
-
-@pytest.mark.parametrize("name", index.__all__)
-def test_bad_vectors_are_named(name):
-    found = make(name, 3)
-    with pytest.raises(ValueError, match="give"):
-        found.add(np.zeros((2, 4)))
-    with pytest.raises(ValueError, match="row 1 holds NaN"):
-        found.add([[0, 0, 0], [np.nan, 0, 0]])
-    found.add(np.eye(3))
-    with pytest.raises(ValueError, match="k: got 0"):
-        found.search(np.eye(3), 0)
 
 
 def test_ties_are_ordered_by_row_whatever_the_block():

@@ -50,7 +50,7 @@ def rows_of(x, width=24):
 
 
 def filled(items, width=24, **options):
-    index = JointIndex(width, items.shape[1] - width, **options)
+    index = JointIndex(width, items.shape[1] - width, **{"candidates": 300, **options})
     index.add(items)
     return index
 

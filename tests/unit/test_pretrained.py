@@ -241,7 +241,7 @@ def test_frozen_backbones_are_tokens_given(raw, vit, bert):
     with torch.inference_mode():
         rows, real = reader._read(torch.from_numpy(tokens["image"]))
         embedding = reader.region(rows, real).numpy()
-    np.testing.assert_allclose(model.joint_vectors(raw["image"], "image")[:, :8], embedding,
+    np.testing.assert_allclose(model.similarity_inputs(raw["image"], "image")[:, :8], embedding,
                                atol=1e-5)
     assert model.saliency(raw["image"], "image").shape == (24, 16)
     assert model.kept_tokens(raw["text"], "text").shape == raw["text"].shape[:2]

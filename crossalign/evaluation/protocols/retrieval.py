@@ -13,8 +13,7 @@ from crossalign.evaluation.protocols.base import Array, Outcome
 from crossalign.index.hamming import CodeScores
 from crossalign.labels import rarest
 from crossalign.metrics.query_mean import mean_over_queries
-from crossalign.metrics.similarity import EmbeddingScores
-from crossalign.models.base import Comparer
+from crossalign.metrics.similarity import ScoreSource
 from crossalign.models.blockwise import embedded, encoded
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Benchmark, Views
@@ -44,8 +43,8 @@ def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
         ranked, precisions = _ranked(likeness, *labels)
         per_class[f"mAP[{a}->{b}]"] = _mean_by_class(precisions, rarest(labels[0]))
         scores = {**ranked, "chance_mAP": metrics.chance_map(*labels), **{
-            f"mAP {space}": metrics.mean_average_precision_from_similarity(other, *labels)
-            for space, other in others}}
+            f"mAP {name}": metrics.mean_average_precision_from_similarity(other, *labels)
+            for name, other in others}}
         if codes is not None:
             asked, stored = (codes.encode(embedded(model, views, m), m)
                              for views, m in ((query, a), (gallery, b)))
@@ -94,12 +93,11 @@ def _lacks(views: Views, modality: str) -> bool:
 
 
 def _likeness(model: Any, query: Views, a: str, gallery: Views, b: str,
-              ) -> tuple[Array | EmbeddingScores, Iterator[tuple[str, Array]]]:
-    """Scores of queries against a gallery, as metrics take them: the model's own or cosines.
+              ) -> tuple[Array | ScoreSource, Iterator[tuple[str, Array]]]:
+    """Scores of queries against a gallery by the model's similarity, as metrics take them.
 
-    Beside them those of every other way in which the model can compare, as they are asked for.
+    Beside them those by each similarity of a model that has several, as they are asked for.
     """
-    if not isinstance(model, Comparer):
-        return EmbeddingScores(embedded(model, query, a), embedded(model, gallery, b)), iter(())
-    sides = encoded(model.joint_vectors, query, a), encoded(model.joint_vectors, gallery, b)
-    return model.compare(*sides), ((space, model.compare(*sides, space)) for space in model.spaces)
+    sides = encoded(model.similarity_inputs, query, a), encoded(model.similarity_inputs, gallery, b)
+    several = model.similarities if len(model.similarities) > 1 else ()
+    return model.compare(*sides), ((name, model.compare(*sides, name)) for name in several)

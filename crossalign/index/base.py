@@ -1,0 +1,61 @@
+"""What every index shares: vectors go in by `add`, neighbours come out by `search`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+
+from crossalign.types import Hits
+
+Array = npt.NDArray[Any]
+
+
+class Index(BaseEstimator):  # type: ignore[misc]
+    """Base of all indexes. The constructor takes parameters, by which `clone` makes an empty one.
+
+    Class attributes
+    ----------------
+    measure : str
+        Measure by which items are ranked. Indexes of one measure take the same vectors and agree,
+        as far as they are exact.
+    """
+
+    measure: ClassVar[str]
+
+    def __len__(self) -> int:
+        """Count the items."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+    def add(self, vectors: npt.ArrayLike) -> None:
+        """Append vectors ``(n, w)``; their rows continue the numbering."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+    def search(self, queries: npt.ArrayLike, k: int) -> Hits:
+        """Find the ``min(k, n)`` best items of every query ``(q, w)``, best first."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+
+def check_count(k: int) -> None:
+    """Raise ValueError unless ``k`` is a number of neighbours."""
+    if not isinstance(k, int | np.integer) or isinstance(k, bool) or k < 1:
+        raise ValueError(f"k: got {k!r}; ask for at least one neighbour, as a whole number.")
+
+
+def check_vectors(vectors: npt.ArrayLike, width: int | None = None) -> Array:
+    """Finite float32 rows, of the right width where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not ``(n, width)`` or a value is NaN or infinite.
+    """
+    rows = np.ascontiguousarray(vectors, dtype=np.float32)
+    if rows.ndim != 2 or width not in (None, rows.shape[1]):
+        raise ValueError(f"vectors: shape {rows.shape}; give (n, {width or 'd'}).")
+    if not np.isfinite(rows).all():
+        bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+        raise ValueError(f"vectors: row {bad} holds NaN or infinity; repair or drop it.")
+    return rows

@@ -1,0 +1,155 @@
+"""What every index promises, checked over the registry and over FAISS's factories."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from scipy.special import log_softmax, rel_entr
+from sklearn.base import clone
+
+from crossalign import index
+from crossalign.index.base import Index
+
+
+class Kind(NamedTuple):
+    """An empty index, its width, and how items and queries are drawn and compared."""
+
+    make: Any
+    draw: Any
+    scores: Any
+    bad: Any                                                 # rows of another kind
+    approximate: bool = False
+
+
+def normal(n, seed):
+    return np.random.default_rng(seed).standard_normal((n, 8)).astype(np.float32)
+
+
+def codes(n, seed):
+    return np.random.default_rng(seed).integers(0, 256, (n, 2)).astype(np.uint8)
+
+
+def joint(n, seed):
+    return np.hstack([normal(n, seed)[:, :3], log_softmax(2 * normal(n, seed)[:, 3:], axis=1)])
+
+
+def products(queries, items):
+    return queries @ items.T
+
+
+def agreement(queries, items):
+    bits = [np.unpackbits(x, axis=1).astype(int) for x in (queries, items)]
+    return 1 - (bits[0][:, None] != bits[1]).mean(axis=2) * 2
+
+
+def joint_similarity(queries, items):
+    found = np.empty((len(queries), len(items)))
+    for i, a in enumerate(queries.astype(np.float64)):
+        for j, b in enumerate(items.astype(np.float64)):
+            p, q = np.exp(a[3:]), np.exp(b[3:])
+            cosine = a[:3] @ b[:3] / np.linalg.norm(a[:3]) / np.linalg.norm(b[:3])
+            found[i, j] = cosine + np.tanh(-(rel_entr(p, q) + rel_entr(q, p)).sum())
+    return found
+
+
+def faiss(*options):
+    pytest.importorskip("faiss")
+    return index.FaissIndex(8, *options)
+
+
+KINDS = {"ExactIndex": Kind(index.ExactIndex, normal, products, np.zeros((2, 4))),
+         "FaissIndex": Kind(faiss, normal, products, np.zeros((2, 4))),
+         "HammingIndex": Kind(lambda: index.HammingIndex(16), codes, agreement,
+                              np.zeros((2, 3), np.uint8)),
+         "JointIndex": Kind(lambda: index.JointIndex(3, 5), joint, joint_similarity,
+                            np.zeros((2, 3)))}
+EVERY = {**KINDS,
+         "ExactIndex of a width": KINDS["ExactIndex"]._replace(make=lambda: index.ExactIndex(8)),
+         "JointIndex of candidates": KINDS["JointIndex"]._replace(
+             make=lambda: index.JointIndex(3, 5, candidates=100), approximate=True),
+         **{f"faiss {factory} {nprobe}": KINDS["FaissIndex"]._replace(
+             make=lambda factory=factory, nprobe=nprobe: faiss(factory, nprobe), approximate=True)
+            for factory, nprobe in (("IVF40,Flat", None), ("IVF40,Flat", 3), ("HNSW16", None),
+                                    ("PCA4,IVF10,Flat", None), ("PQ4", None))}}
+
+
+def test_the_registry_is_covered():
+    assert list(KINDS) == sorted(index.__all__)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_neighbours_are_those_of_a_full_sort(name):
+    kind, found = KINDS[name], KINDS[name].make()
+    items, queries = kind.draw(200, 0), kind.draw(30, 1)
+    found.add(items[:150])
+    found.add(items[150:])
+    hits = found.search(queries, 7)
+    scores = kind.scores(queries, items)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :7]
+    np.testing.assert_array_equal(hits.indices, order)
+    np.testing.assert_allclose(hits.scores, np.take_along_axis(scores, order, 1), rtol=1e-4,
+                               atol=1e-5)
+    assert hits.scores.dtype == np.float32
+    assert len(found) == 200
+    assert found.search(queries, 500).indices.shape == (30, 200)
+
+
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("k", [1, 30, 300, 1000])
+def test_every_place_holds_an_item(name, k):
+    kind, found = EVERY[name], EVERY[name].make()
+    items, queries = kind.draw(300, 0), kind.draw(7, 1)
+    found.add(items)
+    hits = found.search(queries, k)
+    assert hits.indices.shape == hits.scores.shape == (7, min(k, 300))
+    assert hits.indices.min() >= 0
+    assert all(len(set(row)) == len(row) for row in hits.indices.tolist())
+    assert np.isfinite(hits.scores).all()
+    assert (np.diff(hits.scores, axis=1) <= 1e-5).all()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_an_empty_index_finds_nothing(name):
+    kind, found = EVERY[name], EVERY[name].make()
+    assert found.search(kind.draw(3, 0), 5).indices.shape == (3, 0)
+    found.add(kind.draw(3, 0)[:0])
+    assert len(found) == 0
+    assert found.search(kind.draw(3, 0)[:0], 5).scores.shape == (0, 0)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_clone_is_empty_and_has_the_same_parameters(name):
+    kind, found = EVERY[name], EVERY[name].make()
+    found.add(kind.draw(300, 0))
+    again = clone(found)
+    assert isinstance(again, Index)
+    assert again.measure == found.measure
+    assert again.get_params() == found.get_params()
+    assert (len(again), len(found)) == (0, 300)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_bad_rows_and_counts_are_named(name):
+    kind, found = KINDS[name], KINDS[name].make()
+    items = kind.draw(3, 0)
+    found.add(items)
+    with pytest.raises(ValueError, match="give"):
+        found.add(kind.bad)
+    with pytest.raises(ValueError, match="k: got 0"):
+        found.search(items, 0)
+    if items.dtype == np.float32:
+        items[1, 0] = np.nan
+        with pytest.raises(ValueError, match="row 1 holds NaN"):
+            found.add(items)
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("name", ["ExactIndex", "HammingIndex", "JointIndex"])
+def test_ties_are_ordered_by_row(name):
+    kind, found = KINDS[name], KINDS[name].make()
+    items = kind.draw(4, 0)
+    found.add(np.tile(items, (5, 1)))
+    hits = found.search(items[:2], 3)
+    np.testing.assert_array_equal(hits.indices, [[0, 4, 8], [1, 5, 9]])
