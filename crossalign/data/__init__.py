@@ -1,4 +1,4 @@
-"""Where samples come from: every loader gives a `crossalign.types.Benchmark`.
+"""Data: every loader gives a `crossalign.types.Benchmark`.
 
     from crossalign import data
     bench = data.load("glyphs")                                  # made here, nothing to download
@@ -8,22 +8,22 @@
     bench = data.load("path/to/Sketchy", unseen="sketchy25-sake")       # sketches and photos
     bench = data.load("path/to/caltech-tokens")                         # class folders of pictures
 
-Files are checked once, at the door, and every complaint is one sentence. Features come as they
-are in the file (`preprocessing` is for models, on their training rows). The protocol of a
+Files are checked once, when they are read, and every complaint is one sentence. Features come as
+they are in the file (`preprocessing` is for models, on their training rows). The protocol of a
 benchmark says which rows, which features and which side information its numbers rest on, and which
 of the known ways to be wrong (`LEAKS`) are ruled out.
 
 | file | idea |
 |---|---|
-| catalog, layouts, checks | names and paths to benchmarks, and whether they are sound |
-| sources | one data set or layout each, what is read of it and how it is cut |
+| catalog, layouts, checks | names and paths to benchmarks, and checks of them |
+| sources | one data set or layout each: reading and splitting |
 | formats | MATLAB, NumPy, delimited text, pictures |
-| table, named_files | what a table of aligned arrays means, files that it names |
+| table, named_files | the meaning of a table of aligned arrays, files that it names |
 | class_folders, picture_rows | folders to files, pixels to rows |
 | side_information | one vector per class, matched by name |
-| gzsl, splits, class_divisions, class_pairs, unseen_classes | which rows and classes go where |
-| declaration, leaks, digest | what a protocol says, ways to be wrong, equal rows |
-| noted | what was not read, or not as it stands there |
+| gzsl, splits, class_divisions, class_pairs, unseen_classes | the split of rows and classes |
+| declaration, leaks, digest | protocols, ways to be wrong, equal rows |
+| noted | notes on data that were not read, or not as they are stored |
 | cache | arrays kept on disk |
 """
 
@@ -73,7 +73,7 @@ _LATER = {"load_glyphs": "glyphs.source", "load_omniglot": "omniglot.source",
 
 
 def __getattr__(name: str) -> Any:
-    """The makers of data are imported when they are asked for."""
+    """Import a maker of data when it is asked for."""
     if name in _LATER:
         return getattr(import_module(f"{__name__}.sources.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

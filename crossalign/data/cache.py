@@ -1,8 +1,8 @@
 """Arrays kept on disk between runs: built once, read back without pickle.
 
-A cache can only save time. A file that is missing, truncated or damaged is built again, as its
-checksums tell, and a folder that cannot be written is done without. A file appears whole, under its
-name, so that two processes may write the same one.
+A cache can only save time. A file that is missing, truncated or damaged, as its checksums tell, is
+built again, and without a writable folder nothing is kept. A file appears whole, under its name, so
+that two processes may write the same one.
 """
 
 from __future__ import annotations
@@ -27,24 +27,23 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 _UNREADABLE = (OSError, EOFError, KeyError, ValueError, TypeError, MemoryError, RuntimeError,
                zipfile.BadZipFile, zlib.error)
-"""What numpy and zipfile raise on a file that is not the archive it was."""
+"""Exceptions that numpy and zipfile raise on a file that is not the archive it was."""
 
 
 def cache_folder() -> Path:
-    """The per-user cache folder; it need not exist yet.
+    """Return the per-user cache folder; it need not exist yet.
 
-    ``$CROSSALIGN_CACHE`` if set, else ``$XDG_CACHE_HOME/crossalign``, else
-    ``~/.cache/crossalign``.
+    ``$CROSSALIGN_CACHE`` if set, else ``$XDG_CACHE_HOME/crossalign``, else ``~/.cache/crossalign``.
     """
-    chosen = os.environ.get("CROSSALIGN_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
+    variable = os.environ.get("CROSSALIGN_CACHE")
+    if variable:
+        return Path(variable).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path("~/.cache").expanduser()) / "crossalign"
 
 
 def cache_path(key: Mapping[str, Any]) -> Path:
-    """The file of a key: its ``"name"`` and a SHA-256 of all of it.
+    """Return the file of a key: its ``"name"`` and a SHA-256 of all of it.
 
     Raises
     ------
@@ -63,14 +62,14 @@ def cache_path(key: Mapping[str, Any]) -> Path:
 
 
 def cached_arrays(key: Mapping[str, Any], build: Callable[[], Arrays]) -> Arrays:
-    """The arrays of ``build()``, from disk where they were kept under the same key.
+    """Return the arrays of ``build()``, from disk if they were kept under the same key.
 
     Parameters
     ----------
     key : mapping
         JSON-able facts on which the arrays depend (parameters, versions), with a ``"name"``.
     build : callable
-        Makes the arrays; called where the file is missing or cannot be read.
+        Function that makes the arrays; called if the file is missing or cannot be read.
 
     Returns
     -------
@@ -82,9 +81,9 @@ def cached_arrays(key: Mapping[str, Any], build: Callable[[], Arrays]) -> Arrays
         If the key is not JSON-able, or an array holds Python objects (they would need pickle).
     """
     path = cache_path(key)
-    kept = _read(path)
-    if kept is not None:
-        return kept
+    arrays_kept = _read(path)
+    if arrays_kept is not None:
+        return arrays_kept
     arrays = {name: np.asarray(values) for name, values in build().items()}
     for name, values in arrays.items():
         if values.dtype.hasobject:
@@ -99,7 +98,7 @@ _BLOCK = 2**22
 
 
 class Kept(NamedTuple):
-    """Rows, and what was noted while they were made."""
+    """Rows, and notes taken while they were made."""
 
     rows: npt.NDArray[Any]
     notes: list[Any]
@@ -110,15 +109,16 @@ Blocks = Iterable[tuple[npt.NDArray[Any] | None, Sequence[Any]]]
 
 
 def cached_rows(key: Mapping[str, Any], build: Callable[[], Blocks]) -> Kept:
-    """Rows out of consecutive blocks, memory-mapped where they were or can be kept.
+    """Return rows out of consecutive blocks, memory-mapped if they were or can be kept.
 
     Parameters
     ----------
     key : mapping
-        As in `cached_arrays`.
+        JSON-able facts on which the rows depend, with a ``"name"``, see `cached_arrays`.
     build : callable
-        Gives the blocks, of one type and shape but for their length; complains by ValueError.
-        Never more than one block is in memory, unless the cache folder cannot be written.
+        Function that gives the blocks, of one type and shape but for their length; it complains by
+        ValueError. Never more than one block is in memory, unless the cache folder cannot be
+        written.
 
     Raises
     ------
@@ -126,23 +126,23 @@ def cached_rows(key: Mapping[str, Any], build: Callable[[], Blocks]) -> Kept:
         If the key is not JSON-able, or no block has a row.
     """
     path = cache_path(key).with_suffix(".npy")
-    kept = _mapped(path)
-    if kept is None:
+    rows_kept = _mapped(path)
+    if rows_kept is None:
         try:
             _write_rows(path, build())
-            kept = _mapped(path)
+            rows_kept = _mapped(path)
         except OSError:
             pass
-    if kept is not None:
-        return kept
+    if rows_kept is not None:
+        return rows_kept
     return gathered(build())
 
 
 def gathered(blocks: Blocks) -> Kept:
-    """The rows of blocks in memory."""
-    found = list(blocks)
-    return Kept(np.concatenate([rows for rows, _ in found if rows is not None]),
-                [note for _, notes in found for note in notes])
+    """Concatenate the rows of blocks in memory."""
+    parts = list(blocks)
+    return Kept(np.concatenate([rows for rows, _ in parts if rows is not None]),
+                [note for _, notes in parts for note in notes])
 
 
 _TAIL, _MARK = struct.Struct("<QII8s"), b"xalign 1"
@@ -150,7 +150,7 @@ _TAIL, _MARK = struct.Struct("<QII8s"), b"xalign 1"
 
 
 def _mapped(path: Path) -> Kept | None:
-    """The rows of a file, unless a bit of it is not as it was written."""
+    """Return the rows of a file, or None if a bit of it is not as it was written."""
     try:
         with path.open("rb") as file:
             file.seek(-_TAIL.size, os.SEEK_END)
@@ -166,18 +166,18 @@ def _mapped(path: Path) -> Kept | None:
 
 
 def _checksum(file: IO[bytes], end: int) -> int:
-    """CRC-32 of the first bytes of a file."""
+    """Compute the CRC-32 of the first ``end`` bytes of a file."""
     file.seek(0)
-    found, left = 0, end
-    while left and (block := file.read(min(left, _BLOCK))):
-        found, left = zlib.crc32(block, found), left - len(block)
-    return found
+    checksum, remaining = 0, end
+    while remaining and (block := file.read(min(remaining, _BLOCK))):
+        checksum, remaining = zlib.crc32(block, checksum), remaining - len(block)
+    return checksum
 
 
 def _write_rows(path: Path, blocks: Blocks) -> None:
-    """One .npy file, block by block, and behind it notes and checksums.
+    """Write one .npy file, block by block, and behind it notes and checksums.
 
-    What a full disk says is an OSError, unlike with a map.
+    A full disk is an OSError here, unlike with a memory map.
     """
     with replacing(path) as draft, draft.open("w+b") as file:
         written, form = 0, None

@@ -1,8 +1,9 @@
-"""Which files of class folders are pictures, and what is passed over.
+"""Pictures of class folders, and the files that are passed over.
 
-A class is a folder that holds pictures. A file is a picture where its suffix is one of those of
-`pictures.FORMATS`, in any case, or where its content is. Hidden files and what systems leave behind
-are passed over without a word, text files are for `folder_texts`, and everything else is named.
+A class is a folder that holds pictures. A file is a picture if its suffix is one of those of
+`pictures.FORMATS`, in any case, or if its content is one. Hidden files and remains of operating
+systems are passed over silently, text files are left for the texts of a folder, and everything else
+is named.
 """
 
 from __future__ import annotations
@@ -17,23 +18,23 @@ from crossalign.data.noted import NOT_READ, Noted
 from crossalign.names import identifier, written
 
 WITHOUT_SIGNATURE = ("TGA",)
-"""Formats that are told by their suffix only."""
+"""Formats that are recognised by their suffix only."""
 
 TEXT = ".txt"
 SYSTEM = ("$recycle.bin", "__macosx", "@eadir", "desktop.ini", "ehthumbs.db", "lost+found",
           "system volume information", "thumbs.db")
-"""Names, in lower case, of what operating systems and archives leave in folders."""
+"""Names, in lower case, of files and folders that operating systems and archives leave behind."""
 
 
 def class_files(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
-    """The pictures of every class, classes and pictures sorted by name, and what is no picture.
+    """Return the pictures of every class, both sorted by name, and the files that are no pictures.
 
     Raises
     ------
     ValueError
         If two folders have one name, in two spellings.
     """
-    found: dict[str, list[Path]] = {}
+    files_by_class: dict[str, list[Path]] = {}
     passed: list[str] = []
     for entry in _entries(folder, passed):
         if not _is_folder(entry):
@@ -47,32 +48,32 @@ def class_files(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
             elif file.suffix.lower() != TEXT:
                 passed.append(_named(file, reason))
         name = written(entry.name)
-        if files and name in found:
+        if files and name in files_by_class:
             raise ValueError(f"path: two folders of {str(folder)!r} are called {name!r}, in two "
                              "spellings; put their pictures into one, or rename one.")
         if files:
-            found[name] = files
+            files_by_class[name] = files
         elif len(passed) == named:
             passed.append(_named(entry, "a folder without a picture"))
-    return found, {NOT_READ: passed} if passed else {}
+    return files_by_class, {NOT_READ: passed} if passed else {}
 
 
 def holds_classes(folder: Path) -> bool:
-    """Whether a folder has folders of pictures, found out without listing all of them."""
-    for told in (is_picture, lambda file: no_picture(file) is None):
+    """Return True if a folder has folders of pictures, without listing all of them."""
+    for is_one in (is_picture, lambda file: no_picture(file) is None):
         for entry in _entries(folder, []):
-            if _is_folder(entry) and any(told(file) for file in _entries(entry, [])):
+            if _is_folder(entry) and any(is_one(file) for file in _entries(entry, [])):
                 return True
     return False
 
 
 def is_picture(file: Path) -> bool:
-    """Whether a name is that of a picture."""
+    """Return True if a name is that of a picture."""
     return file.suffix.lower() in suffixes()
 
 
 def no_picture(file: Path) -> str | None:
-    """Why a file is not read as a picture, or None if it is."""
+    """Return why a file is not read as a picture, or None if it is."""
     try:
         mode = file.stat().st_mode
     except OSError as error:
@@ -84,7 +85,7 @@ def no_picture(file: Path) -> str | None:
 
 @cache
 def suffixes() -> frozenset[str]:
-    """Of `pictures.FORMATS`, in lower case."""
+    """Return the suffixes of `pictures.FORMATS`, in lower case."""
     from PIL import Image
 
     return frozenset(suffix for suffix, form in Image.registered_extensions().items()
@@ -92,12 +93,12 @@ def suffixes() -> frozenset[str]:
 
 
 def picture_id(file: Path) -> str:
-    """A picture's name among all: its class folder's and its own."""
+    """Return a picture's name among all: its class folder's and its own."""
     return identifier(f"{file.parent.name}/{file.name}")
 
 
 def _content(file: Path) -> str | None:
-    """Why the content of a file is not a picture's, or None if it is."""
+    """Return why the content of a file is not a picture's, or None if it is."""
     if file.suffix.lower() == TEXT:
         return "a text"
     try:
@@ -110,7 +111,9 @@ def _content(file: Path) -> str | None:
 
 
 def _entries(folder: Path, passed: list[str]) -> Iterator[Path]:
-    """What lies in a folder, sorted, less what is hidden; ``passed`` is told if it is closed."""
+    """Yield the sorted entries of a folder that are not hidden; note in ``passed`` if it is
+    closed.
+    """
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a benchmark declares of itself: which rows its numbers rest on, and what is ruled out."""
+"""Protocols of benchmarks: the rows that numbers rest on, and the leaks that are ruled out."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Array = npt.NDArray[Any]
 
 def declared(rows: Mapping[str, npt.ArrayLike], facts: Mapping[str, Any], classes: Classes,
              **known: bool) -> dict[str, Any]:
-    """The protocol of a retrieval or transfer benchmark.
+    """Make the protocol of a retrieval or transfer benchmark.
 
     Parameters
     ----------
     rows : mapping of split to row numbers in the data set
     facts : mapping
-        JSON-able: features, side information, how the test part and the classes were chosen.
+        JSON-able facts: features, side information, the choice of test part and classes.
     classes : Classes
     known : bool
-        More of the named ways to be wrong (`LEAKS`) that are settled here.
+        Further named ways to be wrong (`LEAKS`) that are known here.
     """
     settled = {"scaler_fit_on_all": False, "validation_holds_test_rows": False,
                "single_class_split": "gallery" not in rows}
@@ -39,13 +39,15 @@ def declared(rows: Mapping[str, npt.ArrayLike], facts: Mapping[str, Any], classe
 
 
 def equal_rows(query: Views, gallery: Views) -> dict[str, bool]:
-    """Whether a row of some modality stands twice in the gallery, or a sample in both."""
+    """Return whether a row of some modality stands twice in the gallery, or a sample in both
+    splits.
+    """
     asked, found = (row_digests(views[m] for m in views.modalities) for views in (query, gallery))
     return equal_digests(asked, found, digests_of(gallery).values())
 
 
 def equal_digests(asked: Array, found: Array, rows: Iterable[Array]) -> dict[str, bool]:
-    """`equal_rows` of samples that are told by their digests, ``(n,)``.
+    """Return `equal_rows` for samples that are told apart by their digests, ``(n,)``.
 
     ``rows`` are those of the gallery, modality by modality.
     """
@@ -54,5 +56,5 @@ def equal_digests(asked: Array, found: Array, rows: Iterable[Array]) -> dict[str
 
 
 def digests_of(views: Views) -> dict[str, Array]:
-    """Digests of the rows of each modality, of the samples that have it."""
+    """Compute digests of the rows of each modality, for the samples that have it."""
     return {m: row_digests([views.having(m)[m]]) for m in views.modalities}

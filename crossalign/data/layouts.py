@@ -1,8 +1,8 @@
-"""Where a data set lies, and which layout it has.
+"""Layouts of data sets, and the places where they are looked for.
 
-A layout is recognised by names: the files of a folder, or the arrays of a file. Relative paths
-are tried as they are, then under the folder that the environment variable CROSSALIGN_DATA names.
-A task may stand behind the path, after a hyphen: ``path/to/omniglot-alphabets``.
+A layout is recognised by names: the files of a folder, or the arrays of a file. Relative paths are
+tried as they are, then under the folder that the environment variable CROSSALIGN_DATA names. A task
+may stand behind the path, after a hyphen: ``path/to/omniglot-alphabets``.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ LAYOUT_TASKS = {"xlsa17": ("gzsl",), "pairs": ("retrieval", "transfer", "gzsl"),
                 "sketches": ("retrieval", "tokens"), "pictures": ("retrieval", "tokens")}
 """Tasks of each layout, the default first; ``domains`` also takes two of its domains."""
 LEVELS_ABOVE = 3
-"""How far above a path a data set is looked for, where the path is none."""
+"""Number of levels above a path on which a data set is looked for, if the path is none."""
 NAMED_BELOW = 3
-"""How many data sets of a folder are named where the folder is none."""
+"""Number of data sets of a folder that are named if the folder is none."""
 
 
 def locate(name_or_path: str | Path, names: Iterable[str]) -> tuple[Path, str | None]:
-    """The path itself, or under CROSSALIGN_DATA, and the task behind it if there is one.
+    """Find the path itself, or under CROSSALIGN_DATA, and the task behind it if there is one.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def _existing(text: str) -> Path | None:
 
 
 def layout_of(path: Path) -> str:
-    """One of `LAYOUT_TASKS`.
+    """Return the layout of a path, one of `LAYOUT_TASKS`.
 
     Raises
     ------
@@ -124,7 +124,9 @@ def _file_layout(file: Path) -> str | None:
 
 
 def _data_set_around(path: Path) -> Path | None:
-    """A folder above a path that is a data set by its own files, or by this class of pictures."""
+    """Find a folder above a path that is a data set by its own files, or by this class of
+    pictures.
+    """
     for above in list(path.absolute().parents)[:LEVELS_ABOVE]:
         layout = _folder_layout(above) if above.is_dir() else None
         if layout in ("xlsa17", "omniglot", "sketches") or (above / WIKIPEDIA).is_file():
@@ -134,7 +136,7 @@ def _data_set_around(path: Path) -> Path | None:
 
 
 def _one_level_below(folder: Path) -> list[Path]:
-    """Data sets that lie in a folder."""
+    """Return the data sets that lie in a folder."""
     try:
         inside = sorted(folder.iterdir()) if folder.is_dir() else []
     except PermissionError:

@@ -1,7 +1,7 @@
-"""Twenty ways in which a zero-shot number is wrong, and what a loader knows of each.
+"""Twenty ways in which a zero-shot number is wrong, and a loader's knowledge of each.
 
 Every protocol carries one entry per name: False says it does not happen here, True that it does,
-and None that the files cannot tell and that whoever fits or reports must say.
+and None that the files cannot tell, so that whoever fits or reports must say.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ LEAKS: dict[str, str] = {
     "unusual_side_information": "class descriptions differ from the data set's own",
     "batch_dependent_prediction": "a prediction depends on the other rows of its batch",
 }
-"""Name of each way to be wrong and what it means."""
+"""Name of each way to be wrong, and its meaning."""
 
 NO_BACKBONE = dict.fromkeys((
     "backbone_saw_unseen_classes", "backbone_finetuned", "web_pretraining", "pseudo_labels",
     "text_features_fit_on_unseen", "unusual_side_information"), False)
-"""What is ruled out where features are computed by a fixed formula."""
+"""Leaks that are ruled out if features are computed by a fixed formula."""
 
 
 def leak_record(**known: bool) -> dict[str, bool | None]:
-    """One entry per name of `LEAKS`, ``None`` where it is not given.
+    """Return one entry per name of `LEAKS`, ``None`` if it is not given.
 
     Raises
     ------

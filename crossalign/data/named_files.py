@@ -1,6 +1,6 @@
 """Files that a table names, as ``file:image`` does: read below the table's own folder only.
 
-Else a table that comes from somewhere could put any picture of this machine on a page.
+Otherwise a table from anywhere could put any picture of this machine on a page.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import numpy as np
 from crossalign.data.table import Table
 
 FILE = "file:"
-"""What the name of an array of file names starts with; the modality stands behind it."""
+"""Prefix of the names of arrays of file names; the modality stands behind it."""
 
 
 def with_named_files(table: Table, folder: Path) -> Table:
-    """The table, its file names relative to ``folder`` as whole paths, links resolved.
+    """Return the table with its file names, relative to ``folder``, as whole paths, links resolved.
 
     Raises
     ------
@@ -30,9 +30,9 @@ def with_named_files(table: Table, folder: Path) -> Table:
 
 def _below(array: str, names: np.ndarray, folder: Path) -> np.ndarray:
     root = folder.resolve()
-    known, which = np.unique(names, return_inverse=True)
+    distinct, which = np.unique(names, return_inverse=True)
     whole = []
-    for row, name in enumerate(known.tolist()):
+    for row, name in enumerate(distinct.tolist()):
         text = os.fsdecode(name)
         try:
             file = (root / text).resolve()

@@ -1,7 +1,7 @@
-"""What was not read of data, or not as it stands there: counted and named, by kind.
+"""Notes on data that were not read, or not as they are stored: counted and named, by kind.
 
-The one way in which loaders leave something out that is no error. It is in the protocol under
-`NOTED`, in ``data validate``, and told to the log while data are loaded.
+Loaders leave something out without an error in this way only. Notes are in the protocol under
+`NOTED`, in ``data validate``, and in the log while data are loaded.
 """
 
 from __future__ import annotations
@@ -12,42 +12,42 @@ from typing import Any
 from crossalign.pace import Log
 
 NOTED = "noted"
-"""The key of a protocol."""
+"""Key of the notes in a protocol."""
 NOT_READ = "not_read"
-"""The kind of what was left out."""
+"""Kind of the notes on data that were left out."""
 FIRST = 3
-"""So many are named of each kind, where there may be thousands."""
+"""Number of names given for each kind, of which there may be thousands."""
 
 Noted = dict[str, list[str]]
-"""Names of files, variables or texts about which something is said, by what is said of them."""
+"""Names of files, variables or texts, by the kind of note."""
 
 
 def joined(*parts: Mapping[str, Sequence[str]]) -> Noted:
-    """What is noted at several places, kind by kind."""
-    found: Noted = {}
+    """Merge notes from several places, kind by kind."""
+    merged: Noted = {}
     for part in parts:
         for kind, names in part.items():
-            found.setdefault(kind, []).extend(names)
-    return found
+            merged.setdefault(kind, []).extend(names)
+    return merged
 
 
 def noted_fact(noted: Mapping[str, Sequence[str]],
                most: int | None = FIRST) -> dict[str, dict[str, dict[str, Any]]]:
-    """The line of a protocol, where there is anything to say: counts, and the first names."""
-    told = {kind: {"count": len(names), "first": list(names[:most])}
+    """Return the notes as a fact for a protocol, if there are any: counts, and the first names."""
+    notes = {kind: {"count": len(names), "first": list(names[:most])}
             for kind, names in noted.items() if names}
-    return {NOTED: told} if told else {}
+    return {NOTED: notes} if notes else {}
 
 
 def sentences(protocol: Mapping[str, Any]) -> dict[str, str]:
-    """What a protocol notes, for people: a line for each kind."""
+    """Return a protocol's notes for people, a line for each kind."""
     return {kind.replace("_", " "): f"{of['count']}: {', '.join(of['first'])}"
             + ", and so on" * (of["count"] > len(of["first"]))
             for kind, of in protocol.get(NOTED, {}).items()}
 
 
 def say(protocol: Mapping[str, Any], log: Log | None) -> None:
-    """Tell ``log`` the same, if there is one."""
+    """Pass a protocol's notes to ``log``, if there is one."""
     for kind, line in sentences(protocol).items():
         if log is not None:
             log(f"note: {kind}, {line}")

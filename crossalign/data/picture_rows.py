@@ -27,23 +27,24 @@ from crossalign.types import Encoder
 Array = npt.NDArray[Any]
 
 VERSION = 2
-"""Raised when the same pictures would give other rows."""
+"""Version of the rows, raised when the same pictures would give other rows."""
 
 BLOCK, WHOLE = 64, 8
 """Pictures encoded at a time; of those that an encoder resizes itself, fewer."""
 
 CELL, BINS = 8, 8
 TASKS = ("retrieval", "tokens")
-"""Of folders of pictures: with an encoder's own rows, or with tokens."""
+"""Tasks of folders of pictures: with an encoder's own rows, or with tokens."""
 
 
 class Gradients:
-    """The encoder that needs no download: histograms of oriented gradients of a grey picture.
+    """Encoder that needs no download: histograms of oriented gradients of a grey picture.
 
     Parameters
     ----------
     tokens : bool
-        ``(n, 64, 34)`` patches of 8 x 8 pixels instead of ``(n, 512)`` vectors.
+        Whether to give ``(n, 64, 34)`` patches of 8 x 8 pixels instead of ``(n, 512)`` vectors;
+        default False.
     """
 
     side = 64
@@ -54,19 +55,19 @@ class Gradients:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the rows are."""
+        """Facts that its rows depend on."""
         of = PATCHES["hog"] if self.tokens else (
             f"histograms of oriented gradients, {BINS} orientations in cells of {CELL} x {CELL}")
         return {"encoder": "gradients", "rows": f"{of}; {self.side} x {self.side} grey pixels"}
 
     def encode(self, pictures: Array) -> Array:
-        """Rows of ``(n, 64, 64)`` uint8 pictures."""
+        """Encode ``(n, 64, 64)`` uint8 pictures as rows."""
         ink = 1 - np.asarray(pictures, dtype=np.float32) / 255
         return patch_tokens(ink) if self.tokens else oriented_gradients(ink, cell=CELL, bins=BINS)
 
 
 def chosen_encoder(task: str, encoder: Encoder | None) -> Encoder:
-    """The encoder of a task, "retrieval" or "tokens": the one given, or `Gradients`.
+    """Return the encoder of a task, "retrieval" or "tokens": the one given, or `Gradients`.
 
     Raises
     ------
@@ -84,14 +85,14 @@ def chosen_encoder(task: str, encoder: Encoder | None) -> Encoder:
 
 
 class Encoded(NamedTuple):
-    """The pictures of some classes that could be read, n of them.
+    """Pictures of some classes that could be read, n of them.
 
     Attributes
     ----------
     files : n paths
     labels : (n,) classes
     digests : (n,) uint64
-        Of the contents of the files.
+        Digests of the contents of the files.
     rows : (n, d) in memory, or tokens (n, t, d), on disk where the cache can be written
     noted : what is said of files, those among them that could not be read
     """
@@ -105,7 +106,7 @@ class Encoded(NamedTuple):
 
 def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, keep: bool = True,
                     log: Log | None = None) -> Encoded:
-    """Rows of the pictures of some classes, less those that cannot be read.
+    """Encode the pictures of some classes, without those that cannot be read.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, 
         Whether rows are kept in the user's cache folder, under the contents of the files and the
         encoder's facts.
     log : callable, optional
-        Told how far reading and encoding are.
+        Function called with lines on the progress of reading and encoding.
 
     Raises
     ------
@@ -146,9 +147,9 @@ def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, 
 
 def content_digests(files: Sequence[Path],
                     log: Log | None = None) -> tuple[Array, dict[int, str]]:
-    """``(n,)`` uint64, equal where the contents of two files are, and why some have none.
+    """Return ``(n,)`` uint64, equal where the contents of two files are, and why some have none.
 
-    Every file is read whole: names, sizes and times do not tell what is in it.
+    Every file is read whole: names, sizes and times do not tell its content.
     """
     def content(file: Path) -> bytes | str:
         try:
@@ -172,13 +173,13 @@ _digest = partial(hashlib.blake2b, digest_size=8)
 
 def picture_rows(files: Sequence[Path], digests: Array, encoder: Encoder, *, keep: bool = True,
                  log: Log | None = None) -> Kept:
-    """Rows of the pictures that can be read, and notes ``[number, kind, what]`` on files.
+    """Return rows of the pictures that can be read, and notes ``[number, kind, what]`` on files.
 
     Parameters
     ----------
     files : n paths
     digests : (n,) uint64
-        Of their contents, see `content_digests`.
+        Digests of their contents, see `content_digests`.
     encoder : Encoder
     keep, log
         See `encoded_classes`.
@@ -187,7 +188,7 @@ def picture_rows(files: Sequence[Path], digests: Array, encoder: Encoder, *, kee
     -------
     rows : (m, d) in memory, or tokens (m, t, d), on disk where the cache can be written
     notes : list
-        With the kind `NOT_READ` of every file that has no row, and else as `read_picture`.
+        Notes with the kind `NOT_READ` for every file that has no row, and those of `read_picture`.
     """
     whole = getattr(encoder, "resizes", False)
     block = WHOLE if whole else BLOCK
@@ -234,9 +235,9 @@ def _notes(start: int, pictures: Sequence[Picture | str]) -> Iterator[list[Any]]
 
 
 def features_digest(*of: Any) -> str:
-    """A fingerprint of rows by what they were made from: contents of files, texts, encoders' facts.
+    """Compute a fingerprint of rows from their origin: contents of files, texts, encoders' facts.
 
-    Of a SHA-256. Arrays count by their bytes, all else as JSON.
+    It is a SHA-256. Arrays count by their bytes, all else as JSON.
     """
     digest = hashlib.sha256(str(VERSION).encode())
     for one in of:

@@ -1,7 +1,7 @@
-"""What is known of each class: rows of a .mat, .npy, .csv or .tsv file, in the classes' order.
+"""Side information of classes: rows of a .mat, .npy, .csv or .tsv file, in the classes' order.
 
-Where both files name their classes, rows are matched by name, since public files disagree about
-the order; otherwise by order, and then the counts must agree.
+If both files name their classes, rows are matched by name, because public files disagree about the
+order; otherwise by order, and then the counts must agree.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ SUFFIXES: tuple[str, ...] = (".mat", ".npy", ".csv", ".tsv")
 
 def read_side_information(path: str | Path, class_names: Sequence[str] | None,
                           n_classes: int) -> tuple[Array, str]:
-    """Class embeddings in the order of the classes.
+    """Read class embeddings in the order of the classes.
 
     Parameters
     ----------
     path : str or Path
-        ``.mat`` with ``att`` (a, C) and, if possible, ``allclasses_names``; ``.npy`` (C, a);
-        ``.csv`` or ``.tsv`` with one row per class and, if possible, a column ``class`` (or a
-        first one without a name, as a frame's index is written).
+        File: ``.mat`` with ``att`` (a, C) and, if possible, ``allclasses_names``; ``.npy`` (C, a);
+        ``.csv`` or ``.tsv`` with one row per class and, if possible, a column ``class`` (or a first
+        one without a name, as a frame's index is written).
     class_names : C strings, optional
-        The order wanted; ``None`` where the classes have no names.
+        Names of the classes in the order of the result; ``None`` if the classes have no names.
     n_classes : int
-        C.
+        Number C of classes.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def read_side_information(path: str | Path, class_names: Sequence[str] | None,
 
 
 def read_class_rows(path: str | Path, n_classes: int = -1) -> tuple[Array, list[str] | None]:
-    """Rows ``(C, a)`` as they stand in a file, and the names it gives them, if any.
+    """Read the rows ``(C, a)`` of a file, and the names it gives them, if any.
 
     ``n_classes`` tells which axis of a nameless MATLAB matrix is classes. Errors are those of
     `read_side_information`.
@@ -98,7 +98,7 @@ def read_class_rows(path: str | Path, n_classes: int = -1) -> tuple[Array, list[
 
 def side_information_of(path: str | Path | None,
                         names: Sequence[str]) -> tuple[Array, dict[str, Any] | str]:
-    """Embeddings ``(C, a)`` of named classes, a = 0 without a file, and what to declare of them.
+    """Return embeddings ``(C, a)`` of named classes, a = 0 without a file, and their fact.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def side_information_of(path: str | Path | None,
 
 
 def assert_unique_names(names: Sequence[str], where: str) -> None:
-    """Raise ValueError, naming the first one, where a class name stands twice."""
+    """Raise ValueError, naming the first one, if a class name stands twice."""
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise ValueError(f"class names: {twice!r} stands twice in {where!r}; "
@@ -120,7 +120,7 @@ def assert_unique_names(names: Sequence[str], where: str) -> None:
 
 
 def unit_rows(embeddings: npt.ArrayLike) -> bool:
-    """True where every row has L2 norm 1, to three digits."""
+    """Return True if every row has L2 norm 1, to three digits."""
     norms = np.linalg.norm(np.asarray(embeddings), axis=1)
     return bool(np.allclose(norms, 1.0, atol=1e-3))
 

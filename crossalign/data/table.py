@@ -1,9 +1,9 @@
-"""A table of aligned arrays made sense of: which are modalities, labels, parts and names.
+"""The meaning of a table of aligned arrays: its modalities, labels, parts and names.
 
 Reserved names: ``labels`` (or ``label``), ``class``, ``train``, ``split``, ``class_names``,
-``class_embeddings`` and ``ids`` (or ``id``). Every other array of two or more dimensions with a
-row per label is a modality; a one-dimensional one rides along as metadata. ``mask_M`` is the mask
-of the modality M, whose rows are tokens.
+``class_embeddings`` and ``ids`` (or ``id``). Every other array of two or more dimensions with a row
+per label is a modality; a one-dimensional one rides along as metadata. ``mask_M`` is the mask of
+the modality M, whose rows are tokens.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ Table = dict[str, Array]
 RESERVED = ("labels", "label", "class", "train", "split", "class_names", "class_embeddings",
             "ids", "id")
 MASK = "mask_"
-"""Before the name of a modality of token rows: which of its tokens are real."""
+"""Prefix of the name of a modality of token rows, for the mask that says which tokens are real."""
 TEST_FRACTION = 0.25
 TRUE, FALSE = ("true", "1", "1.0"), ("false", "0", "0.0")
-"""How a flag is written in text, in lower case."""
+"""Texts of a flag, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Pairs:
     names : C class names
     embeddings : (C, a) float32, a = 0 where there is no side information
     official : bool
-        False where the test part was drawn here.
+        Whether the test part is the data set's own; False if it was drawn here.
     """
 
     views: Views
@@ -56,24 +56,24 @@ class Pairs:
 
     @property
     def labels(self) -> Array:
-        """(n,) classes of the rows, or (n, C) bool of several a row."""
+        """Classes of the rows ``(n,)``, or ``(n, C)`` bool for several a row."""
         return self.views.truth
 
 
 def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
                    one_based: bool = False, seed: int = 0) -> Pairs:
-    """Check a table and give it its meaning.
+    """Check a table and split it into modalities, labels, classes and parts.
 
     Parameters
     ----------
     table : mapping of name to array
-        As the module says.
+        Arrays by the names that the module lists.
     modalities : strings, optional
-        Keep these, in this order; every modality in the table's order by default.
+        Names of the modalities to keep, in this order; by default all, in the table's order.
     one_based : bool
-        True where labels count class names from 1, as in MATLAB files.
+        Whether labels count class names from 1, as in MATLAB files; default False.
     seed : int
-        Of the quarter per class that is the test part where the table names none.
+        Seed of the quarter per class that is the test part if the table names none; default 0.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
 
 
 def test_part(pairs: Pairs, seed: int) -> str:
-    """How the test part came about, for a protocol."""
+    """Describe for a protocol how the test part was made."""
     if pairs.official:
         return "official"
     single = len(pairs.names) - len(classes_held(pairs.labels[pairs.test]))
@@ -111,10 +111,11 @@ def test_part(pairs: Pairs, seed: int) -> str:
 
 
 def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
-    """Labels ``(n,)`` from 0 and the class names, or ``(n, C)`` bool of several classes a sample.
+    """Return labels ``(n,)`` from 0, or ``(n, C)`` bool if samples have several, and the class
+    names.
 
-    Words are matched with ``class_names`` where the table has them. Whole numbers are rows of
-    ``class_names``, or of ``class_embeddings``; without either, classes are what occurs.
+    Words are matched with ``class_names`` if the table has them. Whole numbers are rows of
+    ``class_names``, or of ``class_embeddings``; without either, the classes are those that occur.
     """
     raw, texts = table.get("labels", table.get("label")), table.get("class")
     if raw is None:
@@ -130,14 +131,14 @@ def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
     if texts is not None and texts.shape != labels.shape[:1]:
         raise ValueError(f"class: shape {texts.shape} for {len(labels)} labels; give one per "
                          "label.")
-    known = table.get("class_names", table.get("class_embeddings"))
-    known = None if known is None else np.atleast_1d(known)
-    known = raw.T if known is None and several else known
-    if known is None:
+    named_classes = table.get("class_names", table.get("class_embeddings"))
+    named_classes = None if named_classes is None else np.atleast_1d(named_classes)
+    named_classes = raw.T if named_classes is None and several else named_classes
+    if named_classes is None:
         rows, names = named_rows(labels)
         return rows, names if texts is None else _named(names, rows, texts)
-    names = [str(name) for name in (label_array(known, "class_names").ravel()
-                                    if "class_names" in table else range(len(known)))]
+    names = [str(name) for name in (label_array(named_classes, "class_names").ravel()
+                                    if "class_names" in table else range(len(named_classes)))]
     if several:
         if raw.shape[1] != len(names):
             raise ValueError(f"labels: {raw.shape[1]} columns for {len(names)} classes; give one "
@@ -150,7 +151,7 @@ def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
 
 
 def _rows_of(labels: Array, names: list[str], one_based: bool) -> Array:
-    """Rows of named classes, by name where the labels are words, else by number."""
+    """Return rows of named classes, by name if the labels are words, else by number."""
     if labels.dtype.kind == "U":
         at = {written(name): c for c, name in enumerate(names)}
         words = [written(word) for word in labels.tolist()]
@@ -171,24 +172,24 @@ def _rows_of(labels: Array, names: list[str], one_based: bool) -> Array:
 
 
 def _are_numbers(words: Array) -> bool:
-    """Whether all words are of digits alone."""
+    """Return True if all words are of digits alone."""
     return bool(np.char.isdecimal(words).all())
 
 
 def _named(values: list[str], rows: Array, texts: Array) -> list[str]:
-    """What the column ``class`` calls each label."""
+    """Return the name that the column ``class`` gives to each label."""
     names = []
     for c, value in enumerate(values):
-        found = np.unique(texts[rows == c])
-        if len(found) > 1:
-            raise ValueError(f"class: label {value} is called both {str(found[0])!r} and "
-                             f"{str(found[1])!r}; give every label one name.")
-        names.append(str(found[0]))
+        texts_of_label = np.unique(texts[rows == c])
+        if len(texts_of_label) > 1:
+            raise ValueError(f"class: label {value} is called both {str(texts_of_label[0])!r} and "
+                             f"{str(texts_of_label[1])!r}; give every label one name.")
+        names.append(str(texts_of_label[0]))
     return names
 
 
 def class_embeddings_of(table: Table, n_classes: int) -> Array:
-    """Side information ``(C, a)`` of the table, without columns where it has none."""
+    """Return side information ``(C, a)`` of the table, without columns if it has none."""
     if "class_embeddings" not in table:
         return np.zeros((n_classes, 0), dtype=np.float32)
     rows = table["class_embeddings"]
@@ -200,7 +201,9 @@ def class_embeddings_of(table: Table, n_classes: int) -> Array:
 
 def modalities_of_table(table: Table, n: int, modalities: Sequence[str] | None = None, *,
                         least: int = 2) -> tuple[Table, dict[str, Array], Table]:
-    """Modalities in order, ``least`` or more, what rides along, and the masks of token rows."""
+    """Return modalities in order, at least ``least``, then metadata, and the masks of token
+    rows.
+    """
     data: Table = {}
     meta: dict[str, Array] = {}
     masks = {name.removeprefix(MASK): values for name, values in table.items()
@@ -243,7 +246,7 @@ def modalities_of_table(table: Table, n: int, modalities: Sequence[str] | None =
 
 
 def _test_part(table: Table, labels: Array, names: list[str], seed: int) -> Array:
-    """(n,) bool."""
+    """Return the test part, (n,) bool."""
     if "split" in table or "train" in table:
         return np.asarray(words_of_parts(table, len(labels))[1] != "train")
     test = hold_out(rarest(labels), TEST_FRACTION, seed=seed)
@@ -254,10 +257,10 @@ def _test_part(table: Table, labels: Array, names: list[str], seed: int) -> Arra
 
 
 def words_of_parts(table: Table, n: int, others: Sequence[str] = ()) -> tuple[str, Array]:
-    """The name of the array that says it, and the part of every sample, ``(n,)``.
+    """Return the name of the array of parts, and the part of every sample, ``(n,)``.
 
     Words are ``train``, ``test`` and ``others``; under the name ``train`` also a mask. Under
-    ``split`` bare numbers are refused, since 1 may mean either.
+    ``split`` bare numbers are refused, because 1 may mean either.
     """
     name = "split" if "split" in table else "train"
     words = np.char.lower(np.char.strip(label_array(table[name], name).ravel().astype(str)))

@@ -18,18 +18,19 @@ GRAMS = (3, 4, 5)       # letters in a piece of a word
 
 WORDS = (f"each the sum of {WORD} hashed signs of its pieces of {GRAMS[0]} to {GRAMS[-1]} letters, "
          "unit rows")
-"""How a word becomes a vector."""
+"""Description of the vector of a word."""
 
 
 def word_tokens(documents: Sequence[str]) -> Array:
-    """``(D, t, WORD)`` float32 words of documents parted by blanks, in order, then zeros.
+    """Return the words of documents, parted by blanks, as ``(D, t, WORD)`` float32: in order, then
+    zeros.
 
     t is the number of words of the longest document.
     """
     words = [document.split() for document in documents]
-    known = list(dict.fromkeys(word for each in words for word in each))
-    number = {word: i for i, word in enumerate(known)}
-    vectors = np.stack([word_vector(word) for word in known])
+    vocabulary = list(dict.fromkeys(word for each in words for word in each))
+    number = {word: i for i, word in enumerate(vocabulary)}
+    vectors = np.stack([word_vector(word) for word in vocabulary])
     tokens = np.zeros((len(words), max(map(len, words)), WORD), dtype=np.float32)
     for row, each in enumerate(words):
         tokens[row, :len(each)] = vectors[[number[word] for word in each]]
@@ -37,7 +38,7 @@ def word_tokens(documents: Sequence[str]) -> Array:
 
 
 def word_vector(word: str) -> Array:
-    """Unit vector ``(WORD,)``: a sum of one vector of signs for each piece of the word.
+    """Return a unit vector ``(WORD,)``: a sum of one vector of signs for each piece of the word.
 
     Pieces are the word itself and its runs of `GRAMS` letters, with its ends marked ("<ring>"), as
     in fastText (Bojanowski et al. 2017); their signs are bits of a hash (BLAKE2b), so that every
@@ -53,7 +54,8 @@ def word_vector(word: str) -> Array:
 
 
 def words_of(text: str) -> list[str]:
-    """Words of a text in any script, in lower case; what is no word where there is none.
+    """Return the words of a text in any script, in lower case; a text without any gives its parts
+    between blanks.
 
     A word is a run of letters, digits and the marks that combine with them (Unicode's L, N and M),
     so that those of Indic, Arabic, Hebrew and Thai scripts stay inside; or a run of symbols (S), as
@@ -66,7 +68,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _kinds(text: str) -> Iterator[tuple[str, str]]:
-    """Every character after its kind: "word", "symbol", or nothing between words."""
+    """Yield each character with its kind before it: "word", "symbol", or "" between words."""
     kind = ""
     for sign in text:
         category = unicodedata.category(sign)
@@ -76,4 +78,4 @@ def _kinds(text: str) -> Iterator[tuple[str, str]]:
 
 
 _JOINERS = "\u200c\u200d"
-"""Of zero width, inside words of Persian and Indic scripts and between parts of an emoji."""
+"""Signs of zero width, inside words of Persian and Indic scripts and between parts of an emoji."""

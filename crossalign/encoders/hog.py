@@ -19,16 +19,16 @@ _CHUNK = 512  # pictures worked on at a time, so that they stay in the processor
 
 def oriented_gradients(pictures: npt.ArrayLike, *, cell: int = 8,
                        bins: int = 8) -> npt.NDArray[np.float32]:
-    """Descriptor of each picture.
+    """Return a descriptor of each picture.
 
     Parameters
     ----------
     pictures : (n, h, w) float
-        Brightness in [0, 1]; ``h`` and ``w`` multiples of ``cell``.
+        Pictures with brightness in [0, 1]; ``h`` and ``w`` are multiples of ``cell``.
     cell : int
-        Side of a cell in pixels.
+        Side of a cell in pixels; default 8.
     bins : int
-        Orientations between 0 and 180 degrees.
+        Number of orientations between 0 and 180 degrees; default 8.
 
     Returns
     -------
@@ -54,7 +54,9 @@ def oriented_gradients(pictures: npt.ArrayLike, *, cell: int = 8,
 
 
 def _histogram(x: npt.NDArray[np.float32], cell: int, bins: int) -> npt.NDArray[np.float64]:
-    """(n, h, w) -> (n, rows, columns, bins): gradient length voted into cells and bins."""
+    """Vote the gradients' lengths of pictures (n, h, w) into cells and bins: (n, rows, columns,
+    bins).
+    """
     n, rows, columns = len(x), x.shape[1] // cell, x.shape[2] // cell
     across, down = np.zeros_like(x), np.zeros_like(x)
     across[:, :, 1:-1] = x[:, :, 2:] - x[:, :, :-2]
@@ -74,7 +76,7 @@ def _histogram(x: npt.NDArray[np.float32], cell: int, bins: int) -> npt.NDArray[
 
 
 def _normalised(histogram: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Every cell over the strength of itself and its eight neighbours."""
+    """Divide every cell by the strength of itself and its eight neighbours."""
     rows, columns = histogram.shape[1:3]
     energy = np.pad((histogram**2).sum(axis=-1), ((0, 0), (1, 1), (1, 1)))
     around = np.full(histogram.shape[:3], _FLOOR)

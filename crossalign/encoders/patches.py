@@ -19,16 +19,16 @@ PATCHES: dict[str, str] = {
            " row and column",
     "pixels": f"patches of {PATCH} x {PATCH} pixels, ink 1 and paper 0, row and column",
 }
-"""How a picture or an outline becomes tokens."""
+"""Description of the tokens of a picture or an outline, by the kind of their features."""
 
 
 def patch_grid(side: int) -> tuple[int, int]:
-    """Rows and columns of the patches of a picture."""
+    """Return the numbers of rows and columns of a picture's patches."""
     return side // PATCH, side // PATCH
 
 
 def patch_tokens(pictures: npt.ArrayLike, features: str = "hog") -> Array:
-    """``(n, t, d)`` float32 patches of pictures ``(n, s, s)`` with values in [0, 1].
+    """Return the patches of pictures ``(n, s, s)`` with values in [0, 1] as ``(n, t, d)`` float32.
 
     Patches row by row, t of them; the last two of d columns are row and column in (0, 1], so that
     no patch is all zeros. A side of 32 gives 16 patches of 34 columns, or 66 as pixels.

@@ -2,11 +2,11 @@
 
 | file | idea |
 |---|---|
-| rows | rows in memory or on disk, and what adds up over them |
+| rows | rows in memory or on disk, and sums over them |
 | scaling | shift and scale of columns, unit rows |
-| tokens | which token rows are real, and their scale |
+| tokens | real token rows, and their scale |
 | pooling | token rows as vectors |
-| bag_of_words | words weighed by how rare they are |
+| bag_of_words | words weighted by their rarity |
 """
 
 from crossalign.preprocessing.scaling import Scaling, apply_scaling, fit_scaling

@@ -17,19 +17,21 @@ from crossalign.preprocessing.rows import Rows, extent, held
 Array = npt.NDArray[Any]
 
 KINDS: tuple[str, ...] = ("minmax", "l2", "standard", "root", "none")
-"""``minmax`` to [0, 1], ``standard`` to mean 0 and deviation 1, ``l2`` unit rows, ``none``.
-``root`` is ``standard`` after the signed square root, for histograms (Perronnin et al. 2010)."""
+"""Kinds of scaling: ``minmax`` to [0, 1], ``standard`` to mean 0 and deviation 1, ``l2`` unit rows,
+``none``. ``root`` is ``standard`` after the signed square root, for histograms (Perronnin et al.
+2010).
+"""
 
 
 def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
-    """Column shift and scale of training rows.
+    """Fit column shift and scale to training rows.
 
     Parameters
     ----------
     x : (n, d) or (n, t, d) float
         Training rows; `Rows` on disk are read a block at a time.
     kind : {"minmax", "l2", "standard", "root", "none"}
-        As in `KINDS`.
+        Kind of scaling, see `KINDS`.
 
     Returns
     -------
@@ -52,24 +54,24 @@ def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
         return fit_scaling(rows.then(_root), "standard")
     shift, scale = np.zeros(shape[-1], np.float32), np.ones(shape[-1], np.float32)
     if kind in ("minmax", "standard"):
-        found = extent(rows.then(lambda x: x.reshape(-1, shape[-1])))         # (n, d), or (n t, d)
-        if found is None:
+        values = extent(rows.then(lambda x: x.reshape(-1, shape[-1])))         # (n, d), or (n t, d)
+        if values is None:
             raise ValueError("x: no token of the training rows is real; give some.")
-        low, high = found.low, found.high
+        low, high = values.low, values.high
         shift, scale = ((low, high - low) if kind == "minmax" else
-                        (found.mean.astype(np.float32), found.deviation.astype(np.float32)))
+                        (values.mean.astype(np.float32), values.deviation.astype(np.float32)))
         scale = np.where((high > low) & (scale > 0), scale, np.float32(1))
     return {"shift": shift, "scale": scale}
 
 
 def scaled_rows(rows: Rows, kind: str, fitted: Mapping[str, npt.ArrayLike]) -> Rows:
-    """`apply_scaling` of rows in memory or on disk, as float64."""
+    """Apply `apply_scaling` to rows in memory or on disk, as float64."""
     return rows.then(lambda x: apply_scaling(x, kind, **fitted).astype(np.float64))
 
 
 def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
                   scale: npt.ArrayLike) -> Array:
-    """Scaled rows, float32, of the shape of ``x``; zero rows stay zero under ``l2``.
+    """Scale rows, as float32, of the shape of ``x``; zero rows stay zero under ``l2``.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
 
 def undo_scaling(rows: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
                  scale: npt.ArrayLike) -> Array:
-    """Rows in the units they had before `apply_scaling`, float32.
+    """Return rows in the units they had before `apply_scaling`, float32.
 
     Raises
     ------
@@ -110,7 +112,7 @@ def undo_scaling(rows: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
 
 
 class Scaling:
-    """`fit_scaling` and `apply_scaling` with their numbers kept.
+    """Scaling as an object, which keeps the numbers of `fit_scaling`.
 
     Parameters
     ----------
@@ -132,7 +134,7 @@ class Scaling:
         return self
 
     def transform(self, x: npt.ArrayLike) -> Array:
-        """Rows (n, d) scaled as the training rows were."""
+        """Scale rows (n, d) as the training rows were."""
         if not hasattr(self, "shift_"):
             raise ValueError("x: this scaling is not fitted; call fit on training rows first.")
         return apply_scaling(x, self.kind, self.shift_, self.scale_)

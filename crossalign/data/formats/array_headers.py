@@ -1,4 +1,4 @@
-"""What an array in NumPy's format claims to be, held against what its file holds.
+"""Headers of arrays in NumPy's format, held against the content of their files.
 
 A header of a hundred bytes can claim any size, so it is read and checked before room is made.
 """
@@ -15,7 +15,7 @@ from crossalign.reading import unreadable
 
 
 class Header(NamedTuple):
-    """Shape, whether columns come first, and type of an array, and where its numbers start."""
+    """Shape, order and type of an array, and the place where its numbers start."""
 
     shape: tuple[int, ...]
     columns_first: bool
@@ -24,12 +24,12 @@ class Header(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes that the array takes."""
+        """Size of the array in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 def read_header(stream: IO[bytes], file: Path, held: int) -> Header:
-    """The header at the start of a stream of ``held`` bytes.
+    """Read the header at the start of a stream of ``held`` bytes.
 
     Raises
     ------

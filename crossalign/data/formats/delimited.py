@@ -1,8 +1,8 @@
 """Tables as text, as spreadsheets and programs write them, one row a line.
 
-Cells stand between commas, semicolons, tabs or bars, which a first line ``sep=;`` may name; where
-that is not the comma, numbers may have a decimal comma. The text is UTF-8, or UTF-16 and UTF-32
-with their mark; anything else is taken for Windows-1252 (Latin-1), with a warning.
+Cells stand between commas, semicolons, tabs or bars, which a first line ``sep=;`` may name; with
+any but the comma, numbers may have a decimal comma. The text is UTF-8, or UTF-16 and UTF-32 with
+their mark; anything else is taken for Windows-1252 (Latin-1), with a warning.
 """
 
 from __future__ import annotations
@@ -26,17 +26,19 @@ from crossalign.reading import existing, unreadable
 Array = npt.NDArray[Any]
 
 DELIMITERS = "\t;|,"
-"""What may stand between cells; the comma last, since it also stands in text and in numbers."""
+"""Possible delimiters of cells; the comma is last, because it also stands in text and in
+numbers.
+"""
 MARKS = {BOM_UTF8: "utf-8", BOM_UTF32_LE: "utf-32", BOM_UTF32_BE: "utf-32",
          BOM_UTF16_LE: "utf-16", BOM_UTF16_BE: "utf-16"}
 COLUMN = re.compile(r"(?P<modality>.+)_(?P<number>\d+)$")
 NAMELESS = re.compile(r"(Unnamed: \d+)?$")
-"""A column that a program wrote without a name, or read and wrote again."""
+"""Name of a column that a program wrote without a name, or read and wrote again."""
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Header and rows of a table, as text.
+    """Table of text: header and rows.
 
     Attributes
     ----------
@@ -53,11 +55,11 @@ class Sheet:
     comma: bool
 
     def texts(self, column: int) -> Array:
-        """``(n,)`` cells of a column, without white space around them."""
+        """Return the ``(n,)`` cells of a column, without white space around them."""
         return np.array([row[column].strip() for row in self.rows])
 
     def numbers(self, columns: Sequence[int]) -> Array:
-        """``(n, len(columns))`` float64 of those cells.
+        """Return those columns as ``(n, len(columns))`` float64.
 
         Raises
         ------
@@ -76,7 +78,8 @@ class Sheet:
 
 
 def read_sheet(path: str | Path) -> Sheet:
-    """A text file of cells, without empty columns and without a nameless column of row numbers.
+    """Read a text file of cells, without empty columns and without a nameless column of row
+    numbers.
 
     Raises
     ------
@@ -105,10 +108,10 @@ def read_sheet(path: str | Path) -> Sheet:
 
 
 def read_csv_table(path: str | Path) -> dict[str, Array]:
-    """Columns ``image_0, image_1, text_0, ...`` gathered into one (n, d) array per modality.
+    """Gather columns ``image_0, image_1, text_0, ...`` into one (n, d) array per modality.
 
-    Every other column is kept as ``(n,)`` text, and so are numbered columns without a number in
-    any cell (``caption_1``) and a single one that is numbered beyond 1 (``year_2020``).
+    Every other column is kept as ``(n,)`` text. So are numbered columns without a number in any
+    cell (``caption_1``), and a single column that is numbered beyond 1 (``year_2020``).
 
     Raises
     ------
@@ -135,7 +138,7 @@ def read_csv_table(path: str | Path) -> dict[str, Array]:
 
 
 def is_number(text: str, comma: bool = False) -> bool:
-    """True where ``text`` reads as a number, with a decimal comma if asked."""
+    """Return True if ``text`` reads as a number, with a decimal comma if asked."""
     try:
         _float(text, comma)
     except ValueError:
@@ -150,14 +153,14 @@ def _float(text: str, comma: bool) -> float:
 
 
 def _is_modality(sheet: Sheet, modality: str, columns: dict[int, int]) -> bool:
-    """Whether numbered columns are features; ValueError where it cannot be told."""
-    found = sorted(columns)
+    """Return True if numbered columns are features; raise ValueError if it cannot be told."""
+    numbers = sorted(columns)
     if not any(is_number(row[c], sheet.comma) for row in sheet.rows for c in columns.values()):
         return False
-    if len(found) == 1 and found[0] > 1:
+    if len(numbers) == 1 and numbers[0] > 1:
         return False
-    gap = next((i for i in range(found[0], found[0] + len(found)) if i not in columns), None)
-    if gap is not None or found[0] > 1:
+    gap = next((i for i in range(numbers[0], numbers[0] + len(numbers)) if i not in columns), None)
+    if gap is not None or numbers[0] > 1:
         raise ValueError(f"path: {str(sheet.file)!r} lacks the column "
                          f"'{modality}_{0 if gap is None else gap}'; number the columns of a "
                          "modality without gaps, from 0, and give columns that are none names "
@@ -185,7 +188,7 @@ def _text(file: Path) -> str:
 
 
 def _dialect(text: str) -> tuple[str, str]:
-    """The text without a line ``sep=``, and what stands between its cells."""
+    """Return the text without a line ``sep=``, and the delimiter of its cells."""
     first, _, rest = text.partition("\n")
     named = re.fullmatch(r'"?sep=(.)"?\s*', first, re.IGNORECASE)
     if named:
@@ -201,7 +204,7 @@ def _dialect(text: str) -> tuple[str, str]:
 
 
 def _cells(text: str, delimiter: str, limit: int | None = None) -> list[list[str]]:
-    """Lines that are not empty, at most so many, as cells."""
+    """Split a text into lines of cells, without empty lines, ``limit`` lines at most."""
     lines: list[list[str]] = []
     for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
         if len(lines) == limit:
@@ -212,8 +215,8 @@ def _cells(text: str, delimiter: str, limit: int | None = None) -> list[list[str
 
 
 def _named(sheet: Sheet) -> Sheet:
-    """The columns that have a name, and a nameless first one that is more than row numbers."""
-    kept = []
+    """Keep the columns that have a name, and a nameless first one that is more than row numbers."""
+    columns = []
     for c, name in enumerate(sheet.header):
         if NAMELESS.match(name):
             cells = sheet.texts(c).tolist()
@@ -223,8 +226,8 @@ def _named(sheet: Sheet) -> Sheet:
             if c > 0:
                 raise ValueError(f"path: column {c + 1} of {str(sheet.file)!r} has no name; give "
                                  "it one or remove it.")
-        kept.append(c)
-    if not kept:
+        columns.append(c)
+    if not columns:
         raise ValueError(f"path: no column of {str(sheet.file)!r} has a name; give a header.")
-    header = ["" if NAMELESS.match(sheet.header[c]) else sheet.header[c] for c in kept]
-    return Sheet(sheet.file, header, [[row[c] for c in kept] for row in sheet.rows], sheet.comma)
+    header = ["" if NAMELESS.match(sheet.header[c]) else sheet.header[c] for c in columns]
+    return Sheet(sheet.file, header, [[row[c] for c in columns] for row in sheet.rows], sheet.comma)

@@ -1,4 +1,4 @@
-"""A MATLAB file as a table of aligned arrays, in the library's own words or in those of the field.
+"""A MATLAB file as a table of aligned arrays, by the library's names or by those of the field.
 
 Files of multi-view data sets hold the views as one cell array (``X``, ``feas``, ``data``) and the
 labels as ``Y``, ``gt`` or ``truth``, with samples along either axis. The views are called
@@ -21,18 +21,18 @@ Array = npt.NDArray[Any]
 
 OWN = ("labels", "label", "class")
 LABELS = ("Y", "y", "gt", "truth", "truelabel", "gnd")
-"""What the field calls labels, where the library's own words are not there."""
+"""Names of labels in the field, used if the library's own names are not there."""
 PER_SAMPLE = ("train", "split", "ids", "id")
 VIEWS = ("X", "x", "feas", "fea", "data", "views")
-"""What the field calls a cell array of views; any other counts where none of these is there."""
+"""Names of a cell array of views in the field; if none is there, any other cell array counts."""
 
 
 def table_of_mat(stored: Variables) -> Variables:
-    """Variables with a row per sample, and labels called ``labels``.
+    """Turn variables into a table with a row per sample, and labels called ``labels``.
 
-    A square matrix lies as the other matrices do, and has samples as rows where none of them
-    tells. Beside a cell array of views only what is one per sample or has a name of the library's
-    own is kept, and the rest is named as not read.
+    A square matrix is turned as the other matrices are, and has samples as rows if they do not
+    tell. Beside a cell array of views only variables with one value per sample or one of the
+    library's names are kept; the others are named as not read.
 
     Raises
     ------
@@ -68,23 +68,23 @@ def table_of_mat(stored: Variables) -> Variables:
 
 
 def _name_labels(table: Table, stored: Variables) -> None:
-    """Call the labels of the field ``labels``; several names for them must agree."""
-    found = {name: _one_vector(table[name]) for name in LABELS if name in table}
-    if not found:
+    """Call the field's labels ``labels``; several names for them must agree."""
+    candidates = {name: _one_vector(table[name]) for name in LABELS if name in table}
+    if not candidates:
         refuse_unread(stored, *LABELS)
         return
-    (first, labels), *others = found.items()
+    (first, labels), *others = candidates.items()
     for name, other in others:
         if not np.array_equal(np.ravel(labels), np.ravel(other)):
             raise ValueError(f"labels: {first!r} and {name!r} may both be, and differ; rename one "
                              "of them 'labels'.")
-    for name in found:
+    for name in candidates:
         del table[name]
     table["labels"] = labels
 
 
 def _one_vector(values: Array) -> Array:
-    """Labels that stand once for every view, as one."""
+    """Return labels that are repeated for every view as one vector."""
     if values.dtype == object and len(values) and all(
             np.array_equal(np.ravel(values[0]), np.ravel(cell)) for cell in values):
         return np.asarray(values[0])
@@ -94,25 +94,26 @@ def _one_vector(values: Array) -> Array:
 def _open_cells(table: Table) -> tuple[list[str], dict[str, Unread]]:
     """Put the matrices of the cell array of views into the table.
 
-    Returns their names, none where there is no such cell array, and the cell arrays left out.
+    Returns their names, none if there is no such cell array, and the cell arrays left out.
     """
     cells = [name for name, values in table.items() if values.dtype == object]
     plain = any(values.ndim == 2 and min(values.shape) > 1 for name, values in table.items()
                 if name not in (*cells, *RESERVED))
-    known = [name for name in VIEWS if name in cells] or ([] if plain else cells)
-    if len(known) > 1:
-        raise ValueError(f"{known[0]}: and {known[1]} are both cell arrays of matrices; keep one, "
-                         "that of the views.")
-    views = {f"view{k}": view for name in known for k, view in enumerate(table[name], start=1)}
+    cells_of_views = [name for name in VIEWS if name in cells] or ([] if plain else cells)
+    if len(cells_of_views) > 1:
+        raise ValueError(f"{cells_of_views[0]}: and {cells_of_views[1]} are both cell arrays of "
+                         "matrices; keep one, that of the views.")
+    views = {f"view{k}": view for name in cells_of_views
+             for k, view in enumerate(table[name], start=1)}
     for name in cells:
         del table[name]
     table.update(views)
     return list(views), {name: Unread("a cell array of matrices", "save the matrices")
-                         for name in cells if name not in known}
+                         for name in cells if name not in cells_of_views}
 
 
 def _label_rows(labels: Array, matrices: Mapping[str, Array]) -> Array:
-    """Labels with samples along the first axis, ``(n,)`` where they are one per sample."""
+    """Return labels with samples along the first axis, ``(n,)`` if they are one per sample."""
     if labels.ndim < 2 or min(labels.shape) == 1:
         return labels.ravel()
     rows, columns = (all(size in matrix.shape for matrix in matrices.values())
@@ -121,16 +122,18 @@ def _label_rows(labels: Array, matrices: Mapping[str, Array]) -> Array:
 
 
 def _upright(matrices: Mapping[str, Array], n: int, named: bool = False) -> Table:
-    """Matrices with the n samples, or classes, along the first axis; ``named`` ones must have n."""
+    """Return matrices with the n samples, or classes, along the first axis; ``named`` ones must
+    have n.
+    """
     for name, matrix in matrices.items():
         if named and n not in matrix.shape:
             raise ValueError(f"{name}: shape {matrix.shape} for {n} labels; give every view one "
                              "row or one column per sample.")
     turned = {name: matrix.shape[0] != n and matrix.shape[1] == n
               for name, matrix in matrices.items()}
-    told = {turned[name] for name, matrix in matrices.items()
+    turns = {turned[name] for name, matrix in matrices.items()
             if (matrix.shape[0] == n) != (matrix.shape[1] == n)}
     for name, matrix in matrices.items():
         if matrix.shape == (n, n):
-            turned[name] = told == {True}
+            turned[name] = turns == {True}
     return {name: matrix.T if turned[name] else matrix for name, matrix in matrices.items()}

@@ -1,9 +1,9 @@
 """MATLAB files, version 5 (SciPy) and version 7.3 (HDF5), as a dict of arrays.
 
-Numbers come as MATLAB shows them (a ``d x n`` matrix is ``(d, n)``, sparse ones are filled up),
-a cell array of texts and a char matrix as a one-dimensional array of str, a cell array of matrices
-as a one-dimensional array of arrays. What is none of these is not read, and named. Nothing is ever
-unpickled.
+Numbers come as MATLAB shows them (a ``d x n`` matrix is ``(d, n)``, sparse ones are filled up). A
+cell array of texts and a char matrix become a one-dimensional array of str, a cell array of
+matrices becomes a one-dimensional array of arrays. Other variables are not read, but named. Nothing
+is ever unpickled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Variables(dict[str, Array]):
     Attributes
     ----------
     unread : mapping of name to `Unread`
-        Those that stand in the file and were not read.
+        Variables of the file that were not read.
     """
 
     def __init__(self, values: Mapping[str, Array], unread: Mapping[str, Unread]) -> None:
@@ -40,14 +40,15 @@ class Variables(dict[str, Array]):
 
 
 def read_mat(path: str | Path, names: Iterable[str] | None = None) -> Variables:
-    """Variables of a MATLAB file.
+    """Read the variables of a MATLAB file.
 
     Parameters
     ----------
     path : str or Path
         The file.
     names : strings, optional
-        Read only these, where present; the others are not even decompressed.
+        Names of the variables to read, if present; the others are not even decompressed. Default
+        all.
 
     Returns
     -------
@@ -63,27 +64,27 @@ def read_mat(path: str | Path, names: Iterable[str] | None = None) -> Variables:
     """
     file = Path(path)
     check_regular(file)
-    wanted = None if names is None else list(names)
+    selection = None if names is None else list(names)
     try:
         if _is_hdf5(file):
             from crossalign.data.formats.matlab_v73 import read_v73
 
-            found = read_v73(file, wanted)
+            values = read_v73(file, selection)
         else:
-            found = _read_v5(file, wanted)
+            values = _read_v5(file, selection)
     except NoRoomError:
         raise
     except Exception as error:  # a damaged file raises a dozen kinds, from zlib's to KeyError
         raise ValueError(f"path: {str(file)!r} ({file.stat().st_size} bytes) cannot be read as a "
                          "MATLAB file, so it is truncated, corrupt or not one; "
                          "copy or download it again.") from error
-    return Variables({name: value for name, value in found.items()
+    return Variables({name: value for name, value in values.items()
                       if not isinstance(value, Unread)},
-                     {name: value for name, value in found.items() if isinstance(value, Unread)})
+                     {name: value for name, value in values.items() if isinstance(value, Unread)})
 
 
 def refuse_unread(table: Mapping[str, Any], *names: str) -> None:
-    """Raise ValueError where a variable that is needed stands in the file and was not read."""
+    """Raise ValueError if a variable that is needed is in the file but was not read."""
     unread = getattr(table, "unread", {})
     for name in names:
         if name in unread:
@@ -92,12 +93,12 @@ def refuse_unread(table: Mapping[str, Any], *names: str) -> None:
 
 
 def not_read(table: Mapping[str, Any]) -> dict[str, str]:
-    """Variables that were not read: name and kind of each."""
+    """Return the variables that were not read: name and kind of each."""
     return {name: unread.what for name, unread in getattr(table, "unread", {}).items()}
 
 
 def unread_fact(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The same for a protocol, all by name, where there is anything to say."""
+    """Return the variables that were not read as a fact for a protocol, if there are any."""
     return noted_fact({NOT_READ: [f"{name} ({what})" for name, what in not_read(table).items()]},
                       most=None)
 
@@ -112,12 +113,12 @@ def _is_hdf5(file: Path) -> bool:
 # -- version 5 ---------------------------------------------------------------------------------
 SMALLER = "save fewer or smaller variables"
 OBJECT = "None"
-"""What SciPy calls every MATLAB object; the object knows its name."""
+"""Name that SciPy gives to every MATLAB object; the object knows its own."""
 
 
 BYTES = {"int8": 1, "uint8": 1, "logical": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4,
          "single": 4, "char": 4}
-"""What an item of a class takes; others 8."""
+"""Bytes of an item by class; items of other classes take 8."""
 
 
 def _read_v5(file: Path, names: list[str] | None) -> dict[str, Array | Unread]:
@@ -126,7 +127,7 @@ def _read_v5(file: Path, names: list[str] | None) -> dict[str, Array | Unread]:
     check_room(file, sum(math.prod(shape) * BYTES.get(kind, 8) for name, shape, kind
                          in _v5_claims(file) if names is None or name in names), SMALLER)
     raw = loadmat(file, variable_names=None if names is None else [*names, OBJECT])
-    found: dict[str, Array | Unread] = {}
+    values: dict[str, Array | Unread] = {}
     for stored, value in raw.items():
         if stored.startswith("__"):
             continue
@@ -134,12 +135,12 @@ def _read_v5(file: Path, names: list[str] | None) -> dict[str, Array | Unread]:
         if "s0" in fields:  # of an object: its name, system, class and content
             stored = _word(value["s0"])
         if names is None or stored in names:
-            found[stored] = _v5_value(value)
-    return found
+            values[stored] = _v5_value(value)
+    return values
 
 
 def _v5_claims(file: Path) -> list[tuple[str, tuple[int, ...], str]]:
-    """Name, shape and class of the variables, from their headers alone."""
+    """Return name, shape and class of the variables, from their headers alone."""
     from scipy.io import whosmat
 
     try:

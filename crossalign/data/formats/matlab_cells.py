@@ -1,4 +1,4 @@
-"""What both versions of MATLAB files have in common: cells, lines of text, what is not read."""
+"""Common parts of both versions of MATLAB files: cells, lines of text, unread variables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ Array = npt.NDArray[Any]
 
 
 class Unread(NamedTuple):
-    """What a variable is that is not read, and what to save instead; parts of a sentence."""
+    """Kind of a variable that is not read, and the advice what to save instead; parts of a
+    sentence.
+    """
 
     what: str
     instead: str
@@ -22,7 +24,7 @@ CELL_FIX = "save a cell array of texts or one of matrices"
 
 
 def opaque(kind: str) -> Unread:
-    """A struct or an object of MATLAB, by the name of its class."""
+    """Describe a struct or an object of MATLAB, by the name of its class."""
     if kind == "struct":
         return Unread("a struct", "save its fields as variables of their own")
     if kind == "string":
@@ -31,18 +33,18 @@ def opaque(kind: str) -> Unread:
 
 
 def text_lines(lines: Iterable[Any]) -> Array:
-    """``(n,)`` str without the blanks and zeros that fill up the lines of a char matrix."""
+    """Return ``(n,)`` str without the blanks and zeros that fill up the lines of a char matrix."""
     return np.array([str(line).rstrip("\0").rstrip() for line in lines], dtype=str)
 
 
 def filled(sparse: Any) -> Array:
-    """A sparse matrix as an array; ValueError where an entry stands outside of it."""
+    """Return a sparse matrix as an array; raise ValueError if an entry is outside of it."""
     sparse.check_format(full_check=True)
     return np.asarray(sparse.toarray())
 
 
 def gathered(cells: Sequence[Array | Unread]) -> Array | Unread:
-    """A cell array of texts as ``(n,)`` str, one of matrices as ``(n,)`` arrays.
+    """Turn a cell array of texts into ``(n,)`` str, one of matrices into ``(n,)`` arrays.
 
     An empty cell is an empty text among texts and an empty matrix among matrices.
     """
@@ -63,7 +65,7 @@ def gathered(cells: Sequence[Array | Unread]) -> Array | Unread:
     if False not in kinds:
         return np.array([str(np.ravel(cell)[0]) if np.size(cell) else "" for cell in cells],
                         dtype=str)
-    found = np.empty(len(cells), dtype=object)
+    arrays = np.empty(len(cells), dtype=object)
     for i, cell in enumerate(cells):
-        found[i] = cell
-    return found
+        arrays[i] = cell
+    return arrays

@@ -24,12 +24,12 @@ NUMBERS = ("", "double", "single", "logical", *(f"{sign}int{bits}" for sign in (
                                                 for bits in (8, 16, 32, 64)))
 """Classes of MATLAB that are numbers; other writers name none."""
 UTF = {1: "utf-8", 2: "utf-16-le", 4: "utf-32-le"}
-"""How text stands in numbers of so many bytes."""
+"""Encoding of text, by the number of bytes of its numbers."""
 ELSEWHERE = Unread("a link to another file", "save the variable itself")
 
 
 def read_v73(file: Path, names: list[str] | None) -> dict[str, Array | Unread]:
-    """Every variable, or those of ``names`` that are there."""
+    """Read every variable, or those of ``names`` that are there."""
     import h5py
 
     with h5py.File(file, "r") as stored:
@@ -41,7 +41,7 @@ def read_v73(file: Path, names: list[str] | None) -> dict[str, Array | Unread]:
 
 
 def _check_room(file: Path, items: Iterable[Any]) -> None:
-    """Raise ValueError where what items claim to hold takes more memory than is free."""
+    """Raise ValueError if items claim to take more memory than is free."""
     import h5py
 
     size = 0
@@ -95,7 +95,7 @@ def _value(item: Any, stored: Any, in_cell: bool = False) -> Array | Unread:
 
 
 def _sparse(group: Any) -> Array:
-    """The matrix that ``data``, ``ir`` and ``jc`` of a group stand for."""
+    """Return the matrix that ``data``, ``ir`` and ``jc`` of a group stand for."""
     from scipy.sparse import csc_matrix
 
     starts = np.asarray(group["jc"][()], dtype=np.int64).ravel()
@@ -107,7 +107,7 @@ def _sparse(group: Any) -> Array:
 
 
 def _texts(item: Any) -> Array | Unread:
-    """Texts as h5py writes them, of fixed or variable length."""
+    """Return texts as h5py writes them, of fixed or variable length."""
     try:
         return text_lines(np.ravel(np.asarray(item.asstr()[()], dtype=object)))
     except UnicodeDecodeError:
@@ -115,7 +115,7 @@ def _texts(item: Any) -> Array | Unread:
 
 
 def _char(codes: Array) -> Array | Unread:
-    """The lines of a char matrix out of its letters, which stand transposed."""
+    """Return the lines of a char matrix from its letters, which are stored transposed."""
     rows = np.atleast_2d(np.asarray(codes).T)
     try:
         little = rows.astype(rows.dtype.newbyteorder("<"))

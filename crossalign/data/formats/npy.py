@@ -1,4 +1,4 @@
-"""Files of .npy as arrays, alone or a folder of them. Nothing is ever unpickled."""
+"""Files of .npy as arrays, alone or in a folder. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from crossalign.reading import existing, unreadable
 Array = npt.NDArray[Any]
 
 MEMORY_MAP_BYTES = 256 * 2**20
-"""Arrays of .npy files, and of .npz files without compression, larger than this stay on disk."""
+"""Size in bytes above which arrays of .npy files, and of uncompressed .npz files, stay on disk."""
 
 NPY_SIGNATURE = b"\x93NUMPY"
 
 
 def read_npy(path: str | Path) -> Array:
-    """One .npy array; a large one is memory-mapped.
+    """Read one .npy array; a large one is memory-mapped.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def read_npy(path: str | Path) -> Array:
 
 
 def read_npy_folder(path: str | Path) -> dict[str, Array]:
-    """Every .npy file of a folder, by its name without the suffix.
+    """Read every .npy file of a folder, by its name without the suffix.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 """Files of .npz as a dict of arrays, the large ones left on disk. Nothing is ever unpickled.
 
-What the members claim is held against the archive and against the memory before any is read.
+The claims of the members are held against the archive and against the memory before any is read.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Array = npt.NDArray[Any]
 ZIP_SIGNATURE = b"PK"
 SUFFIX = ".npy"
 ENCRYPTED = 1
-"""The bit of a member's flags."""
+"""Bit of a member's flags that marks encryption."""
 
 
 def read_npz(path: str | Path) -> dict[str, Array]:
-    """Every array of an .npz file; large ones that are not compressed are memory-mapped.
+    """Read every array of an .npz file; large ones that are not compressed are memory-mapped.
 
     Raises
     ------
@@ -45,8 +45,8 @@ def read_npz(path: str | Path) -> dict[str, Array]:
                                  if name not in mapped),
                        "save it without compression, so that large arrays stay on disk, or give "
                        "less")
-            return {name: _mapped(stream, *found) if name in mapped else _read(archive, *found)
-                    for name, found in headers.items()}
+            return {name: _mapped(stream, *member) if name in mapped else _read(archive, *member)
+                    for name, member in headers.items()}
     except Exception as error:  # a damaged archive raises a dozen kinds
         if _said(error):
             raise
@@ -54,7 +54,7 @@ def read_npz(path: str | Path) -> dict[str, Array]:
 
 
 def array_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
-    """The shape of every array of an .npz file, which is not read.
+    """Return the shape of every array of an .npz file, without reading it.
 
     Raises
     ------
@@ -72,13 +72,13 @@ def array_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
 
 
 def _said(error: Exception) -> bool:
-    """Whether an error is a sentence about the file already."""
+    """Return True if an error is a sentence about the file already."""
     return isinstance(error, ValueError) and str(error).startswith("path: ")
 
 
 def _headers(archive: zipfile.ZipFile, file: Path) -> dict[str, tuple[zipfile.ZipInfo, Header]]:
-    """Each member of an archive by the name of its array."""
-    found: dict[str, tuple[zipfile.ZipInfo, Header]] = {}
+    """Return member and header of every array of an archive, by name."""
+    members: dict[str, tuple[zipfile.ZipInfo, Header]] = {}
     for info in archive.infolist():
         name = info.filename.removesuffix(SUFFIX)
         if info.flag_bits & ENCRYPTED:
@@ -86,11 +86,11 @@ def _headers(archive: zipfile.ZipFile, file: Path) -> dict[str, tuple[zipfile.Zi
         if not info.filename.endswith(SUFFIX):
             raise ValueError(f"path: {str(file)!r} holds {info.filename!r}, which is no array; "
                              "save it with np.savez.")
-        if name in found:
+        if name in members:
             raise ValueError(f"path: {str(file)!r} holds {name!r} twice; save it again.")
         with archive.open(info) as member:
-            found[name] = info, read_header(member, file, info.file_size)
-    return found
+            members[name] = info, read_header(member, file, info.file_size)
+    return members
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header) -> Array:
@@ -99,7 +99,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header) -> Ar
 
 
 def _mapped(stream: IO[bytes], info: zipfile.ZipInfo, header: Header) -> Array:
-    """An array that lies in an .npz file as it is."""
+    """Return a memory map of an array that lies in an .npz file uncompressed."""
     stream.seek(info.header_offset + 26)  # of a member: its own header, its name, an extra
     lengths = struct.unpack("<HH", stream.read(4))
     return np.memmap(stream.name, header.dtype, "r",

@@ -1,10 +1,10 @@
-"""Pictures out of files, whatever their kind: upright, on white, eight bits, square.
+"""Pictures read from files of any kind: upright, on white, eight bits, square.
 
-Values of more than eight bits are scaled, never cut off. The scale ends at the least of 1 (of
-fractions only), 255, 4095 and 65535 that no value of the picture exceeds: 4095 where 12 bits stand
-in 16, 65535 where 16 do. Where a value is negative or larger still, the picture's least and
-greatest value become 0 and 255. Of several frames or pages the first is read. Pillow is imported
-when a picture is read.
+Values of more than eight bits are scaled, never cut off. The scale ends at the least of 1 (for
+fractions only), 255, 4095 and 65535 that no value of the picture exceeds: 4095 for 12 bits stored
+in 16, 65535 for 16 bits. If a value is negative or larger still, the picture's least and greatest
+value become 0 and 255. Of several frames or pages the first is read. Pillow is imported when a
+picture is read.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ Array = npt.NDArray[Any]
 
 FORMATS = ("AVIF", "BMP", "DIB", "GIF", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI",
            "SGI", "TGA", "TIFF", "WEBP")
-"""Of Pillow's formats those of pictures that no other program decodes, and whose head is true."""
+"""Formats of Pillow for pictures that no other program decodes and whose head is true."""
 
 THREADS = 8
-"""Files read at a time; decoding lets go of the interpreter lock."""
+"""Number of files read at a time; decoding lets go of the interpreter lock."""
 
 LARGEST = 2**28
 """Pixels of the largest picture that is read; a larger one is refused before it is decoded."""
 
 ALONE = 2**25
-"""Pixels above which a picture is decoded while no other one of these is."""
+"""Pixels above which a picture is decoded alone."""
 
 REDUCED = 89_478_485
-"""Pixels above which a picture is made smaller by whole numbers first; Pillow warns of these."""
+"""Pixels above which a picture is first reduced by whole numbers; Pillow warns of such pictures."""
 
 ENDS = (1, 255, 4095, 65535)
-"""Where the scale of values that are no bytes may end."""
+"""Possible ends of the scale of values that are no bytes."""
 
 FIRST_FRAME, SCALED, AS_STORED = "first_frame_read", "scaled_by_their_values", "not_turned_upright"
-"""What is noted of pictures."""
+"""Notes on pictures that were read in part, rescaled or not turned."""
 
 BITS, SIGN, INTERPRETATION, WHITE_IS_ZERO = 258, 339, 262, 0
 """Tags of TIFF 6.0, and a value."""
@@ -56,14 +56,14 @@ _open: list[int | None] = []
 
 
 class Picture(NamedTuple):
-    """Pixels ``(h, w)`` or ``(h, w, 3)`` uint8, and what is noted of them."""
+    """Pixels ``(h, w)`` or ``(h, w, 3)`` uint8, and notes about them."""
 
     pixels: Array
     notes: dict[str, str]
 
 
 def read_pictures(files: Sequence[Path], side: int, mode: str = "L") -> Array:
-    """Pixels ``(n, side, side)`` uint8, or ``(n, side, side, 3)`` for the mode "RGB".
+    """Read pixels ``(n, side, side)`` uint8, or ``(n, side, side, 3)`` for the mode "RGB".
 
     Raises
     ------
@@ -76,10 +76,10 @@ def read_pictures(files: Sequence[Path], side: int, mode: str = "L") -> Array:
 
 
 def read_picture(file: Path, side: int | None, mode: str = "L") -> Picture:
-    """One picture, turned upright where it says how, and put on white where it is transparent.
+    """Read one picture, turned upright if it says how, and put on white where it is transparent.
 
-    It is resized to ``side`` without regard to its proportions, as is usual for networks, or with
-    None left in its own size.
+    It is resized to ``side`` without regard to its proportions, as is usual for networks, or, with
+    None, left in its own size.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def read_picture(file: Path, side: int | None, mode: str = "L") -> Picture:
 
 @contextmanager
 def opened(file: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image]:
-    """A picture of which the head is read, however large it says that it is.
+    """Open a picture and read its head, whatever size it claims.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def opened(file: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image
 
 @contextmanager
 def _without_limit() -> Iterator[None]:
-    """Pillow's own limit of pixels, which is one for the process, is off while a picture is open.
+    """Switch off Pillow's own limit of pixels, one for the process, while a picture is open.
 
     It warns of sound pictures; `LARGEST` is ours.
     """
@@ -174,9 +174,9 @@ def _read(image: Image.Image, side: int | None, mode: str) -> Picture:
 
 
 def _smaller(image: Image.Image, least: int, alike: bool) -> Image.Image:
-    """Each side divided by a whole number, so that ``least`` pixels or a little more are left.
+    """Divide each side by a whole number, so that ``least`` pixels or a little more are left.
 
-    With ``alike`` both are divided by the same, and the shorter one decides.
+    With ``alike`` both are divided by the same number, and the shorter side decides.
     """
     if image.mode in ("1", "P"):
         image = image.convert({"1": "L", "P": "RGB"}[image.mode])
@@ -185,9 +185,9 @@ def _smaller(image: Image.Image, least: int, alike: bool) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image, tags: Mapping[int, Any]) -> tuple[Image.Image, str | None]:
-    """A grey picture of bytes, and how its values were scaled where their type does not say it.
+    """Return a grey picture of bytes, and the scale of its values if their type does not tell it.
 
-    ``tags`` are those of a TIFF file, whose numbers Pillow does not heed.
+    ``tags`` are those of a TIFF file, whose numbers Pillow ignores.
     """
     from PIL import Image
 
@@ -203,11 +203,12 @@ def _eight_bits(image: Image.Image, tags: Mapping[int, Any]) -> tuple[Image.Imag
 
 
 def scaled(values: Array) -> tuple[Array, str | None]:
-    """Values of any type as bytes, and on which scale where that is not their type's own.
+    """Turn values of any type into bytes, and return the scale unless it is that of their type.
 
     Parameters
     ----------
     values : (h, w) integers or floats
+        Grey values.
 
     Returns
     -------

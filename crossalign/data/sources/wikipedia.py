@@ -24,7 +24,8 @@ CATEGORIES = ("art", "biology", "geography", "history", "literature", "media", "
 
 
 def read_wikipedia(folder: str | Path) -> dict[str, Array]:
-    """Both parts one after the other: ``image``, ``text``, ``labels`` from 0, ``train``, names.
+    """Read both parts one after the other: ``image``, ``text``, ``labels`` from 0, ``train``,
+    names.
 
     Raises
     ------
@@ -33,18 +34,18 @@ def read_wikipedia(folder: str | Path) -> dict[str, Array]:
     """
     folder = Path(folder)
     stored = read_mat(folder / FEATURES)
-    wanted = [f"{m}_{part}" for m in "IT" for part in LISTS]
-    refuse_unread(stored, *wanted)
-    missing = [name for name in wanted if name not in stored]
+    variables = [f"{m}_{part}" for m in "IT" for part in LISTS]
+    refuse_unread(stored, *variables)
+    missing = [name for name in variables if name not in stored]
     if missing:
         raise ValueError(f"{missing[0]}: missing from {FEATURES}, which holds {sorted(stored)}; "
                          "it needs I_tr, T_tr, I_te and T_te.")
     lines = {part: _lines(folder / name) for part, name in LISTS.items()}
     for part, name in LISTS.items():
         for modality in "IT":
-            found = len(np.atleast_1d(stored[f"{modality}_{part}"]))
-            if found != len(lines[part]):
-                raise ValueError(f"{modality}_{part}: {found} rows in {FEATURES} for "
+            count = len(np.atleast_1d(stored[f"{modality}_{part}"]))
+            if count != len(lines[part]):
+                raise ValueError(f"{modality}_{part}: {count} rows in {FEATURES} for "
                                  f"{len(lines[part])} lines of {name}; both need one per pair.")
     both = lines["tr"] + lines["te"]
     return {
@@ -59,7 +60,7 @@ def read_wikipedia(folder: str | Path) -> dict[str, Array]:
 
 
 def _lines(file: Path) -> list[list[str]]:
-    """Text name, image name and category of each pair."""
+    """Return text name, image name and category of each pair."""
     if not file.is_file():
         raise ValueError(f"{file.name}: missing from {str(file.parent)!r}; put the category list "
                          f"of the data set beside {FEATURES}.")
@@ -79,12 +80,12 @@ def _stacked(name: str, train: Array, test: Array) -> Array:
 
 
 def _category_names(file: Path) -> Array:
-    """One name a line, of one word or several."""
+    """Return one name a line, of one word or several."""
     return np.array(_text_lines(file) if file.is_file() else CATEGORIES)
 
 
 def _text_lines(file: Path) -> list[str]:
-    """The lines that are not blank, without blanks around them."""
+    """Return the lines that are not blank, without blanks around them."""
     try:
         text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

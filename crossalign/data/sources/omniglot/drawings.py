@@ -1,4 +1,4 @@
-"""The drawings of Omniglot out of its zips: every one as a picture and as pen strokes.
+"""The drawings of Omniglot from its zips, each as a picture and as pen strokes.
 
 ``images_PART.zip`` holds ``PART/ALPHABET/CHARACTER/NUMBER_DRAWER.png``, 105 x 105 pixels, and
 ``strokes_PART.zip`` the same with ``.txt``, as Lake et al. (Science 2015) publish them. Parts may
@@ -27,26 +27,26 @@ from crossalign.fingerprints import file_digest
 Array = npt.NDArray[Any]
 
 VERSION = 1
-"""Raised when the same files would give other arrays."""
+"""Version of the arrays, raised when the same files would give others."""
 
 PIXELS, SIDE = 105, 28
 MEMBER = re.compile(r"[^/]+/(?P<name>[^/]+/[^/]+/\d+_\d+)\.(?P<suffix>png|txt)")
 PARTS = "images_*.zip"
 LARGEST = 2**20
-"""Bytes to which a drawing may unpack."""
+"""Largest unpacked size of a drawing, in bytes."""
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-"""What zipfile raises on a file that is not the archive it was."""
+"""Exceptions that zipfile raises on a file that is not the archive it was."""
 
 
 class Drawings(NamedTuple):
-    """n drawings, sorted by name.
+    """Drawings sorted by name, n of them.
 
     Attributes
     ----------
     name : (n,) str, as ``Greek/character03/0396_07``
     picture : (n, 28, 28) uint8
-        Share of ink of each cell of the 105 x 105 pixels, 255 where there is nothing else.
+        Share of ink in each cell of the 105 x 105 pixels; 255 is nothing but ink.
     strokes : (n, 200) float32
     pieces, mask : (n, 32, 8) float32 and (n, 32) bool
         The strokes as tokens.
@@ -63,28 +63,28 @@ class Drawings(NamedTuple):
 
 
 def zips_of(folder: Path) -> list[Path]:
-    """The zips of a folder, pictures and strokes in turn.
+    """Return the zips of a folder, pictures and strokes in turn.
 
     Raises
     ------
     ValueError
         If one of a pair is missing, or there are none.
     """
-    found = []
+    files = []
     for images in sorted(folder.glob(PARTS)):
         strokes = images.with_name("strokes_" + images.name.removeprefix("images_"))
         if not strokes.is_file():
             raise ValueError(f"folder: {str(folder)!r} holds {images.name} but not {strokes.name}; "
                              "put both of every part there.")
-        found += [images, strokes]
-    if not found:
+        files += [images, strokes]
+    if not files:
         raise ValueError(f"folder: {str(folder)!r} holds no {PARTS}; put the zips of Omniglot "
                          "there, images_PART.zip and strokes_PART.zip of every part.")
-    return found
+    return files
 
 
 def read_drawings(folder: Path, keep: bool = True) -> Drawings:
-    """Every drawing of a folder, kept in the user's cache unless ``keep`` is False.
+    """Read every drawing of a folder, kept in the user's cache unless ``keep`` is False.
 
     Raises
     ------
@@ -101,15 +101,15 @@ def _read(files: list[Path]) -> Arrays:
     pictures: dict[str, Array] = {}
     pens: dict[str, tuple[Array, Array]] = {}
     for images, strokes in zip(files[::2], files[1::2], strict=True):
-        drawn, written = _members(images, "png", pictures), _members(strokes, "txt", pens)
-        alone = sorted(set(drawn) ^ set(written))
+        picture_of, pen_of = _members(images, "png", pictures), _members(strokes, "txt", pens)
+        alone = sorted(set(picture_of) ^ set(pen_of))
         if alone:
             raise ValueError(f"folder: {alone[0]} is in one of {images.name} and {strokes.name} "
                              f"only, as {len(alone)} drawings are; download both again.")
         pictures |= {name: _picture(content, f"{name}.png in {images.name}")
-                     for name, content in drawn.items()}
+                     for name, content in picture_of.items()}
         pens |= {name: _pen(content, f"{name}.txt in {strokes.name}")
-                 for name, content in written.items()}
+                 for name, content in pen_of.items()}
     if not pictures:
         raise ValueError(f"folder: {files[0].name} holds no drawing PART/ALPHABET/CHARACTER/"
                          "NUMBER_DRAWER.png; download it again.")
@@ -124,7 +124,7 @@ def _read(files: list[Path]) -> Arrays:
 
 
 def _members(file: Path, suffix: str, known: Any) -> dict[str, bytes]:
-    """Content of the drawings of a zip by name, less those that are ``known``."""
+    """Return the content of the drawings of a zip by name, less those that are ``known``."""
     try:
         with zipfile.ZipFile(file) as archive:
             matches = [(MEMBER.fullmatch(info.filename), info) for info in archive.infolist()]
@@ -142,7 +142,7 @@ def _members(file: Path, suffix: str, known: Any) -> dict[str, bytes]:
 
 
 def _picture(content: bytes, where: str) -> Array:
-    """(28, 28) uint8 share of ink."""
+    """Return the share of ink as (28, 28) uint8."""
     from PIL import Image
 
     try:
@@ -159,7 +159,9 @@ def _picture(content: bytes, where: str) -> Array:
 
 @cache
 def cell_shares(n: int, cells: int) -> Array:
-    """(cells, n) share of each of ``cells`` lengths that each of ``n`` shorter ones covers."""
+    """Return the share (cells, n) of each of ``cells`` lengths that each of ``n`` shorter ones
+    covers.
+    """
     width, each = n / cells, np.arange(n)
     start = np.arange(cells)[:, None] * width
     covered = np.minimum(start + width, each + 1) - np.maximum(start, each)

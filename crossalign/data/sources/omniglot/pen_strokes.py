@@ -14,16 +14,17 @@ Array = npt.NDArray[Any]
 
 
 class Strokes(NamedTuple):
-    """P points of n drawings, drawing by drawing.
+    """Points of n drawings, P of them, drawing by drawing.
 
     Attributes
     ----------
     points : (P, 3) float64
-        x, y (upwards) and time.
+        Coordinates x, y (upwards) and time.
     begins : (P,) bool
         True where the pen was put down.
     drawing : (P,) integers
-        0 to n - 1, ascending; every drawing has a point, its first one begins a stroke.
+        Number of the drawing, 0 to n - 1, ascending; every drawing has a point, and its first point
+        begins a stroke.
     """
 
     points: Array
@@ -32,22 +33,22 @@ class Strokes(NamedTuple):
 
     @property
     def steps(self) -> Array:
-        """(P,) length of the pen's way to each point; 0 where it was put down."""
+        """Length of the pen's way to each point, (P,); 0 where it was put down."""
         step = np.diff(self.points[:, :2], axis=0, prepend=0)
         return np.where(self.begins, 0, np.hypot(step[:, 0], step[:, 1]))
 
     def per_drawing(self, values: Array) -> Array:
-        """(n,) sums over the points of each drawing."""
+        """Sum values over the points of each drawing, (n,)."""
         return np.bincount(self.drawing, values)
 
 
 def parse_strokes(text: str) -> tuple[Array, Array]:
-    """``points`` and ``begins`` of one drawing.
+    """Read ``points`` and ``begins`` of one drawing.
 
     Parameters
     ----------
     text : str
-        START, lines ``x,y,milliseconds``, and BREAK after every stroke.
+        Text: START, lines ``x,y,milliseconds``, and BREAK after every stroke.
 
     Raises
     ------
@@ -73,7 +74,9 @@ def parse_strokes(text: str) -> tuple[Array, Array]:
 
 
 def scaled(strokes: Strokes) -> Strokes:
-    """Every drawing centred, its longer side from -1 to 1, its time from 0 to 1."""
+    """Shift and scale every drawing: its centre to the origin, its longer side to [-1, 1] and its
+    time to [0, 1].
+    """
     first = np.flatnonzero(np.diff(strokes.drawing, prepend=-1))
     low, high = (ufunc.reduceat(strokes.points, first) for ufunc in (np.minimum, np.maximum))
     size = high - low                                                        # (n, 3)
@@ -86,7 +89,7 @@ def scaled(strokes: Strokes) -> Strokes:
 
 
 def resample(strokes: Strokes, n_points: int) -> tuple[Array, Array]:
-    """Points equally spaced along each drawing's strokes, with one more for every stroke.
+    """Return points equally spaced along each drawing's strokes, with one more for every stroke.
 
     The pen rests at the start of a stroke for as long as it moves between two points, so that a
     stroke of a single point, as the dot of an i, is kept.
@@ -109,7 +112,7 @@ def resample(strokes: Strokes, n_points: int) -> tuple[Array, Array]:
 
 
 def walk(strokes: Strokes, way: Array, at: Array) -> tuple[Array, Array]:
-    """Points at positions along all strokes, and the numbers of their strokes.
+    """Return the points at positions along all strokes, and the numbers of their strokes.
 
     Parameters
     ----------

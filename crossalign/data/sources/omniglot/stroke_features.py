@@ -1,4 +1,4 @@
-"""Pen strokes as vectors and as tokens: where the pen went, in which order, which way, how fast.
+"""Pen strokes as vectors and as tokens: the pen's way, its order, direction and speed.
 
 Nothing is fitted: a row depends on its own drawing alone.
 """
@@ -25,9 +25,9 @@ TOKENS = f"pieces of strokes, {PIECES} at most (start, middle and end, pen put d
 
 
 def stroke_vectors(strokes: Strokes) -> Array:
-    """(n, 4 * POINTS + GRID * GRID * DIRECTIONS) float32 row of every drawing.
+    """Return an (n, 4 * POINTS + GRID * GRID * DIRECTIONS) float32 row of every drawing.
 
-    x, y, pen put down and time of the points of `resample`, then `directions`.
+    It holds x, y, pen put down and time of the points of `resample`, then `directions`.
     """
     strokes = scaled(strokes)
     points, begins = resample(strokes, POINTS)
@@ -36,10 +36,10 @@ def stroke_vectors(strokes: Strokes) -> Array:
 
 
 def directions(strokes: Strokes) -> Array:
-    """(n, GRID * GRID * DIRECTIONS) share of the pen's way that goes in each direction, by cell.
+    """Return the share of the pen's way in each direction, by cell: (n, GRID * GRID * DIRECTIONS).
 
-    The strokes are as `scaled` leaves them. A step counts in the cell of its middle, towards the
-    two nearest directions; these go anticlockwise from the right, cells row by row from the bottom.
+    The strokes must be `scaled`. A step counts in the cell of its middle, towards the two nearest
+    directions; these go anticlockwise from the right, cells row by row from the bottom.
     """
     steps = strokes.steps
     step = np.diff(strokes.points[:, :2], axis=0, prepend=0)
@@ -58,15 +58,16 @@ def directions(strokes: Strokes) -> Array:
 
 
 def stroke_pieces(strokes: Strokes) -> tuple[Array, Array]:
-    """Strokes cut into pieces, as tokens.
+    """Cut strokes into pieces, as tokens.
 
-    A stroke is cut into pieces of equal length, none longer than ``PIECE`` unless its drawing
-    would then have more than ``PIECES`` of them.
+    A stroke is cut into pieces of equal length, none longer than ``PIECE`` unless its drawing would
+    then have more than ``PIECES`` of them.
 
     Returns
     -------
     tokens : (n, PIECES, 8) float32
-        x and y of a piece's start, middle and end, 1 for the first piece of a stroke, time.
+        Position x and y of a piece's start, middle and end, 1 for the first piece of a stroke,
+        time.
     mask : (n, PIECES) bool
         True where there is a piece.
     """
@@ -95,7 +96,7 @@ def stroke_pieces(strokes: Strokes) -> tuple[Array, Array]:
 
 
 def traced(strokes: Strokes, side: int) -> Array:
-    """(n, side, side) uint8 picture of the pen's way, ink 255 and paper 0, for a page to show."""
+    """Draw the pen's way as (n, side, side) uint8 pictures for a page, ink 255 and paper 0."""
     points, _ = resample(scaled(strokes), 4 * side)
     place = (points[..., :2] * [1, -1] * (1 - 2 * MARGIN) + 1) / 2 * (side - 1)   # column, row
     low = np.floor(place).astype(np.int64)
@@ -109,6 +110,6 @@ def traced(strokes: Strokes, side: int) -> Array:
 
 
 def _ranks(groups: Array) -> Array:
-    """0, 1, ... within each run of equal values."""
+    """Count 0, 1, ... within each run of equal values."""
     first = np.flatnonzero(np.diff(groups, prepend=-1))
     return np.arange(len(groups)) - np.repeat(first, np.diff(np.append(first, len(groups))))

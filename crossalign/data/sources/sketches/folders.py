@@ -1,4 +1,4 @@
-"""The two sides of a sketch-based retrieval set, out of folders as they are unpacked.
+"""The two sides of a sketch-based retrieval set, in the folders as they are unpacked.
 
 Each side is a folder of class folders:
 
@@ -39,15 +39,16 @@ PLACES: dict[str, tuple[str, ...]] = {
                 for ready in ("", "_ready")),
               "ImageResized_ready", "ImageResized", "images", "photo"),
 }
-"""Where each side may lie, in order of preference."""
+"""Possible places of each side, in order of preference."""
 
 
 def sides_of(folder: Path) -> dict[str, Path] | None:
-    """The folders of sketches and of photos, or None where one is missing."""
-    found = {side: next((folder / place for place in places if holds_classes(folder / place)), None)
-             for side, places in PLACES.items()}
-    return {side: place for side, place in found.items() if place is not None} if all(
-        found.values()) else None
+    """Return the folders of sketches and of photos, or None if one is missing."""
+    folders = {
+        side: next((folder / place for place in places if holds_classes(folder / place)), None)
+        for side, places in PLACES.items()}
+    return {side: place for side, place in folders.items() if place is not None} if all(
+        folders.values()) else None
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,9 @@ class SketchSamples:
     Attributes
     ----------
     sides : mapping of "sketch" and "photo" to Views with that modality
-        Ids are as ``sketch/airplane/1.png``.
+        Samples of each side; ids are like ``sketch/airplane/1.png``.
     digests : mapping of side to (n,) uint64
-        Of the files' contents.
+        Digests of the files' contents.
     names : C class names
     folders : where the sides lie in the folder
     noted : what is said of files, those among them that could not be read
@@ -74,7 +75,7 @@ class SketchSamples:
 
 def read_sketches(folder: Path, encoder: Encoder, keep: bool = True,
                   log: Log | None = None) -> SketchSamples:
-    """Both sides through one encoder, kept in the user's cache unless ``keep`` is False.
+    """Encode both sides by one encoder, kept in the user's cache unless ``keep`` is False.
 
     Raises
     ------
@@ -89,20 +90,20 @@ def read_sketches(folder: Path, encoder: Encoder, keep: bool = True,
     names = _classes({side: by_class for side, (by_class, _) in listed.items()})
     sides, digests, noted = {}, {}, []
     for side, (by_class, passed) in listed.items():
-        found = encoded_classes({name: by_class[name] for name in names}, encoder, keep=keep,
+        encoded = encoded_classes({name: by_class[name] for name in names}, encoder, keep=keep,
                                 log=log)
-        digests[side] = found.digests
-        sides[side] = Views({side: found.rows}, found.labels, ids=[
-            f"{side}/{picture_id(file)}" for file in found.files],
-            meta={f"file:{side}": np.array([str(file) for file in found.files])})
-        noted += [passed, found.noted]
+        digests[side] = encoded.digests
+        sides[side] = Views({side: encoded.rows}, encoded.labels, ids=[
+            f"{side}/{picture_id(file)}" for file in encoded.files],
+            meta={f"file:{side}": np.array([str(file) for file in encoded.files])})
+        noted += [passed, encoded.noted]
     return SketchSamples(sides, digests, tuple(names),
                          tuple(place.relative_to(folder).as_posix() for place in places.values()),
                          joined(*noted))
 
 
 def _classes(files: dict[str, dict[str, list[Path]]]) -> list[str]:
-    """Names of the classes, which both sides have."""
+    """Return the names of the classes, which both sides must have."""
     names = [set(by_class) for by_class in files.values()]
     alone = sorted(names[0] ^ names[1])
     if alone:

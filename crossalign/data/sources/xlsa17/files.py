@@ -21,7 +21,7 @@ FEATURES, SPLITS = "res101.mat", "att_splits.mat"
 
 
 def required_file(folder: Path, name: str) -> Path:
-    """``folder / name``, or a ValueError that says what the file is and where to get it."""
+    """Return ``folder / name``, or raise a ValueError that says where to get the file."""
     if (folder / name).is_file():
         return folder / name
     if name == FEATURES:
@@ -37,7 +37,7 @@ def required_file(folder: Path, name: str) -> Path:
 
 
 def side_file(folder: Path, attributes: str | Path) -> Path:
-    """The side-information file, looked for in ``folder`` first."""
+    """Find the side-information file, first in ``folder``."""
     for file in (folder / attributes, expanded(attributes, "attributes")):
         if file.is_file():
             return file
@@ -47,7 +47,7 @@ def side_file(folder: Path, attributes: str | Path) -> Path:
 
 
 def matrix(stored: Variables, name: str, file: str = SPLITS) -> Array:
-    """A variable that must be there and be numbers."""
+    """Return a variable that must be there and hold numbers."""
     refuse_unread(stored, name)
     if name not in stored:
         raise ValueError(f"{name}: missing from {file}, which holds {sorted(stored)}; "
@@ -67,7 +67,7 @@ def _integers(stored: Variables, name: str, file: str) -> Array:
 
 
 def read_features(folder: Path) -> tuple[Array, Array]:
-    """(n, d) features and (n,) labels counted from 0."""
+    """Read (n, d) features and (n,) labels counted from 0."""
     stored = read_mat(required_file(folder, FEATURES), ["features", "labels"])
     labels = _integers(stored, "labels", FEATURES) - 1  # MATLAB counts from 1; undone here
     features = matrix(stored, "features", FEATURES)
@@ -87,21 +87,22 @@ def read_features(folder: Path) -> tuple[Array, Array]:
 
 
 def read_class_names(lists: Variables) -> list[str] | None:
-    """Names of the classes in order, each once; ``None`` where the file has none."""
+    """Return the names of the classes in order, each once; ``None`` if the file has none."""
     refuse_unread(lists, "allclasses_names")
     if "allclasses_names" not in lists:
         return None
-    found = lists["allclasses_names"]
-    if found.dtype.kind != "U":
-        raise ValueError(f"allclasses_names: holds {found.dtype} of shape {found.shape} in "
-                         f"{SPLITS}; give a cell array of texts, one per class.")
-    names = [str(name).strip() for name in found]
+    stored_names = lists["allclasses_names"]
+    if stored_names.dtype.kind != "U":
+        raise ValueError(f"allclasses_names: holds {stored_names.dtype} of shape "
+                         f"{stored_names.shape} in {SPLITS}; give a cell array of texts, one per "
+                         "class.")
+    names = [str(name).strip() for name in stored_names]
     assert_unique_names(names, SPLITS)
     return names
 
 
 def count_classes(lists: Variables, names: list[str] | None, labels: Array) -> int:
-    """How many classes there are: as many as have a name, else as ``att`` has columns.
+    """Return the number of classes: of names, else of columns of ``att``.
 
     Raises
     ------
@@ -128,7 +129,7 @@ def count_classes(lists: Variables, names: list[str] | None, labels: Array) -> i
 
 
 def read_rows(lists: Variables, name: str, n: int) -> Array:
-    """Sorted rows counted from 0, each once and within the n samples.
+    """Return sorted rows counted from 0, each once and within the n samples.
 
     A logical mask, one entry per sample, is read as the rows that it marks.
     """
@@ -154,5 +155,5 @@ def read_rows(lists: Variables, name: str, n: int) -> Array:
 
 
 def is_mask(listed: Array, n: int) -> bool:
-    """Whether a list has an entry 0 or 1 for each of n samples, as no list of rows can."""
+    """Return True if a list has an entry 0 or 1 for each of n samples, as no list of rows can."""
     return n > 1 and listed.shape == (n,) and bool(np.isin(listed, (0, 1)).all())
