@@ -78,7 +78,7 @@ def _padded(cell: str, width: int, left: bool) -> str:
 
 
 def below(text: str) -> str:
-    """Return a text to stand under a line of a table, indented and folded to ``WIDTH`` columns."""
+    """Return a text for below a line of a table, indented and folded to ``WIDTH`` columns."""
     return textwrap.fill(text, WIDTH, initial_indent="    ", subsequent_indent="    ")
 
 
@@ -94,7 +94,7 @@ def _cell(text: str) -> str:
 
 
 def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a LaTeX ``tabular`` with rules of booktabs; what LaTeX would act on is text."""
+    """Return a LaTeX ``tabular`` with rules of booktabs; LaTeX's special characters are text."""
     body = [" & ".join(_latex_cell(text) for text in line) + r" \\" for line in (header, *rows)]
     return "\n".join([rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}", r"\toprule", body[0],
                       r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}"])
@@ -103,7 +103,7 @@ def latex(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 LATEX = {"\\": r"\textbackslash{}", "±": r"$\pm$", "→": r"$\to$", "~": r"\textasciitilde{}",
          "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
          **{mark: f"\\{mark}" for mark in "&%$#_{}"}}
-"""How LaTeX writes the characters that it would act on, or lacks in a plain setup."""
+"""LaTeX for the characters that it would act on, or lacks in a plain setup."""
 
 
 def _latex_cell(text: str) -> str:
@@ -111,7 +111,7 @@ def _latex_cell(text: str) -> str:
 
 
 def comma_separated(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as RFC 4180 says, cells in quotes where they need them."""
+    """Return a table of comma-separated values (RFC 4180), with cells in quotes if needed."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(
         [printable(cell) for cell in row] for row in (header, *rows))

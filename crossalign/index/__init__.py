@@ -1,6 +1,7 @@
-"""Vectors to neighbours behind one protocol: ``add(vectors)``, ``search(queries, k) -> Hits``.
+"""Indexes: vectors to neighbours behind one protocol, ``add(vectors)``, ``search(queries, k) ->
+Hits``.
 
-- `base`: what they share. An index names the ``measure`` by which it ranks.
+- `base`: the common part. An index names the ``measure`` by which it ranks.
 - `exact`: inner products by blocked matrix products in memory; no approximation, no dependency.
 - `faiss_index`: the same through FAISS, flat or HNSW (extra ``faiss``).
 - `hamming`: binary codes, which `itq` learns, by the number of differing bits.

@@ -1,4 +1,4 @@
-"""What every index shares: vectors go in by `add`, neighbours come out by `search`."""
+"""The common part of all indexes: `add` takes vectors, `search` returns neighbours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ Array = npt.NDArray[Any]
 
 
 class Index(BaseEstimator):  # type: ignore[misc]
-    """Base of all indexes. The constructor takes parameters, by which `clone` makes an empty one.
+    """Base of all indexes. Its constructor takes parameters, from which `clone` makes an empty
+    index.
 
     Class attributes
     ----------------
@@ -45,7 +46,7 @@ def check_count(k: int) -> None:
 
 
 def check_vectors(vectors: npt.ArrayLike, width: int | None = None) -> Array:
-    """Finite float32 rows, of the right width where there is one.
+    """Return finite float32 rows, checked to be of the given width if there is one.
 
     Raises
     ------

@@ -10,14 +10,14 @@ from crossalign.types import Hits
 
 
 class ExactIndex(Index):
-    """Keeps vectors in memory and compares every query with all of them.
+    """Vectors in memory; a search compares every query with all of them.
 
     Parameters
     ----------
     width : int, optional
-        Dimension of the vectors; that of the first ones by default.
+        Dimension of the vectors; by default that of the first ones.
     block_bytes : int
-        Upper bound of the scratch memory of a search.
+        Upper bound of the scratch memory of a search, in bytes; default 64 MiB.
     """
 
     measure = "inner product"
@@ -36,7 +36,7 @@ class ExactIndex(Index):
         self._vectors = np.concatenate([self._vectors, rows]) if len(self) else rows
 
     def search(self, queries: npt.ArrayLike, k: int) -> Hits:
-        """The ``min(k, n)`` largest inner products per query, best first.
+        """Find the ``min(k, n)`` largest inner products per query, best first.
 
         Equal scores are ordered by row, so that results do not depend on the block size.
         """
@@ -53,12 +53,12 @@ class ExactIndex(Index):
 
     @property
     def _width(self) -> int | None:
-        """Dimension of the vectors, None until it is known."""
+        """Dimension of the vectors; None until it is known."""
         return self._vectors.shape[1] if len(self) else self.width
 
 
 def top_k(similarity: Array, k: int) -> tuple[Array, Array]:
-    """Columns and values of the k largest entries per row of ``(q, n)``; ties by column."""
+    """Return columns and values of the k largest entries per row of ``(q, n)``; ties by column."""
     if k == 0:
         return np.zeros((len(similarity), 0), np.int64), np.zeros((len(similarity), 0), np.float32)
     smallest_kept = -np.partition(-similarity, k - 1, axis=1)[:, k - 1:k]
@@ -66,8 +66,8 @@ def top_k(similarity: Array, k: int) -> tuple[Array, Array]:
     # of the entries equal to the k-th value keep the first columns, as many as there is room for
     tied = similarity == smallest_kept
     room = k - above.sum(axis=1, keepdims=True)
-    kept = above | (tied & (np.cumsum(tied, axis=1) <= room))
-    columns = np.nonzero(kept)[1].reshape(len(similarity), k)            # ascending per row
+    is_top = above | (tied & (np.cumsum(tied, axis=1) <= room))
+    columns = np.nonzero(is_top)[1].reshape(len(similarity), k)            # ascending per row
     values = np.take_along_axis(similarity, columns, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     return (np.take_along_axis(columns, order, axis=1),

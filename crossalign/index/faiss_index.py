@@ -21,11 +21,12 @@ class FaissIndex(Index):
     width : int
         Dimension of the vectors.
     factory : str
-        ``"Flat"`` is exact; ``"HNSW32"`` is a graph, approximate and fast from some 100,000
-        vectors on; ``"IVF256,Flat"`` looks through the ``nprobe`` nearest of 256 lists.
+        Factory string of FAISS; default ``"Flat"``, which is exact. ``"HNSW32"`` is a graph,
+        approximate and fast from some 100,000 vectors on; ``"IVF256,Flat"`` looks through the
+        ``nprobe`` nearest of 256 lists.
     nprobe : int, optional
-        Lists to look through, of a factory that has lists; FAISS's 1 by default. A query that
-        finds fewer than k items there is answered from more lists.
+        Number of lists to look through, for a factory that has lists; by default 1, as in FAISS. A
+        query that finds fewer than k items there is answered from more lists.
 
     Raises
     ------
@@ -67,8 +68,8 @@ class FaissIndex(Index):
     def add(self, vectors: npt.ArrayLike) -> None:
         """Append ``(n, width)`` vectors; their rows continue the numbering.
 
-        The first are those that an index with lists or codes is trained on; a ValueError if they
-        are too few.
+        An index with lists or codes is trained on the first vectors added; too few of them are a
+        ValueError.
         """
         rows = check_vectors(vectors, self.width)
         if not len(rows):
@@ -83,9 +84,9 @@ class FaissIndex(Index):
         self._index.add(rows)
 
     def search(self, queries: npt.ArrayLike, k: int) -> Hits:
-        """The ``min(k, n)`` nearest by inner product, best first: an item in every place.
+        """Find the ``min(k, n)`` nearest by inner product, best first, with an item in every place.
 
-        A query whose graph does not lead to so many items is compared with all.
+        A query whose graph does not lead to enough items is compared with all.
         """
         check_count(k)
         rows, k = check_vectors(queries, self.width), min(k, len(self))
@@ -99,7 +100,7 @@ class FaissIndex(Index):
         return Hits(np.asarray(indices, dtype=np.int64), np.asarray(scores, dtype=np.float32))
 
     def _from_more_lists(self, rows: Any, k: int) -> tuple[Any, Any]:
-        """Scores and items ``(q, k)`` from as many lists as it takes."""
+        """Return scores and items ``(q, k)`` from as many lists as it takes."""
         usual, probed = self._lists.nprobe, self._lists.nprobe
         try:
             while True:
@@ -112,7 +113,9 @@ class FaissIndex(Index):
             self._lists.nprobe = usual
 
     def _compared_with_all(self, rows: Any, k: int) -> tuple[Any, Any]:
-        """Scores and items ``(q, k)`` of the vectors as the index keeps them."""
+        """Return scores and items ``(q, k)`` by comparing with all vectors, as the index stores
+        them.
+        """
         every = ExactIndex(self.width)
         every.add(self._index.reconstruct_n(0, len(self)))
         hits = every.search(rows, k)
@@ -120,5 +123,5 @@ class FaissIndex(Index):
 
 
 def _reason(error: RuntimeError) -> str:
-    """What FAISS says behind the place in its source."""
+    """Return the message of a FAISS error without the place in its source."""
     return re.split(r"\.(?:cpp|h):\d+: ", str(error))[-1].removeprefix("Error: ").strip()

@@ -1,4 +1,4 @@
-"""Distances between binary codes by exclusive or and popcount, and search by them."""
+"""Search by the distance between binary codes, computed by exclusive or and popcount."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from crossalign.index.exact import top_k
 from crossalign.types import Hits
 
 BLOCK_BYTES = 64 << 20
-"""Scratch memory of a search."""
+"""Scratch memory of a search, in bytes."""
 
 
 def hamming_distances(queries: npt.ArrayLike, gallery: npt.ArrayLike) -> Array:
-    """Number of differing bits ``(q, g)``, int32, between packed codes ``(q, w)`` and ``(g, w)``.
+    """Count differing bits ``(q, g)``, int32, between packed codes ``(q, w)`` and ``(g, w)``.
 
     Raises
     ------
@@ -32,23 +32,23 @@ def hamming_distances(queries: npt.ArrayLike, gallery: npt.ArrayLike) -> Array:
 
 
 class CodeScores:
-    """Likeness of packed codes by blocks of queries, as the retrieval metrics take it.
+    """Similarity of packed codes by blocks of queries, a score source for the retrieval metrics.
 
-    ``1 - 2 distance / bits``, the cosine of codes of -1 and 1: whole steps, so that equal distances
-    tie.
+    It is ``1 - 2 distance / bits``, the cosine of codes of -1 and 1: whole steps, so that equal
+    distances tie.
     """
 
     def __init__(self, queries: Array, gallery: Array, bits: int) -> None:
         self.queries, self.gallery, self.bits = queries, gallery, bits
 
     def __call__(self, start: int, stop: int) -> Array:
-        """(stop - start, g) float32."""
+        """Return scores (stop - start, g), float32."""
         distances = hamming_distances(self.queries[start:stop], self.gallery)
         return np.asarray(1 - 2 * distances / self.bits, dtype=np.float32)
 
 
 class HammingIndex(Index):
-    """Keeps packed codes in memory and compares every query with all of them.
+    """Packed codes in memory; a search compares every query with all of them.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class HammingIndex(Index):
         self._codes = np.concatenate([self._codes, self._checked(codes)])
 
     def search(self, queries: npt.ArrayLike, k: int) -> Hits:
-        """The ``min(k, n)`` nearest codes of every query, best first, equal ones by row.
+        """Find the ``min(k, n)`` nearest codes of every query, best first, equal ones by row.
 
         Scores are ``1 - 2 distance / bits``, from -1 to 1.
         """
@@ -78,9 +78,9 @@ class HammingIndex(Index):
         codes, k = self._checked(queries), min(k, len(self))
         scores = CodeScores(codes, self._codes, self.bits)
         step = max(1, BLOCK_BYTES // max(1, 16 * len(self)))
-        found = [top_k(scores(start, start + step), k) for start in range(0, len(codes), step)]
-        found = found or [top_k(np.zeros((0, len(self)), np.float32), k)]
-        return Hits(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        blocks = [top_k(scores(start, start + step), k) for start in range(0, len(codes), step)]
+        blocks = blocks or [top_k(np.zeros((0, len(self)), np.float32), k)]
+        return Hits(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
     def _checked(self, codes: npt.ArrayLike) -> Array:
         rows = np.asarray(codes)
@@ -91,7 +91,7 @@ class HammingIndex(Index):
 
 
 def _words(name: str, codes: npt.ArrayLike) -> Array:
-    """Codes ``(n, w)`` as ``(n, ceil(w / 8))`` uint64, padded with zeros."""
+    """Return codes ``(n, w)`` as ``(n, ceil(w / 8))`` uint64, padded with zeros."""
     rows = np.asarray(codes)
     if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] == 0:
         raise ValueError(f"{name}: shape {rows.shape} of {rows.dtype}; give packed codes, (n, w) "

@@ -1,4 +1,4 @@
-"""Iterative quantisation: binary codes by the rotation that loses least in taking signs.
+"""Iterative quantisation: binary codes by the rotation that loses least when only signs are kept.
 
 Gong and Lazebnik, "Iterative Quantization: A Procrustean Approach to Learning Binary Codes" (CVPR
 2011). With V the first principal components of centred rows, their eq. 2 is
@@ -6,8 +6,8 @@ Gong and Lazebnik, "Iterative Quantization: A Procrustean Approach to Learning B
     Q(B, R) = |B - V R|^2,   B of signs, R orthogonal,
 
 lowered in turn by B = sign(V R) and by the R of the orthogonal Procrustes problem. Any rotation
-keeps distances, but not those of signs: unrotated components carry very different variance and
-each gets one bit.
+keeps distances, but not those of signs: unrotated components carry very different variance and each
+gets one bit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Array = npt.NDArray[Any]
 
 
 def principal_axes(rows: Array, count: int) -> tuple[Array, Array]:
-    """Mean ``(d,)`` and the first ``count`` principal axes ``(d, count)`` of ``(n, d)`` rows.
+    """Return the mean ``(d,)`` and the first ``count`` principal axes ``(d, count)`` of rows ``(n,
+    d)``.
 
     The largest entry of an axis is positive, so that a solver's choice of sign does not matter.
     """
@@ -38,9 +39,10 @@ def principal_axes(rows: Array, count: int) -> tuple[Array, Array]:
 
 
 def rotate_to_signs(projected: Array, iterations: int, seed: int) -> tuple[Array, Array]:
-    """The rotation R ``(b, b)`` of rows V ``(n, b)``, and Q(sign(V R), R) of every iteration.
+    """Find the rotation R ``(b, b)`` of rows V ``(n, b)``; also return Q(sign(V R), R) per
+    iteration.
 
-    It starts from a random rotation, of ``seed``; the loss never rises.
+    It starts from a random rotation, drawn from ``seed``; the loss never rises.
     """
     noise = np.random.default_rng(seed).standard_normal((projected.shape[1],) * 2)
     rotation = np.linalg.qr(noise)[0]
@@ -55,16 +57,16 @@ def rotate_to_signs(projected: Array, iterations: int, seed: int) -> tuple[Array
 
 
 class ITQ:
-    """Codes of ``bits`` bits, learned from training rows alone.
+    """Binary codes of ``bits`` bits, learned from training rows alone.
 
     Parameters
     ----------
     bits : int
-        At most the width of the rows.
+        Length of a code, at most the width of the rows; default 64.
     iterations : int
-        The paper's 50.
+        Number of iterations; default 50, as in the paper.
     seed : int
-        Of the first rotation.
+        Seed of the first rotation; default 0.
 
     Attributes
     ----------
@@ -108,7 +110,8 @@ class ITQ:
         return self
 
     def encode(self, rows: npt.ArrayLike) -> Array:
-        """Codes ``(n, ceil(bits / 8))`` uint8 of rows ``(n, d)``; bits past the last are 0.
+        """Return the codes ``(n, ceil(bits / 8))`` uint8 of rows ``(n, d)``; bits past the last are
+        0.
 
         Raises
         ------

@@ -1,4 +1,6 @@
-"""Search by the joint similarity of FGAN, of all items or of candidates that are found first."""
+"""Search by the joint similarity of FGAN, among all items or among candidates that are found
+first.
+"""
 
 from __future__ import annotations
 
@@ -43,18 +45,18 @@ class JointIndex(Index):
         Number of labels.
     error : float
         Root mean square error of short vectors over near items, in the cosine and in tanh(-J); it
-        decides how short they are.
+        decides how short they are. Default 0.01.
     candidates : int, optional
         Number of candidates per query, at least three times k; by default all items are scored.
     inner : callable, optional
-        From a width to an index, ``ExactIndex`` for one, that finds the candidates, once for each
-        of ``slopes`` tangents of tanh, the union of which is ranked. By default all short vectors
-        are scored with tanh itself, which costs one pass. A graph (HNSW) does not suit: lengths of
-        these vectors differ by a factor of ten, and one graph cannot serve all slopes.
+        Function from a width to an index, such as ``ExactIndex``, that finds the candidates, once
+        for each of ``slopes`` tangents of tanh, the union of which is ranked. By default all short
+        vectors are scored with tanh itself, which costs one pass. A graph (HNSW) does not suit:
+        lengths of these vectors differ by a factor of ten, and one graph cannot serve all slopes.
     slopes : int
-        Tangents to use with ``inner``.
+        Number of tangents to use with ``inner``; default 3.
     block_bytes : int
-        Scores held by each thread in a search.
+        Size of the scores held by each thread in a search, in bytes; default 32 MiB.
     """
 
     measure = "joint similarity"
@@ -79,7 +81,7 @@ class JointIndex(Index):
         self._short = None
 
     def search(self, queries: npt.ArrayLike, k: int, *, exact: bool = False) -> Hits:
-        """The ``min(k, n)`` most similar items of every query, best first.
+        """Find the ``min(k, n)`` most similar items of every query, best first.
 
         With ``exact`` all items are scored, as they are without ``candidates``. With candidates
         the first search after an `add` fits the short vectors to all items.
@@ -98,15 +100,16 @@ class JointIndex(Index):
             fitted = self._wide, self.error
             self._short = (Scanned(*fitted) if self.inner is None
                            else United(*fitted, self.inner, self.slopes))
-        found = self._candidates(wide, count, exact)
-        hits = Hits(np.empty((len(found), k), np.int64), np.empty((len(found), k), np.float32))
+        candidates = self._candidates(wide, count, exact)
+        hits = Hits(np.empty((len(candidates), k), np.int64),
+                    np.empty((len(candidates), k), np.float32))
 
         def fill(i: int) -> None:
             query = Factors(*(values[i] for values in wide))
-            hits.indices[i], hits.scores[i] = self._rank(query, found[i], k)
+            hits.indices[i], hits.scores[i] = self._rank(query, candidates[i], k)
 
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
-            list(pool.map(fill, range(len(found))))
+            list(pool.map(fill, range(len(candidates))))
         return hits
 
     def _factors(self, vectors: npt.ArrayLike, *, query: bool) -> Factors:
@@ -117,7 +120,9 @@ class JointIndex(Index):
         return Factors(*(np.concatenate(values) for values in zip(*factors, strict=True)))
 
     def _candidates(self, queries: Factors, count: int, exact: bool) -> list[Array]:
-        """Items to rank for every query; a thread scores a block of queries at a time."""
+        """Return the items to rank for every query; a thread scores a block of queries at a
+        time.
+        """
         q, n = len(queries.offsets), len(self)
         if count >= n:
             return [np.arange(n)] * q
@@ -135,18 +140,21 @@ class JointIndex(Index):
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
             return [found for block in pool.map(block_of, range(0, q, step)) for found in block]
 
-    def _rank(self, query: Factors, found: Array, k: int) -> tuple[Array, Array]:
-        """The k best of items ``found``, ``(k,)``, and their similarity."""
-        e, labels, offsets = (values[found] for values in self._wide)
+    def _rank(self, query: Factors, candidates: Array, k: int) -> tuple[Array, Array]:
+        """Return the k best of the ``candidates``, ``(k,)``, and their similarity."""
+        e, labels, offsets = (values[candidates] for values in self._wide)
         rough, _ = _pairs(query, Factors(e, labels, offsets))
-        kept = best(rough, k, MARGIN)
-        exact = Factors(e[kept].astype(np.float64), labels[kept].astype(np.float64), offsets[kept])
+        nearest = best(rough, k, MARGIN)
+        exact = Factors(e[nearest].astype(np.float64), labels[nearest].astype(np.float64),
+                        offsets[nearest])
         similarity, divergence = _pairs(query, exact)
-        order = np.lexsort((kept, divergence, -similarity))[:k]
-        return found[kept[order]], similarity[order] - 1.0
+        order = np.lexsort((nearest, divergence, -similarity))[:k]
+        return candidates[nearest[order]], similarity[order] - 1.0
 
 
 def _pairs(query: Factors, items: Factors) -> tuple[Array, Array]:
-    """Sim + 1 and J of a query and each item, ``(m,)``, products in the items' precision."""
+    """Return Sim + 1 and J of a query and each item, ``(m,)``; products have the items'
+    precision.
+    """
     divergence = np.maximum(query.offsets + items.offsets - items.labels @ query.labels, 0.0)
     return items.embeddings @ query.embeddings + label_similarity(divergence), divergence

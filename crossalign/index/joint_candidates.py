@@ -1,4 +1,4 @@
-"""Which items are worth an exact joint similarity."""
+"""Candidates: the items that are worth an exact joint similarity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Scanned:
         self._items = self._projection.shorten(items, query=False)
 
     def candidates(self, queries: Factors, count: int) -> list[Array]:
-        """Rows of the ``count`` best for every query's exact factors."""
+        """Return the rows of the ``count`` best items for every query's exact factors."""
         return scan(self._projection.shorten(queries, query=True), self._items, count)
 
 
@@ -36,17 +36,18 @@ class United:
         self._index.add(vectors)
 
     def candidates(self, queries: Factors, count: int) -> list[Array]:
-        """Rows found for any slope, for every query's exact factors."""
+        """Return the rows found for any slope, for every query's exact factors."""
         short = self._projection.shorten(queries, query=True)
-        found = np.hstack([self._index.search(augmented(short, slope), count).indices
+        rows = np.hstack([self._index.search(augmented(short, slope), count).indices
                            for slope in self._slopes])
-        return [np.unique(row[row >= 0]) for row in found]
+        return [np.unique(row[row >= 0]) for row in rows]
 
 
 def scan(queries: Factors, items: Factors, count: int, margin: float = 0.0) -> list[Array]:
-    """Rows of the ``count`` best items for every query, and those within ``margin`` of the last.
+    """Return the rows of the ``count`` best items for every query, and those within ``margin`` of
+    the last.
 
-    In single precision; an item is scored by its cosine plus ``2 / (1 + exp(2 J))``.
+    Scores are in single precision: the cosine of an item plus ``2 / (1 + exp(2 J))``.
     """
     scores = np.empty((len(queries.offsets), len(items.offsets)), np.float32)
     labels = -2.0 * queries.labels
@@ -65,7 +66,9 @@ def scan(queries: Factors, items: Factors, count: int, margin: float = 0.0) -> l
 
 
 def best(scores: Array, count: int, margin: float) -> Array:
-    """Places, ascending, of the ``count`` highest of ``(n,)`` and of all within ``margin``."""
+    """Return the places, ascending, of the ``count`` highest of ``(n,)`` and of all within
+    ``margin``.
+    """
     if count >= len(scores):
         return np.arange(len(scores))
     last = len(scores) - count

@@ -1,4 +1,4 @@
-"""Short vectors that keep what the joint similarity needs."""
+"""Short vectors that keep what matters to the joint similarity."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ FLOOR = 1e-10  # of the largest variance: directions below it are noise
 
 @dataclass(frozen=True)
 class JointProjection:
-    """Factors of lower rank, for scores near the exact ones.
+    """Factors of lower rank, whose scores are near the exact ones.
 
-    With x = [p, log p] and the swap S of its halves, the term of J that couples two rows is
-    ``x_a^T S x_b``. Means m are taken out first and put into the offsets, where they cost nothing,
-    and what remains is replaced by ``sum_j sign_j y_aj y_bj`` with ``y = (x - m) B``.
+    With x = [p, log p] and the swap S of its halves, the term of J that couples two rows is ``x_a^T
+    S x_b``. Means m are taken out first and put into the offsets, where they cost nothing, and the
+    rest is replaced by ``sum_j sign_j y_aj y_bj`` with ``y = (x - m) B``.
 
     Attributes
     ----------
-    axes : array
-        ``(d, c)``, of the embeddings.
-    mean : array
-        ``(2 L,)``.
-    maps : array
-        ``(2 L, r)``, B.
-    signs : array
-        ``(r,)``.
+    axes : (d, c)
+        Principal axes of the embeddings.
+    mean : (2 L,)
+        Mean m of x.
+    maps : (2 L, r)
+        The map B.
+    signs : (r,)
+        Sign of each term.
     """
 
     axes: Array
@@ -40,7 +40,9 @@ class JointProjection:
     signs: Array
 
     def shorten(self, exact: Factors, *, query: bool) -> Factors:
-        """Embeddings ``(n, c)``, labels ``(n, r)`` and offsets ``(n,)`` from exact factors."""
+        """Return embeddings ``(n, c)``, labels ``(n, r)`` and offsets ``(n,)`` from exact
+        factors.
+        """
         half = len(self.mean) // 2
         to_offset, maps = np.roll(self.mean, half), self.maps                # labels are x
         if not query:                                                        # labels are S x
@@ -53,7 +55,7 @@ class JointProjection:
 
 
 def fit_projection(items: Factors, error: float) -> JointProjection:
-    """The shortest projection whose cosine and tanh(-J) err by at most ``error`` each.
+    """Find the shortest projection whose cosine and tanh(-J) err by at most ``error`` each.
 
     The error is the root mean square over near pairs of a sample of the items: the best percent.
     Embeddings are cut to their principal axes. B minimises the error of ``x_a^T S x_b`` over all
@@ -80,15 +82,17 @@ def fit_projection(items: Factors, error: float) -> JointProjection:
 
     rows, columns, slope = _near_pairs(sample)
     y, e = z @ b, sample.embeddings @ axes
-    kept = _terms(y[rows] * signs * y[columns] * slope[:, None], error)
-    maps = np.vstack([to_p @ b[:basis.shape[1], :kept], to_l @ b[basis.shape[1]:, :kept]])
+    length = _terms(y[rows] * signs * y[columns] * slope[:, None], error)
+    maps = np.vstack([to_p @ b[:basis.shape[1], :length], to_l @ b[basis.shape[1]:, :length]])
     axes = axes[:, :_terms(e[rows] * e[columns], error)]
     return JointProjection(*(part.astype(np.float32) for part in (
-        axes, np.concatenate([p_mean, l_mean]), maps, signs[:kept])))
+        axes, np.concatenate([p_mean, l_mean]), maps, signs[:length])))
 
 
 def _near_pairs(sample: Factors) -> tuple[Array, Array, Array]:
-    """Rows and columns of near pairs, and the slope of tanh at their J, ``(pairs,)`` each."""
+    """Return rows and columns of near pairs, and the slope of tanh at their J, ``(pairs,)``
+    each.
+    """
     rows = np.arange(0, len(sample.offsets), -(-len(sample.offsets) // QUERIES))
     half = sample.labels.shape[1] // 2
     divergence = (sample.offsets[rows, None] + sample.offsets
@@ -103,14 +107,16 @@ def _near_pairs(sample: Factors) -> tuple[Array, Array, Array]:
 
 
 def _terms(terms: Array, error: float) -> int:
-    """How many of the first columns of ``(pairs, t)`` come within ``error`` of the sum of all."""
-    left = np.cumsum(terms[:, ::-1], axis=1)[:, ::-1]                        # (pairs, t)
-    over = np.flatnonzero(np.sqrt(np.mean(left**2, axis=0)) > error)
+    """Count the first columns of ``(pairs, t)`` that come within ``error`` of the sum of all."""
+    remainder = np.cumsum(terms[:, ::-1], axis=1)[:, ::-1]                        # (pairs, t)
+    over = np.flatnonzero(np.sqrt(np.mean(remainder**2, axis=0)) > error)
     return int(over[-1]) + 1 if len(over) else 1
 
 
 def _principal(rows: Array) -> tuple[Array, Array]:
-    """Mean energies ``(w,)`` along the principal directions ``(w, w)`` of ``(m, w)``, falling."""
+    """Return mean energies ``(w,)`` along the principal directions ``(w, w)`` of ``(m, w)``,
+    falling.
+    """
     wide = rows.astype(np.float64)
     energy, vectors = np.linalg.eigh(wide.T @ wide / len(wide))
     return energy[::-1], vectors[:, ::-1]

@@ -49,7 +49,7 @@ class JointRows(NamedTuple):
 
 
 class Factors(NamedTuple):
-    """What pairs are scored from: cosines from ``embeddings (n, d)``, J from the rest.
+    """Factors from which pairs are scored: cosines from ``embeddings (n, d)``, J from the rest.
 
     J is the sum of both rows' ``offsets (n,)`` minus the inner product of their ``labels (n, r)``.
     """
@@ -60,7 +60,7 @@ class Factors(NamedTuple):
 
 
 def joint_rows(embeddings: npt.ArrayLike, logits: npt.ArrayLike) -> JointRows:
-    """Normalised rows of ``(n, d)`` embeddings and ``(n, L)`` logits or log-probabilities.
+    """Normalise rows of ``(n, d)`` embeddings and ``(n, L)`` logits or log-probabilities.
 
     Raises
     ------
@@ -79,13 +79,13 @@ def joint_rows(embeddings: npt.ArrayLike, logits: npt.ArrayLike) -> JointRows:
 
 
 def exact_factors(rows: JointRows, *, query: bool) -> Factors:
-    """All of a row: labels ``(n, 2 L)`` are [p, log p] of a query, [log p, p] of an item."""
+    """Return all of a row: labels ``(n, 2 L)`` are [p, log p] of a query, [log p, p] of an item."""
     halves = [rows.probabilities, rows.logs]
     return Factors(rows.embeddings, np.hstack(halves if query else halves[::-1]), rows.negentropy)
 
 
 def joint_scores(queries: JointRows, items: JointRows) -> Array:
-    """``(q, n)`` float64 values of Sim + 1, exact."""
+    """Compute ``(q, n)`` float64 values of Sim + 1, exactly."""
     a, b = exact_factors(queries, query=True), exact_factors(items, query=False)
     wide = [part.astype(np.float64) for part in (*a[:2], *b[:2])]
     divergence = a.offsets[:, None] + b.offsets - wide[1] @ wide[3].T
@@ -94,25 +94,28 @@ def joint_scores(queries: JointRows, items: JointRows) -> Array:
 
 
 def label_similarity(divergence: Array) -> Array:
-    """``1 + tanh(-J)`` of J >= 0, strictly decreasing in double precision up to J = 350."""
+    """Compute ``1 + tanh(-J)`` for J >= 0, strictly decreasing in double precision up to J =
+    350.
+    """
     falling = np.exp(-2.0 * divergence)
     similarity: Array = 2.0 * falling / (1.0 + falling)
     return similarity
 
 
 def tangent_slopes(m: int) -> Array:
-    """Slopes s ``(m,)`` of m tangents of tanh(-J) that follow it evenly, the last one 0.
+    """Choose slopes s ``(m,)`` of m tangents of tanh(-J) that follow it evenly, the last one 0.
 
     The error between tangents grows with the square of the integral of the root of the curvature,
-    which for t = tanh J is an incomplete beta function of t^2: they stand in equal parts of it,
-    0.4 of a part from J = 0, where little curvature lies. The largest error is 0.16, 0.06, 0.03
-    and 0.018 for m = 2 to 5.
+    which for t = tanh J is an incomplete beta function of t^2: they stand in equal parts of it, 0.4
+    of a part from J = 0, where little curvature lies. The largest error is 0.16, 0.06, 0.03 and
+    0.018 for m = 2 to 5.
     """
     return 1.0 - np.asarray(betaincinv(0.75, 0.5, (np.arange(m) + 0.4) / (m - 0.6)))  # 1 - t^2
 
 
 def augmented(factors: Factors, slope: float | None = None) -> Array:
-    """Rows ``(n, d + r + 1)`` whose inner products are ``cos - slope * J``, up to a constant.
+    """Return rows ``(n, d + r + 1)`` whose inner products are ``cos - slope * J``, up to a
+    constant.
 
     The constant, ``slope * offset`` of the query, changes no ranking. Items have slope None.
     """
