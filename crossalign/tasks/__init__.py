@@ -1,4 +1,4 @@
-"""What a fitted space is for: recognise, also from a few samples, reject, retrieve, transfer.
+"""Tasks of a fitted space: recognise, also from a few samples, reject, retrieve, transfer.
 
 `Adaptation` needs no fitted space: it learns one, for labels of another domain.
 """

@@ -31,7 +31,7 @@ WEIGHTS: dict[str, float] = {"none": 0.0, "coral": 100.0, "mmd": 10.0, "qsma": 3
 """Weight of each divergence, see `Adaptation`."""
 
 LEAST_PER_CLASS = 8
-"""Source samples of a class in a batch, so that it has a mean and a spread there."""
+"""Number of source samples of a class in a batch, so that it has a mean and a spread there."""
 
 RANGES: dict[str, Any] = {
     "divergence": [StrOptions(set(WEIGHTS))], "weight": [WEIGHT, None], "entropy": [WEIGHT],
@@ -47,31 +47,44 @@ class Adaptation:
     Parameters
     ----------
     divergence : {"qsma", "mmd", "coral", "none"}
-        See `models.adaptation_objective`; ``"none"`` learns from the source alone.
+        Divergence between the codes of the two domains, see `models.adaptation_objective`; default
+        ``"qsma"``. ``"none"`` learns from the source alone.
     weight : float, optional
-        Of the divergence, reached in the middle of training; `WEIGHTS` by default. Without target
-        labels there is nothing to choose it by, so it is fixed: the best of a grid on another
-        problem, pictures to outlines of ``load("glyphs", "transfer", seed=1)``, on which no figure
-        of ours is reported.
+        Weight of the divergence, reached in the middle of training; default that of `WEIGHTS`. It
+        is fixed, because no target label is there to choose it by: the best of a grid on another
+        problem, pictures to outlines of ``load("glyphs", "transfer", seed=1)``, on which we report
+        no figure.
     entropy : float
-        Weight of the entropy of target predictions (Grandvalet & Bengio 2004), off by default: it
-        strengthens whatever the classifier believes, wrong beliefs too.
+        Weight of the entropy of target predictions (Grandvalet & Bengio 2004); default 0, because
+        it strengthens whatever the classifier believes, wrong beliefs too.
     confidence : float
-        Least probability of a pseudo-label of ``"qsma"``.
+        Least probability of a pseudo-label of ``"qsma"``; default 0.8.
     standardise : {"source", "domain"}
-        Features of both domains by the source's mean and deviation, or of each by its own. The
-        latter already is an adaptation.
-    latent, hidden, dropout
-        Of the network.
-    epochs, batch_size, lr
-        Passes over the source, source samples per batch, and the rate of AdamW at first.
+        Domain whose mean and deviation scale the features: ``"source"``, the default, for both
+        domains the source's; ``"domain"`` for each its own, which is an adaptation already.
+    latent : int
+        Width of the codes; default 64.
+    hidden : int
+        Width of the hidden layers; default 256.
+    dropout : float
+        Share of hidden units dropped in training; default 0.2.
+    epochs : int
+        Number of passes over the source; default 20.
+    batch_size : int
+        Number of source samples in a batch; default 256.
+    lr : float
+        Learning rate of AdamW at the start; default 1e-3.
     device : {"auto", "cpu", "cuda"}
+        Device of the network; default ``"auto"``, a GPU if there is one.
     random_state : int
+        Seed of the weights and of the batches; default 0.
 
     Attributes
     ----------
-    classes_ : (C,) labels of the source
-    history_ : mapping of term to its mean in every epoch
+    classes_ : (C,)
+        Labels of the source, sorted.
+    history_ : mapping
+        Mean of each term of the loss in every epoch.
 
     Raises
     ------
@@ -119,15 +132,15 @@ class Adaptation:
         return self
 
     def predict(self, target_rows: npt.ArrayLike | Views) -> Array:
-        """Labels ``(n,)`` of target rows ``(n, d)``."""
+        """Return the labels ``(n,)`` of target rows ``(n, d)``."""
         return self._best(self._logits(target_rows, "target"))
 
     def predict_source(self, source_rows: npt.ArrayLike | Views) -> Array:
-        """Labels ``(n,)`` of source rows ``(n, d)``."""
+        """Return the labels ``(n,)`` of source rows ``(n, d)``."""
         return self._best(self._logits(source_rows, "source"))
 
     def predict_proba(self, target_rows: npt.ArrayLike | Views) -> Array:
-        """Probabilities ``(n, C)`` of ``classes_`` for target rows, not calibrated."""
+        """Return the probabilities ``(n, C)`` of ``classes_`` for target rows, not calibrated."""
         return np.asarray(softmax(self._logits(target_rows, "target"), axis=1))
 
     # -- inside ----------------------------------------------------------------------------
@@ -170,7 +183,7 @@ class Adaptation:
 
 
 def _vectors(views: Views, domain: str) -> Array:
-    """Rows ``(n, d)`` of the first modality."""
+    """Return the rows ``(n, d)`` of the first modality."""
     name = views.modalities[0]
     if views[name].ndim != 2:
         raise ValueError(f"{domain}: {name!r} holds tokens of shape {views[name].shape}; pool them "

@@ -21,21 +21,23 @@ Array = npt.NDArray[Any]
 
 
 class BinaryCodes:
-    """Codes for the modalities of a fitted aligner.
+    """Binary codes for the modalities of a fitted aligner.
 
     Parameters
     ----------
     model : fitted Aligner
+        Model whose embeddings are coded.
     bits : int
-        At most the width of the embeddings.
+        Length of a code, at most the width of the embeddings; default 64.
     seed : int
-        Of the first rotation.
+        Seed of the first rotation; default 0.
 
     Attributes
     ----------
     means_ : mapping of modality to (d,)
-        Of the training embeddings.
+        Means of the training embeddings.
     itq_ : ITQ
+        Fitted rotation.
     """
 
     def __init__(self, model: Any, bits: int = 64, seed: int = 0) -> None:
@@ -49,15 +51,16 @@ class BinaryCodes:
         ValueError
             If the model's embeddings are narrower than the codes.
         """
-        known = [m for m in train.modalities if m in self.model.widths_]
-        rows = {m: embedded(self.model, train, m) for m in known}
+        modalities = [m for m in train.modalities if m in self.model.widths_]
+        rows = {m: embedded(self.model, train, m) for m in modalities}
         self.means_ = {m: x.mean(axis=0) for m, x in rows.items()}
         self.itq_ = ITQ(self.bits, seed=self.seed).fit(
             np.concatenate([x - self.means_[m] for m, x in rows.items()]))
         return self
 
     def encode(self, embeddings: Array, modality: str) -> Array:
-        """Packed codes ``(n, ceil(bits / 8))`` uint8 of the model's embeddings ``(n, d)``.
+        """Return the packed codes ``(n, ceil(bits / 8))`` uint8 of the model's embeddings ``(n,
+        d)``.
 
         Raises
         ------

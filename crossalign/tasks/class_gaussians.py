@@ -24,11 +24,15 @@ class ClassGaussians:
     Attributes
     ----------
     log_weights : (G,)
+        Logarithms of the Gaussians' weights.
     means : (G, d)
-    covariances : (G, d, d), or (1, d, d) where all share one
+        Means of the Gaussians.
+    covariances : (G, d, d) or (1, d, d)
+        Covariances of the Gaussians; one if all share it.
     owner : (G,)
         Class of each Gaussian.
     n_classes : int
+        Number of classes C.
     """
 
     log_weights: Array
@@ -38,7 +42,7 @@ class ClassGaussians:
     n_classes: int
 
     def log_joint(self, x: Array) -> Array:
-        """Joint log-density of rows ``(n, d)`` and Gaussians, ``(n, G)``."""
+        """Return the joint log-density of rows ``(n, d)`` and Gaussians, ``(n, G)``."""
         constant = -0.5 * x.shape[1] * np.log(2 * np.pi)
         joint = np.empty((len(x), len(self.means)))
         roots = [np.linalg.cholesky(cov) for cov in self.covariances]
@@ -50,7 +54,9 @@ class ClassGaussians:
         return joint
 
     def scores(self, x: Array) -> Array:
-        """Joint log-density with each class, ``(n, C)``; -inf for a class without Gaussian."""
+        """Return the joint log-density with each class, ``(n, C)``; -inf for a class without
+        Gaussian.
+        """
         joint = self.log_joint(x)
         scores = np.full((len(x), self.n_classes), -np.inf)
         for c in np.unique(self.owner):
@@ -58,20 +64,20 @@ class ClassGaussians:
         return scores
 
     def predict(self, x: Array) -> Labels:
-        """The likeliest class ``(n,)``."""
+        """Return the likeliest class ``(n,)``."""
         return np.asarray(self.scores(x).argmax(axis=1), dtype=np.int64)
 
     def widened(self, delta: Array) -> ClassGaussians:
-        """Every covariance plus ``delta (d, d)`` (T6)."""
+        """Return the same Gaussians with ``delta (d, d)`` added to every covariance (T6)."""
         return replace(self, covariances=self.covariances + delta)
 
 
 def weighted_gaussians(x: Array, responsibilities: Array, owner: Labels, n_classes: int,
                        shared: bool) -> ClassGaussians:
-    """Maximum-likelihood Gaussians of rows ``(n, d)`` under responsibilities ``(n, G)``.
+    """Fit Gaussians to rows ``(n, d)`` by maximum likelihood under responsibilities ``(n, G)``.
 
-    One-hot responsibilities give linear (``shared``) or quadratic discriminant analysis. A
-    Gaussian that no row answers to gets weight zero.
+    One-hot responsibilities give linear (``shared``) or quadratic discriminant analysis. A Gaussian
+    without responsibility for any row gets weight zero.
     """
     counts = responsibilities.sum(axis=0)                                        # (G,)
     safe = np.where(counts > 0, counts, 1.0)
@@ -88,9 +94,9 @@ def weighted_gaussians(x: Array, responsibilities: Array, owner: Labels, n_class
 
 
 def regularised(covariances: Array, share: float = REGULARISATION) -> Array:
-    """Covariances ``(G, d, d)`` with a share of their mean variance added to the diagonal.
+    """Add a share of their mean variance to the diagonal of covariances ``(G, d, d)``.
 
-    Where there is none, of a class of one row, the mean of those that there are stands for it.
+    A covariance of zeros, from a class of one row, takes the mean variance of all others.
     """
     d = covariances.shape[-1]
     level = np.trace(covariances, axis1=1, axis2=2) / d
@@ -100,13 +106,13 @@ def regularised(covariances: Array, share: float = REGULARISATION) -> Array:
 
 
 def positive_part(matrix: Array) -> Array:
-    """The nearest positive semi-definite matrix ``(d, d)`` to a symmetric one."""
+    """Return the positive semi-definite matrix ``(d, d)`` nearest to a symmetric one."""
     values, vectors = np.linalg.eigh(matrix)
     return np.asarray((vectors * np.maximum(values, 0)) @ vectors.T)
 
 
 def fit_head(head: Any, x: Array, labels: Labels, n_classes: int) -> Any:
-    """A fitted classifier with ``predict``: class Gaussians, or a copy of ``head``.
+    """Fit a classifier with ``predict``: class Gaussians, or a copy of ``head``.
 
     A `sklearn.mixture.GaussianMixture` is fitted without labels, and each of its components
     belongs to the class that most of its rows have, rows counted by responsibility.
@@ -126,7 +132,7 @@ def fit_head(head: Any, x: Array, labels: Labels, n_classes: int) -> Any:
 
 
 def _full(mixture: Any) -> Array:
-    """Covariances ``(G, d, d)`` of a fitted mixture of any covariance type."""
+    """Return the covariances ``(G, d, d)`` of a fitted mixture of any covariance type."""
     cov = np.asarray(mixture.covariances_, dtype=np.float64)
     d = mixture.means_.shape[1]
     if mixture.covariance_type == "tied":

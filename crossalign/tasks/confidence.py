@@ -1,4 +1,4 @@
-"""How sure an answer is, from the scores of all classes, and the temperature of the scores.
+"""Confidence in an answer, from the scores of all classes, and the temperature of the scores.
 
     max_probability  max_c p_c, p = softmax(s)    Hendrycks & Gimpel, ICLR 2017; the baseline
     margin           s_(1) - s_(2)                the best class before the second best
@@ -22,17 +22,19 @@ from scipy.special import logsumexp
 Array = npt.NDArray[Any]
 
 RANGE = 1e3
-"""A temperature is sought among the spread of the scores times and over this."""
+"""Factor of the search: T lies between the spread of the scores divided by this and multiplied by
+it.
+"""
 
 
 def max_probability(scores: npt.ArrayLike) -> Array:
-    """Largest softmax probability ``(n,)`` of scores ``(n, C)``."""
+    """Return the largest softmax probability ``(n,)`` of scores ``(n, C)``."""
     s = np.asarray(scores, dtype=np.float64)
     return np.asarray(1 / np.exp(s - s.max(axis=1, keepdims=True)).sum(axis=1))
 
 
 def margin(scores: npt.ArrayLike) -> Array:
-    """Best minus second best score ``(n,)`` of scores ``(n, C)``.
+    """Subtract the second best score from the best, ``(n,)``, of scores ``(n, C)``.
 
     Raises
     ------
@@ -47,7 +49,8 @@ def margin(scores: npt.ArrayLike) -> Array:
 
 
 def energy(scores: npt.ArrayLike) -> Array:
-    """Log of the summed exponentials ``(n,)`` of scores ``(n, C)``: the negative free energy.
+    """Return the log of the summed exponentials ``(n,)`` of scores ``(n, C)``: the negative free
+    energy.
 
     Raises
     ------
@@ -63,11 +66,11 @@ def energy(scores: npt.ArrayLike) -> Array:
 
 CONFIDENCES: dict[str, Callable[[npt.ArrayLike], Array]] = {
     "max_probability": max_probability, "margin": margin, "energy": energy}
-"""Confidences that scores alone give, by name."""
+"""Functions from scores alone to confidences, by name."""
 
 
 def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
-    """The T for which ``softmax(scores / T)`` gives the labels the largest likelihood.
+    """Find the T for which ``softmax(scores / T)`` gives the labels the largest likelihood.
 
     Temperature scaling (Guo et al., ICML 2017, section 4.2): one number, no change of the best
     class. The loss has a single minimum in T.
@@ -75,15 +78,15 @@ def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     Parameters
     ----------
     scores : (n, C) float
-        Of validation samples.
+        Scores of validation samples.
     labels : (n,) integers
-        Their classes, as columns.
+        Classes of the samples, as columns of the scores.
 
     Returns
     -------
     float
-        In the unit of the scores. Where every sample is right the likelihood grows as T falls, and
-        T is merely small: all probabilities round to one.
+        Temperature T, in the unit of the scores. If every sample is right, the likelihood grows as
+        T falls and T is merely small: all probabilities round to one.
 
     Raises
     ------
@@ -97,29 +100,34 @@ def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     def loss(log_t: float) -> float:
         return float(logsumexp(shifted / spread / np.exp(log_t), axis=1).mean())
 
-    found = minimize_scalar(loss, bounds=(-np.log(RANGE), np.log(RANGE)), method="bounded",
+    optimum = minimize_scalar(loss, bounds=(-np.log(RANGE), np.log(RANGE)), method="bounded",
                             options={"xatol": 1e-7})
-    return float(spread * np.exp(found.x))
+    return float(spread * np.exp(optimum.x))
 
 
 def varying_temperature(scores: npt.ArrayLike, labels: npt.ArrayLike,
                         spreads: npt.ArrayLike) -> Array:
-    """Coefficients of ``log T = b_0 + b_1 u_1 + ... + b_k u_k`` of the largest likelihood.
+    """Find the coefficients of ``log T = b_0 + b_1 u_1 + ... + b_k u_k`` with the largest
+    likelihood.
 
-    As `temperature`, with a T for every sample that follows k measures of its uncertainty: the
-    heteroscedastic classification of Kendall & Gal (NeurIPS 2017, section 3.2) after training, with
-    k + 1 numbers instead of a network. It starts from the one T for all, and is never less likely.
+    The same as `temperature`, with a T for every sample that depends on k measures of its
+    uncertainty: the heteroscedastic classification of Kendall & Gal (NeurIPS 2017, section 3.2)
+    after training, with k + 1 numbers instead of a network. It starts from the one T for all, so
+    its likelihood is never lower.
 
     Parameters
     ----------
     scores : (n, C) float
+        Scores of validation samples.
     labels : (n,) integers
+        Classes of the samples, as columns of the scores.
     spreads : (n, k) float
-        As logarithms of variances.
+        Measures of uncertainty, logarithms of variances.
 
     Returns
     -------
-    (k + 1,) float64
+    coefficients : (k + 1,) float64
+        Coefficients b.
 
     Raises
     ------
@@ -142,12 +150,12 @@ def varying_temperature(scores: npt.ArrayLike, labels: npt.ArrayLike,
         return float(total.mean()), slope @ columns / len(u)
 
     start = np.r_[np.log(temperature(s, y)), np.zeros(u.shape[1])]
-    found = minimize(loss, start, jac=True, method="BFGS")
-    return np.asarray(np.r_[found.x[0] - middle @ found.x[1:], found.x[1:]])
+    optimum = minimize(loss, start, jac=True, method="BFGS")
+    return np.asarray(np.r_[optimum.x[0] - middle @ optimum.x[1:], optimum.x[1:]])
 
 
 def _checked(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:
-    """Scores ``(n, C)`` in float64 and the columns ``(n,)`` that are right."""
+    """Return scores ``(n, C)`` in float64 and the right columns ``(n,)``."""
     s, y = np.asarray(scores, dtype=np.float64), np.asarray(labels)
     if s.ndim != 2 or y.shape != s.shape[:1] or len(y) == 0:
         raise ValueError(f"labels: shape {y.shape} for scores of shape {s.shape}; give (n,) and "

@@ -25,17 +25,18 @@ RANGES: dict[str, Any] = {
 
 
 class Retriever(BaseEstimator):  # type: ignore[misc]
-    """Keeps a gallery of one modality and answers queries of another, by the model's similarity.
+    """Search in a gallery of one modality by queries of another, with the model's similarity.
 
     Parameters
     ----------
     model : fitted Aligner
+        Model that embeds queries and gallery and owns the similarity.
     index : Index, optional
         Empty index of which the retriever fills a clone; by default ``model.index()``, which
-        compares a query with everything, or `index.HammingIndex` for codes.
+        compares a query with every row, or `index.HammingIndex` for codes.
     bits : int, optional
-        Length of binary codes to keep and compare in place of the model's vectors; `fit` learns
-        them from training samples, and is not needed otherwise.
+        Length of binary codes that replace the model's vectors; default None, no codes. `fit`
+        learns them from training samples and is needed for codes only.
 
     Attributes
     ----------
@@ -60,7 +61,7 @@ class Retriever(BaseEstimator):  # type: ignore[misc]
         self.bits = bits
 
     def fit(self, train: Views) -> Self:
-        """Learn the binary codes, if there are to be any, from training samples.
+        """Learn the binary codes, if ``bits`` is given, from training samples.
 
         Raises
         ------
@@ -98,7 +99,8 @@ class Retriever(BaseEstimator):  # type: ignore[misc]
                k: int = 10) -> Hits:
         """Find the k nearest gallery items of every query row that has the modality, best first.
 
-        Of several modalities a query of `Views` asks with all that it has, one at least.
+        If several modalities are named, every query of `Views` must have one and is embedded from
+        all that it has.
         """
         if not hasattr(self, "index_"):
             raise ValueError("queries: the gallery is empty; call add(gallery, modality) first.")
@@ -106,7 +108,7 @@ class Retriever(BaseEstimator):  # type: ignore[misc]
         return hits
 
     def _empty_index(self) -> Any:
-        """Make an index without items, once it is sure that it ranks as the model does."""
+        """Make an index without items, checked to rank as the model does."""
         right = self.model.index() if self.bits is None else HammingIndex(self.bits)
         if self.index is None:
             return right
@@ -118,7 +120,7 @@ class Retriever(BaseEstimator):  # type: ignore[misc]
         return clone(self.index, safe=False)
 
     def _vectors(self, samples: Views | npt.ArrayLike, modality: str | Sequence[str]) -> Array:
-        """Compute what the index takes of samples, ``(n, w)``: vectors of the model, or codes."""
+        """Compute the vectors of samples for the index, ``(n, w)``: the model's, or codes."""
         if not isinstance(modality, str):
             return self._of_views(samples, list(modality))
         encode = self.model.similarity_inputs if self.bits is None else self.model.embed
@@ -130,7 +132,7 @@ class Retriever(BaseEstimator):  # type: ignore[misc]
         return codes.encode(rows, modality)
 
     def _of_views(self, samples: Views | npt.ArrayLike, modalities: list[str]) -> Array:
-        """Compute vectors ``(n, w)`` of samples that have one of several views at least."""
+        """Compute vectors ``(n, w)`` of samples that have at least one of several views."""
         if not isinstance(samples, Views) or self.bits is not None:
             raise ValueError(f"modality: got {modalities}; samples with several views are Views, "
                              "and compared without binary codes. Name one modality for others.")
@@ -141,7 +143,7 @@ class Retriever(BaseEstimator):  # type: ignore[misc]
 
 
 def _one_each(ids: npt.ArrayLike, n: int) -> Any:
-    """Identifiers ``(n,)`` of n rows.
+    """Check the identifiers ``(n,)`` of n rows.
 
     Raises
     ------

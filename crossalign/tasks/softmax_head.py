@@ -24,7 +24,8 @@ Array = npt.NDArray[Any]
 def softmax_path(codes: Array, labels: Array, n_classes: int, *, epochs: int,
                  batch_size: int = 32, lr: float = 1e-3, betas: tuple[float, float] = (0.5, 0.999),
                  seed: int = 0) -> Iterator[tuple[Array, Array]]:
-    """Weights ``(d, C)`` and biases ``(C,)`` of a softmax on codes ``(n, d)``, after every epoch.
+    """Train a softmax on codes ``(n, d)``; yield weights ``(d, C)`` and biases ``(C,)`` after every
+    epoch.
 
     Adam (Kingma & Ba 2015) on shuffled batches from a Xavier start. Defaults are those of
     CADA-VAE's final classifier.
@@ -54,6 +55,6 @@ def softmax_path(codes: Array, labels: Array, n_classes: int, *, epochs: int,
 
 
 def balanced_rows(labels: Array, per_class: int) -> Array:
-    """``per_class`` row numbers of every class, its rows in order and repeated as needed."""
+    """Return ``per_class`` row numbers of every class, its rows in order and repeated as needed."""
     return np.concatenate([np.resize(np.flatnonzero(labels == c), per_class)
                            for c in np.unique(labels)])

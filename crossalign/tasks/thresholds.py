@@ -1,4 +1,4 @@
-"""The least confidence of an answer, chosen on validation samples.
+"""Thresholds: the least confidence of an answer, chosen on validation samples.
 
 A sample is answered if its confidence reaches the threshold, so samples of equal confidence pass
 together. A threshold lies halfway between two confidences, so that rounding does not matter, and is
@@ -16,14 +16,14 @@ Array = npt.NDArray[Any]
 
 
 def threshold_at_coverage(confidence: npt.ArrayLike, coverage: float) -> float:
-    """The highest threshold that at least a share of the samples reaches.
+    """Return the highest threshold that at least a share of the samples reaches.
 
     Parameters
     ----------
     confidence : (n,) float
-        Of validation samples.
+        Confidences of validation samples.
     coverage : float
-        In (0, 1].
+        Share of samples to answer at least, in (0, 1].
 
     Raises
     ------
@@ -37,18 +37,18 @@ def threshold_at_coverage(confidence: npt.ArrayLike, coverage: float) -> float:
 
 
 def threshold_at_risk(confidence: npt.ArrayLike, wrong: npt.ArrayLike, risk: float) -> float:
-    """The lowest threshold at which at most a share of the answers is wrong.
+    """Return the lowest threshold at which at most a share of the answers is wrong.
 
     The share is that of these samples, without a margin for chance.
 
     Parameters
     ----------
     confidence : (n,) float
-        Of validation samples.
+        Confidences of validation samples.
     wrong : (n,) bool
-        Whether the best class is not the label.
+        Whether the best class of a sample is not its label.
     risk : float
-        In [0, 1].
+        Share of answers that may be wrong, in [0, 1].
 
     Raises
     ------
@@ -60,17 +60,17 @@ def threshold_at_risk(confidence: npt.ArrayLike, wrong: npt.ArrayLike, risk: flo
     values, answered = _levels(confidence)
     errors = np.cumsum(np.bincount(np.searchsorted(-values, -np.asarray(confidence)),
                                    weights=np.asarray(wrong, dtype=np.float64)))
-    kept = np.flatnonzero(errors <= risk * answered + 1e-9)
-    if len(kept) == 0:
+    levels = np.flatnonzero(errors <= risk * answered + 1e-9)
+    if len(levels) == 0:
         best = int(np.argmin(errors / answered))
         raise ValueError(f"risk: got {risk}, and the least that any threshold has is "
                          f"{errors[best] / answered[best]:.3g}; allow that, or choose another "
                          "confidence.")
-    return _below(values, int(kept[-1]))
+    return _below(values, int(levels[-1]))
 
 
 def _levels(confidence: npt.ArrayLike) -> tuple[Array, Array]:
-    """Distinct confidences, highest first, and how many samples reach each."""
+    """Return the distinct confidences, highest first, and how many samples reach each."""
     sure = np.asarray(confidence, dtype=np.float64)
     if sure.ndim != 1 or sure.size == 0 or np.isnan(sure).any():
         raise ValueError(f"confidence: shape {sure.shape} with {int(np.isnan(sure).sum())} NaN; "
@@ -80,7 +80,7 @@ def _levels(confidence: npt.ArrayLike) -> tuple[Array, Array]:
 
 
 def _below(values: Array, level: int) -> float:
-    """A threshold between a level and the next lower one; -inf under the lowest."""
+    """Return a threshold between a level and the next lower one; -inf under the lowest."""
     if level == len(values) - 1:
         return -np.inf
     upper, lower = float(values[level]), float(values[level + 1])

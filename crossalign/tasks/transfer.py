@@ -32,7 +32,7 @@ Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 MODES = ("aligned", "marginal", "aligned+cov")
-"""How a classifier is carried over."""
+"""Ways to carry a classifier over."""
 
 RANGES: dict[str, Any] = {
     "aligner": [Having("embed", "project", words="an aligner, as PerfectAlignment() is"), None],
@@ -45,22 +45,26 @@ class Transfer:
     Parameters
     ----------
     aligner : Aligner, optional
-        Fitted, or else a copy is fitted on the pairs; `PerfectAlignment` by default. Its
-        ``project`` is used where it has one, ``embed`` otherwise. ``marginal`` needs none.
+        Aligner of the two modalities. If it is not fitted, a copy is fitted on the pairs; default
+        `PerfectAlignment`. Its ``project`` is used if it has one, otherwise ``embed``. ``marginal``
+        needs no aligner.
     mode : {"aligned", "marginal", "aligned+cov"}
-        See the module's first lines.
+        Way to carry the classifier over, see the module's first lines; default ``"aligned"``.
     head : {"lda", "qda"}, GaussianMixture or scikit-learn classifier
-        Class Gaussians with one covariance or one each; a mixture named after its labelled rows;
-        or any classifier, which ``marginal`` asks for ``predict_proba`` and ``aligned+cov``
-        refuses.
+        Classifier; default ``"lda"``: class Gaussians with one covariance (``"lda"``) or one each
+        (``"qda"``); a mixture whose components belong to the classes of their labelled rows; or any
+        classifier, which needs ``predict_proba`` in ``marginal`` and is refused in ``aligned+cov``.
     em_iterations : int
-        ``marginal`` only. 1: responsibilities come from the source classifier. Each further one
-        refits joint Gaussians of both modalities to the pairs and takes theirs.
+        Number of iterations in ``marginal``; default 1: responsibilities come from the source
+        classifier. Each further one refits joint Gaussians of both modalities to the pairs and
+        takes theirs.
 
     Attributes
     ----------
-    aligner_ : fitted aligner, None in ``marginal``
-    source_head_, target_head_ : fitted classifiers of either modality's rows or latents
+    aligner_ : fitted aligner
+        Aligner in use; None in ``marginal``.
+    source_head_, target_head_ : fitted classifiers
+        Classifiers of either modality's rows or latents.
 
     Raises
     ------
@@ -81,7 +85,7 @@ class Transfer:
         """Learn from unlabelled ``pairs`` and from the source rows of labelled ``train``.
 
         ``pairs`` may be None for mode ``aligned`` with a fitted aligner. Samples that lack a
-        modality are left out where it is needed.
+        modality are left out if it is needed.
         """
         self._check_parameters()
         check_values({"n_classes": n_classes}, {"n_classes": [COUNT]})
@@ -106,20 +110,20 @@ class Transfer:
         return self
 
     def predict(self, target_rows: npt.ArrayLike) -> Labels:
-        """Classes ``(n,)`` of rows ``(n, d_target)``."""
+        """Return the classes ``(n,)`` of rows ``(n, d_target)``."""
         return self._predict(target_rows, "target")
 
     def predict_source(self, source_rows: npt.ArrayLike) -> Labels:
-        """Classes ``(n,)`` of rows ``(n, d_source)``."""
+        """Return the classes ``(n,)`` of rows ``(n, d_source)``."""
         return self._predict(source_rows, "source")
 
     # -- inside ----------------------------------------------------------------------------
     def _check_parameters(self) -> None:
         check_values({"aligner": self.aligner, "mode": self.mode,
                       "em_iterations": self.em_iterations}, RANGES)
-        known = self.head in ("lda", "qda") if isinstance(self.head, str) else (
+        usable = self.head in ("lda", "qda") if isinstance(self.head, str) else (
             hasattr(self.head, "fit") and hasattr(self.head, "predict"))
-        if not known or isinstance(self.head, type):
+        if not usable or isinstance(self.head, type):
             raise ValueError(f"head: got {short(self.head)}; give 'lda', 'qda', a "
                              "GaussianMixture or a scikit-learn classifier.")
 
@@ -178,7 +182,7 @@ class Transfer:
 
 
 def labelled_rows(views: Views, modality: str, n_classes: int | None) -> tuple[Array, Labels]:
-    """Rows ``(n, d)`` and labels ``(n,)`` of the samples that have a modality.
+    """Return rows ``(n, d)`` and labels ``(n,)`` of the samples that have a modality.
 
     With ``n_classes``, every class must be there.
 
@@ -204,7 +208,7 @@ def labelled_rows(views: Views, modality: str, n_classes: int | None) -> tuple[A
 
 
 def _vectors(views: Views, modality: str) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """All rows ``(n, d)`` of a modality in float64, and which of them are there."""
+    """Return all rows ``(n, d)`` of a modality in float64, and True for those that are present."""
     if modality not in views:
         raise ValueError(f"modality: got {modality!r}; the samples have "
                          f"{list(views.modalities)}.")
@@ -224,7 +228,7 @@ def _both_present(pairs: Views | None, source: str, target: str) -> Views:
 
 
 def _paired(pairs: Views | None, source: str, target: str) -> tuple[Array, Array]:
-    """Rows of both modalities, of the samples that have both."""
+    """Return the rows of both modalities, of the samples that have both."""
     both = _both_present(pairs, source, target)
     return _vectors(both, source)[0], _vectors(both, target)[0]
 
