@@ -76,7 +76,7 @@ def load(name_or_path: str | Path, task: str | None = None, *,
         Of everything drawn; an official test split does not depend on it.
     unseen : str, Path or strings, optional
         Which classes are unseen, for folders of sketches and photos and files of arrays that serve
-        gzsl: a published split, a text file or names; see `unseen_classes.unseen_mask`.
+        gzsl: a published split, a text file or names; see `splits.unseen.unseen_mask`.
     encoder : Encoder, optional
         Of the pictures of a folder, as `encoders.TFLiteEncoder`.
     text_encoder : TextEncoder, optional

@@ -12,8 +12,7 @@ import numpy.typing as npt
 from crossalign.arrays import warn_of_lost_digits
 from crossalign.data.catalog import load
 from crossalign.data.noted import sentences
-from crossalign.data.sources.domains.source import SAMPLE
-from crossalign.data.sources.pairs.source import RUNS
+from crossalign.data.samples import SAMPLE
 from crossalign.pace import Log
 from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 
@@ -57,10 +56,10 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
                                  "repair the split file.")
         checks += [Check(f"validation {c.name}", c.detail) for c in _checks(validation)]
         checks.append(Check("validation within training rows", f"{len(rows)} samples"))
-    if bench.task == "retrieval" and bench.resplit is not None:
-        runs = bench.protocol.get("class_split", {}).get("of", RUNS)
-        ids = {str(bench.run(k).protocol.get("split_id")) for k in range(runs)}
-        checks.append(Check("class splits", f"{runs} loaded, {len(ids)} of them distinct"))
+    if bench.class_splits is not None:
+        ids = {str(bench.run(k).protocol.get("split_id")) for k in range(bench.class_splits)}
+        checks.append(Check("class splits",
+                            f"{bench.class_splits} loaded, {len(ids)} of them distinct"))
     return checks
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -52,16 +53,13 @@ def pool_tokens(bench: Benchmark, how: str) -> Benchmark:
     if not any(views.kind(m) == "tokens" for views in bench.splits.values()
                for m in views.modalities):
         raise ValueError(f"pool: {bench.name} has no tokens to pool; leave it out.")
-    return _pooled(bench, how)
+    return bench.map(partial(_pooled, how=how))
 
 
 def _pooled(bench: Benchmark, how: str) -> Benchmark:
-    again, inner = bench.resplit, bench.validation_split
     return replace(
         bench, splits={name: _vectors(views, how) for name, views in bench.splits.items()},
-        protocol={**bench.protocol, "tokens": f"pooled: {how}"},
-        resplit=None if again is None else lambda k: _pooled(again(k), how),
-        validation_split=None if inner is None else lambda: _pooled(inner(), how))
+        protocol={**bench.protocol, "tokens": f"pooled: {how}"})
 
 
 def _vectors(views: Views, how: str) -> Views:

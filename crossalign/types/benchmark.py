@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ class Benchmark:
     resplit : callable, optional
         Function ``resplit(k)`` to the k-th fixed class split; None for a benchmark with one
         official split.
+    class_splits : int, optional
+        Number of fixed class splits that ``resplit`` has; by default it takes any ``k``.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Benchmark:
     protocol: Mapping[str, Any] = field(default_factory=dict)
     validation_split: Callable[[], Benchmark] | None = None
     resplit: Callable[[int], Benchmark] | None = None
+    class_splits: int | None = None
 
     def __post_init__(self) -> None:
         if self.task not in TASK_SPLITS:
@@ -76,14 +80,57 @@ class Benchmark:
         return None if self.validation_split is None else self.validation_split()
 
     def run(self, k: int) -> Benchmark:
-        """Return the benchmark of run ``k``: the k-th class split, or this one if it is fixed."""
-        return self if self.resplit is None else self.resplit(k)
+        """Return the benchmark of run ``k``: the k-th class split, or this one if it is fixed.
+
+        Raises
+        ------
+        ValueError
+            If there is no such class split.
+        """
+        if self.resplit is None:
+            return self
+        reason = self.lacks(k)
+        if reason is not None:
+            raise ValueError(f"k: got {k}; {reason}.")
+        return self.resplit(k)
+
+    def lacks(self, k: int) -> str | None:
+        """Return why there is no run ``k``, or None where there is."""
+        n = self.class_splits
+        if self.resplit is None or n is None or 0 <= k < n:
+            return None
+        return f"there are {n} fixed class splits, 0 to {n - 1}"
+
+    def map(self, change: Callable[[Benchmark], Benchmark]) -> Benchmark:
+        """Return what ``change`` makes of this benchmark, of every run and of validation.
+
+        The result pickles where the benchmark and ``change`` do.
+
+        Parameters
+        ----------
+        change : callable
+            From a benchmark to one with other splits, protocol or name.
+        """
+        validate, again = self.validation_split, self.resplit
+        return replace(
+            change(self),
+            validation_split=None if validate is None else partial(_changed, validate, change),
+            resplit=None if again is None else partial(_changed, again, change))
 
     def with_name(self, name: str) -> Benchmark:
-        """Return the same benchmark under another name, on every run."""
-        resplit = self.resplit
-        again = None if resplit is None else (lambda k: replace(resplit(k), name=name))
-        return replace(self, name=name, resplit=again)
+        """Return the same benchmark under another name, on every run and in validation."""
+        return self.map(partial(_renamed, self.name, name))
+
+
+def _changed(maker: Callable[..., Benchmark], change: Callable[[Benchmark], Benchmark],
+             *run: int) -> Benchmark:
+    """Return what a maker makes, changed on all of its own runs too."""
+    return maker(*run).map(change)
+
+
+def _renamed(old: str, new: str, bench: Benchmark) -> Benchmark:
+    """Return a benchmark with ``new`` in the place of ``old`` in its name."""
+    return replace(bench, name=bench.name.replace(old, new) if old in bench.name else new)
 
 
 TASK_SPLITS: dict[str, tuple[str, ...]] = {

@@ -10,10 +10,10 @@ import pytest
 from complaints import complaint
 
 from crossalign import data
-from crossalign.data.class_divisions import every_split
-from crossalign.data.class_pairs import pairs_within_classes
 from crossalign.data.sources.domains.file import holds_domains
 from crossalign.data.sources.domains.source import load_domains
+from crossalign.data.splits.divisions import every_split
+from crossalign.data.splits.pairs import pairs_within_classes
 from crossalign.metrics import mean_average_precision
 
 NAMES = np.array(["ant", "bee", "cat", "dog", "eel"])

@@ -328,7 +328,7 @@ def test_ten_class_splits_are_fixed_and_different(benches):
         bench = benches[task]
         assert bench.run(3).run(0).protocol == bench.protocol == load_glyphs(task).protocol
         for outside in (-1, 10):
-            with pytest.raises(ValueError, match=f"run: got {outside}"):
+            with pytest.raises(ValueError, match=f"k: got {outside}"):
                 bench.run(outside)
     assert benches["gzsl"].resplit is None
 

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from crossalign import data
 from crossalign.arguments import load_bench
 from crossalign.cli import app
-from crossalign.data.class_divisions import group_splits
 from crossalign.data.sources.omniglot import drawings as omniglot_drawings
 from crossalign.data.sources.omniglot.drawings import cell_shares, read_drawings
 from crossalign.data.sources.omniglot.pen_strokes import Strokes, parse_strokes, resample, scaled
@@ -33,6 +32,7 @@ from crossalign.data.sources.omniglot.stroke_features import (
     stroke_vectors,
     traced,
 )
+from crossalign.data.splits.divisions import group_splits
 
 SMALL = {"Greek": 3, "Korean": 2, "Latin": 3}
 DRAWERS = 8

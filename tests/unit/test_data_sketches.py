@@ -18,11 +18,11 @@ from crossalign.data.class_folders import class_files
 from crossalign.data.formats.pictures import read_pictures
 from crossalign.data.layouts import layout_of
 from crossalign.data.picture_rows import Gradients, content_digests, picture_rows
-from crossalign.data.sketchy_classes import SKETCHY_CLASSES
 from crossalign.data.sources.sketches.folders import sides_of
 from crossalign.data.sources.sketches.source import load_sketches
 from crossalign.data.splits import sempcyc_sketchy_unseen
-from crossalign.data.unseen_classes import (
+from crossalign.data.splits.sketchy_classes import SKETCHY_CLASSES
+from crossalign.data.splits.unseen import (
     SKETCHY21_YELAMARTHI,
     SKETCHY25_SAKE,
     TUBERLIN30_SAKE,

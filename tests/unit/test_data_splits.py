@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from crossalign.data.formats.matlab import read_mat
-from crossalign.data.sketchy_classes import SKETCHY_CLASSES
 from crossalign.data.splits import (
     assert_disjoint,
     assert_no_leak,
@@ -20,6 +19,7 @@ from crossalign.data.splits import (
     sempcyc_sketchy_unseen,
     validation_rows,
 )
+from crossalign.data.splits.sketchy_classes import SKETCHY_CLASSES
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 import crossalign as ca
 from crossalign.data.side_information import read_side_information
-from crossalign.data.unseen_classes import unseen_mask
+from crossalign.data.splits.unseen import unseen_mask
 from crossalign.names import folded, identifier, matched, one_spelling, written
 from crossalign.types import Classes
 

@@ -11,8 +11,9 @@ here the pairs share their latent vector and the classes are a mixture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -156,7 +157,12 @@ def load_synthetic(task: str = "transfer", *, seed: int = 0, noise: Sequence[flo
     again = {name: value for name, value in settings.items() if name != "seed"}
     return Benchmark("synthetic", task, splits,
                      Classes(np.zeros((n_classes, 0)), np.ones(n_classes, dtype=bool)), protocol,
-                     resplit=lambda run: load_synthetic(task, seed=seed + run, **again))
+                     resplit=partial(_world, task, seed, again))
+
+
+def _world(task: str, seed: int, settings: Mapping[str, Any], run: int) -> Benchmark:
+    """Return the benchmark of another world."""
+    return load_synthetic(task, seed=seed + run, **settings)
 
 
 def _checked(n: int, d: Sequence[int], k: int, n_classes: int, noise: Sequence[float],

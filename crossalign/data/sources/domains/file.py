@@ -21,7 +21,7 @@ USUAL = ("sketch", "photo")
 
 
 @dataclass(frozen=True)
-class Samples:
+class DomainRows:
     """n samples, some of them of the two chosen domains.
 
     Attributes
@@ -45,7 +45,7 @@ class Samples:
     meta: dict[str, Array]
 
 
-def read_domains(path: Path, task: str) -> Samples:
+def read_domains(path: Path, task: str) -> DomainRows:
     """Check a file and choose two of its domains; see `domains.load_domains`.
 
     Raises
@@ -69,7 +69,7 @@ def read_domains(path: Path, task: str) -> Samples:
                              "give it two samples or more of each, or remove the class.")
     meta = {name: values for name, values in table.items()
             if values.ndim == 1 and name not in RESERVED}
-    return Samples(float32(table["features"], "features"), labels, side, pair, tuple(names),
+    return DomainRows(float32(table["features"], "features"), labels, side, pair, tuple(names),
                    class_embeddings_of(table, len(names)), meta)
 
 

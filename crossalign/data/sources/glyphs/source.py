@@ -19,14 +19,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.declaration import digests_of
-from crossalign.data.leaks import leak_record
+from crossalign.data.benchmarks import RUNS
+from crossalign.data.declaration import declared, digests_of
+from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.sources.glyphs.letters import attributes, unseen_combinations
 from crossalign.data.sources.glyphs.samples import FEATURES, VERSION, GlyphSamples, draw_samples
 from crossalign.data.sources.glyphs.typefaces import FACES
 from crossalign.encoders.char_ngrams import WORDS
 from crossalign.encoders.patches import PATCHES
-from crossalign.types import Benchmark, Classes, Views, split_id
+from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
 
@@ -43,9 +44,6 @@ MODALITIES: dict[str, tuple[str, ...]] = {
     "transfer": ("image", "sketch"),
 }
 """Modalities of each task, the source or query first."""
-
-RUNS = 10
-"""Fixed class splits of the retrieval tasks."""
 
 UNSEEN = {"gzsl": 0.2, "retrieval": 0.5, "sketch": 0.5}
 """Share of the classes that is unseen; zero-shot retrieval splits them in half."""
@@ -121,8 +119,6 @@ class _Part(NamedTuple):
 
 def _run(samples: GlyphSamples, task: str, facts: dict[str, Any], run: int) -> Benchmark:
     """The benchmark of one class split."""
-    if not 0 <= run < RUNS:
-        raise ValueError(f"run: got {run}; there are {RUNS} class splits, 0 to {RUNS - 1}.")
     everything = np.ones(len(samples.letters), dtype=bool)
     unseen = unseen_combinations(samples.letters, everything, UNSEEN[task],
                                  _order(samples, facts, task, run))
@@ -159,7 +155,7 @@ def _zero_shot(samples: GlyphSamples, task: str, facts: dict[str, Any], part: _P
     classes = samples.classes(kept, part.seen[kept])
     protocol = _protocol(samples, task, facts, rows, classes, part.test_faces, splits)
     return Benchmark(facts["name"], "gzsl" if task == "gzsl" else "retrieval", splits, classes,
-                     protocol, validation, resplit)
+                     protocol, validation, resplit, None if resplit is None else RUNS)
 
 
 def _transfer(samples: GlyphSamples, facts: dict[str, Any]) -> Benchmark:
@@ -203,15 +199,7 @@ def _protocol(samples: GlyphSamples, task: str, facts: dict[str, Any], rows: dic
     gallery = splits.get("gallery")
     twice = gallery is not None and any(
         len(np.unique(of)) < len(gallery) for of in digests_of(gallery).values())
-    return {
-        "split_id": split_id(rows), **facts, **described, "normalisation": "none",
-        "side_information": side, "held_out_faces": list(test_faces),
-        "classes": {"seen": int(classes.seen.sum()), "unseen": int(classes.unseen.sum())},
-        "samples": {split: len(index) for split, index in rows.items()},
-        "leaks": leak_record(
-            scaler_fit_on_all=False, validation_holds_test_rows=False,
-            backbone_saw_unseen_classes=False, backbone_finetuned=False, web_pretraining=False,
-            pseudo_labels=False, text_features_fit_on_unseen=False, duplicate_gallery_rows=twice,
-            query_in_gallery=False, single_class_split=task not in ("retrieval", "sketch"),
-            unusual_side_information=False),
-    }
+    described |= {"normalisation": "none", "side_information": side,
+                  "held_out_faces": list(test_faces)}
+    return declared(rows, {**facts, **described}, classes, **NO_BACKBONE, query_in_gallery=False,
+                    duplicate_gallery_rows=twice)

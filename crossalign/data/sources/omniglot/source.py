@@ -7,27 +7,25 @@ they drew trains, so that a hit is the same character by another hand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.class_divisions import group_splits
-from crossalign.data.declaration import declared, equal_rows
+from crossalign.data.benchmarks import RUNS, Cut, Retrieval, check_classes, random_halves
 from crossalign.data.leaks import NO_BACKBONE
+from crossalign.data.samples import Samples
 from crossalign.data.sources.omniglot.drawings import PIXELS, SIDE, Drawings, read_drawings, zips_of
 from crossalign.data.sources.omniglot.stroke_features import DESCRIPTION, TOKENS
-from crossalign.data.splits import class_splits
+from crossalign.data.splits import group_splits
 from crossalign.fingerprints import file_digest
 from crossalign.names import written
 from crossalign.reading import expanded
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
 
-RUNS = 10
 TASKS = ("retrieval", "alphabets")
 QUARTERS, TEST, VALIDATION = 4, 0, 3
 """Drawers whose number leaves TEST when divided by QUARTERS ask; VALIDATION do in validation."""
@@ -79,7 +77,26 @@ def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool =
              "normalisation": "none (model's own)", "side_information": "none"}
     suffix = "-alphabets" * (task == "alphabets") + "-tokens" * tokens
     name = written(folder.resolve().name) + suffix
-    return _Source(name, *_labelled(drawings, tokens), task, facts, seed).retrieval(0)
+    views, names = _labelled(drawings, tokens)
+    alphabets = np.array([character.partition("/")[0] for character in names])
+    samples = Samples(name, views, names, np.zeros((len(names), 0), np.float32), facts, seed,
+                      NO_BACKBONE, groups=alphabets if task == "alphabets" else None)
+    seen = (random_halves(samples) if samples.groups is None
+            else group_splits(alphabets, RUNS, seed=seed))
+    quarter = views.meta["drawer"] % QUARTERS
+    return Retrieval(samples, seen, quarter == TEST, quarter == VALIDATION,
+                     describe=_described).benchmark()
+
+
+def _described(samples: Samples, cut: Cut) -> dict[str, Any]:
+    """Facts of one cut: what is unseen and who asks."""
+    rows = np.concatenate(list(cut.rows.values()))
+    drawer = samples.views.meta["drawer"][rows]
+    asks = np.unique(drawer[drawer % QUARTERS == (VALIDATION if cut.validates else TEST)])
+    unseen = ("characters" if samples.groups is None
+              else sorted(set(samples.groups[cut.kept[~cut.seen]].tolist())))
+    return {"unseen": unseen, "test_part": f"drawers {asks.tolist()} of every alphabet",
+            "gallery": "unseen classes by the other drawers"}
 
 
 def _labelled(drawings: Drawings, tokens: bool) -> tuple[Views, tuple[str, ...]]:
@@ -99,9 +116,7 @@ def _labelled(drawings: Drawings, tokens: bool) -> tuple[Views, tuple[str, ...]]
 
 
 def _check(labels: Array, drawer: Array, names: Array) -> None:
-    if len(names) < 4:
-        raise ValueError(f"folder: {len(names)} characters; retrieval needs four, two of them "
-                         "unseen, or every drawing found would be right.")
+    check_classes(len(names), "folder", "characters", "drawing")
     for part in (drawer % QUARTERS == TEST, drawer % QUARTERS == VALIDATION,
                  ~np.isin(drawer % QUARTERS, (TEST, VALIDATION))):
         absent = np.setdiff1d(np.arange(len(names)), labels[part])
@@ -118,72 +133,3 @@ def patches(ink: Array) -> Array:
     place = np.stack(np.meshgrid(*[np.linspace(-1, 1, along)] * 2, indexing="ij"), axis=2)
     return np.concatenate([cells.reshape(n, along**2, PATCH**2),
                            np.broadcast_to(place.reshape(-1, 2), (n, along**2, 2))], axis=2)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """All drawings, from which benchmarks are cut."""
-
-    name: str
-    views: Views
-    names: tuple[str, ...]
-    task: str
-    facts: dict[str, Any]
-    seed: int
-
-    def retrieval(self, k: int) -> Benchmark:
-        """The k-th fixed class split."""
-        everyone = np.arange(len(self.names))
-        splits = self.divisions(everyone, RUNS)
-        if not 0 <= k < len(splits):
-            raise ValueError(f"k: got {k}; there are {len(splits)} fixed class splits, 0 to "
-                             f"{len(splits) - 1}.")
-        kept = np.flatnonzero(splits[k])
-        bench = self.cut(self.name, np.arange(len(self.views)), everyone, splits[k], TEST,
-                         {"k": k, "of": len(splits), "seed": self.seed})
-        divisible = len(set(self.alphabets(kept))) > 1 if self.task == "alphabets" else (
-            len(kept) > 2)
-        return replace(bench, resplit=self.retrieval, validation_split=(
-            lambda: self.validation(kept)) if divisible else None)
-
-    def validation(self, kept: Array) -> Benchmark:
-        """The same inside the training rows: some of the ``kept`` classes play unseen."""
-        rows = np.flatnonzero(np.isin(self.views.truth, kept)
-                              & (self.views.meta["drawer"] % QUARTERS != TEST))
-        return self.cut(f"{self.name} (validation)", rows, kept, self.divisions(kept, 1)[0],
-                        VALIDATION, {"k": 0, "of": 1, "seed": self.seed})
-
-    def alphabets(self, classes: Array) -> list[str]:
-        """The alphabet of each class."""
-        return [self.names[c].partition("/")[0] for c in classes]
-
-    def divisions(self, classes: Array, runs: int) -> Array:
-        """(at most runs, len(classes)) bool, True where seen; at least two classes are not."""
-        if self.task == "alphabets":
-            _, groups = np.unique(self.alphabets(classes), return_inverse=True)
-            return group_splits(groups, runs, seed=self.seed)
-        n = len(classes)
-        return class_splits(n, min((n + 1) // 2, n - 2), runs, seed=self.seed)
-
-    def cut(self, name: str, among: Array, kept: Array, seen: Array, held: int,
-            class_split: dict[str, Any]) -> Benchmark:
-        """The benchmark of the rows ``among``, all of classes ``kept``, of which some are seen.
-
-        Those drawers ask whose number leaves ``held``.
-        """
-        labels = np.searchsorted(kept, self.views.truth[among])
-        drawer = self.views.meta["drawer"][among]
-        asks, of_seen = drawer % QUARTERS == held, seen[labels]
-        masks = {"train": of_seen & ~asks, "query": ~of_seen & asks, "gallery": ~of_seen & ~asks}
-        splits = {split: self.views[among[mask]].with_labels(labels[mask])
-                  for split, mask in masks.items()}
-        classes = Classes(np.zeros((len(kept), 0)), seen, tuple(self.names[c] for c in kept))
-        unseen = "characters" if self.task == "retrieval" else sorted(set(self.alphabets(
-            kept[~seen])))
-        facts = {**self.facts, "unseen": unseen, "class_split": class_split,
-                 "test_part": f"drawers {np.unique(drawer[asks]).tolist()} of every alphabet",
-                 "gallery": "unseen classes by the other drawers"}
-        known = NO_BACKBONE | equal_rows(splits["query"], splits["gallery"])
-        rows = {split: among[mask] for split, mask in masks.items()}
-        return Benchmark(name, "retrieval", splits, classes,
-                         declared(rows, facts, classes, **known))

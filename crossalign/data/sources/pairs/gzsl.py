@@ -15,15 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import flags
+from crossalign.data.benchmarks import gzsl
 from crossalign.data.formats.matlab import unread_fact
-from crossalign.data.gzsl import GzslSource, tuning_rows
+from crossalign.data.samples import Samples
 from crossalign.data.side_information import (
     assert_unique_names,
     read_class_rows,
     read_side_information,
     unit_rows,
 )
-from crossalign.data.splits import Rows, gzsl_validation, hold_out
+from crossalign.data.splits import Rows, gzsl_validation, hold_out, tuning_rows
+from crossalign.data.splits.unseen import unseen_mask
 from crossalign.data.table import (
     FALSE,
     TRUE,
@@ -33,11 +35,10 @@ from crossalign.data.table import (
     modalities_of_table,
     words_of_parts,
 )
-from crossalign.data.unseen_classes import unseen_mask
 from crossalign.fingerprints import file_digest
 from crossalign.labels import label_array
 from crossalign.names import written
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
 
@@ -70,7 +71,7 @@ def gzsl_of_table(name: str, table: Table, files: Sequence[Path], *, task: str |
         A file of class embeddings; where it names its classes and the table does not, they are the
         classes.
     unseen : str, Path or strings, optional
-        Names of the unseen classes; see `unseen_classes.unseen_mask`.
+        Names of the unseen classes; see `splits.unseen.unseen_mask`.
     seed : int
         Of what is drawn.
 
@@ -104,7 +105,6 @@ def gzsl_of_table(name: str, table: Table, files: Sequence[Path], *, task: str |
         raise ValueError("split: tests no sample of a seen class, so there is no gzsl; choose the "
                          "task zsl.")
     seen = np.isin(np.arange(len(names)), labels[rows["train"]])
-    source = GzslSource(name, views, Classes(embeddings, seen, tuple(names)))
     facts = {"features": {"files": [file.name for file in files], "widths": views.widths,
                           "sha256": file_digest(*files)},
              "normalisation": "none (model's own)", "side_information": side, "split": how,
@@ -112,10 +112,9 @@ def gzsl_of_table(name: str, table: Table, files: Sequence[Path], *, task: str |
     held = np.isin(np.arange(len(names)), labels)
     validation, origin = tuning_rows(labels, rows["train"], seen[held], {}, HELD_OUT, seed,
                                      seen_tested="test_seen" in rows)
-    if validation is None:
-        return source.benchmark(rows, {**facts, "no_validation": origin})
-    facts["validation"] = f"{origin}; seed {seed}"
-    return source.benchmark(rows, facts, lambda: source.restricted(validation, facts))
+    return gzsl(Samples(name, views, tuple(names), embeddings, facts, seed), rows, validation,
+                {"no_validation": origin} if validation is None else {
+                    "validation": f"{origin}; seed {seed}"})
 
 
 def _with_attributes(table: Table, attributes: str | Path) -> tuple[Table, dict[str, Any]]:

@@ -16,7 +16,7 @@ from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.noted import joined, noted_fact
 from crossalign.data.picture_rows import chosen_encoder, encoded_classes, features_digest
 from crossalign.data.side_information import side_information_of
-from crossalign.data.sources.pairs.source import pairs_benchmark
+from crossalign.data.sources.pairs.source import pairs_retrieval, samples_of
 from crossalign.data.sources.picture_folder.texts import (
     DESCRIPTION,
     Letters,
@@ -97,6 +97,7 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
              **noted_fact(joined(passed, images.noted, alone, of_texts))}
     known = {} if text_encoder is not None else (
         NO_BACKBONE if encoder is None else {"text_features_fit_on_unseen": False})
-    return pairs_benchmark(
-        written(folder.resolve().name), pairs, facts, seed=seed, known=known,
+    samples = samples_of(
+        written(folder.resolve().name), pairs, facts, seed, known=known,
         digests={"image": images.digests, "text": row_digests([columns["text"]])})
+    return pairs_retrieval(samples, pairs.test)

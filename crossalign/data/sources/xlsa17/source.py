@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.benchmarks import gzsl
 from crossalign.data.formats.matlab import Variables, read_mat, unread_fact
-from crossalign.data.gzsl import GzslSource, tuning_rows
+from crossalign.data.samples import Samples
 from crossalign.data.side_information import read_side_information, unit_rows
 from crossalign.data.sources.xlsa17.files import (
     FEATURES,
@@ -27,11 +28,11 @@ from crossalign.data.sources.xlsa17.files import (
     required_file,
     side_file,
 )
-from crossalign.data.splits import Rows, assert_disjoint, leak
+from crossalign.data.splits import Rows, assert_disjoint, leak, tuning_rows
 from crossalign.fingerprints import file_digest
 from crossalign.names import written
 from crossalign.reading import expanded
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
 
@@ -84,9 +85,6 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
     seen, tested = _seen_classes(labels, rows, n_classes, names)
     side = side_file(folder, attributes)
     embeddings, how = read_side_information(side, names, n_classes)
-    source = GzslSource(written(folder.resolve().name), Views({modality: features}, labels),
-                        Classes(embeddings, seen, tuple(names or ())),
-                        {"unusual_side_information": side.name != SPLITS})
     raw_leak = _leak_sentence(tuning, rows)
     facts = {
         "features": {"file": FEATURES, "width": int(features.shape[1]),
@@ -97,12 +95,14 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
         "split": f"{SPLITS} (proposed split)",
         **unread_fact(lists),
     }
+    samples = Samples(
+        written(folder.resolve().name), Views({modality: features}, labels),
+        tuple(names or map(str, range(n_classes))), embeddings, facts, seed,
+        {"unusual_side_information": side.name != SPLITS})
     validation, origin = tuning_rows(labels, rows["train"], seen[seen | tested], tuning,
                                      validation_fraction, seed, seen_tested="test_seen" in rows)
-    if validation is None:
-        return source.benchmark(rows, {**facts, "no_validation": origin})
-    facts["validation"] = f"{origin}; seed {seed}; {raw_leak}"
-    return source.benchmark(rows, facts, lambda: source.restricted(validation, facts))
+    return gzsl(samples, rows, validation, {"no_validation": origin} if validation is None else {
+        "validation": f"{origin}; seed {seed}; {raw_leak}"})
 
 
 def _test_rows(lists: Variables, task: str | None, n: int) -> Rows:

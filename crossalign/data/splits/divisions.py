@@ -1,6 +1,6 @@
-"""Divisions of classes into seen and unseen beside random halves: by whole groups, and all of them.
+"""Divisions of classes into seen and unseen: random halves, whole groups, and all there are.
 
-As in `splits`, everything depends on a seed alone and random order comes from the raw stream of
+As in `rows`, everything depends on a seed alone and random order comes from the raw stream of
 PCG64.
 """
 
@@ -12,12 +12,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.splits import random_keys
+from crossalign.data.splits.rows import random_keys
 
 Array = npt.NDArray[Any]
 
 TRIES = 20
 """Orders of the groups that are tried for every division asked for."""
+
+
+def class_splits(n_classes: int, n_seen: int | None = None, runs: int = 10, *,
+                 seed: int = 0) -> Array:
+    """(runs, n_classes) bool, True where a class is seen: the fixed class splits of retrieval.
+
+    Split k depends on ``seed`` and k alone, so asking for more runs changes none of them. Half of
+    the classes are seen by default, one more than half where the number is odd.
+
+    Raises
+    ------
+    ValueError
+        If a side would be empty.
+    """
+    n_seen = (n_classes + 1) // 2 if n_seen is None else n_seen
+    if not 0 < n_seen < n_classes:
+        raise ValueError(f"n_seen: got {n_seen} of {n_classes} classes; leave at least one class "
+                         "on either side.")
+    seen = np.zeros((runs, n_classes), dtype=bool)
+    for k in range(runs):
+        seen[k, np.argsort(random_keys(n_classes, seed, k))[:n_seen]] = True
+    return seen
 
 
 def group_splits(groups: npt.ArrayLike, runs: int = 10, *, seed: int = 0) -> Array:

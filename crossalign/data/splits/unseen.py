@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.splits import sempcyc_sketchy_unseen
+from crossalign.data.splits.sketchy_classes import SKETCHY_CLASSES
 from crossalign.names import folded, matched, written
 from crossalign.reading import expanded
 
@@ -46,10 +46,21 @@ PUBLISHED = ("sketchy25-sempcyc", "sketchy25-sake", "sketchy21-yelamarthi", "tub
 """Names of the splits whose classes are known here."""
 
 
+def sempcyc_sketchy_unseen() -> tuple[str, ...]:
+    """The 25 unseen Sketchy classes of Dutta and Akata (CVPR 2019), sorted.
+
+    They train on 100 of the 125 sorted class names, drawn without replacement by NumPy's legacy
+    generator with seed 0, and test on the rest (12 of which their code calls validation classes
+    and adds back). The legacy generator is frozen, so this recomputes their list.
+    """
+    seen = np.random.RandomState(0).choice(np.array(SKETCHY_CLASSES), 100, replace=False)
+    return tuple(sorted(set(SKETCHY_CLASSES) - set(seen.tolist())))
+
+
 def sempcyc_tuberlin_unseen(names: Sequence[str]) -> tuple[str, ...]:
     """The 30 unseen TU-Berlin classes of Dutta and Akata (CVPR 2019), sorted.
 
-    As with Sketchy (`splits.sempcyc_sketchy_unseen`): 220 of the sorted names are seen, drawn by
+    As with Sketchy (`sempcyc_sketchy_unseen`): 220 of the sorted names are seen, drawn by
     NumPy's legacy generator with seed 0. The names are those of the folders of photos.
 
     Raises

@@ -1,4 +1,4 @@
-"""Which rows and which classes go where: validation without leaks, fixed class splits.
+"""Rows that are held out: validation without leaks, and checks that index lists share no row.
 
 Everything is a pure function of index arrays and a seed. Random order comes from the raw stream
 of PCG64, which NumPy promises not to change (NEP 19), so a split is the same on every version.
@@ -137,28 +137,6 @@ def gzsl_validation(labels: npt.ArrayLike, seen_classes: npt.ArrayLike | None = 
     return {"train": pool[~held], "test_seen": pool[held], "test_unseen": unseen}
 
 
-def class_splits(n_classes: int, n_seen: int | None = None, runs: int = 10, *,
-                 seed: int = 0) -> Array:
-    """(runs, n_classes) bool, True where a class is seen: the fixed class splits of retrieval.
-
-    Split k depends on ``seed`` and k alone, so asking for more runs changes none of them. Half of
-    the classes are seen by default, one more than half where the number is odd.
-
-    Raises
-    ------
-    ValueError
-        If a side would be empty.
-    """
-    n_seen = (n_classes + 1) // 2 if n_seen is None else n_seen
-    if not 0 < n_seen < n_classes:
-        raise ValueError(f"n_seen: got {n_seen} of {n_classes} classes; leave at least one class "
-                         "on either side.")
-    seen = np.zeros((runs, n_classes), dtype=bool)
-    for k in range(runs):
-        seen[k, np.argsort(random_keys(n_classes, seed, k))[:n_seen]] = True
-    return seen
-
-
 def assert_disjoint(**index_sets: npt.ArrayLike) -> None:
     """Raise ValueError, naming two sets, a count and one index, where any two sets share one."""
     names = list(index_sets)
@@ -193,16 +171,3 @@ def assert_no_leak(train_loc: npt.ArrayLike, val_loc: npt.ArrayLike,
         raise ValueError(f"train_loc: holds {count['train_loc']} and val_loc {count['val_loc']} of "
                          f"the {count['test']} test rows; tune on rows of trainval_loc only, as "
                          "validation_rows gives them.")
-
-
-def sempcyc_sketchy_unseen() -> tuple[str, ...]:
-    """The 25 unseen Sketchy classes of Dutta and Akata (CVPR 2019), sorted.
-
-    They train on 100 of the 125 sorted class names, drawn without replacement by NumPy's legacy
-    generator with seed 0, and test on the rest (12 of which their code calls validation classes
-    and adds back). The legacy generator is frozen, so this recomputes their list.
-    """
-    from crossalign.data.sketchy_classes import SKETCHY_CLASSES
-
-    seen = np.random.RandomState(0).choice(np.array(SKETCHY_CLASSES), 100, replace=False)
-    return tuple(sorted(set(SKETCHY_CLASSES) - set(seen.tolist())))

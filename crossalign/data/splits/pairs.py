@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.splits import random_keys
+from crossalign.data.splits.rows import random_keys
 
 Array = npt.NDArray[Any]
 
