@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +38,20 @@ class Index(BaseEstimator):  # type: ignore[misc]
     def search(self, queries: npt.ArrayLike, k: int) -> Hits:
         """Find the ``min(k, n)`` best items of every query ``(q, w)``, best first."""
         raise NotImplementedError("abstract")  # pragma: no cover
+
+    def stored(self) -> dict[str, Array]:
+        """Return the arrays that hold the items."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Fill an empty index with what `stored` gave; by default vectors are added again.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit the index.
+        """
+        self.add(arrays["vectors"])
 
 
 def check_count(k: int) -> None:

@@ -51,6 +51,10 @@ class ExactIndex(Index):
             indices[block], scores[block] = top_k(rows[block] @ self._vectors.T, k)
         return Hits(indices, scores)
 
+    def stored(self) -> dict[str, Array]:
+        """Return the vectors."""
+        return {"vectors": self._vectors}
+
     @property
     def _width(self) -> int | None:
         """Dimension of the vectors; None until it is known."""

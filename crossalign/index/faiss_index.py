@@ -99,6 +99,22 @@ class FaissIndex(Index):
             scores[short], indices[short] = more(rows[short], k)
         return Hits(np.asarray(indices, dtype=np.int64), np.asarray(scores, dtype=np.float32))
 
+    def stored(self) -> dict[str, Any]:
+        """Return the vectors, of which `restore` builds the index anew.
+
+        Raises
+        ------
+        ValueError
+            If the factory keeps something else in their place.
+        """
+        if not re.fullmatch(r"(IVF\d+,)?(Flat|HNSW\d+(,Flat)?)", self.factory):
+            raise ValueError(f"factory: {self.factory!r} does not keep the vectors of which a "
+                             "saved index is built anew; use one as 'Flat', 'HNSW32' or "
+                             "'IVF256,Flat'.")
+        if self._lists is not None:
+            self._lists.make_direct_map()
+        return {"vectors": self._index.reconstruct_n(0, len(self))}
+
     def _from_more_lists(self, rows: Any, k: int) -> tuple[Any, Any]:
         """Return scores and items ``(q, k)`` from as many lists as it takes."""
         usual, probed = self._lists.nprobe, self._lists.nprobe

@@ -82,6 +82,10 @@ class HammingIndex(Index):
         blocks = blocks or [top_k(np.zeros((0, len(self)), np.float32), k)]
         return Hits(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
 
+    def stored(self) -> dict[str, Array]:
+        """Return the codes."""
+        return {"vectors": self._codes}
+
     def _checked(self, codes: npt.ArrayLike) -> Array:
         rows = np.asarray(codes)
         if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != self._codes.shape[1]:

@@ -12,11 +12,13 @@ gets one bit.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
+from sklearn.base import BaseEstimator
 
 from crossalign.index.base import check_vectors
 
@@ -56,7 +58,7 @@ def rotate_to_signs(projected: Array, iterations: int, seed: int) -> tuple[Array
     return rotation, losses
 
 
-class ITQ:
+class ITQ(BaseEstimator):  # type: ignore[misc]
     """Binary codes of ``bits`` bits, learned from training rows alone.
 
     Parameters
@@ -81,6 +83,9 @@ class ITQ:
     ValueError
         For less than one bit or iteration.
     """
+
+    learned = MappingProxyType({"mean_": np.ndarray, "projection_": np.ndarray,
+                                "losses_": np.ndarray})
 
     def __init__(self, bits: int = 64, iterations: int = 50, seed: int = 0) -> None:
         for name, value in (("bits", bits), ("iterations", iterations)):

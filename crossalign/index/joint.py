@@ -4,7 +4,7 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -111,6 +111,19 @@ class JointIndex(Index):
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
             list(pool.map(fill, range(len(candidates))))
         return hits
+
+    def stored(self) -> dict[str, Array]:
+        """Return the exact factors of all items."""
+        return self._wide._asdict()
+
+    def restore(self, arrays: Mapping[str, Array]) -> None:
+        """Fill an empty index with the factors that `stored` gave."""
+        wide = Factors(**arrays)
+        shapes = [(len(wide.offsets), width) for width in (self.width, 2 * self.labels)]
+        if [wide.embeddings.shape, wide.labels.shape] != shapes or wide.offsets.ndim != 1:
+            raise ValueError(f"factors of shapes {[part.shape for part in wide]} for width "
+                             f"{self.width} and {self.labels} labels")
+        self._wide, self._short = wide, None
 
     def _factors(self, vectors: npt.ArrayLike, *, query: bool) -> Factors:
         rows = check_vectors(vectors, self.width + self.labels)

@@ -98,6 +98,10 @@ stochastic : bool
                              f"{cls.__name__}; load it with {type(model).__name__}.load.")
         return model
 
+    def savable(self) -> Self:
+        """Return the model with parameters that a folder can hold; itself by default."""
+        return self
+
     def grid(self, fixed: Collection[str] = ()) -> dict[str, Sequence[Any]]:
         """The search space without the parameters that the user has fixed."""
         return {name: values for name, values in self.search_space.items() if name not in fixed}

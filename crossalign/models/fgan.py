@@ -256,10 +256,11 @@ class FGAN(TokenSelector, JointSpace):
         """
         return self._selection(x, modality)[1]
 
-    def save(self, folder: str | Path) -> Path:
-        """As `Model.save`; a teacher that is a function is saved by its name."""
-        named = copy(self).set_params(teacher=teacher_name(self.teacher))
-        return super(FGAN, named).save(folder)
+    def savable(self) -> Self:
+        """Return the model, with the name of a teacher that is a function."""
+        named = copy(self)
+        named.teacher = teacher_name(self.teacher)
+        return named
 
     def _selection(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
         rows = self._rows(x, modality)

@@ -81,12 +81,9 @@ def try_out(model: Any) -> None:
     from crossalign.models.base import Aligner
     from crossalign.types import CLASS_MODALITY, Views
 
-    tokens = getattr(model, "tokens_", ())
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
-        rows = {m: np.ones((2, 1, width) if m in tokens else (2, width), np.float32)
-                for m, width in model.widths_.items()
-                if m not in getattr(model, "backbone_configs_", ())}
+        rows = made_up(model)
         if isinstance(model, Aligner):
             for modality, row in rows.items():
                 if len(model.embed(row, modality)) != len(row):
@@ -94,6 +91,14 @@ def try_out(model: Any) -> None:
         else:
             samples = {m: row for m, row in rows.items() if m != CLASS_MODALITY}
             model.decision_function(Views(samples))
+
+
+def made_up(model: Any) -> dict[str, Any]:
+    """Two rows of ones of every modality of a fitted model that no backbone reads."""
+    tokens = getattr(model, "tokens_", ())
+    return {m: np.ones((2, 1, width) if m in tokens else (2, width), np.float32)
+            for m, width in model.widths_.items()
+            if m not in getattr(model, "backbone_configs_", ())}
 
 
 def check_network(model: Any, arrays: Mapping[str, Any] | None = None) -> None:

@@ -49,24 +49,13 @@ def save_model(model: Any, folder: str | Path) -> Path:
     ValueError
         If the folder exists and holds something else, or cannot be written.
     """
-    from safetensors.numpy import save
-
     folder = expanded(folder, "folder")
     check_target(folder)
-    arrays, values = _split_state(model)
-    weights = save(arrays)
-    record = {
-        "format": FORMAT,
-        "class": type(model).__name__,
-        "params": _plain(model.get_params(deep=False)),
-        "attributes": values,
-        "sha256": hashlib.sha256(weights).hexdigest(),
-        **({} if (source := origin(type(model))) is None else {"origin": source}),
-    }
+    record, weights = record_of(model)
     arriving = folder / _arriving(record)
     try:
         write_bytes(arriving, weights)
-        write_text(folder / RECORD, json.dumps(record, indent=2) + "\n")  # the new model counts
+        write_text(folder / RECORD, as_text(record))               # the new model counts
         os.replace(arriving, folder / WEIGHTS)
         write_text(folder / CARD, _card(model, record, len(weights)))
     except OSError as error:
@@ -75,6 +64,28 @@ def save_model(model: Any, folder: str | Path) -> Path:
         (folder / name).unlink(missing_ok=True)
     sweep(folder, RECORD, WEIGHTS, CARD, *remains)
     return folder
+
+
+def record_of(model: Any) -> tuple[dict[str, Any], bytes]:
+    """Return what ``model.json`` and ``weights.safetensors`` of a fitted model hold."""
+    from safetensors.numpy import save
+
+    model = model.savable()
+    arrays, values = _split_state(model)
+    weights = save(arrays)
+    return {
+        "format": FORMAT,
+        "class": type(model).__name__,
+        "params": {name: _kept(value) for name, value in model.get_params(deep=False).items()},
+        "attributes": values,
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        **({} if (source := origin(type(model))) is None else {"origin": source}),
+    }, weights
+
+
+def as_text(record: Mapping[str, Any]) -> str:
+    """Return the text of a record."""
+    return json.dumps(record, indent=2) + "\n"
 
 
 def check_target(folder: str | Path) -> None:
@@ -180,7 +191,7 @@ def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
                          "model again.")
     try:
         arrays = load(weights)
-        fitted = cls(**record["params"])
+        fitted = cls(**{name: _given(value) for name, value in record["params"].items()})
         fitted._validate_params()
         _join_state(fitted, arrays, checked_values(fitted, record["attributes"]))
         try_out(fitted)
@@ -297,10 +308,24 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"cannot save a {type(value).__name__} without pickling it.")
 
 
+def _kept(value: Any) -> Any:
+    """A parameter as JSON holds it, in which tuples are known from lists."""
+    if isinstance(value, tuple):
+        return {"tuple": [_kept(item) for item in value]}
+    return [_kept(item) for item in value] if isinstance(value, list) else _plain(value)
+
+
+def _given(value: Any) -> Any:
+    """The parameter of which `_kept` made JSON."""
+    if isinstance(value, dict) and set(value) == {"tuple"}:
+        return tuple(_given(item) for item in value["tuple"])
+    return [_given(item) for item in value] if isinstance(value, list) else value
+
+
 def _card(model: Any, record: Mapping[str, Any], size: int) -> str:
     lines = [f"# {record['class']}", "", (type(model).__doc__ or "").strip().splitlines()[0], "",
              f"- modalities: {getattr(model, 'widths_', {})}",
              f"- weights: {size / 1e6:.1f} MB, SHA-256 {record['sha256']}", "",
              "| parameter | value |", "|---|---|"]
-    lines += [f"| {k} | {v} |" for k, v in record["params"].items()]
+    lines += [f"| {k} | {v} |" for k, v in model.get_params(deep=False).items()]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 """Tasks of a fitted space: recognise, also from a few samples, reject, retrieve, transfer.
 
-`Adaptation` needs no fitted space: it learns one, for labels of another domain.
+Each is a scikit-learn estimator that saves as a folder and answers from there without the training
+samples. `Adaptation` needs no fitted space: it learns one, for labels of another domain.
 """
 
 from __future__ import annotations

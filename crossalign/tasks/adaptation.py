@@ -8,6 +8,7 @@ same time, to make the codes of the two domains alike (Ganin et al. 2016 for the
 from __future__ import annotations
 
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwor
 from crossalign.models.ranges import COUNT, RATE, SEED, SHARE, SIZE, WEIGHT, check_values
 from crossalign.networks import initialise
 from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
+from crossalign.tasks.base import Task
 from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, TensorData, train
 from crossalign.types import Views
 
@@ -41,7 +43,7 @@ RANGES: dict[str, Any] = {
     "lr": [RATE], "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
 
 
-class Adaptation:
+class Adaptation(Task):
     """Learn classes in a source domain, recognise them in a target domain.
 
     Parameters
@@ -92,6 +94,8 @@ class Adaptation:
         In `fit`: an unknown divergence or standardisation, numbers out of range, a source without
         labels or with one class, tokens, or domains of different widths.
     """
+
+    learned = MappingProxyType({"classes_": np.ndarray, "scaling_": dict, "history_": dict})
 
     def __init__(self, divergence: str = "qsma", weight: float | None = None, entropy: float = 0.0,
                  confidence: float = 0.8, standardise: str = "source", latent: int = 64,
@@ -147,13 +151,29 @@ class Adaptation:
     def _check_parameters(self) -> None:
         check_values(vars(self), RANGES)
 
-    def _train(self, data: TensorData, target: torch.Tensor) -> None:
-        n_classes = len(self.classes_)
-        weight = WEIGHTS[self.divergence] if self.weight is None else self.weight
+    def try_out(self) -> None:
+        """Recognise made-up rows, if there is a network."""
+        if hasattr(self, "network_"):
+            self.predict(np.ones((2, len(self.scaling_["target"]["shift"]))))
+
+    @property
+    def _weight(self) -> float:
+        """Final weight of the divergence."""
+        return WEIGHTS[self.divergence] if self.weight is None else self.weight
+
+    def _restore(self, target: torch.Tensor | None = None) -> None:
+        """Build the network; without target rows, which are for training alone, by default."""
+        if target is None:
+            target = torch.zeros(0, len(self.scaling_["target"]["shift"]))
         self.network_ = AdaptationNetwork(
-            target, n_classes, self.divergence if weight > 0 and self.divergence in DIVERGENCES
-            else None, self.entropy > 0, hidden=self.hidden, latent=self.latent,
-            dropout=self.dropout, confidence=self.confidence)
+            target, len(self.classes_),
+            self.divergence if self._weight > 0 and self.divergence in DIVERGENCES else None,
+            self.entropy > 0, hidden=self.hidden, latent=self.latent, dropout=self.dropout,
+            confidence=self.confidence).eval()
+
+    def _train(self, data: TensorData, target: torch.Tensor) -> None:
+        n_classes, weight = len(self.classes_), self._weight
+        self._restore(target)
         initialise(self.network_, torch.Generator().manual_seed(self.random_state))
         per_batch = min(n_classes, self.batch_size // LEAST_PER_CLASS)
         history = train(
@@ -163,6 +183,8 @@ class Adaptation:
             weights={"divergence": Ramp(0, self.epochs / 2, weight),
                      "entropy": Ramp(0, self.epochs / 2, self.entropy)},
             lr_schedule=Cosine(self.epochs), seed=self.random_state, device=self.device)
+        self.network_.target = self.network_.target[:0]
+        self.network_.eval()
         self.history_ = history.losses
 
     def _best(self, logits: Array) -> Array:

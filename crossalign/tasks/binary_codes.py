@@ -8,10 +8,12 @@ test mean; here nothing is learned from test samples.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import BaseEstimator
 
 from crossalign.index.itq import ITQ
 from crossalign.models.blockwise import embedded
@@ -20,7 +22,7 @@ from crossalign.types import Views
 Array = npt.NDArray[Any]
 
 
-class BinaryCodes:
+class BinaryCodes(BaseEstimator):  # type: ignore[misc]
     """Binary codes for the modalities of a fitted aligner.
 
     Parameters
@@ -39,6 +41,8 @@ class BinaryCodes:
     itq_ : ITQ
         Fitted rotation.
     """
+
+    learned = MappingProxyType({"means_": dict, "itq_": ITQ})
 
     def __init__(self, model: Any, bits: int = 64, seed: int = 0) -> None:
         self.model, self.bits, self.seed = model, bits, seed

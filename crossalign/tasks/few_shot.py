@@ -20,6 +20,7 @@ its side information and half around its few samples, which are repeated as ofte
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -30,9 +31,11 @@ from crossalign.metrics import stack
 from crossalign.models import GFZSL
 from crossalign.models.base import Aligner, unit_rows
 from crossalign.models.blockwise import in_blocks
+from crossalign.models.learned import made_up
 from crossalign.models.one_modality import complete, complete_rows
 from crossalign.models.ranges import NUMBER, WEIGHT, check_values
 from crossalign.preprocessing.scaling import apply_scaling
+from crossalign.tasks.base import Task
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.tasks.zero_shot import GAUSSIAN, SCORED
 from crossalign.types import CLASS_MODALITY, Classes, Views
@@ -43,7 +46,7 @@ HEADS = ("gaussian", "code", "inputs", "softmax")
 """Where the mean of a new class comes from; see `FewShot`."""
 
 
-class FewShot:
+class FewShot(Task):
     """Scores samples against classes of which some have but a few samples.
 
     Parameters
@@ -73,6 +76,11 @@ class FewShot:
         For an unknown head, a negative kappa, or a model that does not embed samples; in `fit`, for
         the head "softmax" of a model that draws no codes.
     """
+
+    learned = MappingProxyType({
+        "classes_": Classes, "modality_": str, "counts_": np.ndarray, "drawn_": np.ndarray,
+        "drawn_labels_": np.ndarray, "gaussians_": GFZSL, "prior_": np.ndarray,
+        "means_": np.ndarray, "coef_": np.ndarray, "intercept_": np.ndarray})
 
     def __init__(self, model: Any, kappa: float = 4.0, head: str = "gaussian",
                  gamma: float = 0.0) -> None:
@@ -165,6 +173,17 @@ class FewShot:
         if self.gamma != 0:
             scores = stack(scores, self.classes_.seen, self.gamma)
         return np.asarray(scores.argmax(axis=1))
+
+    def try_out(self) -> None:
+        """Score made-up samples, if there are scores yet."""
+        rows = made_up(self.model)
+        if not hasattr(self, "coef_") or self.modality_ not in rows:
+            return
+        with np.errstate(all="ignore"):
+            scores = self.decision_function(rows[self.modality_])
+        if scores.shape != (2, len(self.classes_)):
+            raise ValueError(f"scores of shape {scores.shape} for 2 samples and "
+                             f"{len(self.classes_)} classes")
 
     # -- inside ----------------------------------------------------------------------------
     def _check_prepared(self, attribute: str, call: str) -> None:

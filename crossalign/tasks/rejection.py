@@ -9,6 +9,7 @@ information, have the label `NONE`; whatever they are called instead is wrong.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType, NoneType
 from typing import Any, Self
 
 import numpy as np
@@ -23,6 +24,7 @@ from crossalign.models.blockwise import in_blocks
 from crossalign.models.ranges import NUMBER, RATE, SHARE, Each, Having, check_values
 from crossalign.models.several_views import joined
 from crossalign.sentences import short
+from crossalign.tasks.base import Task
 from crossalign.tasks.confidence import (
     CONFIDENCES,
     max_probability,
@@ -47,7 +49,7 @@ RANGES: dict[str, Any] = {
     "temperature": [RATE, Each(NUMBER), np.ndarray, None]}
 
 
-class Rejection:
+class Rejection(Task):
     """A prepared `ZeroShot` head that may also answer "none of these".
 
     Parameters
@@ -76,6 +78,9 @@ class Rejection:
     ValueError
         If the confidence is unknown or the model lacks it, or the temperature is not positive.
     """
+
+    learned = MappingProxyType({"threshold_": (float, int, NoneType),
+                                "temperature_": (float, int, list, np.ndarray)})
 
     def __init__(self, head: ZeroShot, confidence: str = "max_probability",
                  threshold: float | None = None,
@@ -195,6 +200,10 @@ class Rejection:
                       float(wrong[answered].mean()) if answered.any() else float("nan"))
         return {"coverage": coverage, "risk": risk, "aurc": aurc(sure, wrong),
                 "excess_aurc": excess_aurc(sure, wrong), "chosen": chosen}
+
+    def try_out(self) -> None:
+        """Let the head score made-up samples."""
+        self.head.try_out()
 
     def _labelled(self, views: Views | Sequence[Views],
                   scores: Array | None = None) -> tuple[Views, Array]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 
 from crossalign.arrays import refuse_rows
+from crossalign.index.base import Index
 from crossalign.index.hamming import HammingIndex
 from crossalign.labels import is_missing
 from crossalign.models.blockwise import encoded, in_blocks
+from crossalign.models.learned import made_up
 from crossalign.models.ranges import SIZE, Having, check_values
+from crossalign.tasks.base import Task
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Hits, Views
 
@@ -24,7 +28,7 @@ RANGES: dict[str, Any] = {
     "bits": [SIZE, None]}
 
 
-class Retriever(BaseEstimator):  # type: ignore[misc]
+class Retriever(Task):
     """Search in a gallery of one modality by queries of another, with the model's similarity.
 
     Parameters
@@ -53,6 +57,8 @@ class Retriever(BaseEstimator):  # type: ignore[misc]
     >>> retriever.search(images, "image", k=5).indices             # doctest: +SKIP
     >>> Retriever(model, bits=64).fit(train).add(gallery, "text")  # doctest: +SKIP
     """
+
+    learned = MappingProxyType({"index_": Index, "ids_": np.ndarray, "codes_": BinaryCodes})
 
     def __init__(self, model: Any, index: Any = None, bits: int | None = None) -> None:
         check_values({"model": model, "index": index, "bits": bits}, RANGES)
@@ -106,6 +112,16 @@ class Retriever(BaseEstimator):  # type: ignore[misc]
             raise ValueError("queries: the gallery is empty; call add(gallery, modality) first.")
         hits: Hits = self.index_.search(self._vectors(queries, modality), k)
         return hits
+
+    def try_out(self) -> None:
+        """Search for made-up queries of every modality that the codes, if there are any, know."""
+        if not hasattr(self, "index_"):
+            return
+        if len(self.ids_) != len(self.index_):
+            raise ValueError(f"{len(self.ids_)} identifiers for {len(self.index_)} items")
+        for modality, rows in made_up(self.model).items():
+            if self.bits is None or modality in self.codes_.means_:
+                self.search(rows, modality, k=1)
 
     def _empty_index(self) -> Any:
         """Make an index without items, checked to rank as the model does."""

@@ -11,6 +11,7 @@ Cross-modal Transfer" (arXiv 2503.15352); the statements are T6 and T7 of
 
 from __future__ import annotations
 
+from types import MappingProxyType, NoneType
 from typing import Any, Self
 
 import numpy as np
@@ -18,8 +19,10 @@ import numpy.typing as npt
 from scipy.special import softmax
 from sklearn.utils._param_validation import StrOptions
 
+from crossalign.models.base import Model
 from crossalign.models.ranges import COUNT, Having, check_values
 from crossalign.sentences import short
+from crossalign.tasks.base import Task
 from crossalign.tasks.class_gaussians import (
     ClassGaussians,
     fit_head,
@@ -39,7 +42,7 @@ RANGES: dict[str, Any] = {
     "mode": [StrOptions(set(MODES))], "em_iterations": [COUNT]}
 
 
-class Transfer:
+class Transfer(Task):
     """Learn classes on a source modality, recognise them in a target modality.
 
     Parameters
@@ -72,6 +75,10 @@ class Transfer:
         In `fit`: unknown mode or head, a class without source samples, an unknown modality,
         tokens instead of vectors, labels out of range.
     """
+
+    learned = MappingProxyType({
+        "source_": str, "target_": str, "widths_": dict, "aligner_": (Model, NoneType),
+        "source_head_": ClassGaussians, "target_head_": ClassGaussians})
 
     def __init__(self, aligner: Any = None, mode: str = "aligned", head: Any = "lda",
                  em_iterations: int = 1) -> None:
@@ -116,6 +123,14 @@ class Transfer:
     def predict_source(self, source_rows: npt.ArrayLike) -> Labels:
         """Return the classes ``(n,)`` of rows ``(n, d_source)``."""
         return self._predict(source_rows, "source")
+
+    def try_out(self) -> None:
+        """Recognise made-up rows of either side, if there is a classifier."""
+        if not hasattr(self, "target_head_"):
+            return
+        for side, modality in (("source", self.source_), ("target", self.target_)):
+            if modality in self.widths_:
+                self._predict(np.ones((2, self.widths_[modality])), side)
 
     # -- inside ----------------------------------------------------------------------------
     def _check_parameters(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -13,10 +14,12 @@ from crossalign.metrics import stack
 from crossalign.models import GFZSL
 from crossalign.models.base import Distributional, ZeroShotClassifier, checked_side
 from crossalign.models.blockwise import in_blocks
+from crossalign.models.learned import made_up
 from crossalign.models.one_modality import complete_rows
 from crossalign.models.ranges import NUMBER, Having, check_values
 from crossalign.models.several_views import presence
 from crossalign.preprocessing.pooling import as_vectors
+from crossalign.tasks.base import Task
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
@@ -29,7 +32,7 @@ FUSED = ("inputs", "gaussian", "prototype")
 """The views of a class that the fused head adds up."""
 
 
-class ZeroShot:
+class ZeroShot(Task):
     """Scores samples against seen and unseen classes.
 
     Parameters
@@ -53,6 +56,11 @@ class ZeroShot:
     ----------
     classes_ : Classes
     """
+
+    learned = MappingProxyType({
+        "classes_": Classes, "modality_": str, "views_": list, "head_": str, "weights_": dict,
+        "prototypes_": np.ndarray, "gaussians_": GFZSL, "inputs_": dict, "coef_": np.ndarray,
+        "intercept_": np.ndarray})
 
     def __init__(self, model: Any, head: str = "auto", gamma: float = 0.0) -> None:
         check_values({"model": model, "head": head, "gamma": gamma},
@@ -209,6 +217,17 @@ class ZeroShot:
         self.classes_ = Classes(merged, seen, (*self.classes_.names, *(names or classes.names)))
         self.prototypes_ = self.model.embed(merged, CLASS_MODALITY)
         return self
+
+    def try_out(self) -> None:
+        """Score made-up samples, if the head is prepared."""
+        rows = made_up(self.model)
+        if not hasattr(self, "head_") or self.modality_ not in rows:
+            return
+        with np.errstate(all="ignore"):
+            scores = self._scores(self.head_, rows[self.modality_], self.modality_)
+        if scores.shape != (2, len(self.classes_)):
+            raise ValueError(f"scores of shape {scores.shape} for 2 samples and "
+                             f"{len(self.classes_)} classes")
 
     def _kind(self) -> str:
         if self.head != "auto":

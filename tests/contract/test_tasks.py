@@ -57,7 +57,7 @@ def test_retriever_wants_one_identifier_per_row():
                 np.zeros((3, 2)), iter([1, 2, 3])):
         task = Retriever(ALIGNER)
         complaint(lambda ids=ids, task=task: task.add(TRAIN[:3], "text", ids=ids), "ids: ", "give")
-        assert task.index is None or len(task.index) == 0
+        assert len(task.index_) == 0
     for ids in (["a", None, "b"], [1.0, np.nan, 2.0]):
         complaint(lambda ids=ids: Retriever(ALIGNER).add(TRAIN[:3], "text", ids=ids),
                   "ids: missing in row 1")

@@ -1,0 +1,194 @@
+"""Tasks, and what they consist of, as JSON beside arrays and models.
+
+JSON values stand for themselves. Everything else is a mapping with one key, its kind: ``tuple``,
+``mapping``, ``array``, ``words``, ``model``, ``template`` (a model that is not fitted) or
+``object`` (a class of `registry`, with its parameters, fields or items).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from crossalign.models.base import Model
+from crossalign.models.learned import check_name, check_network
+from crossalign.sentences import short
+
+
+def registry() -> dict[str, type[Any]]:
+    """Classes that a saved task may consist of, besides models."""
+    from crossalign import index, tasks
+    from crossalign.index.itq import ITQ
+    from crossalign.tasks.binary_codes import BinaryCodes
+    from crossalign.tasks.class_gaussians import ClassGaussians
+    from crossalign.types import Classes
+
+    known = [*(getattr(tasks, name) for name in tasks.__all__),
+             *(getattr(index, name) for name in index.__all__),
+             ITQ, BinaryCodes, ClassGaussians, Classes]
+    return {cls.__name__: cls for cls in known}
+
+
+class Encoder:
+    """Turns a task into JSON.
+
+    Attributes
+    ----------
+    arrays : mapping of path to array
+        Arrays that were met.
+    models : mapping of path to model
+        Fitted models that were met, each once.
+    """
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Any] = {}
+        self.models: dict[str, Any] = {}
+        self._known = registry()
+
+    def encode(self, value: Any, path: str) -> Any:
+        """Return JSON for a value that is found at a path.
+
+        Raises
+        ------
+        ValueError
+            If it can only be kept by pickling it.
+        """
+        if value is None or isinstance(value, bool | int | float | str):
+            return value
+        if isinstance(value, np.generic):
+            return value.item()
+        if isinstance(value, list | tuple):
+            found = [self.encode(item, f"{path}/{i}") for i, item in enumerate(value)]
+            return {"tuple": found} if isinstance(value, tuple) else found
+        if isinstance(value, np.ndarray):
+            return self._array(value, path)
+        if isinstance(value, Mapping):
+            return {"mapping": {str(key): self.encode(item, f"{path}/{key}")
+                                for key, item in value.items()}}
+        if isinstance(value, Model):
+            return self._model(value, path)
+        return self._object(value, path)
+
+    def _array(self, value: Any, path: str) -> Any:
+        if value.dtype.kind in "fiub":
+            self.arrays[path] = np.ascontiguousarray(value)
+            return {"array": path}
+        plain = [self.encode(item, path) for item in value.tolist()]
+        return {"words": plain, "dtype": value.dtype.kind}
+
+    def _model(self, model: Any, path: str) -> Any:
+        if not hasattr(model, "widths_"):
+            name = type(model).__name__
+            return {"template": name, "params": self.encode(model.get_params(deep=False), path)}
+        for known, other in self.models.items():
+            if other is model:
+                return {"model": known}
+        self.models[path] = model
+        return {"model": path}
+
+    def _object(self, value: Any, path: str) -> Any:
+        name = type(value).__name__
+        if self._known.get(name) is not type(value):
+            raise ValueError(f"folder: {path} is a {name}, which can only be kept by pickling it; "
+                             "save a task without one.")
+        if is_dataclass(value):
+            return {"object": name, "fields": self.encode(
+                {field.name: getattr(value, field.name) for field in fields(value)}, path)}
+        found = {"object": name,
+                 "params": self.encode(value.get_params(deep=False), f"{path}.params")}
+        if hasattr(value, "stored"):
+            return {**found, "items": self.encode(value.stored(), f"{path}.items")}
+        learned = {key: item for key, item in vars(value).items()
+                   if key.endswith("_") and not key.startswith("_")}
+        network = learned.pop("network_", None)
+        if network is not None:
+            found["network"] = self.encode(
+                {key: tensor.detach().cpu().contiguous().numpy()
+                 for key, tensor in network.state_dict().items()}, f"{path}.network_")
+        return {**found, "learned": self.encode(learned, path)}
+
+
+class Decoder:
+    """Makes of JSON what an `Encoder` turned into it.
+
+    Parameters
+    ----------
+    arrays, models : mapping of path to array or model
+        What the JSON refers to.
+    """
+
+    def __init__(self, arrays: Mapping[str, Any], models: Mapping[str, Any]) -> None:
+        self.arrays, self.models = arrays, models
+        self._known = registry()
+
+    def decode(self, value: Any) -> Any:
+        """Return the value.
+
+        Raises
+        ------
+        ValueError
+            If it is of no known kind or class, or an object holds what its class does not learn.
+        """
+        if isinstance(value, list):
+            return [self.decode(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        kind = next(iter(value), None)
+        if kind == "tuple":
+            return tuple(self.decode(value["tuple"]))
+        if kind == "mapping":
+            return {key: self.decode(item) for key, item in value["mapping"].items()}
+        if kind == "array":
+            return self.arrays[value["array"]]
+        if kind == "words":
+            words = np.empty(len(value["words"]), dtype=object)
+            for i, word in enumerate(value["words"]):
+                words[i] = self.decode(word)
+            return words if value["dtype"] == "O" else words.astype(str)
+        if kind == "model":
+            return self.models[value["model"]]
+        if kind == "template":
+            return self._template(value)
+        if kind == "object":
+            return self._object(value)
+        raise ValueError(f"{short(value)} is of no known kind")
+
+    def _template(self, value: Mapping[str, Any]) -> Any:
+        from crossalign import models
+
+        if value["template"] not in models.__all__:
+            raise ValueError(f"{short(value['template'])} is no known model")
+        model = getattr(models, value["template"])(**self.decode(value["params"]))
+        model._validate_params()
+        return model
+
+    def _object(self, value: Mapping[str, Any]) -> Any:
+        if value["object"] not in self._known:
+            raise ValueError(f"{short(value['object'])} is no known class")
+        cls = self._known[value["object"]]
+        if is_dataclass(cls):
+            return cls(**self.decode(value["fields"]))
+        made = cls(**self.decode(value["params"]))
+        if "items" in value:
+            made.restore(self.decode(value["items"]))
+            return made
+        for name, item in self.decode(value["learned"]).items():
+            check_name(made, name)
+            if not isinstance(item, cls.learned.get(name, ())):
+                raise ValueError(f"{name} is {short(item)}, which {cls.__name__} does not learn")
+            setattr(made, name, item)
+        if "network" in value:
+            self._join_network(made, self.decode(value["network"]))
+        return made
+
+    def _join_network(self, made: Any, arrays: Mapping[str, Any]) -> None:
+        """Build an object's network, once it is sure that it fits the weights."""
+        import torch
+
+        check_network(made, arrays)
+        made._restore()
+        made.network_.load_state_dict(
+            {key: torch.from_numpy(array.copy()) for key, array in arrays.items()})

@@ -1,0 +1,202 @@
+"""A prepared task as a folder, which answers without the training samples.
+
+``task.json`` holds the class, its parameters and what it has learned; arrays are in
+``arrays-*.safetensors`` and fitted models in folders ``model-*``, as `models.store` writes them.
+The names end in a checksum of the content, so that a save never touches what another one wrote:
+``task.json`` says which are meant, and is replaced last. Nothing is pickled, and only classes that
+are registered here are ever made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from crossalign.files import draft_of, sweep, write_bytes, write_text
+from crossalign.models.store import (
+    LARGEST_RECORD,
+    RECORD,
+    as_text,
+    load_model,
+    record_of,
+    save_model,
+)
+from crossalign.reading import check_regular, check_room, expanded
+from crossalign.sentences import short
+from crossalign.tasks.codec import Decoder, Encoder
+
+FORMAT = 1
+TASK, CARD = "task.json", "card.md"
+PART = re.compile(r"(arrays-[0-9a-f]{16}\.safetensors|model-[0-9a-f]{16})")
+"""Names of arrays and models, by content."""
+
+
+def save_task(task: Any, folder: str | Path) -> Path:
+    """Write a task; replaces a task that is already there.
+
+    Raises
+    ------
+    ValueError
+        If the folder exists and holds something else or cannot be written, or a part of the task
+        can only be kept by pickling it.
+    """
+    from safetensors.numpy import save
+
+    folder = expanded(folder, "folder")
+    check_task_target(folder)
+    encoder = Encoder()
+    state = encoder.encode(task, type(task).__name__)
+    models = {name: record_of(model) for name, model in encoder.models.items()}
+    places = {name: f"model-{_digest(as_text(record))[:16]}"
+              for name, (record, _) in models.items()}
+    content = save(encoder.arrays)
+    arrays = f"arrays-{_digest(content)[:16]}.safetensors"
+    record = {"format": FORMAT, "class": type(task).__name__, "state": state,
+              "arrays": [arrays, _digest(content)],
+              "models": {name: [places[name], _digest(as_text(part))]
+                         for name, (part, _) in models.items()}}
+    try:
+        for name, model in encoder.models.items():
+            save_model(model, folder / places[name])
+        write_bytes(folder / arrays, content)
+        write_text(folder / TASK, as_text({**record, "digest": _digest(as_text(record))}))
+        write_text(folder / CARD, _card(task, encoder.models.values()))
+    except OSError as error:
+        raise ValueError(f"folder: {error}") from None
+    _remove_others(folder, {arrays, *places.values()})
+    sweep(folder, TASK, CARD, arrays)
+    return folder
+
+
+def check_task_target(folder: str | Path) -> None:
+    """Raise ValueError, as `save_task` does, if a folder holds what is not a saved task."""
+    folder = expanded(folder, "folder")
+    if not folder.exists() or (folder.is_dir() and _is_ours(folder)):
+        return
+    raise ValueError(f"folder: {str(folder)!r} exists and is not a saved task; choose another "
+                     "folder.")
+
+
+def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
+    """Read a task of any class from a folder.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Folder that `save_task` wrote.
+    model : str or class, optional
+        Class of a model of one's own, whose code a folder cannot bring, or ``FILE.py:CLASS``.
+
+    Raises
+    ------
+    ValueError
+        If the folder is no saved task, is of another format, or was damaged or edited.
+    """
+    from safetensors.numpy import load
+
+    folder = expanded(folder, "folder")
+    if not (folder / TASK).is_file():
+        hint = (" (it is a model's: load it with load_model)" if (folder / RECORD).is_file()
+                else "")
+        raise ValueError(f"folder: {str(folder)!r} holds no {TASK}{hint}; give a folder that a "
+                         "task's save wrote.")
+    try:
+        record = _read(folder)
+        digest, version = record.pop("digest"), record["format"]
+        if version != FORMAT:
+            raise ValueError(f"it has format {short(version)}, this version reads {FORMAT}")
+        if _digest(as_text(record)) != digest:
+            raise ValueError(f"{TASK} is not what was written")
+        arrays = load(_checked_bytes(folder, *record["arrays"]))
+        parts = {name: _loaded_model(folder, place, model)
+                 for name, place in record["models"].items()}
+        task = Decoder(arrays, parts).decode(record["state"])
+        if type(task).__name__ != record["class"] or not hasattr(task, "try_out"):
+            raise ValueError(f"it holds no {short(record['class'])}")
+        task.try_out()
+    except Exception as error:  # what was edited or made up may be wrong in any way
+        raise ValueError(f"folder: {str(folder)!r} is damaged or was edited ({_why(error)}); save "
+                         "the task again.") from error
+    return task
+
+
+def _loaded_model(folder: Path, part: list[str], model: Any) -> Any:
+    """Read a model in a task's folder, once it is sure that it is the one that was saved."""
+    place, digest = part
+    if not PART.fullmatch(place):
+        raise ValueError(f"{short(place)} is no name of a model")
+    if _digest(_checked_text(folder / place / RECORD)) != digest:
+        raise ValueError(f"{place}/{RECORD} is not what was written")
+    return load_model(folder / place, model)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    found = json.loads(_checked_text(folder / TASK))
+    if not isinstance(found, dict):
+        raise ValueError(f"{TASK} holds no record")
+    return found
+
+
+def _checked_text(file: Path) -> str:
+    check_regular(file, "folder")
+    if (size := file.stat().st_size) > LARGEST_RECORD:
+        raise ValueError(f"{file.name} has {size} bytes of {LARGEST_RECORD} at most")
+    return file.read_text("utf-8")
+
+
+def _checked_bytes(folder: Path, name: str, digest: str) -> bytes:
+    if not PART.fullmatch(name):
+        raise ValueError(f"{short(name)} is no name of arrays")
+    file = folder / name
+    check_regular(file, "folder")
+    check_room(file, file.stat().st_size, "free some", "folder")
+    content = file.read_bytes()
+    if _digest(content) != digest:
+        raise ValueError(f"{name} is not what was written")
+    return content
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds a saved task, or nothing but what a first save left unfinished."""
+    if not (folder / TASK).is_file():
+        names = {draft_of(file.name) or file.name for file in folder.iterdir()}
+        return all(PART.fullmatch(name) or name == TASK for name in names)
+    with suppress(ValueError, OSError):
+        return {"format", "class", "state", "digest"} <= set(_read(folder))
+    return False
+
+
+def _remove_others(folder: Path, kept: set[str]) -> None:
+    """Remove arrays and models of earlier saves; files of anybody else stay."""
+    for place in folder.iterdir():
+        if not PART.fullmatch(place.name) or place.name in kept:
+            continue
+        if place.is_dir():
+            for name in (RECORD, "weights.safetensors", CARD):
+                (place / name).unlink(missing_ok=True)
+            with suppress(OSError):
+                place.rmdir()
+        else:
+            place.unlink(missing_ok=True)
+
+
+def _digest(content: str | bytes) -> str:
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def _why(error: Exception) -> str:
+    """Say what an error says, in one line within brackets."""
+    if isinstance(error, KeyError):
+        return f"it holds no {error}"
+    text = " ".join(str(error).split()).rstrip(".").replace(". ", "; ")
+    return text[:300] or type(error).__name__
+
+
+def _card(task: Any, models: Any) -> str:
+    summary = (type(task).__doc__ or "").strip().splitlines()[0]
+    kinds = ", ".join(type(model).__name__ for model in models)
+    return f"# {type(task).__name__}\n\n{summary}\n\n- models: {kinds or 'none'}\n"
