@@ -242,9 +242,9 @@ def _rows(name: str, data: str, task: str | None) -> str:
 
 def scored(task: str | None) -> str | None:
     """The task to score; words such as ``sketch`` or ``alphabets`` name data, and leave it open."""
-    from crossalign.evaluation.protocols import SCORERS
+    from crossalign.evaluation.protocols import names
 
-    return task if task in SCORERS else None
+    return task if task in names() else None
 
 
 log = tell

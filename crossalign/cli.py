@@ -128,13 +128,14 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     check_seeds_free(set_, tune)
     estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import evaluate
+    from crossalign.evaluation.protocols import with_options
 
     bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
                        modalities)
     check_used(estimator, bench, scored(task), set_, tune)
-    report = evaluate(estimator, bench, seeds, task=scored(task), tune=grid, log=log,
-                      callbacks=progress(), pictures=out is not None, best_epoch=best_epoch,
-                      bits=bits, keep=runs_in(out))
+    protocol = with_options(scored(task) or bench.task, bits=bits, best_epoch=best_epoch)
+    report = evaluate(estimator, bench, seeds, task=protocol, tune=grid, log=log,
+                      callbacks=progress(), pictures=out is not None, keep=runs_in(out))
     publish(report, out, as_json, recipe)
     if len(report.seeds) < seeds:
         raise KeyboardInterrupt
@@ -168,8 +169,8 @@ def fit(model: Model,
     bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
                        modalities)
     check_used(estimator, bench, scored(task), set_, tune)
+    from crossalign.evaluation.fitted import CHOICE
     from crossalign.evaluation.kept import forget
-    from crossalign.evaluation.runs import CHOICE
     from crossalign.training import discard_checkpoint
 
     try:
@@ -265,12 +266,14 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
         check_writable(out)
     check_seeds_free(set_)
     estimator, _, recipe = build(model, set_, True)
-    from crossalign.evaluation import evaluate_few_shot
+    from crossalign.evaluation import evaluate
+    from crossalign.evaluation.protocols import FewShotRecognition
     from crossalign.evaluation.protocols.few_shot_curve import FewShotCurve
 
     bench = load_bench(data, "gzsl", attributes, recipe)
-    report = evaluate_few_shot(estimator, bench, seeds, ks=k, draws=draws, baseline=baseline,
-                               callbacks=progress(), log=log, keep=runs_in(out))
+    task = FewShotRecognition(None if k is None else tuple(k), draws, baseline)
+    report = evaluate(estimator, bench, seeds, task=task, tune=False, callbacks=progress(), log=log,
+                      keep=runs_in(out))
     if not as_json:
         found = report.artefacts["few_shot"]
         print(f"{FewShotCurve(tuple(found['ks']), found['curves'])}\n")
@@ -290,13 +293,15 @@ def evaluate(folder: Annotated[Path, typer.Argument(help="Of the saved model.", 
     if out is not None:
         check_writable(out)
     from crossalign.evaluation import score_fitted
+    from crossalign.evaluation.protocols import with_options
     from crossalign.models.store import load_model
 
     fitted = load_model(folder, model)
     bench = load_bench(data, task or getattr(fitted, "task_", None), attributes, None, unseen,
                        encoder, text_encoder, pool, modalities)
-    report = score_fitted(fitted, bench, task=scored(task), gamma=getattr(fitted, "gamma_", None),
-                          run=getattr(fitted, "run_", 0), pictures=out is not None, bits=bits)
+    protocol = with_options(scored(task) or bench.task, bits=bits)
+    report = score_fitted(fitted, bench, task=protocol, run=getattr(fitted, "run_", 0),
+                          pictures=out is not None)
     publish(report, out, as_json)
 
 

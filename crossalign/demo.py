@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from crossalign import models
 from crossalign.cores import usable_cores
 from crossalign.data import load
-from crossalign.evaluation import Report, evaluate, evaluate_few_shot
+from crossalign.evaluation import Report, evaluate
 from crossalign.tables import aligned, percent
 
 VAE = {"lr": 1e-3, "kl": 0.02, "epochs": 20}
@@ -131,8 +131,8 @@ def _fit(row: Row, out: Path) -> Path:
     few = story["task"] == "few_shot"
     bench = load("glyphs", "gzsl" if few else story["task"])
     model = models.get(row.model)(**row.params)
-    report = (evaluate_few_shot(model, bench) if few else
-              evaluate(model, bench, tune=model.grid(fixed=row.params)))
+    report = evaluate(model, bench, task="few_shot" if few else None,
+                      tune=model.grid(fixed=row.params))
     file = out / f"{story['task']}-{row.model}.json"
     report.save(file)
     return file

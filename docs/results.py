@@ -200,12 +200,6 @@ WHOLE = ("FusionNet-QSMA", "FGAN")
 """Rows of module ablations that leave nothing out."""
 BUILT_IN = ("glyphs", "synthetic")
 """Data sets that need no folder."""
-METRICS = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"),
-           **dict.fromkeys(("retrieval", "tokens"), ("mAP", "mAP[", "P@100", "chance_mAP")),
-           "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
-"""What the tables show, by task; ``mAP[`` stands for both directions."""
-HEADLINE = {"gzsl": "H", "retrieval": "mAP", "tokens": "mAP"}
-"""What the opening table shows, by task."""
 TRAINED = ("fusionnet_qsma", "fgan", "lcale", "acmr", "cada_vae")
 """The deep systems."""
 SIMPLE = ("gfzsl", "eszsl", "linear_cosine", "ridge_map", "cca", "common_pca")
@@ -251,15 +245,13 @@ def benchmark(run: Run, root: Path | None) -> Any:
 def measure(run: Run, root: Path | None) -> Any:
     """The report of one run."""
     from crossalign import evaluate
-    from crossalign.evaluation import evaluate_few_shot
+    from crossalign.evaluation.protocols import FewShotRecognition
 
     bench = benchmark(run, root)
     model, grid = estimator(run)
-    if run.task == "few_shot":
-        report = evaluate_few_shot(model, bench, run.seeds, log=log,
-                                   baseline=hasattr(model, "sample_rows"))
-    else:
-        report = evaluate(model, bench, run.seeds, tune=grid, log=log, pictures=False)
+    task = (FewShotRecognition(baseline=hasattr(model, "sample_rows"))
+            if run.task == "few_shot" else None)
+    report = evaluate(model, bench, run.seeds, task=task, tune=grid, log=log, pictures=False)
     report.versions["machine"] = f"{platform.machine()}, {os.cpu_count()} cores"
     return report
 
@@ -332,8 +324,7 @@ def write_tables(docs: Path, runs: Sequence[Run] = RUNS) -> list[str]:
 def section(data: str, rows: Sequence[Run], reports: Mapping[str, Any]) -> str:
     """Scores, then how they came about, then differences, of one data set."""
     known = any(row.published for row in rows)
-    metrics = [name for shown in METRICS[rows[0].task] for name in reports[rows[0].name].scores
-               if name == shown or (shown.endswith("[") and name.startswith(shown))]
+    metrics = task_of(rows[0], reports).columns_of(list(reports[rows[0].name].scores))
     scores, made = [], []
     for row in rows:
         report = reports[row.name]
@@ -433,7 +424,7 @@ def headline(runs: Sequence[Run], reports: Mapping[str, Any]) -> str:
     lines = []
     for key in dict.fromkeys(map(problem, runs)):
         rows = [r for r in runs if problem(r) == key and r.name in reports and r.part is None]
-        metric = HEADLINE.get(key[1], "")
+        metric = task_of(rows[0], reports).objective if rows else ""
         rows = [r for r in rows if metric in reports[r.name].scores and r.model != "chance"]
         trained = [r for r in rows if r.model in TRAINED]
         simple = [r for r in rows if r.model in SIMPLE]
@@ -450,6 +441,13 @@ def headline(runs: Sequence[Run], reports: Mapping[str, Any]) -> str:
             margin])
     return table(("data, task", "metric", "best row", "best deep", "best simple",
                   "deep - simple, 95 %"), lines)
+
+
+def task_of(run: Run, reports: Mapping[str, Any]) -> Any:
+    """The task of a run's report, which knows its metrics."""
+    from crossalign.evaluation.protocols import get
+
+    return get(reports[run.name].task)()
 
 
 def problem(run: Run) -> tuple[str, ...]:

@@ -18,10 +18,11 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from crossalign.evaluation.kept import kept, work_of
-from crossalign.evaluation.protocols import SCORERS
+from crossalign.evaluation.protocols import Protocol, resolve
 from crossalign.evaluation.report import Report
-from crossalign.evaluation.runs import check_runs, evaluate, resolve_task, seeded
-from crossalign.evaluation.selection import OBJECTIVES, choose, fit_on
+from crossalign.evaluation.runs import evaluate
+from crossalign.evaluation.seeds import check_runs, seeded
+from crossalign.evaluation.selection import fit_on, select
 from crossalign.tables import aligned, percent
 from crossalign.types import Benchmark
 
@@ -61,8 +62,8 @@ class Curve:
 
 
 def module_rows(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, Any]],
-                seeds: int = 1, *, task: str | None = None, callbacks: Sequence[Any] = (),
-                log: Log | None = None,
+                seeds: int = 1, *, task: str | Protocol | None = None,
+                callbacks: Sequence[Any] = (), log: Log | None = None,
                 keep: Path | None = None) -> Iterator[tuple[str, Report]]:
     """A report for each row of changed parameters, as it is done.
 
@@ -87,7 +88,7 @@ def module_rows(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, An
 
 
 def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
-          seeds: int = 1, *, task: str | None = None, callbacks: Sequence[Any] = (),
+          seeds: int = 1, *, task: str | Protocol | None = None, callbacks: Sequence[Any] = (),
           log: Log | None = None, keep: Path | None = None) -> Curve:
     """Validation and test scores over the values of one hyper-parameter.
 
@@ -98,38 +99,38 @@ def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
     ValueError
         If the benchmark has no validation classes, or the model no such parameter.
     """
-    task = resolve_task(model, bench, task)
+    task = resolve(model, bench, task)
     validation = np.zeros((seeds, len(values)))
     test = np.zeros_like(validation)
     work = None if keep is None else work_of(model, bench)
     for run in check_runs(seeds, bench):
         for i, value in enumerate(values):
             candidate = seeded(model, run).set_params(**{parameter: value})
-            facts = {} if work is None else work(run, task=task, parameter=parameter,
+            facts = {} if work is None else work(run, task=task.facts, parameter=parameter,
                                                  params=candidate.get_params())
             validation[run, i], test[run, i] = kept(
                 keep, f"{parameter}-{value:g}-{run}", facts,
                 partial(_point, candidate, bench.run(run), task, parameter, callbacks), log)
             if log is not None:
-                log(f"{parameter}={value:g}, run {run + 1} of {seeds}: {OBJECTIVES[task]} "
+                log(f"{parameter}={value:g}, run {run + 1} of {seeds}: {task.objective} "
                     f"{percent(validation[run, i])} on validation, {percent(test[run, i])} on test")
     return Curve(parameter, np.asarray(values, dtype=np.float64), validation, test,
-                 OBJECTIVES[task])
+                 task.objective)
 
 
-def _point(candidate: Any, part: Benchmark, task: str, parameter: str,
+def _point(candidate: Any, part: Benchmark, task: Protocol, parameter: str,
            callbacks: Sequence[Any]) -> tuple[float, float]:
     """Validation and test score of a model at the value of a parameter that it has."""
     if part.validation_split is None:
         raise ValueError(f"data: {part.name!r} has no validation classes to judge {parameter} by; "
                          "give data with train_loc and val_loc.")
-    choice = choose(candidate, part, task, {parameter: [getattr(candidate, parameter)]}, callbacks)
+    choice = select(candidate, part, task, {parameter: [getattr(candidate, parameter)]}, callbacks)
     if not choice.tried:
-        raise ValueError(f"task: nothing is chosen for {task} with {candidate.cli_name}, so "
+        raise ValueError(f"task: nothing is chosen for {task.name} with {candidate.cli_name}, so "
                          f"{parameter} has no curve; leave it out of the sweeps.")
     fitted = fit_on(candidate, part, task, callbacks)
-    scores = SCORERS[task](fitted, part, choice.gamma).scores
-    return float(choice.tried[0][1]), float(scores[OBJECTIVES[task]])
+    scores = task.score(fitted, part, choice.settings).scores
+    return float(choice.tried[0][1]), float(scores[task.objective])
 
 
 def ablation_table(reports: Mapping[str, Report], metrics: Sequence[str],
@@ -144,9 +145,3 @@ def ablation_table(reports: Mapping[str, Report], metrics: Sequence[str],
         lines.append([name, *cells, *(["" if known is None else percent(known / 100)]
                                       if published else [])])
     return "\n".join(aligned(lines))
-
-
-SHOWN = {"gzsl": ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC"), "zsl": ("T1",),
-         "retrieval": ("mAP", "P@100", "chance_mAP"),
-         "transfer": ("accuracy", "source_accuracy", "oracle_accuracy")}
-"""What the table of rows shows, by task."""

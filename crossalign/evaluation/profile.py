@@ -13,7 +13,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from crossalign.evaluation.peak_memory import Peak, peak_memory
-from crossalign.evaluation.runs import resolve_task
+from crossalign.evaluation.protocols import Protocol, resolve
 from crossalign.evaluation.selection import fit_on
 from crossalign.models.base import Aligner
 from crossalign.models.store import learned_arrays
@@ -58,7 +58,7 @@ class Profile(NamedTuple):
     embed_rate: dict[str, float]
 
 
-def profile(model: Any, bench: Benchmark, *, task: str | None = None, repeats: int = 3,
+def profile(model: Any, bench: Benchmark, *, task: str | Protocol | None = None, repeats: int = 3,
             memory: bool = True) -> Profile:
     """Measure a model on the training and test samples of a benchmark.
 
@@ -72,7 +72,7 @@ def profile(model: Any, bench: Benchmark, *, task: str | None = None, repeats: i
     model : estimator
         Not changed.
     bench : Benchmark
-    task : {"gzsl", "zsl", "retrieval", "transfer"}, optional
+    task : str or Protocol, optional
     repeats : int
         At least 1.
     memory : bool
@@ -105,7 +105,7 @@ def profile(model: Any, bench: Benchmark, *, task: str | None = None, repeats: i
         {m: _speed(fitted, x, m, repeats) for m, x in items.items()})
 
 
-def check_suited(model: Any, bench: Benchmark, task: str | None = None) -> str:
+def check_suited(model: Any, bench: Benchmark, task: str | Protocol | None = None) -> Protocol:
     """The task to measure for, once it is sure that the model reads the benchmark.
 
     Raises
@@ -113,11 +113,9 @@ def check_suited(model: Any, bench: Benchmark, task: str | None = None) -> str:
     ValueError
         If it does not.
     """
-    task = resolve_task(model, bench, task)
+    task = resolve(model, bench, task)
     if not getattr(model, "oracle", False):
-        transfers = task == "transfer"
-        clone(model)._start(bench["pairs" if transfers else "train"],
-                            None if transfers else bench.classes)
+        clone(model)._start(*task.training(bench))
     return task
 
 
@@ -137,7 +135,7 @@ def flops(model: Any, x: Array, modality: str) -> int | None:
     return int(counter.get_total_flops()) or None
 
 
-def fit_briefly(model: Any, bench: Benchmark, task: str) -> Any:
+def fit_briefly(model: Any, bench: Benchmark, task: Protocol) -> Any:
     """A clone, fitted for an epoch, or as it always is where it has no epochs."""
     return fit_on(clone(model), bench, task, [_Clock(1)])
 
@@ -162,20 +160,18 @@ def _speed(model: Any, x: Array, modality: str, repeats: int) -> float:
     return len(x) / median(seconds[1:])
 
 
-def _items(model: Any, bench: Benchmark, task: str) -> dict[str, Array]:
+def _items(model: Any, bench: Benchmark, task: Protocol) -> dict[str, Array]:
     """Test samples of every modality that a fitted model reads."""
-    test = bench[{"retrieval": "query", "transfer": "test"}.get(task, "test_unseen")]
+    test = bench[task.tested[-1]]
     known = [m for m in test.modalities if m in model.widths_]
     parts = {m: test.having(m) for m in (known if isinstance(model, Aligner) else known[:1])}
     return {m: part.read(m, np.arange(min(EMBEDDED, len(part)))) for m, part in parts.items()}
 
 
-def _samples(model: Any, bench: Benchmark, task: str) -> int:
+def _samples(model: Any, bench: Benchmark, task: Protocol) -> int:
     """How many samples `fit_on` fits on."""
-    if getattr(model, "oracle", False):
-        return sum(len(views) for split, views in bench.splits.items()
-                   if split.startswith("test_"))
-    return len(bench["pairs" if task == "transfer" else "train"])
+    oracle = getattr(model, "oracle", False)
+    return len(task.ceiling_samples(bench) if oracle else task.training(bench)[0])
 
 
 class _Clock(Callback):

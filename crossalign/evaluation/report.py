@@ -109,9 +109,9 @@ class Report:
             raise ValueError(f"seeds: {len(seeds)} for {len(runs)} runs; give one per run.")
         return cls(model=model, data=data, task=task, params=dict(params or {}),
                    protocol=dict(protocol or {}), selection=selection, versions=versions(),
-                   seconds=float(seconds), seeds=[int(s) for s in seeds], scores=summarise(runs),
-                   per_class=jsonable(per_class or {}), date=f"{datetime.now(UTC):{WHEN}}",
-                   artefacts=dict(artefacts or {}))
+                   seconds=float(seconds), seeds=[int(s) for s in seeds],
+                   scores=summarise(runs, task), per_class=jsonable(per_class or {}),
+                   date=f"{datetime.now(UTC):{WHEN}}", artefacts=dict(artefacts or {}))
 
     def to_dict(self) -> dict[str, Any]:
         """The report without its artefacts, in plain JSON types."""
@@ -238,8 +238,8 @@ class Report:
                 protocol["leaks"] = {**leaks, "single_class_split": single}
         per_class = {name: {**part, "runs": [part["runs"][row] for row in rows]}
                      for name, part in self.per_class.items()}
-        return replace(self, seeds=list(seeds), scores=summarise(runs), protocol=protocol,
-                       per_class=per_class)
+        return replace(self, seeds=list(seeds), scores=summarise(runs, self.task),
+                       protocol=protocol, per_class=per_class)
 
     @property
     def counted(self) -> int:
@@ -292,17 +292,15 @@ TOLD = ("split_id", "split", "features", "normalisation", "side_information", "c
 """Parts of the protocol that the plain table shows; a saved report and its page show all."""
 
 
-CORRELATIONS = ("sigma_error",)
-"""Scores in [-1, 1]; all others are fractions."""
-
-
-def summarise(runs: Sequence[Mapping[str, float]]) -> dict[str, Score]:
+def summarise(runs: Sequence[Mapping[str, float]], task: str = "") -> dict[str, Score]:
     """Mean, sample sd and every run of each metric (mean of per-run H, never H of means).
 
     Parameters
     ----------
     runs : n mappings of metric to fraction in [0, 1], or correlation in [-1, 1]
         All with the same metrics.
+    task : str
+        Name of the task, which says which scores are correlations.
 
     Raises
     ------
@@ -317,19 +315,24 @@ def summarise(runs: Sequence[Mapping[str, float]]) -> dict[str, Score]:
             raise ValueError(f"runs: run {i} and run 0 do not both hold {odd}; "
                              "score every run with the same metrics.")
         for name, value in run.items():
-            if not _least(name) - 1e-6 <= value <= 1 + 1e-6:  # also catches NaN
+            if not _least(task, name) - 1e-6 <= value <= 1 + 1e-6:  # also catches NaN
                 raise ValueError(f"runs: run {i} has {name} = {value}; "
                                  "give fractions in [0, 1], not percent.")
     scores: dict[str, Score] = {}
     for name in runs[0]:
-        values = np.clip([float(run[name]) for run in runs], _least(name), 1.0)
+        values = np.clip([float(run[name]) for run in runs], _least(task, name), 1.0)
         sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
         scores[name] = {"mean": float(values.mean()), "sd": sd, "runs": values.tolist()}
     return scores
 
 
-def _least(name: str) -> float:
-    return -1.0 if name in CORRELATIONS else 0.0
+def _least(task: str, name: str) -> float:
+    """Return the smallest possible value of a score."""
+    from crossalign.evaluation.protocols import known  # which imports all that scores
+
+    owner = known(task)
+    metric = None if owner is None else owner.metric(name)
+    return 0.0 if metric is None else metric.least
 
 
 def versions() -> dict[str, str]:

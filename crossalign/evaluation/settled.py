@@ -1,4 +1,4 @@
-"""What an evaluation knows of the ways to be wrong, and what it has no way to know."""
+"""The protocol of a report: known ways to be wrong, and those that nobody here can know."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from crossalign.evaluation.protocols import Protocol
 from crossalign.fingerprints import arrays_fingerprint, classes_fingerprint, samples_fingerprint
 from crossalign.types import Benchmark
 
@@ -14,9 +15,9 @@ FREE = ("random_state", "device", "precision", "compile")
 """Parameters that say where and with which draws a model runs, and not what it is."""
 
 
-def declared(bench: Benchmark, model: Any, *, chosen: Collection[str] | None = None,
-             bits: int | None = None) -> dict[str, Any]:
-    """The protocol of a benchmark with what this way of evaluating settles.
+def protocol_of(bench: Benchmark, model: Any, task: Protocol, *,
+                chosen: Collection[str] | None = None) -> dict[str, Any]:
+    """Return the benchmark's protocol, with the leaks that this evaluation rules out.
 
     Every known way to be wrong is True, False or None, which says that nobody here can know: with
     what a hyper-parameter was set by hand, how a model was fitted elsewhere, whether one seed was
@@ -30,10 +31,9 @@ def declared(bench: Benchmark, model: Any, *, chosen: Collection[str] | None = N
         Of one run.
     model : estimator
         Fitted.
+    task : Protocol
     chosen : names of parameters, optional
         Those that validation chose, where the model was fitted here; None where it was elsewhere.
-    bits : int, optional
-        Of binary codes.
     """
     oracle, ours = bool(getattr(model, "oracle", False)), _is_ours(model)
     fitted_here = chosen is not None
@@ -41,8 +41,8 @@ def declared(bench: Benchmark, model: Any, *, chosen: Collection[str] | None = N
         "epoch_selected_on_test": oracle or (False if fitted_here else None),
         "tuned_on_test": oracle or (False if chosen is not None and _untouched(model, chosen)
                                     else None),
-        "micro_accuracy": bench.task == "transfer", "harmonic_of_means": False,
-        "transductive": oracle or (_saw_test(bench) if fitted_here else None),
+        "micro_accuracy": task.micro, "harmonic_of_means": False,
+        "transductive": oracle or (task.saw_test(bench) if fitted_here else None),
         "stochastic_evaluation": bool(getattr(model, "stochastic_evaluation", False)) or
                                  (False if ours else None),
         "best_of_seeds": None,
@@ -51,9 +51,7 @@ def declared(bench: Benchmark, model: Any, *, chosen: Collection[str] | None = N
     protocol = {**_of_arrays(bench), **bench.protocol}
     known = {**protocol.get("leaks", {}), **settled, **own}
     source = getattr(model, "pseudo_labels_", None)
-    codes = {} if bits is None else {"codes": f"{bits} bits, ITQ on embeddings of training "
-                                              "samples, each modality less its mean"}
-    return {**protocol, "leaks": known, **codes,
+    return {**protocol, "leaks": known, **task.stated(),
             **({} if source is None else {"pseudo_labels": source})}
 
 
@@ -107,16 +105,3 @@ def _untouched(model: Any, chosen: Collection[str]) -> bool:
     return all(repr(value) == repr(defaults.get(name))
                for name, value in model.get_params().items()
                if name not in FREE and name not in chosen)
-
-
-def _saw_test(bench: Benchmark) -> bool | None:
-    """Whether a test sample is among those that a model is fitted on; None where ids do not say.
-
-    Recognition and retrieval have disjoint parts, or they are no benchmark.
-    """
-    if bench.task != "transfer":
-        return False
-    parts = [bench[split].ids for split in ("train", "pairs", "test")]
-    if any(np.array_equal(ids, np.arange(len(ids))) for ids in parts):
-        return None
-    return bool(np.isin(np.concatenate(parts[:2]), parts[2]).any())

@@ -7,14 +7,14 @@ from typing import Any
 
 from crossalign.evaluation.comparison import interval
 from crossalign.evaluation.report import Report, run_count
-from crossalign.pages.words import NOT_RANKED, headlines, short_name
+from crossalign.pages.words import headlines, ranks, short_name
 from crossalign.tables import percent, points
 
 
 def conclusion(report: Report) -> tuple[str, str]:
     """The best model and its margin, and what is known of how sure that is."""
     name = headlines(report)[0]
-    if name in NOT_RANKED:
+    if not ranks(report, name):
         return f"{_score(report, name)}.", _caution(report)
     rivals = [row for row in report.artefacts.get("rows") or ()
               if row["model"] != report.model and name in row]

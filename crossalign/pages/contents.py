@@ -10,7 +10,7 @@ from typing import Any
 from crossalign.data.leaks import LEAKS
 from crossalign.evaluation.plain_values import flatten, jsonable
 from crossalign.evaluation.report import Report
-from crossalign.pages.words import NOT_RANKED, headlines
+from crossalign.pages.words import headlines, ranks
 from crossalign.tables import percent, points
 
 NO_METRIC = ("model", "counted", "difference")
@@ -26,7 +26,7 @@ def baselines(report: Report) -> dict[str, Any]:
     first = [m for m in headlines(report) if m in found]
     metrics = [*first, *(m for m in found if m not in first)]
     best = {m: percent(max(float(row[m]["mean"]) for row in rows if m in row))
-            for m in metrics if m not in NOT_RANKED and len(rows) > 1}
+            for m in metrics if ranks(report, m) and len(rows) > 1}
     return {"metrics": metrics, "metric": headlines(report)[0],
             "compared": any("difference" in row for row in rows),
             "rows": [{"model": row["model"], "own": row["model"] == report.model,

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from crossalign.evaluation.ablation import (
-    SHOWN,
     Curve,
     Log,
     ablation_table,
     module_rows,
     sweep,
 )
+from crossalign.evaluation.protocols import get
 from crossalign.evaluation.report import Report
 from crossalign.files import replacing, write_text
 from crossalign.types import Benchmark
@@ -38,7 +38,7 @@ def run_ablation(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, A
         file = re.sub(r"[^\w.-]+", "-", name)  # a row's name is not a path
         report.save(out / "rows" / f"{file}.json")
         _page(reports, {}, out)
-        print(f"\n{ablation_table(reports, SHOWN[report.task], published)}", flush=True)
+        print(f"\n{ablation_table(reports, _columns(report), published)}", flush=True)
     curves: dict[str, Curve] = {}
     for parameter, values in sweeps.items():
         curves[parameter] = sweep(model, bench, parameter, values, curve_seeds,
@@ -49,6 +49,11 @@ def run_ablation(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, A
         print(f"{parameter}: {curves[parameter].chosen:g} chosen on validation", flush=True)
     if log is not None:
         log(f"wrote {out / 'ablation.html'}")
+
+
+def _columns(report: Report) -> list[str]:
+    """Return the metrics that the table of rows shows."""
+    return get(report.task)().columns_of(list(report.scores))
 
 
 def drawn(curves: Mapping[str, Curve], model: Any) -> dict[str, dict[str, Any]]:
@@ -67,7 +72,7 @@ def _page(reports: Mapping[str, Report], curves: Mapping[str, Any], out: Path) -
             plots.sensitivity(curves).savefig(draft, format="svg")
     if reports:
         last = list(reports.values())[-1]
-        metrics = [m for m in SHOWN[last.task] if m in last.scores]
+        metrics = _columns(last)
         last.artefacts = {"sensitivity": dict(curves), "rows": [
             {"model": name, **{m: report.scores[m] for m in metrics}}
             for name, report in reports.items()]}

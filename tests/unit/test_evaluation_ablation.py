@@ -10,8 +10,9 @@ from small import recognition as small_benchmark
 
 import crossalign as ca
 from crossalign.evaluation.ablation import ablation_table, module_rows, sweep
-from crossalign.evaluation.protocols import best_epoch_on_test, score_gzsl
-from crossalign.evaluation.selection import choose
+from crossalign.evaluation.protocols import GZSL
+from crossalign.evaluation.protocols.gzsl import best_epoch_on_test, score_gzsl
+from crossalign.evaluation.selection import select
 from crossalign.models import ACMR, GFZSL, Chance
 from crossalign.recipes.ablation import run_ablation
 
@@ -47,10 +48,10 @@ def test_a_sweep_chooses_on_validation_and_nothing_else(letters):
     values = [0.03, 0.3, 0.9]
     curve = sweep(GFZSL(), letters, "shrinkage", values)
     for i, value in enumerate(values):
-        choice = choose(GFZSL(), letters, "gzsl", {"shrinkage": [value]})
+        choice = select(GFZSL(), letters, GZSL(), {"shrinkage": [value]})
         assert curve.validation[0, i] == choice.tried[0][1]
         model = GFZSL(shrinkage=value).fit(letters["train"], classes=letters.classes)
-        assert curve.test[0, i] == score_gzsl(model, letters, choice.gamma).scores["H"]
+        assert curve.test[0, i] == score_gzsl(model, letters, choice.settings["gamma"]).scores["H"]
     assert curve.chosen == values[int(curve.validation[0].argmax())]
     rng = np.random.default_rng(0)
     scrambled = replace(letters, splits={
@@ -105,7 +106,8 @@ def test_best_epoch_is_the_best_of_the_heads_epochs():
         model.set_params(head_epochs=epochs)
         raw.append(score_gzsl(model, bench).scores["H_raw"])
     assert best_epoch_on_test(model, bench)["H_best_epoch_diagnostic"] == max(raw)
-    report = ca.evaluate(ACMR(**SMALL), bench, tune=False, pictures=False, best_epoch=True)
+    report = ca.evaluate(ACMR(**SMALL), bench, tune=False, pictures=False,
+                         task=GZSL(best_epoch=True))
     scores = {name: score["mean"] for name, score in report.scores.items()}
     assert scores["H_best_epoch_diagnostic"] >= scores["H_raw"]
     with pytest.raises(ValueError, match="no epochs to pick"):

@@ -5,7 +5,8 @@ import pytest
 from interrupting import interrupting
 
 from crossalign.data import load
-from crossalign.evaluation import evaluate_few_shot
+from crossalign.evaluation import evaluate
+from crossalign.evaluation.protocols import FewShotRecognition
 from crossalign.evaluation.protocols.few_shot_curve import choose_few_shot, few_shot_curve
 from crossalign.models import ESZSL, GFZSL, RidgeMap
 from crossalign.pages import plots
@@ -18,7 +19,7 @@ def letters():
 
 @pytest.fixture(scope="module")
 def report(letters):
-    return evaluate_few_shot(RidgeMap(), letters, 2, ks=(1, 2), draws=2)
+    return evaluate(RidgeMap(), letters, 2, task=FewShotRecognition((1, 2), 2))
 
 
 def test_scores_are_means_over_draws_of_the_curve(letters, report):
@@ -47,14 +48,14 @@ def test_curves_of_all_runs_are_drawn(report, tmp_path):
 
 
 def test_numbers_of_samples_are_those_that_leave_one_to_score(letters):
-    report = evaluate_few_shot(RidgeMap(), letters, 1, draws=1)
+    report = evaluate(RidgeMap(), letters, task=FewShotRecognition(draws=1))
     _, counts = np.unique(letters["test_unseen"].truth, return_counts=True)
     asked = {int(name.split("@")[1].split()[0]) for name in report.scores}
     assert asked == {k for k in (1, 2, 5, 10) if k < counts.min()}
 
 
 def test_runs_that_were_finished_are_kept(letters, report):
-    kept = evaluate_few_shot(interrupting(RidgeMap, 3)(), letters, 2, ks=(1, 2), draws=2)
+    kept = evaluate(interrupting(RidgeMap, 2)(), letters, 2, task=FewShotRecognition((1, 2), 2))
     assert kept.seeds == [0]
     assert "interrupted after 1 of 2 runs" in kept.selection
     assert {n: s["runs"] for n, s in kept.scores.items()} == {
@@ -62,15 +63,15 @@ def test_runs_that_were_finished_are_kept(letters, report):
 
 
 def test_bad_input(letters):
-    with pytest.raises(ValueError, match="is of task retrieval"):
-        evaluate_few_shot(RidgeMap(), load("glyphs", "retrieval"))
+    with pytest.raises(ValueError, match="is for retrieval, not few_shot"):
+        evaluate(RidgeMap(), load("glyphs", "retrieval"), task="few_shot")
     with pytest.raises(ValueError, match="give at most"):
-        evaluate_few_shot(RidgeMap(), letters, ks=(1, 500))
+        evaluate(RidgeMap(), letters, task=FewShotRecognition((1, 500)))
     with pytest.raises(ValueError, match="seeds"):
-        evaluate_few_shot(RidgeMap(), letters, 0)
+        evaluate(RidgeMap(), letters, 0, task="few_shot")
 
 
 @pytest.mark.parametrize("model", [GFZSL(), ESZSL()])
 def test_a_model_that_does_not_embed_is_refused_before_training(letters, model):
-    with pytest.raises(ValueError, match=r"^model: .*ZSL does not embed samples"):
-        evaluate_few_shot(model, letters)
+    with pytest.raises(ValueError, match=r"^model: .*zsl does not embed samples"):
+        evaluate(model, letters, task="few_shot")

@@ -11,8 +11,9 @@ import pytest
 import small
 from interrupting import interrupting
 
-from crossalign.evaluation import evaluate, evaluate_few_shot, fit_for
+from crossalign.evaluation import evaluate, fit_for
 from crossalign.evaluation.kept import forget, kept
+from crossalign.evaluation.protocols import FewShotRecognition
 from crossalign.evaluation.trees import pack, unpack
 from crossalign.fingerprints import benchmark_fingerprint, code_fingerprint, samples_fingerprint
 from crossalign.models import CADAVAE, CCA, ESZSL, GFZSL, RidgeMap
@@ -87,7 +88,7 @@ OTHERS = {
     "grid": lambda b: (ESZSL(), b, {"tune": {"gamma": [0, 1]}}),
     "one feature": lambda b: (ESZSL(), changed(b, "train"), {}),
     "one test feature": lambda b: (ESZSL(), changed(b, "test_unseen"), {}),
-    "task": lambda b: (ESZSL(), b, {"task": "zsl"}),
+    "task": lambda b: (CADAVAE(epochs=1, latent=4), b, {"task": FewShotRecognition((1,), 2)}),
 }
 
 
@@ -145,14 +146,15 @@ def test_more_runs_than_splits_are_refused_before_the_first(paired):
 
 
 def test_few_shot_runs_are_kept(tmp_path, plain):
-    options = {"ks": (1, 2), "draws": 2}
-    clean = evaluate_few_shot(CADAVAE(epochs=1, latent=4), plain, 2, **options)
-    evaluate_few_shot(CADAVAE(epochs=1, latent=4), plain, 1, keep=tmp_path, **options)
-    whole = evaluate_few_shot(CADAVAE(epochs=1, latent=4), plain, 2, keep=tmp_path, **options)
+    options = {"task": FewShotRecognition((1, 2), 2)}
+    clean = evaluate(CADAVAE(epochs=1, latent=4), plain, 2, **options)
+    evaluate(CADAVAE(epochs=1, latent=4), plain, 1, keep=tmp_path, **options)
+    whole = evaluate(CADAVAE(epochs=1, latent=4), plain, 2, keep=tmp_path, **options)
     assert result(whole) == result(clean)
     np.testing.assert_array_equal(whole.artefacts["few_shot"]["curves"]["update"]["T1"],
                                   clean.artefacts["few_shot"]["curves"]["update"]["T1"])
-    assert len(list(tmp_path.iterdir())) == 2
+    assert sorted(file.name.rpartition("-")[0] for file in tmp_path.iterdir()) == [
+        "choice-0", "choice-1", "seed-0", "seed-1"]
 
 
 def test_an_ablation_that_was_broken_off_goes_on_with_the_first_run_that_lacks(tmp_path, plain,

@@ -10,6 +10,7 @@ import pytest
 from crossalign.evaluation.peak_memory import Peak, peak_memory
 from crossalign.evaluation.profile import EMBEDDED, Profile, fit_briefly, flops, profile
 from crossalign.evaluation.profile_table import amount, profile_record, profile_table
+from crossalign.evaluation.protocols import Retrieval
 from crossalign.models import CADAVAE, CCA, ESZSL, FGAN, Chance
 from crossalign.types import Benchmark, Classes, Views
 
@@ -173,7 +174,7 @@ def test_memory_of_training_is_measured_elsewhere():
                              ("train", np.arange(n) % 4, 0), ("query", 4 + np.arange(n) % 3, n),
                              ("gallery", 4 + np.arange(n) % 3, 2 * n))}
     data = Benchmark("toy", "retrieval", parts, Classes(np.eye(7), np.arange(7) < 4))
-    peak = peak_memory(fit_briefly, CCA(), data, "retrieval")
+    peak = peak_memory(fit_briefly, CCA(), data, Retrieval())
     assert 2 * n * d * 8 < peak.host < 100e6             # both modalities in double precision
 
 

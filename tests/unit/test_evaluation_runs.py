@@ -9,8 +9,9 @@ from interrupting import interrupting
 
 import crossalign as ca
 from crossalign.evaluation import evaluate, fit_for, score_fitted
-from crossalign.evaluation.selection import choose
-from crossalign.evaluation.settled import declared
+from crossalign.evaluation.protocols import GZSL, Retrieval
+from crossalign.evaluation.selection import select
+from crossalign.evaluation.settled import protocol_of
 from crossalign.models import CADAVAE, CCA, ESZSL, GFZSL, Chance, ClassMeanOracle, RidgeMap
 
 
@@ -43,7 +44,7 @@ def test_validation_is_disjoint_from_test(letters):
 
 
 def test_choice_is_the_best_point_of_the_grid(letters):
-    choice = choose(ESZSL(), letters, "gzsl", {"alpha": (-3, 0, 3)})
+    choice = select(ESZSL(), letters, GZSL(), {"alpha": (-3, 0, 3)})
     assert len(choice.tried) == 3
     assert dict(choice.params) == max(choice.tried, key=lambda point: point[1])[0]
     assert "validation" in choice.how
@@ -51,11 +52,11 @@ def test_choice_is_the_best_point_of_the_grid(letters):
 
 def test_a_long_choice_says_how_far_it_is(monkeypatch):
     lines, grid = [], {"alpha": (-1, 0, 1)}
-    choose(ESZSL(), small.recognition(), "gzsl", grid, log=lines.append)
+    select(ESZSL(), small.recognition(), GZSL(), grid, log=lines.append)
     assert lines[0] == "choosing on validation classes, 3 settings"
     assert not any(line.startswith("tried") for line in lines)
     monkeypatch.setattr("time.monotonic", iter(range(0, 10**6, 40)).__next__)
-    choose(ESZSL(), small.recognition(), "gzsl", grid, log=lines.append)
+    select(ESZSL(), small.recognition(), GZSL(), grid, log=lines.append)
     assert [line for line in lines if line.startswith("tried")] == [
         "tried 1 of 3 settings, 40 s each, 80 s left",
         "tried 2 of 3 settings, 40 s each, 40 s left"]
@@ -83,9 +84,14 @@ def test_the_oracle_is_above_and_chance_is_at_the_bottom(letters):
         evaluate(ClassMeanOracle(), ca.load("glyphs", "retrieval"))
 
 
-def test_zsl_is_t1_alone(letters):
-    report = evaluate(ESZSL(), letters, task="zsl", tune=False, pictures=False)
-    assert list(report.scores) == ["T1"]
+def test_zsl_is_t1_alone_and_for_benchmarks_that_test_no_seen_class(letters):
+    unseen = {split: letters[split] for split in ("train", "test_unseen")}
+    report = evaluate(ESZSL(), replace(letters, task="zsl", splits=unseen), tune=False,
+                      pictures=False)
+    whole = evaluate(ESZSL(), letters, tune=False, pictures=False)
+    assert report.scores == {"T1": whole.scores["T1"]}
+    with pytest.raises(ValueError, match="T1 of gzsl is the score of zsl"):
+        evaluate(ESZSL(), letters, task="zsl")
 
 
 def test_a_saved_model_scores_as_its_evaluation_did(letters, tmp_path):
@@ -152,4 +158,4 @@ def test_a_model_without_a_leak_does_not_settle_what_the_data_leave_open(of_data
     model = RidgeMap()
     model.leaks_ = {"pseudo_labels": of_model}
     bench = replace(ca.load("glyphs", "retrieval"), protocol={"leaks": {"pseudo_labels": of_data}})
-    assert declared(bench, model)["leaks"]["pseudo_labels"] is expected
+    assert protocol_of(bench, model, Retrieval())["leaks"]["pseudo_labels"] is expected

@@ -1,13 +1,15 @@
 """AURC, ECE and what variances know, in a report of generalized zero-shot recognition."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from crossalign import metrics
 from crossalign.evaluation import evaluate, fit_for, score_fitted
-from crossalign.evaluation.sureness import choose_confidences, score_confidences
+from crossalign.evaluation.confidence import add_confidences, choose_confidences
+from crossalign.evaluation.protocols.gzsl import score_gzsl
 from crossalign.models import GFZSL, FusionNetQSMA
-from crossalign.tasks import ZeroShot
 from crossalign.types import Benchmark, Classes, Views
 
 SMALL = {"latent": 8, "hidden": 16, "epochs": 3, "batch_size": 32}
@@ -34,14 +36,15 @@ def bench(noise=1.0, seed=0):
 
 def test_scores_are_those_of_the_chosen_temperature():
     data, validation = bench(3.0), bench(3.0).validation()
-    heads = [ZeroShot(GFZSL().fit(b["train"], classes=b.classes)).fit(b["train"], b.classes)
-             for b in (validation, data)]
-    chosen = choose_confidences(heads[0], validation, 0.3)
+    fitted = [GFZSL().fit(b["train"], classes=b.classes) for b in (validation, data)]
+    chosen = choose_confidences(replace(score_gzsl(fitted[0], validation), gamma=0.3), validation)
     assert set(chosen) == {"max_probability"}
     rows = np.concatenate([data[s]["image"] for s in ("test_seen", "test_unseen")])
     truth = np.concatenate([data[s].truth for s in ("test_seen", "test_unseen")])
-    before = heads[1].decision_function(rows)
-    scores, curves = score_confidences(chosen, heads[1], data, 0.3, before)
+    before = fitted[1].decision_function(rows)
+    outcome = score_gzsl(fitted[1], data, 0.3)
+    add_confidences(outcome, chosen, data)
+    scores, curves = outcome.scores, outcome.details["rejection"]
     raw = metrics.stack(before, data.classes.seen, 0.3)
     t = chosen["max_probability"]["temperature"]
     p = np.exp(raw / t - (raw / t).max(axis=1, keepdims=True))

@@ -9,8 +9,8 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 
 from crossalign.evaluation import score_fitted
-from crossalign.evaluation.retrieval_artefacts import CANDIDATES, CASES, RESULTS
-from crossalign.evaluation.token_artefacts import SAMPLES
+from crossalign.evaluation.figures.rankings import CANDIDATES, CASES, RESULTS
+from crossalign.evaluation.figures.tokens import SAMPLES
 from crossalign.models import CCA, FGAN
 from crossalign.pages import plots
 from crossalign.pages.page import render

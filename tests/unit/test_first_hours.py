@@ -19,7 +19,7 @@ from crossalign.cli import main
 from crossalign.data.catalog import listing
 from crossalign.data.layouts import LAYOUTS
 from crossalign.doctor import EXTRAS, examine, required
-from crossalign.evaluation.runs import resolve_task
+from crossalign.evaluation.protocols import resolve
 from crossalign.models.catalog import models_page, models_table, overview, serves
 
 ROOT = Path(__file__).parents[2]
@@ -86,10 +86,10 @@ def test_tasks_of_the_table_are_those_that_run(name):
     for task in ("gzsl", "retrieval", "transfer"):
         bench = type("Bench", (), {"task": task, "name": "any"})()
         if serves(cls, task):
-            assert resolve_task(cls(), bench, None) == task
+            assert resolve(cls(), bench).name == task
         else:
             with pytest.raises(ValueError, match="choose"):
-                resolve_task(cls(), bench, None)
+                resolve(cls(), bench)
 
 
 def test_a_warning_is_one_line_without_its_place_in_the_code(monkeypatch, capsys):

@@ -11,12 +11,12 @@ from sklearn.decomposition import PCA
 
 import crossalign as ca
 from crossalign.evaluation import score_fitted
+from crossalign.evaluation.protocols import Retrieval, with_options
 from crossalign.index.hamming import CodeScores, HammingIndex, hamming_distances
 from crossalign.index.itq import ITQ, principal_axes, rotate_to_signs
 from crossalign.metrics import average_precisions_from_similarity, mean_average_precision
 from crossalign.models import RidgeMap
 from crossalign.models.blockwise import encoded
-from crossalign.pages.words import meaning
 from crossalign.tasks import Retriever
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Views
@@ -193,7 +193,8 @@ def test_codes_of_a_model_rest_on_training_samples(bench):
 
 def test_scores_of_codes_stand_beside_those_of_embeddings(bench):
     model = RidgeMap()
-    plain, both = (ca.evaluate(model, bench, 1, tune=False, bits=bits, pictures=False)
+    plain, both = (ca.evaluate(model, bench, 1, tune=False, task=Retrieval(bits),
+                                pictures=False)
                    for bits in (None, 16))
     assert set(both.scores) - set(plain.scores) == {
         "mAP_16bit", "mAP_16bit[image->text]", "mAP_16bit[text->image]", "P@100_16bit"}
@@ -209,20 +210,19 @@ def test_scores_of_codes_stand_beside_those_of_embeddings(bench):
                                   bench["gallery"].truth, similarity="dot")
     assert both.scores["mAP_16bit[image->text]"]["mean"] == pytest.approx(want)
     assert both.scores["mAP_16bit"]["mean"] > both.scores["chance_mAP"]["mean"] + 0.1
-    again = score_fitted(fitted, bench, bits=16, pictures=False)
+    again = score_fitted(fitted, bench, task=Retrieval(bits=16), pictures=False)
     assert again.scores["P@100_16bit"] == both.scores["P@100_16bit"]
-    assert meaning("P@100_16bit").endswith("binary codes of 16 bits")
-    assert meaning("mAP_16bit[image->text]") == (
+    assert Retrieval().metric("P@100_16bit").meaning.endswith("binary codes of 16 bits")
+    assert Retrieval().metric("mAP_16bit[image->text]").meaning == (
         "image queries, text gallery; binary codes of 16 bits")
 
 
-def test_codes_are_for_retrieval_only(bench):
+def test_codes_are_for_retrieval_only():
     for bits in (0, -1):
         with pytest.raises(ValueError, match=f"bits: got {bits}"):
-            ca.evaluate(RidgeMap(), bench, bits=bits)
-    glyphs = ca.load("glyphs", "transfer")
+            Retrieval(bits=bits)
     with pytest.raises(ValueError, match="bits: got 8 for transfer"):
-        ca.evaluate(RidgeMap(), glyphs, bits=8)
+        with_options("transfer", bits=8)
 
 
 def test_a_retriever_of_codes_finds_by_hamming_distance(bench):

@@ -10,14 +10,10 @@ import pytest
 
 import crossalign as ca
 from crossalign.data.leaks import leak_record
-from crossalign.evaluation.artefacts import (
-    CONFUSED,
-    CROSS_CLASSES,
-    CROSS_POINTS,
-    collect,
-    most_confused,
-)
-from crossalign.evaluation.protocols import score_gzsl
+from crossalign.evaluation.figures.maps import CROSS_CLASSES, CROSS_POINTS
+from crossalign.evaluation.figures.recognition import CONFUSED, most_confused
+from crossalign.evaluation.protocols import GZSL
+from crossalign.evaluation.protocols.gzsl import score_gzsl
 from crossalign.evaluation.report import Report
 from crossalign.models import RidgeMap
 from crossalign.models.base import Generator
@@ -26,7 +22,6 @@ from crossalign.pages.page import render, write_page
 from crossalign.pages.pictures import pictures
 from crossalign.pages.plots import palette
 from crossalign.pages.svg import svg
-from crossalign.pages.words import METRICS
 
 EVIL = "<script>alert('x' & \"y\")</script>"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -141,7 +136,7 @@ def test_everything_is_escaped(full):
 def test_numbers_equal_the_report(full):
     rows = {row[0]: row[1:] for row in Page(full).rows}
     assert rows["metric (%)"] == ["mean ± sd", "seed 7", "seed 8", "meaning"]
-    assert rows["H"] == ["45.0 ± 0.9", "44.4", "45.7", METRICS["H"]]
+    assert rows["H"] == ["45.0 ± 0.9", "44.4", "45.7", GZSL().metric("H").meaning]
     assert rows["AUSUC"][:3] == ["29.0 ± 1.3", "28.1", "29.9"]
     assert rows[EVIL][:3] == ["55.0 ± 7.1", "50.0", "60.0"]
 
@@ -233,7 +228,7 @@ def test_one_run_shows_no_spread():
     text = render(single)
     assert "<dt>T1</dt><dd><b>50.0</b><span" in text
     rows = {row[0]: row[1:] for row in Page(text).rows}
-    assert rows["T1"] == ["50.0", METRICS["T1"]]
+    assert rows["T1"] == ["50.0", GZSL().metric("T1").meaning]
 
 
 def test_several_reports_share_a_page_with_navigation(tmp_path):
@@ -290,7 +285,7 @@ def letters():
 def test_cross_modal_artefact_puts_both_sides_on_one_scale(letters, kind):
     model = kind().fit(letters["train"], classes=letters.classes)
     outcome = score_gzsl(model, letters)
-    part = collect(model, letters, "gzsl", outcome)["cross_modal"]
+    part = GZSL().figures(model, letters, outcome)["cross_modal"]
     images, shown = part["labels_after"]["image"], part["labels_before"]["class"]
     np.testing.assert_array_equal(part["labels_before"]["image"], images)
     seen = letters.classes.seen
@@ -307,16 +302,16 @@ def test_cross_modal_artefact_puts_both_sides_on_one_scale(letters, kind):
     else:
         assert len(classes) == pytest.approx(len(images), abs=len(shown) / 2)
         np.testing.assert_allclose(np.ptp(classes - centres, axis=1), 0, atol=1e-5)
-    again = collect(model, letters, "gzsl", outcome)["cross_modal"]
+    again = GZSL().figures(model, letters, outcome)["cross_modal"]
     np.testing.assert_array_equal(again["after"]["class"], classes)
 
 
 def test_cross_modal_artefact_needs_a_model_of_side_information(letters):
     model = RidgeMap().fit(letters["train"], classes=letters.classes)
     outcome = score_gzsl(model, letters)
-    assert "cross_modal" in collect(model, letters, "zsl", outcome)
+    assert "cross_modal" in GZSL().figures(model, letters, outcome)
     del model.widths_["class"]
-    assert "cross_modal" not in collect(model, letters, "zsl", outcome)
+    assert "cross_modal" not in GZSL().figures(model, letters, outcome)
 
 
 def test_the_most_confused_classes_are_those_of_the_largest_shares():
@@ -345,6 +340,6 @@ def test_what_is_taken_for_other_classes_is_a_column():
 
 def test_a_report_of_recognition_draws_its_confusions(letters):
     model = RidgeMap().fit(letters["train"], classes=letters.classes)
-    found = collect(model, letters, "gzsl", score_gzsl(model, letters))["confusion"]
+    found = GZSL().figures(model, letters, score_gzsl(model, letters))["confusion"]
     np.testing.assert_allclose(found["matrix"].sum(axis=1), 1)
     assert len(found["names"]) == len(found["matrix"]) <= CONFUSED

@@ -1,21 +1,86 @@
-"""How a fitted model is scored on a benchmark: one file per task, the same for validation.
+"""Tasks of evaluation, one file each: splits, training, scores, metrics with meaning, figures.
 
-Every function returns the scores as fractions in [0, 1] by the names a report uses, and what the
-pictures are drawn from. Nothing here fits a model or chooses anything.
+A task is a `Protocol`: `GZSL`, `ZSL`, `FewShotRecognition`, `Retrieval`, `CrossModalTransfer`. Its
+fields are options, as ``Retrieval(bits=64)``. Whoever needs a fact of a task asks it. A class of
+one's own is known by its name as soon as it is defined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
 
-from crossalign.evaluation.protocols.base import Outcome
-from crossalign.evaluation.protocols.gzsl import best_epoch_on_test, score_gzsl, score_zsl
-from crossalign.evaluation.protocols.retrieval import score_retrieval
-from crossalign.evaluation.protocols.transfer import score_transfer
+from crossalign.evaluation.protocols.base import KNOWN, Metric, Outcome, Protocol
+from crossalign.evaluation.protocols.few_shot import FewShotRecognition
+from crossalign.evaluation.protocols.gzsl import GZSL, ZSL
+from crossalign.evaluation.protocols.retrieval import Retrieval
+from crossalign.evaluation.protocols.transfer import CrossModalTransfer
+from crossalign.types import Benchmark
 
-__all__ = ["SCORERS", "Outcome", "best_epoch_on_test", "score_gzsl", "score_retrieval",
-           "score_transfer", "score_zsl"]
+__all__ = ["GZSL", "ZSL", "CrossModalTransfer", "FewShotRecognition", "Metric", "Outcome",
+           "Protocol", "Retrieval", "get", "known", "names", "resolve", "with_options"]
 
-SCORERS: dict[str, Callable[..., Outcome]] = {
-    "gzsl": score_gzsl, "zsl": score_zsl, "retrieval": score_retrieval, "transfer": score_transfer}
-"""Scoring function of every task."""
+
+def names() -> list[str]:
+    """Return the names of all tasks."""
+    return sorted(KNOWN)
+
+
+def get(name: str) -> type[Protocol]:
+    """Return the class of a task.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    if name not in KNOWN:
+        raise ValueError(f"task: got {name!r}; choose one of {names()}.")
+    return KNOWN[name]
+
+
+def known(name: str) -> Protocol | None:
+    """Return the task of a name, with default options, or None for a foreign one."""
+    return KNOWN[name]() if name in KNOWN else None
+
+
+def with_options(name: str, **options: Any) -> Protocol:
+    """Return the task of a name with those of the options that are given, not None or False.
+
+    Raises
+    ------
+    ValueError
+        For an option that the task does not have.
+    """
+    given = {key: value for key, value in options.items() if value not in (None, False)}
+    own = {option.name for option in fields(get(name))}
+    for key in given:
+        if key not in own:
+            others = [task for task in names() if key in {o.name for o in fields(get(task))}]
+            raise ValueError(f"{key}: got {given[key]} for {name}; it is an option of "
+                             f"{' and '.join(others)}, so leave it out.")
+    return get(name)(**given)
+
+
+def resolve(model: Any, bench: Benchmark, task: str | Protocol | None = None) -> Protocol:
+    """Return the task to score, once it is sure that benchmark and model are made for it.
+
+    Parameters
+    ----------
+    model : estimator
+    bench : Benchmark
+    task : str or Protocol, optional
+        The benchmark's own by default.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not.
+    """
+    if isinstance(model, type) or not hasattr(model, "cli_name"):
+        raise ValueError(f"model: got {model!r}; give an estimator, as models.ESZSL() is.")
+    if not isinstance(task, Protocol):
+        task = get(bench.task if task is None else task)()
+    task.check_benchmark(bench)
+    task.check_model(model)
+    return task

@@ -120,7 +120,7 @@ def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 1
     ValueError
         If a class has no test sample left to score, or a row or k makes no sense.
     """
-    _check(ks, draws, bench)
+    check_draws(ks, draws, bench)
     chosen = FewShotChoice() if chosen is None else chosen
     table: dict[str, dict[str, Array]] = {}
     for row in rows:
@@ -154,7 +154,7 @@ def choose_few_shot(model: Any, validation: Benchmark, ks: Sequence[int] = (1, 2
         As in `few_shot_curve`.
     kappas : floats
     """
-    _check(ks, draws, validation)
+    check_draws(ks, draws, validation)
     choice = FewShotChoice()
     for row in rows:
         trial, gammas = _trial(model, row, validation), {}
@@ -228,7 +228,8 @@ def _outcomes(trial: _Trial, k: int, largest: int, draws: int, seed: int) -> Ite
                task.scores(codes[1][asked]), unseen.truth[asked])
 
 
-def _check(ks: Sequence[int], draws: int, bench: Benchmark) -> None:
+def check_draws(ks: Sequence[int], draws: int, bench: Benchmark) -> None:
+    """Raise ValueError where no draw makes sense or a class has too few samples."""
     if not ks or min(ks) < 1 or draws < 1:
         raise ValueError(f"ks: got {list(ks)} with {draws} draws; give numbers of at least 1.")
     classes, counts = np.unique(bench["test_unseen"].truth, return_counts=True)

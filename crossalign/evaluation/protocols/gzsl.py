@@ -1,16 +1,180 @@
-"""Zero-shot and generalized zero-shot recognition, scored."""
+"""Generalized zero-shot recognition: all classes are candidates, seen and unseen ones.
+
+Of a benchmark that tests no seen class there is `ZSL`, whose T1 is that of `GZSL`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
 from crossalign import metrics
-from crossalign.evaluation.protocols.base import Array, Outcome
+from crossalign.evaluation.confidence import add_confidences, choose_confidences
+from crossalign.evaluation.figures.maps import cross_modal, latent
+from crossalign.evaluation.figures.recognition import recognition
+from crossalign.evaluation.figures.tokens import tokens
+from crossalign.evaluation.protocols.base import (
+    NOTHING,
+    Metric,
+    Outcome,
+    Protocol,
+    Settings,
+    accuracies,
+)
 from crossalign.metrics.classification import candidates_without_items
+from crossalign.models.catalog import serves
 from crossalign.tasks import ZeroShot
-from crossalign.types import Benchmark
+from crossalign.types import Benchmark, Views
+
+T1 = Metric("T1", "unseen classes, chosen among unseen classes only")
+
+
+@dataclass(frozen=True)
+class GZSL(Protocol):
+    """Recognise test samples among all classes.
+
+    Parameters
+    ----------
+    best_epoch : bool
+        Also report ``H_best_epoch_diagnostic``; see `best_epoch_on_test`.
+    """
+
+    best_epoch: bool = False
+
+    name: ClassVar[str] = "gzsl"
+    benchmark: ClassVar[str] = "gzsl"
+    title: ClassVar[str] = "Recognition of classes never seen"
+    sentence: ClassVar[str] = (
+        "Every test sample is recognised among all classes, seen and unseen; no sample of an "
+        "unseen class was in training.")
+    tested: ClassVar[tuple[str, ...]] = ("test_seen", "test_unseen")
+    objective: ClassVar[str] = "H"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        T1,
+        Metric("U", "unseen classes, chosen among all classes"),
+        Metric("S", "seen classes, chosen among all classes"),
+        Metric("H", "harmonic mean of U and S in every run"),
+        Metric("U_raw", "U without calibration"),
+        Metric("S_raw", "S without calibration"),
+        Metric("H_raw", "H without calibration"),
+        Metric("AUSUC", "area under the seen-unseen curve, over all calibrations"),
+        Metric("H_max_diagnostic",
+               "H at the best calibration in hindsight; a ceiling, not a result", None),
+        Metric("H_best_epoch_diagnostic",
+               "H_raw at the epoch that is best on test; a diagnostic, not a result", None),
+        Metric("AURC", "wrong answers on average when only the surest are given; lower is better",
+               "lower"),
+        Metric("AURC_tempered",
+               "the same, with temperatures that follow the model's own variances", "lower"),
+        Metric("ECE", "gap between how sure it is and how often right; lower is better", "lower"),
+        Metric("sigma_error", "rank correlation of a sample's variance with its being wrong",
+               None, least=-1.0))
+    headlines: ClassVar[tuple[str, ...]] = ("H", "U", "S", "T1", "AUSUC")
+    columns: ClassVar[tuple[str, ...]] = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
+    calibrates: ClassVar[bool] = True
+
+    def check_model(self, model: Any) -> None:
+        """Raise ValueError where a model scores no classes."""
+        if not serves(type(model), self.name):
+            raise ValueError(f"model: {model.cli_name} knows no classes, which {self.name} needs; "
+                             "choose another, as eszsl or cada_vae.")
+
+    def ceiling_samples(self, bench: Benchmark) -> Views:
+        """Return all test samples."""
+        return all_tests(bench)
+
+    def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
+        """Score at the chosen ``gamma``, with the chosen ``confidences``."""
+        outcome = score_gzsl(fitted, bench, settings.get("gamma"))
+        add_confidences(outcome, settings.get("confidences") or {}, bench)
+        if self.best_epoch:
+            outcome.scores.update(best_epoch_on_test(fitted, bench))
+        return outcome
+
+    def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
+        """Score a candidate; its best gamma is what it would be calibrated by."""
+        return score_gzsl(fitted, validation)
+
+    def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
+        """Return ``gamma``, and ``confidences``: threshold and temperature of each."""
+        return {"gamma": outcome.gamma,
+                "confidences": choose_confidences(outcome, validation)}
+
+    def describe(self, settings: Settings) -> str:
+        """Say which gamma was chosen."""
+        return f"gamma {settings['gamma']:.4g}"
+
+    def without_validation(self, model: Any, reason: str,
+                           log: Callable[[str], None] | None) -> str:
+        """Say that nothing was calibrated, with a warning."""
+        if getattr(model, "oracle", False):
+            return super().without_validation(model, reason, log)
+        said = (f"nothing was selected and nothing was calibrated: {reason}, so gamma is 0 and "
+                "unseen classes are seldom chosen; give the benchmark a validation_split")
+        warnings.warn(f"bench: {said}.", stacklevel=4)
+        if log is not None:
+            log(said)
+        return said
+
+    def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
+        """Return curves, accuracies and confusions of classes, hits, and maps of the space."""
+        return {**super().figures(fitted, bench, outcome),
+                **recognition_figures(fitted, bench, outcome, self.tested)}
+
+
+@dataclass(frozen=True)
+class ZSL(Protocol):
+    """Recognise test samples of unseen classes, where a benchmark has no others."""
+
+    name: ClassVar[str] = "zsl"
+    benchmark: ClassVar[str] = "zsl"
+    title: ClassVar[str] = "Recognition among unseen classes"
+    sentence: ClassVar[str] = (
+        "Test samples of unseen classes are recognised among unseen classes only.")
+    tested: ClassVar[tuple[str, ...]] = ("test_unseen",)
+    objective: ClassVar[str] = "T1"
+    metrics: ClassVar[tuple[Metric, ...]] = (T1,)
+    headlines: ClassVar[tuple[str, ...]] = ("T1",)
+    columns: ClassVar[tuple[str, ...]] = ("T1",)
+
+    check_model = GZSL.check_model
+    ceiling_samples = GZSL.ceiling_samples
+
+    def check_benchmark(self, bench: Benchmark) -> None:
+        """Raise ValueError where a benchmark is of another task."""
+        if bench.task == "gzsl":
+            raise ValueError(f"task: {bench.name!r} tests seen classes too, and T1 of gzsl is the "
+                             "score of zsl; leave the task out.")
+        super().check_benchmark(bench)
+
+    def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
+        """Score T1."""
+        return score_zsl(fitted, bench)
+
+    def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
+        """Return accuracies and confusions of classes, hits, and maps of the space."""
+        return {**super().figures(fitted, bench, outcome),
+                **recognition_figures(fitted, bench, outcome, self.tested)}
+
+
+def recognition_figures(fitted: Any, bench: Benchmark, outcome: Outcome,
+                        tested: Sequence[str]) -> dict[str, Any]:
+    """Return the arrays of figures of recognition on some splits."""
+    parts = [bench[split] for split in tested]
+    return {**recognition(bench, outcome), **latent(fitted, bench, parts, classes=True),
+            **tokens(fitted, parts[-1], bench.classes.names), **cross_modal(fitted, bench, parts)}
+
+
+def all_tests(bench: Benchmark) -> Views:
+    """Return the test samples of all splits in one, for a model that is a ceiling."""
+    parts = [views for split, views in bench.splits.items() if split.startswith("test_")]
+    modality = parts[0].modalities[0]
+    return Views({modality: np.concatenate([part[modality] for part in parts])},
+                 np.concatenate([part.truth for part in parts]))
 
 
 def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
@@ -35,19 +199,13 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
     scores = {"T1": raw["T1"], "U": chosen["U"], "S": chosen["S"], "H": chosen["H"],
               "U_raw": raw["U"], "S_raw": raw["S"], "H_raw": raw["H"],
               "AUSUC": metrics.ausuc(curve), "H_max_diagnostic": ceiling}
-    evidence = {"curve": curve, "parts": parts, "gamma": gamma or 0.0, "head": head}
+    details = {"curve": curve, "parts": parts, "gamma": gamma or 0.0, "head": head}
     among_unseen = np.where(bench.classes.unseen, parts[2], -np.inf)
     predictions = {"T1": (parts[3], among_unseen.argmax(axis=1))} | {
         name: (labels, metrics.stack(rows, seen, gamma or 0.0).argmax(axis=1))
         for name, rows, labels in (("U", *parts[2:]), ("S", *parts[:2]))}
-    return Outcome(scores, ceiling, best, evidence,
-                   {name: _accuracies(*found) for name, found in predictions.items()})
-
-
-def _accuracies(labels: Array, predictions: Array) -> tuple[Array, Array, None]:
-    """Classes that have samples, and the accuracy of each."""
-    classes = np.unique(labels)
-    return classes, metrics.class_accuracies(labels, predictions, classes), None
+    return Outcome(scores, ceiling, best, details,
+                   {name: accuracies(*found) for name, found in predictions.items()})
 
 
 def best_epoch_on_test(model: Any, bench: Benchmark) -> dict[str, float]:
@@ -75,7 +233,7 @@ def best_epoch_on_test(model: Any, bench: Benchmark) -> dict[str, float]:
     return {"H_best_epoch_diagnostic": best}
 
 
-def score_zsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
+def score_zsl(model: Any, bench: Benchmark) -> Outcome:
     """Conventional zero-shot classification: T1, unseen test samples among unseen classes.
 
     Classes without test samples are among the candidates, as in `score_gzsl`.
@@ -83,8 +241,8 @@ def score_zsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outco
     head = ZeroShot(model).fit(bench["train"], bench.classes)
     test = bench["test_unseen"]
     scores = np.where(bench.classes.unseen, head.decision_function(test), -np.inf)
-    by_class = _accuracies(test.truth, scores.argmax(axis=1))
+    by_class = accuracies(test.truth, scores.argmax(axis=1))
     t1 = float(by_class[1].mean())
     none = scores[:0], test.truth[:0]
-    evidence = {"curve": None, "parts": (*none, scores, test.truth), "gamma": 0.0, "head": head}
-    return Outcome({"T1": t1}, t1, None, evidence, {"T1": by_class})
+    details = {"curve": None, "parts": (*none, scores, test.truth), "gamma": 0.0, "head": head}
+    return Outcome({"T1": t1}, t1, None, details, {"T1": by_class})

@@ -1,15 +1,25 @@
-"""Retrieval across modalities, scored."""
+"""Retrieval across modalities: a query of one ranks a gallery of another."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from crossalign import metrics
-from crossalign.evaluation.protocols.base import Array, Outcome
+from crossalign.evaluation.figures.maps import latent
+from crossalign.evaluation.figures.rankings import retrieval
+from crossalign.evaluation.figures.tokens import tokens
+from crossalign.evaluation.protocols.base import (
+    NOTHING,
+    Array,
+    Metric,
+    Outcome,
+    Protocol,
+    Settings,
+)
 from crossalign.index.hamming import CodeScores
 from crossalign.labels import rarest
 from crossalign.metrics.query_mean import mean_over_queries
@@ -19,8 +29,89 @@ from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Benchmark, Views
 
 
-def score_retrieval(model: Any, bench: Benchmark, gamma: float | None = None,
-                    bits: int | None = None) -> Outcome:
+@dataclass(frozen=True)
+class Retrieval(Protocol):
+    """Rank the gallery for every query, in both directions.
+
+    Parameters
+    ----------
+    bits : int, optional
+        Also score binary codes of so many bits; see `tasks.binary_codes`.
+
+    Raises
+    ------
+    ValueError
+        For codes of no bits.
+    """
+
+    bits: int | None = None
+
+    name: ClassVar[str] = "retrieval"
+    benchmark: ClassVar[str] = "retrieval"
+    title: ClassVar[str] = "Retrieval across modalities"
+    sentence: ClassVar[str] = (
+        "A query of one modality ranks a gallery of another; both hold classes that training "
+        "never saw, and same class is right.")
+    tested: ClassVar[tuple[str, ...]] = ("query",)
+    objective: ClassVar[str] = "mAP"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("mAP", "mean average precision over the whole list, mean of both directions"),
+        Metric("P@100", "share of right ones among the first 100"),
+        Metric("chance_mAP", "what a random order would give", None))
+    headlines: ClassVar[tuple[str, ...]] = ("mAP", "chance_mAP", "P@100")
+    columns: ClassVar[tuple[str, ...]] = ("mAP", "P@100", "chance_mAP")
+
+    def __post_init__(self) -> None:
+        if self.bits is not None and self.bits < 1:
+            raise ValueError(f"bits: got {self.bits} for retrieval; give one bit or more.")
+
+    def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
+        """Score both directions."""
+        return score_retrieval(fitted, bench, self.bits)
+
+    def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
+        """Return precision-recall curves, queries with their hits, and maps of the space."""
+        query, gallery = bench["query"], bench["gallery"]
+        lacking = [m for m in gallery.modalities if m not in query]  # one modality may ask alone
+        parts = [query, *([gallery.select(*lacking)] if lacking else [])]
+        return {**super().figures(fitted, bench, outcome), **retrieval(fitted, bench, outcome),
+                **latent(fitted, bench, parts, classes=False),
+                **tokens(fitted, query, bench.classes.names)}
+
+    def stated(self) -> dict[str, Any]:
+        """Return how binary codes are made."""
+        return {} if self.bits is None else {
+            "codes": f"{self.bits} bits, ITQ on embeddings of training samples, each modality "
+                     "less its mean"}
+
+    def metric(self, name: str) -> Metric | None:
+        """Return the metric of a score, also of one direction or of binary codes."""
+        base, _, direction = name.partition("[")
+        base, _, bits = base.partition("_") if base.endswith("bit") else (base, "", "")
+        found = super().metric(base)
+        if found is None:
+            return None
+        source, _, target = direction.rstrip("]").partition("->")
+        meaning = f"{source} queries, {target} gallery" if direction else found.meaning
+        codes = f"; binary codes of {bits.removesuffix('bit')} bits" if bits else ""
+        return replace(found, name=name, meaning=f"{meaning}{codes}")
+
+    def headlines_of(self, scores: Sequence[str]) -> list[str]:
+        """Return mAP, that of each direction, chance and P@100."""
+        return _with_directions(super().headlines_of(scores), scores)
+
+    def columns_of(self, scores: Sequence[str]) -> list[str]:
+        """Return mAP, that of each direction, P@100 and chance."""
+        return _with_directions(super().columns_of(scores), scores)
+
+
+def _with_directions(names: Sequence[str], scores: Sequence[str]) -> list[str]:
+    """Put the mAP of each direction behind their mean."""
+    return [name for first in names for name in
+            (first, *(m for m in scores if first == "mAP" and m.startswith("mAP[")))]
+
+
+def score_retrieval(model: Any, bench: Benchmark, bits: int | None = None) -> Outcome:
     """mAP@all and P@100 in both directions between the first two modalities, and chance mAP.
 
     Queries are the unseen classes' test samples, the gallery the unseen classes' training samples;

@@ -1,31 +1,85 @@
-"""Cross-modal transfer, scored."""
+"""Cross-modal transfer: a classifier of one modality tested on another, between two bounds."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.protocols.base import Outcome
+from crossalign.evaluation.figures.maps import latent
+from crossalign.evaluation.figures.tokens import tokens
+from crossalign.evaluation.protocols.base import (
+    NOTHING,
+    Metric,
+    Outcome,
+    Protocol,
+    Settings,
+)
 from crossalign.tasks import Transfer
 from crossalign.tasks.class_gaussians import fit_head
 from crossalign.tasks.transfer import labelled_rows
-from crossalign.types import Benchmark
+from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
-
-TRANSFER_OPTIONS: dict[str, Any] = {"mode": "aligned", "head": "lda"}
 
 FOLDS = 5
 """Folds of the upper bound where the training samples lack the target modality."""
 
 
-def score_transfer(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
-    """Accuracy on the target modality of a classifier learned on the source, with its bounds."""
-    scores = transfer_scores(Transfer(model, **TRANSFER_OPTIONS), bench)
-    return Outcome(scores, scores["accuracy"])
+@dataclass(frozen=True)
+class CrossModalTransfer(Protocol):
+    """Learn a classifier on one modality and test it on the other.
+
+    Parameters
+    ----------
+    mode, head
+        As in `tasks.Transfer`.
+    """
+
+    mode: str = "aligned"
+    head: str = "lda"
+
+    name: ClassVar[str] = "transfer"
+    benchmark: ClassVar[str] = "transfer"
+    title: ClassVar[str] = "Transfer across modalities"
+    sentence: ClassVar[str] = (
+        "A classifier learns on labelled samples of one modality and is tested on the other, "
+        "whose labels it never sees.")
+    tested: ClassVar[tuple[str, ...]] = ("test",)
+    objective: ClassVar[str] = "accuracy"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("accuracy", "on the target modality, without its labels"),
+        Metric("source_accuracy", "the classifier on the modality that it learned on", None),
+        Metric("oracle_accuracy", "a classifier that learned on labels of the target", None))
+    headlines: ClassVar[tuple[str, ...]] = ("accuracy", "source_accuracy", "oracle_accuracy")
+    columns: ClassVar[tuple[str, ...]] = headlines
+    tunes: ClassVar[bool] = False                  # validation would need labels of the target
+    micro: ClassVar[bool] = True
+
+    def training(self, bench: Benchmark) -> tuple[Views, None]:
+        """Return the unlabelled pairs."""
+        return bench["pairs"].with_labels(None), None
+
+    def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
+        """Score the target modality, the source and the bound."""
+        scores = transfer_scores(Transfer(fitted, mode=self.mode, head=self.head), bench)
+        return Outcome(scores, scores["accuracy"])
+
+    def saw_test(self, bench: Benchmark) -> bool | None:
+        """Return whether a test sample is among the pairs or the labelled ones."""
+        parts = [bench[split].ids for split in ("train", "pairs", "test")]
+        if any(np.array_equal(ids, np.arange(len(ids))) for ids in parts):
+            return None
+        return bool(np.isin(np.concatenate(parts[:2]), parts[2]).any())
+
+    def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
+        """Return a map of the space, and salient tokens."""
+        return {**super().figures(fitted, bench, outcome),
+                **latent(fitted, bench, [bench["test"]], classes=False),
+                **tokens(fitted, bench["test"], bench.classes.names)}
 
 
 def transfer_scores(transfer: Transfer, bench: Benchmark, source: str | None = None,

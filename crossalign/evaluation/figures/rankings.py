@@ -1,20 +1,22 @@
-"""What the pictures of retrieval are drawn from: curves, and queries with their best results."""
+"""Arrays of the figures of retrieval: curves, and queries with their best results."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
-from crossalign.evaluation.protocols import Outcome
-from crossalign.evaluation.shown_items import shown_item
+from crossalign.evaluation.figures.items import shown_item
 from crossalign.evaluation.subsample import spread
 from crossalign.metrics.relevance import Relevance
 from crossalign.models.base import Aligner
 from crossalign.models.blockwise import encoded
 from crossalign.types import Benchmark, Views
+
+if TYPE_CHECKING:
+    from crossalign.evaluation.protocols.base import Outcome
 
 Array = npt.NDArray[Any]
 
@@ -27,13 +29,13 @@ COMPARED = ("embedding", "labels", "joint")
 
 
 def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
-    """Artefacts ``pr`` and ``hits`` of both directions.
+    """Return the figures ``pr`` and ``hits`` of both directions.
 
     A model with several similarities has hits by each of them.
     """
     chance = outcome.scores["chance_mAP"]
     found: dict[str, Any] = {"pr": {}, "hits": {}}
-    for direction, likeness in outcome.evidence["directions"].items():
+    for direction, likeness in outcome.details["directions"].items():
         source, target = direction.split("->")
         query, gallery = bench["query"].having(source), bench["gallery"].having(target)
         recall, precision = metrics.precision_recall_curve_from_similarity(

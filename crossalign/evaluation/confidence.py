@@ -1,4 +1,4 @@
-"""Whether a model knows when it is wrong: confidences fitted on validation, judged on test.
+"""Confidences fitted on validation and judged on test: does a model know when it is wrong?
 
 Reported for generalized zero-shot recognition, after calibrated stacking: ``AURC`` and ``ECE`` of
 the largest probability, at the temperature that validation chose; of a model with latent Gaussians
@@ -9,7 +9,7 @@ correlation between a sample's variance and its being wrong.
 from __future__ import annotations
 
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from crossalign.models.several_views import joined
 from crossalign.tasks import ZeroShot
 from crossalign.tasks.rejection import Rejection
 from crossalign.types import Benchmark, Views
+
+if TYPE_CHECKING:
+    from crossalign.evaluation.protocols.base import Outcome
 
 Array = npt.NDArray[Any]
 
@@ -32,18 +35,21 @@ Settings = dict[str, dict[str, Any]]
 """Threshold and temperature of every confidence, as `Rejection` takes them; plain numbers."""
 
 
-def choose_confidences(head: ZeroShot, validation: Benchmark, gamma: float) -> Settings:
-    """What validation chooses for every confidence that can be had of these scores.
+def choose_confidences(outcome: Outcome, validation: Benchmark) -> Settings:
+    """Choose a threshold and a temperature for every confidence that these scores allow.
 
-    ``head`` is prepared on the validation benchmark's training samples, and ``gamma`` its
-    calibration.
+    Parameters
+    ----------
+    outcome : Outcome
+        Of `score_gzsl` on the validation benchmark; its gamma calibrates.
+    validation : Benchmark
     """
-    samples, found = _tests(head, validation), {}
-    raw = head.decision_function(samples)
+    head: ZeroShot = outcome.details["head"]
+    samples, raw, found = _tests(head, validation), _raw(outcome), {}
     kinds = [BASELINE, *(["tempered"] if _has_variances(head, samples) else [])]
     for kind in kinds:
         try:
-            fitted = Rejection(_calibrated(head, gamma), kind).fit(
+            fitted = Rejection(_calibrated(head, outcome.gamma or 0.0), kind).fit(
                 samples, coverage=COVERAGE, scores=raw)
         except ValueError:
             continue
@@ -52,27 +58,42 @@ def choose_confidences(head: ZeroShot, validation: Benchmark, gamma: float) -> S
     return found
 
 
-def score_confidences(settings: Settings, head: ZeroShot, bench: Benchmark, gamma: float,
-                      raw: Array) -> tuple[dict[str, float], dict[str, dict[str, Any]]]:
-    """Scores of a benchmark's test samples, and the curves of `plots.coverage_risk`.
+def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> None:
+    """Add AURC and its kin to the scores, and the curves of `plots.coverage_risk` to the details.
 
-    ``raw (n, C)`` are the head's scores of seen classes' test samples and then of unseen ones'.
+    Parameters
+    ----------
+    outcome : Outcome
+        Of `score_gzsl` on a benchmark; changed.
+    settings : mapping
+        Chosen by `choose_confidences`; nothing is added where it is empty.
+    bench : Benchmark
     """
-    head, samples = _calibrated(head, gamma), _tests(head, bench)
-    scores, curves = {}, {}
+    if not settings:
+        return
+    gamma = outcome.details["gamma"]
+    head: ZeroShot = _calibrated(outcome.details["head"], gamma)
+    samples, raw = _tests(head, bench), _raw(outcome)
+    curves = outcome.details["rejection"] = {}
     for kind, chosen in settings.items():
         judged = Rejection(head, kind, **chosen)
         curves[kind] = judged.curve(samples, raw)
-        scores["AURC" if kind == BASELINE else f"AURC_{kind}"] = float(curves[kind]["aurc"])
+        name = "AURC" if kind == BASELINE else f"AURC_{kind}"
+        outcome.scores[name] = float(curves[kind]["aurc"])
         if kind == BASELINE:
-            scores["ECE"] = metrics.expected_calibration_error(
+            outcome.scores["ECE"] = metrics.expected_calibration_error(
                 judged.predict_proba(samples, raw), samples.truth)
     if "tempered" in settings:
         sigma = Rejection(head, "uncertainty")
         wrong = metrics.stack(raw, bench.classes.seen, gamma).argmax(axis=1) != samples.truth
         known = metrics.rank_correlation(-sigma.score_samples(samples), wrong)
-        scores["sigma_error"] = float(np.nan_to_num(known))     # of nothing wrong there is none
-    return scores, curves
+        outcome.scores["sigma_error"] = float(np.nan_to_num(known))  # 0 where nothing is wrong
+
+
+def _raw(outcome: Outcome) -> Array:
+    """Scores ``(n, C)`` before calibration, of seen classes' samples and then of unseen ones'."""
+    seen, _, unseen, _ = outcome.details["parts"]
+    return np.concatenate([seen, unseen])
 
 
 def _has_variances(head: ZeroShot, samples: Views) -> bool:

@@ -1,4 +1,4 @@
-"""What the picture of salient tokens is drawn from."""
+"""Arrays of the figure of salient tokens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import isqrt
 from typing import Any
 
-from crossalign.evaluation.shown_items import shown_picture
+from crossalign.evaluation.figures.items import shown_picture
 from crossalign.evaluation.subsample import spread
 from crossalign.models.base import TokenSelector
 from crossalign.types import Views
@@ -15,12 +15,15 @@ SAMPLES = 8
 """Samples whose tokens are shown."""
 
 
-def tokens(model: Any, views: Views, names: Sequence[str]) -> list[dict[str, Any]]:
-    """Saliency of the tokens of some samples, with what the tokens are of where ``meta`` has it.
+def tokens(model: Any, views: Views, names: Sequence[str]) -> dict[str, Any]:
+    """Return ``saliency``: how salient the tokens of some samples are, with what they are of.
 
-    Pictures are those of `shown_picture`, rows and columns of their patches in ``grid:M`` of
-    modality M, a square where it is absent and fits, and words in ``words:M``, parted by blanks.
+    Only for a model that selects tokens. Pictures are those of `shown_picture`, rows and columns of
+    their patches in ``grid:M`` of modality M, a square where it is absent and fits, and words in
+    ``words:M``, parted by blanks.
     """
+    if not isinstance(model, TokenSelector) or not hasattr(model, "widths_"):
+        return {}
     known = [m for m in views.modalities if m in model.widths_ and views.kind(m) == "tokens"]
     some = views[spread(len(views), SAMPLES)]
     found = []
@@ -30,7 +33,7 @@ def tokens(model: Any, views: Views, names: Sequence[str]) -> list[dict[str, Any
         text = str(one.ids[0]) if one.labels is None else names[one.labels[0]]
         if parts:
             found.append({"text": text, "parts": parts})
-    return found
+    return {"saliency": found}
 
 
 def _part(model: TokenSelector, one: Views, modality: str) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""Rows of the maps of a space: modalities before and after a model, features beside classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.evaluation.figures.items import some_rows
+from crossalign.labels import rarest
+from crossalign.models.base import Aligner, Generator
+from crossalign.types import CLASS_MODALITY, Benchmark, Views
+
+Array = npt.NDArray[Any]
+
+LATENT_POINTS = 400
+"""Samples per modality in the latent picture."""
+LATENT_CLASSES = 24
+"""Classes in the latent picture; few, so that each shows as a group."""
+CROSS_POINTS, CROSS_CLASSES = 240, 12
+"""Samples and classes, of seen and of unseen ones each, in the maps of features and classes."""
+
+
+def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) -> dict[str, Any]:
+    """Return ``latent``: rows of every modality before and after the model, of some test samples.
+
+    Parameters
+    ----------
+    model : fitted model
+        One that does not embed, or knows fewer than two modalities of these, has no such figure.
+    bench : Benchmark
+    parts : sequence of Views
+        Test samples.
+    classes : bool
+        Add the side information of the classes shown, where the model embeds it.
+    """
+    if not isinstance(model, Aligner) or not hasattr(model, "widths_"):
+        return {}
+    share = len(parts)
+    before: dict[str, list[Array]] = {}
+    labels: dict[str, list[Array]] = {}
+    for split in parts:
+        for modality in split.modalities:
+            if modality in model.widths_:
+                part = split.having(modality)
+                rows = some_rows(part, LATENT_CLASSES // share, LATENT_POINTS // share)
+                before.setdefault(modality, []).append(part.read(modality, rows))
+                labels.setdefault(modality, []).append(rarest(part.truth)[rows])
+    if CLASS_MODALITY in model.widths_ and classes:
+        shown = np.unique(np.concatenate(next(iter(labels.values()))))
+        before[CLASS_MODALITY] = [bench.classes.embeddings[shown]]
+        labels[CLASS_MODALITY] = [shown]
+    if len(before) < 2:
+        return {}
+    rows_of = {m: np.concatenate(parts) for m, parts in before.items()}
+    return {"latent": {
+        "before": rows_of, "after": {m: model.embed(x, m) for m, x in rows_of.items()},
+        "labels": {m: np.concatenate(parts) for m, parts in labels.items()},
+        "class_names": list(bench.classes.names), "seen": bench.classes.seen}}
+
+
+def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[str, Any]:
+    """Return ``cross_modal``: features and side information of some classes, before and after.
+
+    Of seen and of unseen classes, for a model that embeds both. A model that generates is shown by
+    its code means and by as many drawn codes, which share one scale; any other by its unit rows,
+    one for each class.
+    """
+    if not isinstance(model, Aligner) or not hasattr(model, "widths_"):
+        return {}
+    known = [m for m in bench.modalities if m in model.widths_ and m != CLASS_MODALITY]
+    if not known or CLASS_MODALITY not in model.widths_:
+        return {}
+    modality = known[0]
+    rows = [some_rows(part, CROSS_CLASSES, CROSS_POINTS) for part in parts]
+    x = np.concatenate([p.read(modality, r) for p, r in zip(parts, rows, strict=True)])
+    labels = np.concatenate([rarest(p.truth)[r] for p, r in zip(parts, rows, strict=True)])
+    shown = np.unique(labels)
+    embeddings = bench.classes.embeddings[shown]
+    if isinstance(model, Generator) and hasattr(model, "project"):
+        n = max(1, round(len(labels) / len(shown)))
+        codes = model.sample(embeddings, n, random_state=0)  # (C, n, d)
+        after = {modality: model.project(x, modality),
+                 CLASS_MODALITY: codes.reshape(-1, codes.shape[2])}
+    else:
+        n = 1
+        after = {modality: model.embed(x, modality),
+                 CLASS_MODALITY: model.embed(embeddings, CLASS_MODALITY)}
+    return {"cross_modal": {
+        "before": {modality: x, CLASS_MODALITY: embeddings}, "after": after,
+        "labels_before": {modality: labels, CLASS_MODALITY: shown},
+        "labels_after": {modality: labels, CLASS_MODALITY: np.repeat(shown, n)},
+        "seen": bench.classes.seen}}

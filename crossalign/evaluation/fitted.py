@@ -1,0 +1,120 @@
+"""The two halves of an evaluation: fit a model for later, and score one that is fitted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sklearn.base import clone
+
+from crossalign.evaluation.kept import kept, work_of
+from crossalign.evaluation.protocols import Protocol, resolve
+from crossalign.evaluation.report import Report
+from crossalign.evaluation.runs import by_class, grid_of
+from crossalign.evaluation.selection import Selection, fit_on, select
+from crossalign.evaluation.settled import protocol_of
+from crossalign.models.trained_classes import trained_unseen
+from crossalign.types import Benchmark
+
+CHOICE = "choice"
+"""Name under which `fit_for` keeps its selection."""
+
+
+def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
+                 gamma: float | None = None, run: int = 0, pictures: bool = True) -> Report:
+    """Score a model that is fitted already, for example one loaded from a folder.
+
+    Parameters
+    ----------
+    model : fitted estimator
+        With what `fit_for` chose for it, if that made it.
+    bench : Benchmark
+    task : str or Protocol, optional
+        As in `evaluate`.
+    gamma : float, optional
+        From validation, where the model carries none.
+    run : int
+        Class split, of a benchmark with several.
+    pictures : bool
+        Keep the arrays of figures.
+
+    Raises
+    ------
+    ValueError
+        If the benchmark's task or modalities do not fit the model, or the model was trained on a
+        class that the benchmark holds as unseen.
+    """
+    started = time.perf_counter()
+    task = resolve(model, bench, task)
+    part = bench.run(run)
+    check_trained(model, part)
+    settings = settings_of(model) | ({} if gamma is None else {"gamma": gamma})
+    outcome = task.score(model, part, settings)
+    return Report.from_runs(
+        [outcome.scores], model=model.cli_name, data=bench.name, task=task.name,
+        params=model.get_params(),
+        protocol={**protocol_of(part, model, task), **_other_split(model, part)},
+        selection=getattr(model, "selection_", "the model was fitted elsewhere"),
+        seconds=time.perf_counter() - started, seeds=[run],
+        per_class=by_class(outcome, part.classes.names),
+        artefacts=task.figures(model, part, outcome) if pictures else {})
+
+
+def settings_of(model: Any) -> dict[str, Any]:
+    """Return the settings that `fit_for` chose for a model, without those it lacks."""
+    return {name: found for name in SETTINGS
+            if (found := getattr(model, f"{name}_", None)) is not None}
+
+
+SETTINGS = ("gamma", "confidences")
+"""Settings that a fitted model carries, each as an attribute that ends in ``_``."""
+
+
+def check_trained(model: Any, bench: Benchmark) -> None:
+    """Raise ValueError if a model was trained on a class that a benchmark holds as unseen.
+
+    An oracle, which is marked as one, may be.
+    """
+    known = ([] if getattr(model, "oracle", False) else
+             trained_unseen(getattr(model, "trained_on_", {}), bench))
+    if known:
+        raise ValueError(f"model: it was trained on {len(known)} of the classes that "
+                         f"{bench.name!r} holds as unseen, as {known[0]!r}; score it on the split "
+                         "that it was fitted for, or fit it anew on this one.")
+
+
+def _other_split(model: Any, bench: Benchmark) -> dict[str, Any]:
+    """What a protocol says where `fit_for` fitted a model on another split than is scored."""
+    fitted_on = getattr(model, "protocol_", {}).get("split_id")
+    if fitted_on == bench.protocol.get("split_id") or fitted_on is None:
+        return {}
+    return {"model_of_another_split": True, "model_split_id": fitted_on}
+
+
+def fit_for(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
+            tune: bool | Mapping[str, Sequence[Any]] = True, run: int = 0,
+            callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
+            checkpoint: str | Path | None = None) -> Any:
+    """A clone of the model, chosen on validation and fitted on one run's training part.
+
+    What was chosen is kept in the folder ``checkpoint`` and, where the model can, its training
+    after every epoch; both go on from there. The result carries ``gamma_``, ``confidences_``,
+    ``selection_``, ``run_``, ``task_`` and ``protocol_``, which are saved with it.
+    """
+    task = resolve(model, bench, task)
+    part = bench.run(run)
+    grid = grid_of(model, tune)
+    facts = {} if checkpoint is None else work_of(model, bench)(
+        run, task=task.facts, grid=grid, params=model.get_params())
+    chosen = Selection(**kept(checkpoint, CHOICE, facts, lambda: vars(
+        select(model, part, task, grid, callbacks, log)), log))
+    fitted = fit_on(clone(model).set_params(**chosen.params), part, task, callbacks, checkpoint)
+    fitted.gamma_ = chosen.settings.get("gamma")
+    fitted.confidences_ = chosen.settings.get("confidences", {})
+    fitted.selection_ = chosen.how
+    fitted.run_ = run
+    fitted.task_ = part.task
+    fitted.protocol_ = dict(part.protocol)
+    return fitted

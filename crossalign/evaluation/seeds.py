@@ -1,0 +1,70 @@
+"""Runs of an evaluation: which are asked for, one after the other, each with its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import index
+from typing import Any, TypeVar
+
+from sklearn.base import clone
+
+from crossalign.types import Benchmark
+
+Result = TypeVar("Result")
+
+MOST_RUNS = 100_000
+
+
+def check_runs(seeds: int | Iterable[int], bench: Benchmark) -> list[int]:
+    """The runs that are asked for, once it is sure that the benchmark has them.
+
+    Raises
+    ------
+    ValueError
+        For no run, the same twice, or a class split that there is not.
+    """
+    if isinstance(seeds, int) and seeds > MOST_RUNS:
+        raise ValueError(f"seeds: got {seeds}; ask for {MOST_RUNS} runs at most.")
+    try:
+        asked = [index(seed) for seed in
+                 (seeds if isinstance(seeds, Iterable) else range(index(seeds)))]
+    except TypeError:
+        raise ValueError(f"seeds: got {seeds!r}; give a number of runs, or which, as whole "
+                         "numbers.") from None
+    if not asked:
+        raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
+    if len(set(asked)) < len(asked):
+        raise ValueError(f"seeds: got {seeds!r}, in which a run stands twice; give each once.")
+    for run in {min(asked), max(asked)}:
+        reason = bench.lacks(run)
+        if reason is not None:
+            raise ValueError(f"seeds: {len(asked)} asked for, up to class split {run} of "
+                             f"{bench.name!r}; {reason}. Give fewer --seeds.")
+    return asked
+
+
+def each_run(asked: Sequence[int], one_run: Callable[[int], Result],
+             log: Callable[[str], None] | None) -> tuple[list[int], list[Result], str]:
+    """What ``one_run(seed)`` gives for each of these.
+
+    Returns the seeds, the results and what a report says of an interruption: Ctrl-C after the first
+    run leaves those that were finished.
+    """
+    results: list[Result] = []
+    for number, seed in enumerate(asked, start=1):
+        if log is not None:
+            log(f"run {number} of {len(asked)}")
+        try:
+            results.append(one_run(seed))
+        except KeyboardInterrupt:
+            if not results:
+                raise
+            return (list(asked[:len(results)]), results,
+                    f"; interrupted after {len(results)} of {len(asked)} runs")
+    return list(asked), results, ""
+
+
+def seeded(model: Any, seed: int) -> Any:
+    """A clone of the model whose randomness, if it has any, comes from ``seed``."""
+    fresh = clone(model)
+    return fresh.set_params(random_state=seed) if "random_state" in fresh.get_params() else fresh
