@@ -39,7 +39,7 @@ _FROM = {"Benchmark": "types", "Classes": "types", "Hits": "types", "Views": "ty
 
 
 def __getattr__(name: str) -> Any:
-    """Rooms and the commonest names, imported when they are first used."""
+    """Import rooms and the commonest names when they are first used."""
     if name in _FROM:
         return getattr(import_module(f"{__name__}.{_FROM[name]}"), name)
     if name in __all__:

@@ -1,4 +1,4 @@
-"""The list of recipes, one in full, and published numbers beside measured ones."""
+"""Catalogue: the list of recipes, one in full, and published numbers beside measured ones."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from crossalign.evaluation import Report
 
 OURS = {"T1": "T1", "U": "U_raw", "S": "S_raw", "H": "H_raw", "mAP": "mAP"}
-"""Which of a report's scores a paper's metric is held against: those without calibration."""
+"""Score of a report that a paper's metric is compared with: the one without calibration."""
 
 WIDTH = 100
 
 
 def recipes_table() -> str:
-    """All built-in recipes with the published numbers of the whole method, one a line."""
+    """List all built-in recipes with the published numbers of the whole method, one per line."""
     metrics = ["U", "S", "H", "mAP"]
     rows = [["recipe", "data", "task", *metrics]]
     for name in recipe_names():
@@ -34,7 +34,7 @@ def recipes_table() -> str:
 
 
 def describe_recipe(name_or_path: str | Path) -> str:
-    """A recipe's file once it is checked, and the rows of its ablation where it has none.
+    """Return a checked recipe's file, with the rows of its ablation if it has none.
 
     The result is itself the text of a recipe.
     """
@@ -48,7 +48,7 @@ def describe_recipe(name_or_path: str | Path) -> str:
 
 
 def comparison(recipe: Recipe, report: Report) -> str:
-    """Published numbers beside a report's uncalibrated ones, their source and the notes."""
+    """List published numbers beside a report's uncalibrated ones, their source and the notes."""
     metrics = [m for m in OURS if any(m in row for row in recipe.published.values())]
     ours = [report.cell(OURS[m], "-") for m in metrics]
     rows = [["published (%)", *metrics],
@@ -63,7 +63,9 @@ def comparison(recipe: Recipe, report: Report) -> str:
 
 
 def _changed(recipe: Recipe, report: Report) -> dict[str, Any]:
-    """Hyper-parameters that a run did not take from the recipe; its seeds are its own."""
+    """Return the hyper-parameters that a run did not take from the recipe; its seeds are its
+    own.
+    """
     described = recipe.estimator().get_params()
     return {key: value for key, value in report.params.items()
             if key != "random_state" and value != described.get(key)}

@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 import yaml
 
 KINDS = ("null", "bool", "int", "float", "str", "seq", "map")
-"""What plain data are made of; a date is a word."""
+"""Types of plain data; a date is a word."""
 
 LARGEST, DEEPEST = 10_000, 30
-"""Values that a text may hold, and how deep they may nest."""
+"""Largest number of values in a text, and their deepest nesting."""
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -32,7 +32,7 @@ class PlainLoader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """A node, once it is sure that it is neither too large nor too deep nor within itself."""
+        """Compose a node, checked to be neither too large nor too deep nor within itself."""
         alias = self.check_event(yaml.AliasEvent)
         self._depth += 1
         if self._depth > DEEPEST:
@@ -52,7 +52,7 @@ class PlainLoader(yaml.SafeLoader):
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping whose keys are all different."""
+        """Build a mapping whose keys are all different."""
         seen: set[tuple[str, str]] = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if isinstance(key, yaml.ScalarNode):
@@ -65,7 +65,7 @@ class PlainLoader(yaml.SafeLoader):
 
 
 def _parts(node: yaml.Node) -> list[yaml.Node]:
-    """The nodes right within a node."""
+    """Return the nodes directly within a node."""
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
     return node.value if isinstance(node, yaml.SequenceNode) else []
@@ -83,7 +83,7 @@ for tag, pattern, first in (
 
 
 def read_yaml(text: str) -> Any:
-    """The plain data of a YAML text.
+    """Read the plain data of a YAML text.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A value out of YAML in the form that a hyper-parameter's default has, once the model takes it."""
+"""Values from YAML in the form of a hyper-parameter's default, checked by the model."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from crossalign.sentences import nearest, short
 
 
 def suited(path: str, value: Any, default: Any) -> Any:
-    """The value as the default has it: a number as a float, a list as a tuple.
+    """Convert a value to the form of the default: a number to a float, a list to a tuple.
 
     Parameters
     ----------
     path : str
-        What the sentence names, as ``"params.kl"``.
-    value, default : any
+        Name of the value in the error sentence, such as ``"params.kl"``.
+    value : any
+        Value as it was read.
+    default : any
+        Default of the hyper-parameter.
 
     Raises
     ------
@@ -33,18 +36,18 @@ def suited(path: str, value: Any, default: Any) -> Any:
 
 def taken(path: str, given: Mapping[str, Any], estimator: Any,
           among: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Hyper-parameters in the form of an estimator's defaults, once its ranges hold them.
+    """Convert hyper-parameters to the form of an estimator's defaults, checked by its ranges.
 
     Parameters
     ----------
     path : str
-        What the sentence names before the parameter, as ``"recipe 'mine.yaml': params."``.
+        Prefix of the parameter in the error sentence, such as ``"recipe 'mine.yaml': params."``.
     given : mapping
         Values as they were read.
     estimator : Model
-        Is not changed.
+        Estimator with the defaults; it is not changed.
     among : mapping, optional
-        Other parameters that hold at the same time.
+        Other parameters that hold at the same time; default none.
 
     Raises
     ------

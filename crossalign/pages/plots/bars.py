@@ -21,14 +21,16 @@ Array = npt.NDArray[Any]
 def class_accuracy(
     names: Sequence[str], accuracy: npt.ArrayLike, seen: npt.ArrayLike | None = None,
 ) -> Figure:
-    """Accuracy of every class, sorted, seen and unseen apart, with the mean of each.
+    """Draw the accuracy of every class, sorted, seen and unseen apart, with the mean of each.
 
     Parameters
     ----------
     names : C strings
+        Names of the classes.
     accuracy : (C,) float
-        Fractions; NaN for a class without test samples, which is left out.
+        Accuracies as fractions; NaN for a class without test samples, which is left out.
     seen : (C,) bool, optional
+        True for seen classes; default None, one group of bars.
 
     Raises
     ------
@@ -37,14 +39,14 @@ def class_accuracy(
     """
     values = 100 * vector(accuracy)
     flags = np.ones(len(values), dtype=bool) if seen is None else np.asarray(seen, dtype=bool)
-    kept = np.isfinite(values)
-    if not kept.any():
+    present = np.isfinite(values)
+    if not present.any():
         raise ValueError("accuracy: no class has one; leave the picture out.")
-    groups = [(title, colour, np.flatnonzero(kept & mask))
+    groups = [(title, colour, np.flatnonzero(present & mask))
               for title, colour, mask in (("unseen", ORANGE, ~flags), ("seen", BLUE, flags))]
     groups = [(t if seen is not None else "", c, index[np.argsort(-values[index], kind="stable")])
               for t, c, index in groups if len(index)]
-    if kept.sum() <= FEW_CLASSES:
+    if present.sum() <= FEW_CLASSES:
         return _named_bars(names, values, groups)
     return _many_bars(names, values, groups)
 

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def empty_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
-    """A figure of ``width`` by ``height`` inches without axes.
+    """Return a figure of ``width`` by ``height`` inches without axes.
 
-    Drawing it says nothing of characters that matplotlib's font lacks: they are boxes in a PNG, and
-    a page or another reader of the SVG has other fonts.
+    Drawing it does not warn of characters that matplotlib's font lacks: they are boxes in a PNG,
+    but a page or another reader of the SVG has other fonts.
     """
     from matplotlib.figure import Figure
 
@@ -35,7 +35,7 @@ def empty_figure(width: float, height: float, layout: Any = "constrained") -> Fi
 
 
 def frame(ax: Axes, title: str, xlabel: str, ylabel: str, *, grid: bool = False) -> None:
-    """Title and labels, two quiet spines, and a grid where asked for."""
+    """Set title and labels, two quiet spines, and a grid if asked for."""
     ax.set_facecolor("none")
     ax.set_title(drawable(title), loc="left", fontsize=11, fontweight="bold", color=INK, pad=8)
     ax.set_xlabel(drawable(xlabel), fontsize=9, color=INK)
@@ -50,10 +50,10 @@ def frame(ax: Axes, title: str, xlabel: str, ylabel: str, *, grid: bool = False)
 
 
 def legend(ax: Axes, **where: Any) -> Any:
-    """A legend without a box."""
+    """Draw a legend without a box."""
     return ax.legend(frameon=False, fontsize=8.5, labelcolor=INK, handlelength=2.2, **where)
 
 
 def vector(values: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Any array of numbers as one flat (n,) float64."""
+    """Flatten any array of numbers to (n,) float64."""
     return np.asarray(values, dtype=np.float64).ravel()

@@ -1,4 +1,4 @@
-"""Which class is taken for which."""
+"""Confusion matrix: the predicted class for every true class."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ OTHERS = "all others"
 
 
 def confusion(matrix: npt.ArrayLike, class_names: Sequence[str]) -> Figure:
-    """Confusion matrix, each row in percent of its true class.
+    """Draw a confusion matrix, each row in percent of its true class.
 
     Parameters
     ----------
     matrix : (C, C) or (C, C + 1)
-        Counts or fractions; row is truth, column is prediction. One more column is what was taken
-        for any other class.
+        Counts or fractions; rows are true classes, columns predicted ones. One more column counts
+        predictions of any other class.
     class_names : C strings
+        Names of the classes.
 
     Raises
     ------
@@ -44,10 +45,10 @@ def confusion(matrix: npt.ArrayLike, class_names: Sequence[str]) -> Figure:
     ax = figure.add_subplot()
     frame(ax, "Which class is taken for which", "predicted class", "true class")
     picture = ax.imshow(share, cmap="cividis", vmin=0, vmax=100)
-    named = n <= FEW_CLASSES
-    rows = [drawable(shorten(name, 28)) for name in class_names] if named else []
-    columns = [drawable(shorten(name, 18)) for name in class_names] if named else []
-    columns = [*columns, OTHERS] if named and counts.shape[1] > n else columns
+    with_names = n <= FEW_CLASSES
+    rows = [drawable(shorten(name, 28)) for name in class_names] if with_names else []
+    columns = [drawable(shorten(name, 18)) for name in class_names] if with_names else []
+    columns = [*columns, OTHERS] if with_names and counts.shape[1] > n else columns
     slanted = max(map(len, columns), default=0) > 3
     ax.set_xticks(range(len(columns)), columns, fontsize=8, rotation=45 if slanted else 0,
                   ha="right" if slanted else "center")

@@ -1,4 +1,4 @@
-"""How many answers are wrong when only the surest are given."""
+"""Share of wrong answers when only the surest are given."""
 
 from __future__ import annotations
 
@@ -20,22 +20,21 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 STEADY = 0.05
-"""The vertical axis has room for the risk from this coverage on; before it, a few samples decide.
-"""
+"""Coverage from which the vertical axis has room for the risk; below it, a few samples decide."""
 
 
 def coverage_risk(curves: Mapping[str, Mapping[str, Any]],
                   baseline: str = "max_probability") -> Figure:
-    """Risk over coverage (Geifman et al., ICLR 2019), a curve per confidence or per model.
+    """Draw risk over coverage (Geifman et al., ICLR 2019), a curve per confidence or per model.
 
     Parameters
     ----------
     curves : mapping of name to mapping
-        As `tasks.rejection.Rejection.curve` gives them: ``coverage`` and ``risk (n,)`` and
-        ``aurc``, fractions; ``chosen``, coverage and risk at a threshold, optional. Underscores of
-        names become spaces.
+        Curves from `tasks.rejection.Rejection.curve`: ``coverage`` and ``risk (n,)`` and ``aurc``,
+        fractions; ``chosen``, coverage and risk at a threshold, optional. Underscores of names
+        become spaces.
     baseline : str
-        Name of the curve that is dashed, if it is there.
+        Name of the curve that is dashed, if it is there; default ``"max_probability"``.
 
     Raises
     ------
@@ -74,16 +73,16 @@ _CHOSEN: dict[str, Any] = {"marker": "D", "markersize": 7, "markeredgecolor": PA
 
 
 def _points(name: str, curve: Mapping[str, Any]) -> tuple[Array, Array]:
-    """Coverage and risk in percent, thinned to what a line can show."""
+    """Return coverage and risk in percent, thinned to the points that a line can show."""
     coverage, risk = 100 * vector(curve["coverage"]), 100 * vector(curve["risk"])
     if len(coverage) == 0 or coverage.shape != risk.shape:
         raise ValueError(f"curves[{name!r}]: {len(coverage)} coverages and {len(risk)} risks; "
                          "give as many of each, and at least one.")
-    kept = spread(len(risk), LINE)
-    return coverage[kept], risk[kept]
+    selection = spread(len(risk), LINE)
+    return coverage[selection], risk[selection]
 
 
 def _mark(ax: Axes, chosen: tuple[float, float] | None, colour: str) -> None:
-    """A diamond at the threshold, where it answers anything."""
+    """Draw a diamond at the threshold, if it answers anything."""
     if chosen is not None and np.isfinite(chosen).all():
         ax.plot(100 * chosen[0], 100 * chosen[1], **_CHOSEN, color=colour, zorder=4, clip_on=False)

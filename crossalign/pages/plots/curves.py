@@ -1,4 +1,4 @@
-"""What is traded for what: seen for unseen accuracy, precision for recall."""
+"""Trade-offs: seen against unseen accuracy, precision against recall."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Array = npt.NDArray[Any]
 
 
 def precision_recall(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """Precision against recall per direction, with the chance level.
+    """Draw precision against recall per direction, with the chance level.
 
     Parameters
     ----------
     curves : mapping of direction to ``{"recall": (m,), "precision": (m,), "chance": float}``
-        Fractions.
+        Recall, precision and the chance level of each direction, as fractions.
     """
     figure = empty_figure(5.2, 3.9)
     ax = figure.add_subplot()
@@ -52,14 +52,14 @@ def trade_off(
     seen: npt.ArrayLike, unseen: npt.ArrayLike, chosen: tuple[float, float],
     raw: tuple[float, float], ausuc: float,
 ) -> Figure:
-    """Seen against unseen accuracy as gamma sweeps, over contours of equal H.
+    """Draw seen against unseen accuracy along gamma, over contours of equal H.
 
     Parameters
     ----------
     seen, unseen : (m,) float
-        Fractions along the curve (Chao et al., ECCV 2016).
+        Accuracies along the curve as fractions (Chao et al., ECCV 2016).
     chosen, raw : (U, S)
-        The points of gamma from validation and of gamma 0.
+        Points of the gamma from validation and of gamma 0.
     ausuc : float
         Area under the curve, a fraction.
     """
@@ -85,7 +85,7 @@ def trade_off(
 
 
 def _calibrations(ax: Axes, points: Array) -> None:
-    """The chosen and the raw point, (2, 2) of U and S in percent, and the way between them."""
+    """Draw the chosen and the raw point, (2, 2) of U and S in percent, and the way between them."""
     if np.hypot(*(points[0] - points[1])) > 1:
         ax.annotate("", points[0], points[1], zorder=4,
                     arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 1.2,
@@ -99,7 +99,7 @@ def _calibrations(ax: Axes, points: Array) -> None:
 
 
 def _equal_harmonic(ax: Axes, width: float, height: float) -> None:
-    """Contours of H = 2US/(U+S) every ten points, in percent."""
+    """Draw contours of H = 2US/(U+S) every ten points, in percent."""
     for h in range(10, 100, 10):
         slope = np.geomspace(1e-3, 1e3, 400)  # u / s
         u, s = h * (1 + slope) / 2, h * (1 + 1 / slope) / 2

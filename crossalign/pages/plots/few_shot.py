@@ -18,24 +18,25 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 APART = 0.12
-"""Width over which the points of one k are spread, of the distance between two."""
+"""Width over which the points of one k are spread, as a share of the distance between two k."""
 
 
 def few_shot(curves: Mapping[str, Mapping[str, npt.ArrayLike]], ks: Sequence[int], *,
              metric: str = "H", baseline: str = "side information only") -> Figure:
-    """Means over draws with bars of one standard deviation, a line per row.
+    """Draw means over draws with bars of one standard deviation, a line per row.
 
     The values of k stand at equal distances.
 
     Parameters
     ----------
     curves : mapping of row to mapping of metric to (draws, K) or (K,) fractions
-        As `evaluation.protocols.few_shot_curve.FewShotCurve.scores` has them.
+        Curves of `evaluation.protocols.few_shot_curve.FewShotCurve.scores`.
     ks : K integers
+        Numbers of samples per new class.
     metric : str
-        Which is drawn, in percent.
+        Metric to draw, in percent; default ``"H"``.
     baseline : str
-        The row that is dashed, if it is there.
+        Row that is dashed, if it is there; default ``"side information only"``.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def few_shot(curves: Mapping[str, Mapping[str, npt.ArrayLike]], ks: Sequence[int
 
 def _values(row: str, scores: Mapping[str, npt.ArrayLike], metric: str,
             ks: Sequence[int]) -> Array:
-    """(draws, K) fractions of one row."""
+    """Return the (draws, K) fractions of one row."""
     if metric not in scores:
         raise ValueError(f"metric: {row!r} has no {metric!r}; choose one of {list(scores)}.")
     values = np.atleast_2d(np.asarray(scores[metric], dtype=np.float64))

@@ -28,26 +28,30 @@ def latent(
     seen: npt.ArrayLike | None = None, *, highlight: int = 12, max_points: int = 1200,
     random_state: int = 0,
 ) -> Figure:
-    """t-SNE before and after alignment: by class in the upper row, by modality in the lower.
+    """Draw t-SNE before and after alignment: by class in the upper row, by modality in the lower.
 
-    Before alignment the modalities share no coordinates. Each is reduced by PCA and scaled to
-    unit spread, and the joint map shows the structure that each has by itself.
+    Before alignment the modalities share no coordinates. Each is reduced by PCA and scaled to unit
+    spread, and the joint map shows the structure that each has by itself.
 
     Parameters
     ----------
     before : mapping of modality to (n, d_m)
-        Of token rows (n, t, d_m) the mean of those that are not padding.
+        Features; token rows (n, t, d_m) become the mean of those that are not padding.
     after : mapping of modality to (n, d)
+        Codes of the same samples.
     labels : mapping of modality to (n,) integers
         Rows of ``class_names``.
     class_names : C strings
+        Names of the classes.
     seen : (C,) bool, optional
+        True for seen classes; default None, no distinction.
     highlight : int
-        Classes that get a colour; half of them unseen where there are as many.
+        Number of classes with a colour; half of them are unseen if there are as many. Default 12.
     max_points : int
-        Over all modalities; beyond, a random subset, in favour of the highlighted classes.
+        Largest number of points over all modalities; beyond, a random subset, in favour of the
+        highlighted classes. Default 1200.
     random_state : int
-        Of the subset and of t-SNE.
+        Seed of the subset and of t-SNE; default 0.
 
     Raises
     ------
@@ -59,23 +63,23 @@ def latent(
     if set(before) != set(names) or len(truth) != len(names):
         raise ValueError(f"labels: modalities {sorted(before)} before, {sorted(names)} after, "
                          f"{sorted(labels)} labelled; give the same in all three.")
-    known = None if seen is None else np.asarray(seen, dtype=bool)
-    chosen = highlighted_classes(truth, known, highlight)
-    rows = {m: sample(truth[m], chosen, max_points // len(names), random_state) for m in names}
+    is_seen = None if seen is None else np.asarray(seen, dtype=bool)
+    selection = highlighted_classes(truth, is_seen, highlight)
+    rows = {m: sample(truth[m], selection, max_points // len(names), random_state) for m in names}
     truth = {m: truth[m][rows[m]] for m in names}
     spaces = [{m: matrix_of(x[m])[rows[m]] for m in names} for x in (before, after)]
     maps = [tsne(side_by_side(spaces[0]), random_state), tsne(spaces[1], random_state)]
     figure = empty_figure(10.4, 8.4)
     grid = figure.add_gridspec(2, 3, width_ratios=(1, 1, 0.44))
     for column, (points, when) in enumerate(zip(maps, ("Before", "After"), strict=True)):
-        told = ("no common coordinates yet", "wanted: a class is an island of all shapes")[column]
+        note = ("no common coordinates yet", "wanted: a class is an island of all shapes")[column]
         upper, lower = (figure.add_subplot(grid[row, column]) for row in range(2))
         _map_frame(upper, f"{when} alignment", column)
-        upper.set_title(told, loc="right", fontsize=8, color=MUTED)
-        _by_class(upper, points, truth, chosen)
+        upper.set_title(note, loc="right", fontsize=8, color=MUTED)
+        _by_class(upper, points, truth, selection)
         _map_frame(lower, f"{when}, by modality", column)
         _by_modality(lower, points)
-    _class_legend(figure.add_subplot(grid[0, 2]), chosen, class_names, known)
+    _class_legend(figure.add_subplot(grid[0, 2]), selection, class_names, is_seen)
     _modality_legend(figure.add_subplot(grid[1, 2]), names, {m: len(truth[m]) for m in names})
     return figure
 
@@ -88,19 +92,19 @@ def _map_frame(ax: Axes, title: str, column: int) -> None:
 
 
 def _by_class(ax: Axes, points: Mapping[str, Array], labels: Mapping[str, Array],
-              chosen: Sequence[int]) -> None:
+              selection: Sequence[int]) -> None:
     for i, (m, xy) in enumerate(points.items()):
-        rest = ~np.isin(labels[m], chosen)
+        rest = ~np.isin(labels[m], selection)
         ax.scatter(xy[rest, 0], xy[rest, 1], s=9, marker=MARKERS[i % 6], color=MUTED, alpha=0.22,
                    linewidth=0, rasterized=True)
     for i, (m, xy) in enumerate(points.items()):
-        for k, c in enumerate(chosen):
+        for k, c in enumerate(selection):
             mine = labels[m] == c
             ax.scatter(xy[mine, 0], xy[mine, 1], s=26, marker=MARKERS[i % 6], linewidth=0,
                        alpha=0.85, color=CLASS_COLOURS[k % 12], rasterized=True)
     layer = 6.0
     for m, xy in points.items():
-        for k, c in enumerate(chosen):
+        for k, c in enumerate(selection):
             mine = labels[m] == c
             if mine.any():
                 x, y = _medoid(xy[mine])
@@ -118,17 +122,17 @@ def _by_modality(ax: Axes, points: Mapping[str, Array]) -> None:
 
 
 def _medoid(xy: Array) -> Array:
-    """The point of (n, 2) closest to all others, which stays inside a cluster."""
+    """Return the point of (n, 2) closest to all others, which stays inside a cluster."""
     gaps = np.linalg.norm(xy[:, None] - xy[None], axis=2).sum(axis=1)  # (n,)
     return np.asarray(xy[int(gaps.argmin())])
 
 
-def _class_legend(ax: Axes, chosen: Sequence[int], class_names: Sequence[str],
+def _class_legend(ax: Axes, selection: Sequence[int], class_names: Sequence[str],
                   seen: Array | None) -> None:
     ax.set_axis_off()
-    groups = [("classes", list(enumerate(chosen)))]
+    groups = [("classes", list(enumerate(selection)))]
     if seen is not None:
-        groups = [(title, [(k, c) for k, c in enumerate(chosen) if bool(seen[c]) == flag])
+        groups = [(title, [(k, c) for k, c in enumerate(selection) if bool(seen[c]) == flag])
                   for title, flag in (("seen classes", True), ("unseen classes", False))]
     y = 0.99
     for title, members in groups:

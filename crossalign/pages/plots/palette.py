@@ -1,8 +1,8 @@
 """Colours and marks of all pictures.
 
-Colours come from Okabe and Ito's set, which people with any common colour blindness tell apart;
-what colour says is also said by a number, a mark or a place. The page replaces `INK`, `MUTED`,
-`GRID` and `PAPER` by its own colours for light and dark.
+Colours come from Okabe and Ito's set, which people with any common colour blindness tell apart; a
+number, a mark or a place says the same as each colour. The page replaces `INK`, `MUTED`, `GRID` and
+`PAPER` by its own colours for light and dark.
 """
 
 INK, MUTED, GRID, PAPER = "#1f2430", "#667085", "#d9dee7", "#ffffff"

@@ -14,9 +14,9 @@ Array = npt.NDArray[Any]
 
 
 def tsne(views: Mapping[str, Array], random_state: int = 0) -> dict[str, Array]:
-    """Joint t-SNE of rows of several modalities of one width, (n, 2) each.
+    """Compute the joint t-SNE of rows of several modalities of one width, (n, 2) each.
 
-    PCA to 30 columns first; started from the two main components, as scikit-learn does.
+    PCA to 30 columns comes first; t-SNE starts from the two main components, as in scikit-learn.
     """
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -37,7 +37,7 @@ def tsne(views: Mapping[str, Array], random_state: int = 0) -> dict[str, Array]:
 
 
 def principal(x: Array, k: int) -> Array:
-    """At most k principal components, (n, min(k, n, d)) float32."""
+    """Return at most k principal components, (n, min(k, n, d)) float32."""
     centred = np.asarray(x, dtype=np.float64) - np.mean(x, axis=0, dtype=np.float64)
     u, s, _ = np.linalg.svd(centred, full_matrices=False)
     components: Array = (u[:, :k] * s[:k]).astype(np.float32)
@@ -45,7 +45,9 @@ def principal(x: Array, k: int) -> Array:
 
 
 def side_by_side(views: Mapping[str, Array], width: int = 30) -> dict[str, Array]:
-    """Each modality's components at unit spread, padded with zeros to a common width."""
+    """Scale each modality's components to unit spread, and pad them with zeros to a common
+    width.
+    """
     padded = {}
     for m, x in views.items():
         z = principal(x, width)
@@ -55,5 +57,7 @@ def side_by_side(views: Mapping[str, Array], width: int = 30) -> dict[str, Array
 
 
 def matrix_of(values: npt.ArrayLike) -> Array:
-    """Rows (n, d) as they are; of token rows (n, t, d) the mean of those that are not padding."""
+    """Return rows (n, d) unchanged; for token rows (n, t, d), the mean of those that are not
+    padding.
+    """
     return as_vectors(np.asarray(values, dtype=np.float32))

@@ -1,4 +1,4 @@
-"""What a model looks at: the weight of every patch and of every word, and which it keeps."""
+"""Saliency: the weight of every patch and of every word, and which of them the model keeps."""
 
 from __future__ import annotations
 
@@ -36,35 +36,35 @@ below a picture or text, in inches."""
 
 def saliency(samples: Sequence[Mapping[str, Any]], *, columns: int = 4,
              limit: int = 8) -> Figure:
-    """Saliency of the tokens of some samples (Ge et al. 2025, fig. 6).
+    """Draw the saliency of the tokens of some samples (Ge et al. 2025, fig. 6).
 
     Patches of a picture are deeper the more salient they are, on one scale for all samples; words
-    and other tokens have bars from 0 to 1. What is kept is outlined or bold, and blue.
+    and other tokens have bars from 0 to 1. Kept tokens are outlined or bold, and blue.
 
     Parameters
     ----------
     samples : n items
-        ``{"text": str, "parts": {modality: part}}``, a part being ``"saliency"`` (t,), 0 at
-        padding, ``"kept"`` (t,) bool, and where there are any ``"image"`` (h, w) or (h, w, 3) with
-        ``"grid"``, rows and columns of its patches, or ``"words"``, t strings.
+        ``{"text": str, "parts": {modality: part}}``; a part has ``"saliency"`` (t,), 0 at padding,
+        ``"kept"`` (t,) bool, and optionally ``"image"`` (h, w) or (h, w, 3) with ``"grid"``, rows
+        and columns of its patches, or ``"words"``, t strings.
     columns, limit : int
-        Samples in a row and in all.
+        Number of samples in a row, default 4, and in all, default 8.
 
     Raises
     ------
     ValueError
         If there is no sample, or tokens of a part disagree in number.
     """
-    shown = list(samples[:limit])
-    if not shown:
+    selection = list(samples[:limit])
+    if not selection:
         raise ValueError("samples: none given; pass at least one.")
-    for sample in shown:
+    for sample in selection:
         for modality, part in sample["parts"].items():
             check_part(modality, part)
-    scales = _scales(shown)
-    rows = [shown[i:i + columns] for i in range(0, len(shown), columns)]
+    scales = _scales(selection)
+    rows = [selection[i:i + columns] for i in range(0, len(selection), columns)]
     heights = [max(map(_height, row)) for row in rows]
-    width, height = 0.18 + CARD * min(columns, len(shown)), 0.6 + sum(heights)
+    width, height = 0.18 + CARD * min(columns, len(selection)), 0.6 + sum(heights)
     figure = empty_figure(width, height, layout="none")
     top = height - 0.06
     for row, tall in zip(rows, heights, strict=True):
@@ -80,19 +80,19 @@ def saliency(samples: Sequence[Mapping[str, Any]], *, columns: int = 4,
 
 
 def _scales(samples: Sequence[Mapping[str, Any]]) -> dict[str, tuple[float, float]]:
-    """Lowest and highest saliency of patches, by modality."""
-    found: dict[str, list[Any]] = {}
+    """Return the lowest and highest saliency of patches, by modality."""
+    values_of: dict[str, list[Any]] = {}
     for sample in samples:
         for modality, part in sample["parts"].items():
             if is_patched(part) and len(real_values(part)):
-                found.setdefault(modality, []).append(real_values(part))
-    values = {m: np.concatenate(parts) for m, parts in found.items()}
+                values_of.setdefault(modality, []).append(real_values(part))
+    values = {m: np.concatenate(parts) for m, parts in values_of.items()}
     return {m: (float(x.min()), float(x.max())) for m, x in values.items()}
 
 
 def _card(figure: Figure, sample: Mapping[str, Any], left: float, top: float,
           scales: Mapping[str, tuple[float, float]]) -> None:
-    """One sample: its class, and its parts below one another; lengths in inches."""
+    """Draw one sample: its class, and its parts below one another; lengths in inches."""
     wide, tall = figure.get_size_inches()
     lines = textwrap.wrap(shorten(sample.get("text") or "", 60), 31)[:2]
     figure.text(left / wide, top / tall, drawable("\n".join(lines)), fontsize=7.6,
@@ -115,12 +115,12 @@ def _card(figure: Figure, sample: Mapping[str, Any], left: float, top: float,
 def _scale_bar(ax: Axes, modality: str, scale: tuple[float, float]) -> None:
     ax.imshow(np.linspace(0, 1, 64)[None], cmap=tints(), aspect="auto")
     bare(ax, (-0.5, 63.5), (-0.5, 0.5))
-    told = f"{shorten(modality, 12)} saliency, {scale[0]:.2f} to {scale[1]:.2f}"
-    ax.set_xlabel(drawable(told), fontsize=7, color=MUTED, labelpad=3, loc="left")
+    label = f"{shorten(modality, 12)} saliency, {scale[0]:.2f} to {scale[1]:.2f}"
+    ax.set_xlabel(drawable(label), fontsize=7, color=MUTED, labelpad=3, loc="left")
 
 
 def _height(sample: Mapping[str, Any]) -> float:
-    """Inches that a sample needs."""
+    """Return the height of a sample in inches."""
     total = 0.42
     for part in sample["parts"].values():
         total += HEADING + (0 if part.get("image") is None else SIDE + GAP)
@@ -129,11 +129,11 @@ def _height(sample: Mapping[str, Any]) -> float:
 
 
 def _listed(part: Part) -> float:
-    """Inches of the words or bars of a part."""
+    """Return the height of the words or bars of a part, in inches."""
     return BARS if part.get("words") is None else LINE * max(1, len(drawn_words(part)))
 
 
 def _place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Axes at a place in inches."""
+    """Add axes at a place in inches."""
     wide, tall = figure.get_size_inches()
     return figure.add_axes((left / wide, bottom / tall, width / wide, height / tall))

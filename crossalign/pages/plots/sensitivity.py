@@ -1,4 +1,4 @@
-"""How much a score depends on each hyper-parameter, on validation and on test."""
+"""Sensitivity: a score over each hyper-parameter, on validation and on test."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 LEAST_SPAN = 10.0
-"""Percentage points that the vertical axis shows at least, so that noise stays small."""
+"""Least range of the vertical axis, in percentage points, so that noise stays small."""
 
 
 def sensitivity(curves: Mapping[str, Mapping[str, Any]], metric: str = "H") -> Figure:
-    """One panel per swept hyper-parameter: the score on validation, and on test beside it.
+    """Draw one panel per swept hyper-parameter: the score on validation, and on test beside it.
 
-    Fig. 5 of ACMR (Fang et al., AAAI 2022), which swept on the test set. Here the validation
-    curve is the one that chooses; the test curve only shows what the choice was worth.
+    Fig. 5 of ACMR (Fang et al., AAAI 2022), which swept on the test set. Here the validation curve
+    is the one that chooses; the test curve only shows the effect of the choice.
 
     Parameters
     ----------
     curves : mapping of panel title to mapping
         ``values (k,)``, the values tried; ``validation`` and ``test (runs, k)``, fractions, the
-        latter optional; ``chosen`` and ``paper``, the value that validation chose and the
-        published one, a float or None.
+        latter optional; ``chosen`` and ``paper``, the value that validation chose and the published
+        one, a float or None.
     metric : str
-        Name of the score.
+        Name of the score; default ``"H"``.
 
     Raises
     ------
@@ -57,8 +57,8 @@ def sensitivity(curves: Mapping[str, Mapping[str, Any]], metric: str = "H") -> F
         first = ax if first is None else first
         outer = i % columns == 0
         scale = _scale(ax, panel["values"])
-        told = _told(panel)
-        frame(ax, "", f"value{scale}" + (f"\n{told}" if told else ""),
+        marks = _told(panel)
+        frame(ax, "", f"value{scale}" + (f"\n{marks}" if marks else ""),
               f"{metric} (%)" if outer else "", grid=True)
         ax.set_title(drawable(shorten(title, 32)), loc="left", fontsize=9.5, fontweight="bold",
                      color=INK)
@@ -72,7 +72,7 @@ def sensitivity(curves: Mapping[str, Mapping[str, Any]], metric: str = "H") -> F
 
 
 def _panel(title: str, curve: Mapping[str, Any]) -> dict[str, Any]:
-    """One curve in percent, its values ascending, once its shapes fit."""
+    """Check one curve; return it in percent, with its values ascending."""
     values = vector(curve["values"])
     order = np.argsort(values, kind="stable")
     panel: dict[str, Any] = {"values": values[order], "test": None,
@@ -92,7 +92,7 @@ def _panel(title: str, curve: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _draw(ax: Axes, panel: Mapping[str, Any], metric: str, runs: str) -> None:
-    """Curves and marked values, in the order of the legend."""
+    """Draw curves and marked values, in the order of the legend."""
     values, scores = panel["values"], panel["validation"]
     mean = scores.mean(axis=0)
     ax.plot(values, mean, "o-", color=BLUE, linewidth=2.2, markersize=5.5, markeredgecolor=PAPER,
@@ -119,7 +119,7 @@ _CHOSEN: dict[str, Any] = {"marker": "D", "color": RED, "linewidth": 1.2, "marke
 
 
 def _told(panel: Mapping[str, Any]) -> str:
-    """The marked values in words, as ``validation chose 2, the paper 2.555``."""
+    """Describe the marked values, such as ``validation chose 2, the paper 2.555``."""
     chosen, paper = panel["chosen"], panel["paper"]
     if chosen is None:
         return "" if paper is None else f"the paper has {paper:g}"
@@ -127,7 +127,7 @@ def _told(panel: Mapping[str, Any]) -> str:
 
 
 def _runs(panels: Sequence[Mapping[str, Any]]) -> str:
-    """How many runs the validation curves are of, in words."""
+    """Return the number of runs behind the validation curves, in words."""
     counts = sorted({len(panel["validation"]) for panel in panels})
     if counts == [1]:
         return "1 run"
@@ -136,7 +136,7 @@ def _runs(panels: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _scale(ax: Axes, values: Array) -> str:
-    """A logarithmic axis where values span decades, linear about zero; what to say of it."""
+    """Set a logarithmic axis if values span decades, linear about zero; return the words for it."""
     positive = values[values > 0]
     if values.min() < 0 or len(positive) == 0 or values.max() <= 20 * positive.min():
         return ""
@@ -148,7 +148,7 @@ def _scale(ax: Axes, values: Array) -> str:
 
 
 def _ticks(ax: Axes, values: Array) -> None:
-    """A tick at every value, and its number where there is room; call with all lines drawn."""
+    """Set a tick at every value, and its number if there is room; call with all lines drawn."""
     from matplotlib.ticker import NullLocator
 
     ends = ax.xaxis.get_transform().transform(ax.get_xlim())
@@ -166,22 +166,22 @@ def _ticks(ax: Axes, values: Array) -> None:
 
 
 def _limits(panels: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
-    """Range of all curves and bands with some room, within 0 and 100."""
-    drawn = []
+    """Return the range of all curves and bands with some room, within 0 and 100."""
+    parts = []
     for panel in panels:
         scores = panel["validation"]
         sd = scores.std(axis=0, ddof=1) if len(scores) > 1 else 0.0
-        drawn += [scores.mean(axis=0) - sd, scores.mean(axis=0) + sd]
+        parts += [scores.mean(axis=0) - sd, scores.mean(axis=0) + sd]
         if panel["test"] is not None:
-            drawn.append(panel["test"].mean(axis=0))
-    ends = np.concatenate(drawn)
+            parts.append(panel["test"].mean(axis=0))
+    ends = np.concatenate(parts)
     low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     room = max(0.08 * (high - low), (LEAST_SPAN - (high - low)) / 2)
     return max(0.0, low - room), min(100.0, high + room)
 
 
 def _legend(figure: Figure) -> None:
-    """One legend for all panels, below them."""
+    """Draw one legend for all panels, below them."""
     entries = {label: handle for ax in figure.axes
                for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     wide = figure.get_figwidth()

@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 T = TypeVar("T")
 Lists = Sequence[Sequence[T]] | Mapping[str, Sequence[Sequence[T]]]
-"""q lists, or such for each of several rankings."""
+"""Lists of q items, or a mapping to such from the names of several rankings."""
 
 
 def hits(
     queries: Sequence[Mapping[str, Any]], results: Lists[Mapping[str, Any]], correct: Lists[bool],
     direction: str = "", *, rows: int = 8, columns: int = 8,
 ) -> Figure:
-    """Queries with their best results, framed green with a check or red with a cross.
+    """Draw queries with their best results, framed green with a check or red with a cross.
 
     Parameters
     ----------
     queries : q items
-        ``{"image": (h, w) or (h, w, 3) uint8 or None, "text": str}``.
+        ``{"image": (h, w) or (h, w, 3) uint8 or None, "text": str}`` of each query.
     results, correct : q lists of items and of bool
-        Best first. Or mappings to such from the names of several rankings, which then stand below
-        one another for each query.
+        Results and whether they are right, best first. Or mappings to such from the names of
+        several rankings, which then stand below one another for each query.
     direction : str
-        As ``"image->text"``, for the title.
+        Direction for the title, such as ``"image->text"``; default none.
     rows, columns : int
-        At most so many queries and results are drawn.
+        Largest numbers of queries and of results that are drawn; default 8 each.
 
     Raises
     ------
@@ -49,24 +49,24 @@ def hits(
         If there is no query, or lengths or rankings disagree.
     """
     ranked = _rankings(results, correct)
-    for found, marks in ranked.values():
-        if len(queries) == 0 or not len(queries) == len(found) == len(marks):
-            raise ValueError(f"queries: {len(queries)} with {len(found)} results and {len(marks)} "
+    for items, marks in ranked.values():
+        if len(queries) == 0 or not len(queries) == len(items) == len(marks):
+            raise ValueError(f"queries: {len(queries)} with {len(items)} results and {len(marks)} "
                              "correct; give as many of each, at least one.")
     n, several = min(len(queries), rows), len(ranked) > 1
-    drawn = [row[:columns] for found, _ in ranked.values() for row in found[:n]]
-    captions = any(item.get("image") is not None for row in drawn for item in row)
-    sheet = _Sheet(n, len(ranked), max(1, *map(len, drawn)), captions)
+    lines = [row[:columns] for items, _ in ranked.values() for row in items[:n]]
+    captions = any(item.get("image") is not None for row in lines for item in row)
+    sheet = _Sheet(n, len(ranked), max(1, *map(len, lines)), captions)
     sheet.title(_title(direction, n, ranked))
     for i in range(n):
         ax = sheet.cell(i, 0, 0)
         _cell(ax, queries[i], INK, sheet.letters)
         if i == 0:
             ax.set_title("query", fontsize=8.5, color=MUTED)
-        for r, (name, (found, marks)) in enumerate(ranked.items()):
+        for r, (name, (items, marks)) in enumerate(ranked.items()):
             if several:
                 sheet.name(i, r, name)
-            cells = zip(found[i][:columns], marks[i][:columns], strict=True)
+            cells = zip(items[i][:columns], marks[i][:columns], strict=True)
             for j, (item, right) in enumerate(cells):
                 ax = sheet.cell(i, r, j + 1)
                 _cell(ax, item, GREEN if right else RED, sheet.letters, "✓" if right else "✗")
@@ -77,24 +77,24 @@ def hits(
 
 
 def _rankings(results: Any, correct: Any) -> dict[str, tuple[Any, Any]]:
-    """Results and correctness by ranking; one without a name where there are no names."""
+    """Return results and correctness by ranking; a single ranking has the name ""."""
     if not isinstance(results, Mapping):
         return {"": (results, correct)}
     if not isinstance(correct, Mapping) or set(results) != set(correct) or not results:
         raise ValueError(f"correct: {sorted(correct)} for results of {sorted(results)}; give both "
                          "for the same rankings.")
-    return {name: (found, correct[name]) for name, found in results.items()}
+    return {name: (items, correct[name]) for name, items in results.items()}
 
 
 def _title(direction: str, n: int, ranked: Mapping[str, tuple[Any, Any]]) -> str:
-    """How often the best result is right, of the queries drawn; or what they are ranked by."""
+    """Say how often the best result is right, or by what the queries are ranked."""
     if len(ranked) > 1:
         *first, last = ranked
         return f"{arrow(shorten(direction, 50))} ranked by {', '.join(first)} and {last}".strip()
     (_, marks), = ranked.values()
     right = sum(bool(row[0]) for row in marks[:n] if len(row))
-    told = f"{arrow(shorten(direction, 50))}: the best result is right for {right} of {n} queries"
-    return told.lstrip(": ")
+    title = f"{arrow(shorten(direction, 50))}: the best result is right for {right} of {n} queries"
+    return title.lstrip(": ")
 
 
 class _Sheet:
@@ -116,18 +116,18 @@ class _Sheet:
                                          y / self.height))
 
     def title(self, text: str) -> None:
-        """Above everything."""
+        """Write a title above everything."""
         self.figure.suptitle(drawable(text), color=INK, fontsize=11, fontweight="bold",
                              x=0.12 / self.width, y=1 - 0.06 / self.height, ha="left", va="top")
 
     def cell(self, query: int, ranking: int, column: int) -> Axes:
-        """Axes of a query (column 0) or of one of its results."""
+        """Add the axes of a query (column 0) or of one of its results."""
         left = 0.12 + column * self.step + (self.label if column else 0)
         return self.figure.add_axes((left / self.width, self._bottom(query, ranking) / self.height,
                                      self.side / self.width, self.side / self.height))
 
     def name(self, query: int, ranking: int, text: str) -> None:
-        """The name of a ranking, before its results."""
+        """Write the name of a ranking before its results."""
         self.figure.text((0.04 + self.step + self.label) / self.width,
                          (self._bottom(query, ranking) + self.side / 2) / self.height,
                          drawable(shorten(text, 12)), fontsize=8.5, color=INK, ha="right",
@@ -138,14 +138,14 @@ class _Sheet:
 
 
 def _rule(left: float, right: float, y: float) -> Any:
-    """A thin line across the figure."""
+    """Return a thin line across the figure."""
     from matplotlib.lines import Line2D
 
     return Line2D([left, right], [y, y], color=GRID, linewidth=0.8)
 
 
 def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: str = "") -> None:
-    """One picture or text in a coloured frame, with a check or a cross in its corner."""
+    """Draw one picture or text in a coloured frame, with a check or a cross in its corner."""
     image, text = item.get("image"), str(item.get("text") or "")
     ax.set_xticks([])
     ax.set_yticks([])

@@ -11,7 +11,9 @@ Array = npt.NDArray[Any]
 
 
 def thumbnail(pixels: Array, side: int = 128) -> Array:
-    """(h, w) or (h, w, 3) uint8, at most ``side`` on its longer side; floats in [0, 1] scaled."""
+    """Reduce (h, w) or (h, w, 3) to uint8 of at most ``side`` on its longer side; floats in [0, 1]
+    are scaled.
+    """
     from PIL import Image
 
     if pixels.dtype != np.uint8:

@@ -24,13 +24,15 @@ Array = npt.NDArray[Any]
 Part = Mapping[str, Any]
 
 WORDS = 14
-"""Words of a text that are drawn, the most salient."""
+"""Largest number of words of a text that are drawn, the most salient."""
 ON_PAPER = ("#d8dde6", "#0071b1")
-"""Grid and outline of patches; as a picture is light on a dark page too, so these do not change."""
+"""Colours of the grid and outline of patches. A picture is light on a dark page too, so these do
+not change.
+"""
 
 
 def check_part(modality: str, part: Part) -> None:
-    """Raise ValueError where tokens of a part disagree in number."""
+    """Raise ValueError if tokens of a part disagree in number."""
     t = len(part["saliency"])
     grid, words = part.get("grid"), part.get("words")
     counts = {"kept": len(part["kept"]), "grid": t if grid is None else int(np.prod(grid)),
@@ -42,33 +44,35 @@ def check_part(modality: str, part: Part) -> None:
 
 
 def is_patched(part: Part) -> bool:
-    """Whether the tokens are patches of a picture."""
+    """Tell whether the tokens are patches of a picture."""
     return part.get("image") is not None and part.get("grid") is not None
 
 
 def real_values(part: Part) -> Array:
-    """Saliency of what is no padding."""
+    """Return the saliency of all tokens but padding."""
     values = np.asarray(part["saliency"], np.float64)
     return values[values > 0]
 
 
 def drawn_words(part: Part) -> Array:
-    """Positions of the most salient words, in order."""
+    """Return the positions of the most salient words, in order."""
     values = np.asarray(part["saliency"], np.float64)
     best = np.argsort(-values, kind="stable")[:min(WORDS, int((values > 0).sum()))]
     return np.sort(best)
 
 
 def describe_part(modality: str, part: Part) -> str:
-    """As ``text: 6 of 9 words kept``."""
+    """Describe a part, such as ``text: 6 of 9 words kept``."""
     kind = "patches" if is_patched(part) else "words" if part.get("words") is not None else "tokens"
-    n, drawn = len(real_values(part)), len(drawn_words(part))
-    rest = f"; the {drawn} most salient:" if kind == "words" and drawn < n else ""
+    n, count = len(real_values(part)), len(drawn_words(part))
+    rest = f"; the {count} most salient:" if kind == "words" and count < n else ""
     return f"{shorten(modality, 16)}: {int(np.sum(part['kept']))} of {n} {kind} kept{rest}"
 
 
 def draw_picture(ax: Axes, part: Part, scale: tuple[float, float]) -> None:
-    """A picture, its patches tinted on a scale from lowest to highest, the kept ones outlined."""
+    """Draw a picture, its patches tinted on a scale from lowest to highest, the kept ones
+    outlined.
+    """
     pixels = thumbnail(np.asarray(part["image"])).astype(np.float32) / 255
     ax.set_axis_off()
     if not is_patched(part):
@@ -90,11 +94,11 @@ def draw_picture(ax: Axes, part: Part, scale: tuple[float, float]) -> None:
     ax.set(xlim=(-0.03, columns + 0.03), ylim=(rows + 0.03, -0.03))
 
 
-def _outline(ax: Axes, kept: Array) -> None:
-    """The border between kept patches (r, c) and the others."""
+def _outline(ax: Axes, inside: Array) -> None:
+    """Draw the border between kept patches (r, c) and the others."""
     from matplotlib.collections import LineCollection
 
-    padded = np.pad(kept, 1).astype(int)
+    padded = np.pad(inside, 1).astype(int)
     across, down = (np.argwhere(np.diff(padded, axis=axis)) for axis in (0, 1))
     segments = [[(c - 1, r), (c, r)] for r, c in across] + [[(c, r - 1), (c, r)] for r, c in down]
     ax.add_collection(LineCollection(segments, colors=ON_PAPER[1], linewidths=2.0,
@@ -102,7 +106,7 @@ def _outline(ax: Axes, kept: Array) -> None:
 
 
 def draw_words(ax: Axes, part: Part) -> None:
-    """A line for each word: the word, bold if kept, a bar from 0 to 1, and its saliency."""
+    """Draw a line for each word: the word, bold if kept, a bar from 0 to 1, and its saliency."""
     values, kept = np.asarray(part["saliency"]), np.asarray(part["kept"], bool)
     tokens = drawn_words(part)
     bare(ax, (0, 1), (max(len(tokens), 1), 0))
@@ -117,7 +121,7 @@ def draw_words(ax: Axes, part: Part) -> None:
 
 
 def draw_bars(ax: Axes, part: Part) -> None:
-    """A bar from 0 to 1 for each token, in order."""
+    """Draw a bar from 0 to 1 for each token, in order."""
     values, kept = np.asarray(part["saliency"]), np.asarray(part["kept"], bool)
     real = np.flatnonzero(values)
     bare(ax, (-0.5, max(len(values), 1) - 0.5), (0, 1))
@@ -126,14 +130,14 @@ def draw_bars(ax: Axes, part: Part) -> None:
 
 
 def bare(ax: Axes, xlim: tuple[float, float], ylim: tuple[float, float]) -> None:
-    """Limits, and no frame, ticks or background."""
+    """Set the limits; remove frame, ticks and background."""
     ax.set(xlim=xlim, ylim=ylim, xticks=[], yticks=[], facecolor="none")
     for spine in ax.spines.values():
         spine.set_visible(False)
 
 
 def tints() -> Any:
-    """From the colour of paper to a deep orange."""
+    """Return a colour map from the colour of paper to a deep orange."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("saliency", ["#fefefe", "#fbd88a", ORANGE, RED])

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 def history(curves: Mapping[str, npt.ArrayLike], *, limit: int = 12) -> Figure:
-    """Training curves as small multiples; the axis is logarithmic where values span decades.
+    """Draw training curves as small multiples; the axis is logarithmic if values span decades.
 
     Parameters
     ----------
     curves : mapping of name to (epochs,) float
+        Values of every objective.
     limit : int
-        At most so many are drawn, in order.
+        Largest number of curves that are drawn, in order; default 12.
 
     Raises
     ------
@@ -34,13 +35,13 @@ def history(curves: Mapping[str, npt.ArrayLike], *, limit: int = 12) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     series = {name: vector(values) for name, values in curves.items()}
-    drawn = [(name, y) for name, y in series.items() if np.isfinite(y).any()][:limit]
-    if not drawn:
+    selection = [(name, y) for name, y in series.items() if np.isfinite(y).any()][:limit]
+    if not selection:
         raise ValueError("curves: none holds a finite value; leave the picture out.")
-    rows = -(-len(drawn) // 4)
-    columns = -(-len(drawn) // rows)
+    rows = -(-len(selection) // 4)
+    columns = -(-len(selection) // rows)
     figure = empty_figure(10.4 if columns > 2 else 5.2, 0.3 + 2.1 * rows)
-    for i, (name, y) in enumerate(drawn):
+    for i, (name, y) in enumerate(selection):
         ax = figure.add_subplot(rows, columns, i + 1)
         frame(ax, shorten(name.replace("_", " "), 24), "epoch",
                "value (no unit)" if i % columns == 0 else "", grid=True)
@@ -61,7 +62,7 @@ def history(curves: Mapping[str, npt.ArrayLike], *, limit: int = 12) -> Figure:
 
 
 def _log_scale(ax: Axes, wide: bool) -> None:
-    """A logarithmic axis with plain numbers, at every decade only where there are many."""
+    """Set a logarithmic axis with plain numbers, at every decade only if there are many."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     ax.set_yscale("log")

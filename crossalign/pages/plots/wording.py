@@ -1,33 +1,35 @@
-"""How the pictures write names."""
+"""Wording: names as the pictures write them."""
 
 from __future__ import annotations
 
 from crossalign.tables import printable
 
 FEW_CLASSES = 30
-"""Up to here every class is named on its axis."""
+"""Largest number of classes that are each named on an axis."""
 LONGEST = 2000
-"""Characters of a text that are looked at; no picture has room for more."""
+"""Number of characters of a text that are read; no picture has room for more."""
 
 
 def arrow(direction: str) -> str:
-    """``image->text`` as ``image → text``."""
+    """Write ``image->text`` as ``image → text``."""
     return direction.replace("->", " → ")
 
 
 def drawable(text: object) -> str:
-    """A text, its lines kept, as matplotlib draws it letter by letter.
+    """Write a text, its lines kept, so that matplotlib draws it letter by letter.
 
     Dollars would begin a formula, an underscore at the start would hide an entry from a legend, and
-    what is not `printable` has no glyph. Everything that comes from data passes through here last,
-    after it was shortened and broken into lines.
+    characters that are not `printable` have no glyph. Everything that comes from data passes
+    through here last, after it was shortened and broken into lines.
     """
     lines = "\n".join(printable(line) for line in str(text).split("\n")).replace("$", r"\$")
     return f" {lines}" if lines.startswith("_") else lines
 
 
 def shorten(text: object, limit: int) -> str:
-    """At most ``limit`` characters of one line; most is kept of the end, as names begin alike."""
+    """Cut a text to at most ``limit`` characters of one line; more is kept of its end, because
+    names begin alike.
+    """
     whole = str(text)
     if len(whole) > 2 * LONGEST:
         whole = whole[:LONGEST] + whole[-LONGEST:]
