@@ -16,12 +16,12 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | file | idea |
 |---|---|
 | catalog, layouts, checks | names and paths to benchmarks, and checks of them |
-| sources | one data set or layout each: files to samples |
-| samples, splits, benchmarks | all samples of a source, rows of every split, benchmarks of them |
+| sources | one data set or layout each: reading and splitting |
 | formats | MATLAB, NumPy, delimited text, pictures |
 | table, named_files | the meaning of a table of aligned arrays, files that it names |
 | class_folders, picture_rows | folders to files, pixels to rows |
 | side_information | one vector per class, matched by name |
+| gzsl, splits, class_divisions, class_pairs, unseen_classes | the split of rows and classes |
 | declaration, leaks, digest | protocols, ways to be wrong, equal rows |
 | noted | notes on data that were not read, or not as they are stored |
 | cache | arrays kept on disk |

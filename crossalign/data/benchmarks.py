@@ -1,8 +1,9 @@
-"""Benchmarks out of samples: which rows of which classes train, ask, are found and validate.
+"""Benchmarks cut from samples: the rows and classes that train, query, form the gallery and
+validate.
 
-The one place where splits become a `Benchmark`: relabelling, names, protocol, validation and class
-splits are the same for every source. Validation is made inside the training classes: some of them,
-at least two, play unseen, since with one every item found would be right.
+This is the one place where splits become a `Benchmark`: relabelling, names, protocol, validation
+and class splits are the same for every source. Validation is made inside the training classes: some
+of them, at least two, play unseen, because with one every item found would be right.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from crossalign.types import Benchmark
 Array = npt.NDArray[Any]
 
 QUERIES = 0.25
-"""Part of each class that asks in validation, where the source does not say who asks."""
+"""Share of each class that are queries in validation, if the source does not choose them."""
 HELD_OUT = 0.25
-"""Part of each class that is held out for the validation of a transfer."""
+"""Share of each class that is held out for the validation of a transfer."""
 RUNS = 10
-"""Fixed class splits, unless a source has others."""
+"""Number of fixed class splits, unless a source has others."""
 
 
 class Cut(NamedTuple):
-    """Rows of every split, and the classes ``kept (m,)`` of which some are ``seen``, (m,) bool."""
+    """Rows of every split, and the classes ``subset (m,)``, with ``seen (m,)`` bool."""
 
     rows: Rows
-    kept: Array
+    subset: Array
     seen: Array
     validates: bool
 
@@ -47,34 +48,35 @@ class Retrieval:
     Parameters
     ----------
     samples : Samples
+        All samples.
     seen : (K, C) bool
         Seen classes of each class split.
-    asks : (n,) bool
-        Samples that ask where their class is unseen; the other samples of unseen classes are
-        found.
-    validation_asks : (n,) bool, optional
-        The same in validation; by default a quarter of each class.
-    asking_train : bool
-        Whether samples that would ask train where their class is seen.
+    is_query : (n,) bool
+        True for samples that are queries if their class is unseen; the other samples of unseen
+        classes form the gallery.
+    is_validation_query : (n,) bool, optional
+        The same in validation; default a quarter of each class.
+    queries_train : bool
+        Whether these samples train if their class is seen; default False.
     share : float, optional
-        Share of the seen classes that plays unseen in validation; half by default.
+        Share of the seen classes that plays unseen in validation; default half.
     unseen : str, optional
-        Name of the one published choice of unseen classes.
+        Name of the one published choice of unseen classes; default None, several class splits.
     describe : callable, optional
-        Further facts of the protocol of a cut, ``describe(samples, cut)``.
+        Function ``describe(samples, cut)`` that gives further facts of the protocol of a cut.
     """
 
     samples: Samples
     seen: Array
-    asks: Array
-    validation_asks: Array | None = None
-    asking_train: bool = False
+    is_query: Array
+    is_validation_query: Array | None = None
+    queries_train: bool = False
     share: float | None = None
     unseen: str | None = None
     describe: Callable[[Samples, Cut], Mapping[str, Any]] | None = None
 
     def benchmark(self, k: int = 0) -> Benchmark:
-        """Benchmark of the k-th class split.
+        """Return the benchmark of the k-th class split.
 
         Raises
         ------
@@ -82,8 +84,8 @@ class Retrieval:
             If no unseen class of some class split has a sample that asks.
         """
         everyone, seen = np.arange(len(self.samples.class_names)), self.seen[k]
-        asked = np.isin(everyone, classes_held(self.samples.labels[self.asks]))
-        silent = np.flatnonzero(~(asked & ~self.seen).any(axis=1))
+        with_query = np.isin(everyone, classes_held(self.samples.labels[self.is_query]))
+        silent = np.flatnonzero(~(with_query & ~self.seen).any(axis=1))
         if len(silent):
             raise ValueError(f"labels: no unseen class of the class split {silent[0]} has a test "
                              "sample; give more classes two samples or more, so that one can ask.")
@@ -91,7 +93,7 @@ class Retrieval:
         of = {"k": k, "of": len(self.seen), **({"unseen": self.unseen} if fixed
                                               else {"seed": self.samples.seed})}
         among = np.ones(len(self.samples.views), dtype=bool)
-        cut = self._cut(among, everyone, seen, self.asks, validates=False)
+        cut = self._cut(among, everyone, seen, self.is_query, validates=False)
         inner = self._validation_cut(seen)
         none = {"no_validation": inner} if isinstance(inner, str) else {}
         bench = self._benchmark(cut, {"class_split": of, **none})
@@ -101,50 +103,52 @@ class Retrieval:
             resplit=None if fixed else self.benchmark,
             class_splits=None if fixed else len(self.seen))
 
-    def _cut(self, among: Array, kept: Array, seen: Array, asks: Array, *,
+    def _cut(self, among: Array, subset: Array, seen: Array, is_query: Array, *,
              validates: bool) -> Cut:
-        """Cut of the samples ``among``, (n,) bool, all of classes ``kept``."""
-        of_seen = self.samples.only_of(self._mask(kept[seen]))
-        trains = of_seen if self.asking_train else of_seen & ~asks
+        """Cut the samples ``among``, (n,) bool, all of classes ``subset``."""
+        of_seen = self.samples.only_of(self._mask(subset[seen]))
+        trains = of_seen if self.queries_train else of_seen & ~is_query
         unseen = among & ~of_seen & self.samples.used
-        rows = {"train": np.flatnonzero(among & trains), "query": np.flatnonzero(unseen & asks),
-                "gallery": np.flatnonzero(unseen & ~asks)}
-        return Cut(rows, kept, seen, validates)
+        rows = {"train": np.flatnonzero(among & trains), "query": np.flatnonzero(unseen & is_query),
+                "gallery": np.flatnonzero(unseen & ~is_query)}
+        return Cut(rows, subset, seen, validates)
 
     def _validation_cut(self, seen: Array) -> Cut | str:
-        """Cut inside the training samples, or why there is none."""
-        kept = np.flatnonzero(seen)
-        inner = self._nested(kept)
+        """Return the cut inside the training samples, or why there is none."""
+        subset = np.flatnonzero(seen)
+        inner = self._nested(subset)
         if isinstance(inner, str):
             return inner
         among = self.samples.only_of(seen)
-        among = among if self.asking_train else among & ~self.asks
-        asks = self.validation_asks
-        if asks is None and self.asking_train:
-            asks = self.asks
-        elif asks is None:
-            apart = np.flatnonzero(among & ~self.samples.only_of(self._mask(kept[inner])))
-            asks = np.zeros(len(among), dtype=bool)
-            asks[apart] = hold_out(rarest(self.samples.labels[apart]), QUERIES,
+        among = among if self.queries_train else among & ~self.is_query
+        is_query = self.is_validation_query
+        if is_query is None and self.queries_train:
+            is_query = self.is_query
+        elif is_query is None:
+            apart = np.flatnonzero(among & ~self.samples.only_of(self._mask(subset[inner])))
+            is_query = np.zeros(len(among), dtype=bool)
+            is_query[apart] = hold_out(rarest(self.samples.labels[apart]), QUERIES,
                                    seed=self.samples.seed)
-            if not asks.any():
+            if not is_query.any():
                 return ("no class that would play unseen in validation has two training samples, "
                         "of which one could ask")
-        return self._cut(among, kept, inner, asks, validates=True)
+        return self._cut(among, subset, inner, is_query, validates=True)
 
-    def _nested(self, kept: Array) -> Array | str:
-        """Which of the seen classes stay seen in validation, (m,) bool, or why none can."""
+    def _nested(self, subset: Array) -> Array | str:
+        """Return True for the seen classes that stay seen in validation, (m,) bool, or why none
+        can.
+        """
         if self.samples.groups is not None:
-            _, groups = np.unique(self.samples.groups[kept], return_inverse=True)
+            _, groups = np.unique(self.samples.groups[subset], return_inverse=True)
             if groups.max() == 0:
                 return "the seen classes are of one group, and none of it could play unseen"
             seen: Array = group_splits(groups, 1, seed=self.samples.seed)[0]
             return seen
-        n = len(kept)
+        n = len(subset)
         if n < 3:
             return f"{n} seen classes leave no two to play unseen in validation"
-        wanted = n // 2 if self.share is None else round(self.share * n)
-        n_unseen = min(max(2, wanted), n - 1)
+        n_unseen = n // 2 if self.share is None else round(self.share * n)
+        n_unseen = min(max(2, n_unseen), n - 1)
         seen = class_splits(n, n - n_unseen, runs=1, seed=self.samples.seed)[0]
         return seen
 
@@ -153,31 +157,31 @@ class Retrieval:
 
     def _benchmark(self, cut: Cut, facts: Mapping[str, Any]) -> Benchmark:
         samples, rows = self.samples, cut.rows
-        wanted = self._mask(cut.kept[cut.seen])
-        splits = {split: samples.part(index, cut.kept, ~wanted)
+        of_seen = self._mask(cut.subset[cut.seen])
+        splits = {split: samples.part(index, cut.subset, ~of_seen)
                   for split, index in rows.items() if split != "train"}
-        train = (samples.pairs(rows["train"], cut.kept) if samples.sides
-                 else samples.part(rows["train"], cut.kept, wanted))
-        classes = samples.classes(cut.kept, cut.seen)
+        train = (samples.pairs(rows["train"], cut.subset) if samples.sides
+                 else samples.part(rows["train"], cut.subset, of_seen))
+        classes = samples.classes(cut.subset, cut.seen)
         more = {} if self.describe is None else self.describe(samples, cut)
-        known = {**samples.known, "single_class_split": len(self.seen) == 1,
+        leaks = {**samples.leaks, "single_class_split": len(self.seen) == 1,
                  **samples.equal(rows["query"], rows["gallery"])}
         return Benchmark(_name(samples, cut.validates), "retrieval", {"train": train, **splits},
                          classes, declared(rows, {**samples.facts, **facts, **more}, classes,
-                                           **known))
+                                           **leaks))
 
     def _mask(self, classes: Array) -> Array:
-        """Mask ``(C,)`` of the classes at these rows."""
+        """Return the mask ``(C,)`` of the classes at these rows."""
         return np.isin(np.arange(len(self.samples.class_names)), classes)
 
 
 def random_halves(samples: Samples, runs: int = RUNS) -> Array:
-    """Fixed class splits ``(runs, C)`` bool, True where a class is seen: random halves."""
+    """Return fixed class splits ``(runs, C)`` bool, True where a class is seen: random halves."""
     return class_splits(len(samples.class_names), runs=runs, seed=samples.seed)
 
 
 def check_classes(n: int, argument: str, noun: str = "classes", item: str = "item") -> None:
-    """Raise ValueError where there are fewer than four classes, two of them unseen."""
+    """Raise ValueError if there are fewer than four classes, two of them unseen."""
     if n < 4:
         raise ValueError(f"{argument}: {n} {noun}; retrieval needs four, two of them unseen, or "
                          f"every {item} found would be right.")
@@ -185,11 +189,12 @@ def check_classes(n: int, argument: str, noun: str = "classes", item: str = "ite
 
 def gzsl(samples: Samples, rows: Rows, validation: Rows | None,
          facts: Mapping[str, Any]) -> Benchmark:
-    """Zero-shot benchmark, generalized where seen classes are tested.
+    """Make a zero-shot benchmark, generalized if seen classes are tested.
 
     Parameters
     ----------
     samples : Samples
+        All samples.
     rows : mapping
         Rows of ``train``, ``test_unseen`` and, for gzsl, ``test_seen``.
     validation : mapping or None
@@ -201,19 +206,19 @@ def gzsl(samples: Samples, rows: Rows, validation: Rows | None,
     bench = _zero_shot(samples, rows, everyone, facts, validates=False)
     if validation is None:
         return bench
-    kept = np.unique(np.concatenate([samples.labels[index] for index in validation.values()]))
+    subset = np.unique(np.concatenate([samples.labels[index] for index in validation.values()]))
     inner = {**facts, "split": f"validation rows of {samples.name}"}
-    return replace(bench, validation_split=partial(_zero_shot, samples, validation, kept, inner,
+    return replace(bench, validation_split=partial(_zero_shot, samples, validation, subset, inner,
                                                    validates=True))
 
 
-def _zero_shot(samples: Samples, rows: Rows, kept: Array, facts: Mapping[str, Any], *,
+def _zero_shot(samples: Samples, rows: Rows, subset: Array, facts: Mapping[str, Any], *,
                validates: bool) -> Benchmark:
-    seen = np.isin(kept, samples.labels[rows["train"]])
-    classes = samples.classes(kept, seen)
-    splits = {split: samples.part(index, kept, kept) for split, index in rows.items()}
-    known = {"duplicate_gallery_rows": False, "query_in_gallery": False, **samples.known}
-    protocol = declared(rows, {**samples.facts, **facts}, classes, **known)
+    seen = np.isin(subset, samples.labels[rows["train"]])
+    classes = samples.classes(subset, seen)
+    splits = {split: samples.part(index, subset, subset) for split, index in rows.items()}
+    leaks = {"duplicate_gallery_rows": False, "query_in_gallery": False, **samples.leaks}
+    protocol = declared(rows, {**samples.facts, **facts}, classes, **leaks)
     held = np.unique(samples.labels[np.concatenate(list(rows.values()))])
     if len(held) < len(classes):
         protocol["classes"]["unseen_without_samples"] = len(classes) - len(held)
@@ -222,7 +227,8 @@ def _zero_shot(samples: Samples, rows: Rows, kept: Array, facts: Mapping[str, An
 
 
 def transfer(samples: Samples, test: Array) -> Benchmark:
-    """Transfer: unlabelled pairs, the labelled training part, and the test part, ``(n,)`` bool.
+    """Make a transfer: unlabelled pairs, the labelled training part, and the test part, ``(n,)``
+    bool.
 
     Raises
     ------
@@ -243,7 +249,7 @@ def transfer(samples: Samples, test: Array) -> Benchmark:
 
 def _transferred(samples: Samples, train: Array, test: Array, facts: Mapping[str, Any], *,
                  validates: bool = False) -> Benchmark:
-    """Transfer from ``train`` rows to ``test`` rows; every class is seen."""
+    """Make the transfer from ``train`` rows to ``test`` rows; every class is seen."""
     rows = {"pairs": train, "train": train, "test": test}
     everyone = np.arange(len(samples.class_names))
     classes = samples.classes(everyone, np.ones(len(everyone), dtype=bool))
@@ -252,7 +258,7 @@ def _transferred(samples: Samples, train: Array, test: Array, facts: Mapping[str
     source, target = samples.views.modalities[:2]
     return Benchmark(_name(samples, validates), "transfer", splits, classes, declared(
         rows, {**samples.facts, "source": source, "target": target, **facts}, classes,
-        **samples.known))
+        **samples.leaks))
 
 
 def _name(samples: Samples, validates: bool) -> str:

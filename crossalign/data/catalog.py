@@ -1,4 +1,6 @@
-"""One door to every data set: a name that the library knows, or a path (see `layouts`)."""
+"""Catalog of data sets: benchmarks by a name that the library knows, or by a path (see
+`layouts`).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ from crossalign.types import Benchmark, Encoder, TextEncoder
 
 
 class DataSet(NamedTuple):
-    """A line of ``data list``; the first task is the default."""
+    """Data set as a line of ``data list``; the first task is the default."""
 
     name: str
     tasks: tuple[str, ...]
@@ -58,35 +60,37 @@ def load(name_or_path: str | Path, task: str | None = None, *,
          text_encoder: TextEncoder | None = None, pool: str | None = None,
          modalities: Sequence[str] | None = None,
          log: Callable[[str], None] | None = None) -> Benchmark:
-    """A benchmark by name or path.
+    """Load a benchmark by name or path.
 
     Parameters
     ----------
     name_or_path : str or Path
-        ``"glyphs"``, ``"synthetic"``, or a path; a task may stand behind it, as in
+        Name ``"glyphs"`` or ``"synthetic"``, or a path; a task may stand behind it, as in
         ``"glyphs-sketch"`` or ``"path/to/omniglot-alphabets"``.
     task : {"gzsl", "zsl", "retrieval", "sketch", "alphabets", "tokens", "transfer"}, optional
         The data set's first task by default; ``zsl`` reads the same benchmark as ``gzsl``, and
         also folders that test no seen class. Of a file of several domains two, as
         ``"sketch-photo"``.
     attributes : str or Path, optional
-        Other side information, for xlsa17 folders, folders of pictures, and files of arrays that
-        serve gzsl.
+        File of other side information, for xlsa17 folders, folders of pictures, and files of arrays
+        that serve gzsl.
     seed : int
-        Of everything drawn; an official test split does not depend on it.
+        Seed of everything drawn, default 0; an official test split does not depend on it.
     unseen : str, Path or strings, optional
-        Which classes are unseen, for folders of sketches and photos and files of arrays that serve
-        gzsl: a published split, a text file or names; see `splits.unseen.unseen_mask`.
+        Unseen classes, for folders of sketches and photos and files of arrays that serve gzsl: a
+        published split, a text file or names; see `unseen_classes.unseen_mask`.
     encoder : Encoder, optional
-        Of the pictures of a folder, as `encoders.TFLiteEncoder`.
+        Encoder of the pictures of a folder, such as `encoders.TFLiteEncoder`.
     text_encoder : TextEncoder, optional
-        Of the texts beside them, as `encoders.PretrainedTexts`.
+        Encoder of the texts beside them, such as `encoders.PretrainedTexts`.
     pool : {"mean", "flat"}, optional
-        Tokens as vectors, for models that read nothing else: see `data.pooling`.
+        Pooling of tokens to vectors, for models that read nothing else: see
+        `preprocessing.pooling`.
     modalities : strings, optional
-        Of files of aligned arrays: which to read, in which order; the first asks.
+        Names of the modalities to read from files of aligned arrays, in order; the first is the
+        query.
     log : callable, optional
-        Told how far a long reading is, and what was not read or is noted of the data.
+        Function called with lines on the progress of long readings and with notes on the data.
 
     Raises
     ------
@@ -135,7 +139,7 @@ TAKES: dict[str, tuple[str, ...]] = {
     "xlsa17": ("attributes",), "pairs": ("modalities", "attributes", "unseen"),
     "sketches": ("attributes", "unseen", "encoder"),
     "pictures": ("attributes", "encoder", "text_encoder")}
-"""What the layouts take beside a task and a seed."""
+"""Arguments that the layouts take besides a task and a seed."""
 
 _TAKERS = {
     "attributes": "xlsa17 folders, folders of pictures and files of arrays for gzsl take a file of "
@@ -148,7 +152,7 @@ _TAKERS = {
 
 
 def _refuse(given: Collection[str], name: str, taken: Collection[str]) -> None:
-    """Raise ValueError where an argument is given that a data set does not take."""
+    """Raise ValueError for an argument that a data set does not take."""
     for argument in given:
         if argument not in taken:
             raise ValueError(f"{argument}: given for {name}, which does not take it; "
@@ -168,7 +172,7 @@ _READERS: dict[str, Callable[[Path, str, int], Benchmark]] = {
 
 
 def _task(task: str | None, tasks: tuple[str, ...], name: str) -> str:
-    """The loader's own word for ``task``."""
+    """Return the loader's own word for ``task``."""
     if task is None:
         return tasks[0]
     wanted = {"zsl": "gzsl"}.get(task, task)
@@ -181,7 +185,7 @@ def _task(task: str | None, tasks: tuple[str, ...], name: str) -> str:
 
 
 def listing() -> str:
-    """`available` for a terminal, and below it what else a path may be."""
+    """Return `available` for a terminal, and below it the possible kinds of paths."""
     found = available()
     heads = aligned([("data", "tasks"), *((about.name, ", ".join(about.tasks))
                                           for about in found)], words=2)
@@ -191,7 +195,7 @@ def listing() -> str:
 
 
 def available() -> list[DataSet]:
-    """Every named data set, and every one found under CROSSALIGN_DATA."""
+    """List every named data set, and every one found under CROSSALIGN_DATA."""
     found = [about for about, _ in NAMED.values()]
     root = os.environ.get(ROOT_VARIABLE)
     if root is None or not Path(root).is_dir():

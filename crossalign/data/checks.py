@@ -1,4 +1,4 @@
-"""Loading a data set in every way it is used, and saying what was found."""
+"""Checks of a data set: loading it in every way it is used, and listing what was found."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 
 
 class Check(NamedTuple):
-    """A check that a data set passed, and what was counted."""
+    """Check that a data set passed, and the counts."""
 
     name: str
     detail: str
@@ -64,7 +64,7 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
 
 
 def _samples(views: Views) -> npt.NDArray[Any]:
-    """Identifiers of the samples of a split, of both samples where pairs were drawn."""
+    """Return identifiers of the samples of a split, of both samples if pairs were drawn."""
     drawn = [rows for name, rows in views.meta.items() if name.startswith(SAMPLE)]
     return np.unique(np.concatenate(drawn or [views.ids]))
 
@@ -97,7 +97,7 @@ def _count(split: str, views: Views) -> str:
 
 
 def _words(value: Any) -> str:
-    """Part of a protocol for people: names and values, those of an inner part in brackets."""
+    """Write part of a protocol for people: names and values, those of an inner part in brackets."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name} ({_words(inner)})" if isinstance(inner, Mapping)
                          else f"{name} {_words(inner)}" for name, inner in value.items())

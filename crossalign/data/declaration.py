@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 
 def declared(rows: Mapping[str, npt.ArrayLike], facts: Mapping[str, Any], classes: Classes,
-             **known: bool) -> dict[str, Any]:
+             **leaks: bool) -> dict[str, Any]:
     """Make the protocol of a retrieval or transfer benchmark.
 
     Parameters
@@ -25,7 +25,7 @@ def declared(rows: Mapping[str, npt.ArrayLike], facts: Mapping[str, Any], classe
     facts : mapping
         JSON-able facts: features, side information, the choice of test part and classes.
     classes : Classes
-    known : bool
+    leaks : bool
         Further named ways to be wrong (`LEAKS`) that are known here.
     """
     settled = {"scaler_fit_on_all": False, "validation_holds_test_rows": False,
@@ -34,7 +34,7 @@ def declared(rows: Mapping[str, npt.ArrayLike], facts: Mapping[str, Any], classe
         "split_id": split_id(rows), **facts,
         "classes": {"seen": int(classes.seen.sum()), "unseen": int(classes.unseen.sum())},
         "samples": {split: len(np.asarray(index)) for split, index in rows.items()},
-        "leaks": leak_record(**(settled | known)),
+        "leaks": leak_record(**(settled | leaks)),
     }
 
 
@@ -42,17 +42,18 @@ def equal_rows(query: Views, gallery: Views) -> dict[str, bool]:
     """Return whether a row of some modality stands twice in the gallery, or a sample in both
     splits.
     """
-    asked, found = (row_digests(views[m] for m in views.modalities) for views in (query, gallery))
-    return equal_digests(asked, found, digests_of(gallery).values())
+    of_queries, of_gallery = (
+        row_digests(views[m] for m in views.modalities) for views in (query, gallery))
+    return equal_digests(of_queries, of_gallery, digests_of(gallery).values())
 
 
-def equal_digests(asked: Array, found: Array, rows: Iterable[Array]) -> dict[str, bool]:
+def equal_digests(queries: Array, gallery: Array, rows: Iterable[Array]) -> dict[str, bool]:
     """Return `equal_rows` for samples that are told apart by their digests, ``(n,)``.
 
     ``rows`` are those of the gallery, modality by modality.
     """
     return {"duplicate_gallery_rows": any(len(np.unique(of)) < len(of) for of in rows),
-            "query_in_gallery": bool(np.isin(asked, found).any())}
+            "query_in_gallery": bool(np.isin(queries, gallery).any())}
 
 
 def digests_of(views: Views) -> dict[str, Array]:

@@ -36,7 +36,7 @@ NO_BACKBONE = dict.fromkeys((
 """Leaks that are ruled out if features are computed by a fixed formula."""
 
 
-def leak_record(**known: bool) -> dict[str, bool | None]:
+def leak_record(**leaks: bool) -> dict[str, bool | None]:
     """Return one entry per name of `LEAKS`, ``None`` if it is not given.
 
     Raises
@@ -44,7 +44,7 @@ def leak_record(**known: bool) -> dict[str, bool | None]:
     ValueError
         If a name is not one of `LEAKS`.
     """
-    unknown = sorted(set(known) - set(LEAKS))
+    unknown = sorted(set(leaks) - set(LEAKS))
     if unknown:
-        raise ValueError(f"known: {unknown[0]!r} is not a named leak; choose from {list(LEAKS)}.")
-    return {name: known.get(name) for name in LEAKS}
+        raise ValueError(f"leaks: {unknown[0]!r} is not a named leak; choose from {list(LEAKS)}.")
+    return {name: leaks.get(name) for name in LEAKS}

@@ -1,4 +1,4 @@
-"""All samples of a data set before any split: what a source reads and `benchmarks` cuts."""
+"""Samples of a data set before any split: a source reads them and `benchmarks` cuts them."""
 
 from __future__ import annotations
 
@@ -16,35 +16,36 @@ from crossalign.types import Classes, Views
 Array = npt.NDArray[Any]
 
 SAMPLE = "sample:"
-"""Before the name of a modality in the ``meta`` of drawn pairs: which sample its row is."""
+"""Prefix of a modality's name in the ``meta`` of drawn pairs, for the ids of their samples."""
 
 
 @dataclass(frozen=True)
 class Samples:
-    """n labelled samples of C classes.
+    """Labelled samples of C classes, n of them.
 
     Parameters
     ----------
     name : str
         Name of the benchmarks that are cut from them.
     views : Views
-        The samples. Where ``present`` says that each has one of two modalities, they are no pairs,
-        and training pairs are drawn within the classes. A label of -1 means no sample of these
+        Samples. If ``present`` says that each has one of two modalities, they are no pairs, and
+        training pairs are drawn within the classes. A label of -1 means no sample of these
         benchmarks.
     class_names : C strings
+        Names of the classes.
     embeddings : (C, a) float32
-        Side information; a is 0 where there is none.
+        Side information; a is 0 if there is none.
     facts : mapping
         JSON-able facts of the protocol that hold for every benchmark of the samples.
     seed : int
         Seed of class splits, held-out samples and drawn pairs.
-    known : mapping of str to bool
+    leaks : mapping of str to bool
         Named ways to be wrong (`LEAKS`) that the source settles.
     digests : mapping of str to (n,) uint64, optional
-        Digests that are equal where rows of a modality are; those of the first tell samples apart.
-        By default the rows themselves are compared, unless they are on disk.
+        Digests that are equal if rows of a modality are; those of the first tell samples apart. By
+        default the rows themselves are compared, unless they are on disk.
     groups : (C,) strings, optional
-        Group of each class, where whole groups are unseen.
+        Group of each class, if whole groups are unseen; default None.
     """
 
     name: str
@@ -53,42 +54,45 @@ class Samples:
     embeddings: Array
     facts: Mapping[str, Any]
     seed: int = 0
-    known: Mapping[str, bool] = field(default_factory=dict)
+    leaks: Mapping[str, bool] = field(default_factory=dict)
     digests: Mapping[str, Array] | None = None
     groups: Array | None = None
 
     @property
     def labels(self) -> Array:
-        """Classes ``(n,)``, or ``(n, C)`` bool of several a sample."""
+        """Classes ``(n,)``, or ``(n, C)`` bool if a sample has several."""
         return self.views.truth
 
     @property
     def used(self) -> Array:
-        """Samples ``(n,)`` bool that are of a class."""
+        """True for samples that are of a class, ``(n,)`` bool."""
         labels = self.labels
         return np.asarray(labels >= 0 if labels.ndim == 1 else labels.any(axis=1))
 
     @property
     def sides(self) -> dict[str, Array]:
-        """Which samples, ``(n,)`` bool, have each of two modalities; empty where all have both."""
+        """True for samples that have each of two modalities, ``(n,)`` bool; empty if all have
+        both.
+        """
         return self.views.present
 
-    def classes(self, kept: Array, seen: Array) -> Classes:
-        """Classes at ``kept``, ``(m,)``, with ``seen``, ``(m,)`` bool."""
-        return Classes(self.embeddings[kept], seen, tuple(self.class_names[c] for c in kept))
+    def classes(self, subset: Array, seen: Array) -> Classes:
+        """Return the classes at ``subset``, ``(m,)``, with ``seen``, ``(m,)`` bool."""
+        return Classes(self.embeddings[subset], seen, tuple(self.class_names[c] for c in subset))
 
     def only_of(self, classes: Array) -> Array:
-        """Samples ``(n,)`` bool of no class but these, ``(C,)`` bool."""
+        """Return True for samples of no class but these, ``(C,)`` bool; ``(n,)`` bool."""
         if self.labels.ndim == 2:
             return np.asarray(~self.labels[:, ~classes].any(axis=1))
         return np.asarray(classes[self.labels] & self.used)
 
-    def part(self, rows: Array, kept: Array, wanted: Array) -> Views:
-        """Samples whose classes are numbered among the ``kept``, by the modalities that occur.
+    def part(self, rows: Array, subset: Array, as_labels: Array) -> Views:
+        """Return samples whose classes are numbered among ``subset``, with the modalities that
+        occur.
 
-        Of several classes a sample those that are ``wanted``, ``(C,)`` bool, are labels.
+        If samples have several classes, those that are ``as_labels``, ``(C,)`` bool, become labels.
         """
-        views = self.views[rows].with_labels(self.numbered(self.labels[rows], kept, wanted))
+        views = self.views[rows].with_labels(self.numbered(self.labels[rows], subset, as_labels))
         absent = [m for m, has in views.present.items() if not has.any()]
         if absent:
             views = views.select(*(m for m in views.modalities if m not in absent))
@@ -97,35 +101,35 @@ class Samples:
                           if name.rpartition(":")[2] not in absent}
         return views
 
-    def pairs(self, rows: Array, kept: Array) -> Views:
-        """Pairs drawn within the classes of ``rows``, which have one modality each.
+    def pairs(self, rows: Array, subset: Array) -> Views:
+        """Draw pairs within the classes of ``rows``, whose samples have one modality each.
 
         An id is that of the sample of the side that has more in the class, so that none stands
         twice; ``meta`` names both samples, as ``sample:sketch``.
         """
         sides = {m: rows[has[rows]] for m, has in self.sides.items()}
-        drawn = pairs_within_classes(*(self.labels[of] for of in sides.values()), seed=self.seed)
-        pair = {m: self.views.select(m)[of[chosen]]
-                for (m, of), chosen in zip(sides.items(), drawn, strict=True)}
+        places = pairs_within_classes(*(self.labels[of] for of in sides.values()), seed=self.seed)
+        pair = {m: self.views.select(m)[of[place]]
+                for (m, of), place in zip(sides.items(), places, strict=True)}
         first, second = pair.values()
         counts = [np.bincount(self.labels[of], minlength=len(self.class_names))
                   for of in sides.values()]
         larger = (counts[0] >= counts[1])[first.truth]
         for views in pair.values():
             views.meta, views.present = {}, {}
-        both = first.beside(second).with_labels(np.searchsorted(kept, first.truth))
+        both = first.beside(second).with_labels(np.searchsorted(subset, first.truth))
         both.ids = np.where(larger, first.ids, second.ids)
         both.meta = {SAMPLE + m: views.ids for m, views in pair.items()}
         return both
 
     @staticmethod
-    def numbered(labels: Array, kept: Array, wanted: Array) -> Array:
-        """Labels with the classes numbered among the ``kept``."""
-        return (np.searchsorted(kept, labels) if labels.ndim == 1
-                else (labels & wanted)[:, kept])
+    def numbered(labels: Array, subset: Array, as_labels: Array) -> Array:
+        """Number the classes of labels among ``subset``."""
+        return (np.searchsorted(subset, labels) if labels.ndim == 1
+                else (labels & as_labels)[:, subset])
 
     def equal(self, query: Array, gallery: Array) -> dict[str, bool]:
-        """Find out whether the gallery's rows hold equal ones, or some of the query's."""
+        """Tell whether rows of the gallery are equal to each other, or to some of the query's."""
         if not len(query) or not len(gallery):
             return {}
         if self.digests is not None:

@@ -118,7 +118,7 @@ class Benchmark:
             resplit=None if again is None else partial(_changed, again, change))
 
     def with_name(self, name: str) -> Benchmark:
-        """Return the same benchmark under another name, on every run and in validation."""
+        """Return the same benchmark under another name, on every run."""
         return self.map(partial(_renamed, self.name, name))
 
 

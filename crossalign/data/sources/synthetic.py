@@ -27,7 +27,7 @@ MODALITIES = ("left", "right")
 """Names of the two views; neither is privileged, and the first is the source by convention."""
 
 PAIRINGS = ("sample", "class", "none")
-"""What row i of both views has in common: the latent vector, the class only, or nothing."""
+"""Common part of row i in both views: the latent vector, the class only, or nothing."""
 
 SEPARATION = 3.1
 """Scale of the class means at which six classes in four dimensions are told apart about 96.6 % of
@@ -36,20 +36,20 @@ the time without noise (seeds 0 to 7; worlds differ by 3 % among themselves)."""
 
 @dataclass(frozen=True)
 class GaussianTruth:
-    """What `gaussian_pair` drew, in float64.
+    """Everything that `gaussian_pair` drew, in float64.
 
     Attributes
     ----------
     means : (K, k)
         Class means m_c; the class covariance is the identity.
     loadings : ((d1, k), (d2, k))
-        S_1 and S_2.
+        Loadings S_1 and S_2.
     latents : ((n, k), (n, k))
         Latent vectors behind each view; the same array twice when rows are pairs.
     labels : ((n,), (n,))
         Classes behind each view; the same array twice unless ``pairing="none"``.
     rows : ((n, d1), (n, d2))
-        The observations before `Views` rounds them to float32.
+        Observations before `Views` rounds them to float32.
     noise : (float, float)
         Standard deviation of the observation noise of each view.
     """
@@ -77,17 +77,17 @@ def gaussian_pair(n: int, d: Sequence[int] = (20, 15), k: int = 4, n_classes: in
     k : int
         Latent dimension.
     n_classes : int
-        K, number of classes.
+        Number K of classes; default 6.
     noise : two floats
         Standard deviation of the observation noise of each view.
     seed : int
-        Draws everything. The means and loadings do not depend on n or noise, and another noise
-        level only rescales the same draws.
+        Seed of everything; default 0. The means and loadings do not depend on n or noise, and
+        another noise level only rescales the same draws.
     separation : float
         Standard deviation of the class means, in units of the within-class standard deviation.
     pairing : {"sample", "class", "none"}
-        ``sample``: row i of both views comes from one latent vector; ``class``: from two latent
-        vectors of one class; ``none``: from unrelated samples.
+        Common part of row i in both views; default ``"sample"``, one latent vector. ``"class"``:
+        two latent vectors of one class; ``"none"``: unrelated samples.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def load_synthetic(task: str = "transfer", *, seed: int = 0, noise: Sequence[flo
                    d: Sequence[int] = (20, 15), k: int = 4, n_classes: int = 6,
                    separation: float = SEPARATION, n_pairs: int = 500, n_train: int = 1000,
                    n_test: int = 2000) -> Benchmark:
-    """A transfer benchmark over `gaussian_pair`, whose k-th run draws another world.
+    """Make a transfer benchmark of `gaussian_pair`, whose k-th run draws another world.
 
     Splits ``pairs (n_pairs)`` unlabelled, ``train (n_train)`` and ``test (n_test)`` labelled, all
     seen through ``left`` (the source) and ``right`` (the target). A transfer reads only the source
@@ -145,7 +145,7 @@ def load_synthetic(task: str = "transfer", *, seed: int = 0, noise: Sequence[flo
     views, truth = gaussian_pair(sum(sizes.values()), d, k, n_classes, noise, seed, separation)
     rows = dict(zip(sizes, np.split(np.arange(len(views)), np.cumsum(list(sizes.values()))[:-1]),
                     strict=True))
-    splits = {name: views.take(chosen) for name, chosen in rows.items()}
+    splits = {name: views.take(modality_names) for name, modality_names in rows.items()}
     splits["pairs"] = splits["pairs"].with_labels(None)
     settings: dict[str, Any] = {"seed": seed, "noise": list(truth.noise),
                                 "d": [int(width) for width in d], "k": k, "n_classes": n_classes,
@@ -167,7 +167,7 @@ def _world(task: str, seed: int, settings: Mapping[str, Any], run: int) -> Bench
 
 def _checked(n: int, d: Sequence[int], k: int, n_classes: int, noise: Sequence[float],
              separation: float, pairing: str) -> tuple[tuple[int, int], tuple[float, float]]:
-    """Widths and noise levels, once every argument is known to make sense."""
+    """Return widths and noise levels, once every argument is known to make sense."""
     for name, value in (("n", n), ("k", k), ("n_classes", n_classes)):
         if value < 1:
             raise ValueError(f"{name}: got {value}; give at least 1.")

@@ -1,6 +1,7 @@
-"""Divisions of classes into seen and unseen: random halves, whole groups, and all there are.
+"""Divisions of classes into seen and unseen besides random halves: by whole groups, and all of
+them.
 
-As in `rows`, everything depends on a seed alone and random order comes from the raw stream of
+As in `splits`, everything depends on a seed alone and random order comes from the raw stream of
 PCG64.
 """
 
@@ -17,12 +18,13 @@ from crossalign.data.splits.rows import random_keys
 Array = npt.NDArray[Any]
 
 TRIES = 20
-"""Orders of the groups that are tried for every division asked for."""
+"""Number of group orders that are tried for every division asked for."""
 
 
 def class_splits(n_classes: int, n_seen: int | None = None, runs: int = 10, *,
                  seed: int = 0) -> Array:
-    """(runs, n_classes) bool, True where a class is seen: the fixed class splits of retrieval.
+    """Return the fixed class splits of retrieval, (runs, n_classes) bool, True where a class is
+    seen.
 
     Split k depends on ``seed`` and k alone, so asking for more runs changes none of them. Half of
     the classes are seen by default, one more than half where the number is odd.
@@ -43,16 +45,16 @@ def class_splits(n_classes: int, n_seen: int | None = None, runs: int = 10, *,
 
 
 def group_splits(groups: npt.ArrayLike, runs: int = 10, *, seed: int = 0) -> Array:
-    """(at most runs, C) bool, True where a class is seen: whole groups are unseen.
+    """Draw divisions in which whole groups are unseen, (at most runs, C) bool, True where seen.
 
-    The groups are put into a random order, of which as many are seen as bring their classes
+    The groups are put into a random order, and as many of the first are seen as bring their classes
     closest to half. No division stands twice, so few groups give fewer than ``runs``. Asking for
     more changes none of the first.
 
     Parameters
     ----------
     groups : (C,) integers
-        The group of every class.
+        Group of every class.
     runs : int
     seed : int
 
@@ -63,26 +65,26 @@ def group_splits(groups: npt.ArrayLike, runs: int = 10, *, seed: int = 0) -> Arr
     """
     groups = np.asarray(groups)
     kinds, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    found: dict[bytes, Array] = {}
+    divisions: dict[bytes, Array] = {}
     for draw in range(TRIES * runs):
         order = np.argsort(random_keys(len(kinds), seed, draw))
         n_seen = sizes[order].cumsum()[:-1]  # classes seen with the first 1, 2, ... groups
         n_seen = n_seen[n_seen <= len(groups) - 2]
-        if len(n_seen) and len(found) < runs:
-            chosen = order[:np.abs(2 * n_seen - len(groups)).argmin() + 1]
-            seen = np.isin(group, chosen)
-            found.setdefault(seen.tobytes(), seen)
-    if not found:
+        if len(n_seen) and len(divisions) < runs:
+            first = order[:np.abs(2 * n_seen - len(groups)).argmin() + 1]
+            seen = np.isin(group, first)
+            divisions.setdefault(seen.tobytes(), seen)
+    if not divisions:
         raise ValueError(f"groups: {len(kinds)} groups of {len(groups)} classes; give two or more, "
                          "so that one can be seen and two classes unseen.")
-    return np.array(list(found.values()))
+    return np.array(list(divisions.values()))
 
 
 def every_split(n_classes: int, n_seen: int | None = None, *, seed: int = 0) -> Array:
-    """(comb(n_classes, n_seen), n_classes) bool: every choice of seen classes, once.
+    """Return every choice of seen classes, once: (comb(n_classes, n_seen), n_classes) bool.
 
-    They come in an order drawn by ``seed``, so that the first few are a sample of all. Half of the
-    classes are seen by default, one more than half where the number is odd.
+    They come in an order drawn by ``seed``, so that the first few are a sample of all. By default
+    half of the classes are seen, one more than half if the number is odd.
 
     Raises
     ------

@@ -14,17 +14,17 @@ Array = npt.NDArray[Any]
 
 def pairs_within_classes(first: npt.ArrayLike, second: npt.ArrayLike, *,
                          seed: int = 0) -> tuple[Array, Array]:
-    """Rows of ``first`` and rows of ``second`` that share a class, side by side.
+    """Draw rows of ``first`` and rows of ``second`` that share a class, side by side.
 
-    Of each class, the side with more samples gives every sample once. The other side's samples
-    are shuffled and repeated in that order, so that they stand equally often, to within one.
+    In each class, the side with more samples gives every sample once. The other side's samples are
+    shuffled and repeated in that order, so that they stand equally often, to within one.
 
     Parameters
     ----------
     first, second : (n,) and (m,) integers
         Classes of the samples of the two sides.
     seed : int
-        Of the shuffling; a class is shuffled alike whichever others there are.
+        Seed of the shuffling, default 0; a class is shuffled alike whichever others there are.
 
     Returns
     -------

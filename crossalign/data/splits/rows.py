@@ -1,8 +1,8 @@
-"""Rows that are held out: validation without leaks, and checks that index lists share no row.
+"""Splits of rows and classes: validation without leaks, fixed class splits.
 
-Everything is a pure function of index arrays and a seed. Random order comes from the raw stream
-of PCG64, which NumPy promises not to change (NEP 19), so a split is the same on every version.
-All indices are 0-based here; the loaders convert once.
+Everything is a pure function of index arrays and a seed. Random order comes from the raw stream of
+PCG64, which NumPy promises not to change (NEP 19), so a split is the same on every version. All
+indices are 0-based here; the loaders convert once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Rows = dict[str, Array]
 
 
 def random_keys(n: int, *seed: int) -> Array:
-    """(n,) uint64 sort keys, the same on every NumPy version for the same ``seed``."""
+    """Return (n,) uint64 sort keys, the same on every NumPy version for the same ``seed``."""
     if n == 0:
         return np.zeros(0, dtype=np.uint64)
     stream = np.random.PCG64(np.random.SeedSequence(seed))
@@ -25,10 +25,10 @@ def random_keys(n: int, *seed: int) -> Array:
 
 
 def hold_out(labels: npt.ArrayLike, fraction: float, *, seed: int = 0) -> Array:
-    """(n,) bool, True for about ``fraction`` of the rows of every class.
+    """Choose about ``fraction`` of the rows of every class, (n,) bool.
 
-    A class of two rows or more gives at least one and keeps at least one; a class of one row
-    keeps it.
+    A class of two rows or more gives at least one and keeps at least one; a class of one row keeps
+    it.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def hold_out(labels: npt.ArrayLike, fraction: float, *, seed: int = 0) -> Array:
 def validation_rows(trainval_loc: npt.ArrayLike, train_loc: npt.ArrayLike,
                     val_loc: npt.ArrayLike, labels: npt.ArrayLike,
                     fraction: float = 0.2, seed: int = 0) -> Rows:
-    """Validation rows of a proposed-split file, none of them a test row.
+    """Choose the validation rows of a proposed-split file, none of them a test row.
 
     The raw ``train_loc`` and ``val_loc`` may cover every test row of seen classes, so both are
     first cut down to ``trainval_loc``: unseen validation classes are ``val_loc & trainval_loc``,
-    and of the pool ``train_loc & trainval_loc`` a ``fraction`` of each class is held out as
-    seen validation rows.
+    and a ``fraction`` of each class of the pool ``train_loc & trainval_loc`` is held out as seen
+    validation rows.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def validation_rows(trainval_loc: npt.ArrayLike, train_loc: npt.ArrayLike,
     fraction : float
         Part of each pool class that is held out.
     seed : int
-        Of the held-out rows.
+        Seed of the held-out rows; default 0.
 
     Returns
     -------
@@ -96,20 +96,20 @@ def validation_rows(trainval_loc: npt.ArrayLike, train_loc: npt.ArrayLike,
 
 def gzsl_validation(labels: npt.ArrayLike, seen_classes: npt.ArrayLike | None = None, *,
                     n_unseen: int | None = None, fraction: float = 0.2, seed: int = 0) -> Rows:
-    """Validation rows out of training rows, with validation classes drawn by ``seed``.
+    """Choose validation rows out of training rows, with validation classes drawn by ``seed``.
 
     Parameters
     ----------
     labels : (n,) integers
         Classes of the training rows.
     seen_classes : integers, optional
-        The classes to draw from; those of ``labels`` by default.
+        Classes to draw from; by default those of ``labels``.
     n_unseen : int, optional
-        How many of them play unseen; a quarter by default, at least one.
+        Number of classes that play unseen; by default a quarter, at least one.
     fraction : float
         Part of each remaining class that is held out as seen validation rows.
     seed : int
-        Of the classes and of the held-out rows.
+        Seed of the classes and of the held-out rows; default 0.
 
     Returns
     -------
@@ -126,19 +126,19 @@ def gzsl_validation(labels: npt.ArrayLike, seen_classes: npt.ArrayLike | None = 
     empty = np.setdiff1d(classes, labels)
     if len(empty):
         raise ValueError(f"seen_classes: class {empty[0]} has no training row; remove it.")
-    wanted = max(1, round(len(classes) / 4)) if n_unseen is None else n_unseen
-    if not 0 < wanted < len(classes):
-        raise ValueError(f"n_unseen: got {wanted} of {len(classes)} classes; leave at least one "
+    count = max(1, round(len(classes) / 4)) if n_unseen is None else n_unseen
+    if not 0 < count < len(classes):
+        raise ValueError(f"n_unseen: got {count} of {len(classes)} classes; leave at least one "
                          "class on either side.")
     order = np.argsort(random_keys(len(classes), seed))
-    unseen = np.flatnonzero(np.isin(labels, classes[order[:wanted]]))
-    pool = np.flatnonzero(np.isin(labels, classes[order[wanted:]]))
+    unseen = np.flatnonzero(np.isin(labels, classes[order[:count]]))
+    pool = np.flatnonzero(np.isin(labels, classes[order[count:]]))
     held = hold_out(labels[pool], fraction, seed=seed)
     return {"train": pool[~held], "test_seen": pool[held], "test_unseen": unseen}
 
 
 def assert_disjoint(**index_sets: npt.ArrayLike) -> None:
-    """Raise ValueError, naming two sets, a count and one index, where any two sets share one."""
+    """Raise ValueError, naming two sets, a count and one index, if any two sets share one."""
     names = list(index_sets)
     for i, first in enumerate(names):
         for second in names[i + 1:]:
@@ -150,7 +150,7 @@ def assert_disjoint(**index_sets: npt.ArrayLike) -> None:
 
 def leak(train_loc: npt.ArrayLike, val_loc: npt.ArrayLike,
          test_loc: npt.ArrayLike) -> dict[str, int]:
-    """How many test rows stand in the raw training and validation lists.
+    """Count the test rows that stand in the raw training and validation lists.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def leak(train_loc: npt.ArrayLike, val_loc: npt.ArrayLike,
 
 def assert_no_leak(train_loc: npt.ArrayLike, val_loc: npt.ArrayLike,
                    test_loc: npt.ArrayLike) -> None:
-    """Raise ValueError, with the counts, where tuning on the raw lists would use test rows."""
+    """Raise ValueError, with the counts, if tuning on the raw lists would use test rows."""
     count = leak(train_loc, val_loc, test_loc)
     if count["union"]:
         raise ValueError(f"train_loc: holds {count['train_loc']} and val_loc {count['val_loc']} of "

@@ -1,6 +1,6 @@
-"""Which classes are unseen in the published splits of sketch-based retrieval, or in a list.
+"""Unseen classes in the published splits of sketch-based retrieval, or in a list.
 
-| split | unseen | of whom |
+| split | unseen | source |
 |---|---|---|
 | sketchy25-sempcyc | 25 of 125 | Dutta and Akata, CVPR 2019: their test and validation classes |
 | sketchy25-sake | 25 of 125 | Liu et al., ICCV 2019 |
@@ -47,7 +47,7 @@ PUBLISHED = ("sketchy25-sempcyc", "sketchy25-sake", "sketchy21-yelamarthi", "tub
 
 
 def sempcyc_sketchy_unseen() -> tuple[str, ...]:
-    """The 25 unseen Sketchy classes of Dutta and Akata (CVPR 2019), sorted.
+    """Return the 25 unseen Sketchy classes of Dutta and Akata (CVPR 2019), sorted.
 
     They train on 100 of the 125 sorted class names, drawn without replacement by NumPy's legacy
     generator with seed 0, and test on the rest (12 of which their code calls validation classes
@@ -58,9 +58,9 @@ def sempcyc_sketchy_unseen() -> tuple[str, ...]:
 
 
 def sempcyc_tuberlin_unseen(names: Sequence[str]) -> tuple[str, ...]:
-    """The 30 unseen TU-Berlin classes of Dutta and Akata (CVPR 2019), sorted.
+    """Return the 30 unseen TU-Berlin classes of Dutta and Akata (CVPR 2019), sorted.
 
-    As with Sketchy (`sempcyc_sketchy_unseen`): 220 of the sorted names are seen, drawn by
+    As with Sketchy (`splits.sempcyc_sketchy_unseen`): 220 of the sorted names are seen, drawn by
     NumPy's legacy generator with seed 0. The names are those of the folders of photos.
 
     Raises
@@ -77,14 +77,14 @@ def sempcyc_tuberlin_unseen(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def unseen_mask(unseen: str | Path | Sequence[str], names: Sequence[str]) -> tuple[Array, str]:
-    """``(C,)`` bool, True where a class is unseen, and how the split is called.
+    """Return ``(C,)`` bool, True where a class is unseen, and the name of the split.
 
     Parameters
     ----------
     unseen : str, Path or strings
-        One of `PUBLISHED`, a text file with a class name a line (a number may stand behind it, as
-        in SAKE's ``cname_cid_zero.txt``), or the names. Case, hyphens and underscores do not
-        matter, but a name that is equal to the letter wins.
+        Unseen classes: one of `PUBLISHED`, a text file with a class name a line (a number may stand
+        behind it, as in SAKE's ``cname_cid_zero.txt``), or the names. Case, hyphens and underscores
+        do not matter, but a name that is equal to the letter wins.
     names : C strings
 
     Raises
@@ -112,15 +112,15 @@ def unseen_mask(unseen: str | Path | Sequence[str], names: Sequence[str]) -> tup
 
 
 def _listed(unseen: str, names: Sequence[str]) -> tuple[list[str], str]:
-    """Class names of a published split or of a file, and its name."""
+    """Return the class names of a published split or of a file, and its name."""
     if unseen in PUBLISHED:
-        known: dict[str, Callable[[], Sequence[str]]] = {
+        splits: dict[str, Callable[[], Sequence[str]]] = {
             "sketchy25-sempcyc": sempcyc_sketchy_unseen,
             "sketchy25-sake": lambda: SKETCHY25_SAKE,
             "sketchy21-yelamarthi": lambda: SKETCHY21_YELAMARTHI,
             "tuberlin30-sake": lambda: TUBERLIN30_SAKE,
             "tuberlin30-sempcyc": lambda: sempcyc_tuberlin_unseen(names)}
-        return list(known[unseen]()), unseen
+        return list(splits[unseen]()), unseen
     file = expanded(unseen, "unseen")
     if not file.is_file():
         raise ValueError(f"unseen: {unseen!r} is neither a split whose classes are known here "

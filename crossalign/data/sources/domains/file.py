@@ -1,4 +1,4 @@
-"""A file of samples of several domains made sense of, once two of them are chosen."""
+"""A file of samples of several domains, read once two of them are chosen."""
 
 from __future__ import annotations
 
@@ -17,23 +17,29 @@ from crossalign.data.table import RESERVED, Table, class_embeddings_of, labels_o
 Array = npt.NDArray[Any]
 
 USUAL = ("sketch", "photo")
-"""The two domains of a file that has both, unless others are asked for."""
+"""Domains of a file that has both, unless others are asked for."""
 
 
 @dataclass(frozen=True)
 class DomainRows:
-    """n samples, some of them of the two chosen domains.
+    """Samples of a file, n of them, some of which are of the two chosen domains.
 
     Attributes
     ----------
     features : (n, d) float32
-    labels : (n,) classes
+        Features of the samples.
+    labels : (n,)
+        Classes of the samples.
     side : (n,) integers
         0 and 1 for samples of the two domains, -1 for those of any other.
-    domains : names of the two, the one that asks first
-    names : C class names
-    embeddings : (C, a) float32, a = 0 where there is no side information
-    meta : what rides along, (n,) each
+    domains : pair of str
+        Names of the two domains, that of the queries first.
+    names : C strings
+        Names of the classes.
+    embeddings : (C, a) float32
+        Side information; a is 0 if there is none.
+    meta : mapping of name to (n,)
+        Further arrays of the file.
     """
 
     features: Array
@@ -74,7 +80,7 @@ def read_domains(path: Path, task: str) -> DomainRows:
 
 
 def holds_domains(path: Path) -> bool:
-    """Whether an .npz file has ``features`` and ``domain`` and no second modality."""
+    """Return True if an .npz file has ``features`` and ``domain`` and no second modality."""
     try:
         shapes = array_shapes(path)
     except ValueError:
@@ -85,7 +91,7 @@ def holds_domains(path: Path) -> bool:
 
 
 def _checked(table: Table) -> tuple[Array, list[str]]:
-    """(n,) labels and the class names, once the arrays are there and fit together."""
+    """Return the labels (n,) and the class names, once the arrays are there and fit together."""
     for name in ("features", "domain"):
         if name not in table:
             raise ValueError(f"{name}: missing from the arrays {sorted(table)}; give 'features', "
@@ -109,7 +115,7 @@ def _checked(table: Table) -> tuple[Array, list[str]]:
 
 
 def _two_of(task: str, domains: list[str]) -> tuple[str, str]:
-    """The domains that a task means, the one that asks first."""
+    """Return the two domains that a task names, that of the queries first."""
     if task == "retrieval" and set(USUAL) <= set(domains):
         return USUAL
     if task == "retrieval" and len(domains) == 2:

@@ -1,7 +1,7 @@
-"""Retrieval between two domains whose samples are not paired, as sketches and photos.
+"""Retrieval between two domains whose samples are not paired, such as sketches and photos.
 
-A domain is a modality, and every sample has one of the two, which ``Views.present`` says of
-queries and gallery. Training pairs are drawn within the seen classes.
+A domain is a modality, and every query and gallery sample has one of the two, as ``Views.present``
+says. Training pairs are drawn within the seen classes.
 """
 
 from __future__ import annotations
@@ -25,29 +25,30 @@ from crossalign.types import Benchmark, Views
 Array = npt.NDArray[Any]
 
 EVERY = 100
-"""Every class split is a run where there are at most so many, else `RUNS` fixed ones are."""
+"""Largest number of class splits that are all run; beyond, `RUNS` fixed ones are."""
 
 
 def load_domains(path: str | Path, task: str = "retrieval", *, seed: int = 0) -> Benchmark:
-    """Zero-shot retrieval between two domains of a file.
+    """Load zero-shot retrieval between two domains of a file.
 
     Parameters
     ----------
     path : str or Path
-        An ``.npz`` with ``features`` (n, d), ``domain`` (n,) words and ``label`` (n,), whole
+        File: an ``.npz`` with ``features`` (n, d), ``domain`` (n,) words and ``label`` (n,), whole
         numbers or words; optional ``class_names`` and ``class_embeddings``. Other arrays (n,) ride
         along.
     task : str
-        Two domains, the one that asks first, as ``"sketch-photo"``. ``"retrieval"`` means those
-        two where the file has them, else the two that it has.
+        Two domains, that of the queries first, such as ``"sketch-photo"``. ``"retrieval"``, the
+        default, means sketch and photo if the file has them, else the two domains that it has.
     seed : int
-        Of class splits, of drawn pairs, and of the quarter of each class and domain that asks.
+        Seed of class splits, of drawn pairs, and of the quarter of each class and domain that are
+        queries; default 0.
 
     Returns
     -------
     Benchmark
-        Of the first class split; ``run(k)`` gives the others. ``meta`` of the training pairs says
-        of which samples they were drawn, by names as ``sample:sketch``.
+        Benchmark of the first class split; ``run(k)`` gives the others. ``meta`` of the training
+        pairs names the samples from which they were drawn, by names like ``sample:sketch``.
 
     Raises
     ------
@@ -72,20 +73,22 @@ def load_domains(path: str | Path, task: str = "retrieval", *, seed: int = 0) ->
                   present={d: samples.side == number for number, d in enumerate(samples.domains)})
     both = Samples("-".join([written(path.stem), *samples.domains]), views, samples.names,
                    samples.embeddings, facts, seed)
-    asks = hold_out(3 * samples.labels + samples.side, QUERIES, seed=seed)
-    return Retrieval(both, _divisions(len(samples.names), seed), asks & of_pair, asking_train=True,
-                     describe=_counts).benchmark()
+    is_query = hold_out(3 * samples.labels + samples.side, QUERIES, seed=seed)
+    return Retrieval(both, _divisions(len(samples.names), seed), is_query & of_pair,
+                     queries_train=True, describe=_counts).benchmark()
 
 
 def _divisions(n: int, seed: int) -> Array:
-    """Seen classes ``(K, n)`` bool of every class split, or of RUNS fixed ones if they are many."""
+    """Return the seen classes ``(K, n)`` bool of every class split, or of RUNS fixed ones if they
+    are many.
+    """
     n_seen = (n + 1) // 2
     return (every_split(n, n_seen, seed=seed) if comb(n, n_seen) <= EVERY
             else class_splits(n, n_seen, RUNS, seed=seed))
 
 
 def _counts(samples: Samples, cut: Cut) -> dict[str, Any]:
-    """Samples of each domain in each split of a cut."""
+    """Count the samples of each domain in each split of a cut."""
     return {"samples_by_domain": {
         d: {split: int(has[index].sum()) for split, index in cut.rows.items()}
         for d, has in samples.sides.items()}}

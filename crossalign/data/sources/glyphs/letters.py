@@ -1,4 +1,4 @@
-"""What Unicode says of a letter: its base, its mark, its case and its script.
+"""Letters as Unicode describes them: base, mark, case and script.
 
 The classes of the embedded data set are letters made of one base letter and one combining mark;
 their side information is read off their canonical decomposition, by nothing but `unicodedata`.
@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 MARK_POSITIONS = {1: "through", 202: "attached below", 216: "attached beside", 220: "below",
                   230: "above", 240: "below"}
-"""Where a mark sits, by canonical combining class (Unicode Standard, table 4-3); 240 is the iota
-subscript."""
+"""Position of a mark, by canonical combining class (Unicode Standard, table 4-3); 240 is the iota
+subscript.
+"""
 
 
 class Letter(NamedTuple):
@@ -33,21 +34,21 @@ class Letter(NamedTuple):
 
     @property
     def mark_name(self) -> str:
-        """The mark in words, as in "acute" or "dot below"."""
+        """Name of the mark in words, such as "acute" or "dot below"."""
         words = unicodedata.name(self.mark).split()
         return " ".join(w for w in words if w not in {"COMBINING", "ACCENT"}).lower()
 
     @property
     def position(self) -> str:
-        """Where the mark sits, one of the values of `MARK_POSITIONS`."""
+        """Position of the mark, one of the values of `MARK_POSITIONS`."""
         return MARK_POSITIONS[self.combining_class]
 
 
 def decompose(character: str) -> Letter | None:
-    """The letter as base and mark; None if it is not exactly one base and one combining mark.
+    """Return a letter as base and mark; None if it is not exactly one base and one combining mark.
 
-    Characters that Unicode keeps as second names of another letter (the angstrom sign is one)
-    are None too: they are drawn alike, and canonical composition never gives them.
+    Characters that Unicode keeps as second names of another letter (the angstrom sign is one) are
+    None too: they are drawn alike, and canonical composition never gives them.
     """
     parts = unicodedata.normalize("NFD", character)
     if (len(parts) != 2 or unicodedata.category(character) not in {"Lu", "Ll"}
@@ -60,18 +61,18 @@ def decompose(character: str) -> Letter | None:
 
 
 def dense_core(letters: Sequence[Letter], per_base: int, per_mark: int) -> list[Letter]:
-    """The letters left when rare bases and rare marks are removed until none is rare.
+    """Remove rare bases and rare marks until none is rare, and return the letters left.
 
-    Every base of the result carries at least ``per_base`` of its letters, and every mark stands
-    on at least ``per_mark``: an unseen combination then has seen relatives on both sides.
+    Every base of the result carries at least ``per_base`` of its letters, and every mark stands on
+    at least ``per_mark``: an unseen combination then has seen relatives on both sides.
     """
-    kept = list(letters)
+    current = list(letters)
     while True:
-        bases, marks = Counter(x.base for x in kept), Counter(x.mark for x in kept)
-        core = [x for x in kept if bases[x.base] >= per_base and marks[x.mark] >= per_mark]
-        if len(core) == len(kept):
+        bases, marks = Counter(x.base for x in current), Counter(x.mark for x in current)
+        core = [x for x in current if bases[x.base] >= per_base and marks[x.mark] >= per_mark]
+        if len(core) == len(current):
             return core
-        kept = core
+        current = core
 
 
 def unseen_combinations(letters: Sequence[Letter], candidates: npt.ArrayLike, share: float,
@@ -87,7 +88,7 @@ def unseen_combinations(letters: Sequence[Letter], candidates: npt.ArrayLike, sh
     candidates : (C,) bool
         Letters that training may use before the choice.
     share : float
-        Share of the candidates to keep out; fewer are where their parts do not allow it.
+        Share of the candidates to keep out; fewer are kept out if their parts do not allow it.
     order : (C,) integers
         A permutation.
 
@@ -97,13 +98,13 @@ def unseen_combinations(letters: Sequence[Letter], candidates: npt.ArrayLike, sh
         A subset of the candidates.
     """
     allowed = np.asarray(candidates, dtype=bool)
-    wanted = round(share * int(allowed.sum()))
+    count = round(share * int(allowed.sum()))
     bases = Counter(x.base for x, a in zip(letters, allowed, strict=True) if a)
     marks = Counter(x.mark for x, a in zip(letters, allowed, strict=True) if a)
     unseen = np.zeros(len(letters), dtype=bool)
     for c in np.asarray(order):
         base, mark = letters[c].base, letters[c].mark
-        if unseen.sum() < wanted and allowed[c] and bases[base] > 1 and marks[mark] > 1:
+        if unseen.sum() < count and allowed[c] and bases[base] > 1 and marks[mark] > 1:
             unseen[c] = True
             bases[base] -= 1
             marks[mark] -= 1
@@ -111,10 +112,11 @@ def unseen_combinations(letters: Sequence[Letter], candidates: npt.ArrayLike, sh
 
 
 def attribute_words(letter: Letter) -> tuple[str, ...]:
-    """What is true of a letter: ``("letter a", "capital", "script latin", "mark acute", ...)``.
+    """Return the attributes of a letter: ``("letter a", "capital", "script latin", "mark acute",
+    ...)``.
 
-    Capital and small letters share the word of their base, as their names do: what "capital"
-    does to "letter a" is for the model to learn.
+    Capital and small letters share the word of their base, as their names do: the effect of
+    "capital" on "letter a" is for the model to learn.
     """
     return (f"letter {letter.base.casefold()}", "capital" if letter.capital else "small",
             f"script {letter.script}", f"mark {letter.mark_name}", f"position {letter.position}",
@@ -122,7 +124,7 @@ def attribute_words(letter: Letter) -> tuple[str, ...]:
 
 
 def attributes(letters: Sequence[Letter]) -> tuple[npt.NDArray[np.float32], tuple[str, ...]]:
-    """Side information: one 0/1 column per word of `attribute_words`.
+    """Return side information with one 0/1 column per word of `attribute_words`.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def attributes(letters: Sequence[Letter]) -> tuple[npt.NDArray[np.float32], tupl
 
 
 def questions(letter: Letter) -> tuple[tuple[str, str], ...]:
-    """Questions about a picture of the letter, each with its answer."""
+    """Return questions about a picture of the letter, each with its answer."""
     return (("which letter is under the mark?", letter.base),
             ("which mark?", letter.mark_name),
             ("where is the mark?", letter.position),

@@ -55,39 +55,40 @@ BAGS = ("words of the Unicode name and of the style of the face, binary times id
         "rows, unit rows")
 
 TRANSFER_LETTERS = 6
-"""A base letter is a class of the transfer task if it carries at least so many marks."""
+"""Number of marks that a base letter must carry to be a class of the transfer task."""
 
 
 def load_glyphs(task: str = "gzsl", *, features: str = "hog", tokens: bool = False, seed: int = 0,
                 cache: bool = True) -> Benchmark:
-    """The embedded benchmark of a task.
+    """Load the embedded benchmark of a task.
 
     Parameters
     ----------
     task : {"gzsl", "retrieval", "sketch", "transfer"}
-        ``gzsl`` recognises pictures of seen and unseen letters. ``retrieval`` (image and text)
-        and ``sketch`` (sketch and image) find unseen letters across modalities, over ten class
-        splits ``benchmark.run(k)``. ``transfer`` carries a classifier of base letters from
-        pictures to outlines with the help of unlabelled pairs.
+        Task; default ``"gzsl"``, which recognises pictures of seen and unseen letters.
+        ``"retrieval"`` (image and text) and ``"sketch"`` (sketch and image) find unseen letters
+        across modalities, over ten class splits ``benchmark.run(k)``. ``"transfer"`` carries a
+        classifier of base letters from pictures to outlines with the help of unlabelled pairs.
     features : {"hog", "pixels"}
-        How pictures and outlines become vectors: 128 histogram values, or 1024 pixels. Text is
+        Vectors of pictures and outlines: 128 histogram values, the default, or 1024 pixels. Text is
         the same either way.
     tokens : bool
-        Instead of vectors, pictures and outlines are (n, 16, 34) patches, or (n, 16, 66) of pixels,
-        and texts (n, t, 128) words; see `patches` and `words`.
+        Whether to make tokens instead of vectors; default False. Pictures and outlines are then (n,
+        16, 34) patches, or (n, 16, 66) of pixels, and texts (n, t, 128) words; see `patches` and
+        `words`.
     seed : int
-        Of the drawings and of the choice of unseen classes; 0 or larger.
+        Seed of the drawings and of the choice of unseen classes, 0 or larger; default 0.
     cache : bool
-        Whether drawings are kept in the user's cache folder between runs.
+        Whether drawings are kept in the user's cache folder between runs; default True.
 
     Returns
     -------
     benchmark : Benchmark
-        ``meta`` of every split holds, per sample, ``caption``, ``face``, ``question`` and
-        ``answer`` (q of each), and what a page shows: ``show:image`` and ``show:sketch``,
-        (n, 32, 32) uint8 with 255 for paper, and ``show:text``. With tokens also what these are of:
-        ``words:text``, words parted by blanks, and ``grid:image`` and ``grid:sketch``,
-        (n, 2) rows and columns of patches.
+        Benchmark whose ``meta`` holds in every split, per sample, ``caption``, ``face``,
+        ``question`` and ``answer`` (q of each), and the content of a page: ``show:image`` and
+        ``show:sketch``, (n, 32, 32) uint8 with 255 for paper, and ``show:text``. With tokens also
+        their origin: ``words:text``, words separated by blanks, and ``grid:image`` and
+        ``grid:sketch``, (n, 2) rows and columns of patches.
 
     Raises
     ------
@@ -109,7 +110,7 @@ def load_glyphs(task: str = "gzsl", *, features: str = "hog", tokens: bool = Fal
 
 
 class _Part(NamedTuple):
-    """Which letters are seen and unseen, (C,) bool each, and which faces train and test."""
+    """Seen and unseen letters, (C,) bool each, and the faces of training and test."""
 
     seen: Array
     unseen: Array
@@ -118,7 +119,7 @@ class _Part(NamedTuple):
 
 
 def _run(samples: GlyphSamples, task: str, facts: dict[str, Any], run: int) -> Benchmark:
-    """The benchmark of one class split."""
+    """Make the benchmark of one class split."""
     everything = np.ones(len(samples.letters), dtype=bool)
     unseen = unseen_combinations(samples.letters, everything, UNSEEN[task],
                                  _order(samples, facts, task, run))
@@ -130,7 +131,7 @@ def _run(samples: GlyphSamples, task: str, facts: dict[str, Any], run: int) -> B
 
 def _validation(samples: GlyphSamples, task: str, facts: dict[str, Any],
                 whole: _Part) -> Benchmark:
-    """The same construction inside the training classes and the training faces."""
+    """Make the same inside the training classes and the training faces."""
     unseen = unseen_combinations(samples.letters, whole.seen, UNSEEN_IN_VALIDATION[task],
                                  _order(samples, facts, task, facts["run"], nested=True))
     faces = tuple(f for f in whole.train_faces if f not in VALIDATION_FACES)
@@ -159,7 +160,9 @@ def _zero_shot(samples: GlyphSamples, task: str, facts: dict[str, Any], part: _P
 
 
 def _transfer(samples: GlyphSamples, facts: dict[str, Any]) -> Benchmark:
-    """Base letters, whatever their mark: labelled pictures, unlabelled pairs, outlines to name."""
+    """Make a benchmark of base letters, without marks: labelled pictures, unlabelled pairs,
+    outlines.
+    """
     carried = Counter(x.base for x in samples.letters)
     bases = [b for b in dict.fromkeys(x.base for x in samples.letters)
              if carried[b] >= TRANSFER_LETTERS]
@@ -179,7 +182,7 @@ def _transfer(samples: GlyphSamples, facts: dict[str, Any]) -> Benchmark:
 
 def _order(samples: GlyphSamples, facts: dict[str, Any], task: str, run: int, *,
            nested: bool = False) -> Array:
-    """A permutation of the letters, the same for both retrieval tasks.
+    """Return a permutation of the letters, the same for both retrieval tasks.
 
     It comes from the raw stream of PCG64, which NumPy promises not to change (NEP 19).
     """

@@ -52,7 +52,7 @@ _Drawn = dict[tuple[str, int], "Image.Image"]
 
 
 def coverage(min_faces: int) -> tuple[list[Letter], npt.NDArray[np.bool_]]:
-    """The letters of one base and one mark that at least ``min_faces`` faces can draw.
+    """Return the letters of one base and one mark that at least ``min_faces`` faces can draw.
 
     Returns
     -------
@@ -73,19 +73,19 @@ def coverage(min_faces: int) -> tuple[list[Letter], npt.NDArray[np.bool_]]:
 
 
 def without_lookalikes(letters: Sequence[Letter]) -> list[Letter]:
-    """The letters whose base no earlier letter shares in drawing under the same mark.
+    """Return the letters whose base no earlier letter shares in drawing under the same mark.
 
-    The Cyrillic and Greek capitals that look like Latin ones would make classes that no picture
-    can tell apart. Two bases look alike if at least half of the faces that have both draw
-    the same pixels.
+    The Cyrillic and Greek capitals that look like Latin ones would make classes that no picture can
+    tell apart. Two bases look alike if at least half of the faces that have both draw the same
+    pixels.
     """
     fonts = _fonts()
     bases = sorted({x.base for x in letters})
-    drawn = {b: [_upright(b, font).tobytes() for font in fonts] for b in bases}
+    drawings = {b: [_upright(b, font).tobytes() for font in fonts] for b in bases}
     blank = [_upright("\uffff", font).tobytes() for font in fonts]  # the face's missing glyph
 
     def alike(first: str, second: str) -> bool:
-        pairs = [(a, b) for a, b, none in zip(drawn[first], drawn[second], blank, strict=True)
+        pairs = [(a, b) for a, b, none in zip(drawings[first], drawings[second], blank, strict=True)
                  if none not in (a, b)]
         return bool(pairs) and 2 * sum(a == b for a, b in pairs) >= len(pairs)
 
@@ -143,7 +143,7 @@ def _fonts() -> list[ImageFont.FreeTypeFont]:
 
 
 def _upright(character: str, font: ImageFont.FreeTypeFont) -> Image.Image:
-    """The letter on the canvas, centred on a fixed baseline, before any jitter."""
+    """Draw the letter on the canvas, centred on a fixed baseline, before any jitter."""
     from PIL import Image, ImageDraw
 
     canvas = Image.new("L", (_CANVAS, _CANVAS))
@@ -154,14 +154,16 @@ def _upright(character: str, font: ImageFont.FreeTypeFont) -> Image.Image:
 
 
 def _contour(letter: Image.Image) -> Image.Image:
-    """The line around a letter: what thickening it by one and a half pixels adds."""
+    """Return the line around a letter, which thickening it by one and a half pixels adds."""
     from PIL import ImageChops, ImageFilter
 
     return ImageChops.subtract(letter.filter(ImageFilter.MaxFilter(5)), letter)
 
 
 def _corners(jitter: npt.NDArray[np.float64], bend: float) -> npt.NDArray[np.float64]:
-    """(n, 12) numbers in [-1, 1] -> (n, 8) canvas corners (NW, SW, SE, NE) of each picture."""
+    """Turn (n, 12) numbers in [-1, 1] into (n, 8) canvas corners (NW, SW, SE, NE) of each
+    picture.
+    """
     turn = np.deg2rad(7.0) * jitter[:, 0]
     half = _CANVAS / 2 * (1.0 + 0.08 * jitter[:, 1])
     centre = _CANVAS / 2 + 3.0 * jitter[:, 2:4]                              # (n, 2)

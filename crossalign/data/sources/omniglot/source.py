@@ -1,8 +1,8 @@
 """Omniglot as retrieval between pictures and pen strokes.
 
-Every drawing has two modalities that share no file: its picture and the way of the pen. Unseen
-are half of the characters, or whole alphabets. A fixed quarter of the drawers asks and nothing
-they drew trains, so that a hit is the same character by another hand.
+Every drawing has two modalities that share no file: its picture and the way of the pen. Half of the
+characters are unseen, or whole alphabets. The drawings of a fixed quarter of the drawers are
+queries, and nothing they drew trains, so that a hit is the same character by another hand.
 """
 
 from __future__ import annotations
@@ -28,34 +28,37 @@ Array = npt.NDArray[Any]
 
 TASKS = ("retrieval", "alphabets")
 QUARTERS, TEST, VALIDATION = 4, 0, 3
-"""Drawers whose number leaves TEST when divided by QUARTERS ask; VALIDATION do in validation."""
+"""Queries are by drawers whose number leaves TEST when divided by QUARTERS; in validation
+VALIDATION.
+"""
 PATCH = 4
 
 
 def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool = False,
                   seed: int = 0, cache: bool = True) -> Benchmark:
-    """The benchmark of a folder with the zips of Omniglot.
+    """Load the benchmark of a folder with the zips of Omniglot.
 
     Parameters
     ----------
     folder : str or Path
-        Holds ``images_PART.zip`` and ``strokes_PART.zip`` of one or more parts.
+        Folder with ``images_PART.zip`` and ``strokes_PART.zip`` of one or more parts.
     task : {"retrieval", "alphabets"}
-        What is unseen: half of the characters, or whole alphabets with about half of them.
+        Choice of unseen classes; default ``"retrieval"``, half of the characters. ``"alphabets"``
+        takes whole alphabets with about half of the characters.
     tokens : bool
-        By default ``image`` is (n, 784) and ``strokes`` (n, 200). As tokens they are (n, 49, 18),
-        patches of 4 x 4 pixels with their row and column, and (n, 32, 8) with a mask, as
-        `stroke_features.stroke_pieces` gives them.
+        Whether to make tokens instead of vectors; default False: ``image`` is (n, 784) and
+        ``strokes`` (n, 200). As tokens they are (n, 49, 18), patches of 4 x 4 pixels with their row
+        and column, and (n, 32, 8) with a mask, as `stroke_features.stroke_pieces` gives them.
     seed : int
-        Of the class splits; who asks does not depend on it.
+        Seed of the class splits, default 0; the queries do not depend on it.
     cache : bool
-        Whether what was read is kept in the user's cache folder between runs.
+        Whether the drawings are kept in the user's cache folder between runs; default True.
 
     Returns
     -------
     Benchmark
-        Of the first class split; ``run(k)`` gives the others. ``meta`` holds ``alphabet``,
-        ``drawer`` and what a page shows, ``show:image`` and ``show:strokes``.
+        Benchmark of the first class split; ``run(k)`` gives the others. ``meta`` holds
+        ``alphabet``, ``drawer`` and the content of a page, ``show:image`` and ``show:strokes``.
 
     Raises
     ------
@@ -89,18 +92,18 @@ def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool =
 
 
 def _described(samples: Samples, cut: Cut) -> dict[str, Any]:
-    """Facts of one cut: what is unseen and who asks."""
+    """Return the facts of one cut: the unseen classes and the drawers of the queries."""
     rows = np.concatenate(list(cut.rows.values()))
     drawer = samples.views.meta["drawer"][rows]
-    asks = np.unique(drawer[drawer % QUARTERS == (VALIDATION if cut.validates else TEST)])
+    drawers = np.unique(drawer[drawer % QUARTERS == (VALIDATION if cut.validates else TEST)])
     unseen = ("characters" if samples.groups is None
-              else sorted(set(samples.groups[cut.kept[~cut.seen]].tolist())))
-    return {"unseen": unseen, "test_part": f"drawers {asks.tolist()} of every alphabet",
+              else sorted(set(samples.groups[cut.subset[~cut.seen]].tolist())))
+    return {"unseen": unseen, "test_part": f"drawers {drawers.tolist()} of every alphabet",
             "gallery": "unseen classes by the other drawers"}
 
 
 def _labelled(drawings: Drawings, tokens: bool) -> tuple[Views, tuple[str, ...]]:
-    """All drawings and the names of their characters."""
+    """Return all drawings and the names of their characters."""
     ink = drawings.picture.astype(np.float32) / 255                              # (n, 28, 28)
     character = [name.rpartition("/")[0] for name in drawings.name]
     names, labels = np.unique(character, return_inverse=True)
@@ -121,13 +124,13 @@ def _check(labels: Array, drawer: Array, names: Array) -> None:
                  ~np.isin(drawer % QUARTERS, (TEST, VALIDATION))):
         absent = np.setdiff1d(np.arange(len(names)), labels[part])
         if len(absent):
-            drawn = np.unique(drawer[labels == absent[0]]).tolist()
-            raise ValueError(f"folder: {str(names[absent[0]])!r} was drawn by {drawn} only, too "
+            drawers = np.unique(drawer[labels == absent[0]]).tolist()
+            raise ValueError(f"folder: {str(names[absent[0]])!r} was drawn by {drawers} only, too "
                              "few to train, validate and test on; complete the zips.")
 
 
 def patches(ink: Array) -> Array:
-    """(n, 28, 28) pictures as (n, 49, 18): 16 pixels, then row and column from -1 to 1."""
+    """Cut (n, 28, 28) pictures into (n, 49, 18): 16 pixels, then row and column from -1 to 1."""
     n, along = len(ink), SIDE // PATCH
     cells = ink.reshape(n, along, PATCH, along, PATCH).swapaxes(2, 3)
     place = np.stack(np.meshgrid(*[np.linspace(-1, 1, along)] * 2, indexing="ij"), axis=2)

@@ -1,4 +1,4 @@
-"""Where a table of aligned arrays stands: one file, or a folder of them."""
+"""Files of a table of aligned arrays: one file, or a folder of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUFFIXES: tuple[str, ...] = (".npz", ".npy", ".mat", ".csv", ".tsv")
 
 
 def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
-    """The table, the files it stands in, and whether its labels count from 1.
+    """Read the table, the files that hold it, and whether its labels count from 1.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""Zero-shot recognition out of a table of arrays: features, labels and a vector per class.
+"""Zero-shot recognition from a table of arrays: features, labels and a vector per class.
 
-Which classes are unseen and which rows test is read off the table, in this order: ``split`` (or
-the mask ``train``) by sample; ``seen`` or ``unseen`` by class, with a fifth of each seen class held
-out; else a quarter of the classes is drawn to be unseen.
+The table says which classes are unseen and which rows test, by the first of these that it has:
+``split`` (or the mask ``train``) by sample; ``seen`` or ``unseen`` by class, with a fifth of each
+seen class held out; else a quarter of the classes is drawn to be unseen.
 """
 
 from __future__ import annotations
@@ -43,37 +43,37 @@ from crossalign.types import Benchmark, Views
 Array = npt.NDArray[Any]
 
 HELD_OUT = 0.2
-"""Part of each seen class that tests, and of each training class in validation."""
+"""Share of each seen class that tests, and of each training class in validation."""
 BY_CLASS = ("seen", "unseen")
-"""Names of arrays that say which classes are which."""
+"""Names of arrays that mark seen or unseen classes."""
 
 
 def gzsl_of_table(name: str, table: Table, files: Sequence[Path], *, task: str | None = None,
                   modalities: Sequence[str] | None = None, one_based: bool = False,
                   attributes: str | Path | None = None,
                   unseen: str | Path | Sequence[str] | None = None, seed: int = 0) -> Benchmark:
-    """Generalized zero-shot benchmark of labelled rows.
+    """Make a generalized zero-shot benchmark of labelled rows.
 
     Parameters
     ----------
     name : str
     table : mapping of name to array
-        ``labels``, one array of features or more, ``class_embeddings`` and, if there,
+        Arrays: ``labels``, one array of features or more, ``class_embeddings`` and, if there,
         ``class_names``, ``split`` or ``train``, ``seen`` or ``unseen``, ``ids``.
     files : where the table stands
     task : str, optional
-        ``"gzsl"`` insists on test samples of seen classes, without which the task is zsl.
+        Task; ``"gzsl"`` insists on test samples of seen classes, without which the task is zsl.
     modalities : strings, optional
-        Keep these, in this order.
+        Names of the modalities to keep, in this order; default all.
     one_based : bool
-        True where labels count from 1.
+        Whether labels count from 1; default False.
     attributes : str or Path, optional
-        A file of class embeddings; where it names its classes and the table does not, they are the
+        File of class embeddings; if it names its classes and the table does not, they are the
         classes.
     unseen : str, Path or strings, optional
         Names of the unseen classes; see `splits.unseen.unseen_mask`.
     seed : int
-        Of what is drawn.
+        Seed of everything that is drawn; default 0.
 
     Raises
     ------
@@ -118,11 +118,14 @@ def gzsl_of_table(name: str, table: Table, files: Sequence[Path], *, task: str |
 
 
 def _with_attributes(table: Table, attributes: str | Path) -> tuple[Table, dict[str, Any]]:
-    """The table with the class embeddings of a file, and their names where it has none itself."""
+    """Return the table with the class embeddings of a file, and their names if it has none
+    itself.
+    """
     file = Path(attributes).name
     if "class_names" in table:
-        wanted = [str(name) for name in label_array(table["class_names"], "class_names").ravel()]
-        rows, how = read_side_information(attributes, wanted, len(wanted))
+        names_of_classes = [str(name)
+                            for name in label_array(table["class_names"], "class_names").ravel()]
+        rows, how = read_side_information(attributes, names_of_classes, len(names_of_classes))
         return {**table, "class_embeddings": rows}, {"file": file, "mapped": how}
     raw = table.get("labels", table.get("label", table.get("class", np.zeros(0))))
     rows, names = read_class_rows(attributes, len(np.unique(raw)))
@@ -135,14 +138,14 @@ def _with_attributes(table: Table, attributes: str | Path) -> tuple[Table, dict[
 
 def _unseen_of(table: Table, names: Sequence[str], labels: Array,
                unseen: str | Path | Sequence[str] | None) -> Array | None:
-    """(C,) bool where the table or the caller says which classes are unseen."""
+    """Return (C,) bool if the table or the caller says which classes are unseen, else None."""
     if unseen is not None:
         return unseen_mask(unseen, names)[0]
-    given = [key for key in BY_CLASS if key in table]
-    if not given:
+    arrays = [key for key in BY_CLASS if key in table]
+    if not arrays:
         return None
-    marked = {key: _marked(table[key], key, names, labels) for key in given}
-    if len(given) == 2 and (marked["seen"] == marked["unseen"]).any():
+    marked = {key: _marked(table[key], key, names, labels) for key in arrays}
+    if len(arrays) == 2 and (marked["seen"] == marked["unseen"]).any():
         c = int(np.flatnonzero(marked["seen"] == marked["unseen"])[0])
         raise ValueError(f"unseen: the class {names[c]!r} is both seen and unseen, or neither; "
                          "give one of the two arrays.")
@@ -150,7 +153,7 @@ def _unseen_of(table: Table, names: Sequence[str], labels: Array,
 
 
 def _marked(values: Array, key: str, names: Sequence[str], labels: Array) -> Array:
-    """(C,) bool of class names, of a flag per class, or of one per sample."""
+    """Return (C,) bool for class names, for a flag per class, or for one per sample."""
     array = label_array(values, key).ravel()
     words = np.char.lower(np.char.strip(array)) if array.dtype.kind == "U" else array
     if array.dtype.kind == "U" and not np.isin(words, TRUE + FALSE).all():
@@ -179,7 +182,7 @@ def _marked(values: Array, key: str, names: Sequence[str], labels: Array) -> Arr
 
 def _parts(table: Table, labels: Array, names: Sequence[str], unseen: Array | None,
            seed: int) -> tuple[Rows, str]:
-    """Rows of every split, and how they were chosen."""
+    """Return the rows of every split, and a description of the choice."""
     if "split" in table or "train" in table:
         rows, how = _given_parts(table, labels, names, unseen), "the file's"
     elif unseen is not None:
@@ -208,7 +211,7 @@ def _parts(table: Table, labels: Array, names: Sequence[str], unseen: Array | No
 
 
 def _given_parts(table: Table, labels: Array, names: Sequence[str], unseen: Array | None) -> Rows:
-    """Rows of the parts that the table names; ``test`` is divided by class."""
+    """Return the rows of the parts that the table names; ``test`` is divided by class."""
     key, words = words_of_parts(table, len(labels), ("test_seen", "test_unseen"))
     is_seen = np.isin(labels, labels[words == "train"])
     for wrong, what in (

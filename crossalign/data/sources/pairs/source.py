@@ -1,8 +1,8 @@
-"""Benchmarks out of aligned pairs: zero-shot retrieval over fixed class splits, and transfer.
+"""Benchmarks from aligned pairs: zero-shot retrieval over fixed class splits, and transfer.
 
-Retrieval: train on the seen-class pairs of the training part, ask with unseen-class items of the
-test part, search among unseen-class items of the *training* part. Ten fixed splits of the classes
-into halves; a number is the mean over them.
+Retrieval trains on the seen-class pairs of the training part; queries are unseen-class items of the
+test part, and the gallery is the unseen-class items of the *training* part. There are ten fixed
+splits of the classes into halves; a number is the mean over them.
 """
 
 from __future__ import annotations
@@ -49,32 +49,34 @@ def load_pairs(path: str | Path, task: str | None = None, *,
                modalities: Sequence[str] | None = None, seed: int = 0,
                attributes: str | Path | None = None,
                unseen: str | Path | Sequence[str] | None = None) -> Benchmark:
-    """Benchmark out of labelled rows: of two or more aligned views, or of classes with vectors.
+    """Load a benchmark of labelled rows: of two or more aligned views, or of classes with vectors.
 
     Parameters
     ----------
     path : str or Path
-        The Wikipedia folder (``raw_features.mat`` and its lists); a folder of ``.npy`` files; or
-        one ``.npz``, ``.mat``, ``.csv`` or ``.tsv`` file. Arrays are modalities, beside ``labels``
-        and, if there, ``train`` or ``split``, ``class_names``, ``class_embeddings``, ``ids``;
-        columns of a ``.csv`` are ``image_0, image_1, ..., text_0, ..., label[, split][, class]``.
+        File or folder: the Wikipedia folder (``raw_features.mat`` and its lists); a folder of
+        ``.npy`` files; or one ``.npz``, ``.mat``, ``.csv`` or ``.tsv`` file. Arrays are modalities,
+        beside ``labels`` and, if there, ``train`` or ``split``, ``class_names``,
+        ``class_embeddings``, ``ids``; columns of a ``.csv`` are ``image_0, image_1, ..., text_0,
+        ..., label[, split][, class]``.
     task : {"retrieval", "transfer", "gzsl", "zsl"}, optional
-        ``transfer`` has the training part twice: unlabelled as ``pairs``, labelled as ``train``.
-        ``gzsl`` and ``zsl`` are of `gzsl_table.gzsl_of_table`. By default retrieval, or gzsl where
-        there is one modality, or ``attributes``.
+        Task; by default retrieval, or gzsl if there is one modality, or ``attributes``.
+        ``"transfer"`` has the training part twice: unlabelled as ``pairs``, labelled as ``train``.
+        ``"gzsl"`` and ``"zsl"`` are those of `gzsl_of_table`.
     modalities : strings, optional
-        Which, in which order; the first is the query or source.
+        Names of the modalities, in order; the first is the query or source. Default all.
     seed : int
-        Of the class splits and, without an official one, of the test part (a quarter per class).
+        Seed of the class splits and, without an official one, of the test part (a quarter per
+        class); default 0.
     attributes : str or Path, optional
-        A file of class embeddings, for gzsl.
+        File of class embeddings, for gzsl.
     unseen : str, Path or strings, optional
         Names of the unseen classes, for gzsl.
 
     Returns
     -------
     Benchmark
-        Of the first class split; ``run(k)`` gives the others.
+        Benchmark of the first class split; ``run(k)`` gives the others.
 
     Raises
     ------
@@ -105,7 +107,9 @@ def load_pairs(path: str | Path, task: str | None = None, *,
 
 
 def _has_one_modality(table: Table, modalities: Sequence[str] | None) -> bool:
-    """Whether a table is of samples seen one way only, and says something of their classes."""
+    """Return True if the samples of a table are seen in one way only, and it describes their
+    classes.
+    """
     if modalities is not None:
         return len(modalities) == 1
     rows = [name for name, values in table.items() if values.ndim > 1 and name not in (
@@ -115,18 +119,20 @@ def _has_one_modality(table: Table, modalities: Sequence[str] | None) -> bool:
 
 def samples_of(name: str, pairs: Pairs, facts: Mapping[str, Any], seed: int,
                **more: Any) -> Samples:
-    """Samples of pairs that were read; ``more`` are arguments of `Samples`."""
+    """Return the samples of pairs that were read; ``more`` are arguments of `Samples`."""
     return Samples(name, pairs.views, pairs.names, pairs.embeddings, facts, seed, **more)
 
 
 def pairs_retrieval(samples: Samples, test: Array) -> Benchmark:
-    """Retrieval over random halves of the classes, asked by the test part, ``(n,)`` bool."""
+    """Make retrieval over random halves of the classes, with the test part, ``(n,)`` bool, as
+    queries.
+    """
     check_classes(len(samples.class_names), "labels")
     return Retrieval(samples, random_halves(samples), test, describe=_described).benchmark()
 
 
 def _described(samples: Samples, cut: Cut) -> dict[str, Any]:
-    """Facts of one cut: what is found, and in validation who asks."""
+    """Return the facts of one cut: the gallery, and in validation the queries."""
     if not cut.validates:
         return {"gallery": "unseen classes of the training part"}
     return {"gallery": "unseen validation classes less the queries",

@@ -1,7 +1,7 @@
-"""A folder of class folders of pictures as retrieval between pictures and what is written of them.
+"""A folder of class folders of pictures as retrieval between pictures and their texts.
 
 A picture and its text are a pair, and the protocol is that of `pairs`: ten fixed splits of the
-classes into halves, a quarter of each class asks.
+classes into halves; a quarter of each class are queries.
 """
 
 from __future__ import annotations
@@ -36,33 +36,34 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
                         text_encoder: TextEncoder | None = None,
                         attributes: str | Path | None = None,
                         seed: int = 0, cache: bool = True, log: Log | None = None) -> Benchmark:
-    """Retrieval between the pictures of a folder and their texts.
+    """Load retrieval between the pictures of a folder and their texts.
 
     Parameters
     ----------
     folder : str or Path
-        Holds a folder of pictures per class, whose names are the classes. Text files beside them
-        are read as `folder_texts.texts_of` says.
+        Folder with a folder of pictures per class, whose names are the classes. Text files beside
+        them are read as `texts.texts_of` says.
     task : {"retrieval", "tokens"}
-        What the default encoder gives: ``(n, 512)`` vectors or ``(n, 64, 34)`` tokens.
+        Output of the default encoder: ``(n, 512)`` vectors for ``"retrieval"``, the default, or
+        ``(n, 64, 34)`` tokens.
     encoder : Encoder, optional
-        Of the pictures, `picture_rows.Gradients` by default.
+        Encoder of the pictures; default `picture_rows.Gradients`.
     text_encoder : TextEncoder, optional
-        Of the texts, `folder_texts.Letters` by default, with tokens where those of pictures are.
+        Encoder of the texts; default `texts.Letters`, with tokens if the pictures have tokens.
     attributes : str or Path, optional
-        Side information, see `side_information`; by default there is none.
+        File of side information, see `side_information`; default none.
     seed : int
-        Of the class splits and of the quarter of each class that asks.
+        Seed of the class splits and of the quarter of each class that are queries; default 0.
     cache : bool
-        Whether features are kept in the user's cache folder between runs.
+        Whether features are kept in the user's cache folder between runs; default True.
     log : callable, optional
-        Told how far the encoding is.
+        Function called with lines on the progress of the encoding.
 
     Returns
     -------
     Benchmark
-        Of the modalities ``image`` and ``text``. Tokens of pictures are memory-mapped from the
-        cache.
+        Benchmark of the modalities ``image`` and ``text``. Tokens of pictures are memory-mapped
+        from the cache.
 
     Raises
     ------
@@ -71,14 +72,14 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
         pictures, or a file that cannot be read.
     """
     folder = expanded(folder, "folder")
-    chosen = chosen_encoder(task, encoder)
+    features = chosen_encoder(task, encoder)
     by_class, passed = class_files(folder)
     if not by_class:
         raise ValueError(f"path: the folder {str(folder)!r} holds no folder of pictures; put the "
                          "pictures of each class into a folder with its name.")
-    images = encoded_classes(by_class, chosen, keep=cache, log=log)
+    images = encoded_classes(by_class, features, keep=cache, log=log)
     texts, alone = texts_of(images.files)
-    reader = text_encoder or Letters(chosen.tokens)
+    reader = text_encoder or Letters(features.tokens)
     columns, of_texts = text_columns(texts, reader, log)
     embeddings, side = side_information_of(attributes, list(by_class))
     pairs = pairs_of_table({
@@ -87,17 +88,17 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
         "labels": images.labels,
         "class_names": np.array(list(by_class)), "class_embeddings": embeddings,
         "ids": np.array([picture_id(file) for file in images.files])}, seed=seed)
-    facts = {"features": {**chosen.facts, "text": {**reader.facts, "of": DESCRIPTION,
+    facts = {"features": {**features.facts, "text": {**reader.facts, "of": DESCRIPTION,
                                                    **several(texts)},
                           "widths": pairs.views.widths,
-                          "sha256": features_digest(images.digests, dict(chosen.facts), texts,
+                          "sha256": features_digest(images.digests, dict(features.facts), texts,
                                                     dict(reader.facts))},
              "normalisation": "none (model's own)", "side_information": side,
              "test_part": test_part(pairs, seed),
              **noted_fact(joined(passed, images.noted, alone, of_texts))}
-    known = {} if text_encoder is not None else (
+    leaks = {} if text_encoder is not None else (
         NO_BACKBONE if encoder is None else {"text_features_fit_on_unseen": False})
     samples = samples_of(
-        written(folder.resolve().name), pairs, facts, seed, known=known,
+        written(folder.resolve().name), pairs, facts, seed, leaks=leaks,
         digests={"image": images.digests, "text": row_digests([columns["text"]])})
     return pairs_retrieval(samples, pairs.test)

@@ -1,7 +1,7 @@
 """Zero-shot sketch-based image retrieval from folders, as Sketchy and TU-Berlin are unpacked.
 
-Every unseen sketch asks and every unseen photo is found, the protocol of the literature; training
-pairs are drawn within the seen classes.
+Every unseen sketch is a query and the gallery is every unseen photo, the protocol of the
+literature; training pairs are drawn within the seen classes.
 """
 
 from __future__ import annotations
@@ -33,32 +33,33 @@ def load_sketches(folder: str | Path, task: str = "retrieval", *,
                   unseen: str | Path | Sequence[str] | None = None,
                   encoder: Encoder | None = None, attributes: str | Path | None = None,
                   seed: int = 0, cache: bool = True, log: Log | None = None) -> Benchmark:
-    """Retrieval of photos by sketches.
+    """Load retrieval of photos by sketches.
 
     Parameters
     ----------
     folder : str or Path
-        Holds both sides, see `sketch_folders`.
+        Folder with both sides, see `folders`.
     task : {"retrieval", "tokens"}
-        What the default encoder gives: ``(n, 512)`` vectors or ``(n, 64, 34)`` tokens.
+        Output of the default encoder: ``(n, 512)`` vectors for ``"retrieval"``, the default, or
+        ``(n, 64, 34)`` tokens.
     unseen : str, Path or strings, optional
-        The unseen classes, as `splits.unseen.unseen_mask` takes them; by default half of the
-        classes, over ten fixed splits ``run(k)``.
+        Unseen classes, as `unseen_classes.unseen_mask` takes them; by default half of the classes,
+        over ten fixed splits ``run(k)``.
     encoder : Encoder, optional
-        Of sketches and photos alike; `picture_rows.Gradients` by default.
+        Encoder of sketches and photos alike; default `picture_rows.Gradients`.
     attributes : str or Path, optional
-        Side information, see `side_information`; by default there is none.
+        File of side information, see `side_information`; default none.
     seed : int
-        Of the class splits and of drawn pairs.
+        Seed of the class splits and of drawn pairs; default 0.
     cache : bool
-        Whether features are kept in the user's cache folder between runs.
+        Whether features are kept in the user's cache folder between runs; default True.
     log : callable, optional
-        Told how far the encoding is.
+        Function called with lines on the progress of the encoding.
 
     Returns
     -------
     Benchmark
-        Queries have the modality ``sketch``, the gallery has ``photo``.
+        Benchmark whose queries have the modality ``sketch``, and its gallery ``photo``.
 
     Raises
     ------
@@ -67,13 +68,13 @@ def load_sketches(folder: str | Path, task: str = "retrieval", *,
         tokens asked for, or a class of which no picture can be read.
     """
     folder = expanded(folder, "folder")
-    chosen = chosen_encoder(task, encoder)
-    samples = read_sketches(folder, chosen, cache, log)
+    features = chosen_encoder(task, encoder)
+    samples = read_sketches(folder, features, cache, log)
     fixed, called = (None, "") if unseen is None else unseen_mask(unseen, samples.names)
     embeddings, side = side_information_of(attributes, samples.names)
-    facts = {"features": {**chosen.facts, "folders": list(samples.folders),
+    facts = {"features": {**features.facts, "folders": list(samples.folders),
                           "sha256": features_digest(*samples.digests.values(),
-                                                    dict(chosen.facts))},
+                                                    dict(features.facts))},
              "normalisation": "none (model's own)", "side_information": side,
              "pairs": f"drawn within the class, every sample at least once, seed {seed}",
              "test_part": "all sketches of unseen classes",
@@ -82,13 +83,15 @@ def load_sketches(folder: str | Path, task: str = "retrieval", *,
     of_all = Samples(written(folder.resolve().name), both, samples.names, embeddings, facts, seed,
                      {} if encoder is not None else NO_BACKBONE, {"file": digests})
     seen = random_halves(of_all) if fixed is None else ~fixed[None]
-    return Retrieval(of_all, seen, both.present["sketch"], asking_train=True,
+    return Retrieval(of_all, seen, both.present["sketch"], queries_train=True,
                      share=float((~seen[0]).mean()), unseen=None if fixed is None else called,
                      describe=_counts).benchmark()
 
 
 def _together(samples: SketchSamples) -> tuple[Views, Array]:
-    """Sketches, then photos, each with one of two modalities, and the digests of their files."""
+    """Join sketches, then photos, each with one of two modalities; also return the digests of their
+    files.
+    """
     sketch, photo = samples.sides["sketch"], samples.sides["photo"]
     of_sketch = np.arange(len(sketch) + len(photo)) < len(sketch)
     both = _spread(sketch, of_sketch).beside(_spread(photo, ~of_sketch))
@@ -99,7 +102,7 @@ def _together(samples: SketchSamples) -> tuple[Views, Array]:
 
 
 def _spread(views: Views, has: Array) -> Views:
-    """Samples of one side at the rows, ``(n,)`` bool, that have it; rows between are absent.
+    """Spread samples of one side to the rows, ``(n,)`` bool, that have it; rows between are absent.
 
     Features on disk stay there: an absent row points to the first, which ``present`` hides.
     """
@@ -115,7 +118,7 @@ def _spread(views: Views, has: Array) -> Views:
 
 
 def _counts(samples: Samples, cut: Cut) -> dict[str, Any]:
-    """Samples of each side that train and test."""
+    """Count the samples of each side that train and test."""
     test = np.concatenate([cut.rows["query"], cut.rows["gallery"]])
     return {"samples_by_domain": {
         side: {"train": int(has[cut.rows["train"]].sum()), "test": int(has[test].sum())}

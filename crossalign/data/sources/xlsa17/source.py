@@ -2,7 +2,7 @@
 
 ``res101.mat`` holds ``features`` (d, n) of any width and ``labels`` (n, 1); ``att_splits.mat``
 holds ``att`` (a, C), ``allclasses_names`` and the index lists. All of them count from 1, and that
-is undone here, once. Whatever may be wrong with the files is said here in one sentence.
+is undone here, once. Every fault of the files is one sentence.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ TUNING_LISTS = ("train_loc", "val_loc")
 def load_xlsa17(folder: str | Path, task: str | None = None, *,
                 attributes: str | Path = SPLITS, modality: str = "image",
                 validation_fraction: float = 0.2, seed: int = 0) -> Benchmark:
-    """Zero-shot benchmark out of an xlsa17 folder, generalized where seen classes are tested.
+    """Load the zero-shot benchmark of an xlsa17 folder, generalized if seen classes are tested.
 
     Parameters
     ----------
     folder : str or Path
-        Holds ``res101.mat`` and ``att_splits.mat``, MATLAB v5 or v7.3.
+        Folder with ``res101.mat`` and ``att_splits.mat``, MATLAB v5 or v7.3.
     task : {"gzsl", "zsl"}, optional
-        By default ``gzsl``, or ``zsl`` where the file has no ``test_seen_loc``. A file that has one
-        gives the same benchmark for both.
+        Task; by default ``gzsl``, or ``zsl`` if the file has no ``test_seen_loc``. A file that has
+        one gives the same benchmark for both.
     attributes : str or Path
         File with the side information, in ``folder`` or anywhere: a ``.mat`` with ``att`` (a, C),
         or ``.npy`` or ``.csv`` of shape (C, a). The split always comes from ``att_splits.mat``.
@@ -60,14 +60,14 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
     validation_fraction : float
         Part of each class of the validation pool held out as seen validation rows.
     seed : int
-        Of the validation split only; the test split is the file's.
+        Seed of the validation split, default 0; the test split is the file's.
 
     Returns
     -------
     Benchmark
-        Splits ``train`` (= trainval), ``test_seen``, ``test_unseen``; ids are rows of the file.
-        A class that has a description and no sample is unseen: a candidate for every sample,
-        over which no accuracy is averaged.
+        Benchmark with splits ``train`` (= trainval), ``test_seen``, ``test_unseen``; ids are rows
+        of the file. A class that has a description and no sample is unseen: a candidate for every
+        sample, over which no accuracy is averaged.
 
     Raises
     ------
@@ -106,7 +106,9 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
 
 
 def _test_rows(lists: Variables, task: str | None, n: int) -> Rows:
-    """Disjoint rows of every split, without ``test_seen`` where the file tests no seen class."""
+    """Return disjoint rows of every split, without ``test_seen`` if the file tests no seen
+    class.
+    """
     absent = "test_seen_loc" not in lists or lists["test_seen_loc"].size == 0
     if absent and task == "gzsl":
         raise ValueError(f"test_seen_loc: missing from {SPLITS} or empty, so seen classes are not "
@@ -121,7 +123,7 @@ def _test_rows(lists: Variables, task: str | None, n: int) -> Rows:
 
 def _seen_classes(labels: Array, rows: Rows, n_classes: int,
                   names: list[str] | None) -> tuple[Array, Array]:
-    """(C,) bool each, seen and tested as unseen, once classes are known to be disjoint."""
+    """Return (C,) bool each, seen and tested as unseen, once classes are known to be disjoint."""
     held = {split: np.bincount(labels[index], minlength=n_classes) > 0
             for split, index in rows.items()}
 
