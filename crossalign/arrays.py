@@ -5,7 +5,9 @@ together.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -78,11 +80,32 @@ def warn_of_lost_digits(values: Array, name: str) -> None:
     lost[lost] = (rows[:, lost] != rows[:, lost].astype(np.float32)).any(axis=0)
     if lost.any():
         worst = int(np.flatnonzero(lost)[(spread / step)[lost].argmin()])
-        warnings.warn(
-            f"{name}: float32 cannot hold how the numbers of {int(lost.sum())} of {len(lost)} "
-            f"columns differ: column {worst} lies between {low[worst]:.10g} and {high[worst]:.10g},"
-            f" where float32 has steps of {step[worst]:.3g}; subtract the mean of the training "
-            "rows in float64 first.", stacklevel=4)
+        place = f"column {worst} lies between {low[worst]:.10g} and {high[worst]:.10g}"
+        share = f"{int(lost.sum())} of {len(lost)} columns"
+        if (notes := _LOST.get()) is not None:
+            notes.append(f"{name} ({share}; {place})")
+        warnings.warn(f"{name}: float32 cannot hold how the numbers of {share} differ: {place}, "
+                      f"where float32 has steps of {step[worst]:.3g}; subtract the mean of the "
+                      "training rows in float64 first.", stacklevel=4)
+
+
+_LOST: ContextVar[list[str] | None] = ContextVar("lost digits", default=None)
+
+
+@contextmanager
+def lost_digits_noted() -> Iterator[list[str]]:
+    """Collect which arrays `warn_of_lost_digits` warns of meanwhile, one line each.
+
+    Of nested collections both collect.
+    """
+    notes: list[str] = []
+    outer, token = _LOST.get(), _LOST.set(notes)
+    try:
+        yield notes
+    finally:
+        _LOST.reset(token)
+        if outer is not None:
+            outer += notes
 
 
 def flags(values: npt.ArrayLike, name: str) -> Array:

@@ -156,9 +156,16 @@ def floors() -> str:
     return table(("floor", "what", "idea"), rows[::-1])
 
 
+def demo_time() -> str:
+    """How long the demo takes."""
+    from crossalign.demo import MINUTES
+
+    return f"Then the demo takes {MINUTES}, and reaches out to nothing."
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "models": models, "leaks": leaks, "data-sets": data_sets, "api": api,
-    "floors": floors}
+    "floors": floors, "demo-time": demo_time}
 """Regions by name, beside ``output``."""
 
 

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import LAYOUT_TASKS, LAYOUTS, ROOT_VARIABLE, layout_of, locate
-from crossalign.data.noted import say
+from crossalign.data.noted import digits_fact, say
 from crossalign.data.sources.domains.source import load_domains
 from crossalign.data.sources.pairs.source import load_pairs
 from crossalign.data.sources.picture_folder.source import load_picture_folder
@@ -102,7 +104,10 @@ def load(name_or_path: str | Path, task: str | None = None, *,
             ("attributes", attributes), ("unseen", unseen), ("encoder", encoder),
             ("text_encoder", text_encoder), ("modalities", modalities))
         if value is not None}
-    bench = _load(name_or_path, task, seed, given, log)
+    with lost_digits_noted() as lost:
+        bench = _load(name_or_path, task, seed, given, log)
+    if lost:
+        bench = replace(bench, protocol={**bench.protocol, **digits_fact(bench, lost)})
     say(bench.protocol, log)
     return bench if pool is None else pool_tokens(bench, pool)
 

@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crossalign.pace import Log
+from crossalign.types import Benchmark
 
 NOTED = "noted"
 """Key of the notes in a protocol."""
 NOT_READ = "not_read"
 """Kind of the notes on data that were left out."""
+LOST_DIGITS = "differences_lost_in_float32"
+"""Kind of the notes on arrays whose numbers differ by less than float32 can tell apart."""
 FIRST = 3
 """Number of names given for each kind, of which there may be thousands."""
 
@@ -37,6 +40,19 @@ def noted_fact(noted: Mapping[str, Sequence[str]],
     notes = {kind: {"count": len(names), "first": list(names[:most])}
             for kind, names in noted.items() if names}
     return {NOTED: notes} if notes else {}
+
+
+def digits_fact(bench: Benchmark, lost: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what a benchmark's protocol notes, with the differences that float32 has lost.
+
+    ``lost`` are names of arrays beside those that its samples and classes carry.
+    """
+    noted = dict(bench.protocol.get(NOTED, {}))
+    carried = [line for views in bench.splits.values() for line in views.lost_digits]
+    names = list(dict.fromkeys([*lost, *carried, *bench.classes.lost_digits]))
+    if names and LOST_DIGITS not in noted:
+        noted |= noted_fact({LOST_DIGITS: names})[NOTED]
+    return {NOTED: noted} if noted else {}
 
 
 def sentences(protocol: Mapping[str, Any]) -> dict[str, str]:

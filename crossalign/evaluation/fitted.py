@@ -9,6 +9,7 @@ from typing import Any
 
 from sklearn.base import clone
 
+from crossalign.data.noted import digits_fact
 from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.protocols import Protocol, resolve
 from crossalign.evaluation.report import Report
@@ -55,7 +56,8 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
     return Report.from_runs(
         [outcome.scores], model=model.cli_name, data=bench.name, task=task.name,
         params=model.get_params(),
-        protocol={**protocol_of(part, model, task), **_other_split(model, part)},
+        protocol={**protocol_of(part, model, task), **_other_split(model, part),
+                  **digits_fact(bench)},
         selection=getattr(model, "selection_", "the model was fitted elsewhere"),
         seconds=time.perf_counter() - started, seeds=[run],
         per_class=by_class(outcome, part.classes.names),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from crossalign.data.noted import digits_fact
 from crossalign.evaluation.protocols import Protocol
 from crossalign.fingerprints import arrays_fingerprint, classes_fingerprint, samples_fingerprint
 from crossalign.types import Benchmark
@@ -89,7 +90,7 @@ def of_runs(protocols: Sequence[Mapping[str, Any]], asked: Sequence[int],
     leaks = {**protocols[0]["leaks"], "single_class_split": len(set(splits)) == 1,
              "best_of_seeds": False if list(asked) == list(range(len(asked))) else None}
     several = {} if bench.resplit is None else {"split_id": splits}
-    return {**protocols[0], **several, "leaks": leaks}
+    return {**protocols[0], **several, **digits_fact(bench), "leaks": leaks}
 
 
 def _is_ours(model: Any) -> bool:

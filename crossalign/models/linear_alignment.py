@@ -51,17 +51,6 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class NullSpace:
-    """Dimensions of the left null space of [X_1; -X_2] (T1, T2); ``total`` is the sum of the other
-    two.
-    """
-
-    total: int
-    degenerate: int
-    informative: int
-
-
-@dataclass(frozen=True)
 class LinearAlignment:
     """Two linear maps, and the quality of their alignment.
 
@@ -77,14 +66,6 @@ class LinearAlignment:
     first: Array
     second: Array
     values: Array
-
-
-def null_space(first: npt.ArrayLike, second: npt.ArrayLike) -> NullSpace:
-    """Count perfect alignments of rows ``(N, d1)`` and ``(N, d2)``, informative or not (T1, T2)."""
-    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    r1, r2, r = (int(np.linalg.matrix_rank(m)) for m in (x, y, np.hstack([x, -y])))
-    degenerate = x.shape[1] - r1 + y.shape[1] - r2
-    return NullSpace(x.shape[1] + y.shape[1] - r, degenerate, r1 + r2 - r)
 
 
 def spurious_dimensions(rank_first: int, rank_second: int, n: int) -> int:

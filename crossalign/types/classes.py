@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.arrays import check_frames, flags, float32, row_numbers
+from crossalign.arrays import check_frames, flags, float32, lost_digits_noted, row_numbers
 from crossalign.labels import label_array
 from crossalign.names import composed
 
@@ -32,6 +32,9 @@ class Classes:
     names : C strings, optional
         Names of the classes; by default the index of ``embeddings`` or ``seen`` if that is a data
         frame or series, else ``"0"``, ``"1"``, ...
+    lost_digits : tuple of str
+        Notes on side information whose numbers differ by less than float32 can tell apart; filled
+        in here.
 
     Raises
     ------
@@ -43,10 +46,12 @@ class Classes:
     embeddings: Array
     seen: Array
     names: tuple[str, ...] = ()
+    lost_digits: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_frames({"embeddings": self.embeddings, "seen": self.seen})
-        embeddings = float32(self.embeddings, "embeddings", "give numbers, one row per class")
+        with lost_digits_noted() as lost:
+            embeddings = float32(self.embeddings, "embeddings", "give numbers, one row per class")
         seen = flags(self.seen, "seen")
         names = tuple(str(n) for n in self.names)
         given: list[Any] = [v for v in (self.embeddings, self.seen) if hasattr(v, "iloc")]
@@ -70,6 +75,7 @@ class Classes:
         object.__setattr__(self, "embeddings", embeddings)
         object.__setattr__(self, "seen", seen)
         object.__setattr__(self, "names", names)
+        object.__setattr__(self, "lost_digits", (*self.lost_digits, *lost))
 
     def __len__(self) -> int:
         return len(self.seen)
@@ -110,4 +116,4 @@ class Classes:
         """
         index = row_numbers(rows, len(self), "classes")
         return Classes(self.embeddings[index], self.seen[index] if seen is None else flags(
-            seen, "seen"), tuple(self.names[i] for i in index))
+            seen, "seen"), tuple(self.names[i] for i in index), self.lost_digits)

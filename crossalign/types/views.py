@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.arrays import check_frames, flags, row_numbers
+from crossalign.arrays import check_frames, flags, lost_digits_noted, row_numbers
 from crossalign.labels import class_rows
 from crossalign.types.modality import blanked, checked_modality
 
@@ -57,6 +57,11 @@ class Views:
         ``"vectors"``, ``"tokens"``, ``"frames"``, ``"images"`` or ``"ids"``, where the type and
         axes of an array do not tell: see `kinds.kind_of`. Token ids are always told.
 
+    Attributes
+    ----------
+    lost_digits : tuple of str
+        Modalities whose numbers differ by less than float32 can tell apart, and where.
+
     Raises
     ------
     ValueError
@@ -87,8 +92,11 @@ class Views:
                         for name, p in (present or {}).items()}
         self.masks = {name: flags(m, f"masks[{name!r}]") for name, m in (masks or {}).items()}
         told = {} if kinds is None else kinds
-        checked = {name: checked_modality(name, values, told.get(name), self.present.get(name),
-                                          self.masks.get(name)) for name, values in data.items()}
+        with lost_digits_noted() as lost:
+            checked = {name: checked_modality(name, values, told.get(name), self.present.get(name),
+                                              self.masks.get(name))
+                       for name, values in data.items()}
+        self.lost_digits = tuple(lost)
         self._data = {name: array for name, (array, _) in checked.items()}
         self._kinds = {name: kind for name, (_, kind) in checked.items()}
         lengths = {name: len(values) for name, values in self._data.items()}
@@ -242,6 +250,7 @@ class Views:
             return self._same()
         part = object.__new__(Views)
         part._n, part._kinds = len(rows), dict(self._kinds)
+        part.lost_digits = self.lost_digits
         part._data, part._rows = {}, {}
         for name, values in self._data.items():
             if isinstance(values, np.memmap):
@@ -315,6 +324,7 @@ class Views:
         part = self._same()
         for name in ("_data", "_rows", "_kinds", "present", "masks", "meta"):
             getattr(part, name).update(getattr(other, name))
+        part.lost_digits += other.lost_digits
         return part
 
     def with_labels(self, labels: npt.ArrayLike | None) -> Views:

@@ -197,3 +197,34 @@ def test_a_mask_that_overlaps_a_list_is_called_one(tmp_path):
     with pytest.raises(ValueError, match=r"trainval_loc \(a logical mask\): 1 rows also stand in "
                                          "test_seen_loc"):
         load(tmp_path)
+
+
+# -- what float32 cannot hold --------------------------------------------------------------------
+def test_what_float32_cannot_hold_stands_in_the_report():
+    fine, far = bench(), ROWS.astype(np.float64).copy()
+    far[:, 2] = 1e9 + far[:, 2]
+    with pytest.warns(UserWarning, match="data.'image'.: float32 cannot hold"):
+        train = Views({"image": far}, LABELS)
+    with pytest.warns(UserWarning, match="embeddings: float32 cannot hold"):
+        classes = Classes(1e9 + RNG.standard_normal((6, 3)), CLASSES.seen)
+    worse = Benchmark("b", "zsl", {**fine.splits, "train": train[5:]}, classes)
+    noted = evaluate(models.ESZSL(), worse, tune=False).protocol["noted"]
+    (kind, told), = noted.items()
+    assert kind == "differences_lost_in_float32"
+    assert told["count"] == 2
+    assert told["first"][0].startswith("data['image'] (1 of 5 columns; column 2 lies between ")
+    assert told["first"][1].startswith("embeddings (3 of 3 columns; ")
+    assert "noted" not in evaluate(models.ESZSL(), fine, tune=False).protocol
+
+
+def test_what_float32_cannot_hold_of_files_stands_in_the_protocol(tmp_path):
+    far = RNG.standard_normal((60, 5))
+    far[:, 1] += 1e9
+    np.savez(tmp_path / "p.npz", image=far, text=far[:, 2:], labels=np.repeat(np.arange(6), 10))
+    with pytest.warns(UserWarning, match="float32 cannot hold"):
+        there = load(tmp_path / "p.npz")
+    told = there.protocol["noted"]["differences_lost_in_float32"]
+    assert told["count"] == 1
+    assert "image" in told["first"][0]
+    report = evaluate(models.CCA(n_components=2), there, 2, tune=False)
+    assert report.protocol["noted"]["differences_lost_in_float32"] == told

@@ -161,13 +161,3 @@ def leak(train_loc: npt.ArrayLike, val_loc: npt.ArrayLike,
     train, val = np.isin(test, train_loc), np.isin(test, val_loc)
     return {"train_loc": int(train.sum()), "val_loc": int(val.sum()),
             "union": int((train | val).sum()), "test": len(test)}
-
-
-def assert_no_leak(train_loc: npt.ArrayLike, val_loc: npt.ArrayLike,
-                   test_loc: npt.ArrayLike) -> None:
-    """Raise ValueError, with the counts, if tuning on the raw lists would use test rows."""
-    count = leak(train_loc, val_loc, test_loc)
-    if count["union"]:
-        raise ValueError(f"train_loc: holds {count['train_loc']} and val_loc {count['val_loc']} of "
-                         f"the {count['test']} test rows; tune on rows of trainval_loc only, as "
-                         "validation_rows gives them.")
