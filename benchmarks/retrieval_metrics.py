@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from harness import Case, cores, main
 
-from crossalign.metrics import average_precisions
+from crossalign.metrics import average_precisions, cosine
 
 SEED = 0
 WIDTH = 64
@@ -85,7 +85,8 @@ def _case(
     return Case(
         name=f"{size} against {name.split(',')[0].split()[0]}",
         setup=lambda: _make(q, g),
-        ours=lambda x: average_precisions(*x),
+        ours=lambda x: average_precisions(cosine(x.queries, x.gallery), x.query_labels,
+                                          x.gallery_labels),
         reference=lambda x: reference(
             Retrieval(x.queries[:part], x.gallery, x.query_labels[:part], x.gallery_labels)
         ),

@@ -85,7 +85,8 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
                 judged.predict_proba(samples, raw), samples.truth)
     if "tempered" in settings:
         sigma = Rejection(head, "uncertainty")
-        wrong = metrics.stack(raw, bench.classes.seen, gamma).argmax(axis=1) != samples.truth
+        answers = metrics.calibrated_stacking(raw, bench.classes.seen, gamma).argmax(axis=1)
+        wrong = answers != samples.truth
         known = metrics.rank_correlation(-sigma.score_samples(samples), wrong)
         outcome.scores["sigma_error"] = float(np.nan_to_num(known))  # 0 where nothing is wrong
 

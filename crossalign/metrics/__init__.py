@@ -4,11 +4,11 @@
 |---|---|
 | `classification` | is the class right: per-class accuracy, T1, U, S, H |
 | `calibration` | how does a penalty on seen classes trade S for U: calibrated stacking, AUSUC |
-| `single_query` | what is the AP of one ranked list: cut-off, denominator, ties |
-| `ranking` | what are AP and mAP of many queries, from embeddings or from scores |
-| `precision` | what is the precision at k and over recall |
-| `instance` | does a query find its own counterpart: R@k, median rank |
-| `chance` | what does a random ranking score |
+| `retrieval/average_precision` | what is the AP of one ranked list: cut-off, denominator, ties |
+| `retrieval/mean_average_precision` | what are AP and mAP of many queries |
+| `retrieval/precision` | what is the precision at k and over recall |
+| `retrieval/instance` | does a query find its own counterpart: R@k, median rank |
+| `retrieval/chance` | what does a random ranking score |
 | `alignment` | do paired rows coincide: CMAE, modality gap |
 | `selective` | does a confidence point out wrong answers: risk over coverage, AURC, E-AURC |
 | `reliability` | is a probability of p right in a share p of cases: ECE |
@@ -20,8 +20,9 @@ prediction average over their orders in closed form. NaN is an error. Every choi
 number leaves open (`k`, `denominator`, `ties`, `exclude_self`, `gamma`, `binning`) is an argument
 with a name.
 
-The other files are the machinery of retrieval: `similarity` gives scores by blocks, `query_blocks`
-sweeps them, `ranked_list` sorts them, `query_mean` averages the results, `checks` reads arguments.
+A retrieval metric takes a score source first: a (q, g) matrix of scores, a callable that gives its
+rows by blocks, or ``cosine(queries, gallery)``; see `retrieval/score_sources`. `checks` reads
+arguments.
 """
 
 from crossalign.metrics.alignment import cmae, modality_gap, normalised_cmae
@@ -29,10 +30,9 @@ from crossalign.metrics.calibration import (
     SeenUnseenCurve,
     ausuc,
     best_gamma,
+    calibrated_stacking,
     seen_unseen_curve,
-    stack,
 )
-from crossalign.metrics.chance import chance_average_precision, chance_map
 from crossalign.metrics.classification import (
     class_accuracies,
     gzsl_scores,
@@ -40,27 +40,24 @@ from crossalign.metrics.classification import (
     micro_accuracy,
     per_class_accuracy,
 )
-from crossalign.metrics.instance import (
-    median_rank,
-    median_rank_from_similarity,
-    recall_at_k,
-    recall_at_k_from_similarity,
-)
 from crossalign.metrics.open_set import auroc, fpr_at_tpr, oscr
-from crossalign.metrics.precision import (
+from crossalign.metrics.reliability import expected_calibration_error
+from crossalign.metrics.retrieval.average_precision import average_precision
+from crossalign.metrics.retrieval.chance import chance_average_precision, chance_map
+from crossalign.metrics.retrieval.instance import (
+    median_rank,
+    recall_at_k,
+)
+from crossalign.metrics.retrieval.mean_average_precision import (
+    average_precisions,
+    mean_average_precision,
+)
+from crossalign.metrics.retrieval.precision import (
     PrecisionRecallCurve,
     precision_at_k,
-    precision_at_k_from_similarity,
     precision_recall_curve,
-    precision_recall_curve_from_similarity,
 )
-from crossalign.metrics.ranking import (
-    average_precisions,
-    average_precisions_from_similarity,
-    mean_average_precision,
-    mean_average_precision_from_similarity,
-)
-from crossalign.metrics.reliability import expected_calibration_error
+from crossalign.metrics.retrieval.score_sources import cosine, dot, euclidean
 from crossalign.metrics.selective import (
     RiskCoverageCurve,
     aurc,
@@ -68,7 +65,6 @@ from crossalign.metrics.selective import (
     rank_correlation,
     risk_coverage_curve,
 )
-from crossalign.metrics.single_query import average_precision
 
 __all__ = [
     "PrecisionRecallCurve",
@@ -79,34 +75,31 @@ __all__ = [
     "ausuc",
     "average_precision",
     "average_precisions",
-    "average_precisions_from_similarity",
     "best_gamma",
+    "calibrated_stacking",
     "chance_average_precision",
     "chance_map",
     "class_accuracies",
     "cmae",
+    "cosine",
+    "dot",
+    "euclidean",
     "excess_aurc",
     "expected_calibration_error",
     "fpr_at_tpr",
     "gzsl_scores",
     "harmonic_mean",
     "mean_average_precision",
-    "mean_average_precision_from_similarity",
     "median_rank",
-    "median_rank_from_similarity",
     "micro_accuracy",
     "modality_gap",
     "normalised_cmae",
     "oscr",
     "per_class_accuracy",
     "precision_at_k",
-    "precision_at_k_from_similarity",
     "precision_recall_curve",
-    "precision_recall_curve_from_similarity",
     "rank_correlation",
     "recall_at_k",
-    "recall_at_k_from_similarity",
     "risk_coverage_curve",
     "seen_unseen_curve",
-    "stack",
 ]

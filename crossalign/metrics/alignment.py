@@ -60,11 +60,11 @@ def normalised_cmae(correlations: ArrayLike) -> float:
     """
     rho = np.asarray(correlations, dtype=np.float64)
     if rho.ndim != 1 or rho.size == 0:
-        raise ValueError(f"correlations has shape {rho.shape}; give a non-empty (k,) array")
+        raise ValueError(f"correlations: got shape {rho.shape}; give a non-empty (k,) array.")
     if not (np.abs(rho) <= 1 + 1e-6).all():
         raise ValueError(
-            f"correlations has {rho[~(np.abs(rho) <= 1 + 1e-6)][0]} inside; "
-            "give values between -1 and 1"
+            f"correlations: got {rho[~(np.abs(rho) <= 1 + 1e-6)][0]} inside; "
+            "give values between -1 and 1."
         )
     return float(1.0 - rho.clip(-1, 1).mean())
 
@@ -102,8 +102,8 @@ def _two(name: str, a: ArrayLike, other_name: str, b: ArrayLike) -> tuple[Array,
     first, second = as_rows(name, a), as_rows(other_name, b)
     if first.shape[1] != second.shape[1]:
         raise ValueError(
-            f"{name} has width {first.shape[1]} and {other_name} has width {second.shape[1]}; "
-            "give two embeddings in the same space"
+            f"{name}: got width {first.shape[1]} and {other_name} has width {second.shape[1]}; "
+            "give two embeddings in the same space."
         )
     return first, second
 
@@ -114,6 +114,6 @@ def _unit(name: str, rows: Array) -> Array:
     length = np.linalg.norm(wide, axis=1, keepdims=True)
     if not length.all():
         raise ValueError(
-            f"{name} has a row of zeros at {int(np.argmin(length))}; drop rows without direction"
+            f"{name}: got a row of zeros at {int(np.argmin(length))}; drop rows without direction."
         )
     return np.asarray(wide / length)

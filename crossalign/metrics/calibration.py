@@ -42,7 +42,7 @@ class SeenUnseenCurve(NamedTuple):
     seen: NDArray[np.float64]
 
 
-def stack(scores: ArrayLike, seen: ArrayLike, gamma: float) -> NDArray[np.float64]:
+def calibrated_stacking(scores: ArrayLike, seen: ArrayLike, gamma: float) -> NDArray[np.float64]:
     """Subtract gamma from the scores of seen classes.
 
     Parameters
@@ -68,11 +68,11 @@ def stack(scores: ArrayLike, seen: ArrayLike, gamma: float) -> NDArray[np.float6
     is_seen = as_seen(seen, both=False)
     if array.shape[1] != len(is_seen):
         raise ValueError(
-            f"scores has {array.shape[1]} columns for the {len(is_seen)} classes of seen; "
-            "give one column per class"
+            f"scores: got {array.shape[1]} columns for the {len(is_seen)} classes of seen; "
+            "give one column per class."
         )
     if np.isnan(gamma):
-        raise ValueError(f"gamma is {gamma}; give a number")
+        raise ValueError(f"gamma: got {gamma}; give a number.")
     return np.where(is_seen, array - gamma, array)
 
 
@@ -189,7 +189,7 @@ def _turning_items(
     breakpoints = (scores[:, seen].max(axis=1) - scores[:, ~seen].max(axis=1))[right]
     if not np.isfinite(breakpoints).all():
         raise ValueError(
-            f"{name} has an item whose best seen or unseen score is infinite; "
-            "give each item a finite score for one class of each side"
+            f"{name}: got an item whose best seen or unseen score is infinite; "
+            "give each item a finite score for one class of each side."
         )
     return breakpoints, 1.0 / (np.count_nonzero(items) * items[labels[right]])

@@ -25,7 +25,7 @@ def as_labels(name: str, labels: ArrayLike) -> Array:
     array = label_array(labels, name)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
-            f"{name} has shape {array.shape}; give a non-empty one-dimensional array of labels"
+            f"{name}: got shape {array.shape}; give a non-empty one-dimensional array of labels."
         )
     return array
 
@@ -43,8 +43,8 @@ def as_codes(**labels: ArrayLike) -> list[NDArray[np.int32]]:
     for name, other in others:
         if (one.dtype.kind == "U") != (other.dtype.kind == "U"):
             raise ValueError(
-                f"{first} has dtype {one.dtype} and {name} has dtype {other.dtype}; "
-                "give labels of one type"
+                f"{first}: got dtype {one.dtype} and {name} has dtype {other.dtype}; "
+                "give labels of one type."
             )
     return [codes.astype(np.int32) for codes in common_codes(*arrays.values())]
 
@@ -59,9 +59,9 @@ def as_scores(name: str, scores: ArrayLike) -> NDArray[np.float64]:
     """
     array = np.asarray(scores, dtype=np.float64)
     if array.ndim != 2:
-        raise ValueError(f"{name} has shape {array.shape}; give (items, classes) scores")
+        raise ValueError(f"{name}: got shape {array.shape}; give (items, classes) scores.")
     if np.isnan(array).any():
-        raise ValueError(f"{name} contains NaN; give a number for every item and class")
+        raise ValueError(f"{name}: got NaN; give a number for every item and class.")
     return array
 
 
@@ -77,10 +77,10 @@ def as_rows(name: str, rows: ArrayLike) -> Array:
     """
     array = np.asarray(rows)
     if array.ndim != 2 or array.size == 0:
-        raise ValueError(f"{name} has shape {array.shape}; give a non-empty (n, d) array")
+        raise ValueError(f"{name}: got shape {array.shape}; give a non-empty (n, d) array.")
     array = as_floats(name, array)
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} contains NaN or infinity; drop or repair those rows")
+        raise ValueError(f"{name}: got NaN or infinity; drop or repair those rows.")
     return array
 
 
@@ -93,7 +93,7 @@ def as_floats(name: str, array: Array) -> Array:
         Not real numbers.
     """
     if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name} has dtype {array.dtype}; give real numbers")
+        raise ValueError(f"{name}: got dtype {array.dtype}; give real numbers.")
     exact_in_float32 = np.result_type(array.dtype, np.float32) == np.float32
     return array.astype(np.float32 if exact_in_float32 else np.float64, copy=False)
 
@@ -108,7 +108,7 @@ def check_same_length(name: str, array: Array, other_name: str, other: Array) ->
     """
     if len(array) != len(other):
         raise ValueError(
-            f"{name} has {len(array)} rows and {other_name} has {len(other)}; give one per item"
+            f"{name}: got {len(array)} rows and {other_name} has {len(other)}; give one per item."
         )
 
 
@@ -124,7 +124,7 @@ def check_k(k: int | None, required: bool = False) -> None:
         return
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         alternative = "" if required else ", or None for the whole gallery"
-        raise ValueError(f"k is {k!r}; give a positive integer{alternative}")
+        raise ValueError(f"k: got {k!r}; give a positive integer{alternative}.")
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:
@@ -136,4 +136,4 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
         It is not.
     """
     if value not in choices:
-        raise ValueError(f"{name} is {value!r}; give one of {', '.join(map(repr, choices))}")
+        raise ValueError(f"{name}: got {value!r}; give one of {', '.join(map(repr, choices))}.")

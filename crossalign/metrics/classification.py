@@ -151,7 +151,7 @@ def harmonic_mean(u: float, s: float) -> float:
         A negative or NaN argument.
     """
     if not (u >= 0 and s >= 0):
-        raise ValueError(f"u and s are {u} and {s}; give two accuracies that are not negative")
+        raise ValueError(f"u, s: got {u} and {s}; give two accuracies that are not negative.")
     return 0.0 if u + s == 0 else float(2 * u * s / (u + s))
 
 
@@ -237,14 +237,14 @@ def check_gzsl(
         check_same_length(f"scores_{side}", scores, f"labels_{side}", labels)
         if scores.shape[1] != len(is_seen):
             raise ValueError(
-                f"scores_{side} has {scores.shape[1]} columns for the {len(is_seen)} classes of "
-                "seen; give one column per class"
+                f"scores_{side}: got {scores.shape[1]} columns for the {len(is_seen)} classes of "
+                "seen; give one column per class."
             )
         outside = np.setdiff1d(labels, np.flatnonzero(own))
         if outside.size:
             raise ValueError(
-                f"labels_{side} contains {outside[0]}, which is not the column of a class that is "
-                f"{side}; give column numbers of {side} classes"
+                f"labels_{side}: got {outside[0]}, which is not the column of a class that is "
+                f"{side}; give column numbers of {side} classes."
             )
         arrays += [scores, labels]
     return arrays[0], arrays[1], arrays[2], arrays[3], is_seen
@@ -261,12 +261,12 @@ def as_seen(seen: ArrayLike, both: bool = True) -> NDArray[np.bool_]:
     array = np.asarray(seen)
     if array.ndim != 1 or array.dtype != np.bool_:
         raise ValueError(
-            f"seen has shape {array.shape} and dtype {array.dtype}; give one bool per class"
+            f"seen: got shape {array.shape} and dtype {array.dtype}; give one bool per class."
         )
     if both and (array.all() or not array.any()):
         raise ValueError(
-            f"seen marks {int(array.sum())} of {array.size} classes; "
-            "give at least one seen and one unseen class"
+            f"seen: got {int(array.sum())} of {array.size} classes; "
+            "give at least one seen and one unseen class."
         )
     return array
 
@@ -276,12 +276,12 @@ def _positions(labels: Array, classes: Array, written: Array) -> NDArray[np.intp
     order = np.argsort(classes, kind="stable")
     ordered = classes[order]
     if (ordered[1:] == ordered[:-1]).any():
-        raise ValueError(f"classes repeats a class among its {len(classes)}; give each class once")
+        raise ValueError(f"classes: got {len(classes)}, with repeats; give each class once.")
     place = np.searchsorted(ordered, labels).clip(max=len(classes) - 1)
     outside = ordered[place] != labels
     if outside.any():
         raise ValueError(
-            f"labels contains {written[outside][0]}, which is not in classes; "
-            "add it to classes or drop those items"
+            f"labels: got {written[outside][0]}, which is not in classes; "
+            "add it to classes or drop those items."
         )
     return np.asarray(order[place], dtype=np.intp)

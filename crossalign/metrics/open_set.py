@@ -68,7 +68,7 @@ def fpr_at_tpr(known_scores: ArrayLike, unknown_scores: ArrayLike, tpr: float = 
     """
     known, unknown = _two(known_scores, unknown_scores)
     if not 0 < tpr <= 1:
-        raise ValueError(f"tpr is {tpr}; give a share above 0 and up to 1")
+        raise ValueError(f"tpr: got {tpr}; give a share above 0 and up to 1.")
     accepted = int(np.ceil(tpr * len(known) - 1e-9))
     threshold = np.sort(known)[-accepted]
     return float(np.mean(unknown >= threshold))
@@ -106,7 +106,7 @@ def oscr(known_scores: ArrayLike, correct: ArrayLike, unknown_scores: ArrayLike)
     right = np.asarray(correct)
     if right.ndim != 1 or right.dtype != np.bool_:
         raise ValueError(
-            f"correct has shape {right.shape} and dtype {right.dtype}; give one bool per known item"
+            f"correct: got shape {right.shape} and dtype {right.dtype}; give one bool per item."
         )
     check_same_length("known_scores", known, "correct", right)
     return float((_beaten(known, unknown) * right).mean())

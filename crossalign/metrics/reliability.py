@@ -50,14 +50,14 @@ def expected_calibration_error(
     """
     check_choice("binning", binning, BINNINGS)
     if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
-        raise ValueError(f"bins is {bins!r}; give a positive integer")
+        raise ValueError(f"bins: got {bins!r}; give a positive integer.")
     chances, truth = _as_probabilities(probabilities), as_labels("labels", labels)
     check_same_length("probabilities", chances, "labels", truth)
     outside = np.setdiff1d(truth, np.arange(chances.shape[1]))
     if outside.size:
         raise ValueError(
-            f"labels contains {outside[0]}, which is not one of the {chances.shape[1]} columns of "
-            "probabilities; give column numbers"
+            f"labels: got {outside[0]}, which is not one of the {chances.shape[1]} columns of "
+            "probabilities; give column numbers."
         )
     sure = chances.max(axis=1)  # (n,)
     right = chances.argmax(axis=1) == truth
@@ -77,11 +77,11 @@ def _as_probabilities(probabilities: ArrayLike) -> NDArray[np.float64]:
     """Return `probabilities` as (n, C) float64 rows in [0, 1] that sum to one, up to rounding."""
     array = as_scores("probabilities", probabilities)
     if array.size == 0:
-        raise ValueError(f"probabilities has shape {array.shape}; give at least one row and column")
+        raise ValueError(f"probabilities: got shape {array.shape}; give rows and columns.")
     if (array < 0).any() or not np.allclose(array.sum(axis=1), 1, atol=1e-3):
         raise ValueError(
-            f"probabilities has rows that sum to {array.sum(axis=1).min():.4g} up to "
+            f"probabilities: got rows that sum to {array.sum(axis=1).min():.4g} up to "
             f"{array.sum(axis=1).max():.4g} and a least value of {array.min():.4g}; give rows in "
-            "[0, 1] that sum to one"
+            "[0, 1] that sum to one."
         )
     return array

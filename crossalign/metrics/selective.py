@@ -158,9 +158,9 @@ def as_vector(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"{name} has shape {array.shape}; give a non-empty (n,) array")
+        raise ValueError(f"{name}: got shape {array.shape}; give a non-empty (n,) array.")
     if np.isnan(array).any():
-        raise ValueError(f"{name} contains NaN; give every item a number")
+        raise ValueError(f"{name}: got NaN; give every item a number.")
     return array
 
 
@@ -174,5 +174,5 @@ def as_losses(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """
     array = as_vector(name, values)
     if not np.isfinite(array).all():
-        raise ValueError(f"{name} contains infinity; give every item a finite loss")
+        raise ValueError(f"{name}: got infinity; give every item a finite loss.")
     return array

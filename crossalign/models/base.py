@@ -20,7 +20,7 @@ from sklearn.exceptions import NotFittedError
 from crossalign.arrays import float32
 from crossalign.index.exact import ExactIndex
 from crossalign.labels import check_class_rows, classes_held
-from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
+from crossalign.metrics.retrieval.score_sources import EmbeddingScores, ScoreSource
 from crossalign.models.ranges import check_parameters
 from crossalign.models.trained_classes import training_record
 from crossalign.types import CLASS_MODALITY, KINDS, Classes, Views

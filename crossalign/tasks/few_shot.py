@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.metrics import stack
+from crossalign.metrics import calibrated_stacking
 from crossalign.models import GFZSL
 from crossalign.models.base import Aligner, unit_rows
 from crossalign.models.blockwise import in_blocks
@@ -171,7 +171,7 @@ class FewShot(Task):
         """The best class ``(n,)`` after calibrated stacking with ``gamma``."""
         scores = self.decision_function(X)
         if self.gamma != 0:
-            scores = stack(scores, self.classes_.seen, self.gamma)
+            scores = calibrated_stacking(scores, self.classes_.seen, self.gamma)
         return np.asarray(scores.argmax(axis=1))
 
     def try_out(self) -> None:

@@ -18,7 +18,7 @@ from scipy.special import softmax
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.labels import NO_CLASS
-from crossalign.metrics import aurc, excess_aurc, risk_coverage_curve, stack
+from crossalign.metrics import aurc, calibrated_stacking, excess_aurc, risk_coverage_curve
 from crossalign.models.base import Distributional
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.ranges import NUMBER, RATE, SHARE, Each, Having, check_values
@@ -220,7 +220,7 @@ class Rejection(Task):
         """Scores ``(n, C)`` after calibrated stacking, of those before it where they are known."""
         scores = self.head.decision_function(X) if scores is None else scores
         gamma = self.head.gamma
-        return scores if gamma == 0 else stack(scores, self.head.classes_.seen, gamma)
+        return scores if gamma == 0 else calibrated_stacking(scores, self.head.classes_.seen, gamma)
 
     def _sure(self, X: npt.ArrayLike | Views, scores: Array) -> Array:
         """Confidence ``(n,)`` of samples and their scores."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.metrics import stack
+from crossalign.metrics import calibrated_stacking
 from crossalign.models import GFZSL
 from crossalign.models.base import Distributional, ZeroShotClassifier, checked_side
 from crossalign.models.blockwise import in_blocks
@@ -196,7 +196,7 @@ class ZeroShot(Task):
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:
         """The best class ``(n,)`` after calibrated stacking with ``gamma``."""
-        scores = stack(self.decision_function(X), self.classes_.seen, self.gamma)
+        scores = calibrated_stacking(self.decision_function(X), self.classes_.seen, self.gamma)
         return np.asarray(scores.argmax(axis=1))
 
     def add_classes(self, classes: Classes, names: Sequence[str] | None = None) -> Self:

@@ -12,8 +12,8 @@ from crossalign import models
 from crossalign.evaluation import score_fitted
 from crossalign.index import ExactIndex, HammingIndex, JointIndex
 from crossalign.index.base import Index
-from crossalign.metrics import average_precisions_from_similarity
-from crossalign.metrics.similarity import score_source
+from crossalign.metrics import average_precisions
+from crossalign.metrics.retrieval.score_sources import score_source
 from crossalign.models.base import Aligner
 from crossalign.tasks import Retriever
 from crossalign.types import Benchmark, Views
@@ -69,7 +69,7 @@ def test_scores_are_those_that_the_evaluation_reports(name, similarity):
         hits = Retriever(model).add(gallery, b).search(query, a, k=len(gallery))
         ranks = np.empty_like(hits.indices)
         np.put_along_axis(ranks, hits.indices, np.arange(len(gallery))[None], axis=1)
-        precisions = average_precisions_from_similarity(-ranks, query.truth, gallery.truth)
+        precisions = average_precisions(-ranks, query.truth, gallery.truth)
         found = report.scores[f"mAP[{a}->{b}]"]["mean"]
         assert found == pytest.approx(np.mean(precisions), abs=1e-6)
 

@@ -14,7 +14,7 @@ from crossalign.data.sources.domains.file import holds_domains
 from crossalign.data.sources.domains.source import load_domains
 from crossalign.data.splits.divisions import every_split
 from crossalign.data.splits.pairs import pairs_within_classes
-from crossalign.metrics import mean_average_precision
+from crossalign.metrics import cosine, mean_average_precision
 
 NAMES = np.array(["ant", "bee", "cat", "dog", "eel"])
 COUNTS = {"photo": [4, 9, 8, 5, 2], "sketch": [8, 8, 3, 20, 6], "art-work": [3, 3, 3, 3, 3]}
@@ -181,10 +181,10 @@ def test_both_directions_find_their_class(path):
     for a, b in (("sketch", "photo"), ("photo", "sketch")):
         query, gallery = (bench[s][bench[s].present[m]] for s, m in (("query", a), ("gallery", b)))
         assert set(query.labels) <= set(gallery.labels)
-        assert mean_average_precision(unit(query[a]), unit(gallery[b]), query.truth,
+        assert mean_average_precision(cosine(unit(query[a]), unit(gallery[b])), query.truth,
                                       gallery.truth) == 1
         whole = bench["query"], bench["gallery"]
-        assert mean_average_precision(unit(whole[0][a]), unit(whole[1][b]), whole[0].truth,
+        assert mean_average_precision(cosine(unit(whole[0][a]), unit(whole[1][b])), whole[0].truth,
                                       whole[1].truth) < 1
 
 

@@ -45,7 +45,7 @@ def test_scores_are_those_of_the_chosen_temperature():
     outcome = score_gzsl(fitted[1], data, 0.3)
     add_confidences(outcome, chosen, data)
     scores, curves = outcome.scores, outcome.details["rejection"]
-    raw = metrics.stack(before, data.classes.seen, 0.3)
+    raw = metrics.calibrated_stacking(before, data.classes.seen, 0.3)
     t = chosen["max_probability"]["temperature"]
     p = np.exp(raw / t - (raw / t).max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)

@@ -559,7 +559,7 @@ def test_unseen_classes_are_found_by_what_was_trained():
     def score(model, space):
         s = scores_of(model.set_params(similarity=space), query["image"], "image",
                       gallery["text"], "text")
-        return metrics.mean_average_precision_from_similarity(s, query.truth, gallery.truth)
+        return metrics.mean_average_precision(s, query.truth, gallery.truth)
 
     chance = metrics.chance_map(query.truth, gallery.truth)
     alone, both = FGAN(**options, mu=0.0).fit(seen), FGAN(**options).fit(seen)

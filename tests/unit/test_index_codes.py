@@ -14,7 +14,7 @@ from crossalign.evaluation import score_fitted
 from crossalign.evaluation.protocols import Retrieval, with_options
 from crossalign.index.hamming import CodeScores, HammingIndex, hamming_distances
 from crossalign.index.itq import ITQ, principal_axes, rotate_to_signs
-from crossalign.metrics import average_precisions_from_similarity, mean_average_precision
+from crossalign.metrics import average_precisions, dot, mean_average_precision
 from crossalign.models import RidgeMap
 from crossalign.models.blockwise import encoded
 from crossalign.tasks import Retriever
@@ -91,7 +91,7 @@ def test_rotated_signs_find_classes_that_plain_ones_do_not(rng):
     plain = np.packbits((rows - mean) @ axes >= 0, axis=1)
 
     def score(packed):
-        return average_precisions_from_similarity(CodeScores(packed, packed, 8), labels, labels,
+        return average_precisions(CodeScores(packed, packed, 8), labels, labels,
                                                   exclude_self=True).mean()
 
     assert score(codes.encode(rows)) > score(plain) + 0.1
@@ -129,7 +129,7 @@ def test_equal_distances_tie_in_average_precision():
     query = np.zeros((1, 1), dtype=np.uint8)
     for right in range(3):
         labels = np.arange(4) == right
-        found = average_precisions_from_similarity(CodeScores(query, gallery, 8), [True], labels)
+        found = average_precisions(CodeScores(query, gallery, 8), [True], labels)
         assert found[0] == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
 
 
@@ -206,8 +206,8 @@ def test_scores_of_codes_stand_beside_those_of_embeddings(bench):
     codes = BinaryCodes(fitted, 16).fit(bench["train"])
     signs = {m: 2.0 * bits_of(codes.encode(fitted.embed(bench[s][m], m), m), 16) - 1
              for m, s in (("image", "query"), ("text", "gallery"))}
-    want = mean_average_precision(signs["image"], signs["text"], bench["query"].truth,
-                                  bench["gallery"].truth, similarity="dot")
+    want = mean_average_precision(dot(signs["image"], signs["text"]), bench["query"].truth,
+                                  bench["gallery"].truth)
     assert both.scores["mAP_16bit[image->text]"]["mean"] == pytest.approx(want)
     assert both.scores["mAP_16bit"]["mean"] > both.scores["chance_mAP"]["mean"] + 0.1
     again = score_fitted(fitted, bench, task=Retrieval(bits=16), pictures=False)

@@ -9,7 +9,7 @@ from sklearn.metrics import average_precision_score
 
 from crossalign import data, metrics, models
 from crossalign.evaluation import evaluate
-from crossalign.metrics.relevance import Relevance
+from crossalign.metrics.retrieval.relevance import Relevance
 from crossalign.types import Views
 
 RNG = np.random.default_rng(0)
@@ -57,7 +57,7 @@ def test_relevance_is_a_class_in_common():
 def test_average_precision_is_that_of_scikit_learn(dtype):
     scores, q, g, relevant = problem()
     scores = scores + np.random.default_rng(1).random(scores.shape) * 1e-3    # no ties
-    got = metrics.average_precisions_from_similarity(scores, q.astype(dtype), g.astype(dtype))
+    got = metrics.average_precisions(scores, q.astype(dtype), g.astype(dtype))
     wanted = [average_precision_score(hits, row)
               for hits, row in zip(relevant, scores, strict=True)]
     np.testing.assert_allclose(got, wanted, atol=1e-12)
@@ -65,9 +65,9 @@ def test_average_precision_is_that_of_scikit_learn(dtype):
 
 def test_every_retrieval_metric_reads_several_classes():
     scores, q, g, relevant = problem()
-    assert metrics.precision_at_k_from_similarity(scores, q, g, k=7) == pytest.approx(
+    assert metrics.precision_at_k(scores, q, g, k=7) == pytest.approx(
         naive_precision_at(scores, relevant, 7), abs=.01)
-    curve = metrics.precision_recall_curve_from_similarity(scores, q, g, recall=[1.])
+    curve = metrics.precision_recall_curve(scores, q, g, recall=[1.])
     last = [hits.sum() / (row >= row[hits].min()).sum()
             for row, hits in zip(scores, relevant, strict=True)]
     assert curve.precision[0] == pytest.approx(np.mean(last))
@@ -76,18 +76,18 @@ def test_every_retrieval_metric_reads_several_classes():
     assert metrics.chance_map(q, g) == pytest.approx(np.mean(chances))
     a, b = RNG.normal(size=(25, 4)), RNG.normal(size=(60, 4))
     cosine = (a / np.linalg.norm(a, axis=1)[:, None]) @ (b / np.linalg.norm(b, axis=1)[:, None]).T
-    assert metrics.mean_average_precision(a, b, q, g) == pytest.approx(
-        metrics.mean_average_precision_from_similarity(cosine, q, g))
+    assert metrics.mean_average_precision(metrics.cosine(a, b), q, g) == pytest.approx(
+        metrics.mean_average_precision(cosine, q, g))
 
 
 def test_one_hot_rows_score_as_classes():
     rng = np.random.default_rng(2)
     scores, q, g = rng.normal(size=(20, 50)).round(1), rng.integers(4, size=20), np.arange(50) % 4
     hot = np.eye(4, dtype=int)
-    plain = metrics.average_precisions_from_similarity(scores, q, g)
+    plain = metrics.average_precisions(scores, q, g)
     for labels in ((hot[q], hot[g]), (q, hot[g]), (hot[q], g)):
         np.testing.assert_array_equal(
-            metrics.average_precisions_from_similarity(scores, *labels), plain)
+            metrics.average_precisions(scores, *labels), plain)
 
 
 @pytest.mark.parametrize(("q", "g", "word"), [
@@ -97,7 +97,7 @@ def test_one_hot_rows_score_as_classes():
     (np.array([-1, 0, 1]), np.ones((5, 4)), "-1")])
 def test_label_sets_that_do_not_fit_are_refused(q, g, word):
     with pytest.raises(ValueError, match=word):
-        metrics.mean_average_precision_from_similarity(np.zeros((3, 5)), q, g)
+        metrics.mean_average_precision(np.zeros((3, 5)), q, g)
 
 
 # -- files -------------------------------------------------------------------------------------

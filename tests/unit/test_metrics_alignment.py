@@ -42,14 +42,14 @@ def test_modality_gap_is_measured_on_unit_rows():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: cmae(np.ones((3, 2)), np.ones((2, 2))), "a has 3 rows and b has 2"),
-        (lambda: cmae(np.ones((3, 2)), np.ones((3, 1))), "a has width 2 and b has width 1"),
-        (lambda: cmae([[np.nan]], [[1.0]]), "a contains NaN"),
-        (lambda: cmae(np.ones(3), np.ones(3)), "a has shape"),
-        (lambda: normalised_cmae([]), "correlations has shape"),
-        (lambda: normalised_cmae([0.5, 1.2]), "correlations has 1.2 inside"),
-        (lambda: normalised_cmae([np.nan]), "correlations has nan inside"),
-        (lambda: modality_gap([[1.0, 0]], [[1.0, 0], [0, 0]]), "b has a row of zeros at 1"),
+        (lambda: cmae(np.ones((3, 2)), np.ones((2, 2))), "a: got 3 rows and b has 2"),
+        (lambda: cmae(np.ones((3, 2)), np.ones((3, 1))), "a: got width 2 and b has width 1"),
+        (lambda: cmae([[np.nan]], [[1.0]]), "a: got NaN"),
+        (lambda: cmae(np.ones(3), np.ones(3)), "a: got shape"),
+        (lambda: normalised_cmae([]), "correlations: got shape"),
+        (lambda: normalised_cmae([0.5, 1.2]), "correlations: got 1.2 inside"),
+        (lambda: normalised_cmae([np.nan]), "correlations: got nan inside"),
+        (lambda: modality_gap([[1.0, 0]], [[1.0, 0], [0, 0]]), "b: got a row of zeros at 1"),
     ],
 )
 def test_a_wrong_argument_is_named(call, message):

@@ -7,11 +7,11 @@ from crossalign.metrics import (
     SeenUnseenCurve,
     ausuc,
     best_gamma,
+    calibrated_stacking,
     gzsl_scores,
     harmonic_mean,
     per_class_accuracy,
     seen_unseen_curve,
-    stack,
 )
 
 
@@ -113,7 +113,8 @@ def test_area_does_not_depend_on_row_order_or_on_a_shift_of_seen_scores():
     )
     assert ausuc(shuffled) == pytest.approx(area, abs=1e-12)
     shifted = seen_unseen_curve(
-        stack(scores_seen, seen, 4.0), labels_seen, stack(scores_unseen, seen, 4.0),
+        calibrated_stacking(scores_seen, seen, 4.0), labels_seen,
+        calibrated_stacking(scores_unseen, seen, 4.0),
         labels_unseen, seen,
     )  # fmt: skip
     assert ausuc(shifted) == pytest.approx(area, abs=1e-12)
@@ -146,18 +147,18 @@ def test_an_empty_class_is_dropped_with_a_warning():
 
 def test_stack_penalises_seen_columns_only_in_float64():
     scores = np.ones((2, 3), np.float32)
-    stacked = stack(scores, [True, False, True], 0.25)
+    stacked = calibrated_stacking(scores, [True, False, True], 0.25)
     assert stacked.dtype == np.float64
     np.testing.assert_array_equal(stacked, [[0.75, 1, 0.75]] * 2)
     np.testing.assert_array_equal(scores, 1)
 
 
 def test_a_wrong_argument_is_named():
-    with pytest.raises(ValueError, match="scores has 3 columns for the 2 classes"):
-        stack(np.ones((2, 3)), [True, False], 0.1)
-    with pytest.raises(ValueError, match="gamma is nan"):
-        stack(np.ones((2, 2)), [True, False], float("nan"))
-    with pytest.raises(ValueError, match="scores_seen has an item whose best"):
+    with pytest.raises(ValueError, match="scores: got 3 columns for the 2 classes"):
+        calibrated_stacking(np.ones((2, 3)), [True, False], 0.1)
+    with pytest.raises(ValueError, match="gamma: got nan"):
+        calibrated_stacking(np.ones((2, 2)), [True, False], float("nan"))
+    with pytest.raises(ValueError, match="scores_seen: got an item whose best"):
         seen_unseen_curve([[1.0, -np.inf]], [0], [[0.0, 1.0]], [1], [True, False])
-    with pytest.raises(ValueError, match="labels_unseen contains 0"):
+    with pytest.raises(ValueError, match="labels_unseen: got 0"):
         seen_unseen_curve([[1.0, 0.0]], [0], [[0.0, 1.0]], [0], [True, False])

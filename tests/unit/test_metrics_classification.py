@@ -109,14 +109,14 @@ def test_gzsl_scores_warns_once_for_each_side_with_an_empty_class():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: per_class_accuracy([0, 3], [0, 0], classes=[0, 1]), "labels contains 3"),
-        (lambda: per_class_accuracy([0, 1], [0]), "labels has 2 rows and predictions has 1"),
-        (lambda: per_class_accuracy([], []), "labels has shape"),
+        (lambda: per_class_accuracy([0, 3], [0, 0], classes=[0, 1]), "labels: got 3"),
+        (lambda: per_class_accuracy([0, 1], [0]), "labels: got 2 rows and predictions has 1"),
+        (lambda: per_class_accuracy([], []), "labels: got shape"),
         (lambda: per_class_accuracy([0.0, np.nan], [0, 0]), "labels: None or NaN in row 1"),
-        (lambda: class_accuracies([0], [0], [0, 0]), "classes repeats"),
-        (lambda: micro_accuracy([[0]], [0]), "labels has shape"),
-        (lambda: harmonic_mean(-0.1, 0.5), "u and s are"),
-        (lambda: harmonic_mean(float("nan"), 0.5), "u and s are"),
+        (lambda: class_accuracies([0], [0], [0, 0]), "classes: got 2, with repeats"),
+        (lambda: micro_accuracy([[0]], [0]), "labels: got shape"),
+        (lambda: harmonic_mean(-0.1, 0.5), "u, s: got"),
+        (lambda: harmonic_mean(float("nan"), 0.5), "u, s: got"),
     ],
 )
 def test_a_wrong_argument_is_named(call, message):
@@ -127,12 +127,12 @@ def test_a_wrong_argument_is_named(call, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"scores_seen": np.full((80, 9), np.nan)}, "scores_seen contains NaN"),
-        ({"scores_unseen": np.zeros((80, 8))}, "scores_unseen has 8 columns"),
-        ({"labels_seen": np.zeros(80, int)}, "labels_seen contains 0"),
-        ({"labels_unseen": np.ones(80, int)}, "labels_unseen contains 1"),
-        ({"labels_unseen": np.zeros(79, int)}, "scores_unseen has 80 rows and labels_unseen"),
-        ({"seen": np.ones(9, bool)}, "seen marks 9 of 9"),
+        ({"scores_seen": np.full((80, 9), np.nan)}, "scores_seen: got NaN"),
+        ({"scores_unseen": np.zeros((80, 8))}, "scores_unseen: got 8 columns"),
+        ({"labels_seen": np.zeros(80, int)}, "labels_seen: got 0"),
+        ({"labels_unseen": np.ones(80, int)}, "labels_unseen: got 1"),
+        ({"labels_unseen": np.zeros(79, int)}, "scores_unseen: got 80 rows and labels_unseen"),
+        ({"seen": np.ones(9, bool)}, "seen: got 9 of 9"),
         ({"seen": np.ones(9, int)}, "one bool per class"),
     ],
 )

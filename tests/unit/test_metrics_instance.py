@@ -3,12 +3,9 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from crossalign.metrics import (
-    median_rank,
-    median_rank_from_similarity,
-    recall_at_k,
-    recall_at_k_from_similarity,
-)
+from crossalign.metrics import cosine, dot, euclidean, median_rank, recall_at_k
+
+SCORES = {"cosine": cosine, "dot": dot, "euclidean": euclidean}
 
 
 def first_ranks(scores, query_ids, gallery_ids):
@@ -30,9 +27,9 @@ def test_paired_rows_against_a_sort(similarity):
         scores = -np.linalg.norm(a[:, None] - b[None], axis=2)
     ranks = first_ranks(scores, np.arange(61), np.arange(61))
     for k in (1, 5, 10, 61):
-        got = recall_at_k(queries, gallery, k=k, similarity=similarity)
+        got = recall_at_k(SCORES[similarity](queries, gallery), k=k)
         assert got == pytest.approx((ranks <= k).mean(), abs=1e-14)
-    got = median_rank(queries, gallery, similarity=similarity, block=10)
+    got = median_rank(SCORES[similarity](queries, gallery), block=10)
     assert got == pytest.approx(np.median(ranks), abs=1e-9)
 
 
@@ -41,9 +38,9 @@ def test_five_captions_of_an_image():
     images, captions = rng.standard_normal((20, 4)), rng.standard_normal((100, 4))
     image_ids, caption_ids = np.arange(20), np.repeat(np.arange(20), 5)
     ranks = first_ranks(images @ captions.T, image_ids, caption_ids)
-    ids = {"query_ids": image_ids, "gallery_ids": caption_ids, "similarity": "dot"}
-    assert recall_at_k(images, captions, k=10, **ids) == pytest.approx((ranks <= 10).mean())
-    assert median_rank(images, captions, **ids) == np.median(ranks)
+    ids = {"query_ids": image_ids, "gallery_ids": caption_ids}
+    assert recall_at_k(dot(images, captions), k=10, **ids) == pytest.approx((ranks <= 10).mean())
+    assert median_rank(dot(images, captions), **ids) == np.median(ranks)
 
 
 @pytest.mark.parametrize(
@@ -57,32 +54,32 @@ def test_ties_give_the_mean_over_all_orders(scores, ids):
         if (np.diff(np.array(scores)[list(order)]) <= 0).all()
     ])  # fmt: skip
     for k in range(1, 7):
-        got = recall_at_k_from_similarity([scores], [7], ids, k=k)
+        got = recall_at_k([scores], [7], ids, k=k)
         assert got == pytest.approx((ranks <= k).mean(), abs=1e-14)
-    assert median_rank_from_similarity([scores], [7], ids) == pytest.approx(ranks.mean(), abs=1e-14)
+    assert median_rank([scores], [7], ids) == pytest.approx(ranks.mean(), abs=1e-14)
 
 
 def test_a_collapsed_space_is_chance():
     rows = np.ones((50, 3))
-    assert recall_at_k(rows, rows, k=5) == pytest.approx(0.1, abs=1e-14)
-    assert median_rank(rows, rows) == pytest.approx(25.5, abs=1e-12)
+    assert recall_at_k(cosine(rows, rows), k=5) == pytest.approx(0.1, abs=1e-14)
+    assert median_rank(cosine(rows, rows)) == pytest.approx(25.5, abs=1e-12)
 
 
 def test_queries_without_a_counterpart_are_left_out():
     scores = np.array([[2.0, 1.0], [2.0, 1.0]])
     with pytest.warns(UserWarning, match="1 of 2 queries"):
-        assert recall_at_k_from_similarity(scores, ["a", "z"], ["a", "b"], k=1) == 1.0
+        assert recall_at_k(scores, ["a", "z"], ["a", "b"], k=1) == 1.0
     with pytest.warns(UserWarning, match="1 of 2 queries"):
-        assert median_rank_from_similarity(scores, ["b", "z"], ["a", "b"]) == 2.0
+        assert median_rank(scores, ["b", "z"], ["a", "b"]) == 2.0
 
 
 def test_a_wrong_argument_is_named():
     rows = np.ones((4, 2))
-    with pytest.raises(ValueError, match="query_ids is None for 4 queries and 3 gallery items"):
-        recall_at_k(rows, rows[:3], k=1)
-    with pytest.raises(ValueError, match="gallery_ids is None and the other ids are given"):
-        median_rank(rows, rows, query_ids=np.arange(4))
-    with pytest.raises(ValueError, match="k is 0"):
-        recall_at_k(rows, rows, k=0)
-    with pytest.raises(ValueError, match="queries contains NaN"):
-        median_rank(rows * np.nan, rows)
+    with pytest.raises(ValueError, match=r"query_ids: got None for scores of shape \(4, 3\)"):
+        recall_at_k(cosine(rows, rows[:3]), k=1)
+    with pytest.raises(ValueError, match="gallery_ids: got None beside the other ids"):
+        median_rank(cosine(rows, rows), query_ids=np.arange(4))
+    with pytest.raises(ValueError, match="k: got 0"):
+        recall_at_k(cosine(rows, rows), k=0)
+    with pytest.raises(ValueError, match="queries: got NaN"):
+        median_rank(cosine(rows * np.nan, rows))

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from crossalign.metrics import (
+    cosine,
+    dot,
     precision_at_k,
-    precision_at_k_from_similarity,
     precision_recall_curve,
-    precision_recall_curve_from_similarity,
 )
 
 
@@ -26,12 +26,12 @@ def test_precision_at_k_against_a_sort(k):
     queries, gallery, query_labels, gallery_labels = problem()
     order = np.argsort(-(queries @ gallery.T), axis=1)[:, :k]
     expected = (gallery_labels[order] == query_labels[:, None]).mean()
-    got = precision_at_k(queries, gallery, query_labels, gallery_labels, k=k, similarity="dot")
+    got = precision_at_k(dot(queries, gallery), query_labels, gallery_labels, k=k)
     assert got == pytest.approx(expected, abs=1e-14)
 
 
 def test_precision_at_k_divides_by_k_even_in_a_small_gallery():
-    assert precision_at_k_from_similarity([[2.0, 1.0]], [1], [1, 1], k=4) == 0.5
+    assert precision_at_k([[2.0, 1.0]], [1], [1, 1], k=4) == 0.5
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 4, 5])
@@ -43,14 +43,15 @@ def test_precision_at_k_over_ties_is_the_mean_over_orders(k):
             for order in permutations(range(5))
             if (np.diff(np.array(scores)[list(order)]) <= 0).all()
         ]
-        got = precision_at_k_from_similarity([scores], [1], labels, k=k)
+        got = precision_at_k([scores], [1], labels, k=k)
         assert got == pytest.approx(np.mean(values), abs=1e-15)
 
 
 def test_precision_at_k_can_leave_out_the_query_itself():
     rows = np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]])
-    assert precision_at_k(rows, rows, [0, 0, 1, 1], [0, 0, 1, 1], k=1, exclude_self=True) == 1.0
-    assert precision_at_k(rows, rows, [0, 1, 0, 1], [0, 1, 0, 1], k=1, exclude_self=True) == 0.0
+    near = cosine(rows, rows)
+    assert precision_at_k(near, [0, 0, 1, 1], [0, 0, 1, 1], k=1, exclude_self=True) == 1.0
+    assert precision_at_k(near, [0, 1, 0, 1], [0, 1, 0, 1], k=1, exclude_self=True) == 0.0
 
 
 def naive_curve(relevance, scores, grid):
@@ -69,7 +70,7 @@ def test_curve_against_a_loop_over_thresholds(tied, grid):
     _, _, query_labels, gallery_labels = problem()
     scores = np.random.default_rng(2).standard_normal((30, 90))
     scores = scores.round() if tied else scores
-    curve = precision_recall_curve_from_similarity(
+    curve = precision_recall_curve(
         scores, query_labels, gallery_labels, recall=grid
     )
     expected = [
@@ -84,9 +85,9 @@ def test_curve_against_a_loop_over_thresholds(tied, grid):
 def test_curve_of_embeddings_is_the_curve_of_their_scores():
     queries, gallery, query_labels, gallery_labels = problem()
     got = precision_recall_curve(
-        queries, gallery, query_labels, gallery_labels, similarity="dot", block=4
+        dot(queries, gallery), query_labels, gallery_labels, block=4
     )
-    expected = precision_recall_curve_from_similarity(
+    expected = precision_recall_curve(
         queries @ gallery.T, query_labels, gallery_labels
     )
     np.testing.assert_allclose(got.precision, expected.precision, atol=1e-14)
@@ -95,18 +96,20 @@ def test_curve_of_embeddings_is_the_curve_of_their_scores():
 def test_queries_without_an_answer_are_left_out():
     scores = np.array([[2.0, 1.0], [2.0, 1.0]])
     with pytest.warns(UserWarning, match="1 of 2 queries"):
-        assert precision_at_k_from_similarity(scores, [0, 9], [0, 1], k=1) == 1.0
+        assert precision_at_k(scores, [0, 9], [0, 1], k=1) == 1.0
     with pytest.warns(UserWarning, match="1 of 2 queries"):
-        curve = precision_recall_curve_from_similarity(scores, [0, 9], [0, 1])
+        curve = precision_recall_curve(scores, [0, 9], [0, 1])
     assert (curve.precision == 1).all()
     with pytest.warns(UserWarning, match="2 of 2 queries"):
-        curve = precision_recall_curve_from_similarity(scores, [8, 9], [0, 1], recall=[0.5])
+        curve = precision_recall_curve(scores, [8, 9], [0, 1], recall=[0.5])
     assert np.isnan(curve.precision).tolist() == [True]
 
 
 def test_a_wrong_argument_is_named():
-    with pytest.raises(ValueError, match=r"k is None; give a positive integer$"):
-        precision_at_k(*problem(), k=None)
+    queries, gallery, *labels = problem()
+    near = cosine(queries, gallery)
+    with pytest.raises(ValueError, match=r"k: got None; give a positive integer\.$"):
+        precision_at_k(near, *labels, k=None)
     for recall in ([0.5, 1.5], [0.5, 0.2], [], [[0.1]], [np.nan]):
-        with pytest.raises(ValueError, match="recall is"):
-            precision_recall_curve(*problem(), recall=recall)
+        with pytest.raises(ValueError, match="recall: got"):
+            precision_recall_curve(near, *labels, recall=recall)

@@ -4,16 +4,20 @@ from itertools import product
 
 import numpy as np
 import pytest
+from complaints import complaint
 from sklearn.metrics import average_precision_score
 
 from crossalign.metrics import (
     average_precision,
     average_precisions,
-    average_precisions_from_similarity,
     chance_map,
+    cosine,
+    dot,
+    euclidean,
     mean_average_precision,
-    mean_average_precision_from_similarity,
 )
+
+SCORES = {"cosine": cosine, "dot": dot, "euclidean": euclidean}
 
 
 def problem(seed=0, q=40, g=130, d=6, classes=4, dtype=np.float32):
@@ -43,11 +47,11 @@ def test_embeddings_against_a_loop_over_scikit_learn(similarity, dtype):
         average_precision_score(gallery_labels == label, row)
         for label, row in zip(query_labels, scores, strict=True)
     ]
-    got = average_precisions(queries, gallery, query_labels, gallery_labels, similarity=similarity)
+    got = average_precisions(SCORES[similarity](queries, gallery), query_labels, gallery_labels)
     assert got.dtype == np.float64
     np.testing.assert_allclose(got, expected, atol=1e-12)
     mean = mean_average_precision(
-        queries, gallery, query_labels, gallery_labels, similarity=similarity
+        SCORES[similarity](queries, gallery), query_labels, gallery_labels
     )
     assert mean == pytest.approx(np.mean(expected), abs=1e-12)
 
@@ -69,7 +73,7 @@ def test_a_matrix_with_many_ties_against_single_queries(k, denominator, ties):
         for label, row in zip(query_labels, scores, strict=True)
     ]
     for given in (scores, scores.astype(np.float32), lambda start, stop: scores[start:stop]):
-        got = average_precisions_from_similarity(given, query_labels, gallery_labels, **options)
+        got = average_precisions(given, query_labels, gallery_labels, **options)
         np.testing.assert_allclose(got, expected, atol=1e-14)
 
 
@@ -77,10 +81,10 @@ def test_a_matrix_with_many_ties_against_single_queries(k, denominator, ties):
 def test_scores_of_other_types(dtype):
     _, _, query_labels, gallery_labels = problem()
     scores = np.random.default_rng(1).integers(0, 2, (40, 130))
-    expected = average_precisions_from_similarity(
+    expected = average_precisions(
         scores.astype(float), query_labels, gallery_labels
     )
-    got = average_precisions_from_similarity(scores.astype(dtype), query_labels, gallery_labels)
+    got = average_precisions(scores.astype(dtype), query_labels, gallery_labels)
     np.testing.assert_array_equal(got, expected)
 
 
@@ -94,15 +98,15 @@ def test_no_score_is_rounded_into_a_tie(dtype):
         order = rng.permutation(100)
         labels = (rng.random(100) < 0.3).astype(int)
         labels[:2] = 0, 1
-        got = average_precisions_from_similarity(scores[order][None], [1], labels[order])
+        got = average_precisions(scores[order][None], [1], labels[order])
         assert got[0] == pytest.approx(average_precision(labels[::-1] == 1), abs=1e-15)
 
 
 def test_float32_scores_of_a_wide_range_stay_apart():
     # scaled down to one, these would all but the largest underflow in float32
     scores = np.array([[3e38, 3e-39, 2e-39, 1e-39, 0.0]], np.float32)
-    assert average_precisions_from_similarity(scores, [1], [0, 1, 0, 1, 0])[0] == 0.5
-    assert average_precisions_from_similarity(scores, [1], [0, 0, 1, 0, 1])[0] == pytest.approx(
+    assert average_precisions(scores, [1], [0, 1, 0, 1, 0])[0] == 0.5
+    assert average_precisions(scores, [1], [0, 0, 1, 0, 1])[0] == pytest.approx(
         (1 / 3 + 2 / 5) / 2
     )
 
@@ -113,11 +117,11 @@ def test_duplicate_rows_tie_wherever_they_stand(similarity, dtype):
     queries, gallery, query_labels, _ = problem(d=33, g=150, dtype=dtype)
     rng = np.random.default_rng(5)
     gallery, labels = np.repeat(gallery, 3, axis=0), rng.integers(0, 4, 450)
-    expected = average_precisions(queries, gallery, query_labels, labels, similarity=similarity)
+    expected = average_precisions(SCORES[similarity](queries, gallery), query_labels, labels)
     for _ in range(3):
         order = rng.permutation(450)
         got = average_precisions(
-            queries, gallery[order], query_labels, labels[order], similarity=similarity
+            SCORES[similarity](queries, gallery[order]), query_labels, labels[order]
         )
         np.testing.assert_allclose(got, expected, atol=1e-14)
 
@@ -128,7 +132,7 @@ def test_a_collapsed_gallery_scores_exactly_chance(similarity, row):
     queries, gallery, query_labels, gallery_labels = problem(d=17)
     collapsed = np.repeat(gallery[:1] if row == "one point" else 0 * gallery[:1], 130, axis=0)
     got = mean_average_precision(
-        queries, collapsed, query_labels, gallery_labels, similarity=similarity
+        SCORES[similarity](queries, collapsed), query_labels, gallery_labels
     )
     assert got == pytest.approx(chance_map(query_labels, gallery_labels), abs=1e-13)
 
@@ -138,9 +142,9 @@ def test_duplicates_are_found_across_a_large_gallery():
     gallery, queries = rng.standard_normal((5000, 3)), rng.standard_normal((4, 3))
     gallery[4990:] = gallery[:10]
     labels = np.arange(5000) % 7
-    expected = average_precisions(queries, gallery, np.arange(4), labels)
+    expected = average_precisions(cosine(queries, gallery), np.arange(4), labels)
     swapped = np.concatenate([np.arange(4990, 5000), np.arange(10, 4990), np.arange(10)])
-    got = average_precisions(queries, gallery[swapped], np.arange(4), labels[swapped])
+    got = average_precisions(cosine(queries, gallery[swapped]), np.arange(4), labels[swapped])
     np.testing.assert_allclose(got, expected, atol=1e-14)
 
 
@@ -148,7 +152,7 @@ def test_memory_is_a_block_per_core_and_not_the_matrix():
     queries, gallery, query_labels, gallery_labels = problem(q=3000, g=4000)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     tracemalloc.start()
-    average_precisions(queries, gallery, query_labels, gallery_labels, block=64)
+    average_precisions(cosine(queries, gallery), query_labels, gallery_labels, block=64)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2e6 + 2 * cores * 64 * 4000 * 4
@@ -158,7 +162,7 @@ def test_memory_is_a_block_per_core_and_not_the_matrix():
 def test_labels_may_be_text_in_an_object_array():
     scores = np.array([[2.0, 1.0]])
     labels = np.array(["cat", "dog"], dtype=object)
-    assert average_precisions_from_similarity(scores, ["dog"], labels)[0] == 0.5
+    assert average_precisions(scores, ["dog"], labels)[0] == 0.5
 
 
 def test_binary_codes_tie_at_equal_distance():
@@ -166,11 +170,10 @@ def test_binary_codes_tie_at_equal_distance():
     queries, gallery = rng.integers(0, 2, (20, 16)), rng.integers(0, 2, (200, 16))
     query_labels, gallery_labels = rng.integers(0, 3, 20), rng.integers(0, 3, 200)
     distance = (queries[:, None] != gallery[None]).sum(axis=2)
-    expected = average_precisions_from_similarity(-distance, query_labels, gallery_labels)
+    expected = average_precisions(-distance, query_labels, gallery_labels)
     for dtype in (np.int64, np.float32):
         got = average_precisions(
-            queries.astype(dtype), gallery.astype(dtype), query_labels, gallery_labels,
-            similarity="euclidean",
+            euclidean(queries.astype(dtype), gallery.astype(dtype)), query_labels, gallery_labels,
         )  # fmt: skip
         np.testing.assert_allclose(got, expected, atol=1e-14)
 
@@ -178,11 +181,11 @@ def test_binary_codes_tie_at_equal_distance():
 def test_euclidean_far_from_the_origin_keeps_its_precision():
     queries, gallery, query_labels, gallery_labels = problem()
     near = average_precisions(
-        queries, gallery, query_labels, gallery_labels, similarity="euclidean"
+        euclidean(queries, gallery), query_labels, gallery_labels
     )
     wide = np.float64(2**20)  # float32 has steps of 1/8 there, float64 has room
     far = average_precisions(
-        queries + wide, gallery + wide, query_labels, gallery_labels, similarity="euclidean"
+        euclidean(queries + wide, gallery + wide), query_labels, gallery_labels
     )
     np.testing.assert_allclose(far, near, atol=1e-12)
 
@@ -192,11 +195,11 @@ def test_the_scale_of_embeddings_changes_nothing(scale):
     queries, gallery, query_labels, gallery_labels = problem()
     for similarity in ("cosine", "dot", "euclidean"):
         expected = average_precisions(
-            queries, gallery, query_labels, gallery_labels, similarity=similarity
+            SCORES[similarity](queries, gallery), query_labels, gallery_labels
         )
         got = average_precisions(
-            queries * np.float32(scale), gallery * np.float32(scale), query_labels, gallery_labels,
-            similarity=similarity,
+            SCORES[similarity](queries * np.float32(scale), gallery * np.float32(scale)),
+            query_labels, gallery_labels,
         )  # fmt: skip
         np.testing.assert_allclose(got, expected, atol=1e-12)
 
@@ -204,8 +207,8 @@ def test_the_scale_of_embeddings_changes_nothing(scale):
 @pytest.mark.parametrize("block", [1, 7, 40, 1000])
 def test_blocks_change_nothing(block):
     queries, gallery, query_labels, gallery_labels = problem(dtype=np.float64)
-    expected = average_precisions(queries, gallery, query_labels, gallery_labels)
-    got = average_precisions(queries, gallery, query_labels, gallery_labels, block=block)
+    expected = average_precisions(cosine(queries, gallery), query_labels, gallery_labels)
+    got = average_precisions(cosine(queries, gallery), query_labels, gallery_labels, block=block)
     np.testing.assert_allclose(got, expected, atol=1e-14)
 
 
@@ -216,14 +219,14 @@ def test_exclude_self_removes_the_query_from_the_gallery():
     expected = [
         average_precision((labels == labels[i])[keep[i]], scores[i, keep[i]]) for i in range(40)
     ]
-    got = average_precisions(queries, queries, labels, labels, exclude_self=True)
+    got = average_precisions(cosine(queries, queries), labels, labels, exclude_self=True)
     np.testing.assert_allclose(got, expected, atol=1e-12)
     for ties in ("expected", "stable"):
-        again = average_precisions_from_similarity(
+        again = average_precisions(
             scores, labels, labels, exclude_self=True, ties=ties
         )
         np.testing.assert_allclose(again, expected, atol=1e-12)
-    leaked = average_precisions(queries, queries, labels, labels)
+    leaked = average_precisions(cosine(queries, queries), labels, labels)
     assert (leaked > got).all()
 
 
@@ -236,24 +239,24 @@ def test_exclude_self_among_ties_and_a_cut():
             average_precision((labels == labels[i])[keep[i]], scores[i, keep[i]], k)
             for i in range(6)
         ]
-        got = average_precisions_from_similarity(scores, labels, labels, k=k, exclude_self=True)
+        got = average_precisions(scores, labels, labels, k=k, exclude_self=True)
         np.testing.assert_allclose(got, expected, atol=1e-15)
 
 
 def test_queries_without_an_answer_are_nan_and_left_out_of_the_mean():
     scores = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
-    got = average_precisions_from_similarity(scores, ["a", "z"], ["a", "b", "b"])
+    got = average_precisions(scores, ["a", "z"], ["a", "b", "b"])
     np.testing.assert_array_equal(got, [1.0, np.nan])
     with pytest.warns(UserWarning, match="1 of 2 queries have no relevant item"):
-        mean = mean_average_precision_from_similarity(scores, ["a", "z"], ["a", "b", "b"])
+        mean = mean_average_precision(scores, ["a", "z"], ["a", "b", "b"])
     assert mean == 1.0
     with pytest.warns(UserWarning, match="2 of 2 queries"):
-        assert np.isnan(mean_average_precision_from_similarity(scores, ["y", "z"], ["a", "b", "b"]))
+        assert np.isnan(mean_average_precision(scores, ["y", "z"], ["a", "b", "b"]))
 
 
 def test_relevant_items_with_negative_scores_count():
     scores = np.array([[-0.1, -0.5, -0.9, -0.2]])
-    got = mean_average_precision_from_similarity(scores, [1], [1, 0, 1, 0])
+    got = mean_average_precision(scores, [1], [1, 0, 1, 0])
     assert got == pytest.approx((1 + 2 / 4) / 2)
 
 
@@ -262,19 +265,19 @@ def test_memory_mapped_scores_are_read_and_not_written(tmp_path):
     scores = np.random.default_rng(0).standard_normal((40, 130)).astype(np.float32) * 3
     np.save(tmp_path / "scores.npy", scores)
     mapped = np.load(tmp_path / "scores.npy", mmap_mode="r")
-    got = average_precisions_from_similarity(mapped, query_labels, gallery_labels, block=7)
-    expected = average_precisions_from_similarity(scores, query_labels, gallery_labels)
+    got = average_precisions(mapped, query_labels, gallery_labels, block=7)
+    expected = average_precisions(scores, query_labels, gallery_labels)
     np.testing.assert_array_equal(got, expected)
 
 
 def test_inputs_are_left_alone():
     arguments = problem()
     copies = [a.copy() for a in arguments]
-    mean_average_precision(*arguments, similarity="euclidean")
+    mean_average_precision(euclidean(*arguments[:2]), *arguments[2:])
     scores = scores_of(*arguments[:2], "dot")
     before = scores.copy()
     for ties in ("expected", "stable"):
-        average_precisions_from_similarity(scores, *arguments[2:], ties=ties, k=5)
+        average_precisions(scores, *arguments[2:], ties=ties, k=5)
     np.testing.assert_array_equal(scores, before)
     for now, then in zip(arguments, copies, strict=True):
         np.testing.assert_array_equal(now, then)
@@ -291,14 +294,14 @@ def test_a_callable_is_never_called_twice_at_once():
         inside.pop()
         return scores[start:stop]
 
-    average_precisions_from_similarity(source, query_labels, gallery_labels, block=3)
+    average_precisions(source, query_labels, gallery_labels, block=3)
     assert sorted(asked) == list(range(40))
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot choose cores here")
 def test_one_core_and_all_cores_agree():
     queries, gallery, query_labels, gallery_labels = problem(q=200, dtype=np.float64)
-    arguments = (queries, gallery, query_labels, gallery_labels)
+    arguments = cosine(queries, gallery), query_labels, gallery_labels
     expected = average_precisions(*arguments, block=9)
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
@@ -312,27 +315,26 @@ def test_one_core_and_all_cores_agree():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"queries": np.full((40, 6), np.nan)}, "queries contains NaN or infinity"),
-        ({"gallery": np.full((130, 6), np.inf)}, "gallery contains NaN or infinity"),
-        ({"gallery": np.ones((130, 5))}, "queries has width 6 and gallery has width 5"),
-        ({"gallery": np.ones(130)}, "gallery has shape"),
-        ({"queries": np.full((40, 6), "a")}, "queries has dtype"),
-        ({"query_labels": np.zeros(39)}, r"shape \(40, 130\) for 39 queries"),
-        ({"gallery_labels": np.zeros((130, 1))}, "gallery_labels has shape"),
+        ({"queries": np.full((40, 6), np.nan)}, "queries: got NaN or infinity"),
+        ({"gallery": np.full((130, 6), np.inf)}, "gallery: got NaN or infinity"),
+        ({"gallery": np.ones((130, 5))}, "queries: got width 6 and gallery 5"),
+        ({"gallery": np.ones(130)}, "gallery: got shape"),
+        ({"queries": np.full((40, 6), "a")}, "queries: got dtype"),
+        ({"query_labels": np.zeros(39)}, "shape (40, 130) for 39 queries"),
+        ({"gallery_labels": np.zeros((130, 1))}, "gallery_labels: got shape"),
         ({"gallery_labels": np.full(130, np.nan)}, "gallery_labels: NaN in rows 0, 1"),
         ({"gallery_labels": np.full(130, "a")}, "give labels of one type"),
-        ({"similarity": "l2"}, "similarity is 'l2'; give one of 'cosine'"),
-        ({"k": -1}, "k is -1"),
+        ({"k": -1}, "k: got -1"),
         ({"denominator": "k"}, "k is None"),
-        ({"block": 0}, "block is 0"),
-        ({"exclude_self": True}, "query_labels has 40 rows and gallery_labels has 130"),
+        ({"block": 0}, "block: got 0"),
+        ({"exclude_self": True}, "query_labels: got 40 rows and gallery_labels has 130"),
     ],
 )
 def test_a_wrong_argument_is_named(change, message):
     names = ("queries", "gallery", "query_labels", "gallery_labels")
     arguments = dict(zip(names, problem(), strict=True)) | change
-    with pytest.raises(ValueError, match=message):
-        mean_average_precision(**arguments)
+    queries, gallery = arguments.pop("queries"), arguments.pop("gallery")
+    complaint(lambda: mean_average_precision(cosine(queries, gallery), **arguments), message)
 
 
 @pytest.mark.parametrize("ties", ["expected", "stable"])
@@ -341,14 +343,14 @@ def test_a_wrong_argument_is_named(change, message):
 def test_bad_scores_are_named(bad, block, ties):
     scores = np.ones((10, 5))
     scores[7, 3] = bad
-    with pytest.raises(ValueError, match="similarity contains NaN or infinity"):
-        average_precisions_from_similarity(
+    with pytest.raises(ValueError, match="similarity: got NaN or infinity"):
+        average_precisions(
             scores, np.zeros(10), np.zeros(5), block=block, ties=ties
         )
 
 
 def test_scores_of_a_wrong_shape_are_named():
-    with pytest.raises(ValueError, match=r"similarity gives scores of shape \(3, 4\)"):
-        average_precisions_from_similarity(np.ones((3, 4)), [0, 1, 2], [0, 1])
-    with pytest.raises(ValueError, match=r"similarity gave a block of shape \(3, 4\)"):
-        average_precisions_from_similarity(lambda a, b: np.ones((3, 4)), [0, 1], [0, 1])
+    with pytest.raises(ValueError, match=r"similarity: got scores of shape \(3, 4\)"):
+        average_precisions(np.ones((3, 4)), [0, 1, 2], [0, 1])
+    with pytest.raises(ValueError, match=r"similarity: got a block of shape \(3, 4\)"):
+        average_precisions(lambda a, b: np.ones((3, 4)), [0, 1], [0, 1])

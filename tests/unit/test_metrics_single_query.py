@@ -174,17 +174,17 @@ def test_chance_map_leaves_out_queries_without_an_answer():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"relevance": [0, 2]}, "relevance has values other than 0 and 1"),
-        ({"relevance": []}, "relevance has shape"),
-        ({"relevance": [1, 0], "scores": [0.1]}, "scores has 1 rows and relevance has 2"),
-        ({"relevance": [1, 0], "scores": [0.1, np.nan]}, "scores contains NaN"),
-        ({"relevance": [1, 0], "scores": [[0.1, 0.2]]}, "scores has shape"),
-        ({"relevance": [1, 0], "scores": ["a", "b"]}, "scores has dtype"),
-        ({"relevance": [1, 0], "k": 0}, "k is 0"),
-        ({"relevance": [1, 0], "k": 2.5}, "k is 2.5"),
-        ({"relevance": [1, 0], "denominator": "R"}, "denominator is 'R'; give one of 'relevant'"),
+        ({"relevance": [0, 2]}, "relevance: got values other than 0 and 1"),
+        ({"relevance": []}, "relevance: got shape"),
+        ({"relevance": [1, 0], "scores": [0.1]}, "scores: got 1 rows and relevance has 2"),
+        ({"relevance": [1, 0], "scores": [0.1, np.nan]}, "scores: got NaN"),
+        ({"relevance": [1, 0], "scores": [[0.1, 0.2]]}, "scores: got shape"),
+        ({"relevance": [1, 0], "scores": ["a", "b"]}, "scores: got dtype"),
+        ({"relevance": [1, 0], "k": 0}, "k: got 0"),
+        ({"relevance": [1, 0], "k": 2.5}, "k: got 2.5"),
+        ({"relevance": [1, 0], "denominator": "R"}, "denominator: got 'R'; give one of 'relevant'"),
         ({"relevance": [1, 0], "denominator": "k"}, "k is None"),
-        ({"relevance": [1, 0], "ties": "random"}, "ties is 'random'"),
+        ({"relevance": [1, 0], "ties": "random"}, "ties: got 'random'"),
     ],
 )
 def test_a_wrong_argument_is_named(arguments, message):
@@ -194,9 +194,9 @@ def test_a_wrong_argument_is_named(arguments, message):
 
 def test_wrong_arguments_of_chance_are_named():
     for n_relevant in (0, 6):
-        with pytest.raises(ValueError, match=f"n_relevant is {n_relevant}"):
+        with pytest.raises(ValueError, match=f"n_relevant: got {n_relevant}"):
             chance_average_precision(5, n_relevant)
-    with pytest.raises(ValueError, match="query_labels has 1 rows"):
+    with pytest.raises(ValueError, match="query_labels: got 1 rows"):
         chance_map([0], [0, 1], exclude_self=True)
     with pytest.raises(ValueError, match="labels of one type"):
         chance_map([0], ["a"])

@@ -267,7 +267,7 @@ def test_calibrated_stacking_comes_first():
     answered = rejection.predict(test) != NONE
     np.testing.assert_array_equal(rejection.predict(test)[answered], head.predict(test)[answered])
     assert (head.predict(test) != plain.predict(test)).any()
-    stacked = metrics.stack(head.decision_function(test), head.classes_.seen, 4.0)
+    stacked = metrics.calibrated_stacking(head.decision_function(test), head.classes_.seen, 4.0)
     np.testing.assert_allclose(rejection.score_samples(test) * rejection.temperature_,
                                margin(stacked))
 

@@ -69,7 +69,7 @@ def test_classes_that_differ_little_are_found_in_spite_of_what_varies_in_all(mod
         scores = fitted.embed(rest["image"], "image") @ fitted.embed(rest["text"], "text").T
         # a sample's own partner shares its nuisance, so it is no test of classes
         scores[np.arange(len(rest)), np.arange(len(rest))] = -2
-        found.append(metrics.mean_average_precision_from_similarity(scores, rest.labels,
+        found.append(metrics.mean_average_precision(scores, rest.labels,
                                                                     rest.labels))
     assert found[1] > 2 * found[0]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from crossalign import metrics
 from crossalign.evaluation.figures.items import shown_item
 from crossalign.evaluation.subsample import spread
-from crossalign.metrics.relevance import Relevance
+from crossalign.metrics.retrieval.relevance import Relevance
 from crossalign.models.base import Aligner
 from crossalign.models.blockwise import encoded
 from crossalign.types import Benchmark, Views
@@ -38,7 +38,7 @@ def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     for direction, likeness in outcome.details["directions"].items():
         source, target = direction.split("->")
         query, gallery = bench["query"].having(source), bench["gallery"].having(target)
-        recall, precision = metrics.precision_recall_curve_from_similarity(
+        recall, precision = metrics.precision_recall_curve(
             likeness, query.truth, gallery.truth)
         found["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
         if set(COMPARED) <= set(model.similarities):

@@ -31,7 +31,7 @@ def recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     scores_seen, labels_seen, scores_unseen, labels_unseen = outcome.details["parts"]
     gamma = outcome.details["gamma"]
     labels = np.concatenate([labels_seen, labels_unseen])
-    scores = metrics.stack(np.concatenate([scores_seen, scores_unseen]), seen, gamma)
+    scores = metrics.calibrated_stacking(np.concatenate([scores_seen, scores_unseen]), seen, gamma)
     accuracy = metrics.class_accuracies(labels, scores.argmax(axis=1), np.arange(len(seen)))
     found: dict[str, Any] = {
         "class_accuracy": {"names": list(names), "accuracy": accuracy, "seen": seen}}
@@ -44,7 +44,7 @@ def recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         found["curve"] = _curve(outcome)
     if "rejection" in outcome.details:
         found["rejection"] = outcome.details["rejection"]
-    found["hits"] = _hits(bench, metrics.stack(scores_unseen, seen, gamma))
+    found["hits"] = _hits(bench, metrics.calibrated_stacking(scores_unseen, seen, gamma))
     return found
 
 

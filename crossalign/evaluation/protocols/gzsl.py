@@ -202,7 +202,7 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
     details = {"curve": curve, "parts": parts, "gamma": gamma or 0.0, "head": head}
     among_unseen = np.where(bench.classes.unseen, parts[2], -np.inf)
     predictions = {"T1": (parts[3], among_unseen.argmax(axis=1))} | {
-        name: (labels, metrics.stack(rows, seen, gamma or 0.0).argmax(axis=1))
+        name: (labels, metrics.calibrated_stacking(rows, seen, gamma or 0.0).argmax(axis=1))
         for name, rows, labels in (("U", *parts[2:]), ("S", *parts[:2]))}
     return Outcome(scores, ceiling, best, details,
                    {name: accuracies(*found) for name, found in predictions.items()})

@@ -22,8 +22,8 @@ from crossalign.evaluation.protocols.base import (
 )
 from crossalign.index.hamming import CodeScores
 from crossalign.labels import rarest
-from crossalign.metrics.query_mean import mean_over_queries
-from crossalign.metrics.similarity import ScoreSource
+from crossalign.metrics.retrieval.mean_over_queries import mean_over_queries
+from crossalign.metrics.retrieval.score_sources import ScoreSource
 from crossalign.models.blockwise import embedded, encoded
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Benchmark, Views
@@ -134,7 +134,7 @@ def score_retrieval(model: Any, bench: Benchmark, bits: int | None = None) -> Ou
         ranked, precisions = _ranked(likeness, *labels)
         per_class[f"mAP[{a}->{b}]"] = _mean_by_class(precisions, rarest(labels[0]))
         scores = {**ranked, "chance_mAP": metrics.chance_map(*labels), **{
-            f"mAP {name}": metrics.mean_average_precision_from_similarity(other, *labels)
+            f"mAP {name}": metrics.mean_average_precision(other, *labels)
             for name, other in others}}
         if codes is not None:
             asked, stored = (codes.encode(embedded(model, views, m), m)
@@ -172,9 +172,9 @@ def _ranked(likeness: Any, asked: Array, found: Array,
 
     Beside them the average precision of every query.
     """
-    precisions = metrics.average_precisions_from_similarity(likeness, asked, found)
+    precisions = metrics.average_precisions(likeness, asked, found)
     return {f"mAP{of}": float(mean_over_queries(precisions)),
-            f"P@100{of}": metrics.precision_at_k_from_similarity(
+            f"P@100{of}": metrics.precision_at_k(
                 likeness, asked, found, k=min(100, len(found)))}, precisions
 
 

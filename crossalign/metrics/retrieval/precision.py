@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crossalign.metrics.checks import check_k
-from crossalign.metrics.query_blocks import measure_queries
-from crossalign.metrics.query_mean import mean_over_queries
-from crossalign.metrics.ranked_list import RankedList
-from crossalign.metrics.relevance import Relevance
-from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
+from crossalign.metrics.retrieval.mean_over_queries import mean_over_queries
+from crossalign.metrics.retrieval.query_blocks import measure_queries
+from crossalign.metrics.retrieval.ranked_list import RankedList
+from crossalign.metrics.retrieval.relevance import Relevance
+from crossalign.metrics.retrieval.score_sources import ScoreSource
 
 
 class PrecisionRecallCurve(NamedTuple):
@@ -31,13 +31,11 @@ class PrecisionRecallCurve(NamedTuple):
 
 
 def precision_at_k(
-    queries: ArrayLike,
-    gallery: ArrayLike,
+    similarity: ArrayLike | ScoreSource,
     query_labels: ArrayLike,
     gallery_labels: ArrayLike,
     *,
     k: int,
-    similarity: str = "cosine",
     exclude_self: bool = False,
     block: int | None = None,
 ) -> float:
@@ -48,61 +46,8 @@ def precision_at_k(
 
     Parameters
     ----------
-    queries : (q, d)
-        Embeddings of the queries.
-    gallery : (g, d)
-        Embeddings of the gallery.
-    query_labels : (q,) or (q, L)
-        Classes of the queries; columns of 0 and 1 where an item has several.
-    gallery_labels : (g,) or (g, L)
-        Classes of the gallery, likewise; an item is relevant if it has a class in common with the
-        query.
-    k : int
-        Cut-off: number of first positions that count.
-    similarity : {"cosine", "dot", "euclidean"}
-        Similarity of embeddings; default "cosine".
-    exclude_self : bool
-        Whether to remove gallery item i for query i; default False.
-    block : int, optional
-        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
-
-    Returns
-    -------
-    float
-        A fraction in [0, 1]; NaN if no query has a relevant item.
-
-    Raises
-    ------
-    ValueError
-        Shapes disagree, NaN or infinity in embeddings, k not positive, an unknown similarity, or
-        exclude_self with q != g.
-    """
-    return precision_at_k_from_similarity(
-        EmbeddingScores(queries, gallery, similarity),
-        query_labels,
-        gallery_labels,
-        k=k,
-        exclude_self=exclude_self,
-        block=block,
-    )
-
-
-def precision_at_k_from_similarity(
-    similarity: ArrayLike | ScoreSource,
-    query_labels: ArrayLike,
-    gallery_labels: ArrayLike,
-    *,
-    k: int,
-    exclude_self: bool = False,
-    block: int | None = None,
-) -> float:
-    """Compute `precision_at_k` from existing scores.
-
-    Parameters
-    ----------
     similarity : (q, g) or callable
-        Scores, higher is better, or a callable that gives them by blocks; see
-        `average_precisions_from_similarity`.
+        Scores, higher is better; see `average_precisions`.
     query_labels : (q,) or (q, L)
         Classes of the queries; columns of 0 and 1 where an item has several.
     gallery_labels : (g,) or (g, L)
@@ -123,7 +68,8 @@ def precision_at_k_from_similarity(
     Raises
     ------
     ValueError
-        Shapes disagree, NaN or infinity in the scores, k not positive, or exclude_self with q != g.
+        Shapes disagree, NaN or infinity in the scores, k not positive, or
+        exclude_self with q != g.
     """
     check_k(k, required=True)
     relevance = Relevance(query_labels, gallery_labels)
@@ -138,13 +84,11 @@ def precision_at_k_from_similarity(
 
 
 def precision_recall_curve(
-    queries: ArrayLike,
-    gallery: ArrayLike,
+    similarity: ArrayLike | ScoreSource,
     query_labels: ArrayLike,
     gallery_labels: ArrayLike,
     *,
     recall: ArrayLike | None = None,
-    similarity: str = "cosine",
     exclude_self: bool = False,
     block: int | None = None,
 ) -> PrecisionRecallCurve:
@@ -157,61 +101,8 @@ def precision_recall_curve(
 
     Parameters
     ----------
-    queries : (q, d)
-        Embeddings of the queries.
-    gallery : (g, d)
-        Embeddings of the gallery.
-    query_labels : (q,) or (q, L)
-        Classes of the queries; columns of 0 and 1 where an item has several.
-    gallery_labels : (g,) or (g, L)
-        Classes of the gallery, likewise; an item is relevant if it has a class in common with the
-        query.
-    recall : (r,), optional
-        Increasing fractions in [0, 1]; by default 0, .01, ..., 1.
-    similarity : {"cosine", "dot", "euclidean"}
-        Similarity of embeddings; default "cosine".
-    exclude_self : bool
-        Whether to remove gallery item i for query i; default False.
-    block : int, optional
-        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
-
-    Returns
-    -------
-    PrecisionRecallCurve
-        The curve; its precision is NaN if no query has a relevant item.
-
-    Raises
-    ------
-    ValueError
-        Shapes disagree, NaN or infinity in embeddings, a recall outside [0, 1] or not increasing,
-        an unknown similarity, or exclude_self with q != g.
-    """
-    return precision_recall_curve_from_similarity(
-        EmbeddingScores(queries, gallery, similarity),
-        query_labels,
-        gallery_labels,
-        recall=recall,
-        exclude_self=exclude_self,
-        block=block,
-    )
-
-
-def precision_recall_curve_from_similarity(
-    similarity: ArrayLike | ScoreSource,
-    query_labels: ArrayLike,
-    gallery_labels: ArrayLike,
-    *,
-    recall: ArrayLike | None = None,
-    exclude_self: bool = False,
-    block: int | None = None,
-) -> PrecisionRecallCurve:
-    """Compute `precision_recall_curve` from existing scores.
-
-    Parameters
-    ----------
     similarity : (q, g) or callable
-        Scores, higher is better, or a callable that gives them by blocks; see
-        `average_precisions_from_similarity`.
+        Scores, higher is better; see `average_precisions`.
     query_labels : (q,) or (q, L)
         Classes of the queries; columns of 0 and 1 where an item has several.
     gallery_labels : (g,) or (g, L)
@@ -272,5 +163,5 @@ def _as_recall(recall: ArrayLike | None) -> NDArray[np.float64]:
     grid = np.asarray(recall, dtype=np.float64)
     inside = grid.ndim == 1 and grid.size > 0 and bool(((grid >= 0) & (grid <= 1)).all())
     if not inside or (np.diff(grid) <= 0).any():
-        raise ValueError(f"recall is {grid}; give increasing fractions between 0 and 1")
+        raise ValueError(f"recall: got {grid}; give increasing fractions between 0 and 1.")
     return grid

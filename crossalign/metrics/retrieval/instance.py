@@ -9,21 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from crossalign.metrics.checks import as_labels, check_k
-from crossalign.metrics.query_blocks import measure_queries
-from crossalign.metrics.query_mean import mean_over_queries
-from crossalign.metrics.ranked_list import RankedList
-from crossalign.metrics.relevance import Relevance
-from crossalign.metrics.similarity import EmbeddingScores, ScoreSource
+from crossalign.metrics.retrieval.mean_over_queries import mean_over_queries
+from crossalign.metrics.retrieval.query_blocks import measure_queries
+from crossalign.metrics.retrieval.ranked_list import RankedList
+from crossalign.metrics.retrieval.relevance import Relevance
+from crossalign.metrics.retrieval.score_sources import ScoreSource
 
 
 def recall_at_k(
-    queries: ArrayLike,
-    gallery: ArrayLike,
-    *,
-    k: int,
+    similarity: ArrayLike | ScoreSource,
     query_ids: ArrayLike | None = None,
     gallery_ids: ArrayLike | None = None,
-    similarity: str = "cosine",
+    *,
+    k: int,
     block: int | None = None,
 ) -> float:
     """Compute the fraction of queries with a counterpart among the first k gallery items (R@k).
@@ -33,18 +31,14 @@ def recall_at_k(
 
     Parameters
     ----------
-    queries : (q, d)
-        Embeddings of the queries.
-    gallery : (g, d)
-        Embeddings of the gallery.
+    similarity : (q, g) or callable
+        Scores, higher is better; see `average_precisions`.
     k : int
         Cut-off: number of first positions that count.
     query_ids : (q,), optional
         Identity of each query: the thing that it shows. None if row i pairs with row i.
     gallery_ids : (g,), optional
         Identity of each gallery item; None exactly if `query_ids` is None.
-    similarity : {"cosine", "dot", "euclidean"}
-        Similarity of embeddings; default "cosine".
     block : int, optional
         Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
@@ -56,53 +50,11 @@ def recall_at_k(
     Raises
     ------
     ValueError
-        Shapes disagree, NaN or infinity in embeddings, k not positive, an unknown similarity, only
+        Shapes disagree, NaN or infinity in the scores, k not positive, only
         one of the ids, or no ids and q != g.
     """
-    return recall_at_k_from_similarity(
-        EmbeddingScores(queries, gallery, similarity),
-        *_paired_ids(query_ids, gallery_ids, len(np.asarray(queries)), len(np.asarray(gallery))),
-        k=k,
-        block=block,
-    )
-
-
-def recall_at_k_from_similarity(
-    similarity: ArrayLike | ScoreSource,
-    query_ids: ArrayLike,
-    gallery_ids: ArrayLike,
-    *,
-    k: int,
-    block: int | None = None,
-) -> float:
-    """Compute `recall_at_k` from existing scores.
-
-    Parameters
-    ----------
-    similarity : (q, g) or callable
-        Scores, higher is better, or a callable that gives them by blocks; see
-        `average_precisions_from_similarity`.
-    query_ids : (q,)
-        Identity of each query: the thing that it shows.
-    gallery_ids : (g,)
-        Identity of each gallery item.
-    k : int
-        Cut-off: number of first positions that count.
-    block : int, optional
-        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
-
-    Returns
-    -------
-    float
-        A fraction in [0, 1]; NaN if no query has a counterpart.
-
-    Raises
-    ------
-    ValueError
-        Shapes disagree, NaN or infinity in the scores, or k not positive.
-    """
     check_k(k, required=True)
-    relevance = _relevance(query_ids, gallery_ids)
+    relevance = _relevance(*_paired_ids(similarity, query_ids, gallery_ids))
 
     def measure(ranked: RankedList, total: int) -> float:
         start, size, count = _first_tie(ranked)
@@ -113,12 +65,10 @@ def recall_at_k_from_similarity(
 
 
 def median_rank(
-    queries: ArrayLike,
-    gallery: ArrayLike,
-    *,
+    similarity: ArrayLike | ScoreSource,
     query_ids: ArrayLike | None = None,
     gallery_ids: ArrayLike | None = None,
-    similarity: str = "cosine",
+    *,
     block: int | None = None,
 ) -> float:
     """Compute the median over queries of the rank of the best placed counterpart (MedR).
@@ -128,16 +78,12 @@ def median_rank(
 
     Parameters
     ----------
-    queries : (q, d)
-        Embeddings of the queries.
-    gallery : (g, d)
-        Embeddings of the gallery.
+    similarity : (q, g) or callable
+        Scores, higher is better; see `average_precisions`.
     query_ids : (q,), optional
         Identity of each query: the thing that it shows. None if row i pairs with row i.
     gallery_ids : (g,), optional
         Identity of each gallery item; None exactly if `query_ids` is None.
-    similarity : {"cosine", "dot", "euclidean"}
-        Similarity of embeddings; default "cosine".
     block : int, optional
         Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
 
@@ -149,48 +95,10 @@ def median_rank(
     Raises
     ------
     ValueError
-        Shapes disagree, NaN or infinity in embeddings, an unknown similarity, only one of the ids,
+        Shapes disagree, NaN or infinity in the scores, only one of the ids,
         or no ids and q != g.
     """
-    return median_rank_from_similarity(
-        EmbeddingScores(queries, gallery, similarity),
-        *_paired_ids(query_ids, gallery_ids, len(np.asarray(queries)), len(np.asarray(gallery))),
-        block=block,
-    )
-
-
-def median_rank_from_similarity(
-    similarity: ArrayLike | ScoreSource,
-    query_ids: ArrayLike,
-    gallery_ids: ArrayLike,
-    *,
-    block: int | None = None,
-) -> float:
-    """Compute `median_rank` from existing scores.
-
-    Parameters
-    ----------
-    similarity : (q, g) or callable
-        Scores, higher is better, or a callable that gives them by blocks; see
-        `average_precisions_from_similarity`.
-    query_ids : (q,)
-        Identity of each query: the thing that it shows.
-    gallery_ids : (g,)
-        Identity of each gallery item.
-    block : int, optional
-        Number of queries per block; by default as many as fit 8 MiB of scores, 32 at least.
-
-    Returns
-    -------
-    float
-        A rank from 1 to g; NaN if no query has a counterpart.
-
-    Raises
-    ------
-    ValueError
-        Shapes disagree, or NaN or infinity in the scores.
-    """
-    relevance = _relevance(query_ids, gallery_ids)
+    relevance = _relevance(*_paired_ids(similarity, query_ids, gallery_ids))
 
     def measure(ranked: RankedList, total: int) -> float:
         start, size, count = _first_tie(ranked)
@@ -232,17 +140,18 @@ def _chance_of_any(size: int, count: int, places: int) -> float:
 
 
 def _paired_ids(
-    query_ids: ArrayLike | None, gallery_ids: ArrayLike | None, n_queries: int, n_gallery: int
+    similarity: ArrayLike | ScoreSource, query_ids: ArrayLike | None, gallery_ids: ArrayLike | None
 ) -> tuple[ArrayLike, ArrayLike]:
     """Return the ids given, or row numbers if none are."""
     if query_ids is not None and gallery_ids is not None:
         return query_ids, gallery_ids
     if query_ids is not None or gallery_ids is not None:
         missing = "query_ids" if query_ids is None else "gallery_ids"
-        raise ValueError(f"{missing} is None and the other ids are given; give both or neither")
-    if n_queries != n_gallery:
+        raise ValueError(f"{missing}: got None beside the other ids; give both or neither.")
+    shape = getattr(similarity, "shape", None) if callable(similarity) else np.shape(similarity)
+    if shape is None or len(shape) != 2 or shape[0] != shape[1]:
         raise ValueError(
-            f"query_ids is None for {n_queries} queries and {n_gallery} gallery items; "
-            "give query_ids and gallery_ids, or paired rows"
+            f"query_ids: got None for scores of shape {shape}; give query_ids and gallery_ids, or "
+            "paired rows."
         )
-    return np.arange(n_queries), np.arange(n_gallery)
+    return np.arange(shape[0]), np.arange(shape[1])

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln
 
 from crossalign.metrics.checks import Array, as_floats, check_choice, check_k, check_same_length
-from crossalign.metrics.ranked_list import (
+from crossalign.metrics.retrieval.ranked_list import (
     RankedList,
     number,
     pack,
@@ -128,7 +128,7 @@ def check_options(k: int | None, denominator: str, ties: str) -> None:
     check_choice("denominator", denominator, DENOMINATORS)
     check_choice("ties", ties, TIES)
     if denominator == "k" and k is None:
-        raise ValueError("denominator is 'k' and k is None; give k, or denominator='relevant'")
+        raise ValueError("denominator: got 'k' and k is None; give k, or denominator='relevant'.")
 
 
 def _hits_up_to(ranked: RankedList, k: int | None) -> int:
@@ -198,10 +198,10 @@ def _as_relevance(relevance: ArrayLike) -> NDArray[np.bool_]:
     array = np.asarray(relevance)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
-            f"relevance has shape {array.shape}; give a non-empty one-dimensional array"
+            f"relevance: got shape {array.shape}; give a non-empty one-dimensional array."
         )
     if array.dtype != np.bool_ and not np.isin(array, (0, 1)).all():
-        raise ValueError("relevance has values other than 0 and 1; give one bit per gallery item")
+        raise ValueError("relevance: got values other than 0 and 1; give one bit per gallery item.")
     return array.astype(np.bool_)
 
 
@@ -209,9 +209,9 @@ def _as_query_scores(scores: ArrayLike, relevant: Array) -> Array:
     """Return `scores` as a (g,) float array without NaN or infinity."""
     array = np.asarray(scores)
     if array.ndim != 1:
-        raise ValueError(f"scores has shape {array.shape}; give one score per gallery item")
+        raise ValueError(f"scores: got shape {array.shape}; give one score per gallery item.")
     check_same_length("scores", array, "relevance", relevant)
     array = as_floats("scores", array).astype(np.float64)
     if not np.isfinite(array).all():
-        raise ValueError("scores contains NaN or infinity; give every gallery item a finite score")
+        raise ValueError("scores: got NaN or infinity; give every gallery item a finite score.")
     return array

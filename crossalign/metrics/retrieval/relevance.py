@@ -90,19 +90,19 @@ def _sets(name: str, labels: Array, width: int) -> NDArray[np.bool_]:
     if labels.ndim == 1 and labels.dtype.kind in "biu" and labels.size:
         if labels.min() < 0 or labels.max() >= width:
             raise ValueError(
-                f"{name} goes from {labels.min()} to {labels.max()} and the other labels have "
-                f"{width} columns; give numbers of those columns, or as many columns"
+                f"{name}: got {labels.min()}..{labels.max()} and the other labels have "
+                f"{width} columns; give numbers of those columns, or as many columns."
             )
         columns: NDArray[np.bool_] = labels[:, None] == np.arange(width)
         return columns
     if labels.ndim != 2 or labels.shape[1] != width or not labels.size:
         raise ValueError(
-            f"{name} has shape {labels.shape} and dtype {labels.dtype}, and the other labels have "
-            f"{width} columns; give one column per class on both sides"
+            f"{name}: got shape {labels.shape} and dtype {labels.dtype}, and the other labels have "
+            f"{width} columns; give one column per class on both sides."
         )
     if labels.dtype.kind not in "biuf" or not np.isin(labels, (0, 1)).all():
         raise ValueError(
-            f"{name} has shape {labels.shape} with values other than 0 and 1; give one label per "
-            "item, or one column of 0 and 1 per class"
+            f"{name}: got shape {labels.shape} with values other than 0 and 1; give one label per "
+            "item, or one column of 0 and 1 per class."
         )
     return labels.astype(np.bool_)

@@ -16,9 +16,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign.cores import usable_cores
 from crossalign.metrics.checks import Array, as_floats
-from crossalign.metrics.ranked_list import RankedList, pack, pack_in_order, ranked_list, sort_keys
-from crossalign.metrics.relevance import Relevance
-from crossalign.metrics.similarity import EmbeddingScores, ScoreSource, score_source
+from crossalign.metrics.retrieval.ranked_list import (
+    RankedList,
+    pack,
+    pack_in_order,
+    ranked_list,
+    sort_keys,
+)
+from crossalign.metrics.retrieval.relevance import Relevance
+from crossalign.metrics.retrieval.score_sources import EmbeddingScores, ScoreSource, score_source
 
 BLOCK_BYTES = 2**23  # of float32 scores: two such blocks fit a last-level cache
 MIN_ROWS = 32  # below it a matrix product is slow
@@ -133,8 +139,8 @@ def _checked_block(scores: ArrayLike, rows: int, size: int) -> Array:
     array = np.asarray(scores)
     if array.shape != (rows, size):
         raise ValueError(
-            f"similarity gave a block of shape {array.shape} for {rows} queries and {size} gallery "
-            "items; give one score for each pair"
+            f"similarity: got a block of shape {array.shape} for {rows} queries and {size} gallery "
+            "items; give one score for each pair."
         )
     return as_floats("similarity", array)
 
@@ -144,5 +150,5 @@ def _block_rows(block: int | None, size: int) -> int:
     if block is None:
         return max(MIN_ROWS, BLOCK_BYTES // (4 * size))
     if isinstance(block, bool) or not isinstance(block, int | np.integer) or block < 1:
-        raise ValueError(f"block is {block!r}; give a positive number of queries, or None")
+        raise ValueError(f"block: got {block!r}; give a positive number of queries, or None.")
     return int(block)

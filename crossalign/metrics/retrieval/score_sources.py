@@ -1,7 +1,8 @@
 """Scores of queries against a gallery, a block of queries at a time.
 
-A *score source* is any callable `source(start, stop)` that returns the (stop - start, g) scores of
-those queries, higher is better. Two are here: one over embeddings, one over an existing matrix.
+The first argument of every retrieval metric, a *score source*, is a (q, g) matrix of scores, or a
+callable `source(start, stop)` that returns the (stop - start, g) scores of those queries; higher is
+better. `cosine`, `dot` and `euclidean` make one of embeddings.
 """
 
 import threading
@@ -48,8 +49,8 @@ class EmbeddingScores:
         self.queries, rows = as_rows("queries", queries), as_rows("gallery", gallery)
         if self.queries.shape[1] != rows.shape[1]:
             raise ValueError(
-                f"queries has width {self.queries.shape[1]} and gallery has width {rows.shape[1]}; "
-                "give two embeddings in the same space"
+                f"queries: got width {self.queries.shape[1]} and gallery {rows.shape[1]}; "
+                "give two embeddings in the same space."
             )
         self.shape = (len(self.queries), len(rows))
         self.dtype = np.result_type(self.queries, rows)
@@ -109,6 +110,29 @@ class EmbeddingScores:
         return np.ldexp(wide, -_exponent(length)).astype(self.dtype)
 
 
+def cosine(queries: ArrayLike, gallery: ArrayLike) -> EmbeddingScores:
+    """Score embeddings (q, d) and (g, d) by the cosine of their angle.
+
+    float32 is scored in float32, wider types in float64. A row of zeros has cosine 0.
+
+    Raises
+    ------
+    ValueError
+        Widths disagree, or NaN or infinity is inside.
+    """
+    return EmbeddingScores(queries, gallery, "cosine")
+
+
+def dot(queries: ArrayLike, gallery: ArrayLike) -> EmbeddingScores:
+    """Score embeddings (q, d) and (g, d) by inner products; see `cosine`."""
+    return EmbeddingScores(queries, gallery, "dot")
+
+
+def euclidean(queries: ArrayLike, gallery: ArrayLike) -> EmbeddingScores:
+    """Score embeddings (q, d) and (g, d) by distance, the nearest highest; see `cosine`."""
+    return EmbeddingScores(queries, gallery, "euclidean")
+
+
 def score_source(
     similarity: ArrayLike | ScoreSource, n_queries: int, n_gallery: int
 ) -> ScoreSource:
@@ -133,8 +157,8 @@ def score_source(
 
     if shape != (n_queries, n_gallery):
         raise ValueError(
-            f"{name} gives scores of shape {shape} for {n_queries} queries and {n_gallery} gallery "
-            "items; give one label per row and per column"
+            f"{name}: got scores of shape {shape} for {n_queries} queries and {n_gallery} gallery "
+            "items; give one label per row and per column."
         )
     return source
 

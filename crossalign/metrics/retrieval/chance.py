@@ -5,8 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
 from crossalign.metrics.checks import Array
-from crossalign.metrics.query_mean import mean_over_queries
-from crossalign.metrics.relevance import Relevance
+from crossalign.metrics.retrieval.mean_over_queries import mean_over_queries
+from crossalign.metrics.retrieval.relevance import Relevance
 
 
 def chance_average_precision(n_gallery: int, n_relevant: int) -> float:
@@ -34,7 +34,7 @@ def chance_average_precision(n_gallery: int, n_relevant: int) -> float:
     """
     if not 1 <= n_relevant <= n_gallery:
         raise ValueError(
-            f"n_relevant is {n_relevant} in a gallery of {n_gallery}; give 1 to n_gallery"
+            f"n_relevant: got {n_relevant} in a gallery of {n_gallery}; give 1 to n_gallery."
         )
     return float(_chance(np.asarray(n_gallery), np.asarray(n_relevant)))
 

@@ -170,6 +170,6 @@ def _magnitude(scores: Array) -> float:
     largest = max(float(scores.max()), -float(scores.min()))
     if not largest < np.inf:
         raise ValueError(
-            "similarity contains NaN or infinity; give every query and gallery item a finite score"
+            "similarity: got NaN or infinity; give every query and gallery item a finite score."
         )
     return largest
