@@ -27,53 +27,6 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | cache | arrays kept on disk |
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from importlib import import_module
-from typing import Any
-
-from crossalign.data.catalog import available, load
-from crossalign.data.checks import validate
-from crossalign.data.leaks import LEAKS
-from crossalign.data.sources.domains.source import load_domains
-from crossalign.data.sources.pairs.source import load_pairs
-from crossalign.data.sources.picture_folder.source import load_picture_folder
-from crossalign.data.sources.sketches.source import load_sketches
-from crossalign.data.sources.xlsa17.source import load_xlsa17
-from crossalign.data.splits import (
-    class_splits,
-    gzsl_validation,
-    hold_out,
-    sempcyc_sketchy_unseen,
-    validation_rows,
-)
-
-__all__ = [
-    "LEAKS",
-    "available",
-    "class_splits",
-    "gzsl_validation",
-    "hold_out",
-    "load",
-    "load_domains",
-    "load_glyphs",
-    "load_omniglot",
-    "load_pairs",
-    "load_picture_folder",
-    "load_sketches",
-    "load_synthetic",
-    "load_xlsa17",
-    "sempcyc_sketchy_unseen",
-    "validate",
-    "validation_rows",
-]
-
-_LATER = {"load_glyphs": "glyphs.source", "load_omniglot": "omniglot.source",
-          "load_synthetic": "synthetic"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a maker of data when it is asked for."""
-    if name in _LATER:
-        return getattr(import_module(f"{__name__}.sources.{_LATER[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

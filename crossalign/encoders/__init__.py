@@ -14,24 +14,6 @@ names will do; an encoder of pictures whose ``resizes`` is true gets them in the
 - `backbone`: such a network as a module, which a model trains along.
 """
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-from crossalign.encoders.tflite import TFLiteEncoder
-
-if TYPE_CHECKING:
-    from crossalign.encoders.backbone import Backbone
-    from crossalign.encoders.pretrained import PretrainedPictures, PretrainedTexts
-
-__all__ = ["Backbone", "PretrainedPictures", "PretrainedTexts", "TFLiteEncoder"]
-
-
-def __getattr__(name: str) -> Any:
-    if name == "Backbone":
-        from crossalign.encoders.backbone import Backbone
-
-        return Backbone
-    if name in __all__:
-        from crossalign.encoders import pretrained
-
-        return getattr(pretrained, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,23 +9,6 @@
 - `profile`: what a model costs; `profile_table` and `peak_memory` beside it.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from crossalign.evaluation.fitted import fit_for, score_fitted
-    from crossalign.evaluation.report import Report
-    from crossalign.evaluation.runs import evaluate
-
-__all__ = ["Report", "evaluate", "fit_for", "score_fitted"]
-
-_FILES = {"Report": "report", "evaluate": "runs", "fit_for": "fitted", "score_fitted": "fitted"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _FILES:
-        from importlib import import_module
-
-        return getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,72 +1,42 @@
-"""One model per file; this list is the registry.
+"""One model per file; the files are the registry.
 
-A model's name on the command line is its file's name: ``ESZSL`` lives in ``eszsl.py`` and runs as
-``crossalign run eszsl``. To add one, add its file and its line here; the contract tests, the
-command line and the table of models pick it up.
+A file of this room or of its families that says ``__all__ = ["ESZSL"]`` holds that model. Its name
+on the command line is the file's: ``eszsl.py`` runs as ``crossalign run eszsl``. The contract
+tests, the command line and the table of models pick a new file up. A model is imported at its first
+use.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import re
+from pathlib import Path
+from typing import Any
+
+import lazy_loader
 
 from crossalign.models.own_file import names_file, own_class
 from crossalign.sentences import nearest
 
-if TYPE_CHECKING:
-    from crossalign.models.acmr import ACMR
-    from crossalign.models.cada_vae import CADAVAE
-    from crossalign.models.cca import CCA
-    from crossalign.models.chance import Chance
-    from crossalign.models.class_mean_oracle import ClassMeanOracle
-    from crossalign.models.common_pca import CommonPCA
-    from crossalign.models.eszsl import ESZSL
-    from crossalign.models.fgan import FGAN
-    from crossalign.models.fusionnet_qsma import FusionNetQSMA
-    from crossalign.models.gfzsl import GFZSL
-    from crossalign.models.lcale import LCALE
-    from crossalign.models.linear_cosine import LinearCosine
-    from crossalign.models.perfect_alignment import PerfectAlignment
-    from crossalign.models.ridge_map import RidgeMap
 
-__all__ = [
-    "ACMR",
-    "CADAVAE",
-    "CCA",
-    "ESZSL",
-    "FGAN",
-    "GFZSL",
-    "LCALE",
-    "Chance",
-    "ClassMeanOracle",
-    "CommonPCA",
-    "FusionNetQSMA",
-    "LinearCosine",
-    "PerfectAlignment",
-    "RidgeMap",
-]
+def _modules() -> dict[str, str]:
+    """Return the module of every model by class name, read off the files."""
+    room, found = Path(__file__).parent, {}
+    for file in sorted(room.rglob("*.py")):
+        declared = re.search(r'^__all__ = \["(\w+)"\]$', file.read_text(encoding="utf-8"),
+                             re.MULTILINE)
+        if declared:
+            found[declared[1]] = ".".join(file.relative_to(room).with_suffix("").parts)
+    return found
 
-_FILES = {
-    "ACMR": "acmr",
-    "CADAVAE": "cada_vae",
-    "CCA": "cca",
-    "Chance": "chance",
-    "ClassMeanOracle": "class_mean_oracle",
-    "CommonPCA": "common_pca",
-    "ESZSL": "eszsl",
-    "FGAN": "fgan",
-    "FusionNetQSMA": "fusionnet_qsma",
-    "GFZSL": "gfzsl",
-    "LCALE": "lcale",
-    "LinearCosine": "linear_cosine",
-    "PerfectAlignment": "perfect_alignment",
-    "RidgeMap": "ridge_map",
-}
+
+_MODULES = _modules()
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={module: [model] for model, module in _MODULES.items()})
 
 
 def names() -> list[str]:
     """Return the names of all models, as the command line spells them."""
-    return sorted(_FILES.values())
+    return sorted(_file(model) for model in _MODULES)
 
 
 def get(name: str) -> type[Any]:
@@ -79,14 +49,12 @@ def get(name: str) -> type[Any]:
     """
     if names_file(name):
         return own_class(name)
-    for class_name, file in _FILES.items():
-        if name in (class_name, file):
-            return getattr(import_module(f"{__name__}.{file}"), class_name)  # type: ignore[no-any-return]
+    for model in _MODULES:
+        if name in (model, _file(model)):
+            return __getattr__(model)  # type: ignore[no-any-return]
     other = f"choose one of {names()}, or FILE.py:CLASS for one of your own."
     raise ValueError(f"model: there is no {name!r}; {nearest(name, names(), other)}")
 
 
-def __getattr__(name: str) -> Any:
-    if name in _FILES:
-        return get(name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def _file(model: str) -> str:
+    return _MODULES[model].rpartition(".")[2]

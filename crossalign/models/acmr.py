@@ -52,6 +52,8 @@ from crossalign.preprocessing.scaling import KINDS
 from crossalign.training import Batch, Group, Independent, Player, Ramp
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
+__all__ = ["ACMR"]
+
 AUTHORS_BATCH = 50
 """Over which the authors sum all losses but the classification's."""
 

@@ -26,6 +26,8 @@ from crossalign.models.vae import AlignedVAE, two_sided
 from crossalign.training import Group, Independent, Player, Ramp
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
+__all__ = ["CADAVAE"]
+
 PUBLISHED_HIDDEN = {"features": ((1560,), (1660,)), CLASS_MODALITY: ((1450,), (665,))}
 
 

@@ -35,6 +35,8 @@ from crossalign.preprocessing.rows import mean_row, products, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.types import Benchmark, Classes, Views
 
+__all__ = ["CCA"]
+
 
 class _Statistics(NamedTuple):
     """Statistics of samples, scaling and pairs: centred rows, axes of their covariances, C_12."""

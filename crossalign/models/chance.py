@@ -21,6 +21,8 @@ from crossalign.models.base import (
 from crossalign.models.ranges import SEED, SIZE
 from crossalign.types import Benchmark, Classes, Views
 
+__all__ = ["Chance"]
+
 
 class Chance(Aligner, ZeroShotClassifier, Model):
     """Random embeddings and random scores.

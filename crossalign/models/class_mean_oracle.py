@@ -20,6 +20,8 @@ from crossalign.preprocessing.rows import class_means, rows_of
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.types import Benchmark, Classes, Views
 
+__all__ = ["ClassMeanOracle"]
+
 
 class ClassMeanOracle(ZeroShotClassifier, Model):
     """Scores by negative squared distance to the class means of the samples it is fitted on.

@@ -25,6 +25,8 @@ from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.types import Benchmark, Classes, Views
 
+__all__ = ["CommonPCA"]
+
 
 class CommonPCA(Aligner, Model):
     """Principal axes of modalities whose features come from one encoder.

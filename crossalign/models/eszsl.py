@@ -33,6 +33,8 @@ from crossalign.preprocessing.rows import Rows, class_means, held, mean_row, row
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.types import Benchmark, Classes, Views
 
+__all__ = ["ESZSL"]
+
 
 @dataclass(frozen=True)
 class _Statistics:

@@ -62,6 +62,8 @@ from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, Shuf
 from crossalign.training.fabric import PRECISIONS
 from crossalign.types import Benchmark, Classes, Views
 
+__all__ = ["FGAN"]
+
 WARMUP = 10
 """Steps in which the rate rises."""
 

@@ -68,6 +68,8 @@ from crossalign.sampling import SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
+__all__ = ["FusionNetQSMA"]
+
 TERMS = ("classification", "contrast", "conditional", "marginal", "reconstruction", "cross",
          "vib", "calibration", "smooth", "topology", "cycle")
 PRESETS: Mapping[str, Mapping[str, Any]] = {

@@ -46,6 +46,8 @@ from crossalign.preprocessing.rows import class_means, extent, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.types import Benchmark, Classes, Views
 
+__all__ = ["GFZSL"]
+
 ROUNDING = 1e-14
 """Share of a variance that may be the rounding of float32."""
 

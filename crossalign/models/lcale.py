@@ -35,6 +35,8 @@ from crossalign.models.vae import AlignedVAE, class_rows, with_classes
 from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
+__all__ = ["LCALE"]
+
 
 class LCALE(AlignedVAE):
     """Three aligned VAEs for zero-shot cross-modal retrieval.

@@ -36,6 +36,8 @@ from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.training import Batch, Cosine, Group, Player, Shuffle, train, transformed
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
+__all__ = ["LinearCosine"]
+
 
 class CosineNetwork(nn.Module):
     """A linear layer and the cosines of what it gives with unit rows ``side (C, a)``."""

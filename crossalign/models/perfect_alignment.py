@@ -34,6 +34,8 @@ from crossalign.models.ranges import SEED, SIZE, WEIGHT
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, together
 from crossalign.types import Benchmark, Classes, Views
 
+__all__ = ["PerfectAlignment"]
+
 Array = npt.NDArray[np.float64]
 Noise = Mapping[str, float | npt.ArrayLike]
 

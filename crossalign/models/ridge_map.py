@@ -35,6 +35,8 @@ from crossalign.preprocessing.scaling import (
 )
 from crossalign.types import Benchmark, Classes, Views
 
+__all__ = ["RidgeMap"]
+
 
 class _Statistics(NamedTuple):
     """Statistics of samples, scaling and pairs: scaled rows, and X'X = axes values axes'."""

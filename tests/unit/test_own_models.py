@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,3 +172,20 @@ def test_what_cannot_be_read_of_a_file_is_one_sentence(tmp_path, text, name, say
     with pytest.raises(ValueError, match=says) as caught:
         models.get(f"{path}:{name}")
     assert "\n" not in str(caught.value)
+
+
+# -- a model of the library ------------------------------------------------------------------------
+def test_one_file_registers_a_model(tmp_path):
+    """Copies the package with one file more, which nothing else names."""
+    package = tmp_path / "crossalign"
+    shutil.copytree(Path(ca.__file__).parent, package,
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    text = Path(models.get("eszsl").__module__.replace(".", "/") + ".py")
+    source = (tmp_path / text).read_text().replace("ESZSL", "Another")
+    (tmp_path / text).with_name("another.py").write_text(source)
+    code = ("from crossalign import models; model = models.get('another')(); "
+            "print(model.cli_name, 'Another' in models.__all__, 'another' in models.names(), "
+            "type(model) is models.Another)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                          cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert done.stdout.split() == ["another", "True", "True", "True"]

@@ -17,7 +17,6 @@ from crossalign.data.splits.pairs import pairs_within_classes
 from crossalign.data.splits.rows import (
     Rows,
     assert_disjoint,
-    assert_no_leak,
     gzsl_validation,
     hold_out,
     leak,
@@ -30,7 +29,6 @@ from crossalign.data.splits.unseen import sempcyc_sketchy_unseen, unseen_mask
 __all__ = [
     "Rows",
     "assert_disjoint",
-    "assert_no_leak",
     "class_splits",
     "every_split",
     "group_splits",

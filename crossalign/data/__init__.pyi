@@ -1,0 +1,17 @@
+from .catalog import available as available
+from .catalog import load as load
+from .checks import validate as validate
+from .leaks import LEAKS as LEAKS
+from .sources.domains.source import load_domains as load_domains
+from .sources.glyphs.source import load_glyphs as load_glyphs
+from .sources.omniglot.source import load_omniglot as load_omniglot
+from .sources.pairs.source import load_pairs as load_pairs
+from .sources.picture_folder.source import load_picture_folder as load_picture_folder
+from .sources.sketches.source import load_sketches as load_sketches
+from .sources.synthetic import load_synthetic as load_synthetic
+from .sources.xlsa17.source import load_xlsa17 as load_xlsa17
+from .splits import class_splits as class_splits
+from .splits import gzsl_validation as gzsl_validation
+from .splits import hold_out as hold_out
+from .splits import sempcyc_sketchy_unseen as sempcyc_sketchy_unseen
+from .splits import validation_rows as validation_rows

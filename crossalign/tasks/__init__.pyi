@@ -1,0 +1,8 @@
+from .adaptation import Adaptation as Adaptation
+from .few_shot import FewShot as FewShot
+from .rejection import Rejection as Rejection
+from .retriever import Retriever as Retriever
+from .transfer import Transfer as Transfer
+from .zero_shot import ZeroShot as ZeroShot
+
+__all__: list[str]
