@@ -11,7 +11,7 @@
 - `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
 - `attention`: attention over regions, modalities and classes.
 - `region_pool`: token rows as one vector.
-- `token_reader`, `fine_grained`: the encoder of FGAN.
+- `token_reader`: the first part of the encoder of FGAN.
 - `class_memory`: prototypes of seen classes, and of other classes by attention to them.
 """
 

@@ -30,7 +30,7 @@ from sklearn.utils._param_validation import StrOptions
 from crossalign.metrics import calibrated_stacking
 from crossalign.models.base import Aligner, unit_rows
 from crossalign.models.blockwise import in_blocks
-from crossalign.models.gfzsl import GFZSL
+from crossalign.models.closed_form.gfzsl import GFZSL
 from crossalign.models.learned import made_up
 from crossalign.models.one_modality import complete, complete_rows
 from crossalign.models.ranges import NUMBER, WEIGHT, check_values

@@ -6,7 +6,7 @@
 
 After Kamboj & Do, "Leveraging Perfect Multimodal Alignment and Gaussian Assumptions for
 Cross-modal Transfer" (arXiv 2503.15352); the statements are T6 and T7 of
-`crossalign.models.linear_alignment`.
+`crossalign.models.closed_form.linear_alignment`.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Transfer(Task):
         rows = _both_present(pairs, self.source_, self.target_)
         if self.aligner is not None:
             return clone(self.aligner).fit(rows)
-        from crossalign.models.perfect_alignment import PerfectAlignment
+        from crossalign.models.closed_form.perfect_alignment import PerfectAlignment
 
         return PerfectAlignment().fit(rows)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crossalign.models import CCA, CommonPCA, FusionNetQSMA, RidgeMap
-from crossalign.models.linear_alignment import columns_of
+from crossalign.models.closed_form.linear_alignment import columns_of
 from crossalign.preprocessing.rows import (
     class_means,
     extent,

@@ -14,10 +14,10 @@ from crossalign.losses.label_distribution import label_alignment
 from crossalign.losses.pairwise_contrast import cross_distances
 from crossalign.losses.selective_triplet import selective_triplets
 from crossalign.models import CCA, FGAN
-from crossalign.models.joint_space import JointSpace
-from crossalign.models.pseudo_labels import pseudo_labels, seen_class_posteriors
+from crossalign.models.fgan.fine_grained import LabelEncoder, RegionEncoder
+from crossalign.models.fgan.joint_space import JointSpace
+from crossalign.models.fgan.pseudo_labels import pseudo_labels, seen_class_posteriors
 from crossalign.models.store import load_model
-from crossalign.networks.fine_grained import LabelEncoder, RegionEncoder
 from crossalign.networks.token_reader import READERS, TokenReader, token_mean
 from crossalign.training import Batch, Callback, ClassBalanced
 from crossalign.types import Classes, Views

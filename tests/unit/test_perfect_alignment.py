@@ -11,14 +11,14 @@ from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
 from crossalign.data.sources.synthetic import gaussian_pair
-from crossalign.models.linear_alignment import (
+from crossalign.models.closed_form.linear_alignment import (
     canonical_alignment,
     gavish_donoho_rank,
     noise_correlation,
     spurious_dimensions,
     stacked_alignment,
 )
-from crossalign.models.perfect_alignment import PerfectAlignment
+from crossalign.models.closed_form.perfect_alignment import PerfectAlignment
 from crossalign.types import Views
 
 

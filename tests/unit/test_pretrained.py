@@ -250,7 +250,7 @@ def test_frozen_backbones_are_tokens_given(raw, vit, bert):
 def test_pseudo_labels_come_from_what_the_base_sees(raw, vit, bert):
     """A classifier of colours is right on the features, and would not be on token numbers."""
     from crossalign.models.backbones import mean_tokens
-    from crossalign.models.pseudo_labels import pseudo_labels
+    from crossalign.models.fgan.pseudo_labels import pseudo_labels
 
     backbone = Backbone.pretrained(str(vit), "image", "cpu")
     means = mean_tokens(backbone, raw, "image")

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from crossalign.data.sources.synthetic import gaussian_pair, load_synthetic
 from crossalign.evaluation.protocols.transfer import transfer_scores
-from crossalign.models.perfect_alignment import PerfectAlignment
+from crossalign.models.closed_form.perfect_alignment import PerfectAlignment
 from crossalign.tasks.class_gaussians import fit_head, positive_part, weighted_gaussians
 from crossalign.tasks.transfer import Transfer
 from crossalign.types import Benchmark, Classes, Views

@@ -5,7 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
-from crossalign.models.gfzsl import GFZSL
+from crossalign.models.closed_form.gfzsl import GFZSL
 from crossalign.types import Benchmark, Classes, Views, split_id
 
 

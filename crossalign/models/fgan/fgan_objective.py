@@ -11,7 +11,7 @@ from crossalign.losses.kl import kl_standard_normal
 from crossalign.losses.label_distribution import label_alignment
 from crossalign.losses.pairwise_contrast import cross_distances, pairwise_contrast
 from crossalign.losses.selective_triplet import selective_triplets
-from crossalign.networks.fine_grained import FineGrainedEncoder
+from crossalign.models.fgan.fine_grained import FineGrainedEncoder
 from crossalign.networks.gaussian import reparametrise
 from crossalign.networks.token_reader import token_mean
 from crossalign.training import Batch

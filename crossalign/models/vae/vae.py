@@ -16,7 +16,7 @@ from crossalign.models.base import Array, labels_of, side_information
 from crossalign.models.latent import LatentModel
 from crossalign.models.pairing import two_of
 from crossalign.models.ranges import WEIGHT
-from crossalign.models.vae_objective import VAEObjective
+from crossalign.models.vae.vae_objective import VAEObjective
 from crossalign.networks import MLP, CrossVAE
 from crossalign.networks.gaussian import SAMPLERS
 from crossalign.training import Constant

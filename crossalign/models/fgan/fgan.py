@@ -43,18 +43,18 @@ from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses.pairwise_contrast import DISTANCES
 from crossalign.models.backbones import mean_tokens, open_backbones
 from crossalign.models.base import Array, TokenSelector, labels_of
-from crossalign.models.fgan_objective import CONTRASTS, FGANObjective
-from crossalign.models.joint_space import SIMILARITIES, JointSpace
-from crossalign.models.pairing import two_of
-from crossalign.models.pseudo_labels import FORMS, Teacher, pseudo_labels, teacher_name
-from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, WEIGHT, Each
-from crossalign.networks.fine_grained import (
+from crossalign.models.fgan.fgan_objective import CONTRASTS, FGANObjective
+from crossalign.models.fgan.fine_grained import (
     POOLS,
     SELECTIONS,
     FineGrainedEncoder,
     LabelEncoder,
     RegionEncoder,
 )
+from crossalign.models.fgan.joint_space import SIMILARITIES, JointSpace
+from crossalign.models.fgan.pseudo_labels import FORMS, Teacher, pseudo_labels, teacher_name
+from crossalign.models.pairing import two_of
+from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, WEIGHT, Each
 from crossalign.networks.token_reader import READERS, TokenReader
 from crossalign.networks.topk import GRADIENTS
 from crossalign.preprocessing.tokens import token_moments

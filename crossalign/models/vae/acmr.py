@@ -43,8 +43,8 @@ from torch import Tensor, nn
 
 from crossalign.models.base import labels_of
 from crossalign.models.ranges import RATE, SIZE, WEIGHT, Each
-from crossalign.models.vae import AlignedVAE, two_sided
-from crossalign.models.vae_objective import Step, VAEObjective
+from crossalign.models.vae.vae import AlignedVAE, two_sided
+from crossalign.models.vae.vae_objective import Step, VAEObjective
 from crossalign.networks import CrossVAE, InformationGate, cross_weighting
 from crossalign.networks.cross_weighting import FORMS
 from crossalign.networks.gaussian import SAMPLERS

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import linalg
 
 from crossalign.models.base import Array
-from crossalign.models.common_pca import common_axes
+from crossalign.models.closed_form.common_pca import common_axes
 from crossalign.models.pairing import Pairs, class_targets
 from crossalign.preprocessing.rows import Rows, products, scatter
 

@@ -4,7 +4,7 @@ Kamboj & Do, "Leveraging Perfect Multimodal Alignment and Gaussian Assumptions f
 Transfer" (arXiv 2503.15352; version 2 is "Towards Achieving Perfect Multimodal Alignment").
 Find A_1, A_2 with A_1 X_1 = A_2 X_2: exactly where the row spaces of the two data matrices share
 directions, and as nearly as possible, in the sense of CCA, where noise hides them. The theorems
-T1-T7 and the algebra are in `crossalign.models.linear_alignment`.
+T1-T7 and the algebra are in `crossalign.models.closed_form.linear_alignment`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.metrics.alignment import cmae
 from crossalign.models.base import Aligner, Model, Translator, check_fitted, unit_rows
-from crossalign.models.linear_alignment import (
+from crossalign.models.closed_form.linear_alignment import (
     canonical_alignment,
     columns_of,
     gavish_donoho_rank,

@@ -18,7 +18,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.decomposition import PCA
 
 from crossalign.models.base import Array, unit_rows
-from crossalign.models.gfzsl import ROUNDING
+from crossalign.models.closed_form.gfzsl import ROUNDING
 from crossalign.preprocessing.pooling import mean_token
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
 from crossalign.types import Classes, Views

@@ -31,7 +31,7 @@ import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.ranges import COUNT, SIZE, WEIGHT, Each
-from crossalign.models.vae import AlignedVAE, class_rows, with_classes
+from crossalign.models.vae.vae import AlignedVAE, class_rows, with_classes
 from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 

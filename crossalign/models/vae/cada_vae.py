@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Self
 import numpy.typing as npt
 
 from crossalign.models.ranges import WEIGHT
-from crossalign.models.vae import AlignedVAE, two_sided
+from crossalign.models.vae.vae import AlignedVAE, two_sided
 from crossalign.training import Group, Independent, Player, Ramp
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 

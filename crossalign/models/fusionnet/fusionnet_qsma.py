@@ -53,9 +53,9 @@ from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses import MARGINALS
 from crossalign.models.base import Array, labels_of, unit_rows
 from crossalign.models.blockwise import encoded
-from crossalign.models.fusionnet_objective import FusionNet
+from crossalign.models.closed_form.linear_views import LINEAR_VIEWS, linear_paths
+from crossalign.models.fusionnet.fusionnet_objective import FusionNet
 from crossalign.models.latent import LatentModel
-from crossalign.models.linear_views import LINEAR_VIEWS, linear_paths
 from crossalign.models.pairing import PAIRINGS
 from crossalign.models.ranges import COUNT, RATE, SIZE, WEIGHT, Each
 from crossalign.models.several_views import presence

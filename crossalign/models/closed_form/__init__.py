@@ -1,0 +1,1 @@
+"""Models with a closed form: linear maps and class Gaussians, no epochs."""

@@ -1,0 +1,1 @@
+"""FGAN: the estimator, its objective, its joint similarity and its pseudo-labels."""

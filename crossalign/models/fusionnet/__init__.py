@@ -1,0 +1,1 @@
+"""FusionNet-QSMA: the estimator and its objective."""

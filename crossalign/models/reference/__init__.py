@@ -1,0 +1,1 @@
+"""Reference models: chance below, and an oracle above."""

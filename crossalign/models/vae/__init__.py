@@ -1,0 +1,1 @@
+"""Variational autoencoders of several modalities around one latent space."""
