@@ -20,7 +20,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from crossalign.models.fusionnet_qsma import BARE
+from crossalign.models.fusionnet.fusionnet_qsma import BARE
 from crossalign.pace import duration
 from crossalign.tables import markdown as table
 from crossalign.tables import percent, points
