@@ -1,4 +1,4 @@
-"""Protocol and metrics to a report.
+"""Evaluation: protocol and metrics to a report.
 
 - `evaluate`: fit and score a model over runs; `fit_for` and `score_fitted` are its two halves.
 - `protocols`: the tasks, one file each: what is fitted, scored, chosen and drawn.

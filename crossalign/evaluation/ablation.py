@@ -1,4 +1,4 @@
-"""What each part of a model is worth, and how much its weights matter.
+"""Ablation: the worth of each part of a model, and the effect of its weights.
 
 `module_rows` evaluates a model with parts switched off, one report per row. `sweep` varies one
 hyper-parameter: its value is judged on validation classes, and the test score stands beside it
@@ -36,11 +36,14 @@ class Curve:
     Attributes
     ----------
     parameter : str
+        Name of the hyper-parameter.
     values : (k,)
+        Values tried.
     validation, test : (runs, k)
-        Fractions: the objective on validation classes, and the same metric on test with the
-        calibration that validation chose.
+        Scores as fractions: the objective on validation classes, and the same metric on test with
+        the calibration that validation chose.
     metric : str
+        Name of the metric.
     """
 
     parameter: str
@@ -51,11 +54,11 @@ class Curve:
 
     @property
     def chosen(self) -> float:
-        """The value with the best mean on validation."""
+        """Value with the best mean on validation."""
         return float(self.values[self.validation.mean(axis=0).argmax()])
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON-able values."""
+        """Return the curve in plain JSON types."""
         return {"parameter": self.parameter, "metric": self.metric, "chosen": self.chosen,
                 "values": self.values.tolist(), "validation": self.validation.tolist(),
                 "test": self.test.tolist()}
@@ -65,10 +68,10 @@ def module_rows(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, An
                 seeds: int = 1, *, task: str | Protocol | None = None,
                 callbacks: Sequence[Any] = (), log: Log | None = None,
                 keep: Path | None = None) -> Iterator[tuple[str, Report]]:
-    """A report for each row of changed parameters, as it is done.
+    """Yield a report for each row of changed parameters, as soon as it is done.
 
-    Every row chooses its calibration on validation classes and keeps its hyper-parameters.
-    ``keep`` is as in `evaluate`.
+    Every row chooses its calibration on validation classes and leaves its hyper-parameters as they
+    are. ``keep`` is as in `evaluate`.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def module_rows(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, An
 def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
           seeds: int = 1, *, task: str | Protocol | None = None, callbacks: Sequence[Any] = (),
           log: Log | None = None, keep: Path | None = None) -> Curve:
-    """Validation and test scores over the values of one hyper-parameter.
+    """Score validation and test over the values of one hyper-parameter.
 
     Every point is written to the folder ``keep`` when done, as `evaluate` does.
 
@@ -120,7 +123,7 @@ def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
 
 def _point(candidate: Any, part: Benchmark, task: Protocol, parameter: str,
            callbacks: Sequence[Any]) -> tuple[float, float]:
-    """Validation and test score of a model at the value of a parameter that it has."""
+    """Return the validation and test score of a model at its value of a parameter."""
     if part.validation_split is None:
         raise ValueError(f"data: {part.name!r} has no validation classes to judge {parameter} by; "
                          "give data with train_loc and val_loc.")
@@ -135,13 +138,15 @@ def _point(candidate: Any, part: Benchmark, task: Protocol, parameter: str,
 
 def ablation_table(reports: Mapping[str, Report], metrics: Sequence[str],
                    published: Mapping[str, Mapping[Any, float]] | None = None) -> str:
-    """Rows by name, metrics in percent (mean and sd over runs), published H where there is one."""
+    """Write rows by name, with metrics in percent (mean and sd over runs) and published H if there
+    is one.
+    """
     published = published or {}
     header = ["", *metrics, *(["published H"] if published else [])]
     lines = [header]
     for name, report in reports.items():
         cells = [report.cell(m) for m in metrics]
-        known = published.get(name, {}).get("H")
-        lines.append([name, *cells, *(["" if known is None else percent(known / 100)]
+        paper_h = published.get(name, {}).get("H")
+        lines.append([name, *cells, *(["" if paper_h is None else percent(paper_h / 100)]
                                       if published else [])])
     return "\n".join(aligned(lines))

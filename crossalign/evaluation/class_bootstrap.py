@@ -16,32 +16,35 @@ from crossalign.evaluation.significance import LEVEL, PairedComparison
 
 Array = npt.NDArray[np.float64]
 PerClass = Mapping[str, Mapping[str, Any]]
-"""By the name of a score: ``classes``, C names; ``runs (R, C)``, the score of every class in every
-run; and, where classes do not count alike, ``weights (C,)``."""
+"""Mapping from the name of a score to ``classes``, C names; ``runs (R, C)``, the score of every
+class in every run; and, if classes do not count alike, ``weights (C,)``.
+"""
 
 RESAMPLES = 10_000
 BLOCK = 500
-"""Resamples that are computed at once."""
+"""Number of resamples that are computed at once."""
 
 
 def class_bootstrap(a: PerClass, b: PerClass, metric: str, *, resamples: int = RESAMPLES,
                     random_state: int = 0) -> PairedComparison:
-    """Paired bootstrap over classes: percentile interval of the difference in ``metric``.
+    """Compare two models by a paired bootstrap over classes: percentile interval of the difference.
 
-    Seen and unseen classes are drawn apart, each as many as there are. What is drawn is the same
-    for both models, for all runs, and for every direction of retrieval. The p-value is twice the
-    share of draws on the far side of zero, the observed difference counted as one draw (Efron and
+    Seen and unseen classes are drawn apart, each as many as there are. The draws are the same for
+    both models, for all runs, and for every direction of retrieval. The p-value is twice the share
+    of draws on the far side of zero, the observed difference counted as one draw (Efron and
     Tibshirani 1993, sections 13.3 and 15.4).
 
     Parameters
     ----------
     a, b : mapping of score to its classes
-        See `PerClass`. ``H`` is made of ``U`` and ``S``, ``mAP`` of every ``mAP[...]``; any other
-        metric of the score of its name.
+        Scores by class, see `PerClass`. ``H`` is made of ``U`` and ``S``, ``mAP`` of every
+        ``mAP[...]``; any other metric of the score of its name.
     metric : str
+        Name of the metric.
     resamples : int
+        Number of draws; default `RESAMPLES`.
     random_state : int
-        Of the generator that draws classes.
+        Seed of the generator that draws classes; default 0.
 
     Raises
     ------
@@ -69,14 +72,16 @@ def class_bootstrap(a: PerClass, b: PerClass, metric: str, *, resamples: int = R
 
 def class_interval(per_class: PerClass, metric: str, *, resamples: int = RESAMPLES,
                    random_state: int = 0) -> tuple[float, float]:
-    """The 95 % percentile interval of one model's score, by drawing classes with replacement."""
+    """Return the 95 % percentile interval of one model's score, by drawing classes with
+    replacement.
+    """
     return _interval(resampled((per_class,), metric, resamples=resamples,
                                random_state=random_state)[0])
 
 
 def resampled(models: Sequence[PerClass], metric: str, *, resamples: int,
               random_state: int) -> Array:
-    """``(models, resamples)`` scores of the same resampled classes.
+    """Compute ``(models, resamples)`` scores of the same resampled classes.
 
     Raises
     ------
@@ -87,28 +92,28 @@ def resampled(models: Sequence[PerClass], metric: str, *, resamples: int,
         raise ValueError(f"resamples: got {resamples}; draw at least once.")
     parts = parts_of(metric, models[0])
     rng = np.random.default_rng(random_state)
-    found = []
+    scores_of = []
     for start in range(0, resamples, BLOCK):
         size, counts = min(BLOCK, resamples - start), {}
         for name in parts:
             group = tuple(models[0][name]["classes"])
             if group not in counts:
                 counts[group] = _counts(rng, size, len(group))
-        found.append([_combined(metric, [
+        scores_of.append([_combined(metric, [
             _weighted(model[name], counts[tuple(models[0][name]["classes"])]) for name in parts])
             for model in models])
-    return np.concatenate(found, axis=1)
+    return np.concatenate(scores_of, axis=1)
 
 
 def score_of(metric: str, per_class: PerClass) -> float:
-    """The metric from its classes, none of them resampled; mean over runs."""
+    """Compute the metric from its classes, none of them resampled; mean over runs."""
     whole = [_weighted(part, np.ones((1, len(part["classes"]))))
              for part in (per_class[name] for name in parts_of(metric, per_class))]
     return float(_combined(metric, whole)[0])
 
 
 def parts_of(metric: str, per_class: PerClass) -> list[str]:
-    """The scores that a metric is made of.
+    """Return the names of the scores that a metric is made of.
 
     Raises
     ------
@@ -124,7 +129,7 @@ def parts_of(metric: str, per_class: PerClass) -> list[str]:
 
 
 def _combined(metric: str, parts: Sequence[Array]) -> Array:
-    """The metric ``(draws,)`` from its parts ``(draws, runs)``."""
+    """Combine the parts ``(draws, runs)`` of the metric to ``(draws,)``."""
     if metric != "H":
         return np.asarray(np.mean(parts, axis=(0, 2)))
     u, s = parts
@@ -136,7 +141,7 @@ def _rows(part: Mapping[str, Any]) -> Array:
 
 
 def _weighted(part: Mapping[str, Any], counts: Array) -> Array:
-    """Scores ``(draws, runs)`` where every class counts as often as it was drawn."""
+    """Compute scores ``(draws, runs)`` in which every class counts as often as it was drawn."""
     runs = _rows(part)                                                        # (R, C)
     weights = np.asarray(part.get("weights", np.ones(runs.shape[1])), dtype=np.float64)
     drawn = counts * weights                                                  # (draws, C)
@@ -144,7 +149,9 @@ def _weighted(part: Mapping[str, Any], counts: Array) -> Array:
 
 
 def _counts(rng: np.random.Generator, size: int, n: int) -> Array:
-    """How often each of n classes is among n that are drawn with replacement, ``(size, n)``."""
+    """Count how often each of n classes is among n that are drawn with replacement, ``(size,
+    n)``.
+    """
     drawn = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
     return np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
 

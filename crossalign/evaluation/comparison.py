@@ -1,4 +1,4 @@
-"""Two reports compared: which test their runs allow, and one report against several."""
+"""Comparison of two reports by the test that their runs allow, and of one report with several."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 FEWEST = 5
-"""Classes of each kind below which drawing them says nothing."""
+"""Number of classes of each kind below which drawing them says nothing."""
 
 
 def compare(report: Report, other: Report, metric: str) -> PairedComparison:
-    """`Report.compare` of two reports whose protocols agree.
+    """Compare two reports whose protocols agree, see `Report.compare`.
 
     Raises
     ------
@@ -55,35 +55,39 @@ def compare(report: Report, other: Report, metric: str) -> PairedComparison:
 
 
 def pair(report: Report, other: Report) -> None:
-    """Raise ValueError where runs do not pair up."""
+    """Raise ValueError if runs do not pair up."""
     if list(report.seeds) != list(other.seeds):
         raise ValueError(f"other: runs {other.seeds} do not pair with runs {report.seeds}; "
                          "evaluate both with the same seeds.")
 
 
 def interval(report: Report, metric: str) -> tuple[float, float] | None:
-    """The 95 % interval of a score over classes, or None where their scores were not kept."""
+    """Return the 95 % interval of a score over classes, or None if the scores of classes were not
+    saved.
+    """
     return class_interval(report.per_class, metric) if _has_classes(report, metric) else None
 
 
 def versus(report: Report, others: Sequence[Report], metric: str) -> list[PairedComparison | None]:
-    """A report minus each of several, p-values by Holm; None where two do not compare."""
-    found: list[PairedComparison | None] = []
+    """Compare a report with each of several, p-values by Holm; None for reports that do not
+    compare.
+    """
+    comparisons: list[PairedComparison | None] = []
     for other in others:
         try:
-            found.append(report.compare(other, metric))
+            comparisons.append(report.compare(other, metric))
         except ValueError:
-            found.append(None)
-    return holm_adjusted(found)
+            comparisons.append(None)
+    return holm_adjusted(comparisons)
 
 
-def holm_adjusted(found: Sequence[PairedComparison | None]) -> list[PairedComparison | None]:
-    """The same comparisons with p-values that count how many there are."""
-    adjusted = holm([np.nan if one is None else one.p_value for one in found])
-    several = sum(one is not None and one.tested for one in found) > 1
+def holm_adjusted(comparisons: Sequence[PairedComparison | None]) -> list[PairedComparison | None]:
+    """Return the same comparisons with p-values corrected for their number."""
+    adjusted = holm([np.nan if one is None else one.p_value for one in comparisons])
+    several = sum(one is not None and one.tested for one in comparisons) > 1
     return [one if one is None or not several or not one.tested else
             replace(one, p_value=float(p), method=f"{one.method}, Holm")
-            for one, p in zip(found, adjusted, strict=True)]
+            for one, p in zip(comparisons, adjusted, strict=True)]
 
 
 def _has_classes(report: Report, metric: str) -> bool:
@@ -95,9 +99,10 @@ def _has_classes(report: Report, metric: str) -> bool:
 
 
 def share_of_test(protocol: Mapping[str, Any]) -> float | None:
-    """Size of the test part over that of the training part, in what the splits divide.
+    """Return the size of the test part over that of the training part, in units that the splits
+    divide.
 
-    Classes where some are unseen, samples otherwise; None where a protocol does not say.
+    Units are classes if some are unseen, otherwise samples; None if a protocol does not say.
     """
     classes, samples = protocol.get("classes"), protocol.get("samples")
     if isinstance(classes, Mapping) and classes.get("seen") and classes.get("unseen"):

@@ -41,8 +41,9 @@ def choose_confidences(outcome: Outcome, validation: Benchmark) -> Settings:
     Parameters
     ----------
     outcome : Outcome
-        Of `score_gzsl` on the validation benchmark; its gamma calibrates.
+        Result of `score_gzsl` on the validation benchmark; its gamma calibrates.
     validation : Benchmark
+        Validation benchmark.
     """
     head: ZeroShot = outcome.details["head"]
     samples, raw, found = _tests(head, validation), _raw(outcome), {}
@@ -64,10 +65,11 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
     Parameters
     ----------
     outcome : Outcome
-        Of `score_gzsl` on a benchmark; changed.
+        Result of `score_gzsl` on a benchmark; changed.
     settings : mapping
-        Chosen by `choose_confidences`; nothing is added where it is empty.
+        Choice of `choose_confidences`; nothing is added if it is empty.
     bench : Benchmark
+        Benchmark of the outcome.
     """
     if not settings:
         return
@@ -92,25 +94,27 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
 
 
 def _raw(outcome: Outcome) -> Array:
-    """Scores ``(n, C)`` before calibration, of seen classes' samples and then of unseen ones'."""
+    """Return the scores ``(n, C)`` before calibration, of seen classes' samples and then of unseen
+    ones'.
+    """
     seen, _, unseen, _ = outcome.details["parts"]
     return np.concatenate([seen, unseen])
 
 
 def _has_variances(head: ZeroShot, samples: Views) -> bool:
-    """Whether the model has latent Gaussians and they differ from sample to sample."""
+    """Tell whether the model has latent Gaussians and they differ from sample to sample."""
     if not isinstance(head.model, Distributional):
         return False
     return bool(np.ptp(Rejection(head, "uncertainty").score_samples(samples)) > 0)
 
 
 def _calibrated(head: ZeroShot, gamma: float) -> ZeroShot:
-    """The same prepared head with calibrated stacking."""
+    """Return the same prepared head with calibrated stacking."""
     other = copy(head)
     other.gamma = gamma
     return other
 
 
 def _tests(head: ZeroShot, bench: Benchmark) -> Views:
-    """Test samples of seen and unseen classes in one."""
+    """Join the test samples of seen and unseen classes."""
     return joined([bench["test_seen"], bench["test_unseen"]], head.views_)

@@ -24,9 +24,9 @@ TREE = "tree"
 
 
 def figures_path(report: str | os.PathLike[str]) -> Path:
-    """Return where the figures of a report lie: ``figures.npz`` beside ``report.json``.
+    """Return the path of a report's figures: ``figures.npz`` beside ``report.json``.
 
-    Those of any other file, as ``gzsl-cca.json``, lie beside it as ``gzsl-cca.figures.npz``.
+    For any other file, such as ``gzsl-cca.json``, it is ``gzsl-cca.figures.npz``.
     """
     path = Path(report)
     return path.with_name("figures.npz" if path.stem == "report" else f"{path.stem}.figures.npz")
@@ -40,9 +40,10 @@ def write_figures(path: Path, figures: Mapping[str, Any], owner: Mapping[str, st
     path : Path
         File to write.
     figures : mapping
-        Tree of mappings, lists, tuples, arrays, numbers, strings and None.
+        Figures: a tree of mappings, lists, tuples, arrays, numbers, strings and None.
     owner : mapping
-        ``report``, its name for people, and ``sha256``, by which `read_figures` knows it again.
+        Owner of the figures: ``report``, its name for people, and ``sha256``, by which
+        `read_figures` recognises it.
     """
     arrays: list[npt.NDArray[Any]] = []
 
@@ -58,7 +59,7 @@ def write_figures(path: Path, figures: Mapping[str, Any], owner: Mapping[str, st
 
 
 def read_figures(path: Path, owner: Mapping[str, str]) -> dict[str, Any]:
-    """Read what `write_figures` wrote for the same report; {} where there is no file.
+    """Read what `write_figures` wrote for the same report; {} if there is no file.
 
     Raises
     ------

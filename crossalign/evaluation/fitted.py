@@ -20,7 +20,7 @@ from crossalign.models.trained_classes import trained_unseen
 from crossalign.types import Benchmark
 
 CHOICE = "choice"
-"""Name under which `fit_for` keeps its selection."""
+"""Name under which `fit_for` saves its selection."""
 
 
 def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
@@ -30,16 +30,17 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
     Parameters
     ----------
     model : fitted estimator
-        With what `fit_for` chose for it, if that made it.
+        Fitted model, with the choices of `fit_for` if that made it.
     bench : Benchmark
+        Benchmark to score on.
     task : str or Protocol, optional
-        As in `evaluate`.
+        Task, see `evaluate`; default the benchmark's own.
     gamma : float, optional
-        From validation, where the model carries none.
+        Calibration from validation; default the one that the model carries.
     run : int
-        Class split, of a benchmark with several.
+        Class split, for a benchmark with several; default 0.
     pictures : bool
-        Keep the arrays of figures.
+        Whether to hold the arrays of figures; default True.
 
     Raises
     ------
@@ -75,7 +76,7 @@ SETTINGS = ("gamma", "confidences")
 
 
 def check_trained(model: Any, bench: Benchmark) -> None:
-    """Raise ValueError if a model was trained on a class that a benchmark holds as unseen.
+    """Raise ValueError if a model was trained on a class that is unseen in a benchmark.
 
     An oracle, which is marked as one, may be.
     """
@@ -88,7 +89,7 @@ def check_trained(model: Any, bench: Benchmark) -> None:
 
 
 def _other_split(model: Any, bench: Benchmark) -> dict[str, Any]:
-    """What a protocol says where `fit_for` fitted a model on another split than is scored."""
+    """Return the note of a protocol if `fit_for` fitted a model on another split than is scored."""
     fitted_on = getattr(model, "protocol_", {}).get("split_id")
     if fitted_on == bench.protocol.get("split_id") or fitted_on is None:
         return {}
@@ -99,10 +100,10 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
             tune: bool | Mapping[str, Sequence[Any]] = True, run: int = 0,
             callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
             checkpoint: str | Path | None = None) -> Any:
-    """A clone of the model, chosen on validation and fitted on one run's training part.
+    """Fit a clone of the model on one run's training part, with all choices made on validation.
 
-    What was chosen is kept in the folder ``checkpoint`` and, where the model can, its training
-    after every epoch; both go on from there. The result carries ``gamma_``, ``confidences_``,
+    The choices are saved in the folder ``checkpoint`` and, if the model can, its training after
+    every epoch; both resume from there. The result carries ``gamma_``, ``confidences_``,
     ``selection_``, ``run_``, ``task_`` and ``protocol_``, which are saved with it.
     """
     task = resolve(model, bench, task)

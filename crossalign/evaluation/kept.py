@@ -1,7 +1,7 @@
 """Finished parts of a long work, a file each: a process that dies loses none of them.
 
-A file is named by what its part is of (data, parameters, code). Parts of different works stand side
-by side in one folder, and what is read back is to the bit what was written.
+A file is named by all that its part depends on (data, parameters, code). Parts of different works
+stand side by side in one folder, and reading gives back to the bit what was written.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ Folder = str | os.PathLike[str] | None
 
 def kept(folder: Folder, name: str, work: Mapping[str, Any], build: Callable[[], Any],
          log: Callable[[str], None] | None = None) -> Any:
-    """What ``build()`` gives, from the folder where it was finished before for the same work.
+    """Return the result of ``build()``, from the folder if it was finished before for the same
+    work.
 
     Parameters
     ----------
     folder : path or None
-        Without one nothing is kept.
+        Folder of the files; None saves nothing.
     name : str
-        What the part is, as ``seed-0``; the file is ``NAME-XXXXXXXX.json``.
+        Name of the part, such as ``seed-0``; the file is ``NAME-XXXXXXXX.json``.
     work : mapping
-        All that the part depends on.
+        Everything that the part depends on.
     build : callable
-        Makes a tree of mappings, lists, tuples, arrays, numbers, strings and None.
+        Function that makes a tree of mappings, lists, tuples, arrays, numbers, strings and None.
     log : callable, optional
-        Is told of what was finished before.
+        Function that is told of parts that were finished before.
     """
     if folder is None:
         return build()
@@ -57,7 +58,7 @@ def kept(folder: Folder, name: str, work: Mapping[str, Any], build: Callable[[],
 
 
 def work_of(model: Any, bench: Benchmark) -> Callable[..., dict[str, Any]]:
-    """``work(run, **more)``: all that a part of a model's run on a benchmark depends on."""
+    """Return ``work(run, **more)``: all that a part of a model's run on a benchmark depends on."""
     own = {"model": type(model).__qualname__, "code": code_fingerprint(model)}
     prints: dict[int, str] = {}
 
@@ -71,7 +72,7 @@ def work_of(model: Any, bench: Benchmark) -> Callable[..., dict[str, Any]]:
 
 
 def forget(folder: str | os.PathLike[str], name: str) -> None:
-    """Take away what was kept under a name, and the folder if nothing else is in it."""
+    """Delete the files of a name, and the folder if nothing else is in it."""
     ours = re.compile(re.escape(name) + r"-[0-9a-f]{8}\.json")
     with suppress(OSError):
         for file in Path(folder).iterdir():
@@ -81,7 +82,7 @@ def forget(folder: str | os.PathLike[str], name: str) -> None:
 
 
 def _read(file: Path, stated: str) -> dict[str, Any] | None:
-    """A whole file of the same work, or None."""
+    """Read a whole file of the same work, or return None."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         found: dict[str, Any] = json.loads(file.read_text("utf-8"))
         if (found["work"] == json.loads(stated)

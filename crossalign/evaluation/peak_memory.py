@@ -1,10 +1,10 @@
-"""The most memory that a call needs, measured in a process of its own.
+"""Peak memory of a call, measured in a process of its own.
 
 A process that has done other things before holds memory that it freed and can use again, so a call
 there would seem to need less. The call is sent to a freshly spawned process and made twice: the
-first call loads libraries and starts threads, then what is free goes back to the system and the
-high-water mark of resident memory begins anew, and the second is measured against it. Where a
-system cannot forget its mark (all but Linux), the first call is measured, libraries included.
+first call loads libraries and starts threads, then free memory goes back to the system and the
+high-water mark of resident memory begins anew, and the second call is measured against it. On a
+system that cannot reset its mark (all but Linux), the first call is measured, libraries included.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from typing import Any, NamedTuple
 
 
 class Peak(NamedTuple):
-    """Bytes that a call adds at its highest.
+    """Peak of the bytes that a call adds.
 
     Attributes
     ----------
     host : int
         Resident memory of the process.
     gpu : int or None
-        What torch allocates on its GPU; None where it uses none.
+        Memory that torch allocates on its GPU; None if it uses none.
     """
 
     host: int
@@ -37,17 +37,17 @@ class Peak(NamedTuple):
 
 
 def peak_memory(call: Callable[..., Any], *arguments: Any) -> Peak:
-    """What ``call(*arguments)`` needs beyond its arguments and the libraries.
+    """Measure the memory that ``call(*arguments)`` needs beyond its arguments and the libraries.
 
-    A script that asks for it needs the guard ``if __name__ == "__main__":``, as `multiprocessing`
+    A script that calls this needs the guard ``if __name__ == "__main__":``, as `multiprocessing`
     says.
 
     Parameters
     ----------
     call : callable
-        Of a module, so that another process finds it.
+        Function of a module, so that another process finds it.
     *arguments
-        Whatever `multiprocessing` can send.
+        Arguments that `multiprocessing` can send.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def peak_memory(call: Callable[..., Any], *arguments: Any) -> Peak:
 
 
 def _measured(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Peak:
-    """Make the call, and say what it needed."""
+    """Make the call, and return the memory that it needed."""
     before = _forgotten(call, arguments)
     if before is None:
         before = _high_water()
@@ -75,7 +75,9 @@ def _measured(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Peak:
 
 
 def _forgotten(call: Callable[..., Any], arguments: Any) -> int | None:
-    """Bytes resident after a first call whose traces are gone; None where they cannot go."""
+    """Return the bytes resident after a first call whose traces are gone; None if they cannot
+    go.
+    """
     mark = Path("/proc/self/clear_refs")
     if not os.access(mark, os.W_OK):
         return None
@@ -91,7 +93,7 @@ def _forgotten(call: Callable[..., Any], arguments: Any) -> int | None:
 
 
 def _high_water() -> int:
-    """The most bytes that have been resident."""
+    """Return the most bytes that have been resident."""
     if found := _status("VmHWM"):
         return found
     import resource
@@ -101,7 +103,7 @@ def _high_water() -> int:
 
 
 def _status(field: str) -> int:
-    """A size of this process in bytes; 0 where the system does not say."""
+    """Return a size of this process in bytes; 0 if the system does not say."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith(f"{field}:"):
@@ -115,6 +117,6 @@ def _gpu_peak() -> int | None:
 
 
 def _cuda() -> Any:
-    """torch.cuda where it is in use."""
+    """Return torch.cuda if it is in use."""
     torch = sys.modules.get("torch")
     return torch.cuda if torch is not None and torch.cuda.is_initialized() else None

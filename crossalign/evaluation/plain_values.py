@@ -10,7 +10,7 @@ import numpy as np
 
 
 def jsonable(value: Any) -> Any:
-    """The value in plain JSON types: arrays become lists, anything unknown its ``repr``."""
+    """Convert a value to plain JSON types: arrays become lists, anything unknown its ``repr``."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if value is None or isinstance(value, bool | int | str):
@@ -27,7 +27,9 @@ def jsonable(value: Any) -> Any:
 
 
 def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys: ``{"a": {"b": 1}}`` gives ``{"a.b": 1}``."""
+    """Flatten nested mappings to one, with dotted keys: ``{"a": {"b": 1}}`` gives ``{"a.b":
+    1}``.
+    """
     flat: dict[str, Any] = {}
     for key, value in mapping.items():
         if isinstance(value, Mapping):

@@ -17,7 +17,7 @@ DASH = "\N{EN DASH}"
 
 
 def profile_table(profiles: Sequence[Profile], title: str = "") -> str:
-    """A line for each model; what cannot be said of it is a dash.
+    """Write a line for each model; a dash stands for what does not apply.
 
     Megabytes are 10^6 bytes, and memory of a GPU stands behind that of the host.
     """
@@ -34,7 +34,7 @@ def profile_table(profiles: Sequence[Profile], title: str = "") -> str:
 
 
 def profile_record(profiles: Sequence[Profile], **facts: Any) -> dict[str, Any]:
-    """The same in plain JSON types, with ``facts`` of the data before it."""
+    """Return the same in plain JSON types, with ``facts`` of the data before it."""
     models = [{**one._asdict(), "train_memory": _bytes(one.train_memory),
                "embed_memory": _bytes(one.embed_memory)} for one in profiles]
     record: dict[str, Any] = jsonable({**facts, "embedded_per_call": EMBEDDED, "models": models,
@@ -43,7 +43,7 @@ def profile_record(profiles: Sequence[Profile], **facts: Any) -> dict[str, Any]:
 
 
 def machine_facts() -> dict[str, Any]:
-    """What speeds depend on."""
+    """Return the facts that speeds depend on."""
     import torch
 
     facts = {"system": f"{platform.system()} {platform.machine()}", "cores": os.cpu_count(),
@@ -60,7 +60,7 @@ def _cells(one: Profile, modalities: Sequence[str]) -> list[str]:
 
 
 def amount(number: float | None) -> str:
-    """Three digits and a prefix, as ``9.52 M``; a dash for None."""
+    """Write three digits and a prefix, such as ``9.52 M``; a dash for None."""
     if number is None:
         return DASH
     for factor, prefix in ((1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k"), (1, "")):

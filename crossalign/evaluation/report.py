@@ -1,7 +1,8 @@
-"""What an evaluation hands back: scores of every run, and the protocol that makes them mean.
+"""Report of an evaluation: scores of every run, and the protocol that gives them meaning.
 
-A number travels with how it was made: parameters, seeds, how the epoch was selected, the split
-and its side information, and the versions. Two reports compare only if their protocols agree.
+A number travels with the way it was made: parameters, seeds, how the epoch was selected, the split
+and its side information, and the versions. Two reports are comparable only if their protocols
+agree.
 """
 
 from __future__ import annotations
@@ -38,30 +39,32 @@ class Score(TypedDict):
 
 @dataclass
 class Report:
-    """Scores of one model on one benchmark, with all that is needed to trust or redo them.
+    """Scores of one model on one benchmark, with all that is needed to trust or repeat them.
 
     Attributes
     ----------
     model, data, task : str
-        As the user named them.
+        Names of model, data and task, as the user gave them.
     params : mapping
-        Hyper-parameters the model ran with.
+        Hyper-parameters of the model in this run.
     protocol : mapping
         Split id, features, normalisation, side information, and a boolean per known leak.
     selection : str
-        How the epoch and the calibration were chosen, in words.
+        Description of how the epoch and the calibration were chosen.
     versions : mapping of package to version
+        Versions of the packages.
     seconds : float
         Wall-clock time of all runs together.
     seeds : list of int
-        One per run.
+        Seeds, one per run.
     scores : mapping of metric to `Score`
         Fractions in [0, 1].
     per_class : mapping of score to mapping
-        Of runs on one split: ``classes``, names; ``runs``, a score per run and class; ``weights``
-        where classes do not count alike. What intervals and comparisons are made of.
+        Scores by class, for runs on one split: ``classes``, names; ``runs``, a score per run and
+        class; ``weights`` if classes do not count alike. Intervals and comparisons are computed
+        from these.
     date : str
-        When the report was made, as ``2026-11-30 09:15 UTC``.
+        Date of the report, such as ``2026-11-30 09:15 UTC``.
     artefacts : mapping
         Arrays of the first run to draw from (keys ``latent``, ``cross_modal``, ``sensitivity``,
         ``curve``, ``few_shot``, ``rejection``, ``class_accuracy``, ``pr``, ``hits``, ``saliency``,
@@ -98,7 +101,7 @@ class Report:
         per_class: Mapping[str, Mapping[str, Any]] | None = None,
         artefacts: Mapping[str, Any] | None = None,
     ) -> Report:
-        """A report of n runs, each a mapping of metric to fraction, with versions and date.
+        """Make a report of n runs, each a mapping of metric to fraction, with versions and date.
 
         Raises
         ------
@@ -114,12 +117,12 @@ class Report:
                    date=f"{datetime.now(UTC):{WHEN}}", artefacts=dict(artefacts or {}))
 
     def to_dict(self) -> dict[str, Any]:
-        """The report without its artefacts, in plain JSON types."""
+        """Return the report without its artefacts, in plain JSON types."""
         plain: dict[str, Any] = jsonable({key: getattr(self, key) for key in KEYS})
         return plain
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report as JSON, and beside it what its page is drawn from; returns the path.
+        """Write the report as JSON, and beside it the arrays of its page; return the path.
 
         Each file is whole or absent, and figures never stand beside the numbers of another run:
         see `figures_file.figures_path` for their name.
@@ -132,13 +135,15 @@ class Report:
         return written
 
     def _owner(self) -> dict[str, str]:
-        """The report and a digest of its numbers, by which figures know it again."""
+        """Return the report's name and a digest of its numbers, by which figures recognise it."""
         numbers = json.dumps(jsonable([self.model, self.seeds, self.scores])).encode()
         return {"report": f"{self.model} on {self.data}",
                 "sha256": hashlib.sha256(numbers).hexdigest()}
 
     def to_json(self) -> str:
-        """The report as JSON; what UTF-8 cannot hold of a file's name is escaped."""
+        """Return the report as JSON; characters of a file's name that UTF-8 cannot hold are
+        escaped.
+        """
         text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         return re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", text)
 
@@ -165,25 +170,27 @@ class Report:
         return report
 
     def html(self, path: str | os.PathLike[str]) -> Path:
-        """Write the report as one self-contained page, atomically; returns the path."""
+        """Write the report as one self-contained page, atomically; return the path."""
         from crossalign.pages import write_page
 
         return write_page(self, path)
 
     def differences(self, other: Report) -> list[str]:
-        """What makes the two reports incomparable, one phrase each; empty if nothing does."""
-        found = [] if self.task == other.task else [f"task ({self.task!r}, {other.task!r})"]
+        """Return what makes the two reports incomparable, one phrase each; empty if nothing
+        does.
+        """
+        phrases = [] if self.task == other.task else [f"task ({self.task!r}, {other.task!r})"]
         mine, theirs = flatten(jsonable(self.protocol)), flatten(jsonable(other.protocol))
         absent = "not stated"
         for key in [*mine, *(k for k in theirs if k not in mine)]:
             a, b = mine.get(key, absent), theirs.get(key, absent)
             unknown = key.startswith("leaks.") and {a, b} & {None, absent}
             if a != b and key not in OF_THE_MODEL and not unknown:
-                found.append(f"{key} ({_short(a)}, {_short(b)})")
-        return found
+                phrases.append(f"{key} ({_short(a)}, {_short(b)})")
+        return phrases
 
     def comparable(self, other: Report) -> bool:
-        """True if the numbers of both reports answer the same question.
+        """Return True if the numbers of both reports answer the same question.
 
         Raises
         ------
@@ -191,19 +198,20 @@ class Report:
             If they do not, naming each part of the protocol that differs (split ids, features,
             side information, leaks, task). `differences` lists them without raising.
         """
-        found = self.differences(other)
-        if found:
+        phrases = self.differences(other)
+        if phrases:
             raise ValueError(f"other: {other.model} on {other.data} followed another protocol than "
-                             f"{self.model} on {self.data}: {'; '.join(found)}; "
+                             f"{self.model} on {self.data}: {'; '.join(phrases)}; "
                              "run both on the same benchmark.")
         return True
 
     def compare(self, other: Report, metric: str) -> PairedComparison:
-        """Paired difference self minus other, with its interval and p-value where it has them.
+        """Compare the scores of two reports: self minus other, with interval and p-value if there
+        are any.
 
-        Over one split classes are drawn with replacement, which needs the scores of every class
-        (``per_class``); over several splits it is the corrected resampled t-test; else there is
-        none. See `significance`.
+        Over one split, classes are drawn with replacement, which needs the scores of every class
+        (``per_class``); over several splits it is the corrected resampled t-test; otherwise there
+        is no test. See `significance`.
 
         Raises
         ------
@@ -217,7 +225,7 @@ class Report:
         return compare(self, other, metric)
 
     def only(self, seeds: Sequence[int]) -> Report:
-        """The same report with some of its runs, for a comparison over the seeds of both.
+        """Return the same report with some of its runs, for a comparison over the seeds of both.
 
         Raises
         ------
@@ -243,13 +251,13 @@ class Report:
 
     @property
     def counted(self) -> int:
-        """Runs that say something of their own: runs of one split that are all equal are one."""
+        """Number of different runs: runs of one split that are all equal count as one."""
         one_split = not isinstance(self.protocol.get("split_id"), list)
         equal = all(len(set(score["runs"])) == 1 for score in self.scores.values())
         return 1 if one_split and equal else len(self.seeds)
 
     def cell(self, metric: str, absent: str = "") -> str:
-        """Return a score in percent, with its spread where runs differ, or ``absent``."""
+        """Return a score in percent, with its spread if runs differ, or ``absent``."""
         score = self.scores.get(metric)
         return absent if score is None else percent(score["mean"], score["sd"], self.counted)
 
@@ -278,7 +286,7 @@ class Report:
 
 KEYS = ("model", "data", "task", "params", "protocol", "selection", "versions", "seconds", "seeds",
         "scores", "per_class", "date")
-"""The keys of a saved report, in order."""
+"""Keys of a saved report, in order."""
 
 LATER = ("per_class", "date")
 """Keys that a report may lack."""
@@ -286,19 +294,19 @@ LATER = ("per_class", "date")
 WHEN = "%Y-%m-%d %H:%M UTC"
 
 OF_THE_MODEL = ("leaks.stochastic_evaluation", "codes", "pseudo_labels", "tokens")
-"""What a protocol states of the model rather than of the question; models may differ in it."""
+"""Entries of a protocol that concern the model and not the question; models may differ in them."""
 
 TOLD = ("split_id", "split", "features", "normalisation", "side_information", "codes")
 """Parts of the protocol that the plain table shows; a saved report and its page show all."""
 
 
 def summarise(runs: Sequence[Mapping[str, float]], task: str = "") -> dict[str, Score]:
-    """Mean, sample sd and every run of each metric (mean of per-run H, never H of means).
+    """Compute mean, sample sd and every run of each metric (mean of per-run H, never H of means).
 
     Parameters
     ----------
     runs : n mappings of metric to fraction in [0, 1], or correlation in [-1, 1]
-        All with the same metrics.
+        Runs, all with the same metrics.
     task : str
         Name of the task, which says which scores are correlations.
 
@@ -336,23 +344,23 @@ def _least(task: str, name: str) -> float:
 
 
 def versions() -> dict[str, str]:
-    """Versions that a number depends on, read without importing any of the packages."""
-    found = {"crossalign": "unknown", "python": platform.python_version()}
+    """Return the versions that a number depends on, without importing any of the packages."""
+    installed = {"crossalign": "unknown", "python": platform.python_version()}
     for package in ("crossalign", "torch", "numpy", "scikit-learn"):
         try:
-            found[package] = metadata.version(package)
+            installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[package] = "not installed" if package != "crossalign" else "source tree"
-    return found
+            installed[package] = "not installed" if package != "crossalign" else "source tree"
+    return installed
 
 
 def run_count(n: int) -> str:
-    """``1 run`` or ``n runs``."""
+    """Write ``1 run`` or ``n runs``."""
     return "1 run" if n == 1 else f"{n} runs"
 
 
 def runs_of(report: Report) -> str:
-    """How many runs a report is of, and whether they are one run again and again."""
+    """Say how many runs a report has, and whether they are one run again and again."""
     n = len(report.seeds)
     return f"{run_count(n)}, all equal" if report.counted < n else run_count(n)
 

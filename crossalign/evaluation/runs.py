@@ -1,4 +1,4 @@
-"""Fit and score a model over several runs, and say how."""
+"""Runs of a model: fit and score it several times, and report how."""
 
 from __future__ import annotations
 
@@ -21,40 +21,41 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
              task: str | Protocol | None = None, tune: bool | Mapping[str, Sequence[Any]] = True,
              callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
              pictures: bool = True, keep: str | Path | None = None) -> Report:
-    """Mean and spread of a model's scores over runs, with the protocol they rest on.
+    """Return mean and spread of a model's scores over runs, with the protocol they rest on.
 
-    Run k uses seed k and, where the benchmark has several class splits, the k-th split. Whatever is
-    chosen is chosen on the benchmark's validation classes: once for a benchmark with one official
-    split (with the first seed), but for ``few_shot``, and anew for every class split otherwise. The
+    Run k uses seed k and, if the benchmark has several class splits, the k-th split. Every choice
+    is made on the benchmark's validation classes: once for a benchmark with one official split
+    (with the first seed), except for ``few_shot``, and anew for every class split otherwise. The
     model is then fitted again on all training samples and scored once.
 
     Parameters
     ----------
     model : estimator
-        Not changed; every run fits a clone.
+        Model to evaluate; it is not changed, every run fits a clone.
     bench : Benchmark
+        Benchmark to evaluate on.
     seeds : int or iterable of int
-        How many runs, or which.
+        Number of runs, or their seeds; default 1.
     task : str or Protocol, optional
-        Name of a task, or one with options, as ``protocols.Retrieval(bits=64)``; the benchmark's
-        own by default. ``few_shot`` is scored on a ``gzsl`` benchmark.
+        Name of a task, or one with options, such as ``protocols.Retrieval(bits=64)``; default the
+        benchmark's own. ``few_shot`` is scored on a ``gzsl`` benchmark.
     tune : bool or mapping
-        Try the model's ``search_space`` on validation, a mapping of your own, or nothing. What
-        calibrates the task, as gamma, is chosen in any case.
+        Whether to try the model's ``search_space`` on validation, default True; or a mapping of
+        your own to try. The calibration of the task, such as gamma, is chosen in any case.
     callbacks : sequence
-        Passed to every ``fit``.
+        Callbacks passed to every ``fit``; default none.
     log : callable, optional
-        Receives one line per step.
+        Function that receives one line per step.
     pictures : bool
-        Keep the arrays of figures, from the first run.
+        Whether to hold the arrays of figures, from the first run; default True.
     keep : folder, optional
-        What was chosen and every run are written here when done, and not made again where they
-        are here already, of the same data, parameters and code.
+        Folder in which the selection and every finished run are saved. A run is not repeated if it
+        is there already, of the same data, parameters and code. Default None.
 
     Returns
     -------
     Report
-        Of the runs that were finished, where Ctrl-C came after the first.
+        Report of all runs, or after Ctrl-C of the runs that were finished, at least one.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
 
 @dataclass
 class _Work:
-    """Runs of one evaluation, each from the folder ``keep`` where it was finished before."""
+    """Runs of one evaluation, each from the folder ``keep`` if it was finished before."""
 
     model: Any
     bench: Benchmark
@@ -133,7 +134,7 @@ class _Work:
 
     def _part(self, name: str, run: int, build: Callable[[], dict[str, Any]],
               **more: Any) -> dict[str, Any]:
-        """Return what ``build()`` gives and its ``seconds``, built once for the same work."""
+        """Return the result of ``build()`` and its ``seconds``, built once for the same work."""
         facts = {} if self.work is None else self.work(
             run, task=self.task.facts, grid=self.grid,
             params=seeded(self.model, run).get_params(), **more)
@@ -141,7 +142,7 @@ class _Work:
 
 
 def grid_of(model: Any, tune: bool | Mapping[str, Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
-    """What is tried on validation: the model's search space, a mapping of one's own, or nothing.
+    """Return the grid for validation: the model's search space, a mapping of your own, or nothing.
 
     Raises
     ------
@@ -161,7 +162,7 @@ def grid_of(model: Any, tune: bool | Mapping[str, Sequence[Any]]) -> Mapping[str
 
 
 def by_class(outcome: Outcome, names: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The scores of every class in one run, by score and in plain types."""
+    """Return the scores of every class in one run, by score and in plain types."""
     return {score: {"classes": [names[c] for c in classes], "runs": [values.round(6).tolist()],
                     **({} if counts is None else {"weights": counts.tolist()})}
             for score, (classes, values, counts) in outcome.per_class.items()}
@@ -169,7 +170,9 @@ def by_class(outcome: Outcome, names: Sequence[str]) -> dict[str, dict[str, Any]
 
 def together(runs: Sequence[Mapping[str, Mapping[str, Any]]],
              protocol: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The scores of every class in runs of one split; nothing where there are several splits."""
+    """Join the scores of every class in runs of one split; return nothing if there are several
+    splits.
+    """
     if not protocol["leaks"]["single_class_split"]:
         return {}
     return {score: {**part, "runs": [run[score]["runs"][0] for run in runs]}
@@ -177,6 +180,6 @@ def together(runs: Sequence[Mapping[str, Mapping[str, Any]]],
 
 
 def timed(build: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What ``build()`` gives, and the ``seconds`` that it took."""
+    """Return the result of ``build()``, and the ``seconds`` that it took."""
     started = time.perf_counter()
     return {**build(), "seconds": time.perf_counter() - started}

@@ -1,4 +1,4 @@
-"""Runs of an evaluation: which are asked for, one after the other, each with its seed."""
+"""Seeds: the runs of an evaluation that are asked for, one after the other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST_RUNS = 100_000
 
 
 def check_runs(seeds: int | Iterable[int], bench: Benchmark) -> list[int]:
-    """The runs that are asked for, once it is sure that the benchmark has them.
+    """Return the runs that are asked for, checked to be in the benchmark.
 
     Raises
     ------
@@ -45,10 +45,10 @@ def check_runs(seeds: int | Iterable[int], bench: Benchmark) -> list[int]:
 
 def each_run(asked: Sequence[int], one_run: Callable[[int], Result],
              log: Callable[[str], None] | None) -> tuple[list[int], list[Result], str]:
-    """What ``one_run(seed)`` gives for each of these.
+    """Call ``one_run(seed)`` for each of these seeds.
 
-    Returns the seeds, the results and what a report says of an interruption: Ctrl-C after the first
-    run leaves those that were finished.
+    Return the seeds, the results and the words of a report on an interruption: Ctrl-C after the
+    first run leaves those that were finished.
     """
     results: list[Result] = []
     for number, seed in enumerate(asked, start=1):
@@ -65,6 +65,6 @@ def each_run(asked: Sequence[int], one_run: Callable[[int], Result],
 
 
 def seeded(model: Any, seed: int) -> Any:
-    """A clone of the model whose randomness, if it has any, comes from ``seed``."""
+    """Return a clone of the model whose randomness, if it has any, comes from ``seed``."""
     fresh = clone(model)
     return fresh.set_params(random_state=seed) if "random_state" in fresh.get_params() else fresh

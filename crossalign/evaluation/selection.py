@@ -26,10 +26,11 @@ class Selection:
     params : mapping
         Chosen hyper-parameters.
     settings : mapping
-        Chosen by `Protocol.calibrate`, as ``gamma``; empty where nothing was.
+        Settings chosen by `Protocol.calibrate`, such as ``gamma``; empty if nothing was chosen.
     how : str
         One sentence for the report.
     tried : list of (params, objective)
+        Points of the grid with their objectives.
     """
 
     params: dict[str, Any]
@@ -40,10 +41,10 @@ class Selection:
 
 def select(model: Any, bench: Benchmark, task: Protocol, grid: Grid,
            callbacks: Sequence[Any] = (), log: Log | None = None) -> Selection:
-    """Fit every point of ``grid`` on the validation benchmark of ``bench`` and keep the best.
+    """Fit every point of ``grid`` on the validation benchmark of ``bench`` and return the best.
 
     The objective is the task's; the first of equal points wins. Without a validation benchmark the
-    model's own parameters are kept, nothing is calibrated, and the selection says so.
+    model's own parameters stay, nothing is calibrated, and the selection says so.
     """
     validation = bench.validation()
     if validation is None:
@@ -103,7 +104,9 @@ def _sentence(model: Any, task: Protocol, params: Mapping[str, Any], settings: M
 
 
 def at_the_end(params: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Which chosen numbers are the smallest or largest of three or more that were tried."""
+    """Return the names of chosen numbers that are the smallest or largest of three or more
+    tried.
+    """
     found = []
     for name, value in params.items():
         tried = [v for v in grid[name] if isinstance(v, int | float) and not isinstance(v, bool)]

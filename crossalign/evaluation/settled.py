@@ -1,4 +1,4 @@
-"""The protocol of a report: known ways to be wrong, and those that nobody here can know."""
+"""Protocol of a report: known ways to be wrong, and those that nobody here can know."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ def protocol_of(bench: Benchmark, model: Any, task: Protocol, *,
                 chosen: Collection[str] | None = None) -> dict[str, Any]:
     """Return the benchmark's protocol, with the leaks that this evaluation rules out.
 
-    Every known way to be wrong is True, False or None, which says that nobody here can know: with
-    what a hyper-parameter was set by hand, how a model was fitted elsewhere, whether one seed was
-    picked among several. A model adds its own leaks; that it has none does not settle what the
-    data leave open. A benchmark of arrays without a split id or features gets the fingerprints of
-    its arrays.
+    Every known way to be wrong is True, False or None. None says that nobody here can know it: on
+    which data a hyper-parameter was set by hand, how a model was fitted elsewhere, whether one seed
+    was picked among several. A model adds its own leaks; a model without any does not settle what
+    the data leave open. A benchmark of arrays without a split id or features gets the fingerprints
+    of its arrays.
 
     Parameters
     ----------
     bench : Benchmark
-        Of one run.
+        Benchmark of one run.
     model : estimator
-        Fitted.
+        Fitted model.
     task : Protocol
+        Task that is scored.
     chosen : names of parameters, optional
-        Those that validation chose, where the model was fitted here; None where it was elsewhere.
+        Parameters that validation chose, if the model was fitted here; None if it was fitted
+        elsewhere.
     """
     oracle, ours = bool(getattr(model, "oracle", False)), _is_ours(model)
     fitted_here = chosen is not None
@@ -57,7 +59,8 @@ def protocol_of(bench: Benchmark, model: Any, task: Protocol, *,
 
 
 def _of_arrays(bench: Benchmark) -> dict[str, Any]:
-    """Fingerprints of what a protocol does not name: the split, the features, the descriptions.
+    """Compute fingerprints of what a protocol does not name: the split, the features, the
+    descriptions.
 
     They tell two data sets apart that were never files.
     """
@@ -76,15 +79,17 @@ def _of_arrays(bench: Benchmark) -> dict[str, Any]:
 
 def of_runs(protocols: Sequence[Mapping[str, Any]], asked: Sequence[int],
             bench: Benchmark) -> dict[str, Any]:
-    """The first protocol of several runs, with what only all of them settle.
+    """Return the first protocol of several runs, with the facts that only all of them settle.
 
     Parameters
     ----------
-    protocols : one per run
+    protocols : list of dict
+        Protocols, one per run.
     asked : seeds
-        All that were asked for. The first ones in order were not picked, others may have been.
+        Seeds of all runs that were asked for. The first ones in order were not picked, others may
+        have been.
     bench : Benchmark
-        Before it was split.
+        Benchmark before it was split.
     """
     splits = [protocol["split_id"] for protocol in protocols]
     leaks = {**protocols[0]["leaks"], "single_class_split": len(set(splits)) == 1,
@@ -94,12 +99,12 @@ def of_runs(protocols: Sequence[Mapping[str, Any]], asked: Sequence[int],
 
 
 def _is_ours(model: Any) -> bool:
-    """Whether the model is of this library, whose tests settle how it predicts."""
+    """Tell whether the model is of this library, whose tests settle how it predicts."""
     return type(model).__module__.startswith("crossalign.models.")
 
 
 def _untouched(model: Any, chosen: Collection[str]) -> bool:
-    """Whether every hyper-parameter is the class's own default or was chosen on validation."""
+    """Tell whether every hyper-parameter is the class's own default or was chosen on validation."""
     if not _is_ours(model):
         return False
     defaults = type(model)().get_params()

@@ -1,15 +1,15 @@
-"""Is one model better than another? What may be said depends on what was drawn.
+"""Significance: is one model better than another? The answer depends on what was drawn at random.
 
 - **One split**: the classes are the sample. Both models score the same classes, so classes are
-  drawn with replacement, the same for both, and the difference is looked at in every draw
-  (`class_bootstrap.class_bootstrap`). Runs that differ by their seed alone say how much training
-  wavers, and nothing about other classes; they are averaged within each class, and no p-value is
-  made of them.
-- **Several splits of the same classes**: their training parts overlap, so their differences are no
-  independent sample. The variance of their mean is raised for that (`corrected_t_test`).
+  drawn with replacement, the same for both, and the difference is computed in every draw
+  (`class_bootstrap.class_bootstrap`). Runs that differ by their seed alone show how much training
+  varies, and nothing about other classes; they are averaged within each class, and no p-value is
+  computed from them.
+- **Several splits of the same classes**: their training parts overlap, so their differences are not
+  independent. The variance of their mean is raised for that (`corrected_t_test`).
 - Anything else has a mean difference and no test.
 
-Where one model is compared with several, p-values are those of `holm`.
+Comparisons of one model with several have the p-values of `holm`.
 """
 
 from __future__ import annotations
@@ -23,28 +23,29 @@ from crossalign.tables import points
 
 Array = npt.NDArray[np.float64]
 LEVEL = 0.95
-"""Of every interval."""
+"""Level of every interval."""
 
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """Model a minus model b; a positive ``mean`` favours a.
+    """Comparison of model a minus model b; a positive ``mean`` favours a.
 
     Attributes
     ----------
     mean : float
         Difference of the mean scores, in the unit of the scores.
     low, high : float
-        Ends of the 95 % interval; NaN where nothing can be tested.
+        Ends of the 95 % interval; NaN if nothing can be tested.
     p_value : float
-        Two-sided; NaN where nothing can be tested.
+        P-value, two-sided; NaN if nothing can be tested.
     n : int
-        How many units were compared.
+        Number of units that were compared.
     unit : {"class", "class split", "run"}
+        Unit of the comparison.
     wins, ties, losses : int
-        Units where a is above, equal to and below b.
+        Numbers of units where a is above, equal to and below b.
     method : str
-        In words.
+        Description of the method.
     """
 
     mean: float
@@ -60,7 +61,7 @@ class PairedComparison:
 
     @property
     def tested(self) -> bool:
-        """Whether there is an interval and a p-value."""
+        """True if there is an interval and a p-value."""
         return bool(np.isfinite(self.p_value))
 
     def __str__(self) -> str:
@@ -78,7 +79,7 @@ def _plural(unit: str) -> str:
 
 
 def corrected_t_test(differences: npt.ArrayLike, ratio: float) -> tuple[float, float, float]:
-    """Corrected resampled t-test (Nadeau and Bengio, Machine Learning 52, 2003).
+    """Compute the corrected resampled t-test (Nadeau and Bengio, Machine Learning 52, 2003).
 
     J random splits of the same data share most of their training parts. The variance of the mean
     difference is taken as ``(1/J + ratio)`` times the sample variance, not as ``1/J`` times.
@@ -86,15 +87,15 @@ def corrected_t_test(differences: npt.ArrayLike, ratio: float) -> tuple[float, f
     Parameters
     ----------
     differences : (J,) float
-        Of two models, one per split.
+        Differences of two models, one per split.
     ratio : float
-        Size of the test part over that of the training part, in what is drawn: classes, where
-        classes are divided. 0 gives Student's paired t-test.
+        Size of the test part over that of the training part, in drawn units: classes, if classes
+        are divided. 0 gives Student's paired t-test.
 
     Returns
     -------
     p_value, low, high : float
-        Two-sided, with the 95 % interval of the mean; NaN for one split, p-value 1 where all
+        Two-sided p-value, with the 95 % interval of the mean; NaN for one split, p-value 1 if all
         differences are 0.
     """
     from scipy.special import stdtr, stdtrit
@@ -112,13 +113,15 @@ def corrected_t_test(differences: npt.ArrayLike, ratio: float) -> tuple[float, f
 
 
 def split_comparison(a: npt.ArrayLike, b: npt.ArrayLike, ratio: float | None) -> PairedComparison:
-    """Two models over the same class splits, by `corrected_t_test`; no test without a ratio.
+    """Compare two models over the same class splits, by `corrected_t_test`; no test without a
+    ratio.
 
     Parameters
     ----------
     a, b : (J,) float
-        Entry i of both is of the same split.
+        Scores; entry i of both is of the same split.
     ratio : float, optional
+        Size of the test part over that of the training part; None gives no test.
     """
     differences = paired("b", a, b)
     nothing = (float("nan"),) * 3
@@ -132,7 +135,7 @@ def split_comparison(a: npt.ArrayLike, b: npt.ArrayLike, ratio: float | None) ->
 
 
 def run_comparison(a: npt.ArrayLike, b: npt.ArrayLike, why: str) -> PairedComparison:
-    """Two models over runs of one split: a difference and no test, and why."""
+    """Compare two models over runs of one split: a difference and no test, and why."""
     return _counted(paired("b", a, b), "run", f"no test, as {why}", *(float("nan"),) * 3)
 
 
@@ -145,7 +148,7 @@ def _counted(differences: Array, unit: str, method: str, p_value: float, low: fl
 
 
 def holm(p_values: npt.ArrayLike) -> Array:
-    """P-values of several comparisons at once (Holm, Scand. J. Statistics 6, 1979); NaN stays.
+    """Correct the p-values of several comparisons (Holm, Scand. J. Statistics 6, 1979); NaN stays.
 
     The smallest of m is multiplied by m, the next by m - 1 and so on, none below the one before.
     """
@@ -159,7 +162,7 @@ def holm(p_values: npt.ArrayLike) -> Array:
 
 
 def paired(name: str, a: npt.ArrayLike, b: npt.ArrayLike) -> Array:
-    """Differences of as many scores.
+    """Subtract scores of the same runs.
 
     Raises
     ------
@@ -174,7 +177,7 @@ def paired(name: str, a: npt.ArrayLike, b: npt.ArrayLike) -> Array:
 
 
 def finite(name: str, values: npt.ArrayLike) -> Array:
-    """One finite number per run, ``(n,)`` with n at least 1, or ValueError."""
+    """Check for one finite number per run, ``(n,)`` with n at least 1; return them."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or len(array) == 0:
         raise ValueError(f"{name}: shape {array.shape}; give one number per run, (n,) with n >= 1.")

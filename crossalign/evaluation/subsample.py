@@ -1,4 +1,4 @@
-"""Which classes and rows a crowded picture or page shows."""
+"""Subsamples: the classes and rows that a crowded picture or page shows."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 
 LINE = 1000
-"""Points of a line; more are not told apart."""
+"""Largest number of points of a line; more cannot be told apart."""
 
 
 def highlighted_classes(labels: Mapping[str, Array], seen: Array | None, count: int) -> list[int]:
-    """The largest classes over all modalities, half of them unseen where there are as many."""
+    """Return the largest classes over all modalities, half of them unseen if there are as many."""
     n = 1 + max(int(y.max(initial=-1)) for y in labels.values())
     totals = np.sum([np.bincount(y[y >= 0], minlength=n) for y in labels.values()], axis=0)
     order = [int(c) for c in np.argsort(-totals, kind="stable") if totals[c] > 0]
@@ -27,7 +27,7 @@ def highlighted_classes(labels: Mapping[str, Array], seen: Array | None, count: 
 
 
 def sample(labels: Array, chosen: Sequence[int], budget: int, random_state: int) -> Array:
-    """Sorted rows within the budget; highlighted classes get up to two thirds of it."""
+    """Choose sorted rows within the budget; highlighted classes get up to two thirds of it."""
     if len(labels) <= budget:
         return np.arange(len(labels))
     rng = np.random.default_rng(random_state)
@@ -38,5 +38,5 @@ def sample(labels: Array, chosen: Sequence[int], budget: int, random_state: int)
 
 
 def spread(n: int, k: int) -> Array:
-    """At most k row numbers spread evenly over n."""
+    """Return at most k row numbers spread evenly over n."""
     return np.unique(np.linspace(0, n - 1, min(n, k)).astype(np.int64))

@@ -13,13 +13,13 @@ Array = npt.NDArray[Any]
 
 
 def in_text(array: Array) -> dict[str, Any]:
-    """Return an array as JSON holds it."""
+    """Encode an array for JSON."""
     return {"array": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode(),
             "dtype": array.dtype.str, "shape": list(array.shape)}
 
 
 def from_text(stored: Mapping[str, Any]) -> Array:
-    """Inverse of `in_text`."""
+    """Decode an array, the inverse of `in_text`."""
     array = np.frombuffer(base64.b64decode(stored["array"]), np.dtype(stored["dtype"]))
     return array.reshape(stored["shape"]).copy()
 
@@ -30,9 +30,10 @@ def pack(value: Any, put: Callable[[Array], Mapping[str, Any]] = in_text) -> Any
     Parameters
     ----------
     value : mapping, list, tuple, array, number, string or None
-        The tree.
+        Tree to write.
     put : callable
-        What stands for an array: a mapping with the key ``array``. By default its bytes.
+        Function from an array to the mapping that stands for it, with the key ``array``; default
+        its bytes.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def pack(value: Any, put: Callable[[Array], Mapping[str, Any]] = in_text) -> Any
 
 
 def unpack(value: Any, get: Callable[[Mapping[str, Any]], Array] = from_text) -> Any:
-    """Inverse of `pack`, with the inverse of its ``put``."""
+    """Rebuild a tree, the inverse of `pack`, with the inverse of its ``put``."""
     if isinstance(value, list):
         return [unpack(item, get) for item in value]
     if not isinstance(value, dict):

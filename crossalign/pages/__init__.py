@@ -1,4 +1,4 @@
-"""Reports to a page.
+"""Pages: reports as pages that need nothing else.
 
 - `render`: one or several reports as a page that needs nothing else; `write_page` writes it.
 - `plots`: the pictures, arrays in and a matplotlib figure out; `svg` puts them on the page.

@@ -1,4 +1,4 @@
-"""What a report comes to, in two sentences that are computed from its scores."""
+"""Conclusion of a report in two sentences that are computed from its scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crossalign.tables import percent, points
 
 
 def conclusion(report: Report) -> tuple[str, str]:
-    """The best model and its margin, and what is known of how sure that is."""
+    """Return the best model with its margin, and how sure that is."""
     name = headlines(report)[0]
     if not ranks(report, name):
         return f"{_score(report, name)}.", _caution(report)
@@ -40,28 +40,28 @@ def _many(n: int) -> str:
 
 
 def _sure(report: Report, best: Mapping[str, Any]) -> str:
-    """Whether the margin would stay with other classes."""
-    found = best.get("difference")
+    """Say whether the margin would stay with other classes."""
+    difference = best.get("difference")
     if caution := _caution(report):
         return caution
-    if not found or not found["tested"]:
-        why = found["method"] if found else "no test, as the two reports do not compare"
+    if not difference or not difference["tested"]:
+        why = difference["method"] if difference else "no test, as the two reports do not compare"
         return f"Whether the margin would stay with other classes is open: {why}."
-    low, high = (float(found[end]) for end in ("low", "high"))
+    low, high = (float(difference[end]) for end in ("low", "high"))
     sure = ("so it is likely to stay with other classes" if low * high > 0 else
             "so the two are not told apart")
     return (f"The 95 % interval of the margin is {points(low)} to {points(high)} points "
-            f"({found['method']}), {sure}.")
+            f"({difference['method']}), {sure}.")
 
 
 def _alone(report: Report, name: str) -> str:
     if caution := _caution(report):
         return caution
-    found = interval(report, name)
-    if found is None:
+    ends = interval(report, name)
+    if ends is None:
         return "It stands alone here: compare it with a simple model before believing it."
-    return (f"With other classes of the kind it might as well be {percent(found[0])} to "
-            f"{percent(found[1])} (95 % of draws of the classes with replacement).")
+    return (f"With other classes of the kind it might as well be {percent(ends[0])} to "
+            f"{percent(ends[1])} (95 % of draws of the classes with replacement).")
 
 
 def _caution(report: Report) -> str:
@@ -75,19 +75,20 @@ def _caution(report: Report) -> str:
 
 
 def compared_rows(reports: Sequence[Report], metrics: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of the table of baselines, the last report's own and its difference to every other.
+    """Return the rows of the table of baselines: the last report's own, and its difference from
+    every other.
 
-    Differences are in the first headline of the last report, their p-values Holm's.
+    Differences are in the first headline of the last report; p-values are after Holm's correction.
     """
     from dataclasses import asdict
 
     from crossalign.evaluation.comparison import versus
 
     own, name = reports[-1], headlines(reports[-1])[0]
-    found: list[dict[str, Any]] = [
+    table: list[dict[str, Any]] = [
         {"model": r.model, "counted": r.counted,
          **{m: r.scores[m] for m in metrics if m in r.scores}} for r in reports]
-    for row, difference in zip(found, versus(own, reports[:-1], name), strict=False):
+    for row, difference in zip(table, versus(own, reports[:-1], name), strict=False):
         if difference is not None:
             row["difference"] = {**asdict(difference), "tested": difference.tested}
-    return found
+    return table

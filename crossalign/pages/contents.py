@@ -1,4 +1,4 @@
-"""What the tables of a page hold, as plain values: baselines, protocol, and facts."""
+"""Contents of the tables of a page, as plain values: baselines, protocol, and facts."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from crossalign.tables import percent, points
 NO_METRIC = ("model", "counted", "difference")
 """Keys of a row of the baselines that are no score."""
 STATES = {True: ("bad", "holds"), False: ("good", "ruled out"), None: ("open", "not stated")}
-"""Style and word of a way to be wrong."""
+"""Style and word for each state of a way to be wrong."""
 
 
 def baselines(report: Report) -> dict[str, Any]:
     """Return the rows of the table against the baselines, the best value of a column marked."""
     rows: Sequence[Mapping[str, Any]] = report.artefacts.get("rows") or []
-    found = dict.fromkeys(m for row in rows for m in row if m not in NO_METRIC)
-    first = [m for m in headlines(report) if m in found]
-    metrics = [*first, *(m for m in found if m not in first)]
+    names = dict.fromkeys(m for row in rows for m in row if m not in NO_METRIC)
+    first = [m for m in headlines(report) if m in names]
+    metrics = [*first, *(m for m in names if m not in first)]
     best = {m: percent(max(float(row[m]["mean"]) for row in rows if m in row))
             for m in metrics if ranks(report, m) and len(rows) > 1}
     return {"metrics": metrics, "metric": headlines(report)[0],
@@ -35,7 +35,7 @@ def baselines(report: Report) -> dict[str, Any]:
 
 
 def _cell(row: Mapping[str, Any], metric: str, best: str | None) -> dict[str, Any]:
-    """One score as text, as the length of a bar, and whether it is the best; {} for none."""
+    """Return one score as text, as the length of a bar, and whether it is the best; {} for none."""
     if metric not in row:
         return {}
     score = row[metric]
@@ -44,12 +44,13 @@ def _cell(row: Mapping[str, Any], metric: str, best: str | None) -> dict[str, An
     return {"text": percent(mean, sd, n), "share": percent(mean), "best": percent(mean) == best}
 
 
-def _margin(found: Mapping[str, Any] | None) -> str:
+def _margin(difference: Mapping[str, Any] | None) -> str:
     """Return a difference with its interval, or the difference alone."""
-    if not found:
+    if not difference:
         return ""
-    return (points(found["mean"], found["low"], found["high"]) if found["tested"]
-            else f"{points(found['mean'])}, not tested")
+    if not difference["tested"]:
+        return f"{points(difference['mean'])}, not tested"
+    return points(difference["mean"], difference["low"], difference["high"])
 
 
 def protocol_of(report: Report) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from crossalign.tables import percent, printable, spread
 
 
 def write_page(reports: Report | Sequence[Report], path: str | os.PathLike[str]) -> Path:
-    """Write one or several reports as one self-contained page, atomically; returns the path."""
+    """Write one or several reports as one self-contained page, atomically; return the path."""
     return write_text(path, render(reports))
 
 

@@ -43,6 +43,7 @@ def gallery_of(report: Report, i: int) -> list[dict[str, Any]]:
     Parameters
     ----------
     report : Report
+        Report with its artefacts.
     i : int
         Place of the report on its page, which makes ids unique.
 
@@ -141,7 +142,7 @@ def _hits(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
 
 
 def _cases(sheet: Mapping[str, Any]) -> str:
-    """Which queries stand under several rankings, and how good those are over more."""
+    """Say which queries stand under several rankings, and how good those are over more."""
     if "first_right" not in sheet:
         return ""
     counts = _join(f"{count} by {name}" for name, count in sheet["first_right"].items())
@@ -179,7 +180,7 @@ _PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {
     "latent": _latent, "sensitivity": _sensitivity, "cross_modal": _cross_modal, "hits": _hits,
     "saliency": _saliency, "curve": _curve, "few_shot": _few_shot, "rejection": _rejection,
     "pr": _pr, "class_accuracy": _accuracy, "confusion": _confusion, "history": _history}
-"""What draws each artefact, in the order of the page."""
+"""Function that draws each artefact, in the order of the page."""
 
 _WIDE = ("latent", "sensitivity", "cross_modal", "hits", "saliency", "history")
 """Pictures that take the whole width."""

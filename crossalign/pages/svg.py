@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 
 def svg(figure: Figure, label: str, prefix: str) -> Markup:
-    """A figure as inline SVG that follows the page's colours.
+    """Write a figure as inline SVG that follows the page's colours.
 
     Parameters
     ----------
     figure : matplotlib Figure
+        Picture to write.
     label : str
-        Read aloud instead of the picture.
+        Text read aloud instead of the picture.
     prefix : str
-        Makes ids unique on the page.
+        Prefix that makes ids unique on the page.
     """
     import matplotlib
 
@@ -45,7 +46,7 @@ def svg(figure: Figure, label: str, prefix: str) -> Markup:
 
 
 def _of_page(tag: str, prefix: str) -> str:
-    """One tag with the page's ids, colours and fonts; what stands between tags is never touched."""
+    """Give one tag the page's ids, colours and fonts; text between tags is never touched."""
     tag = re.sub(r' xmlns(:xlink)?="[^"]*"', "", tag).replace("xlink:href", "href")
     tag = re.sub(r'\bid="', f'id="{prefix}-', tag)
     tag = re.sub(r'(url\(|href=")#', rf"\g<1>#{prefix}-", tag)
@@ -57,7 +58,7 @@ def _of_page(tag: str, prefix: str) -> str:
 
 
 def _smaller(match: re.Match[str]) -> str:
-    """A photograph among the embedded PNGs as JPEG; drawings and clouds of points stay."""
+    """Store an embedded PNG that is a photograph as JPEG; drawings and clouds of points stay."""
     from PIL import Image
 
     data = base64.b64decode(match[1])

@@ -1,4 +1,4 @@
-"""Titles, headline scores and meanings of metrics on a page, as the task of a report has them."""
+"""Words of the page on tasks and metrics, and the scores that it shows first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from crossalign.pages.plots.wording import arrow
 
 
 def title_of(report: Report) -> str:
-    """The heading of a report; of retrieval with its direction."""
+    """Return the heading of a report; for retrieval with its direction."""
     task = known(report.task)
     first = next(iter(report.artefacts.get("hits", {}) or {}), "")
     if report.task == "retrieval" and first:
@@ -23,18 +23,18 @@ def sentence_of(report: Report) -> str:
 
 
 def headlines(report: Report) -> list[str]:
-    """The metrics shown first, the most telling first; never none."""
+    """Return the metrics shown first, the most telling first; never none."""
     task, scores = known(report.task), list(report.scores)
     return scores[:6] if task is None else task.headlines_of(scores)
 
 
 def short_name(name: str) -> str:
-    """A metric's name as words, such as ``mAP image → text``."""
+    """Write a metric's name as words, such as ``mAP image → text``."""
     return arrow(name).replace("_", " ").replace("[", " ").replace("]", "")
 
 
 def meaning(name: str, report: Report) -> str:
-    """Return what a metric says, or nothing for an unknown one."""
+    """Return the meaning of a metric, or nothing for an unknown one."""
     task = known(report.task)
     metric = None if task is None else task.metric(name)
     return "" if metric is None else metric.meaning

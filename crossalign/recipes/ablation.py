@@ -25,11 +25,12 @@ def run_ablation(model: Any, bench: Benchmark, rows: Mapping[str, Mapping[str, A
                  sweeps: Mapping[str, Sequence[float]], out: Path, *, seeds: int = 1,
                  curve_seeds: int = 1, published: Mapping[str, Mapping[Any, float]] | None = None,
                  callbacks: Sequence[Any] = (), log: Log | None = None) -> None:
-    """Rows and curves one after the other, each written to the folder ``out`` as it is done.
+    """Run rows and curves one after the other, each written to the folder ``out`` as soon as it is
+    done.
 
-    Leaves ``rows/NAME.json`` (reports), ``curves.json``, ``sensitivity.svg`` and
-    ``ablation.html``, which shows all of it, and prints the table. Every run is kept in ``runs``
-    when done and not made again for the same work.
+    The folder then holds ``rows/NAME.json`` (reports), ``curves.json``, ``sensitivity.svg`` and
+    ``ablation.html``, which shows all of it; the table is printed. Every finished run is saved in
+    ``runs`` and not repeated for the same work.
     """
     reports: dict[str, Report] = {}
     for name, report in module_rows(model, bench, rows, seeds, callbacks=callbacks, log=log,
@@ -57,14 +58,16 @@ def _columns(report: Report) -> list[str]:
 
 
 def drawn(curves: Mapping[str, Curve], model: Any) -> dict[str, dict[str, Any]]:
-    """Curves as `plots.sensitivity` takes them, with the values of a model set as its paper."""
+    """Return curves in the form of `plots.sensitivity`, with the values of a model set as in its
+    paper.
+    """
     return {name: {"values": c.values, "validation": c.validation, "test": c.test,
                    "chosen": c.chosen, "paper": getattr(model, name, None)}
             for name, c in curves.items()}
 
 
 def _page(reports: Mapping[str, Report], curves: Mapping[str, Any], out: Path) -> None:
-    """The page of what there is so far, under the last row, which is the whole model."""
+    """Write the page of all results so far, under the last row, which is the whole model."""
     from crossalign.pages import plots, write_page
 
     if curves:

@@ -1,4 +1,4 @@
-"""What every task shares: parameters as scikit-learn has them, and a folder to be kept in."""
+"""Base of all tasks: parameters as in scikit-learn, and a folder for saving."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class Task(BaseEstimator):  # type: ignore[misc]
         folder : str or Path
             Folder of the task.
         model : str or class, optional
-            Class of a model of one's own, or ``FILE.py:CLASS``.
+            Class of a model of your own, or ``FILE.py:CLASS``; default None, a model of the
+            library.
 
         Raises
         ------
@@ -58,4 +59,6 @@ class Task(BaseEstimator):  # type: ignore[misc]
         return task
 
     def try_out(self) -> None:
-        """Answer made-up samples; what a loaded task lacks or cannot use is an error here."""
+        """Answer made-up samples; a part that a loaded task lacks or cannot use is an error
+        here.
+        """

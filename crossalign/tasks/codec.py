@@ -1,4 +1,4 @@
-"""Tasks, and what they consist of, as JSON beside arrays and models.
+"""Codec: tasks and their parts as JSON beside arrays and models.
 
 JSON values stand for themselves. Everything else is a mapping with one key, its kind: ``tuple``,
 ``mapping``, ``array``, ``words``, ``model``, ``template`` (a model that is not fitted) or
@@ -19,7 +19,7 @@ from crossalign.sentences import short
 
 
 def registry() -> dict[str, type[Any]]:
-    """Classes that a saved task may consist of, besides models."""
+    """Return the classes that a saved task may consist of, besides models."""
     from crossalign import index, tasks
     from crossalign.index.itq import ITQ
     from crossalign.tasks.binary_codes import BinaryCodes
@@ -33,14 +33,14 @@ def registry() -> dict[str, type[Any]]:
 
 
 class Encoder:
-    """Turns a task into JSON.
+    """Encoder of a task into JSON.
 
     Attributes
     ----------
     arrays : mapping of path to array
-        Arrays that were met.
+        Arrays found so far.
     models : mapping of path to model
-        Fitted models that were met, each once.
+        Fitted models found so far, each once.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Encoder:
         self._known = registry()
 
     def encode(self, value: Any, path: str) -> Any:
-        """Return JSON for a value that is found at a path.
+        """Return JSON for the value at a path.
 
         Raises
         ------
@@ -112,12 +112,12 @@ class Encoder:
 
 
 class Decoder:
-    """Makes of JSON what an `Encoder` turned into it.
+    """Decoder of the JSON of an `Encoder` into the same task.
 
     Parameters
     ----------
     arrays, models : mapping of path to array or model
-        What the JSON refers to.
+        Arrays and models that the JSON refers to.
     """
 
     def __init__(self, arrays: Mapping[str, Any], models: Mapping[str, Any]) -> None:
@@ -185,7 +185,7 @@ class Decoder:
         return made
 
     def _join_network(self, made: Any, arrays: Mapping[str, Any]) -> None:
-        """Build an object's network, once it is sure that it fits the weights."""
+        """Build an object's network, checked to fit the weights."""
         import torch
 
         check_network(made, arrays)

@@ -1,4 +1,4 @@
-"""A prepared task as a folder, which answers without the training samples.
+"""Store: a prepared task as a folder, which answers without the training samples.
 
 ``task.json`` holds the class, its parameters and what it has learned; arrays are in
 ``arrays-*.safetensors`` and fitted models in folders ``model-*``, as `models.store` writes them.
@@ -32,11 +32,11 @@ from crossalign.tasks.codec import Decoder, Encoder
 FORMAT = 1
 TASK, CARD = "task.json", "card.md"
 PART = re.compile(r"(arrays-[0-9a-f]{16}\.safetensors|model-[0-9a-f]{16})")
-"""Names of arrays and models, by content."""
+"""Pattern of the names of arrays and models, which end in a checksum of the content."""
 
 
 def save_task(task: Any, folder: str | Path) -> Path:
-    """Write a task; replaces a task that is already there.
+    """Write a task; replace a task that is already there.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def save_task(task: Any, folder: str | Path) -> Path:
 
 
 def check_task_target(folder: str | Path) -> None:
-    """Raise ValueError, as `save_task` does, if a folder holds what is not a saved task."""
+    """Raise ValueError, like `save_task`, if a folder holds anything but a saved task."""
     folder = expanded(folder, "folder")
     if not folder.exists() or (folder.is_dir() and _is_ours(folder)):
         return
@@ -89,7 +89,8 @@ def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
     folder : str or Path
         Folder that `save_task` wrote.
     model : str or class, optional
-        Class of a model of one's own, whose code a folder cannot bring, or ``FILE.py:CLASS``.
+        Class of a model of your own, whose code a folder cannot bring, or ``FILE.py:CLASS``;
+        default None, a model of the library.
 
     Raises
     ------
@@ -125,7 +126,7 @@ def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
 
 
 def _loaded_model(folder: Path, part: list[str], model: Any) -> Any:
-    """Read a model in a task's folder, once it is sure that it is the one that was saved."""
+    """Read a model in a task's folder, checked to be the one that was saved."""
     place, digest = part
     if not PART.fullmatch(place):
         raise ValueError(f"{short(place)} is no name of a model")
@@ -161,7 +162,7 @@ def _checked_bytes(folder: Path, name: str, digest: str) -> bytes:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether a folder holds a saved task, or nothing but what a first save left unfinished."""
+    """Tell whether a folder holds a saved task, or only what an unfinished first save left."""
     if not (folder / TASK).is_file():
         names = {draft_of(file.name) or file.name for file in folder.iterdir()}
         return all(PART.fullmatch(name) or name == TASK for name in names)
@@ -189,7 +190,7 @@ def _digest(content: str | bytes) -> str:
 
 
 def _why(error: Exception) -> str:
-    """Say what an error says, in one line within brackets."""
+    """Return an error's message in one line within brackets."""
     if isinstance(error, KeyError):
         return f"it holds no {error}"
     text = " ".join(str(error).split()).rstrip(".").replace(". ", "; ")

@@ -1,6 +1,6 @@
 """Arrays of the figures of a report, one kind of figure per file; `pages.plots` draws them.
 
-- `items`: how a sample looks on a page.
+- `items`: the look of a sample on a page.
 - `maps`: rows before and after a model.
-- `recognition`, `rankings`, `tokens`: of scores of classes, of rankings, of salient tokens.
+- `recognition`, `rankings`, `tokens`: scores of classes, rankings, salient tokens.
 """

@@ -1,4 +1,4 @@
-"""Which samples a page shows, and how one looks."""
+"""Items: the samples that a page shows, and their look."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
 SIDE = 64
-"""Of a picture that is read from its file, in pixels."""
+"""Side of a picture that is read from its file, in pixels."""
 
 
 def shown_item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[str, Any]:
-    """How one sample looks on a page: its picture or text where the data has one, and its class."""
+    """Return the look of a sample on a page: its picture or text if the data has one, and its
+    class.
+    """
     shown = views.meta.get(f"show:{modality}")
     name = "" if views.labels is None else ", ".join(
         bench.classes.names[c] for c in classes_held(views.labels[row:row + 1]))
@@ -30,7 +32,7 @@ def shown_item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[
 
 
 def shown_picture(views: Views, row: int, modality: str) -> Array | None:
-    """The picture of one sample, or None where the data has none.
+    """Return the picture of one sample, or None if the data has none.
 
     It is in ``show:M`` of modality M, or in the file that ``file:M`` names.
     """
@@ -46,7 +48,7 @@ def shown_picture(views: Views, row: int, modality: str) -> Array | None:
 
 
 def some_rows(views: Views, classes: int, samples: int) -> Array:
-    """Sorted rows of at most so many samples, of at most so many classes, spread evenly."""
+    """Return sorted rows of at most so many samples, of at most so many classes, spread evenly."""
     labels = rarest(views.truth)
     present = np.unique(labels)
     kept = present[spread(len(present), classes)]

@@ -23,7 +23,9 @@ Array = npt.NDArray[Any]
 QUERIES, RESULTS = 8, 6
 """Rows and columns of the sheet of queries and results."""
 CASES, CANDIDATES = 4, 40
-"""Queries shown under several rankings, and among how many those are looked for."""
+"""Numbers of queries that are shown under several rankings, and of those among which they are
+searched.
+"""
 COMPARED = ("embedding", "labels", "joint")
 """Similarities whose rankings stand side by side."""
 
@@ -56,10 +58,11 @@ def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
 
 def _by_similarity(model: Aligner, query: Views, source: str, gallery: Views, target: str,
               bench: Benchmark) -> dict[str, Any]:
-    """Some queries in which the similarities are right at different places, and how often each is.
+    """Return queries for which the similarities are right at different ranks, and how often each is
+    right.
 
     ``first_right`` counts over ``candidates`` queries that are spread evenly, whether or not they
-    are shown; those that are shown are spread evenly over the ``differing`` ones.
+    are shown; the queries shown are spread evenly over the ``differing`` ones.
     """
     rows = spread(len(query), CANDIDATES)
     part = query[rows]
@@ -81,7 +84,9 @@ def _by_similarity(model: Aligner, query: Views, source: str, gallery: Views, ta
 
 
 def _best(scores: Array, queries: Array, gallery: Array) -> tuple[Array, Array]:
-    """Rows of the best results ``(q, k)``, and whether they share a class with the query."""
+    """Return the rows of the best results ``(q, k)``, and whether they share a class with the
+    query.
+    """
     best = np.argsort(-scores, axis=1, kind="stable")[:, :RESULTS]
     relevance = Relevance(queries, gallery)
     return best, np.stack([relevance.row(int(code))[row] > 0

@@ -1,8 +1,8 @@
 """Tasks of evaluation, one file each: splits, training, scores, metrics with meaning, figures.
 
 A task is a `Protocol`: `GZSL`, `ZSL`, `FewShotRecognition`, `Retrieval`, `CrossModalTransfer`. Its
-fields are options, as ``Retrieval(bits=64)``. Whoever needs a fact of a task asks it. A class of
-one's own is known by its name as soon as it is defined.
+fields are options, as in ``Retrieval(bits=64)``. It states all facts of the task. A class of your
+own is known by its name as soon as it is defined.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def known(name: str) -> Protocol | None:
 
 
 def with_options(name: str, **options: Any) -> Protocol:
-    """Return the task of a name with those of the options that are given, not None or False.
+    """Return the task of a name with those of the options that are not None or False.
 
     Raises
     ------
@@ -63,14 +63,16 @@ def with_options(name: str, **options: Any) -> Protocol:
 
 
 def resolve(model: Any, bench: Benchmark, task: str | Protocol | None = None) -> Protocol:
-    """Return the task to score, once it is sure that benchmark and model are made for it.
+    """Return the task to score, checked to suit benchmark and model.
 
     Parameters
     ----------
     model : estimator
+        Model to score.
     bench : Benchmark
+        Benchmark to score on.
     task : str or Protocol, optional
-        The benchmark's own by default.
+        Task or its name; default the benchmark's own.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One task of evaluation: what it needs, trains on, scores, chooses on validation and reports."""
+"""Base of the tasks of evaluation: needs, training, scores, choices on validation, and reports."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
 Settings = Mapping[str, Any]
-"""Plain numbers by name that validation chose beside hyper-parameters, as ``gamma``."""
+"""Plain numbers by name that validation chose beside hyper-parameters, such as ``gamma``."""
 NOTHING: Settings = MappingProxyType({})
-"""Settings where nothing was chosen."""
+"""Settings without any choice."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Metric:
     Attributes
     ----------
     name : str
-        As reports have it; `Protocol.metric` says which names belong to it.
+        Name in reports; `Protocol.metric` says which names belong to it.
     meaning : str
-        A few words for tables and pages.
+        Meaning in a few words, for tables and pages.
     better : {"higher", "lower"} or None
         Direction of better models; None for bounds and diagnostics, by which none is ranked.
     least : float
@@ -50,15 +50,16 @@ class Outcome:
     Attributes
     ----------
     scores : mapping of metric to fraction
+        Scores by metric.
     objective : float
-        The number that selection on validation maximises.
+        Objective: the number that selection on validation maximises.
     gamma : float or None
         The calibration that maximises H on this very benchmark; meant for validation benchmarks.
     details : mapping
         Arrays behind the scores, for calibration and figures.
     per_class : mapping of score to ``(classes (k,), values (k,), counts (k,))``
-        The score of every class that has test samples, by row of the benchmark's classes. Counts
-        are those of the samples, where these and not the classes count alike.
+        Score of every class that has test samples, by row of the benchmark's classes. Counts are
+        those of the samples, if these and not the classes count alike.
     """
 
     scores: dict[str, float]
@@ -69,7 +70,7 @@ class Outcome:
 
 
 KNOWN: dict[str, type[Protocol]] = {}
-"""Every task whose class is defined, by name."""
+"""Tasks by name, of every class that is defined."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +90,15 @@ class Protocol:
     objective : str
         Metric that selection on validation maximises.
     metrics : tuple of `Metric`
+        Metrics of the task.
     headlines, columns : tuple of str
         Metrics on the cards of a page, the most telling first, and in tables of rows.
     tunes : bool
         Whether hyper-parameters are chosen on validation.
     calibrates : bool
-        Whether `calibrate` chooses something there, even where no hyper-parameter is open.
+        Whether `calibrate` chooses something there, even if no hyper-parameter is open.
     each_run : bool
-        Whether every run chooses anew where the benchmark has one split.
+        Whether every run chooses anew if the benchmark has one split.
     micro : bool
         Whether accuracies are over samples, not over classes.
     """
@@ -121,25 +123,25 @@ class Protocol:
 
     # -- what it needs -------------------------------------------------------------------------
     def check_model(self, model: Any) -> None:
-        """Raise ValueError where a model cannot do the task; by default it must embed samples."""
+        """Raise ValueError if a model cannot do the task; by default it must embed samples."""
         if not isinstance(model, Aligner):
             raise ValueError(f"model: {model.cli_name} does not embed samples, which {self.name} "
                              "needs; choose an aligner, as cca or lcale.")
 
     def check_benchmark(self, bench: Benchmark) -> None:
-        """Raise ValueError where a benchmark is of another task."""
+        """Raise ValueError if a benchmark is of another task."""
         if bench.task != self.benchmark:
             raise ValueError(f"task: {bench.name!r} is for {bench.task}, not {self.name}; choose a "
                              "benchmark of that task.")
 
     @property
     def note(self) -> str:
-        """Words on the scores for the report, after those on the selection."""
+        """Return words on the scores for the report, after those on the selection."""
         return ""
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Name and options, as JSON-able values: equal facts give equal scores."""
+        """Return name and options in plain JSON types: equal facts give equal scores."""
         return {"name": self.name, **dataclasses.asdict(self)}
 
     # -- how it runs ---------------------------------------------------------------------------
@@ -148,12 +150,12 @@ class Protocol:
         return bench["train"], bench.classes
 
     def ceiling_samples(self, bench: Benchmark) -> Views:
-        """Return the labelled test samples that an oracle is fitted on, where the task has one."""
+        """Return the labelled test samples that an oracle is fitted on, if the task has one."""
         raise ValueError(f"model: the class-mean oracle is a ceiling for gzsl, not for "
                          f"{self.name}; choose another model.")
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
-        """Score a fitted model on a benchmark with what validation chose."""
+        """Score a fitted model on a benchmark with the settings that validation chose."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
@@ -170,7 +172,7 @@ class Protocol:
 
     def without_validation(self, model: Any, reason: str,
                            log: Callable[[str], None] | None) -> str:
-        """Say for the report that nothing was selected; aloud where scores suffer from it."""
+        """Say for the report that nothing was selected; warn if scores suffer from it."""
         return f"nothing was selected: {reason}"
 
     def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
@@ -184,11 +186,11 @@ class Protocol:
 
     # -- what its numbers rest on --------------------------------------------------------------
     def stated(self) -> dict[str, Any]:
-        """Return what a report's protocol says of the options."""
+        """Return the statement of a report's protocol about the options."""
         return {}
 
     def saw_test(self, bench: Benchmark) -> bool | None:
-        """Return whether a model is fitted on a test sample; None where ids do not say."""
+        """Tell whether a model is fitted on a test sample; None if ids do not say."""
         return False  # recognition and retrieval have disjoint parts, or they are no benchmark
 
     # -- how it reads --------------------------------------------------------------------------

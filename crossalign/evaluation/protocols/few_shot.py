@@ -28,7 +28,7 @@ from crossalign.evaluation.protocols.few_shot_curve import (
 from crossalign.types import Benchmark
 
 KS = (1, 2, 5, 10)
-"""Samples per class where nothing is asked for, as far as the smallest class has them."""
+"""Default numbers of samples per class, as far as the smallest class has them."""
 BASELINE = "latent features"
 MAIN = "update"
 """Row that cards and tables show."""
@@ -36,20 +36,22 @@ MAIN = "update"
 
 @dataclass(frozen=True)
 class FewShotRecognition(Protocol):
-    """Recognise test samples, k samples of each unseen class given.
+    """Recognition of test samples with k samples of each unseen class.
 
     Scores are named ``T1@5 update``: a metric, samples per new class and a row of `ROWS`; each is
-    the mean over draws. A model is fitted twice in every run, on the training classes of
+    the mean over draws. A model is fitted twice in every run: on the training classes of
     validation, where kappa and gamma are chosen, and on all of them. Its hyper-parameters stay.
 
     Parameters
     ----------
     ks : tuple of int, optional
-        Samples per class. By default those of `KS` that leave every class a sample to score.
+        Numbers of samples per class; default those of `KS` that leave every class a sample to
+        score.
     draws : int
-        Draws of the samples.
+        Number of draws of the samples.
     baseline : bool
-        Also the softmax on codes of CADA-VAE, of a model that draws codes; this takes minutes.
+        Whether to score the softmax on codes of CADA-VAE too, for a model that draws codes; this
+        takes minutes.
     """
 
     ks: tuple[int, ...] | None = None
@@ -75,7 +77,7 @@ class FewShotRecognition(Protocol):
 
     @property
     def note(self) -> str:
-        """Over how many draws scores are means."""
+        """Say over how many draws scores are means."""
         return f"means over {self.draws} draws"
 
     @property
@@ -152,6 +154,8 @@ class FewShotRecognition(Protocol):
 
 
 def _possible(bench: Benchmark, ks: Sequence[int] = KS) -> tuple[int, ...]:
-    """Those of ``ks`` that leave a sample of every unseen class to score; the first at least."""
+    """Return those of ``ks`` that leave a sample of every unseen class to score; the first at
+    least.
+    """
     _, counts = np.unique(bench["test_unseen"].truth, return_counts=True)
     return tuple(k for k in ks if k < counts.min()) or tuple(ks[:1])

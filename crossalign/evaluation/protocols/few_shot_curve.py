@@ -1,8 +1,8 @@
 """Accuracy over the number k of samples per new class, with settings from validation classes.
 
 A draw shuffles the test samples of every unseen class. Its first k samples are the support, for
-every k, and those after the largest k are scored, the same for every k and every row of the table.
-No sample that is ever support is scored.
+every k, and the samples after the largest k are scored, the same for every k and every row of the
+table. No sample that is ever support is scored.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ ROWS: dict[str, Row] = {
     "update of features": Row("inputs", True, True),
     "latent features": Row("softmax", True, True),
 }
-"""The posterior, what it is made of, the same without the model, and the baseline of CADA-VAE."""
+"""Rows: the posterior, its two parts, the same without the model, and the baseline of CADA-VAE."""
 
 KAPPA = 4.0
-"""Where nothing was chosen."""
+"""Default kappa, without a choice on validation."""
 
 KAPPAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Values that validation tries."""
@@ -51,12 +51,12 @@ KAPPAS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 @dataclass(frozen=True)
 class FewShotChoice:
-    """What validation classes chose.
+    """Choice of kappa and gamma on validation classes.
 
     Attributes
     ----------
     kappas : mapping of row to float
-        Of rows that have both side information and samples to weigh.
+        Kappas of the rows that have both side information and samples to weigh.
     gammas : mapping of row to mapping of k to float
         Calibration of seen classes.
     tried : mapping of row to mapping of kappa to T1
@@ -70,11 +70,12 @@ class FewShotChoice:
 
 @dataclass(frozen=True)
 class FewShotCurve:
-    """Scores of every draw.
+    """Scores of every draw over k.
 
     Attributes
     ----------
-    ks : K numbers of samples per class
+    ks : K integers
+        Numbers of samples per class.
     scores : mapping of row to mapping of metric to (draws, K)
         ``T1``, ``U``, ``S`` and ``H``, fractions; see `metrics.gzsl_scores`.
     """
@@ -101,19 +102,20 @@ def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 1
     Parameters
     ----------
     model : fitted Aligner
-        On ``bench["train"]``.
+        Model fitted on ``bench["train"]``.
     bench : Benchmark
-        Of task ``gzsl``. The k samples of a class are taken out of ``test_unseen``.
+        Benchmark of task ``gzsl``. The k samples of a class are taken out of ``test_unseen``.
     ks : integers
+        Numbers of samples per class; default (1, 2, 5, 10).
     draws : int
-        How many times the samples are drawn.
+        Number of draws of the samples; default 10.
     seed : int
-        Of the draws; more draws change none of the first.
+        Seed of the draws, default 0; more draws change none of the first.
     chosen : FewShotChoice, optional
-        From `choose_few_shot`; without it kappa is `KAPPA` and gamma 0.
+        Choice of `choose_few_shot`; by default kappa is `KAPPA` and gamma 0.
     rows : strings
-        Which of `ROWS`. "latent features", for models that draw codes, trains a classifier for
-        every draw and k.
+        Names of rows from `ROWS`; default all. "latent features", for models that draw codes,
+        trains a classifier for every draw and k.
 
     Raises
     ------
@@ -141,18 +143,20 @@ def choose_few_shot(model: Any, validation: Benchmark, ks: Sequence[int] = (1, 2
                     rows: Sequence[str] = tuple(ROWS)) -> FewShotChoice:
     """Choose kappa, and gamma for every k, on validation classes.
 
-    kappa is one for all k, the one of the largest mean T1, of every row that has one. gamma is that
-    of the largest H over all draws together.
+    Every row with a kappa has one for all k, that of the largest mean T1. gamma is that of the
+    largest H over all draws together.
 
     Parameters
     ----------
     model : fitted Aligner
-        On ``validation["train"]``: it must not have seen the validation classes' samples.
+        Model fitted on ``validation["train"]``: it must not have seen the validation classes'
+        samples.
     validation : Benchmark
-        As ``bench.validation()`` gives it.
+        Benchmark from ``bench.validation()``.
     ks, draws, seed, rows
-        As in `few_shot_curve`.
+        Numbers of samples, draws, their seed and rows, see `few_shot_curve`; default 5 draws.
     kappas : floats
+        Values to try; default `KAPPAS`.
     """
     check_draws(ks, draws, validation)
     choice = FewShotChoice()
@@ -171,7 +175,7 @@ def choose_few_shot(model: Any, validation: Benchmark, ks: Sequence[int] = (1, 2
 
 
 def support_ranks(labels: npt.ArrayLike, draws: int, seed: int = 0) -> Array:
-    """(draws, n): the place of every sample in a shuffled order of its class, from 0."""
+    """Return the place of every sample in a shuffled order of its class, from 0, as (draws, n)."""
     classes = np.asarray(labels)
     ranks = np.empty((draws, len(classes)), dtype=np.int64)
     for draw in range(draws):
@@ -183,7 +187,7 @@ def support_ranks(labels: npt.ArrayLike, draws: int, seed: int = 0) -> Array:
 
 
 class _Trial(NamedTuple):
-    """A prepared task, and the test samples with what it sees of them.
+    """A prepared task and its test samples in the form that it reads.
 
     ``weighs`` says whether kappa matters.
     """
@@ -208,7 +212,7 @@ def _trial(model: Any, row: str, bench: Benchmark, kappa: float = KAPPA) -> _Tri
 
 def _tried(trial: _Trial, kappas: Sequence[float], ks: Sequence[int], draws: int,
            seed: int) -> dict[float, float]:
-    """Mean T1 over k and draws of every kappa."""
+    """Compute the mean T1 over k and draws of every kappa."""
     tried, seen = {}, trial.task.classes_.seen
     for kappa in kappas:
         trial.task.kappa = kappa
@@ -219,7 +223,7 @@ def _tried(trial: _Trial, kappas: Sequence[float], ks: Sequence[int], draws: int
 
 
 def _outcomes(trial: _Trial, k: int, largest: int, draws: int, seed: int) -> Iterator[Parts]:
-    """What there is to score after every draw of k samples per class."""
+    """Yield the parts to score after every draw of k samples per class."""
     task, support, _, seen, unseen, codes = trial
     for rank in support_ranks(unseen.truth, draws, seed):
         task.fit_few_shot(unseen[rank < k] if support else None)
@@ -229,7 +233,7 @@ def _outcomes(trial: _Trial, k: int, largest: int, draws: int, seed: int) -> Ite
 
 
 def check_draws(ks: Sequence[int], draws: int, bench: Benchmark) -> None:
-    """Raise ValueError where no draw makes sense or a class has too few samples."""
+    """Raise ValueError if no draw makes sense or a class has too few samples."""
     if not ks or min(ks) < 1 or draws < 1:
         raise ValueError(f"ks: got {list(ks)} with {draws} draws; give numbers of at least 1.")
     classes, counts = np.unique(bench["test_unseen"].truth, return_counts=True)

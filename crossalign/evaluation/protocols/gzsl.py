@@ -1,6 +1,6 @@
 """Generalized zero-shot recognition: all classes are candidates, seen and unseen ones.
 
-Of a benchmark that tests no seen class there is `ZSL`, whose T1 is that of `GZSL`.
+`ZSL` is for benchmarks that test no seen class; its T1 is that of `GZSL`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ T1 = Metric("T1", "unseen classes, chosen among unseen classes only")
 
 @dataclass(frozen=True)
 class GZSL(Protocol):
-    """Recognise test samples among all classes.
+    """Recognition of test samples among all classes.
 
     Parameters
     ----------
     best_epoch : bool
-        Also report ``H_best_epoch_diagnostic``; see `best_epoch_on_test`.
+        Whether to report ``H_best_epoch_diagnostic`` too; see `best_epoch_on_test`.
     """
 
     best_epoch: bool = False
@@ -78,7 +78,7 @@ class GZSL(Protocol):
     calibrates: ClassVar[bool] = True
 
     def check_model(self, model: Any) -> None:
-        """Raise ValueError where a model scores no classes."""
+        """Raise ValueError if a model scores no classes."""
         if not serves(type(model), self.name):
             raise ValueError(f"model: {model.cli_name} knows no classes, which {self.name} needs; "
                              "choose another, as eszsl or cada_vae.")
@@ -96,7 +96,7 @@ class GZSL(Protocol):
         return outcome
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
-        """Score a candidate; its best gamma is what it would be calibrated by."""
+        """Score a candidate at its own best gamma, by which it would be calibrated."""
         return score_gzsl(fitted, validation)
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class GZSL(Protocol):
 
 @dataclass(frozen=True)
 class ZSL(Protocol):
-    """Recognise test samples of unseen classes, where a benchmark has no others."""
+    """Recognition of test samples of unseen classes, for a benchmark without others."""
 
     name: ClassVar[str] = "zsl"
     benchmark: ClassVar[str] = "zsl"
@@ -145,7 +145,7 @@ class ZSL(Protocol):
     ceiling_samples = GZSL.ceiling_samples
 
     def check_benchmark(self, bench: Benchmark) -> None:
-        """Raise ValueError where a benchmark is of another task."""
+        """Raise ValueError if a benchmark is of another task."""
         if bench.task == "gzsl":
             raise ValueError(f"task: {bench.name!r} tests seen classes too, and T1 of gzsl is the "
                              "score of zsl; leave the task out.")
@@ -178,10 +178,10 @@ def all_tests(bench: Benchmark) -> Views:
 
 
 def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
-    """Generalized zero-shot classification (T1, U, S, H, AUSUC) at gamma 0 and at ``gamma``.
+    """Score generalized zero-shot classification (T1, U, S, H, AUSUC) at gamma 0 and at ``gamma``.
 
     U, S and H are calibrated by ``gamma``; without one they are those of gamma 0.
-    ``H_max_diagnostic`` is the best H over all gammas on these very samples: the size of what
+    ``H_max_diagnostic`` is the best H over all gammas on these very samples: the most that
     calibration could give, not a result. A class without test samples is a candidate for every
     sample, and no accuracy is averaged over it; the protocol counts them.
     """
@@ -209,10 +209,11 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
 
 
 def best_epoch_on_test(model: Any, bench: Benchmark) -> dict[str, float]:
-    """The largest H at gamma 0 over the epochs of the softmax head, picked on the test samples.
+    """Return the largest H at gamma 0 over the epochs of the softmax head, picked on the test
+    samples.
 
-    What ACMR's authors print (``max`` over epochs). Not a result: beside ``H_raw`` of the last
-    epoch it shows how much that picking is worth.
+    ACMR's authors print this number (``max`` over epochs). It is not a result: beside ``H_raw`` of
+    the last epoch it shows how much that picking is worth.
 
     Raises
     ------
@@ -234,7 +235,7 @@ def best_epoch_on_test(model: Any, bench: Benchmark) -> dict[str, float]:
 
 
 def score_zsl(model: Any, bench: Benchmark) -> Outcome:
-    """Conventional zero-shot classification: T1, unseen test samples among unseen classes.
+    """Score conventional zero-shot classification: T1, unseen test samples among unseen classes.
 
     Classes without test samples are among the candidates, as in `score_gzsl`.
     """

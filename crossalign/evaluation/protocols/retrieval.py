@@ -31,12 +31,12 @@ from crossalign.types import Benchmark, Views
 
 @dataclass(frozen=True)
 class Retrieval(Protocol):
-    """Rank the gallery for every query, in both directions.
+    """Ranking of the gallery for every query, in both directions.
 
     Parameters
     ----------
     bits : int, optional
-        Also score binary codes of so many bits; see `tasks.binary_codes`.
+        Length of binary codes to score too, see `tasks.binary_codes`; default None, no codes.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class Retrieval(Protocol):
                 **tokens(fitted, query, bench.classes.names)}
 
     def stated(self) -> dict[str, Any]:
-        """Return how binary codes are made."""
+        """Return the statement on how binary codes are made."""
         return {} if self.bits is None else {
             "codes": f"{self.bits} bits, ITQ on embeddings of training samples, each modality "
                      "less its mean"}
@@ -112,13 +112,13 @@ def _with_directions(names: Sequence[str], scores: Sequence[str]) -> list[str]:
 
 
 def score_retrieval(model: Any, bench: Benchmark, bits: int | None = None) -> Outcome:
-    """mAP@all and P@100 in both directions between the first two modalities, and chance mAP.
+    """Score mAP@all and P@100 in both directions between the first two modalities, and chance mAP.
 
     Queries are the unseen classes' test samples, the gallery the unseen classes' training samples;
-    same class is relevant. Samples that lack a direction's modality are left out of it, and a
-    direction for which no sample asks or answers is left out altogether. ``mAP``, ``P@100`` and
-    chance are means over the directions. With ``bits``, the same of binary codes, which are learned
-    from training samples, stands beside as ``mAP_64bit`` and ``P@100_64bit``.
+    items of the query's class are relevant. Samples that lack a direction's modality are left out
+    of it, and a direction without queries or gallery is left out altogether. ``mAP``, ``P@100`` and
+    chance are means over the directions. With ``bits``, ``mAP_64bit`` and ``P@100_64bit`` are the
+    same for binary codes, which are learned from training samples.
     """
     first, second = bench.modalities[:2]
     codes = None if bits is None else BinaryCodes(model, bits).fit(bench["train"])
@@ -148,14 +148,16 @@ def score_retrieval(model: Any, bench: Benchmark, bits: int | None = None) -> Ou
 
 
 def _mean_by_class(values: Array, labels: Array) -> tuple[Array, Array, Array]:
-    """Classes of the queries that can be answered, the mean of each, and how many they are."""
+    """Return the classes of the queries that have relevant items, the mean of each, and their
+    counts.
+    """
     answerable = np.isfinite(values)
     classes, rows, counts = np.unique(labels[answerable], return_inverse=True, return_counts=True)
     return classes, np.bincount(rows, values[answerable]) / counts, counts
 
 
 def _both_directions(found: dict[str, dict[str, float]], directions: dict[str, Any]) -> Outcome:
-    """Means of the scores of every direction, and each direction's mAP."""
+    """Average the scores over both directions, and add each direction's mAP."""
     means = {name: float(np.mean([scores[name] for scores in found.values()]))
              for name in next(iter(found.values()))}
     scores: dict[str, float] = {}
@@ -168,9 +170,9 @@ def _both_directions(found: dict[str, dict[str, float]], directions: dict[str, A
 
 def _ranked(likeness: Any, asked: Array, found: Array,
             of: str = "") -> tuple[dict[str, float], Array]:
-    """mAP@all and P@100, or P of all where there are fewer; ``of`` is put behind the names.
+    """Compute mAP@all and P@100, or P of all if there are fewer; ``of`` is put behind the names.
 
-    Beside them the average precision of every query.
+    The average precision of every query is returned too.
     """
     precisions = metrics.average_precisions(likeness, asked, found)
     return {f"mAP{of}": float(mean_over_queries(precisions)),
@@ -179,15 +181,15 @@ def _ranked(likeness: Any, asked: Array, found: Array,
 
 
 def _lacks(views: Views, modality: str) -> bool:
-    """Whether no sample has a modality."""
+    """Tell whether no sample has a modality."""
     return modality not in views or not views.has(modality).any()
 
 
 def _likeness(model: Any, query: Views, a: str, gallery: Views, b: str,
               ) -> tuple[Array | ScoreSource, Iterator[tuple[str, Array]]]:
-    """Scores of queries against a gallery by the model's similarity, as metrics take them.
+    """Score queries against a gallery by the model's similarity, in the form that metrics take.
 
-    Beside them those by each similarity of a model that has several, as they are asked for.
+    An iterator over the scores by each similarity, of a model that has several, is returned too.
     """
     sides = encoded(model.similarity_inputs, query, a), encoded(model.similarity_inputs, gallery, b)
     several = model.similarities if len(model.similarities) > 1 else ()

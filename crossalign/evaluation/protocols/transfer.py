@@ -26,17 +26,17 @@ Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 FOLDS = 5
-"""Folds of the upper bound where the training samples lack the target modality."""
+"""Number of folds of the upper bound if the training samples lack the target modality."""
 
 
 @dataclass(frozen=True)
 class CrossModalTransfer(Protocol):
-    """Learn a classifier on one modality and test it on the other.
+    """Classification of one modality, learned on the other.
 
     Parameters
     ----------
     mode, head
-        As in `tasks.Transfer`.
+        Options of `tasks.Transfer`.
     """
 
     mode: str = "aligned"
@@ -69,7 +69,7 @@ class CrossModalTransfer(Protocol):
         return Outcome(scores, scores["accuracy"])
 
     def saw_test(self, bench: Benchmark) -> bool | None:
-        """Return whether a test sample is among the pairs or the labelled ones."""
+        """Tell whether a test sample is among the pairs or the labelled samples."""
         parts = [bench[split].ids for split in ("train", "pairs", "test")]
         if any(np.array_equal(ids, np.arange(len(ids))) for ids in parts):
             return None
@@ -89,19 +89,19 @@ def transfer_scores(transfer: Transfer, bench: Benchmark, source: str | None = N
     Parameters
     ----------
     transfer : Transfer
-        Fitted here, on ``bench["pairs"]`` and the source side of ``bench["train"]``.
+        Task, which is fitted here, on ``bench["pairs"]`` and the source side of ``bench["train"]``.
     bench : Benchmark
-        Of task ``transfer``.
+        Benchmark of task ``transfer``.
     source, target : str, optional
-        Modalities; the first two of the benchmark by default.
+        Modalities; default the first two of the benchmark.
 
     Returns
     -------
     dict
-        Shares in [0, 1] of test samples classified rightly: ``accuracy`` on target rows,
+        Shares in [0, 1] of test samples that are classified correctly: ``accuracy`` on target rows,
         ``source_accuracy`` on source rows, and ``oracle_accuracy``, the same head trained on
-        *labelled* target rows: those of ``train``, or of the other folds of ``test`` where
-        ``train`` lacks the target modality.
+        *labelled* target rows: those of ``train``, or of the other folds of ``test`` if ``train``
+        lacks the target modality.
     """
     if bench.task != "transfer":
         raise ValueError(f"bench: {bench.name!r} is for {bench.task}; give a transfer benchmark.")
@@ -126,7 +126,9 @@ def transfer_scores(transfer: Transfer, bench: Benchmark, source: str | None = N
 
 
 def _cross_fitted(head: Any, x: Array, labels: Labels, n_classes: int) -> Labels:
-    """Predictions ``(n,)`` of heads fitted on the other folds; classes are dealt out evenly."""
+    """Predict ``(n,)`` by heads fitted on the other folds; classes are spread evenly over the
+    folds.
+    """
     predicted = np.full(len(x), -1, dtype=np.int64)
     fold = np.empty(len(x), dtype=np.int64)
     for c in range(n_classes):
