@@ -98,15 +98,15 @@ def sentence_of(error: Exception) -> str | None:
 def bug_report(error: Exception) -> str:
     """Write a bug's traceback to a file, and return the message about it."""
     lines = "".join(traceback.format_exception(error))
-    kept = f"set {DEBUG_VARIABLE}=1 to see the traceback and report it"
+    hint = f"set {DEBUG_VARIABLE}=1 to see the traceback and report it"
     with suppress(OSError), tempfile.NamedTemporaryFile(
             "w", prefix="crossalign-", suffix=".txt", encoding="utf-8",
             errors="backslashreplace", delete=False) as file:
         file.write(f"crossalign {metadata.version('crossalign')}, Python "
                    f"{platform.python_version()} on {platform.platform()}\n{sys.argv}\n\n{lines}")
-        kept = f"its traceback is in {file.name}; please report it with that file"
+        hint = f"its traceback is in {file.name}; please report it with that file"
     last = " ".join(traceback.format_exception_only(error)[-1].split())
-    return f"this is a bug and not your input: {last[:300]}\ncrossalign: {kept}."
+    return f"this is a bug and not your input: {last[:300]}\ncrossalign: {hint}."
 
 
 def tell(line: str) -> None:

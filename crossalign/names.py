@@ -40,7 +40,7 @@ def one_spelling(names: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def identifier(name: str) -> str:
     r"""Return the name with bytes that are not UTF-8 as ``\xe9``; no two names become equal."""
-    return _SURROGATES.sub(lambda found: rf"\x{ord(found[0]) & 0xff:02x}", name)
+    return _SURROGATES.sub(lambda match: rf"\x{ord(match[0]) & 0xff:02x}", name)
 
 
 def folded(name: str) -> str:

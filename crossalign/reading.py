@@ -82,7 +82,7 @@ def check_room(file: Path, size: int, fix: str, argument: str = "path") -> None:
     free = available_memory()
     if free is not None and size > free:
         raise NoRoomError(f"{argument}: {str(file)!r} takes {gigabytes(size)} of memory and "
-                         f"{gigabytes(free)} are free; {fix}.")
+                          f"{gigabytes(free)} are free; {fix}.")
 
 
 def unreadable(file: Path, error: Exception | None = None, *, pickled: bool = False) -> str:

@@ -65,11 +65,11 @@ def aligned(rows: Sequence[Sequence[str]], words: int = 1) -> list[str]:
 
     All rows must have the same number of cells. Cells are written as `printable` makes them.
     """
-    shown = [[printable(cell) for cell in row] for row in rows]
-    wide = [max(map(columns, column)) for column in zip(*shown, strict=True)]
+    cells = [[printable(cell) for cell in row] for row in rows]
+    wide = [max(map(columns, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(_padded(cell, w, left=i < words)
                       for i, (cell, w) in enumerate(zip(row, wide, strict=True))).rstrip()
-            for row in shown]
+            for row in cells]
 
 
 def _padded(cell: str, width: int, left: bool) -> str:

@@ -128,7 +128,7 @@ class Retrieval:
             apart = np.flatnonzero(among & ~self.samples.only_of(self._mask(subset[inner])))
             is_query = np.zeros(len(among), dtype=bool)
             is_query[apart] = hold_out(rarest(self.samples.labels[apart]), QUERIES,
-                                   seed=self.samples.seed)
+                                       seed=self.samples.seed)
             if not is_query.any():
                 return ("no class that would play unseen in validation has two training samples, "
                         "of which one could ask")

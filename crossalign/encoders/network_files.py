@@ -26,7 +26,7 @@ def pretrained_file(name: str, file: str) -> Path | None:
     with quietly():
         try:
             path = cached_file(name, file, _raise_exceptions_for_missing_entries=False,
-                                _raise_exceptions_for_connection_errors=False)
+                               _raise_exceptions_for_connection_errors=False)
         except Exception as error:  # of a name that is neither a folder nor of the hub
             raise open_error(name, error) from None
     return None if path is None else Path(path)

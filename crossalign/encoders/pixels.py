@@ -84,7 +84,7 @@ class Pixels:
     def __call__(self, picture: Array) -> Array:
         """Return ``(height, width, 3)`` float32 for a picture of any size, ``(h, w, 3)`` uint8."""
         arrays = self._processor([picture], input_data_format="channels_last",
-                                data_format="channels_first")["pixel_values"]
+                                 data_format="channels_first")["pixel_values"]
         return np.ascontiguousarray(np.moveaxis(np.asarray(arrays[0], np.float32), 0, -1))
 
     def _per_colour(self, key: str, neutral: float) -> Array:
@@ -134,7 +134,7 @@ def _open(name: str, config: Any, settings: dict[str, Any]) -> Any:
     try:
         with quietly():
             processor = AutoImageProcessor.from_pretrained(name, config=config, backend="pil",
-                                                       trust_remote_code=False)
+                                                           trust_remote_code=False)
     except Exception as error:  # transformers raises many kinds
         raise open_error(name, error, FILES[1]) from None
     return processor if {"size", "crop_size"} & set(settings) else _with_size(processor, config)

@@ -273,8 +273,8 @@ class PretrainedTexts(_Pretrained):
         if self._modules is not None:
             text = self._modules.prepare(text)
         tokens = self._tokenizer(text, truncation=cut and self.longest is not None,
-                               max_length=self.longest, verbose=False,
-                               padding="max_length" if self._pads and cut else False)
+                                 max_length=self.longest, verbose=False,
+                                 padding="max_length" if self._pads and cut else False)
         mask = tokens.get("attention_mask") or [1] * len(tokens["input_ids"])
         return [number for number, real in zip(tokens["input_ids"], mask, strict=True) if real]
 

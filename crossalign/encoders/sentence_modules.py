@@ -169,9 +169,9 @@ class SentenceModules:
 
         return dense
 
-    def _allow(self, settings: Mapping[str, Any], known: set[str], file: str) -> None:
+    def _allow(self, settings: Mapping[str, Any], allowed: set[str], file: str) -> None:
         for key, value in settings.items():
-            if key not in known and value not in (None, False, {}, []):
+            if key not in allowed and value not in (None, False, {}, []):
                 raise ValueError(f"encoder: {self.name!r} says {key!r} in {file}, which is not "
                                  "read here; give a folder without it.")
 

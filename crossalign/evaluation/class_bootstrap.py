@@ -56,8 +56,8 @@ def class_bootstrap(a: PerClass, b: PerClass, metric: str, *, resamples: int = R
         if name not in b or list(a[name]["classes"]) != list(b[name]["classes"]):
             raise ValueError(f"b: {name!r} is not of the same classes as in a; score both models "
                              "on the same split.")
-    drawn = resampled((a, b), metric, resamples=resamples, random_state=random_state)
-    difference = drawn[0] - drawn[1]
+    scores = resampled((a, b), metric, resamples=resamples, random_state=random_state)
+    difference = scores[0] - scores[1]
     low, high = _interval(difference)
     below, above = int((difference <= 0).sum()), int((difference >= 0).sum())
     values = np.concatenate([_rows(a[name]).mean(axis=0) - _rows(b[name]).mean(axis=0)
@@ -144,16 +144,16 @@ def _weighted(part: Mapping[str, Any], counts: Array) -> Array:
     """Compute scores ``(draws, runs)`` in which every class counts as often as it was drawn."""
     runs = _rows(part)                                                        # (R, C)
     weights = np.asarray(part.get("weights", np.ones(runs.shape[1])), dtype=np.float64)
-    drawn = counts * weights                                                  # (draws, C)
-    return np.asarray(drawn @ runs.T / drawn.sum(axis=1, keepdims=True))
+    class_weights = counts * weights                                                  # (draws, C)
+    return np.asarray(class_weights @ runs.T / class_weights.sum(axis=1, keepdims=True))
 
 
 def _counts(rng: np.random.Generator, size: int, n: int) -> Array:
     """Count how often each of n classes is among n that are drawn with replacement, ``(size,
     n)``.
     """
-    drawn = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
-    return np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
+    classes = rng.integers(0, n, (size, n)) + n * np.arange(size)[:, None]
+    return np.bincount(classes.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
 
 
 def _interval(values: Array) -> tuple[float, float]:

@@ -41,9 +41,8 @@ def choose_confidences(outcome: Outcome, validation: Benchmark) -> Settings:
     Parameters
     ----------
     outcome : Outcome
-        Result of `score_gzsl` on the validation benchmark; its gamma calibrates.
+        Of `score_gzsl` on the validation benchmark; its gamma calibrates.
     validation : Benchmark
-        Validation benchmark.
     """
     head: ZeroShot = outcome.details["head"]
     samples, raw, found = _tests(head, validation), _raw(outcome), {}
@@ -65,11 +64,10 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
     Parameters
     ----------
     outcome : Outcome
-        Result of `score_gzsl` on a benchmark; changed.
+        Of `score_gzsl` on a benchmark; changed.
     settings : mapping
-        Choice of `choose_confidences`; nothing is added if it is empty.
+        Chosen by `choose_confidences`; nothing is added where it is empty.
     bench : Benchmark
-        Benchmark of the outcome.
     """
     if not settings:
         return
@@ -94,27 +92,25 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
 
 
 def _raw(outcome: Outcome) -> Array:
-    """Return the scores ``(n, C)`` before calibration, of seen classes' samples and then of unseen
-    ones'.
-    """
+    """Scores ``(n, C)`` before calibration, of seen classes' samples and then of unseen ones'."""
     seen, _, unseen, _ = outcome.details["parts"]
     return np.concatenate([seen, unseen])
 
 
 def _has_variances(head: ZeroShot, samples: Views) -> bool:
-    """Tell whether the model has latent Gaussians and they differ from sample to sample."""
+    """Whether the model has latent Gaussians and they differ from sample to sample."""
     if not isinstance(head.model, Distributional):
         return False
     return bool(np.ptp(Rejection(head, "uncertainty").score_samples(samples)) > 0)
 
 
 def _calibrated(head: ZeroShot, gamma: float) -> ZeroShot:
-    """Return the same prepared head with calibrated stacking."""
+    """The same prepared head with calibrated stacking."""
     other = copy(head)
     other.gamma = gamma
     return other
 
 
 def _tests(head: ZeroShot, bench: Benchmark) -> Views:
-    """Join the test samples of seen and unseen classes."""
+    """Test samples of seen and unseen classes in one."""
     return joined([bench["test_seen"], bench["test_unseen"]], head.views_)

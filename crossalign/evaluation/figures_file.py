@@ -72,14 +72,14 @@ def read_figures(path: Path, owner: Mapping[str, str]) -> dict[str, Any]:
     fix = "remove it to go on without pictures."
     arrays = read_npz(path)
     try:
-        found = json.loads(arrays[TREE].tobytes())
-        named, digest = (str(found["owner"][key]) for key in ("report", "sha256"))
-        figures = unpack(found["figures"], lambda stored: arrays[stored["array"]])
+        tree = json.loads(arrays[TREE].tobytes())
+        owner_name, digest = (str(tree["owner"][key]) for key in ("report", "sha256"))
+        figures = unpack(tree["figures"], lambda stored: arrays[stored["array"]])
     except (AttributeError, KeyError, IndexError, TypeError, ValueError, RecursionError):
         raise ValueError(f"path: {str(path)!r} holds no figures of a report; {fix}") from None
     if digest != owner["sha256"]:
         raise ValueError(f"path: {str(path)!r} holds the figures of another report, "
-                         f"{short(named)}; {fix}")
+                         f"{short(owner_name)}; {fix}")
     if not isinstance(figures, dict):
         raise ValueError(f"path: {str(path)!r} holds no figures of a report; {fix}")
     return figures

@@ -67,8 +67,8 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
 
 def settings_of(model: Any) -> dict[str, Any]:
     """Return the settings that `fit_for` chose for a model, without those it lacks."""
-    return {name: found for name in SETTINGS
-            if (found := getattr(model, f"{name}_", None)) is not None}
+    return {name: value for name in SETTINGS
+            if (value := getattr(model, f"{name}_", None)) is not None}
 
 
 SETTINGS = ("gamma", "confidences")
@@ -80,11 +80,11 @@ def check_trained(model: Any, bench: Benchmark) -> None:
 
     An oracle, which is marked as one, may be.
     """
-    known = ([] if getattr(model, "oracle", False) else
-             trained_unseen(getattr(model, "trained_on_", {}), bench))
-    if known:
-        raise ValueError(f"model: it was trained on {len(known)} of the classes that "
-                         f"{bench.name!r} holds as unseen, as {known[0]!r}; score it on the split "
+    unseen = ([] if getattr(model, "oracle", False) else
+              trained_unseen(getattr(model, "trained_on_", {}), bench))
+    if unseen:
+        raise ValueError(f"model: it was trained on {len(unseen)} of the classes that "
+                         f"{bench.name!r} holds as unseen, as {unseen[0]!r}; score it on the split "
                          "that it was fitted for, or fit it anew on this one.")
 
 
@@ -111,12 +111,12 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
     grid = grid_of(model, tune)
     facts = {} if checkpoint is None else work_of(model, bench)(
         run, task=task.facts, grid=grid, params=model.get_params())
-    chosen = Selection(**kept(checkpoint, CHOICE, facts, lambda: vars(
+    choice = Selection(**kept(checkpoint, CHOICE, facts, lambda: vars(
         select(model, part, task, grid, callbacks, log)), log))
-    fitted = fit_on(clone(model).set_params(**chosen.params), part, task, callbacks, checkpoint)
-    fitted.gamma_ = chosen.settings.get("gamma")
-    fitted.confidences_ = chosen.settings.get("confidences", {})
-    fitted.selection_ = chosen.how
+    fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks, checkpoint)
+    fitted.gamma_ = choice.settings.get("gamma")
+    fitted.confidences_ = choice.settings.get("confidences", {})
+    fitted.selection_ = choice.how
     fitted.run_ = run
     fitted.task_ = part.task
     fitted.protocol_ = dict(part.protocol)

@@ -47,14 +47,14 @@ def kept(folder: Folder, name: str, work: Mapping[str, Any], build: Callable[[],
     stated = json.dumps(jsonable(work), sort_keys=True)
     key = hashlib.sha256(stated.encode()).hexdigest()
     file = Path(folder) / f"{name}-{key[:8]}.json"
-    found = _read(file, stated)
-    if found is None:
+    record = _read(file, stated)
+    if record is None:
         packed = json.dumps(pack(build()))
-        found = {"work": json.loads(stated), "sha256": _sha256(packed), "part": json.loads(packed)}
-        write_text(file, json.dumps(found) + "\n")
+        record = {"work": json.loads(stated), "sha256": _sha256(packed), "part": json.loads(packed)}
+        write_text(file, json.dumps(record) + "\n")
     elif log is not None:
         log(f"finished before, in {file}")
-    return unpack(found["part"])
+    return unpack(record["part"])
 
 
 def work_of(model: Any, bench: Benchmark) -> Callable[..., dict[str, Any]]:
@@ -84,10 +84,10 @@ def forget(folder: str | os.PathLike[str], name: str) -> None:
 def _read(file: Path, stated: str) -> dict[str, Any] | None:
     """Read a whole file of the same work, or return None."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        found: dict[str, Any] = json.loads(file.read_text("utf-8"))
-        if (found["work"] == json.loads(stated)
-                and found["sha256"] == _sha256(json.dumps(found["part"]))):
-            return found
+        record: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        if (record["work"] == json.loads(stated)
+                and record["sha256"] == _sha256(json.dumps(record["part"]))):
+            return record
     return None
 
 

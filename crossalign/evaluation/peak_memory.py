@@ -94,8 +94,8 @@ def _forgotten(call: Callable[..., Any], arguments: Any) -> int | None:
 
 def _high_water() -> int:
     """Return the most bytes that have been resident."""
-    if found := _status("VmHWM"):
-        return found
+    if size := _status("VmHWM"):
+        return size
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (

@@ -26,11 +26,11 @@ def profile_table(profiles: Sequence[Profile], title: str = "") -> str:
               "train/s", *(f"{m}/s" for m in modalities)]
     lines = [header, *(_cells(one, modalities) for one in profiles)]
     rows = aligned(lines)
-    told = (f"FLOPs of embedding one item; memory of training and of embedding {EMBEDDED} items a "
-            "call; items per second.")
+    legend = ("FLOPs of embedding one item; memory of training and of embedding "
+              f"{EMBEDDED} items a call; items per second.")
     machine = ", ".join(f"{name} {value}" for name, value in machine_facts().items())
     return "\n".join([*([title, ""] if title else []), rows[0], "-" * len(rows[0]), *rows[1:], "",
-                      told, machine])
+                      legend, machine])
 
 
 def profile_record(profiles: Sequence[Profile], **facts: Any) -> dict[str, Any]:

@@ -26,24 +26,24 @@ def check_runs(seeds: int | Iterable[int], bench: Benchmark) -> list[int]:
     if isinstance(seeds, int) and seeds > MOST_RUNS:
         raise ValueError(f"seeds: got {seeds}; ask for {MOST_RUNS} runs at most.")
     try:
-        asked = [index(seed) for seed in
-                 (seeds if isinstance(seeds, Iterable) else range(index(seeds)))]
+        runs = [index(seed) for seed in
+                (seeds if isinstance(seeds, Iterable) else range(index(seeds)))]
     except TypeError:
         raise ValueError(f"seeds: got {seeds!r}; give a number of runs, or which, as whole "
                          "numbers.") from None
-    if not asked:
+    if not runs:
         raise ValueError(f"seeds: got {seeds!r}; ask for at least one run.")
-    if len(set(asked)) < len(asked):
+    if len(set(runs)) < len(runs):
         raise ValueError(f"seeds: got {seeds!r}, in which a run stands twice; give each once.")
-    for run in {min(asked), max(asked)}:
+    for run in {min(runs), max(runs)}:
         reason = bench.lacks(run)
         if reason is not None:
-            raise ValueError(f"seeds: {len(asked)} asked for, up to class split {run} of "
+            raise ValueError(f"seeds: {len(runs)} asked for, up to class split {run} of "
                              f"{bench.name!r}; {reason}. Give fewer --seeds.")
-    return asked
+    return runs
 
 
-def each_run(asked: Sequence[int], one_run: Callable[[int], Result],
+def each_run(runs: Sequence[int], one_run: Callable[[int], Result],
              log: Callable[[str], None] | None) -> tuple[list[int], list[Result], str]:
     """Call ``one_run(seed)`` for each of these seeds.
 
@@ -51,17 +51,17 @@ def each_run(asked: Sequence[int], one_run: Callable[[int], Result],
     first run leaves those that were finished.
     """
     results: list[Result] = []
-    for number, seed in enumerate(asked, start=1):
+    for number, seed in enumerate(runs, start=1):
         if log is not None:
-            log(f"run {number} of {len(asked)}")
+            log(f"run {number} of {len(runs)}")
         try:
             results.append(one_run(seed))
         except KeyboardInterrupt:
             if not results:
                 raise
-            return (list(asked[:len(results)]), results,
-                    f"; interrupted after {len(results)} of {len(asked)} runs")
-    return list(asked), results, ""
+            return (list(runs[:len(results)]), results,
+                    f"; interrupted after {len(results)} of {len(runs)} runs")
+    return list(runs), results, ""
 
 
 def seeded(model: Any, seed: int) -> Any:

@@ -96,8 +96,8 @@ def _best(model: Any, validation: Benchmark, task: Protocol, points: Sequence[di
 def _sentence(model: Any, task: Protocol, params: Mapping[str, Any], settings: Mapping[str, Any],
               objective: float, points: int) -> str:
     """Say what was chosen, from how much, and how good it is on validation."""
-    chosen = ", ".join(f"{name}={value}" for name, value in params.items())
-    parts = [f"{chosen} of {points} settings"] if params else []
+    values = ", ".join(f"{name}={value}" for name, value in params.items())
+    parts = [f"{values} of {points} settings"] if params else []
     parts += [task.describe(settings)] if settings else []
     return (f"{' and '.join(parts)} chosen on validation classes "
             f"({task.objective} {100 * objective:.1f} there){_epoch(model)}")
@@ -107,13 +107,13 @@ def at_the_end(params: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> 
     """Return the names of chosen numbers that are the smallest or largest of three or more
     tried.
     """
-    found = []
+    phrases = []
     for name, value in params.items():
         tried = [v for v in grid[name] if isinstance(v, int | float) and not isinstance(v, bool)]
         if len(set(tried)) > 2 and value in (min(tried), max(tried)):
             which = "smallest" if value == min(tried) else "largest"
-            found.append(f"{name}={value} is the {which} that was tried")
-    return found
+            phrases.append(f"{name}={value} is the {which} that was tried")
+    return phrases
 
 
 def _epoch(model: Any) -> str:

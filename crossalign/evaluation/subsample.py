@@ -26,13 +26,13 @@ def highlighted_classes(labels: Mapping[str, Array], seen: Array | None, count: 
     return sorted(old[: count - n_new]) + sorted(new[:n_new])
 
 
-def sample(labels: Array, chosen: Sequence[int], budget: int, random_state: int) -> Array:
+def sample(labels: Array, highlighted: Sequence[int], budget: int, random_state: int) -> Array:
     """Choose sorted rows within the budget; highlighted classes get up to two thirds of it."""
     if len(labels) <= budget:
         return np.arange(len(labels))
     rng = np.random.default_rng(random_state)
     order = rng.permutation(len(labels))
-    lit = np.isin(labels[order], chosen)
+    lit = np.isin(labels[order], highlighted)
     first = order[lit][: 2 * budget // 3]
     return np.sort(np.r_[first, order[~lit][: budget - len(first)]])
 

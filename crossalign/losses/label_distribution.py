@@ -24,6 +24,6 @@ def label_alignment(logits_a: Tensor, logits_b: Tensor, target: Tensor,
     a, b = functional.log_softmax(logits_a, dim=1), functional.log_softmax(logits_b, dim=1)
     # kl_div(log q, p) is KL(p || q); labels of target 0 add nothing
     to_target = (functional.kl_div(a, target, reduction="sum") / max(len(a), 1)
-             + functional.kl_div(b, target, reduction="sum") / max(len(b), 1))
+                 + functional.kl_div(b, target, reduction="sum") / max(len(b), 1))
     mutual = batch_mean(((a.exp() - b.exp()) * (a - b)).sum(dim=1))
     return factor * (to_target + mutual)

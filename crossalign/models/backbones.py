@@ -17,7 +17,7 @@ BLOCK = 32
 
 
 def open_backbones(X: Views, names: Sequence[str | None], tied: bool,
-               device: str) -> dict[str, Backbone]:
+                   device: str) -> dict[str, Backbone]:
     """Open the pretrained networks of the first two modalities that have one.
 
     Parameters

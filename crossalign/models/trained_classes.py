@@ -68,7 +68,7 @@ def _tested(views: Views, modality: str, unseen: Array) -> list[str]:
         return []
     labels = views.labels
     is_unseen = np.asarray(unseen[labels] if labels.ndim == 1 else
-                        (labels.astype(bool) & unseen).any(axis=1))
+                           (labels.astype(bool) & unseen).any(axis=1))
     part = views[is_unseen].having(modality)
     return [digest for rows in part.blocks(modality) for digest in
             _digests(part.read(modality, rows))]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def tf_idf(documents: Sequence[str], fitted_on: npt.ArrayLike) -> tuple[npt.NDArray[np.float32],
-                                                                       tuple[str, ...]]:
+                                                                        tuple[str, ...]]:
     """Weight the words of each document, rare words more, as unit rows.
 
     A word counts once per document and weighs ``1 + log((1 + n) / (1 + df))``, with n and df

@@ -26,10 +26,10 @@ def registry() -> dict[str, type[Any]]:
     from crossalign.tasks.class_gaussians import ClassGaussians
     from crossalign.types import Classes
 
-    known = [*(getattr(tasks, name) for name in tasks.__all__),
-             *(getattr(index, name) for name in index.__all__),
-             ITQ, BinaryCodes, ClassGaussians, Classes]
-    return {cls.__name__: cls for cls in known}
+    classes = [*(getattr(tasks, name) for name in tasks.__all__),
+               *(getattr(index, name) for name in index.__all__),
+               ITQ, BinaryCodes, ClassGaussians, Classes]
+    return {cls.__name__: cls for cls in classes}
 
 
 class Encoder:
@@ -61,8 +61,8 @@ class Encoder:
         if isinstance(value, np.generic):
             return value.item()
         if isinstance(value, list | tuple):
-            found = [self.encode(item, f"{path}/{i}") for i, item in enumerate(value)]
-            return {"tuple": found} if isinstance(value, tuple) else found
+            items = [self.encode(item, f"{path}/{i}") for i, item in enumerate(value)]
+            return {"tuple": items} if isinstance(value, tuple) else items
         if isinstance(value, np.ndarray):
             return self._array(value, path)
         if isinstance(value, Mapping):
@@ -83,9 +83,9 @@ class Encoder:
         if not hasattr(model, "widths_"):
             name = type(model).__name__
             return {"template": name, "params": self.encode(model.get_params(deep=False), path)}
-        for known, other in self.models.items():
+        for path_of, other in self.models.items():
             if other is model:
-                return {"model": known}
+                return {"model": path_of}
         self.models[path] = model
         return {"model": path}
 
@@ -97,18 +97,18 @@ class Encoder:
         if is_dataclass(value):
             return {"object": name, "fields": self.encode(
                 {field.name: getattr(value, field.name) for field in fields(value)}, path)}
-        found = {"object": name,
-                 "params": self.encode(value.get_params(deep=False), f"{path}.params")}
+        record = {"object": name,
+                  "params": self.encode(value.get_params(deep=False), f"{path}.params")}
         if hasattr(value, "stored"):
-            return {**found, "items": self.encode(value.stored(), f"{path}.items")}
+            return {**record, "items": self.encode(value.stored(), f"{path}.items")}
         learned = {key: item for key, item in vars(value).items()
                    if key.endswith("_") and not key.startswith("_")}
         network = learned.pop("network_", None)
         if network is not None:
-            found["network"] = self.encode(
+            record["network"] = self.encode(
                 {key: tensor.detach().cpu().contiguous().numpy()
                  for key, tensor in network.state_dict().items()}, f"{path}.network_")
-        return {**found, "learned": self.encode(learned, path)}
+        return {**record, "learned": self.encode(learned, path)}
 
 
 class Decoder:
@@ -171,24 +171,24 @@ class Decoder:
         cls = self._known[value["object"]]
         if is_dataclass(cls):
             return cls(**self.decode(value["fields"]))
-        made = cls(**self.decode(value["params"]))
+        instance = cls(**self.decode(value["params"]))
         if "items" in value:
-            made.restore(self.decode(value["items"]))
-            return made
+            instance.restore(self.decode(value["items"]))
+            return instance
         for name, item in self.decode(value["learned"]).items():
-            check_name(made, name)
+            check_name(instance, name)
             if not isinstance(item, cls.learned.get(name, ())):
                 raise ValueError(f"{name} is {short(item)}, which {cls.__name__} does not learn")
-            setattr(made, name, item)
+            setattr(instance, name, item)
         if "network" in value:
-            self._join_network(made, self.decode(value["network"]))
-        return made
+            self._join_network(instance, self.decode(value["network"]))
+        return instance
 
-    def _join_network(self, made: Any, arrays: Mapping[str, Any]) -> None:
+    def _join_network(self, instance: Any, arrays: Mapping[str, Any]) -> None:
         """Build an object's network, checked to fit the weights."""
         import torch
 
-        check_network(made, arrays)
-        made._restore()
-        made.network_.load_state_dict(
+        check_network(instance, arrays)
+        instance._restore()
+        instance.network_.load_state_dict(
             {key: torch.from_numpy(array.copy()) for key, array in arrays.items()})

@@ -101,7 +101,7 @@ def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
         return float(logsumexp(shifted / spread / np.exp(log_t), axis=1).mean())
 
     optimum = minimize_scalar(loss, bounds=(-np.log(RANGE), np.log(RANGE)), method="bounded",
-                            options={"xatol": 1e-7})
+                              options={"xatol": 1e-7})
     return float(spread * np.exp(optimum.x))
 
 

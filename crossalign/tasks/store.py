@@ -136,10 +136,10 @@ def _loaded_model(folder: Path, part: list[str], model: Any) -> Any:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    found = json.loads(_checked_text(folder / TASK))
-    if not isinstance(found, dict):
+    record = json.loads(_checked_text(folder / TASK))
+    if not isinstance(record, dict):
         raise ValueError(f"{TASK} holds no record")
-    return found
+    return record
 
 
 def _checked_text(file: Path) -> str:
@@ -171,10 +171,10 @@ def _is_ours(folder: Path) -> bool:
     return False
 
 
-def _remove_others(folder: Path, kept: set[str]) -> None:
+def _remove_others(folder: Path, names: set[str]) -> None:
     """Remove arrays and models of earlier saves; files of anybody else stay."""
     for place in folder.iterdir():
-        if not PART.fullmatch(place.name) or place.name in kept:
+        if not PART.fullmatch(place.name) or place.name in names:
             continue
         if place.is_dir():
             for name in (RECORD, "weights.safetensors", CARD):

@@ -44,7 +44,7 @@ def tuning_rows(labels: Array, train: Array, seen: Array, tuning: Rows, fraction
     """
     if {"train_loc", "val_loc"} <= set(tuning):
         rows = validation_rows(train, tuning["train_loc"], tuning["val_loc"], labels,
-                                fraction, seed)
+                               fraction, seed)
         how = "classes of val_loc unseen, {} of train_loc held out, both within trainval_loc"
     elif seen.sum() < 2:
         return None, "one seen class leaves none to play unseen in validation"

@@ -22,11 +22,11 @@ def shown_item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[
     """Return the look of a sample on a page: its picture or text if the data has one, and its
     class.
     """
-    shown = views.meta.get(f"show:{modality}")
+    column = views.meta.get(f"show:{modality}")
     name = "" if views.labels is None else ", ".join(
         bench.classes.names[c] for c in classes_held(views.labels[row:row + 1]))
-    if shown is not None and shown.dtype.kind in "US":
-        return {"image": None, "text": str(shown[row])}
+    if column is not None and column.dtype.kind in "US":
+        return {"image": None, "text": str(column[row])}
     picture = shown_picture(views, row, modality)
     return {"image": picture, "text": f"{name} ({views.ids[row]})" if picture is None else name}
 
@@ -36,9 +36,9 @@ def shown_picture(views: Views, row: int, modality: str) -> Array | None:
 
     It is in ``show:M`` of modality M, or in the file that ``file:M`` names.
     """
-    shown, files = (views.meta.get(f"{what}:{modality}") for what in ("show", "file"))
-    if shown is not None and shown.dtype.kind not in "US":
-        return np.asarray(shown[row])
+    column, files = (views.meta.get(f"{what}:{modality}") for what in ("show", "file"))
+    if column is not None and column.dtype.kind not in "US":
+        return np.asarray(column[row])
     if files is None:
         return None
     try:
@@ -51,6 +51,6 @@ def some_rows(views: Views, classes: int, samples: int) -> Array:
     """Return sorted rows of at most so many samples, of at most so many classes, spread evenly."""
     labels = rarest(views.truth)
     present = np.unique(labels)
-    kept = present[spread(len(present), classes)]
-    members = np.flatnonzero(np.isin(labels, kept))
+    selection = present[spread(len(present), classes)]
+    members = np.flatnonzero(np.isin(labels, selection))
     return np.asarray(members[spread(len(members), samples)])

@@ -16,13 +16,11 @@ from crossalign.types import CLASS_MODALITY, Benchmark, Views
 Array = npt.NDArray[Any]
 
 LATENT_POINTS = 400
-"""Number of samples per modality in the latent picture."""
+"""Samples per modality in the latent picture."""
 LATENT_CLASSES = 24
-"""Number of classes in the latent picture; few, so that each shows as a group."""
+"""Classes in the latent picture; few, so that each shows as a group."""
 CROSS_POINTS, CROSS_CLASSES = 240, 12
-"""Numbers of samples and classes, of seen and of unseen ones each, in the maps of features and
-classes.
-"""
+"""Samples and classes, of seen and of unseen ones each, in the maps of features and classes."""
 
 
 def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) -> dict[str, Any]:
@@ -31,14 +29,12 @@ def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) 
     Parameters
     ----------
     model : fitted model
-        Model to show. One that does not embed, or knows fewer than two of these modalities, has no
-        such figure.
+        One that does not embed, or knows fewer than two modalities of these, has no such figure.
     bench : Benchmark
-        Benchmark of the classes.
     parts : sequence of Views
         Test samples.
     classes : bool
-        Whether to add the side information of the classes shown, if the model embeds it.
+        Add the side information of the classes shown, where the model embeds it.
     """
     if not isinstance(model, Aligner) or not hasattr(model, "widths_"):
         return {}
@@ -68,9 +64,9 @@ def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) 
 def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[str, Any]:
     """Return ``cross_modal``: features and side information of some classes, before and after.
 
-    The classes are seen and unseen ones, for a model that embeds both. A model that generates is
-    shown by its code means and by as many drawn codes, which share one scale; any other by its unit
-    rows, one for each class.
+    Of seen and of unseen classes, for a model that embeds both. A model that generates is shown by
+    its code means and by as many drawn codes, which share one scale; any other by its unit rows,
+    one for each class.
     """
     if not isinstance(model, Aligner) or not hasattr(model, "widths_"):
         return {}

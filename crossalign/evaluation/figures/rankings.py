@@ -36,28 +36,29 @@ def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     A model with several similarities has hits by each of them.
     """
     chance = outcome.scores["chance_mAP"]
-    found: dict[str, Any] = {"pr": {}, "hits": {}}
+    figures: dict[str, Any] = {"pr": {}, "hits": {}}
     for direction, likeness in outcome.details["directions"].items():
         source, target = direction.split("->")
         query, gallery = bench["query"].having(source), bench["gallery"].having(target)
         recall, precision = metrics.precision_recall_curve(
             likeness, query.truth, gallery.truth)
-        found["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
+        figures["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
         if set(COMPARED) <= set(model.similarities):
-            found["hits"][direction] = _by_similarity(model, query, source, gallery, target, bench)
+            figures["hits"][direction] = _by_similarity(model, query, source, gallery, target,
+                                                        bench)
             continue
         rows = spread(len(query), QUERIES)
         scores = (likeness[rows] if isinstance(likeness, np.ndarray) else
                   np.concatenate([likeness(r, r + 1).copy() for r in rows]))
         best, right = _best(scores, query.truth[rows], gallery.truth)
-        found["hits"][direction] = {
+        figures["hits"][direction] = {
             "queries": [shown_item(query, int(r), source, bench) for r in rows],
             "results": _items(best, gallery, target, bench), "correct": right.tolist()}
-    return found
+    return figures
 
 
 def _by_similarity(model: Aligner, query: Views, source: str, gallery: Views, target: str,
-              bench: Benchmark) -> dict[str, Any]:
+                   bench: Benchmark) -> dict[str, Any]:
     """Return queries for which the similarities are right at different ranks, and how often each is
     right.
 

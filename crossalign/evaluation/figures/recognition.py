@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 CONFUSED = 12
-"""Largest number of classes in the picture of confusions."""
+"""Classes in the picture of confusions."""
 
 
 def recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
@@ -70,24 +70,22 @@ def _hits(bench: Benchmark, scores: Array) -> dict[str, Any]:
 
 def most_confused(labels: Array, predictions: Array, n: int,
                   limit: int = CONFUSED) -> tuple[Array, Array] | None:
-    """Return the classes of the largest confusions, and how often each is taken for which of them.
+    """The classes of the largest confusions, and how often each is taken for which of them.
 
     Parameters
     ----------
     labels, predictions : (m,) integers
-        True and predicted classes.
     n : int
-        Number of classes.
+        Classes.
     limit : int
-        Largest number of classes in the picture; default `CONFUSED`.
 
     Returns
     -------
     classes : (k,)
-        Confused classes, at most ``limit``, in their own order.
+        At most ``limit``, in their own order.
     matrix : (k, k + 1) float
-        Shares of the samples of each class; the last column is all other classes. The result is
-        None if nothing is confused.
+        Shares of the samples of each class; the last column is all other classes.
+        None where nothing is confused.
     """
     counts = np.zeros((n, n))
     np.add.at(counts, (labels, predictions), 1)

@@ -92,14 +92,14 @@ class FewShotRecognition(Protocol):
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
         """Choose kappa and gamma; the objective is T1 of the whole posterior."""
-        chosen = choose_few_shot(fitted, validation, _possible(validation, self._ks(validation)),
+        choice = choose_few_shot(fitted, validation, _possible(validation, self._ks(validation)),
                                  rows=self.rows)
-        return Outcome({}, max(chosen.tried[MAIN].values()), details={"chosen": chosen})
+        return Outcome({}, max(choice.tried[MAIN].values()), details={"chosen": choice})
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
         """Return ``kappas`` by row, and ``gammas`` by row and samples per class."""
-        chosen: FewShotChoice = outcome.details["chosen"]
-        return {"kappas": chosen.kappas, "gammas": chosen.gammas}
+        choice: FewShotChoice = outcome.details["chosen"]
+        return {"kappas": choice.kappas, "gammas": choice.gammas}
 
     def describe(self, settings: Settings) -> str:
         """Say which kappas were chosen."""
@@ -117,8 +117,8 @@ class FewShotRecognition(Protocol):
         ks = self._ks(bench)
         curve = few_shot_curve(fitted, bench, ks, self.draws, rows=self.rows,
                                chosen=FewShotChoice(**settings))
-        scores = {f"{metric.name}@{k} {row}": float(found[metric.name][:, i].mean())
-                  for row, found in curve.scores.items() for metric in self.metrics
+        scores = {f"{metric.name}@{k} {row}": float(values[metric.name][:, i].mean())
+                  for row, values in curve.scores.items() for metric in self.metrics
                   for i, k in enumerate(ks)}
         return Outcome(scores, float(np.mean(curve.scores[MAIN]["T1"])), details={"curve": curve})
 
@@ -140,10 +140,10 @@ class FewShotRecognition(Protocol):
     def metric(self, name: str) -> Metric | None:
         """Return the metric of a score at k samples of a row."""
         base, _, rest = name.partition("@")
-        found, (k, _, row) = super().metric(base), rest.partition(" ")
-        if found is None or not rest:
+        metric, (k, _, row) = super().metric(base), rest.partition(" ")
+        if metric is None or not rest:
             return None
-        return replace(found, name=name, meaning=f"{found.meaning}; k = {k}, {row}")
+        return replace(metric, name=name, meaning=f"{metric.meaning}; k = {k}, {row}")
 
     def columns_of(self, scores: Sequence[str]) -> list[str]:
         """Return T1 and H of the whole posterior."""

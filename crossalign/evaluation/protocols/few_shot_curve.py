@@ -132,9 +132,9 @@ def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 1
         for at, k in enumerate(ks):
             for draw, parts in enumerate(_outcomes(trial, k, max(ks), draws, seed)):
                 with candidates_without_items():
-                    found = metrics.gzsl_scores(*parts, bench.classes.seen, gammas.get(k, 0.0))
+                    scores = metrics.gzsl_scores(*parts, bench.classes.seen, gammas.get(k, 0.0))
                 for metric, values in table[row].items():
-                    values[draw, at] = found[metric]
+                    values[draw, at] = scores[metric]
     return FewShotCurve(tuple(ks), table)
 
 
@@ -227,9 +227,9 @@ def _outcomes(trial: _Trial, k: int, largest: int, draws: int, seed: int) -> Ite
     task, support, _, seen, unseen, codes = trial
     for rank in support_ranks(unseen.truth, draws, seed):
         task.fit_few_shot(unseen[rank < k] if support else None)
-        asked = rank >= largest
+        is_query = rank >= largest
         yield (task.scores(codes[0]), seen.truth,
-               task.scores(codes[1][asked]), unseen.truth[asked])
+               task.scores(codes[1][is_query]), unseen.truth[is_query])
 
 
 def check_draws(ks: Sequence[int], draws: int, bench: Benchmark) -> None:

@@ -89,7 +89,7 @@ def _many_bars(names: Sequence[str], values: Array,
         best, worst = ([f"{drawable(shorten(names[c], 24))} {values[c]:.0f}" for c in part]
                        for part in (index[:2], index[::-1][:2]))
         frame(ax, f"{len(index)} {title} classes, mean {mean:.1f} %".replace("  ", " "),
-               "", "class accuracy (%)")
+              "", "class accuracy (%)")
         ax.set_xlabel(f"classes, best to worst\nbest: {', '.join(best)}\n"
                       f"worst: {', '.join(worst)}", loc="left", fontsize=8, linespacing=1.45,
                       color=INK)

@@ -68,7 +68,7 @@ def trade_off(
     figure = empty_figure(5.2, 4.7)
     ax = figure.add_subplot()
     frame(ax, f"What seen classes cost unseen ones: AUSUC {100 * ausuc:.1f}",
-           "U, accuracy on unseen classes (%)", "S, accuracy on seen classes (%)")
+          "U, accuracy on unseen classes (%)", "S, accuracy on seen classes (%)")
     points = np.array([chosen, raw]) * 100  # (2, 2), U and S
     width = min(108.0, 1.12 * max(u.max(), points[:, 0].max(), 5))
     height = min(108.0, 1.12 * max(s.max(), points[:, 1].max(), 5))

@@ -44,7 +44,7 @@ def history(curves: Mapping[str, npt.ArrayLike], *, limit: int = 12) -> Figure:
     for i, (name, y) in enumerate(selection):
         ax = figure.add_subplot(rows, columns, i + 1)
         frame(ax, shorten(name.replace("_", " "), 24), "epoch",
-               "value (no unit)" if i % columns == 0 else "", grid=True)
+              "value (no unit)" if i % columns == 0 else "", grid=True)
         ax.set_title(ax.get_title(loc="left"), loc="left", fontsize=9.5, fontweight="bold",
                      color=INK)
         epochs = np.arange(1, len(y) + 1)

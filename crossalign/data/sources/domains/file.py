@@ -76,7 +76,7 @@ def read_domains(path: Path, task: str) -> DomainRows:
     meta = {name: values for name, values in table.items()
             if values.ndim == 1 and name not in RESERVED}
     return DomainRows(float32(table["features"], "features"), labels, side, pair, tuple(names),
-                   class_embeddings_of(table, len(names)), meta)
+                      class_embeddings_of(table, len(names)), meta)
 
 
 def holds_domains(path: Path) -> bool:

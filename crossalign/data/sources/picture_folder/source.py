@@ -89,7 +89,7 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
         "class_names": np.array(list(by_class)), "class_embeddings": embeddings,
         "ids": np.array([picture_id(file) for file in images.files])}, seed=seed)
     facts = {"features": {**features.facts, "text": {**reader.facts, "of": DESCRIPTION,
-                                                   **several(texts)},
+                                                     **several(texts)},
                           "widths": pairs.views.widths,
                           "sha256": features_digest(images.digests, dict(features.facts), texts,
                                                     dict(reader.facts))},

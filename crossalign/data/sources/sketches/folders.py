@@ -91,7 +91,7 @@ def read_sketches(folder: Path, encoder: Encoder, keep: bool = True,
     sides, digests, noted = {}, {}, []
     for side, (by_class, passed) in listed.items():
         encoded = encoded_classes({name: by_class[name] for name in names}, encoder, keep=keep,
-                                log=log)
+                                  log=log)
         digests[side] = encoded.digests
         sides[side] = Views({side: encoded.rows}, encoded.labels, ids=[
             f"{side}/{picture_id(file)}" for file in encoded.files],
