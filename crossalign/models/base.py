@@ -143,13 +143,16 @@ stochastic : bool
         """Check parameters and training data, remember the widths, and return what is trained on.
 
         That is ``X``, with the labels ``y`` where they are given: labels enter here alone. Sets
-        ``modalities_``, ``widths_`` and ``trained_on_``; a modality named ``"class"`` is added when
+        ``modalities_``, ``widths_`` and ``trained_on_``; `CLASS_MODALITY` is added when
         the model uses side information and there is some.
         """
         self._validate_params()
         if not isinstance(X, Views):
             raise ValueError(f"X: got {type(X).__name__}; {type(self).__name__} is fitted on "
                              "Views, as Views({'image': array}, labels).")
+        if CLASS_MODALITY in X:
+            raise ValueError(f"X: the modality name {CLASS_MODALITY!r} stands for side information "
+                             "in a model; choose another name.")
         check_kinds(X, self)
         if not self.handles_missing:
             for name, present in X.present.items():
@@ -164,6 +167,11 @@ stochastic : bool
             self._remember({**X.widths, CLASS_MODALITY: int(classes.embeddings.shape[1])})
         self.trained_on_ = training_record(X, classes)
         return X
+
+    @property
+    def views(self) -> list[str]:
+        """Modalities of samples that a fitted model knows, without side information."""
+        return [m for m in self.modalities_ if m != CLASS_MODALITY]
 
     def _check_labels(self, labels: Array | None, classes: Classes | None) -> None:
         """Training labels are of seen classes, and one per sample unless the model takes several.
@@ -216,6 +224,7 @@ class Aligner:
     """
 
     similarities: ClassVar[tuple[str, ...]] = ("cosine",)
+    widths_: dict[str, int]
 
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows ``(n, d)`` float32 of ``x (n, d_m)``; cosine is their inner product."""
@@ -232,6 +241,15 @@ class Aligner:
         from crossalign.models.several_views import mean_of_views
 
         return mean_of_views(self, X, modalities)
+
+    @property
+    def knows_classes(self) -> bool:
+        """True for a fitted model that has learned to read side information."""
+        return CLASS_MODALITY in self.widths_
+
+    def embed_classes(self, embeddings: npt.ArrayLike) -> Array:
+        """Compute unit rows ``(C, d)`` of classes from their side information ``(C, a)``."""
+        return self.embed(embeddings, CLASS_MODALITY)
 
     def similarity_inputs(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
         """Compute the rows ``(n, w)`` that `compare` takes; unit rows of the space by default.
@@ -277,6 +295,10 @@ class Distributional(Aligner):
     def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
         """Mean and standard deviation, ``(n, d)`` each, of the latent Gaussian of every row."""
         raise NotImplementedError("abstract")  # pragma: no cover
+
+    def class_distribution(self, embeddings: npt.ArrayLike) -> tuple[Array, Array]:
+        """Compute mean and standard deviation, ``(C, d)`` each, of classes by side information."""
+        return self.embed_distribution(embeddings, CLASS_MODALITY)
 
 
 class TokenSelector(Aligner):

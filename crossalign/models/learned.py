@@ -79,7 +79,7 @@ def try_out(model: Any) -> None:
     something.
     """
     from crossalign.models.base import Aligner
-    from crossalign.types import CLASS_MODALITY, Views
+    from crossalign.types import Views
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -89,7 +89,7 @@ def try_out(model: Any) -> None:
                 if len(model.embed(row, modality)) != len(row):
                     raise ValueError(f"it does not give a row for each of {modality!r}")
         else:
-            samples = {m: row for m, row in rows.items() if m != CLASS_MODALITY}
+            samples = {m: row for m, row in rows.items() if m in model.views}
             model.decision_function(Views(samples))
 
 

@@ -41,7 +41,7 @@ def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "
     """Collect the training rows of two modalities, and their names.
 
     The modalities are the two of ``X``; if it has one, that one and the side information of each
-    sample's class under the name ``"class"``. ``pairs`` is one of `PAIRINGS`.
+    sample's class under the name `CLASS_MODALITY`. ``pairs`` is one of `PAIRINGS`.
 
     Raises
     ------

@@ -52,8 +52,8 @@ class FewShot(Task):
     Parameters
     ----------
     model : fitted Aligner
-        One that knows the modality ``"class"``, for the heads "code" and "softmax"; any model for
-        "inputs".
+        One that knows classes by side information, for the heads "code" and "softmax"; any model
+        for "inputs".
     kappa : float
         Samples that the side information of a new class is worth; 0 ignores it. See
         `crossalign.evaluation.protocols.few_shot_curve.choose_few_shot`.

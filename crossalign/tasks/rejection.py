@@ -33,7 +33,7 @@ from crossalign.tasks.confidence import (
 )
 from crossalign.tasks.thresholds import threshold_at_coverage, threshold_at_risk
 from crossalign.tasks.zero_shot import ZeroShot
-from crossalign.types import CLASS_MODALITY, Views
+from crossalign.types import Views
 
 Array = npt.NDArray[Any]
 
@@ -239,9 +239,8 @@ class Rejection(Task):
     def _spreads(self, X: npt.ArrayLike | Views, scores: Array) -> Array:
         """Log-variances ``(n, k)`` of the samples and of the classes that they are given."""
         columns = [self._variance(X)]
-        if CLASS_MODALITY in self.head.model.widths_:
-            _, deviation = self.head.model.embed_distribution(self.head.classes_.embeddings,
-                                                              CLASS_MODALITY)
+        if self.head.model.knows_classes:
+            _, deviation = self.head.model.class_distribution(self.head.classes_.embeddings)
             columns.append(_total(deviation)[scores.argmax(axis=1)])
         variances = np.maximum(np.column_stack(columns), np.finfo(np.float64).tiny)
         return np.asarray(np.log(variances))

@@ -21,7 +21,7 @@ from crossalign.models.several_views import presence
 from crossalign.preprocessing.pooling import as_vectors
 from crossalign.tasks.base import Task
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import Classes, Views
 
 Array = npt.NDArray[Any]
 HEADS = ("auto", "classifier", "softmax", "prototype", "gaussian", "fused")
@@ -38,8 +38,8 @@ class ZeroShot(Task):
     Parameters
     ----------
     model : fitted model
-        A `ZeroShotClassifier`, which scores by itself, or an `Aligner` that knows the modality
-        ``"class"``.
+        A `ZeroShotClassifier`, which scores by itself, or an `Aligner` that knows classes
+        by their side information.
     head : {"auto", "classifier", "softmax", "prototype", "gaussian", "fused"}
         ``classifier``: the model's own scores. ``prototype``: cosine between a sample and its
         class's side information in the latent space, or the model's ``class_scores``. ``softmax``:
@@ -116,7 +116,7 @@ class ZeroShot(Task):
     def _prepare(self, head: str, train: Views, classes: Classes) -> None:
         """What a head without epochs needs."""
         if head == "prototype":
-            self.prototypes_ = self.model.embed(classes.embeddings, CLASS_MODALITY)
+            self.prototypes_ = self.model.embed_classes(classes.embeddings)
         elif head == "gaussian":
             codes = Views({"code": in_blocks(lambda part: self._code(*self.read(part)), train)})
             self.gaussians_ = GFZSL(**GAUSSIAN).fit(codes, train.labels, classes=classes)
@@ -215,7 +215,7 @@ class ZeroShot(Task):
         merged = np.concatenate([self.classes_.embeddings, side])
         seen = np.concatenate([self.classes_.seen, classes.seen])
         self.classes_ = Classes(merged, seen, (*self.classes_.names, *(names or classes.names)))
-        self.prototypes_ = self.model.embed(merged, CLASS_MODALITY)
+        self.prototypes_ = self.model.embed_classes(merged)
         return self
 
     def try_out(self) -> None:

@@ -14,8 +14,8 @@ from crossalign.names import composed
 
 Array = npt.NDArray[Any]
 
-CLASS_MODALITY = "class"
-"""Name under which a model embeds side information (one vector per class)."""
+CLASS_MODALITY = "(class)"
+"""Name under which models keep side information, beside the names that users give modalities."""
 
 
 @dataclass(frozen=True)

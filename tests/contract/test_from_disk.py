@@ -11,7 +11,7 @@ from small_models import SMALL, toy_for
 from crossalign import models
 from crossalign.models.base import Aligner, ZeroShotClassifier
 from crossalign.tasks import FewShot, ZeroShot
-from crossalign.types import Views
+from crossalign.types import CLASS_MODALITY, Views
 
 NUMBERS = 60
 """Numbers in a block of these tests."""
@@ -52,7 +52,7 @@ def test_a_model_fitted_from_disk_is_the_one_fitted_in_memory(name, tmp_path, as
     assert max(asked, default=0) <= len(views) // 2, "more than a block was read"
     model.fit(views, classes=classes)
     if isinstance(model, Aligner):  # an axis may point the other way, in all modalities
-        a, b = (np.vstack([one.embed(classes.embeddings if m == "class" else views[m], m)
+        a, b = (np.vstack([one.embed(classes.embeddings if m == CLASS_MODALITY else views[m], m)
                            for m in model.modalities_]) for one in (model, there))
         np.testing.assert_allclose(b @ b.T, a @ a.T, atol=1e-5)
     if isinstance(model, ZeroShotClassifier):

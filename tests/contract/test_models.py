@@ -18,7 +18,7 @@ from crossalign.models.base import (
     ZeroShotClassifier,
 )
 from crossalign.models.store import load_model
-from crossalign.types import Classes
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 
 @pytest.mark.parametrize("name", models.__all__)
@@ -128,6 +128,26 @@ class TestModel:
                 model.embed(np.full_like(views["image"], np.nan), "image")
             with pytest.raises(ValueError, match="knows"):
                 model.embed(views["image"], "sound")
+
+    def test_a_modality_may_be_called_class(self, name, tmp_path):
+        """It is a modality like others, of a width of its own beside that of side information."""
+        views, classes = toy_for(name)
+        renamed = Views({"image": views["image"], "class": views["text"]}, views.labels)
+        make = getattr(models, name)
+        a, b = (make(**SMALL.get(name, {})).fit(x, classes=classes) for x in (views, renamed))
+        new = {"text": "class"}
+        assert b.widths_ == {new.get(m, m): width for m, width in a.widths_.items()}
+        again = load_model(b.save(tmp_path / "model"))
+        for modality in a.modalities_ if isinstance(a, Aligner) else ():
+            x = rows_of(name, modality)
+            np.testing.assert_array_equal(a.embed(x, modality), again.embed(x, new.get(modality,
+                                                                                    modality)))
+        if isinstance(a, Aligner) and a.knows_classes:
+            np.testing.assert_array_equal(a.embed_classes(classes.embeddings),
+                                          again.embed_classes(classes.embeddings))
+        taken = Views({CLASS_MODALITY: views["text"]}, views.labels)
+        with pytest.raises(ValueError, match=r"stands for side information .* choose another"):
+            make(**SMALL.get(name, {})).fit(taken, classes=classes)
 
     def test_unseen_class_in_training_is_refused(self, name):
         views, classes = toy_for(name)

@@ -11,7 +11,7 @@ from crossalign.models import ACMR
 from crossalign.networks import CrossVAE, InformationGate, cross_weighting, initialise
 from crossalign.recipes import load_recipe
 from crossalign.training import Batch, Ramp
-from crossalign.types import Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 AUTHORS = {"cub": {"kl": Ramp(0, 93, 2.555), "w2": Ramp(7, 22, 8.21),
                    "classification": Ramp(0, 21, 310.5 / 50)}}
@@ -98,7 +98,7 @@ def test_author_loss_is_the_authors_formula():
     model, views, classes = fitted(variant="author")
     net = model.network_.double()
     rows = np.resize(np.arange(40), 50)
-    x = {"image": views["image"][rows], "class": classes.embeddings[views.labels[rows]]}
+    x = {"image": views["image"][rows], CLASS_MODALITY: classes.embeddings[views.labels[rows]]}
     tensors = {m: torch.from_numpy(v).double() for m, v in x.items()}
     labels = torch.from_numpy(views.labels[rows])
     alpha, beta, lam = 0.7, 3.0, 120.0
@@ -110,7 +110,7 @@ def test_author_loss_is_the_authors_formula():
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         mean, logvar = {}, {}
-        for i, m in enumerate(("image", "class")):
+        for i, m in enumerate(("image", CLASS_MODALITY)):
             mu, lv = net.vae.encode(tensors[m], m)
             both = torch.cat([mu, lv], dim=1)[:, torch.randperm(6, generator=generator)]
             gate = torch.sigmoid(net.gates[i].weigh(both))
@@ -119,10 +119,10 @@ def test_author_loss_is_the_authors_formula():
              for m in mean}
         rec = sum((net.vae.decode(z[m], m) - tensors[m]).abs().sum() for m in z)
         kl = sum(-0.5 * (1 + logvar[m] - mean[m]**2 - logvar[m].exp()).sum() for m in z)
-        distance = ((mean["image"] - mean["class"]).square().sum(1)
-                    + (logvar["image"].exp().sqrt() - logvar["class"].exp().sqrt())
+        distance = ((mean["image"] - mean[CLASS_MODALITY]).square().sum(1)
+                    + (logvar["image"].exp().sqrt() - logvar[CLASS_MODALITY].exp().sqrt())
                     .square().sum(1)).sqrt().sum()
-        codes = naive_alignment(z["image"].numpy(), z["class"].numpy(), 1.0)
+        codes = naive_alignment(z["image"].numpy(), z[CLASS_MODALITY].numpy(), 1.0)
         errors = sum(torch.nn.functional.nll_loss(
             net.classifiers[i](torch.from_numpy(code)).log_softmax(dim=1), labels)
             for i, code in enumerate(codes))

@@ -22,7 +22,7 @@ from crossalign.pages import plots
 from crossalign.pages.plots import palette
 from crossalign.tasks import ZeroShot
 from crossalign.tasks.few_shot import FewShot, posterior_means
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
 SEEN, UNSEEN, WIDTH, SIDE = 14, 6, 8, 5
 GAUSSIANS = ("update", "support only", "side information only")
@@ -38,7 +38,7 @@ class Toy(Distributional):
         self.to_code = to_code
 
     def embed(self, x, modality):
-        return np.asarray(x @ self.to_code if modality == "class" else x, dtype=np.float32)
+        return np.asarray(x @ self.to_code if modality == CLASS_MODALITY else x, dtype=np.float32)
 
     def embed_distribution(self, x, modality):
         mean = self.embed(x, modality)
@@ -50,7 +50,8 @@ class Toy(Distributional):
             mean.shape, dtype=np.float32)
 
     def sample(self, class_embeddings, n, random_state=0):
-        codes = self.sample_rows(np.repeat(class_embeddings, n, axis=0), "class", random_state)
+        rows = np.repeat(class_embeddings, n, axis=0)
+        codes = self.sample_rows(rows, CLASS_MODALITY, random_state)
         return codes.reshape(len(class_embeddings), n, -1)
 
 
@@ -172,7 +173,7 @@ def test_earlier_samples_are_forgotten_and_kappa_may_change():
 def test_the_prior_may_be_the_models_own_code():
     task, regressed = prepared(head="code"), prepared()
     np.testing.assert_allclose(
-        task.prior_[SEEN:], unit_rows(MODEL.embed(BENCH.classes.embeddings[SEEN:], "class")))
+        task.prior_[SEEN:], unit_rows(MODEL.embed_classes(BENCH.classes.embeddings[SEEN:])))
     np.testing.assert_array_equal(task.prior_[:SEEN], regressed.prior_[:SEEN])
     np.testing.assert_array_equal(task.gaussians_.precisions_, regressed.gaussians_.precisions_)
 
@@ -208,13 +209,13 @@ def test_latent_features_are_half_described_and_half_drawn_around_samples(monkey
     np.testing.assert_array_equal(np.bincount(given["labels"]), [20] * SEEN + [30] * UNSEEN)
     assert (given["epochs"], given["lr"], given["betas"]) == (8, 1e-2, (0.5, 0.999))
     mine = given["codes"][given["labels"] == SEEN]              # 15 described, then 15 drawn
-    described = MODEL.embed(BENCH.classes.embeddings[SEEN:SEEN + 1], "class")
+    described = MODEL.embed_classes(BENCH.classes.embeddings[SEEN:SEEN + 1])
     assert np.abs(mine[:15].mean(axis=0) - described).max() < 0.4
     around = few["image"][few.truth == SEEN]
     for i, code in enumerate(mine[15:]):                        # its two samples in turn
         assert np.linalg.norm(code - around[i % 2]) < 0.3 * 6
     without = given["codes"][given["labels"] == SEEN + 1]
-    described = MODEL.embed(BENCH.classes.embeddings[SEEN + 1:SEEN + 2], "class")
+    described = MODEL.embed_classes(BENCH.classes.embeddings[SEEN + 1:SEEN + 2])
     assert np.abs(without.mean(axis=0) - described).max() < 0.4
 
 

@@ -501,7 +501,7 @@ def test_prototype_scores_are_expected_distances():
     X, rest, classes = toy()
     model = FusionNetQSMA(**SMALL).fit(X.select("image"), classes=classes)
     mean, std = model.embed_distribution(rest["image"], "image")
-    centre, spread = model.embed_distribution(classes.embeddings, "class")
+    centre, spread = model.class_distribution(classes.embeddings)
     tau = model.network_.attention.log_temperature.exp().item()
     expected = [[-(((m - c)**2).sum() + (s**2).sum() + (t**2).sum()) / tau
                  for c, t in zip(centre, spread, strict=True)]

@@ -22,6 +22,7 @@ from crossalign.pages.page import render, write_page
 from crossalign.pages.pictures import pictures
 from crossalign.pages.plots import palette
 from crossalign.pages.svg import svg
+from crossalign.types import CLASS_MODALITY
 
 EVIL = "<script>alert('x' & \"y\")</script>"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -273,7 +274,7 @@ class Drawing(Generator, RidgeMap):
 
     def sample(self, class_embeddings, n, random_state=0):
         noise = np.random.default_rng(random_state).normal(size=(n, 1))
-        return self.project(class_embeddings, "class")[:, None] + noise
+        return self.project(class_embeddings, CLASS_MODALITY)[:, None] + noise
 
 
 @pytest.fixture(scope="module")
@@ -286,7 +287,7 @@ def test_cross_modal_artefact_puts_both_sides_on_one_scale(letters, kind):
     model = kind().fit(letters["train"], classes=letters.classes)
     outcome = score_gzsl(model, letters)
     part = GZSL().figures(model, letters, outcome)["cross_modal"]
-    images, shown = part["labels_after"]["image"], part["labels_before"]["class"]
+    images, shown = part["labels_after"]["image"], part["labels_before"][CLASS_MODALITY]
     np.testing.assert_array_equal(part["labels_before"]["image"], images)
     seen = letters.classes.seen
     for flags in (seen, ~seen):
@@ -295,22 +296,22 @@ def test_cross_modal_artefact_puts_both_sides_on_one_scale(letters, kind):
     np.testing.assert_array_equal(np.unique(images), shown)
     put = model.project if kind is Drawing else model.embed
     np.testing.assert_array_equal(part["after"]["image"], put(part["before"]["image"], "image"))
-    classes, owners = part["after"]["class"], part["labels_after"]["class"]
-    centres = put(letters.classes.embeddings[owners], "class")
+    classes, owners = part["after"][CLASS_MODALITY], part["labels_after"][CLASS_MODALITY]
+    centres = put(letters.classes.embeddings[owners], CLASS_MODALITY)
     if kind is RidgeMap:
         np.testing.assert_array_equal(classes, centres)
     else:
         assert len(classes) == pytest.approx(len(images), abs=len(shown) / 2)
         np.testing.assert_allclose(np.ptp(classes - centres, axis=1), 0, atol=1e-5)
     again = GZSL().figures(model, letters, outcome)["cross_modal"]
-    np.testing.assert_array_equal(again["after"]["class"], classes)
+    np.testing.assert_array_equal(again["after"][CLASS_MODALITY], classes)
 
 
 def test_cross_modal_artefact_needs_a_model_of_side_information(letters):
     model = RidgeMap().fit(letters["train"], classes=letters.classes)
     outcome = score_gzsl(model, letters)
     assert "cross_modal" in GZSL().figures(model, letters, outcome)
-    del model.widths_["class"]
+    del model.widths_[CLASS_MODALITY]
     assert "cross_modal" not in GZSL().figures(model, letters, outcome)
 
 

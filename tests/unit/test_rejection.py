@@ -25,7 +25,7 @@ from crossalign.tasks.confidence import (
 )
 from crossalign.tasks.rejection import NONE, Rejection, relabel
 from crossalign.tasks.thresholds import threshold_at_coverage, threshold_at_risk
-from crossalign.types import Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 WISHES = ({"coverage": 0.7}, {"risk": 0.2}, {"false_alarms": 0.2})
 
@@ -350,7 +350,7 @@ def test_tempered_confidence_of_the_class_that_is_given():
     assert fitted.temperature_.shape == (3,)
     given = head.decision_function(views).argmax(axis=1)
     own, of_class = (np.log((model.embed_distribution(x, m)[1].astype(float)**2).sum(axis=1))
-                     for x, m in ((rows, "image"), (classes.embeddings, "class")))
+                     for x, m in ((rows, "image"), (classes.embeddings, CLASS_MODALITY)))
     t = np.exp(fitted.temperature_ @ [np.ones(200), own, of_class[given]])
     np.testing.assert_allclose(fitted.score_samples(views), max_probability(
         head.decision_function(views) / t[:, None]), rtol=1e-4)

@@ -7,7 +7,7 @@ import torch
 from crossalign.models import CADAVAE, GFZSL, LCALE, RidgeMap
 from crossalign.tasks import ZeroShot
 from crossalign.training import Batch, Ramp
-from crossalign.types import Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 
 def toy(n=40, seed=0):
@@ -35,19 +35,19 @@ def test_cada_loss_is_the_authors_formula():
     views, classes = toy()
     model = CADAVAE(latent=3, sampler="author", head="prototype")
     net = prepared(model, views.select("image"), classes)
-    x = {"image": views["image"][:7], "class": classes.embeddings[views.labels[:7]]}
+    x = {"image": views["image"][:7], CLASS_MODALITY: classes.embeddings[views.labels[:7]]}
     weights = {"kl": 0.2, "cross": 1.3, "w2": 4.0}
     found = net(batch(x, weights), "vae")
 
     generator = torch.Generator().manual_seed(0)
-    v, a = (torch.from_numpy(x[m]).double() for m in ("image", "class"))
+    v, a = (torch.from_numpy(x[m]).double() for m in ("image", CLASS_MODALITY))
     with torch.no_grad():
-        (mv, lv), (ma, la) = net.vae.encode(v, "image"), net.vae.encode(a, "class")
+        (mv, lv), (ma, la) = net.vae.encode(v, "image"), net.vae.encode(a, CLASS_MODALITY)
         zv = mv + lv.exp() * torch.randn(7, 1, generator=generator)
         za = ma + la.exp() * torch.randn(7, 1, generator=generator)
         decode = net.vae.decode
-        rec = (decode(zv, "image") - v).abs().sum() + (decode(za, "class") - a).abs().sum()
-        cross = (decode(za, "image") - v).abs().sum() + (decode(zv, "class") - a).abs().sum()
+        rec = (decode(zv, "image") - v).abs().sum() + (decode(za, CLASS_MODALITY) - a).abs().sum()
+        cross = (decode(za, "image") - v).abs().sum() + (decode(zv, CLASS_MODALITY) - a).abs().sum()
         kl = sum(-0.5 * (1 + s - m**2 - s.exp()).sum() for m, s in ((mv, lv), (ma, la)))
         w2 = ((mv - ma).square().sum(1)
               + (lv.exp().sqrt() - la.exp().sqrt()).square().sum(1)).sqrt().sum()
@@ -81,7 +81,7 @@ def test_a_zero_weight_leaves_its_term_out_of_the_graph(term):
 def test_lcale_aligns_views_through_the_class_and_with_each_other():
     views, classes = toy()
     model = LCALE(latent=3, hidden=(8, 4), epochs=1).fit(views, classes=classes)
-    assert model.network_.aligned_pairs() == [("image", "class"), ("text", "class")]
+    assert model.network_.aligned_pairs() == [("image", CLASS_MODALITY), ("text", CLASS_MODALITY)]
     assert model.network_.instance_pairs() == [("image", "text")]
     unlabelled = LCALE(latent=3, hidden=(8, 4), epochs=1).fit(views.with_labels(None))
     assert unlabelled.network_.aligned_pairs() == [("image", "text")]
@@ -91,7 +91,8 @@ def test_lcale_aligns_views_through_the_class_and_with_each_other():
 def test_lcale_codes_the_class_by_one_hot_without_side_information():
     views, _ = toy()
     bare = Classes(np.zeros((5, 0)), np.arange(5) < 4)
-    assert LCALE(latent=3, hidden=(8, 4), epochs=1).fit(views, classes=bare).widths_["class"] == 4
+    model = LCALE(latent=3, hidden=(8, 4), epochs=1).fit(views, classes=bare)
+    assert model.widths_[CLASS_MODALITY] == 4
 
 
 def test_alternate_update_moves_every_part():
@@ -146,7 +147,7 @@ def test_sampling_follows_the_sampler():
     for sampler, shared in (("author", True), ("textbook", False)):
         model = CADAVAE(latent=3, epochs=1, sampler=sampler).fit(views.select("image"),
                                                                  classes=classes)
-        mean, std = model.embed_distribution(classes.embeddings, "class")
+        mean, std = model.class_distribution(classes.embeddings)
         codes = model.sample(classes.embeddings, 4000, random_state=0)
         scale = std**2 if shared else std
         np.testing.assert_allclose(codes.std(axis=1) / scale, 1, atol=0.05)

@@ -48,7 +48,7 @@ def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) 
                 rows = some_rows(part, LATENT_CLASSES // share, LATENT_POINTS // share)
                 before.setdefault(modality, []).append(part.read(modality, rows))
                 labels.setdefault(modality, []).append(rarest(part.truth)[rows])
-    if CLASS_MODALITY in model.widths_ and classes:
+    if classes and model.knows_classes:
         shown = np.unique(np.concatenate(next(iter(labels.values()))))
         before[CLASS_MODALITY] = [bench.classes.embeddings[shown]]
         labels[CLASS_MODALITY] = [shown]
@@ -70,8 +70,8 @@ def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[st
     """
     if not isinstance(model, Aligner) or not hasattr(model, "widths_"):
         return {}
-    known = [m for m in bench.modalities if m in model.widths_ and m != CLASS_MODALITY]
-    if not known or CLASS_MODALITY not in model.widths_:
+    known = [m for m in bench.modalities if m in model.widths_]
+    if not known or not model.knows_classes:
         return {}
     modality = known[0]
     rows = [some_rows(part, CROSS_CLASSES, CROSS_POINTS) for part in parts]
@@ -87,7 +87,7 @@ def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[st
     else:
         n = 1
         after = {modality: model.embed(x, modality),
-                 CLASS_MODALITY: model.embed(embeddings, CLASS_MODALITY)}
+                 CLASS_MODALITY: model.embed_classes(embeddings)}
     return {"cross_modal": {
         "before": {modality: x, CLASS_MODALITY: embeddings}, "after": after,
         "labels_before": {modality: labels, CLASS_MODALITY: shown},

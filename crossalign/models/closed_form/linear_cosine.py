@@ -34,7 +34,7 @@ from crossalign.networks import initialise
 from crossalign.preprocessing.rows import rows_of
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.training import Batch, Cosine, Group, Player, Shuffle, train, transformed
-from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
+from crossalign.types import Benchmark, Classes, Views
 
 __all__ = ["LinearCosine"]
 
@@ -131,7 +131,7 @@ class LinearCosine(Aligner, Model):
         self.shift_, self.scale_ = fitted["shift"], fitted["scale"]
         seen, codes = np.unique(labels, return_inverse=True)
         self.centre_ = classes.embeddings[seen].mean(axis=0)
-        side = self.embed(classes.embeddings[seen], CLASS_MODALITY)
+        side = self.embed_classes(classes.embeddings[seen])
         network = CosineNetwork(X.widths[self.modality_], torch.from_numpy(side), self.dropout,
                                 self.temperature)
         initialise(network, torch.Generator().manual_seed(self.random_state))
@@ -152,6 +152,6 @@ class LinearCosine(Aligner, Model):
     def embed(self, x: npt.ArrayLike, modality: str) -> Array:
         """Unit rows ``(n, a)``: of samples by the layer, of classes their centred embeddings."""
         rows = self._rows(x, modality)
-        if modality == CLASS_MODALITY:
+        if modality != self.modality_:
             return unit_rows(rows - self.centre_)
         return unit_rows(self._scaled(rows) @ self.coef_ + self.intercept_)

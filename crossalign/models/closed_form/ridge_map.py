@@ -57,7 +57,7 @@ class RidgeMap(Aligner, Translator, Model):
     alpha : float
         Ridge, in units of squared standard deviations summed over training rows; default 1000.
     target : str, optional
-        Modality whose space is used; default the second (or ``"class"``).
+        Modality whose space is used; default the second, or that of side information.
     whitening : float, optional
         Strength s of within-class whitening in `embed`, see `models.whitening`; default none, as is
         usual for this row. Needs labels.

@@ -275,7 +275,7 @@ smooth, topology, cycle : float
         X = self._start(X, classes, y)
         labels = X.labels
         if self.preset_ == "gzsl":
-            if CLASS_MODALITY not in self.widths_:
+            if not self.knows_classes:
                 raise ValueError("classes: the preset 'gzsl' needs side information, one vector "
                                  "per class; pass Classes(embeddings, seen), or two views and "
                                  "preset='retrieval'.")
@@ -382,7 +382,7 @@ smooth, topology, cycle : float
                      class_embeddings: npt.ArrayLike) -> Array:
         """Log-odds ``(n, C)`` of classes by the expected squared distance to their Gaussians."""
         mean, std = self.embed_distribution(x, modality)
-        centre, spread = self.embed_distribution(class_embeddings, CLASS_MODALITY)
+        centre, spread = self.class_distribution(class_embeddings)
         parts = (mean, centre, 2 * np.log(std), 2 * np.log(spread))
         with torch.inference_mode():
             scores = self.network_.attention(*(torch.from_numpy(a).to(self._place) for a in parts))
@@ -414,7 +414,7 @@ smooth, topology, cycle : float
     def _restore(self) -> None:
         self._whiteners: dict[tuple[str, float], Array] = {}     # found once, not for every query
         gzsl = self.preset_ == "gzsl"
-        widths = {m: w for m, w in self.widths_.items() if m != CLASS_MODALITY}
+        widths = {m: self.widths_[m] for m in self.views}
         memory = (ClassMemory(torch.from_numpy(self.side_), self._set("latent"), self.sharpness,
                               self.ridge) if gzsl else None)
         self.network_ = FusionNet(

@@ -161,6 +161,6 @@ class LCALE(AlignedVAE):
     def _regressor(self) -> list[int]:
         hidden = self.regressor_hidden
         if hidden is None:
-            widest = max(w for m, w in self.widths_.items() if m != CLASS_MODALITY)
+            widest = max(self.widths_[m] for m in self.views)
             hidden = (self._sizes(widest)[0],) * 2
         return [*hidden, self.widths_[CLASS_MODALITY]]

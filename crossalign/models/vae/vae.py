@@ -52,10 +52,9 @@ class AlignedVAE(LatentModel):
         """Schedules of the terms that are ever on and that the modalities allow."""
         weights = {t: s for t, s in self._weights().items()
                    if not (isinstance(s, Constant) and s.value == 0)}
-        views = [m for m in self.modalities_ if m != CLASS_MODALITY]
-        if len(views) < 2:
+        if len(self.views) < 2:
             weights.pop("mmd", None)
-        if CLASS_MODALITY not in self.modalities_:
+        if not self.knows_classes:
             weights.pop("cycle", None)
         return weights
 
@@ -68,7 +67,7 @@ class AlignedVAE(LatentModel):
     def _objective(self, vae: CrossVAE, terms: Sequence[str]) -> VAEObjective:
         """The network that is trained, around the VAEs."""
         regressors = {m: MLP(self.widths_[m], self._regressor())
-                      for m in self.widths_ if m != CLASS_MODALITY and "cycle" in terms}
+                      for m in self.views if "cycle" in terms}
         return VAEObjective(vae, terms, self.norm, self.sampler, regressors)
 
     def _regressor(self) -> list[int]:
@@ -80,8 +79,7 @@ def with_classes(X: Views, rows: Array | None) -> Views:
     """The samples, with rows ``(n, a)`` of their classes as a modality of their own."""
     if rows is None:
         return X
-    views = [m for m in X.modalities if m != CLASS_MODALITY]
-    return X.select(*views).beside(Views({CLASS_MODALITY: rows}))
+    return X.beside(Views({CLASS_MODALITY: rows}))
 
 
 def two_sided(X: Views, classes: Classes | None, model: object) -> Views:
