@@ -186,67 +186,6 @@ def chosen_rows(rows: Any, names: list[str] | None) -> Any:
     return {name: changes for name, changes in rows.items() if not names or name in names}
 
 
-def load_bench(data: str, task: str | None, attributes: str | None, recipe: Recipe | None = None,
-               unseen: str | None = None, encoder: str | None = None,
-               text_encoder: str | None = None, pool: str | None = None,
-               modalities: str | None = None) -> Any:
-    """The benchmark; a note on standard error says where it is not what the recipe is about."""
-    from crossalign.data import load
-
-    if task is None and recipe is not None:
-        task = recipe.task
-    bench = load(data, task, attributes=attributes, unseen=unseen, pool=pool,
-                 modalities=listed(modalities),
-                 encoder=picture_encoder(encoder, data, task),
-                 text_encoder=writing_encoder(text_encoder, data, task), log=log)
-    note = None if recipe is None else recipe.mismatch(bench)
-    if note is not None:
-        log(f"note: {note}")
-    return bench
-
-
-def listed(words: str | None) -> list[str] | None:
-    """What stands between commas."""
-    return None if words is None else [word.strip() for word in words.split(",")]
-
-
-RAW = "raw:"
-"""In front of a network's name: what it reads, for a model that trains it along."""
-
-
-def picture_encoder(name: str | None, data: str, task: str | None = None) -> Any:
-    """The encoder of a network; it gives tokens where the task, or one behind data, does."""
-    if name is None:
-        return None
-    from crossalign.encoders import PretrainedPictures, TFLiteEncoder
-
-    if name.endswith(".tflite"):
-        return TFLiteEncoder(name, tokens=_rows(name, data, task) == "tokens")
-    return PretrainedPictures(name.removeprefix(RAW), _rows(name, data, task))
-
-
-def writing_encoder(name: str | None, data: str, task: str | None = None) -> Any:
-    """The same for texts."""
-    if name is None:
-        return None
-    from crossalign.encoders import PretrainedTexts
-
-    return PretrainedTexts(name.removeprefix(RAW), _rows(name, data, task))
-
-
-def _rows(name: str, data: str, task: str | None) -> str:
-    if name.startswith(RAW):
-        return "raw"
-    return "tokens" if "tokens" in (task, data.rpartition("-")[2]) else "vectors"
-
-
-def scored(task: str | None) -> str | None:
-    """The task to score; words such as ``sketch`` or ``alphabets`` name data, and leave it open."""
-    from crossalign.evaluation.protocols import names
-
-    return task if task in names() else None
-
-
 log = tell
 """Where progress goes."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,15 +24,11 @@ from crossalign.arguments import (
     check_used,
     check_writable,
     chosen_rows,
-    listed,
-    load_bench,
     log,
-    picture_encoder,
-    scored,
     sets,
-    writing_encoder,
 )
 from crossalign.boundary import run_command
+from crossalign.data_options import DataOptions, takes_data
 from crossalign.reading import expanded
 
 if TYPE_CHECKING:
@@ -46,24 +43,8 @@ HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
 ReportFolder = Annotated[Path | None, typer.Option(help="Folder for the report.", **HOME)]
 Model = Annotated[str, typer.Argument(
     help="A model, or FILE.py:CLASS for one of your own, or recipe:NAME, or recipe:FILE.yaml.")]
-Data = Annotated[str, typer.Option("--data", "-d", help="A built-in name, or a folder or file.")]
-Task = Annotated[str | None, typer.Option(
-    help="gzsl, zsl, retrieval, transfer, or a word of the data set, as sketch for glyphs.")]
 Sets = Annotated[list[str] | None, typer.Option(
     "--set", help="A hyper-parameter, key=value; it is then not tuned. May be repeated.")]
-Attributes = Annotated[str | None, typer.Option(
-    help="Other side information in the same folder, as sent_splits.mat.")]
-Pool = Annotated[str | None, typer.Option(
-    help="mean or flat: tokens as vectors, for models that read nothing else.")]
-Modalities = Annotated[str | None, typer.Option(
-    help="Of a file of aligned arrays: which to read, in which order, as image,text.")]
-Unseen = Annotated[str | None, typer.Option(
-    help="Of sketches and photos: a published split, as sketchy25-sake, or a file of class names.")]
-PictureEncoder = Annotated[str | None, typer.Option(
-    "--encoder", help="Of a folder of pictures: a .tflite file, or a folder or hub name of a "
-    "transformers network, to compute their features with; raw:NAME where the model trains it.")]
-TextEncoder = Annotated[str | None, typer.Option(
-    "--text-encoder", help="The same of the texts beside them, as bert-base-uncased.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 Tune = Annotated[list[str] | None, typer.Option(
     "--tune", help="key=[a, b]: choose among these on validation classes. May be repeated.")]
@@ -108,14 +89,12 @@ def demo(out: Annotated[Path, typer.Option(help="Folder of the report.", **HOME)
 
 
 @app.command()
-def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = None,
-        seeds: Seeds = 1,
+@takes_data()
+def run(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
         out: Annotated[Path | None, typer.Option(
             help="Folder for report.json, .html.", **HOME)] = None,
-        attributes: Attributes = None, as_json: AsJson = False, no_tune: NoTune = False,
-        tune: Tune = None, best_epoch: BestEpoch = False, bits: Bits = None,
-        unseen: Unseen = None, encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
-        pool: Pool = None, modalities: Modalities = None) -> None:
+        as_json: AsJson = False, no_tune: NoTune = False, tune: Tune = None,
+        best_epoch: BestEpoch = False, bits: Bits = None) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
@@ -130,10 +109,9 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
     from crossalign.evaluation import evaluate
     from crossalign.evaluation.protocols import with_options
 
-    bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
-                       modalities)
-    check_used(estimator, bench, scored(task), set_, tune)
-    protocol = with_options(scored(task) or bench.task, bits=bits, best_epoch=best_epoch)
+    bench = options.load(recipe)
+    check_used(estimator, bench, options.task, set_, tune)
+    protocol = with_options(options.task or bench.task, bits=bits, best_epoch=best_epoch)
     report = evaluate(estimator, bench, seeds, task=protocol, tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, keep=runs_in(out))
     publish(report, out, as_json, recipe)
@@ -142,14 +120,12 @@ def run(model: Model, data: Data = "glyphs", task: Task = None, set_: Sets = Non
 
 
 @app.command()
-def fit(model: Model,
+@takes_data()
+def fit(model: Model, options: DataOptions,
         out: Annotated[Path, typer.Option(help="Folder of the fitted model.", **HOME)],
-        data: Data = "glyphs", task: Task = None, set_: Sets = None,
-        attributes: Attributes = None, no_tune: NoTune = False, tune: Tune = None,
+        set_: Sets = None, no_tune: NoTune = False, tune: Tune = None,
         seed: Annotated[int, typer.Option(
-            min=0, help="Seed, unless --set random_state, and class split.")] = 0,
-        unseen: Unseen = None, encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
-        pool: Pool = None, modalities: Modalities = None) -> None:
+            min=0, help="Seed, unless --set random_state, and class split.")] = 0) -> None:
     """Fit a model and save it as a folder.
 
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
@@ -166,20 +142,20 @@ def fit(model: Model,
 
     if "random_state" in estimator.get_params() and not sets(set_, "random_state"):
         estimator.set_params(random_state=seed)
-    bench = load_bench(data, task, attributes, recipe, unseen, encoder, text_encoder, pool,
-                       modalities)
-    check_used(estimator, bench, scored(task), set_, tune)
+    bench = options.load(recipe)
+    check_used(estimator, bench, options.task, set_, tune)
     from crossalign.evaluation.fitted import CHOICE
     from crossalign.evaluation.kept import forget
     from crossalign.training import discard_checkpoint
 
     try:
-        fitted = fit_for(estimator, bench, task=scored(task), tune=grid, run=seed, log=log,
+        fitted = fit_for(estimator, bench, task=options.task, tune=grid, run=seed, log=log,
                          callbacks=progress(), checkpoint=unfinished)
     except KeyboardInterrupt:
         if unfinished.exists():
             log(f"kept in {unfinished}; the same command goes on from there")
         raise
+    fitted.data_ = options.remembered(recipe)
     fitted.save(out)
     discard_checkpoint(unfinished)
     forget(unfinished, CHOICE)
@@ -187,17 +163,15 @@ def fit(model: Model,
 
 
 @app.command()
-def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds = 1,
+@takes_data()
+def ablate(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
            row: Annotated[list[str] | None, typer.Option(
                help="Only this row; may be repeated.")] = None,
            curves: Annotated[bool, typer.Option(
                help="Also sweep the loss weights.")] = True,
            curve_seeds: Annotated[int, typer.Option(min=1, help="Runs of each swept value.")] = 1,
            out: Annotated[Path, typer.Option(
-               help="Folder of the results.", **HOME)] = Path("ablation"),
-           attributes: Attributes = None, unseen: Unseen = None,
-           encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
-           modalities: Modalities = None) -> None:
+               help="Folder of the results.", **HOME)] = Path("ablation")) -> None:
     """What each module of a model is worth, and how much its weights matter.
 
     Rows and swept values are the recipe's, else the model's own. Every row and curve is written as
@@ -211,38 +185,38 @@ def ablate(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds 
     rows, swept, published = estimator.ablations, estimator.sweeps, {}
     if recipe is not None:
         rows, swept, published = recipe.rows, recipe.sweeps, recipe.published
-    bench = load_bench(data, None, attributes, recipe, unseen, encoder, text_encoder,
-                       modalities=modalities)
+    bench = options.load(recipe)
     run_ablation(estimator, bench, chosen_rows(rows, row), swept if curves else {}, out,
                  published=published, seeds=seeds, curve_seeds=curve_seeds, callbacks=progress(),
                  log=log)
 
 
 @app.command()
+@takes_data()
 def profile(model: Annotated[list[str], typer.Argument(help="One model or several, as for run.")],
-            data: Data = "glyphs", task: Task = None, set_: Sets = None,
-            attributes: Attributes = None,
+            options: DataOptions, set_: Sets = None,
             repeats: Annotated[int, typer.Option(min=1, help="Timed epochs or passes.")] = 3,
             memory: Annotated[bool, typer.Option(
                 help="Also measure memory, each time in a fresh process.")] = True,
-            pool: Pool = None, as_json: AsJson = False, modalities: Modalities = None) -> None:
+            as_json: AsJson = False) -> None:
     """What models cost: parameters, operations, memory and speed.
 
     A few epochs are enough, so a model is not trained to its end. With several models --set
     concerns those that have the parameter.
     """
     estimators = build_several(model, set_)
-    bench = load_bench(data, task, attributes, pool=pool, modalities=modalities)
+    bench = options.load()
+    data, task = options.name, options.task
     from crossalign.evaluation.profile import check_suited
     from crossalign.evaluation.profile import profile as measure
     from crossalign.evaluation.profile_table import profile_record, profile_table
 
     found = []
     for estimator in estimators:
-        check_suited(estimator, bench, scored(task))
+        check_suited(estimator, bench, task)
     for estimator in estimators:
         log(f"{estimator.cli_name} ...")
-        found.append(measure(estimator, bench, task=scored(task), repeats=repeats, memory=memory))
+        found.append(measure(estimator, bench, task=task, repeats=repeats, memory=memory))
     if as_json:
         print(json.dumps(profile_record(found, data=data, task=task or bench.task)))
     else:
@@ -250,14 +224,14 @@ def profile(model: Annotated[list[str], typer.Argument(help="One model or severa
 
 
 @app.command()
-def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seeds = 1,
+@takes_data("task")
+def few_shot(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
              k: Annotated[list[int] | None, typer.Option(
                  min=1, help="Samples of each new class; may be repeated.")] = None,
              draws: Annotated[int, typer.Option(min=1, help="How often they are drawn.")] = 10,
              baseline: Annotated[bool, typer.Option(
                  help="Also a softmax on codes, as CADA-VAE's; takes minutes.")] = False,
-             out: ReportFolder = None,
-             attributes: Attributes = None, as_json: AsJson = False) -> None:
+             out: ReportFolder = None, as_json: AsJson = False) -> None:
     """Accuracy over the number of samples of each new class.
 
     What side information is worth beside them is chosen on validation classes.
@@ -270,7 +244,7 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
     from crossalign.evaluation.protocols import FewShotRecognition
     from crossalign.evaluation.protocols.few_shot_curve import FewShotCurve
 
-    bench = load_bench(data, "gzsl", attributes, recipe)
+    bench = replace(options, task="gzsl").load(recipe)
     task = FewShotRecognition(None if k is None else tuple(k), draws, baseline)
     report = evaluate(estimator, bench, seeds, task=task, tune=False, callbacks=progress(), log=log,
                       keep=runs_in(out))
@@ -281,12 +255,10 @@ def few_shot(model: Model, data: Data = "glyphs", set_: Sets = None, seeds: Seed
 
 
 @app.command()
+@takes_data()
 def evaluate(folder: Annotated[Path, typer.Argument(help="Of the saved model.", **HOME)],
-             data: Data = "glyphs", task: Task = None, out: ReportFolder = None,
-             attributes: Attributes = None, as_json: AsJson = False, bits: Bits = None,
-             unseen: Unseen = None, encoder: PictureEncoder = None,
-             text_encoder: TextEncoder = None, pool: Pool = None,
-             modalities: Modalities = None,
+             options: DataOptions, out: ReportFolder = None, as_json: AsJson = False,
+             bits: Bits = None,
              model: Annotated[str | None, typer.Option(
                  help="FILE.py:CLASS of a model of your own.")] = None) -> None:
     """Evaluate a saved model; nothing is fitted but the head its task needs."""
@@ -297,9 +269,9 @@ def evaluate(folder: Annotated[Path, typer.Argument(help="Of the saved model.", 
     from crossalign.models.store import load_model
 
     fitted = load_model(folder, model)
-    bench = load_bench(data, task or getattr(fitted, "task_", None), attributes, None, unseen,
-                       encoder, text_encoder, pool, modalities)
-    protocol = with_options(scored(task) or bench.task, bits=bits)
+    options = options.over(getattr(fitted, "data_", None))
+    bench = replace(options, task=options.task or getattr(fitted, "task_", None)).load()
+    protocol = with_options(options.task or bench.task, bits=bits)
     report = score_fitted(fitted, bench, task=protocol, run=getattr(fitted, "run_", 0),
                           pictures=out is not None)
     publish(report, out, as_json)
@@ -348,18 +320,14 @@ def data_list() -> None:
 
 
 @data_app.command("validate")
+@takes_data("data", "task", "pool")
 def data_validate(path: Annotated[str, typer.Argument(
-        help="A built-in name, or a folder or file.")],
-                  attributes: Attributes = None, unseen: Unseen = None,
-                  encoder: PictureEncoder = None, text_encoder: TextEncoder = None,
-                  modalities: Modalities = None) -> None:
+        help="A built-in name, or a folder or file; a variant stands behind a colon.")],
+                  options: DataOptions) -> None:
     """Check a folder or file and print what was found."""
     from crossalign.data import validate
 
-    for name, detail in validate(path, attributes=attributes, unseen=unseen,
-                                 encoder=picture_encoder(encoder, path),
-                                 text_encoder=writing_encoder(text_encoder, path),
-                                 modalities=listed(modalities), log=log):
+    for name, detail in validate(path, log=log, **options.read_as()):
         print(f"ok  {name}: {detail}")
 
 

@@ -94,11 +94,12 @@ def leaks() -> str:
 
 def data_sets() -> str:
     """The built-in data sets."""
-    from crossalign.data.catalog import NAMED
+    from crossalign.data.registry import named
 
-    rows = [(f"`{about.name}`", ", ".join(about.tasks), about.description)
-            for about, _ in NAMED.values()]
-    return table(("name", "tasks", "what"), rows)
+    rows = [(f"`{source.name}`", ", ".join(source.tasks),
+             ", ".join(f"`{source.name}:{variant}`" for variant in source.variants),
+             "yes" if source.tokens else "", source.description) for source in named().values()]
+    return table(("name", "tasks", "variants", "tokens", "what"), rows)
 
 
 def api() -> str:

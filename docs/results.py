@@ -200,6 +200,9 @@ WHOLE = ("FusionNet-QSMA", "FGAN")
 """Rows of module ablations that leave nothing out."""
 BUILT_IN = ("glyphs", "synthetic")
 """Data sets that need no folder."""
+LOADED = {"omniglot-alphabets": "omniglot:alphabets", "glyphs-tokens": "glyphs",
+          "glyphs-sketch-tokens": "glyphs:sketch"}
+"""Data set and variant of each section of the page whose title is no name of a data set."""
 TRAINED = ("fusionnet_qsma", "fgan", "lcale", "acmr", "cada_vae")
 """The deep systems."""
 SIMPLE = ("gfzsl", "eszsl", "linear_cosine", "ridge_map", "cca", "common_pca")
@@ -231,15 +234,16 @@ def benchmark(run: Run, root: Path | None) -> Any:
     from crossalign import data
     from crossalign.encoders import PretrainedTexts, TFLiteEncoder
 
-    built_in = root is None or run.data.partition("-")[0] in BUILT_IN
-    where = run.data if built_in else root / run.data
-    task = "gzsl" if run.task == "few_shot" else run.task
+    name = LOADED.get(run.data, run.data)
+    where = name if root is None or name.partition(":")[0] in BUILT_IN else str(root / name)
+    task = {"few_shot": "gzsl", "tokens": "retrieval"}.get(run.task, run.task)
+    tokens = run.task == "tokens" or run.data.endswith("-tokens")
     encoder = None if run.encoder is None or root is None else TFLiteEncoder(
-        root / run.encoder, tokens=task == "tokens")
+        root / run.encoder, tokens=tokens)
     texts = None if run.sentences is None else PretrainedTexts(
-        str(files(run.sentences) / "model"), "tokens" if task == "tokens" else "vectors")
-    return data.load(where, task, attributes=run.attributes, pool=run.pool, encoder=encoder,
-                     text_encoder=texts, log=log)
+        str(files(run.sentences) / "model"), "tokens" if tokens else "vectors")
+    return data.load(where, task, tokens=tokens, attributes=run.attributes, pool=run.pool,
+                     encoder=encoder, text_encoder=texts, log=log)
 
 
 def measure(run: Run, root: Path | None) -> Any:

@@ -4,9 +4,9 @@
     bench = data.load("glyphs")                                  # made here, nothing to download
     bench = data.load("path/to/CUB", attributes="sent_splits.mat")      # the xlsa17 layout
     bench = data.load("path/to/wikipedia", task="retrieval")            # pairs
-    bench = data.load("path/to/omniglot-alphabets")                     # a task behind a path
+    bench = data.load("path/to/omniglot:alphabets")                     # a variant
     bench = data.load("path/to/Sketchy", unseen="sketchy25-sake")       # sketches and photos
-    bench = data.load("path/to/caltech-tokens")                         # class folders of pictures
+    bench = data.load("path/to/caltech", tokens=True)                   # class folders of pictures
 
 Files are checked once, when they are read, and every complaint is one sentence. Features come as
 they are in the file (`preprocessing` is for models, on their training rows). The protocol of a
@@ -16,12 +16,13 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | file | idea |
 |---|---|
 | catalog, layouts, checks | names and paths to benchmarks, and checks of them |
-| sources | one data set or layout each: reading and splitting |
+| registry | what each source is recognised by, serves and takes |
+| sources | one data set or layout each: files to samples |
+| samples, splits, benchmarks | all samples of a source, rows of every split, benchmarks of them |
 | formats | MATLAB, NumPy, delimited text, pictures |
 | table, named_files | the meaning of a table of aligned arrays, files that it names |
 | class_folders, picture_rows | folders to files, pixels to rows |
 | side_information | one vector per class, matched by name |
-| gzsl, splits, class_divisions, class_pairs, unseen_classes | the split of rows and classes |
 | declaration, leaks, digest | protocols, ways to be wrong, equal rows |
 | noted | notes on data that were not read, or not as they are stored |
 | cache | arrays kept on disk |

@@ -1,6 +1,4 @@
-"""Catalog of data sets: benchmarks by a name that the library knows, or by a path (see
-`layouts`).
-"""
+"""One door to every data set: a name that the library knows, or a path (see `layouts`)."""
 
 from __future__ import annotations
 
@@ -11,52 +9,39 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from crossalign.arrays import lost_digits_noted
-from crossalign.data.layouts import LAYOUT_TASKS, LAYOUTS, ROOT_VARIABLE, layout_of, locate
+from crossalign.data.layouts import ROOT_VARIABLE, locate
 from crossalign.data.noted import digits_fact, say
-from crossalign.data.sources.domains.source import load_domains
-from crossalign.data.sources.pairs.source import load_pairs
-from crossalign.data.sources.picture_folder.source import load_picture_folder
-from crossalign.data.sources.sketches.source import load_sketches
-from crossalign.data.sources.xlsa17.files import SPLITS
-from crossalign.data.sources.xlsa17.source import load_xlsa17
+from crossalign.data.registry import Source, layouts, named, source_at, takers
 from crossalign.preprocessing.pooling import pool_tokens
 from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Encoder, TextEncoder
 
+HINTS = {"attributes": "; any file of arrays may hold 'class_embeddings'"}
+"""Further help where a data set does not take an argument."""
+
 
 class DataSet(NamedTuple):
-    """Data set as a line of ``data list``; the first task is the default."""
+    """Data set as a line of ``data list``; the first task is the default.
+
+    Attributes
+    ----------
+    name : str
+    tasks : tuple of str
+    variants : tuple of str
+        Words that may stand behind a colon.
+    tokens : bool
+        Whether it also comes as token rows.
+    description : str
+    """
 
     name: str
     tasks: tuple[str, ...]
+    variants: tuple[str, ...]
+    tokens: bool
     description: str
 
 
-def _glyphs(task: str, seed: int) -> Benchmark:
-    from crossalign.data.sources.glyphs.source import load_glyphs
-
-    kind = {"tokens": "retrieval", "sketch-tokens": "sketch"}.get(task, task)
-    return load_glyphs(kind, tokens=kind != task, seed=seed)
-
-
-def _synthetic(task: str, seed: int) -> Benchmark:
-    from crossalign.data.sources.synthetic import load_synthetic
-
-    return load_synthetic(task, seed=seed)
-
-
-NAMED: dict[str, tuple[DataSet, Callable[[str, int], Benchmark]]] = {
-    "glyphs": (DataSet("glyphs", ("gzsl", "retrieval", "sketch", "transfer", "tokens",
-                                  "sketch-tokens"),
-                       "letters of the typefaces that matplotlib ships: image, sketch, text and "
-                       "attributes; 'glyphs-sketch' is image-sketch retrieval, 'glyphs-tokens' "
-                       "and 'glyphs-sketch-tokens' are retrieval of token rows"), _glyphs),
-    "synthetic": (DataSet("synthetic", ("transfer",),
-                          "paired multimodal Gaussians whose truth is known"), _synthetic),
-}
-
-
-def load(name_or_path: str | Path, task: str | None = None, *,
+def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
          attributes: str | Path | None = None, seed: int = 0,
          unseen: str | Path | Sequence[str] | None = None, encoder: Encoder | None = None,
          text_encoder: TextEncoder | None = None, pool: str | None = None,
@@ -67,148 +52,101 @@ def load(name_or_path: str | Path, task: str | None = None, *,
     Parameters
     ----------
     name_or_path : str or Path
-        Name ``"glyphs"`` or ``"synthetic"``, or a path; a task may stand behind it, as in
-        ``"glyphs-sketch"`` or ``"path/to/omniglot-alphabets"``.
-    task : {"gzsl", "zsl", "retrieval", "sketch", "alphabets", "tokens", "transfer"}, optional
-        The data set's first task by default; ``zsl`` reads the same benchmark as ``gzsl``, and
-        also folders that test no seen class. Of a file of several domains two, as
-        ``"sketch-photo"``.
+        Name, ``"glyphs"`` or ``"synthetic"``, or a path. A variant stands behind a colon, as in
+        ``"glyphs:sketch"`` or ``"path/to/omniglot:alphabets"``; of a file of several domains two
+        of them, as ``"path/to/pacs.npz:sketch-photo"``.
+    task : {"gzsl", "zsl", "retrieval", "transfer"}, optional
+        Purpose of the benchmark, by default the data set's first. ``zsl`` reads the same benchmark
+        as ``gzsl``, and also folders that test no seen class.
+    tokens : bool, default False
+        Token rows ``(n, t, d)`` instead of vectors, of data sets that have both.
     attributes : str or Path, optional
-        File of other side information, for xlsa17 folders, folders of pictures, and files of arrays
-        that serve gzsl.
-    seed : int
-        Seed of everything drawn, default 0; an official test split does not depend on it.
+        Other side information, for xlsa17 folders, folders of pictures, and files of arrays that
+        serve gzsl.
+    seed : int, default 0
+        Seed of everything drawn; an official test split does not depend on it.
     unseen : str, Path or strings, optional
         Unseen classes, for folders of sketches and photos and files of arrays that serve gzsl: a
-        published split, a text file or names; see `unseen_classes.unseen_mask`.
+        published split, a text file or names; see `splits.unseen.unseen_mask`.
     encoder : Encoder, optional
-        Encoder of the pictures of a folder, such as `encoders.TFLiteEncoder`.
+        Encoder of the pictures of a folder, as `encoders.TFLiteEncoder`.
     text_encoder : TextEncoder, optional
-        Encoder of the texts beside them, such as `encoders.PretrainedTexts`.
+        Encoder of the texts beside them, as `encoders.PretrainedTexts`.
     pool : {"mean", "flat"}, optional
-        Pooling of tokens to vectors, for models that read nothing else: see
+        Way to make vectors of tokens, for models that read nothing else: see
         `preprocessing.pooling`.
     modalities : strings, optional
-        Names of the modalities to read from files of aligned arrays, in order; the first is the
-        query.
+        Modalities to read from files of aligned arrays, in order; the first asks.
     log : callable, optional
-        Function called with lines on the progress of long readings and with notes on the data.
+        Function that is told the progress of a long reading, and what was not read or is noted of
+        the data.
 
     Raises
     ------
     ValueError
-        One sentence: an unknown name, a task the data set does not serve, or a malformed file.
+        One sentence: an unknown name or variant, a task the data set does not serve, or a
+        malformed file.
     """
     given: dict[str, Any] = {
         argument: value for argument, value in (
             ("attributes", attributes), ("unseen", unseen), ("encoder", encoder),
             ("text_encoder", text_encoder), ("modalities", modalities))
         if value is not None}
+    source, path, variant = locate(name_or_path)
+    _check(source, str(name_or_path), variant, task, tokens, given)
+    where = () if path is None else (path,)
     with lost_digits_noted() as lost:
-        bench = _load(name_or_path, task, seed, given, log)
+        bench = source.read(*where, task, variant=variant, tokens=tokens, seed=seed, log=log,
+                            **given)
     if lost:
         bench = replace(bench, protocol={**bench.protocol, **digits_fact(bench, lost)})
     say(bench.protocol, log)
     return bench if pool is None else pool_tokens(bench, pool)
 
 
-def _load(name_or_path: str | Path, task: str | None, seed: int, given: dict[str, Any],
-          log: Callable[[str], None] | None) -> Benchmark:
-    name = str(name_or_path)
-    stem, _, suffix = name.partition("-")
-    if stem in NAMED and (not suffix or suffix in NAMED[stem][0].tasks):
-        about, read = NAMED[stem]
-        _refuse(given, stem, ())
-        return read(_task(task, (suffix,) if suffix else about.tasks, name), seed)
-    path, behind = locate(name_or_path, NAMED)
-    layout = layout_of(path)
-    _refuse(given, f"{name!r} of the layout {layout}", TAKES.get(layout, ()))
-    if layout == "domains" and behind is None:
-        wanted = "retrieval" if task is None else task  # only the file knows its domains
-    else:
-        wanted = _task(task, LAYOUT_TASKS[layout] if behind is None else (behind,), name)
-    if layout == "xlsa17":
-        folder = path if path.is_dir() else path.parent
-        return load_xlsa17(folder, task, attributes=given.get("attributes", SPLITS), seed=seed)
-    if layout in ("sketches", "pictures"):
-        read_folder: Any = load_sketches if layout == "sketches" else load_picture_folder
-        bench: Benchmark = read_folder(path, wanted, seed=seed, log=log, **given)
-        return bench
-    if layout == "pairs":
-        word = task if behind is None else behind
-        return load_pairs(path, word and (word if word == "zsl" else wanted), seed=seed, **given)
-    return _READERS[layout](path, wanted, seed)
-
-
-TAKES: dict[str, tuple[str, ...]] = {
-    "xlsa17": ("attributes",), "pairs": ("modalities", "attributes", "unseen"),
-    "sketches": ("attributes", "unseen", "encoder"),
-    "pictures": ("attributes", "encoder", "text_encoder")}
-"""Arguments that the layouts take besides a task and a seed."""
-
-_TAKERS = {
-    "attributes": "xlsa17 folders, folders of pictures and files of arrays for gzsl take a file of "
-                  "side information, and any file of arrays may hold 'class_embeddings'",
-    "unseen": "only folders of sketches and photos, and files of arrays for gzsl, take a list of "
-              "unseen classes",
-    "encoder": "only folders of pictures take an encoder",
-    "text_encoder": "only folders of pictures with texts take an encoder of texts",
-    "modalities": "only files of aligned arrays have modalities to choose among"}
-
-
-def _refuse(given: Collection[str], name: str, taken: Collection[str]) -> None:
-    """Raise ValueError for an argument that a data set does not take."""
+def _check(source: Source, name: str, variant: str, task: str | None, tokens: bool,
+           given: Collection[str]) -> None:
+    """Raise ValueError where a data set does not serve a task or take an argument."""
+    tasks = source.tasks_of(variant)
+    served = [*tasks, "zsl"] if "gzsl" in tasks else list(tasks)
+    if task is not None and task not in served:
+        raise ValueError(f"task: got {task!r}, but {name!r} serves {served}; choose one of those.")
+    if tokens and not source.tokens:
+        raise ValueError(f"tokens: {name!r} comes in one form only; leave it out.")
     for argument in given:
-        if argument not in taken:
-            raise ValueError(f"{argument}: given for {name}, which does not take it; "
-                             f"{_TAKERS[argument]}.")
-
-
-def _omniglot(folder: Path, task: str, seed: int) -> Benchmark:
-    from crossalign.data.sources.omniglot.source import load_omniglot
-
-    tokens = task == "tokens"
-    return load_omniglot(folder, "retrieval" if tokens else task, tokens=tokens, seed=seed)
-
-
-_READERS: dict[str, Callable[[Path, str, int], Benchmark]] = {
-    "domains": lambda path, task, seed: load_domains(path, task, seed=seed),
-    "omniglot": _omniglot}
-
-
-def _task(task: str | None, tasks: tuple[str, ...], name: str) -> str:
-    """Return the loader's own word for ``task``."""
-    if task is None:
-        return tasks[0]
-    wanted = {"zsl": "gzsl"}.get(task, task)
-    if wanted == "retrieval" and len(tasks) == 1 and tasks[0] not in ("gzsl", "transfer"):
-        return tasks[0]  # a kind of retrieval
-    if wanted not in tasks:
-        offered = [*tasks, "zsl"] if "gzsl" in tasks else list(tasks)
-        raise ValueError(f"task: got {task!r}, but {name!r} serves {offered}; choose one of those.")
-    return wanted
+        if argument not in source.options:
+            of = (source.name if source.recognises is None
+                  else f"{name!r} of the layout {source.name}")
+            raise ValueError(f"{argument}: given for {of}, which does not take it; give it for "
+                             f"{', '.join(takers(argument))}{HINTS.get(argument, '')}.")
 
 
 def listing() -> str:
-    """Return `available` for a terminal, and below it the possible kinds of paths."""
+    """Return `available` for a terminal, and below it the layouts that a path may have."""
     found = available()
-    heads = aligned([("data", "tasks"), *((about.name, ", ".join(about.tasks))
-                                          for about in found)], words=2)
+    heads = aligned([("data", "tasks", "variants"), *(
+        (about.name, ", ".join(about.tasks),
+         ", ".join(f":{variant}" for variant in about.variants)) for about in found)], words=3)
     lines = [f"{head}\n{below(about.description)}" for head, about in
              zip(heads[1:], found, strict=True)]
-    return "\n".join([heads[0], *lines, "a path to", below(f"{LAYOUTS}.")])
+    return "\n".join([heads[0], *lines, "a path to", below(f"{layouts()}.")])
 
 
 def available() -> list[DataSet]:
-    """List every named data set, and every one found under CROSSALIGN_DATA."""
-    found = [about for about, _ in NAMED.values()]
+    """Return every data set that is made here, and every one found under CROSSALIGN_DATA."""
+    found = [_line(source, name, source.description) for name, source in named().items()]
     root = os.environ.get(ROOT_VARIABLE)
     if root is None or not Path(root).is_dir():
         return found
     for path in sorted(Path(root).iterdir()):
         try:
-            layout = layout_of(path)
-        except (ValueError, OSError):
+            source = source_at(path)
+        except OSError:
             continue
-        found.append(DataSet(path.name, LAYOUT_TASKS[layout], f"{layout} layout, in {root}"))
+        if source is not None:
+            found.append(_line(source, path.name, f"{source.name} layout, in {root}"))
     return found
+
+
+def _line(source: Source, name: str, description: str) -> DataSet:
+    return DataSet(name, source.tasks, tuple(source.variants), source.tokens, description)

@@ -24,7 +24,8 @@ class Check(NamedTuple):
     detail: str
 
 
-def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, seed: int = 0,
+def validate(name_or_path: str | Path, *, tokens: bool = False,
+             attributes: str | Path | None = None, seed: int = 0,
              unseen: str | Path | Sequence[str] | None = None,
              encoder: Encoder | None = None,
              text_encoder: TextEncoder | None = None,
@@ -38,8 +39,8 @@ def validate(name_or_path: str | Path, *, attributes: str | Path | None = None, 
     ValueError
         The first thing that is wrong, in one sentence.
     """
-    bench = load(name_or_path, attributes=attributes, seed=seed, unseen=unseen, encoder=encoder,
-                 text_encoder=text_encoder, modalities=modalities, log=log)
+    bench = load(name_or_path, tokens=tokens, attributes=attributes, seed=seed, unseen=unseen,
+                 encoder=encoder, text_encoder=text_encoder, modalities=modalities, log=log)
     checks = [Check("readable", f"{bench.name}: {bench.task}; features: "
                                f"{_words(bench.protocol.get('features', 'not described'))}")]
     checks += [Check(kind, line) for kind, line in sentences(bench.protocol).items()]

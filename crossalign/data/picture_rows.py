@@ -33,8 +33,6 @@ BLOCK, WHOLE = 64, 8
 """Pictures encoded at a time; of those that an encoder resizes itself, fewer."""
 
 CELL, BINS = 8, 8
-TASKS = ("retrieval", "tokens")
-"""Tasks of folders of pictures: with an encoder's own rows, or with tokens."""
 
 
 class Gradients:
@@ -66,21 +64,19 @@ class Gradients:
         return patch_tokens(ink) if self.tokens else oriented_gradients(ink, cell=CELL, bins=BINS)
 
 
-def chosen_encoder(task: str, encoder: Encoder | None) -> Encoder:
-    """Return the encoder of a task, "retrieval" or "tokens": the one given, or `Gradients`.
+def chosen_encoder(tokens: bool, encoder: Encoder | None) -> Encoder:
+    """Return the encoder given, or `Gradients`.
 
     Raises
     ------
     ValueError
-        For another task, or tokens of an encoder that does not give them.
+        For tokens of an encoder that does not give them.
     """
-    if task not in TASKS:
-        raise ValueError(f"task: got {task!r}; folders of pictures serve {list(TASKS)}.")
     if encoder is None:
-        return Gradients(tokens=task == "tokens")
-    if task == "tokens" and not encoder.tokens:
+        return Gradients(tokens)
+    if tokens and not encoder.tokens:
         raise ValueError("encoder: gives vectors where tokens are asked for; pass one with "
-                         "tokens=True, or leave the task out.")
+                         "tokens=True, or do not ask for tokens.")
     return encoder
 
 

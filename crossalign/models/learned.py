@@ -42,6 +42,7 @@ LEARNED: dict[str, Any] = {
     "holdout_cmae_": Number | None, "holdout_normalised_cmae_": Number | None,
     "gamma_": Number | None, "run_": Count, "task_": str, "selection_": str,
     "protocol_": dict[str, Any], "trained_on_": dict[str, Any],
+    "data_": dict[str, str | bool],
     "confidences_": dict[str, Confidence]}
 """Type of every learned attribute that JSON holds; arrays are elsewhere."""
 

@@ -13,7 +13,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Percent = Annotated[float, Field(ge=0, le=100, strict=True, allow_inf_nan=False)]
 Words = Annotated[str, Field(min_length=1)]
 Metric = Literal["T1", "U", "S", "H", "mAP"]
-Task = Literal["gzsl", "zsl", "retrieval", "tokens", "transfer"]
+Task = Literal["gzsl", "zsl", "retrieval", "transfer"]
 
 
 class Expected(BaseModel):
@@ -49,7 +49,9 @@ class Recipe(BaseModel):
         As the command line spells it.
     data : str
         The data set as papers call it.
-    task : {"gzsl", "zsl", "retrieval", "tokens", "transfer"}
+    task : {"gzsl", "zsl", "retrieval", "transfer"}
+    tokens : bool
+        Whether the data are token rows.
     source : str
         Citation.
     params : mapping of hyper-parameter to value
@@ -70,7 +72,8 @@ class Recipe(BaseModel):
     name: Words = Field(description="the file's name")
     model: Words = Field(description="the name of a model, as acmr")
     data: Words = Field(description="the name of the data set, as CUB")
-    task: Task = Field("gzsl", description="gzsl, zsl, retrieval, tokens or transfer")
+    task: Task = Field("gzsl", description="gzsl, zsl, retrieval or transfer")
+    tokens: bool = Field(False, strict=True, description="true or false")
     source: Words = Field(description="a citation")
     params: dict[str, Any] = Field(
         default_factory=dict, description="a mapping of hyper-parameters to values")

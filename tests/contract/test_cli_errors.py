@@ -172,7 +172,7 @@ def check(code: int, out: str, err: str) -> None:
     (["profile", "cca", "--set", "rge=1"], "did you mean 'reg'"),
     (["profile", "cca", "lcale", "--set", "epoch=1"], "no parameter 'epoch'"),
     (["profile", "cca", "eszsl", "--data", "synthetic"], "eszsl does not embed"),
-    (["profile", "fgan", "cca", "--data", "glyphs-tokens"], "CCA reads vectors"),
+    (["profile", "fgan", "cca", "--task", "retrieval", "--tokens"], "CCA reads vectors"),
     (["models", "nosuch"], "there is no 'nosuch'"),
     (["data", "validate", "nosuch"], "nosuch"),
 ])

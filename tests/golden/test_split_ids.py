@@ -23,9 +23,9 @@ BUILT_IN = {
     "glyphs": ("glyphs", {}),
     "glyphs retrieval": ("glyphs", {"task": "retrieval"}),
     "glyphs transfer": ("glyphs", {"task": "transfer"}),
-    "glyphs sketch": ("glyphs-sketch", {}),
-    "glyphs tokens": ("glyphs-tokens", {}),
-    "glyphs sketch tokens": ("glyphs-sketch-tokens", {}),
+    "glyphs sketch": ("glyphs:sketch", {}),
+    "glyphs tokens": ("glyphs", {"task": "retrieval", "tokens": True}),
+    "glyphs sketch tokens": ("glyphs:sketch", {"tokens": True}),
     "glyphs, seed 3": ("glyphs", {"seed": 3}),
     "synthetic": ("synthetic", {}),
 }
@@ -37,12 +37,12 @@ REAL = {
     "wikipedia": ("wikipedia", {}),
     "wikipedia transfer": ("wikipedia", {"task": "transfer"}),
     "omniglot": ("omniglot", {}),
-    "omniglot alphabets": ("omniglot-alphabets", {}),
-    "omniglot tokens": ("omniglot-tokens", {}),
+    "omniglot alphabets": ("omniglot:alphabets", {}),
+    "omniglot tokens": ("omniglot", {"tokens": True}),
     "pacs": ("pacs/mobilenetv2.npz", {}),
-    "pacs photo-cartoon": ("pacs/mobilenetv2.npz-photo-cartoon", {}),
+    "pacs photo-cartoon": ("pacs/mobilenetv2.npz:photo-cartoon", {}),
     "caltech30": ("caltech30", {}),
-    "caltech30 tokens": ("caltech30-tokens", {}),
+    "caltech30 tokens": ("caltech30", {"tokens": True}),
 }
 """The same for data sets in the folder of real data."""
 

@@ -141,7 +141,7 @@ def test_fingerprints_are_of_contents_texts_and_encoders(tmp_path):
     folder = folder_of(tmp_path / "one", 0)
     prints = [data.load(folder).protocol["features"]["sha256"],
               data.load(folder, encoder=Other()).protocol["features"]["sha256"],
-              data.load(folder, "tokens").protocol["features"]["sha256"]]
+              data.load(folder, tokens=True).protocol["features"]["sha256"]]
     (folder / "ant" / "0.txt").write_text("a red ant")
     prints.append(data.load(folder).protocol["features"]["sha256"])
     assert len(set(prints)) == 4

@@ -262,19 +262,22 @@ def test_labels_may_be_numbers_with_names_and_side_information(tmp_path):
 # -- which two domains -------------------------------------------------------------------------
 def test_two_domains_are_chosen_by_name(tmp_path, path, monkeypatch):
     assert load_domains(path).modalities == ("sketch", "photo")
-    assert load_domains(path).name == load_domains(path, "sketch-photo").name == "toy-sketch-photo"
-    for task in ("photo-sketch", "sketch-art-work", "art-work-sketch"):
-        bench = data.load(f"{path}-{task}")
-        assert "-".join(bench.modalities) == task
-        assert bench.protocol == data.load(path, task).protocol
-        assert data.load(f"{path}-{task}", "retrieval").protocol == bench.protocol
+    assert load_domains(path).name == "toy-sketch-photo"
+    assert load_domains(path, variant="sketch-photo").name == "toy-sketch-photo"
+    for variant in ("photo-sketch", "sketch-art-work", "art-work-sketch"):
+        bench = data.load(f"{path}:{variant}")
+        assert "-".join(bench.modalities) == variant
+        assert bench.protocol == load_domains(path, variant=variant).protocol
+        assert data.load(f"{path}:{variant}", "retrieval").protocol == bench.protocol
     monkeypatch.setenv("CROSSALIGN_DATA", str(tmp_path))
-    assert data.load("toy.npz-photo-sketch").modalities == ("photo", "sketch")
+    assert data.load("toy.npz:photo-sketch").modalities == ("photo", "sketch")
     assert {about.name: about.tasks for about in data.available()}["toy.npz"] == ("retrieval",)
-    for task in ("photo", "photo-photo", "photo-clipart", "zsl", "transfer", "-photo"):
-        complaint(lambda task=task: data.load(path, task), f"task: got {task!r}", "art-work")
-    complaint(lambda: data.load(f"{path}-photo-clipart"), "task: got 'photo-clipart'")
-    complaint(lambda: data.load(f"{path}-photo-sketch", "sketch-photo"), "task: got 'sketch-photo'")
+    for variant in ("photo", "photo-photo", "photo-clipart", "-photo"):
+        complaint(lambda variant=variant: data.load(f"{path}:{variant}"),
+                  f"variant: got {variant!r}", "art-work")
+    for task in ("zsl", "transfer", "sketch-photo"):
+        complaint(lambda task=task: data.load(f"{path}:photo-sketch", task),
+                  f"task: got {task!r}", "retrieval")
     complaint(lambda: data.load(path, attributes="x.mat"), "attributes", "class_embeddings")
 
 
@@ -285,7 +288,7 @@ def test_without_a_name_two_domains_are_all_or_usual_ones(tmp_path):
     _, first = np.unique(table["domain"][two], return_index=True)
     assert bench.modalities == tuple(table["domain"][two][np.sort(first)])
     renamed = {**table, "domain": np.char.replace(table["domain"], "photo", "real")}
-    complaint(lambda: load_domains(saved(tmp_path, renamed)), "task: got 'retrieval'", "'real'",
+    complaint(lambda: load_domains(saved(tmp_path, renamed)), "variant: none given", "'real'",
               "name two")
 
 
@@ -347,7 +350,7 @@ def with_infinity(features):
      ["class 'fox' has 0 of the domain 'sketch'"]),
     (spoiled(class_embeddings=np.ones((4, 3)), class_names=NAMES,
              label=lambda x: np.searchsorted(NAMES, x)), ["class_embeddings: shape (4, 3)"]),
-    (spoiled(domain=np.array(["sketch"] * 88)), ["task: got 'retrieval'", "['sketch']"]),
+    (spoiled(domain=np.array(["sketch"] * 88)), ["variant: none given", "['sketch']"]),
 ])
 def test_malformed_arrays_fail_in_one_sentence(tmp_path, table, words):
     complaint(lambda: load_domains(saved(tmp_path, table)), *words)
@@ -382,4 +385,4 @@ def test_pacs_has_its_counts_and_every_split(shared):
         assert set(run["train"].meta) == {"sample:sketch", "sample:photo"}
         ids.add(run.protocol["split_id"])
     assert len(ids) == 3
-    assert data.load(f"{path}-cartoon-art_painting").modalities == ("cartoon", "art_painting")
+    assert data.load(f"{path}:cartoon-art_painting").modalities == ("cartoon", "art_painting")

@@ -13,7 +13,7 @@ from PIL import Image
 import crossalign as ca
 from crossalign import data
 from crossalign.data.class_folders import class_files
-from crossalign.data.layouts import layout_of
+from crossalign.data.layouts import source_of
 from crossalign.data.sources.picture_folder.source import load_picture_folder
 from crossalign.data.sources.picture_folder.texts import Letters, class_texts, text_columns
 from crossalign.encoders.char_ngrams import word_vector, words_of
@@ -70,7 +70,7 @@ def test_a_picture_is_known_by_its_content_too(folder):
     assert len(everything(data.load(folder))) == len(whole)
     for file in list((folder / "ant").iterdir()):
         file.rename(file.with_suffix(""))
-    assert layout_of(folder) == "pictures"
+    assert source_of(folder).name == "pictures"
 
 
 def test_what_is_no_picture_is_counted_and_named(folder):

@@ -8,7 +8,7 @@ from complaints import complaint
 from PIL import Image
 
 from crossalign import data
-from crossalign.data.layouts import layout_of, locate
+from crossalign.data.layouts import locate, source_of
 
 
 def pictures(folder, *classes):
@@ -27,11 +27,11 @@ def xlsa17(folder):
 
 def test_a_folder_above_data_sets_names_them(tmp_path):
     xlsa17(tmp_path / "all" / "CUB")
-    complaint(lambda: layout_of(tmp_path / "all"), "one level too high",
+    complaint(lambda: source_of(tmp_path / "all"), "one level too high",
               repr(str(tmp_path / "all" / "CUB")))
     for name in ("AWA1", "SUN", "APY"):
         xlsa17(tmp_path / "all" / name)
-    text = complaint(lambda: layout_of(tmp_path / "all"), "APY", "AWA1", "or one of 1 more")
+    text = complaint(lambda: source_of(tmp_path / "all"), "APY", "AWA1", "or one of 1 more")
     assert "SUN" not in text
 
 
@@ -45,17 +45,17 @@ def test_a_folder_above_class_folders_names_the_part(tmp_path):
 def test_a_folder_of_one_file_names_the_file(tmp_path, name):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / name).touch()
-    complaint(lambda: layout_of(tmp_path / "set"), "one level too high", f"set/{name}")
+    complaint(lambda: source_of(tmp_path / "set"), "one level too high", f"set/{name}")
 
 
 def test_a_class_of_pictures_names_the_folder_of_classes(tmp_path):
     folder = pictures(tmp_path / "birds", "auk", "owl")
-    complaint(lambda: layout_of(folder / "auk"), "too deep", repr(str(folder)))
+    complaint(lambda: source_of(folder / "auk"), "too deep", repr(str(folder)))
     both = tmp_path / "both"
     pictures(both / "sketch", "ant", "bee")
     pictures(both / "photo", "ant", "bee")
-    assert layout_of(both) == "sketches"
-    complaint(lambda: layout_of(both / "photo" / "ant"), "too deep", f"{str(both)!r} above it")
+    assert source_of(both).name == "sketches"
+    complaint(lambda: source_of(both / "photo" / "ant"), "too deep", f"{str(both)!r} above it")
 
 
 def test_what_lies_within_a_data_set_names_the_data_set(tmp_path):
@@ -63,20 +63,20 @@ def test_what_lies_within_a_data_set_names_the_data_set(tmp_path):
     (folder / "images" / "ant").mkdir(parents=True)
     (folder / "README.txt").touch()
     for inner in ("images", "images/ant", "README.txt"):
-        complaint(lambda inner=inner: layout_of(folder / inner), "too deep", repr(str(folder)))
-    complaint(lambda: locate(folder / "CUB", []), "there is no", repr(str(folder)))
+        complaint(lambda inner=inner: source_of(folder / inner), "too deep", repr(str(folder)))
+    complaint(lambda: locate(folder / "CUB"), "there is no", repr(str(folder)))
 
 
 def test_an_empty_folder_beside_pictures_is_no_part_of_them(tmp_path):
     pictures(tmp_path, "auk", "owl")
     (tmp_path / "empty").mkdir()
-    complaint(lambda: layout_of(tmp_path / "empty"), "none of the layouts", "att_splits.mat")
+    complaint(lambda: source_of(tmp_path / "empty"), "none of the layouts", "att_splits.mat")
 
 
 def test_home_folders_are_found(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     np.savez(tmp_path / "toy.npz", image=np.ones((8, 2)), text=np.ones((8, 2)), labels=[0, 1] * 4)
-    assert locate("~/toy.npz", [])[0] == tmp_path / "toy.npz"
+    assert locate("~/toy.npz").path == tmp_path / "toy.npz"
     assert data.load("~/toy.npz", "transfer").modalities == ("image", "text")
 
 
@@ -104,5 +104,5 @@ def test_every_path_may_begin_at_home(tmp_path, monkeypatch):
 
 
 def test_a_home_that_there_is_not_is_named():
-    complaint(lambda: locate("~nobody-of-this-name/toy.npz", []), "~nobody-of-this-name",
+    complaint(lambda: locate("~nobody-of-this-name/toy.npz"), "~nobody-of-this-name",
               "a home that there is not")

@@ -15,7 +15,6 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 from crossalign import data
-from crossalign.arguments import load_bench
 from crossalign.cli import app
 from crossalign.data.sources.omniglot import drawings as omniglot_drawings
 from crossalign.data.sources.omniglot.drawings import cell_shares, read_drawings
@@ -33,6 +32,7 @@ from crossalign.data.sources.omniglot.stroke_features import (
     traced,
 )
 from crossalign.data.splits.divisions import group_splits
+from crossalign.data_options import DataOptions
 
 SMALL = {"Greek": 3, "Korean": 2, "Latin": 3}
 DRAWERS = 8
@@ -348,9 +348,9 @@ def test_what_was_read_is_kept_until_a_zip_changes(folder, monkeypatch, tmp_path
 
 
 # -- who asks and what is unseen ---------------------------------------------------------------
-@pytest.mark.parametrize("task", ["retrieval", "alphabets"])
-def test_protocol_on_every_run(folder, task):
-    bench = load_omniglot(folder, task)
+@pytest.mark.parametrize("variant", ["", "alphabets"])
+def test_protocol_on_every_run(folder, variant):
+    bench = load_omniglot(folder, variant=variant)
     of = bench.protocol["class_split"]["of"]
     masks = set()
     for k in range(of):
@@ -367,7 +367,7 @@ def test_protocol_on_every_run(folder, task):
         alphabets = {n.partition("/")[0] for n, s in zip(run.classes.names, seen, strict=True) if s}
         others = {n.partition("/")[0] for n, s in zip(run.classes.names, seen, strict=True)
                   if not s}
-        if task == "alphabets":
+        if variant == "alphabets":
             assert not alphabets & others
             assert record["unseen"] == sorted(others)
         else:
@@ -379,21 +379,21 @@ def test_protocol_on_every_run(folder, task):
         assert record["leaks"]["backbone_saw_unseen_classes"] is False
         assert record["leaks"]["duplicate_gallery_rows"] is False
         assert record["leaks"]["query_in_gallery"] is False
-    assert len(masks) == of or task == "retrieval"
+    assert len(masks) == of or not variant
     assert bench.protocol == bench.run(0).protocol == bench.run(1).run(0).protocol
     complaint(lambda: bench.run(of), f"k: got {of}", f"0 to {of - 1}")
 
 
-@pytest.mark.parametrize("task", ["retrieval", "alphabets"])
-def test_validation_lives_inside_the_training_rows(folder, task):
-    bench = load_omniglot(folder, task)
+@pytest.mark.parametrize("variant", ["", "alphabets"])
+def test_validation_lives_inside_the_training_rows(folder, variant):
+    bench = load_omniglot(folder, variant=variant)
     validated = 0
     for k in range(bench.protocol["class_split"]["of"]):
         run = bench.run(k)
         val = run.validation()
         names = np.array(run.classes.names)
         alphabets = {n.partition("/")[0] for n in names[run.classes.seen]}
-        if task == "alphabets" and len(alphabets) == 1:
+        if variant == "alphabets" and len(alphabets) == 1:
             assert val is None
             continue
         validated += 1
@@ -408,7 +408,7 @@ def test_validation_lives_inside_the_training_rows(folder, task):
         for views in val.splits.values():
             for name, label in zip(views.ids, views.labels, strict=True):
                 assert name.startswith(val.classes.names[label] + "/")
-        if task == "alphabets":
+        if variant == "alphabets":
             sides = [{n.partition("/")[0] for n in np.array(val.classes.names)[s]}
                      for s in (val.classes.seen, val.classes.unseen)]
             assert not sides[0] & sides[1]
@@ -458,35 +458,35 @@ def test_tokens_are_the_same_drawings(folder):
 
 
 # -- the front door ----------------------------------------------------------------------------
-def test_the_front_door_takes_both_tasks(folder, monkeypatch):
-    whole, alphabets = load_omniglot(folder), load_omniglot(folder, "alphabets")
+def test_the_front_door_takes_both_variants(folder, monkeypatch):
+    whole, alphabets = load_omniglot(folder), load_omniglot(folder, variant="alphabets")
     assert data.load(folder).protocol == whole.protocol
-    assert data.load(folder, "alphabets").protocol == alphabets.protocol
-    assert data.load(f"{folder}-alphabets").protocol == alphabets.protocol
-    assert data.load(f"{folder}-alphabets", "retrieval").protocol == alphabets.protocol
+    assert data.load(f"{folder}:alphabets").protocol == alphabets.protocol
+    assert data.load(f"{folder}:alphabets", "retrieval").protocol == alphabets.protocol
     assert alphabets.name == "omni-alphabets"
     monkeypatch.setenv("CROSSALIGN_DATA", str(folder.parent))
-    assert data.load("omni-alphabets").protocol == alphabets.protocol
-    listed = {about.name: about.tasks for about in data.available()}
-    assert listed["omni"] == ("retrieval", "alphabets", "tokens")
-    tokens = data.load("omni-tokens")
+    assert data.load("omni:alphabets").protocol == alphabets.protocol
+    listed = {about.name: about[1:4] for about in data.available()}
+    assert listed["omni"] == (("retrieval",), ("alphabets",), True)
+    tokens = data.load("omni", tokens=True)
     assert tokens.protocol == load_omniglot(folder, tokens=True).protocol
     assert tokens["train"]["image"].ndim == tokens["train"]["strokes"].ndim == 3
-    complaint(lambda: data.load("omni", "gzsl"), "'gzsl'", "alphabets")
-    complaint(lambda: data.load("omni-alphabets", "transfer"), "'transfer'", "alphabets")
+    complaint(lambda: data.load("omni", "gzsl"), "'gzsl'", "retrieval")
+    complaint(lambda: data.load("omni:alphabets", "transfer"), "'transfer'", "alphabets")
+    complaint(lambda: data.load("omni:letters"), "no variant 'letters'", "omni:alphabets")
     complaint(lambda: data.load("omni-letters"), "'omni-letters' is neither", "Omniglot")
     complaint(lambda: data.load("omni", attributes="x.mat"), "attributes", "omniglot")
-    complaint(lambda: load_omniglot(folder, "sketch"), "task: got 'sketch'")
-    for name, splits in (("omni", "10 loaded"), ("omni-alphabets", "4 loaded")):
+    complaint(lambda: load_omniglot(folder, variant="sketch"), "variant: got 'sketch'")
+    for name, splits in (("omni", "10 loaded"), ("omni:alphabets", "4 loaded")):
         checks = dict(data.validate(name))
         assert checks["class splits"].startswith(splits)
         assert checks["split query"].startswith(f"{len(data.load(name)['query'])} samples")
 
 
 def test_the_command_line_reaches_unseen_alphabets(folder):
-    bench = load_bench(f"{folder}-alphabets", None, None, None)
-    assert bench.protocol == load_omniglot(folder, "alphabets").protocol
-    ran = CliRunner().invoke(app, ["data", "validate", f"{folder}-alphabets"])
+    bench = DataOptions(f"{folder}:alphabets").load()
+    assert bench.protocol == load_omniglot(folder, variant="alphabets").protocol
+    ran = CliRunner().invoke(app, ["data", "validate", f"{folder}:alphabets"])
     assert ran.exit_code == 0, ran.output
     assert "ok  readable: omni-alphabets: retrieval" in ran.stdout
 
@@ -541,7 +541,7 @@ def test_too_few_characters_or_drawers(tmp_path):
     complaint(lambda: load_omniglot(few), "3 characters", "needs four")
     one = write_part(tmp_path / "one", alphabets={"Greek": 4})
     assert load_omniglot(one).validation() is None
-    complaint(lambda: load_omniglot(one, "alphabets"), "groups: 1 groups of 4 classes")
+    complaint(lambda: load_omniglot(one, variant="alphabets"), "groups: 1 groups of 4 classes")
     alone = write_part(tmp_path / "alone", drawers=3)
     complaint(lambda: load_omniglot(alone), "'Greek/character01' was drawn by [1, 2, 3] only")
 
@@ -556,7 +556,7 @@ def test_real_counts(shared, monkeypatch):
     assert len(bench.classes) == 136 + 156 - 50
     assert {v: len(bench[v]) for v in bench.splits} == {"train": 121 * 15, "query": 121 * 5,
                                                         "gallery": 121 * 15}
-    alphabets = data.load(f"{shared / 'omniglot'}-alphabets")
+    alphabets = data.load(f"{shared / 'omniglot'}:alphabets")
     assert alphabets.protocol["class_split"]["of"] == 10
     shares = [alphabets.run(k).classes.seen.mean() for k in range(10)]
     assert min(shares) > 0.4

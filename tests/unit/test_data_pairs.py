@@ -444,28 +444,28 @@ def test_nothing_there(tmp_path):
 # -- names that the library knows --------------------------------------------------------------
 def test_names_reach_their_makers(monkeypatch):
     asked = []
-    for name, place in (("glyphs", "glyphs.source"), ("synthetic", "synthetic")):
-        maker = types.ModuleType(place)
-        setattr(maker, f"load_{name}", lambda task, *, seed=0, name=name, **more: (
-            asked.append((name, task, seed, *more.values()))
-            or types.SimpleNamespace(protocol={})))
-        monkeypatch.setitem(sys.modules, f"crossalign.data.sources.{place}", maker)
+    maker = types.ModuleType("maker")
+    maker.load_glyphs = lambda task, *, variant, tokens, seed: (
+        asked.append((task, variant, tokens, seed)) or types.SimpleNamespace(protocol={}))
+    monkeypatch.setitem(sys.modules, "crossalign.data.sources.glyphs.source", maker)
     data.load("glyphs")
     data.load("glyphs", "zsl", seed=3)
-    data.load("glyphs", "sketch")
-    data.load("glyphs-sketch")
-    data.load("glyphs-sketch", "retrieval")
+    data.load("glyphs:sketch")
+    data.load("glyphs:sketch", "retrieval")
     data.load("glyphs", "retrieval")
-    data.load("glyphs-tokens")
-    data.load("glyphs-sketch-tokens", "retrieval")
-    data.load("synthetic")
-    assert asked == [("glyphs", "gzsl", 0, False), ("glyphs", "gzsl", 3, False),
-                     ("glyphs", "sketch", 0, False), ("glyphs", "sketch", 0, False),
-                     ("glyphs", "sketch", 0, False), ("glyphs", "retrieval", 0, False),
-                     ("glyphs", "retrieval", 0, True), ("glyphs", "sketch", 0, True),
-                     ("synthetic", "transfer", 0)]
+    data.load("glyphs", "retrieval", tokens=True)
+    data.load("glyphs:sketch", "retrieval", tokens=True)
+    assert asked == [("gzsl", "", False, 0), ("gzsl", "", False, 3),
+                     ("retrieval", "sketch", False, 0), ("retrieval", "sketch", False, 0),
+                     ("retrieval", "", False, 0), ("retrieval", "", True, 0),
+                     ("retrieval", "sketch", True, 0)]
+    assert data.load("synthetic").task == "transfer"
+    complaint(lambda: data.load("synthetic", tokens=True), "tokens: ", "leave it out")
+    complaint(lambda: data.load("glyphs:outline"), "no variant 'outline'", "glyphs:sketch")
+    complaint(lambda: data.load("synthetic:left"), "no variant 'left'", "leave out")
+    complaint(lambda: data.load("glyphs", "sketch"), "task: got 'sketch'", "retrieval")
     complaint(lambda: data.load("synthetic", "gzsl"), "'gzsl'", "transfer")
-    complaint(lambda: data.load("glyphs-sketch", "gzsl"), "'gzsl'", "sketch")
+    complaint(lambda: data.load("glyphs:sketch", "gzsl"), "'gzsl'", "sketch")
     complaint(lambda: data.load("glyphs", attributes="x.npy"), "attributes")
     assert [entry.name for entry in data.available()][:2] == ["glyphs", "synthetic"]
 

@@ -13,7 +13,7 @@ from PIL import Image
 from crossalign import data
 from crossalign.data.formats.npz import read_npz
 from crossalign.data.formats.pictures import read_pictures
-from crossalign.data.layouts import layout_of
+from crossalign.data.layouts import source_of
 from crossalign.data.picture_rows import Gradients
 from crossalign.data.sources.picture_folder.source import load_picture_folder
 from crossalign.data.sources.picture_folder.texts import Letters, texts_of
@@ -94,7 +94,7 @@ def test_rows_of_texts_are_words_or_their_sum():
 
 # -- the benchmark -----------------------------------------------------------------------------
 def test_pictures_and_texts_are_pairs_over_ten_halves(folder):
-    assert layout_of(folder) == "pictures"
+    assert source_of(folder).name == "pictures"
     bench = data.load(folder)
     splits = class_splits(5, runs=10)
     test = hold_out(np.repeat(np.arange(5), PICTURES), 0.25)
@@ -131,9 +131,9 @@ def test_an_encoder_decides_on_tokens_or_vectors(folder):
         np.testing.assert_array_equal(train["image"], want)
         assert bench.protocol["leaks"]["backbone_saw_unseen_classes"] is None
         assert bench.protocol["features"]["encoder"] == "cells"
-    assert data.load(f"{folder}-tokens", encoder=Cells()).protocol["leaks"][
+    assert data.load(folder, tokens=True, encoder=Cells()).protocol["leaks"][
         "query_in_gallery"] is False
-    complaint(lambda: data.load(f"{folder}-tokens", encoder=Cells(False)), "encoder: ",
+    complaint(lambda: data.load(folder, tokens=True, encoder=Cells(False)), "encoder: ",
               "tokens=True")
     complaint(lambda: data.load(folder, unseen=["cup"]), "unseen: given for")
 
@@ -156,7 +156,7 @@ def test_equal_pictures_are_told_though_tokens_are_on_disk(folder):
 
 def test_a_model_of_tokens_reads_them_block_by_block(folder, monkeypatch):
     """FGAN on the memory map is FGAN on the same rows in memory, and reads none of them whole."""
-    bench = data.load(f"{folder}-tokens", encoder=Cells())
+    bench = data.load(folder, tokens=True, encoder=Cells())
     memory = load_picture_folder(folder, encoder=Cells(), cache=False)
     model = FGAN(dim=8, heads=2, samples=4, epochs=1, batch_size=6)
     in_memory = evaluate(model, memory, tune=False, pictures=False)
@@ -192,7 +192,7 @@ def test_malformed_folders_are_named(folder, tmp_path):
     (tmp_path / "none").mkdir()
     complaint(lambda: load_picture_folder(tmp_path / "none"), "holds no folder of pictures")
     complaint(lambda: data.load(tmp_path / "none"), "folder of class folders of pictures")
-    complaint(lambda: load_picture_folder(folder, "transfer"), "task: got 'transfer'")
+    complaint(lambda: data.load(folder, "transfer"), "task: got 'transfer'")
 
 
 # -- tokens in files of arrays -----------------------------------------------------------------

@@ -31,13 +31,13 @@ def test_flat_tokens_keep_every_number_in_order():
 
 @pytest.fixture(scope="module")
 def whole():
-    return data.load("glyphs-tokens")
+    return data.load("glyphs", "retrieval", tokens=True)
 
 
 @pytest.mark.parametrize(("how", "widths"), [("mean", (34, 128)), ("flat", (16 * 34, 9 * 128))])
 def test_a_benchmark_is_pooled_on_every_run_and_in_validation(whole, how, widths):
     words = whole["train"]["text"].shape[1]
-    pooled = data.load("glyphs-tokens", pool=how)
+    pooled = data.load("glyphs", "retrieval", tokens=True, pool=how)
     expected = {"image": widths[0], "text": 128 * words if how == "flat" else widths[1]}
     for bench, original in ((pooled, whole), (pooled.run(2), whole.run(2)),
                             (pooled.validation(), whole.validation())):

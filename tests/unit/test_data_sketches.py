@@ -16,7 +16,7 @@ from crossalign import data
 from crossalign.cli import main
 from crossalign.data.class_folders import class_files
 from crossalign.data.formats.pictures import read_pictures
-from crossalign.data.layouts import layout_of
+from crossalign.data.layouts import source_of
 from crossalign.data.picture_rows import Gradients, content_digests, picture_rows
 from crossalign.data.sources.sketches.folders import sides_of
 from crossalign.data.sources.sketches.source import load_sketches
@@ -78,7 +78,7 @@ def folder(tmp_path):
 def test_both_sides_are_found_where_the_sets_are_unpacked(tmp_path, sketches, photos):
     folder = unpacked(tmp_path / "set", sketches, photos, NAMES[:2])
     assert sides_of(folder) == {"sketch": folder / sketches, "photo": folder / photos}
-    assert layout_of(folder) == "sketches"
+    assert source_of(folder).name == "sketches"
 
 
 def test_the_larger_photo_set_is_preferred_and_one_side_is_not_enough(tmp_path):
@@ -235,7 +235,7 @@ def test_equal_files_are_told(folder):
 
 
 def test_tokens_stay_on_disk(folder, cache):
-    bench = data.load(f"{folder}-tokens", unseen=["cup", "tree"])
+    bench = data.load(folder, tokens=True, unseen=["cup", "tree"])
     for views in bench.splits.values():
         for side in views.modalities:
             assert views.on_disk(side)
@@ -244,10 +244,10 @@ def test_tokens_stay_on_disk(folder, cache):
         [folder / i for i in bench["query"].ids], 64))
     np.testing.assert_array_equal(bench["query"]["sketch"], want)
     assert [f.suffix for f in cache.iterdir()].count(".npy") == 2
-    memory = load_sketches(folder, "tokens", unseen=["cup", "tree"], cache=False)
+    memory = load_sketches(folder, tokens=True, unseen=["cup", "tree"], cache=False)
     assert not memory["query"].on_disk("sketch")
     assert memory.protocol == bench.protocol
-    assert ca.load(str(folder), "tokens", unseen=["cup", "tree"]).protocol == bench.protocol
+    assert ca.load(str(folder), tokens=True, unseen=["cup", "tree"]).protocol == bench.protocol
 
 
 def test_side_information_is_matched_by_name(folder, tmp_path):
@@ -326,11 +326,11 @@ def test_a_class_of_one_side_is_named(folder):
 def test_few_classes_and_unknown_tasks(tmp_path):
     three = unpacked(tmp_path / "three", names=NAMES[:3])
     complaint(lambda: data.load(three), "3 classes; retrieval needs four")
-    complaint(lambda: load_sketches(three, "transfer"), "task: got 'transfer'")
+    complaint(lambda: data.load(three, "transfer"), "task: got 'transfer'")
     complaint(lambda: data.load("glyphs", unseen="x"), "unseen: given for glyphs",
-              "sketches and photos")
+              "class folders of sketches")
     complaint(lambda: data.load("glyphs", encoder=Gradients()), "encoder: given for glyphs")
-    complaint(lambda: load_sketches(three, "tokens", encoder=Gradients()), "tokens=True")
+    complaint(lambda: load_sketches(three, tokens=True, encoder=Gradients()), "tokens=True")
 
 
 # -- files to rows -----------------------------------------------------------------------------

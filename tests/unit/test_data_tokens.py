@@ -108,7 +108,9 @@ def test_documents_are_words_in_order():
 # -- glyphs ------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def benches():
-    return {name: data.load(f"glyphs-{name}") for name in ("retrieval", "tokens", "sketch-tokens")}
+    return {"retrieval": data.load("glyphs", "retrieval"),
+            "tokens": data.load("glyphs", "retrieval", tokens=True),
+            "sketch-tokens": data.load("glyphs:sketch", tokens=True)}
 
 
 def test_token_benchmarks_have_the_splits_of_the_vectors(benches):

@@ -17,7 +17,7 @@ from crossalign import models
 from crossalign.boundary import run_command
 from crossalign.cli import main
 from crossalign.data.catalog import listing
-from crossalign.data.layouts import LAYOUTS
+from crossalign.data.registry import layouts
 from crossalign.doctor import EXTRAS, examine, required
 from crossalign.evaluation.protocols import resolve
 from crossalign.models.catalog import models_page, models_table, overview, serves
@@ -59,7 +59,7 @@ def test_data_sets_and_layouts_of_a_path_fit_a_terminal_of_80_columns(monkeypatc
     assert max(map(len, (line for line in text.splitlines() if str(tmp_path) not in line))) <= 80
     assert [line.split()[0] for line in text.splitlines() if line[0] != " "] == [
         "data", "glyphs", "synthetic", "mine", "a"]
-    assert f"{LAYOUTS}." in " ".join(text.split())
+    assert f"{layouts()}." in " ".join(text.split())
 
 
 def test_the_models_fit_a_terminal_of_80_columns():

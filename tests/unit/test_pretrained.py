@@ -180,7 +180,7 @@ def test_a_folder_through_both_encoders(painted, vit, bert):
     assert train.meta["words:text"][row] == f"[CLS] {name} [SEP]"
     assert bench.protocol["leaks"]["text_features_fit_on_unseen"] is None
     assert bench.protocol["features"]["text"]["encoder"] == "transformers"
-    plain = data.load(painted, "tokens")
+    plain = data.load(painted, tokens=True)
     assert plain.protocol["leaks"]["text_features_fit_on_unseen"] is False
 
 

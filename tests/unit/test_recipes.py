@@ -67,7 +67,7 @@ def test_settings_are_those_with_which_the_results_were_measured(name):
     recipe = load_recipe(name)
     report = Report.load(DOCS / "results" / f"{OURS[name]}.json")
     assert report.model == recipe.model == name.split("-")[0]
-    assert report.task in (recipe.task, "retrieval")           # tokens are retrieved, too
+    assert report.task in (recipe.task, "retrieval")
     measured = {key: tuple(value) if isinstance(value, list) else value
                 for key, value in report.params.items()}
     assert {key: measured.get(key) for key in recipe.params} == recipe.params
@@ -85,7 +85,7 @@ def test_the_list_fits_a_terminal_of_80_columns():
     assert max(map(len, recipes_table().splitlines())) <= 80
 
 
-@pytest.mark.parametrize("task", ["retrieval", "tokens", "transfer", "zsl"])
+@pytest.mark.parametrize("task", ["retrieval", "transfer", "zsl"])
 def test_a_recipe_may_be_of_any_task(task, tmp_path):
     file = written(tmp_path, task=task, published={"ACMR": {"mAP": 30.5}})
     assert load_recipe(file).task == task

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.registry import Source
 from crossalign.types import Benchmark, Classes, Views, split_id
 
 Array = npt.NDArray[np.float64]
@@ -180,3 +181,11 @@ def _checked(n: int, d: Sequence[int], k: int, n_classes: int, noise: Sequence[f
     if pairing not in PAIRINGS:
         raise ValueError(f"pairing: got {pairing!r}; choose one of {list(PAIRINGS)}.")
     return (int(d[0]), int(d[1])), (float(noise[0]), float(noise[1]))
+
+
+def _read(task: str | None, *, seed: int, **_: Any) -> Benchmark:
+    return load_synthetic(seed=seed)
+
+
+SOURCE = Source("synthetic", "paired multimodal Gaussians whose truth is known", _read,
+                ("transfer",))

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.formats.matlab import read_mat, refuse_unread
+from crossalign.data.registry import Source
+from crossalign.types import Benchmark
 
 Array = npt.NDArray[Any]
 
@@ -91,3 +93,15 @@ def _text_lines(file: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{file.name}: not text; copy the list again.") from error
     return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _read(path: Path, task: str | None, *, seed: int, variant: str, tokens: bool, log: Any,
+          **options: Any) -> Benchmark:
+    from crossalign.data.sources.pairs.source import load_pairs
+
+    return load_pairs(path, task, seed=seed, **options)
+
+
+SOURCE = Source("Wikipedia", f"a folder with {FEATURES} (Wikipedia)", _read,
+                ("retrieval", "transfer", "gzsl"), options=("modalities", "attributes", "unseen"),
+                recognises=lambda place: FEATURES in place.names, precedence=60, encloses=True)

@@ -51,21 +51,21 @@ class DomainRows:
     meta: dict[str, Array]
 
 
-def read_domains(path: Path, task: str) -> DomainRows:
+def read_domains(path: Path, variant: str) -> DomainRows:
     """Check a file and choose two of its domains; see `domains.load_domains`.
 
     Raises
     ------
     ValueError
-        One sentence: the task names no two domains, an array is missing or does not fit, features
-        are not finite, files are named outside of the folder, or a class has fewer than two samples
-        in one of the two.
+        One sentence: the variant names no two domains, an array is missing or does not fit,
+        features are not finite, files are named outside of the folder, or a class has fewer than
+        two samples in one of the two.
     """
     table = with_named_files(read_npz(path), path.parent)
     labels, names = _checked(table)
     domain = np.ravel(table["domain"]).astype(str)
     _, first = np.unique(domain, return_index=True)
-    pair = _two_of(task, domain[np.sort(first)].tolist())
+    pair = _two_of(variant, domain[np.sort(first)].tolist())
     side = np.select([domain == name for name in pair], [0, 1], -1)
     for number, name in enumerate(pair):
         counts = np.bincount(labels[side == number], minlength=len(names))
@@ -114,15 +114,17 @@ def _checked(table: Table) -> tuple[Array, list[str]]:
     return labels, names
 
 
-def _two_of(task: str, domains: list[str]) -> tuple[str, str]:
-    """Return the two domains that a task names, that of the queries first."""
-    if task == "retrieval" and set(USUAL) <= set(domains):
+def _two_of(variant: str, domains: list[str]) -> tuple[str, str]:
+    """Return the two domains that a variant names, the one that asks first."""
+    if not variant and set(USUAL) <= set(domains):
         return USUAL
-    if task == "retrieval" and len(domains) == 2:
+    if not variant and len(domains) == 2:
         return domains[0], domains[1]
     for first in domains:
-        second = task.removeprefix(f"{first}-")
-        if second != task and second != first and second in domains:
+        second = variant.removeprefix(f"{first}-")
+        if second != variant and second != first and second in domains:
             return first, second
-    raise ValueError(f"task: got {task!r} for the domains {domains}; name two of them with a "
-                     "hyphen between, the one that asks first, as 'sketch-photo'.")
+    given = f"got {variant!r}" if variant else "none given"
+    raise ValueError(f"variant: {given} for the domains {domains}; name two of them behind "
+                     "a colon with a hyphen between, the one that asks first, as "
+                     "':sketch-photo'.")

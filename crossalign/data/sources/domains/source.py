@@ -28,7 +28,7 @@ EVERY = 100
 """Largest number of class splits that are all run; beyond, `RUNS` fixed ones are."""
 
 
-def load_domains(path: str | Path, task: str = "retrieval", *, seed: int = 0) -> Benchmark:
+def load_domains(path: str | Path, *, variant: str = "", seed: int = 0) -> Benchmark:
     """Load zero-shot retrieval between two domains of a file.
 
     Parameters
@@ -37,9 +37,9 @@ def load_domains(path: str | Path, task: str = "retrieval", *, seed: int = 0) ->
         File: an ``.npz`` with ``features`` (n, d), ``domain`` (n,) words and ``label`` (n,), whole
         numbers or words; optional ``class_names`` and ``class_embeddings``. Other arrays (n,) ride
         along.
-    task : str
-        Two domains, that of the queries first, such as ``"sketch-photo"``. ``"retrieval"``, the
-        default, means sketch and photo if the file has them, else the two domains that it has.
+    variant : str, optional
+        Two domains with a hyphen between, that of the queries first; default ``"sketch-photo"`` if
+        the file has them, else the two domains that it has.
     seed : int
         Seed of class splits, of drawn pairs, and of the quarter of each class and domain that are
         queries; default 0.
@@ -53,10 +53,10 @@ def load_domains(path: str | Path, task: str = "retrieval", *, seed: int = 0) ->
     Raises
     ------
     ValueError
-        One sentence: a task that names no two domains, or whatever is wrong with the file.
+        One sentence: a variant that names no two domains, or whatever is wrong with the file.
     """
     path = expanded(path)
-    samples = read_domains(path, task)
+    samples = read_domains(path, variant)
     width = samples.embeddings.shape[1]
     facts = {
         "features": {"files": [path.name], "width": samples.features.shape[1],

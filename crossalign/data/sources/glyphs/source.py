@@ -43,7 +43,9 @@ MODALITIES: dict[str, tuple[str, ...]] = {
     "gzsl": ("image",), "retrieval": ("image", "text"), "sketch": ("sketch", "image"),
     "transfer": ("image", "sketch"),
 }
-"""Modalities of each task, the source or query first."""
+"""Modalities of each task or variant, the source or query first."""
+
+TASKS = ("gzsl", "retrieval", "transfer")
 
 UNSEEN = {"gzsl": 0.2, "retrieval": 0.5, "sketch": 0.5}
 """Share of the classes that is unseen; zero-shot retrieval splits them in half."""
@@ -58,17 +60,19 @@ TRANSFER_LETTERS = 6
 """Number of marks that a base letter must carry to be a class of the transfer task."""
 
 
-def load_glyphs(task: str = "gzsl", *, features: str = "hog", tokens: bool = False, seed: int = 0,
-                cache: bool = True) -> Benchmark:
+def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
+                tokens: bool = False, seed: int = 0, cache: bool = True) -> Benchmark:
     """Load the embedded benchmark of a task.
 
     Parameters
     ----------
-    task : {"gzsl", "retrieval", "sketch", "transfer"}
+    task : {"gzsl", "retrieval", "transfer"}
         Task; default ``"gzsl"``, which recognises pictures of seen and unseen letters.
-        ``"retrieval"`` (image and text) and ``"sketch"`` (sketch and image) find unseen letters
-        across modalities, over ten class splits ``benchmark.run(k)``. ``"transfer"`` carries a
-        classifier of base letters from pictures to outlines with the help of unlabelled pairs.
+        ``"retrieval"`` finds unseen letters across image and text, over ten class splits
+        ``benchmark.run(k)``. ``"transfer"`` carries a classifier of base letters from pictures to
+        outlines with the help of unlabelled pairs.
+    variant : {"", "sketch"}
+        Modalities of retrieval: sketch and image instead of image and text.
     features : {"hog", "pixels"}
         Vectors of pictures and outlines: 128 histogram values, the default, or 1024 pixels. Text is
         the same either way.
@@ -93,10 +97,13 @@ def load_glyphs(task: str = "gzsl", *, features: str = "hog", tokens: bool = Fal
     Raises
     ------
     ValueError
-        If the task or the features are unknown, or the seed is negative.
+        If the task, the variant or the features are unknown, or the seed is negative.
     """
-    if task not in MODALITIES:
-        raise ValueError(f"task: got {task!r}; choose one of {sorted(MODALITIES)}.")
+    if task not in TASKS:
+        raise ValueError(f"task: got {task!r}; choose one of {sorted(TASKS)}.")
+    if variant not in ("", "sketch") or (variant and task != "retrieval"):
+        raise ValueError(f"variant: got {variant!r} for {task}; glyphs have the variant 'sketch' "
+                         "of retrieval.")
     if features not in FEATURES:
         raise ValueError(f"features: got {features!r}; choose one of {sorted(FEATURES)}.")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
@@ -106,7 +113,7 @@ def load_glyphs(task: str = "gzsl", *, features: str = "hog", tokens: bool = Fal
              "features": (PATCHES if tokens else FEATURES)[features]}
     if task == "transfer":
         return _transfer(samples, facts)
-    return _run(samples, task, facts, 0)
+    return _run(samples, variant or task, facts, 0)
 
 
 class _Part(NamedTuple):

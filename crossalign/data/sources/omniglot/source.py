@@ -26,7 +26,8 @@ from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
 
-TASKS = ("retrieval", "alphabets")
+ALPHABETS = "alphabets"
+"""Variant with whole alphabets unseen."""
 QUARTERS, TEST, VALIDATION = 4, 0, 3
 """Queries are by drawers whose number leaves TEST when divided by QUARTERS; in validation
 VALIDATION.
@@ -34,17 +35,17 @@ VALIDATION.
 PATCH = 4
 
 
-def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool = False,
-                  seed: int = 0, cache: bool = True) -> Benchmark:
+def load_omniglot(folder: str | Path, *, variant: str = "", tokens: bool = False, seed: int = 0,
+                  cache: bool = True) -> Benchmark:
     """Load the benchmark of a folder with the zips of Omniglot.
 
     Parameters
     ----------
     folder : str or Path
         Folder with ``images_PART.zip`` and ``strokes_PART.zip`` of one or more parts.
-    task : {"retrieval", "alphabets"}
-        Choice of unseen classes; default ``"retrieval"``, half of the characters. ``"alphabets"``
-        takes whole alphabets with about half of the characters.
+    variant : {"", "alphabets"}
+        Choice of unseen classes: half of the characters by default, or whole alphabets with about
+        half of the characters.
     tokens : bool
         Whether to make tokens instead of vectors; default False: ``image`` is (n, 784) and
         ``strokes`` (n, 200). As tokens they are (n, 49, 18), patches of 4 x 4 pixels with their row
@@ -63,11 +64,11 @@ def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool =
     Raises
     ------
     ValueError
-        One sentence: an unknown task, too few characters, or whatever is wrong with the files.
+        One sentence: an unknown variant, too few characters, or whatever is wrong with the files.
     """
-    if task not in TASKS:
-        raise ValueError(f"task: got {task!r}; Omniglot serves 'retrieval' (characters unseen) and "
-                         "'alphabets' (whole alphabets unseen).")
+    if variant not in ("", ALPHABETS):
+        raise ValueError(f"variant: got {variant!r}; Omniglot has {ALPHABETS!r} (whole alphabets "
+                         "unseen), and without one characters are unseen.")
     folder = expanded(folder, "folder")
     drawings = read_drawings(folder, cache)
     files = zips_of(folder)
@@ -78,12 +79,12 @@ def load_omniglot(folder: str | Path, task: str = "retrieval", *, tokens: bool =
     facts = {"features": {"files": [f.name for f in files], **described,
                           "sha256": file_digest(*files)},
              "normalisation": "none (model's own)", "side_information": "none"}
-    suffix = "-alphabets" * (task == "alphabets") + "-tokens" * tokens
+    suffix = f"-{variant}" * bool(variant) + "-tokens" * tokens
     name = written(folder.resolve().name) + suffix
     views, names = _labelled(drawings, tokens)
     alphabets = np.array([character.partition("/")[0] for character in names])
     samples = Samples(name, views, names, np.zeros((len(names), 0), np.float32), facts, seed,
-                      NO_BACKBONE, groups=alphabets if task == "alphabets" else None)
+                      NO_BACKBONE, groups=alphabets if variant == ALPHABETS else None)
     seen = (random_halves(samples) if samples.groups is None
             else group_splits(alphabets, RUNS, seed=seed))
     quarter = views.meta["drawer"] % QUARTERS

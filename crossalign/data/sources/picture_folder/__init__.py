@@ -1,1 +1,25 @@
 """Class folders of pictures, with what is written of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from crossalign.data.class_folders import holds_classes
+from crossalign.data.registry import Place, Source
+from crossalign.types import Benchmark
+
+
+def _recognises(place: Place) -> bool:
+    return place.is_folder and holds_classes(place.path)
+
+
+def _read(path: Path, task: str | None, *, variant: str, **options: Any) -> Benchmark:
+    from crossalign.data.sources.picture_folder.source import load_picture_folder
+
+    return load_picture_folder(path, **options)
+
+
+SOURCE = Source("pictures", "a folder of class folders of pictures", _read, ("retrieval",),
+                tokens=True, options=("attributes", "encoder", "text_encoder"),
+                recognises=_recognises, precedence=10)

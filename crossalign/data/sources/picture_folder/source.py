@@ -31,7 +31,7 @@ from crossalign.reading import expanded
 from crossalign.types import Benchmark, Encoder, TextEncoder
 
 
-def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
+def load_picture_folder(folder: str | Path, *, tokens: bool = False,
                         encoder: Encoder | None = None,
                         text_encoder: TextEncoder | None = None,
                         attributes: str | Path | None = None,
@@ -43,9 +43,9 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
     folder : str or Path
         Folder with a folder of pictures per class, whose names are the classes. Text files beside
         them are read as `texts.texts_of` says.
-    task : {"retrieval", "tokens"}
-        Output of the default encoder: ``(n, 512)`` vectors for ``"retrieval"``, the default, or
-        ``(n, 64, 34)`` tokens.
+    tokens : bool, default False
+        Whether features are token rows; the default encoder gives ``(n, 64, 34)`` of them, or
+        ``(n, 512)`` vectors.
     encoder : Encoder, optional
         Encoder of the pictures; default `picture_rows.Gradients`.
     text_encoder : TextEncoder, optional
@@ -68,11 +68,11 @@ def load_picture_folder(folder: str | Path, task: str = "retrieval", *,
     Raises
     ------
     ValueError
-        One sentence: an unknown task, an encoder without the tokens asked for, too few classes or
+        One sentence: an encoder without the tokens asked for, too few classes or
         pictures, or a file that cannot be read.
     """
     folder = expanded(folder, "folder")
-    features = chosen_encoder(task, encoder)
+    features = chosen_encoder(tokens, encoder)
     by_class, passed = class_files(folder)
     if not by_class:
         raise ValueError(f"path: the folder {str(folder)!r} holds no folder of pictures; put the "

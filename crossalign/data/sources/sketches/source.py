@@ -29,7 +29,7 @@ from crossalign.types import Benchmark, Encoder, Views
 Array = npt.NDArray[Any]
 
 
-def load_sketches(folder: str | Path, task: str = "retrieval", *,
+def load_sketches(folder: str | Path, *, tokens: bool = False,
                   unseen: str | Path | Sequence[str] | None = None,
                   encoder: Encoder | None = None, attributes: str | Path | None = None,
                   seed: int = 0, cache: bool = True, log: Log | None = None) -> Benchmark:
@@ -39,9 +39,9 @@ def load_sketches(folder: str | Path, task: str = "retrieval", *,
     ----------
     folder : str or Path
         Folder with both sides, see `folders`.
-    task : {"retrieval", "tokens"}
-        Output of the default encoder: ``(n, 512)`` vectors for ``"retrieval"``, the default, or
-        ``(n, 64, 34)`` tokens.
+    tokens : bool, default False
+        Whether features are token rows; the default encoder gives ``(n, 64, 34)`` of them, or
+        ``(n, 512)`` vectors.
     unseen : str, Path or strings, optional
         Unseen classes, as `unseen_classes.unseen_mask` takes them; by default half of the classes,
         over ten fixed splits ``run(k)``.
@@ -64,11 +64,11 @@ def load_sketches(folder: str | Path, task: str = "retrieval", *,
     Raises
     ------
     ValueError
-        One sentence: an unknown task or split, a class that lacks a side, an encoder without the
+        One sentence: an unknown split, a class that lacks a side, an encoder without the
         tokens asked for, or a class of which no picture can be read.
     """
     folder = expanded(folder, "folder")
-    features = chosen_encoder(task, encoder)
+    features = chosen_encoder(tokens, encoder)
     samples = read_sketches(folder, features, cache, log)
     fixed, called = (None, "") if unseen is None else unseen_mask(unseen, samples.names)
     embeddings, side = side_information_of(attributes, samples.names)

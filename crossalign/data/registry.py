@@ -1,0 +1,129 @@
+"""Registry of data sets: what each is recognised by, serves and takes, and how it is read.
+
+A file or folder of `sources` declares itself by a constant ``SOURCE``; that is all there is to
+adding a data set.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+
+from crossalign.types import Benchmark
+
+SOURCES = "crossalign.data.sources"
+
+
+class Place:
+    """A path and the names of what lies in it, listed once.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def is_folder(self) -> bool:
+        """Whether the path is a folder."""
+        return self.path.is_dir()
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names of the files and folders inside; none of a file."""
+        return frozenset(p.name for p in self.path.iterdir()) if self.is_folder else frozenset()
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data set that is made here, or layout of files and folders.
+
+    Parameters
+    ----------
+    name : str
+        Name of the data set, under which one that is made here is loaded, or of the layout.
+    description : str
+        Words for lists: the data set, or what a path of the layout is, as "a folder of ...".
+    read : callable
+        Reader ``read(path, task, *, variant, tokens, seed, log, **options)`` to a `Benchmark`.
+        The task is None where the caller leaves it open; data that are made here get no path.
+    tasks : tuple of str
+        Tasks that it serves, the default first.
+    variants : mapping of str to tuple of str
+        Tasks of each variant, the default first.
+    any_variant : bool
+        True where the files alone know their variants.
+    tokens : bool
+        Whether it also comes as token rows.
+    options : tuple of str
+        Further arguments of `load` that it takes.
+    recognises : callable, optional
+        Test of a `Place`; None where the data are made here.
+    precedence : int
+        Rank among layouts, of which the highest that recognises a path reads it.
+    encloses : bool
+        Whether whatever lies below such a folder is part of the data set.
+    """
+
+    name: str
+    description: str
+    read: Callable[..., Benchmark]
+    tasks: tuple[str, ...]
+    variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    any_variant: bool = False
+    tokens: bool = False
+    options: tuple[str, ...] = ()
+    recognises: Callable[[Place], bool] | None = None
+    precedence: int = 0
+    encloses: bool = False
+
+    def has_variant(self, variant: str) -> bool:
+        """Return True if there is such a variant, or the files alone know."""
+        return self.any_variant or not variant or variant in self.variants
+
+    def tasks_of(self, variant: str) -> tuple[str, ...]:
+        """Return the tasks of a variant, the default first."""
+        return self.variants.get(variant, self.tasks)
+
+    def reads(self, place: Place) -> bool:
+        """Return True if a path has this layout; what cannot be looked into has none."""
+        with suppress(PermissionError, NotADirectoryError):
+            return self.recognises is not None and self.recognises(place)
+        return False
+
+
+def sources() -> list[Source]:
+    """Return every source: layouts by precedence, behind what is made here, by name."""
+    package = import_module(SOURCES)
+    modules = [import_module(f"{SOURCES}.{m.name}") for m in pkgutil.iter_modules(package.__path__)]
+    found = [module.SOURCE for module in modules if hasattr(module, "SOURCE")]
+    return sorted(found, key=lambda s: (s.recognises is not None, -s.precedence, s.name))
+
+
+def named() -> dict[str, Source]:
+    """Return the data sets that are made here, by name."""
+    return {source.name: source for source in sources() if source.recognises is None}
+
+
+def source_at(path: Path) -> Source | None:
+    """Return the source that reads a path, if there is one."""
+    place = Place(path)
+    return next((source for source in sources() if source.reads(place)), None)
+
+
+def layouts() -> str:
+    """Return the layouts that a path may have, in words."""
+    *others, last = [s.description for s in sources() if s.recognises is not None]
+    return f"{', '.join(others)}, or {last}"
+
+
+def takers(option: str) -> list[str]:
+    """Return descriptions of the sources that take an option."""
+    return [source.description for source in sources() if option in source.options]

@@ -1,0 +1,182 @@
+"""Options of the command line about data: what to load, in which form, and what a model remembers.
+
+They stand here once. A command that is decorated by `takes_data` has them all and is given a
+`DataOptions`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from crossalign.boundary import tell
+
+if TYPE_CHECKING:
+    from crossalign.recipes import Recipe
+
+DEFAULT = "glyphs"
+RAW = "raw:"
+"""Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
+PLACES = ("attributes", "unseen", "encoder", "text_encoder")
+"""Options whose value may be a path."""
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Words of the command line about data; None or False where an option was not given.
+
+    Attributes
+    ----------
+    data : str, optional
+        Name or path, with a variant behind a colon.
+    task : str, optional
+        Purpose, see `data.load`.
+    tokens : bool
+        Whether token rows are asked for.
+    attributes, unseen, pool : str, optional
+        Arguments of `data.load`.
+    encoder, text_encoder : str, optional
+        File or name of a network.
+    modalities : str, optional
+        Names with commas between.
+    """
+
+    data: Annotated[str | None, typer.Option(
+        "--data", "-d", help="A built-in name, or a folder or file; a variant stands behind a "
+        "colon, as glyphs:sketch. By default glyphs, or what a saved model was fitted on.")] = None
+    task: Annotated[str | None, typer.Option(help="gzsl, zsl, retrieval or transfer.")] = None
+    tokens: Annotated[bool, typer.Option(
+        "--tokens", help="Token rows instead of vectors, of data that have both.")] = False
+    attributes: Annotated[str | None, typer.Option(
+        help="Other side information in the same folder, as sent_splits.mat.")] = None
+    unseen: Annotated[str | None, typer.Option(
+        help="Unseen classes of sketches and photos: a published split, as sketchy25-sake, or a "
+        "file of class names.")] = None
+    encoder: Annotated[str | None, typer.Option(
+        "--encoder", help="Network for a folder of pictures: a .tflite file, or a folder or hub "
+        "name for transformers, to compute features with; raw:NAME where the model trains it."
+        )] = None
+    text_encoder: Annotated[str | None, typer.Option(
+        "--text-encoder", help="The same for the texts beside them, as bert-base-uncased.")] = None
+    pool: Annotated[str | None, typer.Option(
+        help="mean or flat: tokens as vectors, for models that read nothing else.")] = None
+    modalities: Annotated[str | None, typer.Option(
+        help="Modalities of a file of aligned arrays to read, in order, as image,text.")] = None
+
+    @property
+    def name(self) -> str:
+        """The data set that is asked for, or the default."""
+        return DEFAULT if self.data is None else self.data
+
+    def load(self, recipe: Recipe | None = None) -> Any:
+        """Load the benchmark; tell where it is not what the recipe is about."""
+        from crossalign.data import load
+
+        own = self if recipe is None else replace(
+            self, task=recipe.task if self.task is None else self.task,
+            tokens=self.tokens or recipe.tokens)
+        bench = load(own.name, own.task, pool=own.pool, log=tell, **own.read_as())
+        note = None if recipe is None else recipe.mismatch(bench)
+        if note is not None:
+            tell(f"note: {note}")
+        return bench
+
+    def read_as(self) -> dict[str, Any]:
+        """Return the arguments that `data.load` and `data.validate` share."""
+        return {"tokens": self.tokens, "attributes": self.attributes, "unseen": self.unseen,
+                "encoder": self._picture_encoder(), "text_encoder": self._text_encoder(),
+                "modalities": None if self.modalities is None else [
+                    word.strip() for word in self.modalities.split(",")]}
+
+    def _picture_encoder(self) -> Any:
+        """Return the encoder of a network; it gives tokens where they are asked for."""
+        if self.encoder is None:
+            return None
+        from crossalign.encoders import PretrainedPictures, TFLiteEncoder
+
+        if self.encoder.endswith(".tflite"):
+            return TFLiteEncoder(self.encoder, tokens=self.tokens)
+        return PretrainedPictures(self.encoder.removeprefix(RAW), self._output(self.encoder))
+
+    def _text_encoder(self) -> Any:
+        """Return the same for texts."""
+        if self.text_encoder is None:
+            return None
+        from crossalign.encoders import PretrainedTexts
+
+        return PretrainedTexts(self.text_encoder.removeprefix(RAW), self._output(self.text_encoder))
+
+    def _output(self, network: str) -> str:
+        if network.startswith(RAW):
+            return "raw"
+        return "tokens" if self.tokens else "vectors"
+
+    # -- what a model remembers --------------------------------------------------------------
+    def remembered(self, recipe: Recipe | None = None) -> dict[str, str | bool]:
+        """Return what a saved model keeps of the data it was fitted on; paths are absolute."""
+        kept: dict[str, str | bool] = {
+            f.name: given for f in fields(self) if f.name != "task"
+            and (given := getattr(self, f.name)) not in (None, False)}
+        kept["data"] = _absolute(self.name)
+        if recipe is not None and recipe.tokens:
+            kept["tokens"] = True
+        return kept | {name: _absolute(str(kept[name])) for name in PLACES if name in kept}
+
+    def over(self, kept: Mapping[str, str | bool] | None) -> DataOptions:
+        """Return these options, and where no data are named also those that a model remembers.
+
+        Raises
+        ------
+        ValueError
+            If the model remembers what is no option.
+        """
+        if not kept or self.data is not None:
+            return self
+        known = {f.name for f in fields(self)} - {"task"}
+        foreign = sorted(set(kept) - known)
+        if foreign:
+            raise ValueError(f"data_: the saved model remembers {foreign[0]!r}, which is no option "
+                             "of data; name the data with --data.")
+        given = {f.name: value for f in fields(self)
+                 if (value := getattr(self, f.name)) not in (None, False)}
+        options: dict[str, Any] = {**kept, **given}
+        tell(f"data: {', '.join(f'{name} {value}' for name, value in options.items())}")
+        return DataOptions(**options)
+
+
+def _absolute(text: str) -> str:
+    """Return a path that is here as an absolute one, with its variant; any other text as it is."""
+    stem, _, variant = text.rpartition(":")
+    for place, behind in ((text, ""), (stem, f":{variant}")):
+        if place and os.path.exists(os.path.expanduser(place)):
+            return os.path.abspath(os.path.expanduser(place)) + behind
+    return text
+
+
+def takes_data(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options about data, but for those ``without``, as one ``options``."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        parameters = inspect.signature(command).parameters.values()
+        own = [p.replace(annotation=hints[p.name]) for p in parameters if p.name != "options"]
+        words = get_type_hints(DataOptions, include_extras=True)
+        more = [inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default,
+                                  annotation=words[f.name])
+                for f in fields(DataOptions) if f.name not in without]
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            command(options=DataOptions(**{p.name: given.pop(p.name) for p in more}), **given)
+
+        run.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in (*own, *more)}
+        return run
+
+    return decorate

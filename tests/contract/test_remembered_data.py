@@ -1,0 +1,112 @@
+"""A saved model evaluates without options, in another process, on what it was fitted on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from crossalign import data
+from crossalign.cli import app
+
+CASES = {
+    "glyphs": ("eszsl", [], {}),
+    "glyphs retrieval": ("cca", ["--task", "retrieval"], {"task": "retrieval"}),
+    "glyphs:sketch": ("cca", [], {}),
+    "glyphs:sketch tokens": ("cca", ["--tokens", "--pool", "mean"],
+                             {"tokens": True, "pool": "mean"}),
+    "synthetic": ("perfect_alignment", [], {}),
+    "pairs.npz": ("cca", [], {}),
+    "three.npz": ("cca", ["--modalities", "sound,image"],
+                         {"modalities": ["sound", "image"]}),
+    "pairs.npz transfer": ("perfect_alignment", ["--task", "transfer"], {"task": "transfer"}),
+    "gzsl.npz": ("eszsl", [], {}),
+    "gzsl.npz attributes": ("eszsl", ["--attributes", "side.npy"], {"attributes": "side.npy"}),
+    "domains.npz:photo-sketch": ("ridge_map", [], {}),
+    "drawn": ("ridge_map", ["--unseen", "unseen.txt"], {"unseen": "unseen.txt"}),
+    "painted tokens": ("cca", ["--tokens", "--pool", "flat"], {"tokens": True, "pool": "flat"}),
+}
+"""Of each data set: the model, the options of ``fit``, and the same for `data.load`."""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a small data set of each layout."""
+    folder = tmp_path_factory.mktemp("place")
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(8), 12)
+    z = rng.normal(size=(8, 6))[labels] + 0.3 * rng.normal(size=(96, 6))
+    views = {m: z @ rng.normal(size=(6, 7)) for m in ("image", "text", "sound")}
+    np.savez(folder / "three.npz", **views, labels=labels)
+    np.savez(folder / "pairs.npz", image=views["image"], text=views["text"], labels=labels)
+    np.savez(folder / "gzsl.npz", image=z, labels=labels, class_embeddings=rng.normal(size=(8, 3)))
+    np.save(folder / "side.npy", rng.normal(size=(8, 4)))
+    np.savez(folder / "domains.npz", features=z, label=labels,
+             domain=np.tile(["sketch", "photo", "cartoon"], 32))
+    for side, suffix in (("drawn/sketch", 0), ("drawn/photo", 90), ("painted", 40)):
+        for number, name in enumerate(("ant", "bee", "cat", "dog", "elk", "fox")):
+            (folder / side / name).mkdir(parents=True)
+            for i in range(6):
+                ink = rng.integers(0, 120, (16, 16)) + suffix + 4 * number
+                Image.fromarray(ink.astype(np.uint8)).save(folder / side / name / f"{i}.png")
+    (folder / "unseen.txt").write_text("cat\nelk\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(place, tmp_path_factory):
+    """What ``crossalign evaluate FOLDER --json`` prints of every fitted model, elsewhere."""
+    out = tmp_path_factory.mktemp("fitted")
+    patch = pytest.MonkeyPatch()
+    patch.chdir(place)
+    for number, (case, (model, options, _)) in enumerate(CASES.items()):
+        ran = CliRunner().invoke(app, ["fit", model, "--data", case.split()[0], *options,
+                                       "--no-tune", "--seed", "1", "--out", str(out / str(number))])
+        assert ran.exit_code == 0, (case, ran.output, ran.exception)
+    patch.undo()
+    code = ("import sys; from typer.testing import CliRunner; from crossalign.cli import app\n"
+            "for number in range(int(sys.argv[1])):\n"
+            "    ran = CliRunner().invoke(app, ['evaluate', str(number), '--json'])\n"
+            "    print(ran.stdout.strip() if not ran.exit_code else repr(ran.exception))\n")
+    ran = subprocess.run([sys.executable, "-c", code, str(len(CASES))], cwd=out, check=True,
+                         capture_output=True, text=True)
+    return dict(zip(CASES, ran.stdout.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_evaluates_without_options(place, fitted, case, monkeypatch):
+    monkeypatch.chdir(place)
+    found = json.loads(fitted[case])
+    expected = data.load(case.split()[0], **CASES[case][2]).run(1)
+    assert found["protocol"]["split_id"] == expected.protocol["split_id"]
+    assert found["protocol"]["features"] == json.loads(json.dumps(expected.protocol["features"]))
+    assert found["data"] == expected.name
+    assert found["task"] == expected.task
+    assert "model_of_another_split" not in found["protocol"]
+
+
+def test_named_data_count_more_than_what_is_remembered(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(place)
+    assert CliRunner().invoke(app, ["fit", "cca", "--data", "pairs.npz", "--no-tune", "--out",
+                                    str(tmp_path / "cca")]).exit_code == 0
+    np.savez(tmp_path / "other.npz", **np.load("pairs.npz"))
+    ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "cca"), "--json", "--data",
+                                   str(tmp_path / "other.npz")])
+    assert json.loads(ran.stdout)["data"] == "other"
+
+
+def test_a_folder_that_remembers_no_option_is_refused(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(place)
+    CliRunner().invoke(app, ["fit", "cca", "--data", "pairs.npz", "--no-tune", "--out",
+                             str(tmp_path / "cca")])
+    record = json.loads((tmp_path / "cca" / "model.json").read_text())
+    record["attributes"]["data_"] = {"data": "glyphs", "shell": "rm"}
+    (tmp_path / "cca" / "model.json").write_text(json.dumps(record))
+    ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "cca")])
+    assert isinstance(ran.exception, ValueError)
+    assert "'shell'" in str(ran.exception)
