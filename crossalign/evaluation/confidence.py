@@ -8,6 +8,7 @@ correlation between a sample's variance and its being wrong.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -46,11 +47,13 @@ def choose_confidences(outcome: Outcome, validation: Benchmark) -> Settings:
     """
     head: ZeroShot = outcome.details["head"]
     samples, raw, found = _tests(head, validation), _raw(outcome), {}
-    kinds = [BASELINE, *(["tempered"] if _has_variances(head, samples) else [])]
+    variances = outcome.details["variances"]
+    differ = variances is not None and np.ptp(variances) > 0
+    kinds = [BASELINE, *(["tempered"] if differ else [])]
     for kind in kinds:
         try:
             fitted = Rejection(_calibrated(head, outcome.gamma or 0.0), kind).fit(
-                samples, coverage=COVERAGE, scores=raw)
+                samples, coverage=COVERAGE, scores=raw, variances=variances)
         except ValueError:
             continue
         found[kind] = {"threshold": fitted.threshold_,
@@ -73,21 +76,20 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
         return
     gamma = outcome.details["gamma"]
     head: ZeroShot = _calibrated(outcome.details["head"], gamma)
-    samples, raw = _tests(head, bench), _raw(outcome)
+    samples, raw, variances = _tests(head, bench), _raw(outcome), outcome.details["variances"]
     curves = outcome.details["rejection"] = {}
     for kind, chosen in settings.items():
         judged = Rejection(head, kind, **chosen)
-        curves[kind] = judged.curve(samples, raw)
+        curves[kind] = judged.curve(samples, raw, variances)
         name = "AURC" if kind == BASELINE else f"AURC_{kind}"
         outcome.scores[name] = float(curves[kind]["aurc"])
         if kind == BASELINE:
             outcome.scores["ECE"] = metrics.expected_calibration_error(
                 judged.predict_proba(samples, raw), samples.truth)
     if "tempered" in settings:
-        sigma = Rejection(head, "uncertainty")
         answers = metrics.calibrated_stacking(raw, bench.classes.seen, gamma).argmax(axis=1)
         wrong = answers != samples.truth
-        known = metrics.rank_correlation(-sigma.score_samples(samples), wrong)
+        known = metrics.rank_correlation(variances, wrong)
         outcome.scores["sigma_error"] = float(np.nan_to_num(known))  # 0 where nothing is wrong
 
 
@@ -97,11 +99,12 @@ def _raw(outcome: Outcome) -> Array:
     return np.concatenate([seen, unseen])
 
 
-def _has_variances(head: ZeroShot, samples: Views) -> bool:
-    """Whether the model has latent Gaussians and they differ from sample to sample."""
+def latent_variances(head: ZeroShot, parts: Sequence[Views]) -> Array | None:
+    """Compute variances ``(n,)`` of the samples' latent Gaussians; None where there are none."""
     if not isinstance(head.model, Distributional):
-        return False
-    return bool(np.ptp(Rejection(head, "uncertainty").score_samples(samples)) > 0)
+        return None
+    measure = Rejection(head, "uncertainty")
+    return np.concatenate([measure.variances(part) for part in parts])
 
 
 def _calibrated(head: ZeroShot, gamma: float) -> ZeroShot:

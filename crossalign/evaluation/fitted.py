@@ -10,6 +10,7 @@ from typing import Any
 from sklearn.base import clone
 
 from crossalign.data.noted import digits_fact
+from crossalign.evaluation.embedded_once import embedded_once
 from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.protocols import Protocol, resolve
 from crossalign.evaluation.report import Report
@@ -53,7 +54,8 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
     part = bench.run(run)
     check_trained(model, part)
     settings = settings_of(model) | ({} if gamma is None else {"gamma": gamma})
-    outcome = task.score(model, part, settings)
+    once = embedded_once(model)
+    outcome = task.score(once, part, settings)
     return Report.from_runs(
         [outcome.scores], model=model.cli_name, data=bench.name, task=task.name,
         params=model.get_params(),
@@ -62,7 +64,7 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
         selection=getattr(model, "selection_", "the model was fitted elsewhere"),
         seconds=time.perf_counter() - started, seeds=[run],
         per_class=by_class(outcome, part.classes.names),
-        artefacts=task.figures(model, part, outcome) if pictures else {})
+        artefacts=task.figures(once, part, outcome) if pictures else {})
 
 
 def settings_of(model: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crossalign.evaluation.embedded_once import embedded_once
 from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.protocols import Outcome, Protocol, resolve
 from crossalign.evaluation.report import Report
@@ -127,10 +128,11 @@ class _Work:
 
     def _scored(self, candidate: Any, part: Benchmark, drawn: bool) -> dict[str, Any]:
         fitted = fit_on(candidate, part, self.task, self.callbacks)
-        outcome = self.task.score(fitted, part, self.last.settings)
+        once = embedded_once(fitted)
+        outcome = self.task.score(once, part, self.last.settings)
         return {"scores": outcome.scores, "by_class": by_class(outcome, part.classes.names),
                 "protocol": protocol_of(part, fitted, self.task, chosen=self.last.params),
-                "figures": self.task.figures(fitted, part, outcome) if drawn else {}}
+                "figures": self.task.figures(once, part, outcome) if drawn else {}}
 
     def _part(self, name: str, run: int, build: Callable[[], dict[str, Any]],
               **more: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sklearn.base import clone
 
+from crossalign.evaluation.embedded_once import embedded_once
 from crossalign.evaluation.protocols import Outcome, Protocol
 from crossalign.pace import Log, Pace
 from crossalign.types import Benchmark
@@ -84,7 +85,7 @@ def _best(model: Any, validation: Benchmark, task: Protocol, points: Sequence[di
     candidates = clone(model).fit_path(samples, points, classes=classes, callbacks=callbacks)
     pace = Pace(log, "tried", len(points), "settings")
     for params, candidate in zip(points, candidates, strict=True):
-        outcome = task.trial(candidate, validation)
+        outcome = task.trial(embedded_once(candidate), validation)
         tried.append((params, outcome.objective))
         if best is None or outcome.objective > best[1].objective:
             best = params, outcome

@@ -102,7 +102,7 @@ class Rejection(Task):
 
     def fit(self, validation: Views | Sequence[Views], *, coverage: float | None = None,
             risk: float | None = None, false_alarms: float | None = None,
-            scores: Array | None = None) -> Self:
+            scores: Array | None = None, variances: Array | None = None) -> Self:
         """Choose the threshold on labelled samples that the model was not trained on.
 
         The wish is met on these samples; on others as far as they resemble these, so they should
@@ -119,7 +119,9 @@ class Rejection(Task):
         false_alarms : float, optional
             Share of the samples of known classes that may be rejected at most.
         scores : (n, C), optional
-            What ``head.decision_function`` says of the samples, where it has been asked already.
+            Answer of ``head.decision_function`` for the samples, where it is known already.
+        variances : (n,), optional
+            Answer of `variances` for the samples, where it is known already.
 
         Raises
         ------
@@ -132,6 +134,7 @@ class Rejection(Task):
         if len(given) != 1:
             raise ValueError(f"coverage, risk, false_alarms: got {given or None}; give one.")
         samples, scores = self._labelled(validation, scores)
+        variances = self._known(samples, variances)
         labels, known = samples.truth, samples.truth != NONE
         if not known.any():
             raise ValueError("validation: every sample is of none of the classes; add samples that "
@@ -139,9 +142,9 @@ class Rejection(Task):
         if self.temperature is None:
             parts = scores[known], labels[known]
             self.temperature_ = (
-                varying_temperature(*parts, self._spreads(samples[known], scores[known]))
+                varying_temperature(*parts, self._spreads(variances, scores)[known])
                 if self.confidence == "tempered" else temperature(*parts))
-        sure = self._sure(samples, scores)
+        sure = self._sure(variances, scores)
         if risk is not None:
             self.threshold_ = threshold_at_risk(sure, scores.argmax(axis=1) != labels, risk)
         elif coverage is not None:
@@ -167,22 +170,29 @@ class Rejection(Task):
             raise ValueError("threshold: got None; call fit(validation, coverage=0.9) first, or "
                              "give a threshold.")
         scores = self._scores(X)
-        return np.where(self._sure(X, scores) >= self.threshold_, scores.argmax(axis=1), NONE)
+        sure = self._sure(self._known(X), scores)
+        return np.where(sure >= self.threshold_, scores.argmax(axis=1), NONE)
 
-    def predict_proba(self, X: npt.ArrayLike | Views, scores: Array | None = None) -> Array:
+    def predict_proba(self, X: npt.ArrayLike | Views, scores: Array | None = None,
+                      variances: Array | None = None) -> Array:
         """Probabilities ``(n, C)`` of the known classes: softmax of scores over temperature.
 
-        ``scores`` as in `fit`.
+        ``scores`` and ``variances`` as in `fit`.
         """
-        scores = self._scores(X, scores)
-        return np.asarray(softmax(scores / self._temperature(X, scores), axis=1))
+        scores, variances = self._scores(X, scores), self._known(X, variances)
+        return np.asarray(softmax(scores / self._temperature(variances, scores), axis=1))
 
     def score_samples(self, X: npt.ArrayLike | Views) -> Array:
         """Confidence ``(n,)``, larger is surer."""
-        return self._sure(X, self._scores(X))
+        if self.confidence == "uncertainty":
+            return -self.variances(X)
+        return self._sure(self._known(X), self._scores(X))
 
-    def curve(self, test: Views | Sequence[Views], scores: Array | None = None) -> dict[str, Any]:
-        """What `pages.plots.coverage_risk` draws of labelled samples; ``scores`` as in `fit`.
+    def curve(self, test: Views | Sequence[Views], scores: Array | None = None,
+              variances: Array | None = None) -> dict[str, Any]:
+        """Compute what `pages.plots.coverage_risk` draws of labelled samples.
+
+        ``scores`` and ``variances`` as in `fit`.
 
         Returns
         -------
@@ -191,7 +201,8 @@ class Rejection(Task):
             coverage and the risk (NaN without answers) at the threshold, None without one.
         """
         samples, scores = self._labelled(test, scores)
-        sure, wrong = self._sure(samples, scores), scores.argmax(axis=1) != samples.truth
+        sure = self._sure(self._known(samples, variances), scores)
+        wrong = scores.argmax(axis=1) != samples.truth
         coverage, risk = risk_coverage_curve(sure, wrong)
         chosen = None
         if self.threshold_ is not None:
@@ -222,31 +233,8 @@ class Rejection(Task):
         gamma = self.head.gamma
         return scores if gamma == 0 else calibrated_stacking(scores, self.head.classes_.seen, gamma)
 
-    def _sure(self, X: npt.ArrayLike | Views, scores: Array) -> Array:
-        """Confidence ``(n,)`` of samples and their scores."""
-        if self.confidence == "uncertainty":
-            return -self._variance(X)
-        measure = CONFIDENCES.get(self.confidence, max_probability)
-        return measure(scores / self._temperature(X, scores))
-
-    def _temperature(self, X: npt.ArrayLike | Views, scores: Array) -> Any:
-        """T, or one for every sample, ``(n, 1)``."""
-        if self.confidence != "tempered" or np.ndim(self.temperature_) == 0:
-            return self.temperature_
-        first, *slopes = self.temperature_
-        return np.exp(first + self._spreads(X, scores) @ np.asarray(slopes))[:, None]
-
-    def _spreads(self, X: npt.ArrayLike | Views, scores: Array) -> Array:
-        """Log-variances ``(n, k)`` of the samples and of the classes that they are given."""
-        columns = [self._variance(X)]
-        if self.head.model.knows_classes:
-            _, deviation = self.head.model.class_distribution(self.head.classes_.embeddings)
-            columns.append(_total(deviation)[scores.argmax(axis=1)])
-        variances = np.maximum(np.column_stack(columns), np.finfo(np.float64).tiny)
-        return np.asarray(np.log(variances))
-
-    def _variance(self, X: npt.ArrayLike | Views) -> Array:
-        """Total variance ``(n,)`` of the samples' latent Gaussians."""
+    def variances(self, X: npt.ArrayLike | Views) -> Array:
+        """Compute the total variance ``(n,)`` of the samples' latent Gaussians."""
         if isinstance(X, Views):
             return in_blocks(self._variance_of, X)
         return self._variance_of(X)
@@ -254,6 +242,37 @@ class Rejection(Task):
     def _variance_of(self, X: npt.ArrayLike | Views) -> Array:
         _, deviation = self.head.model.embed_distribution(*self.head.read(X))
         return _total(deviation)
+
+    def _known(self, X: npt.ArrayLike | Views, variances: Array | None = None) -> Array | None:
+        """Variances ``(n,)`` where the confidence reads them, computed unless they are known."""
+        if self.confidence not in LATENT:
+            return None
+        return self.variances(X) if variances is None else variances
+
+    def _sure(self, variances: Array | None, scores: Array) -> Array:
+        """Confidence ``(n,)`` of samples by their variances and scores."""
+        if self.confidence == "uncertainty":
+            assert variances is not None
+            return -variances
+        measure = CONFIDENCES.get(self.confidence, max_probability)
+        return measure(scores / self._temperature(variances, scores))
+
+    def _temperature(self, variances: Array | None, scores: Array) -> Any:
+        """T, or one for every sample, ``(n, 1)``."""
+        if self.confidence != "tempered" or np.ndim(self.temperature_) == 0:
+            return self.temperature_
+        first, *slopes = self.temperature_
+        return np.exp(first + self._spreads(variances, scores) @ np.asarray(slopes))[:, None]
+
+    def _spreads(self, variances: Array | None, scores: Array) -> Array:
+        """Log-variances ``(n, k)`` of the samples and of the classes that they are given."""
+        assert variances is not None
+        columns = [variances]
+        if self.head.model.knows_classes:
+            _, deviation = self.head.model.class_distribution(self.head.classes_.embeddings)
+            columns.append(_total(deviation)[scores.argmax(axis=1)])
+        positive = np.maximum(np.column_stack(columns), np.finfo(np.float64).tiny)
+        return np.asarray(np.log(positive))
 
 
 def _total(deviation: Array) -> Array:

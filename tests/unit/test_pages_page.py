@@ -295,7 +295,8 @@ def test_cross_modal_artefact_puts_both_sides_on_one_scale(letters, kind):
         assert 0 < flags[images].sum() <= CROSS_POINTS
     np.testing.assert_array_equal(np.unique(images), shown)
     put = model.project if kind is Drawing else model.embed
-    np.testing.assert_array_equal(part["after"]["image"], put(part["before"]["image"], "image"))
+    np.testing.assert_allclose(part["after"]["image"], put(part["before"]["image"], "image"),
+                               rtol=1e-9, atol=1e-12)               # split by split, or together
     classes, owners = part["after"][CLASS_MODALITY], part["labels_after"][CLASS_MODALITY]
     centres = put(letters.classes.embeddings[owners], CLASS_MODALITY)
     if kind is RidgeMap:

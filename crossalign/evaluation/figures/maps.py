@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.evaluation.embedded_once import embedded_rows
 from crossalign.evaluation.figures.items import some_rows
 from crossalign.labels import rarest
 from crossalign.models.base import Aligner, Generator
@@ -40,6 +41,7 @@ def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) 
         return {}
     share = len(parts)
     before: dict[str, list[Array]] = {}
+    after: dict[str, list[Array]] = {}
     labels: dict[str, list[Array]] = {}
     for split in parts:
         for modality in split.modalities:
@@ -47,17 +49,19 @@ def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) 
                 part = split.having(modality)
                 rows = some_rows(part, LATENT_CLASSES // share, LATENT_POINTS // share)
                 before.setdefault(modality, []).append(part.read(modality, rows))
+                after.setdefault(modality, []).append(embedded_rows(model, part, modality, rows))
                 labels.setdefault(modality, []).append(rarest(part.truth)[rows])
     if classes and model.knows_classes:
         shown = np.unique(np.concatenate(next(iter(labels.values()))))
         before[CLASS_MODALITY] = [bench.classes.embeddings[shown]]
+        after[CLASS_MODALITY] = [model.embed_classes(bench.classes.embeddings[shown])]
         labels[CLASS_MODALITY] = [shown]
     if len(before) < 2:
         return {}
-    rows_of = {m: np.concatenate(parts) for m, parts in before.items()}
+    joined = [{m: np.concatenate(found) for m, found in parts.items()}
+              for parts in (before, after, labels)]
     return {"latent": {
-        "before": rows_of, "after": {m: model.embed(x, m) for m, x in rows_of.items()},
-        "labels": {m: np.concatenate(parts) for m, parts in labels.items()},
+        **dict(zip(("before", "after", "labels"), joined, strict=True)),
         "class_names": list(bench.classes.names), "seen": bench.classes.seen}}
 
 
@@ -82,14 +86,21 @@ def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[st
     if isinstance(model, Generator) and hasattr(model, "project"):
         n = max(1, round(len(labels) / len(shown)))
         codes = model.sample(embeddings, n, random_state=0)  # (C, n, d)
-        after = {modality: model.project(x, modality),
+        after = {modality: _embedded(model, parts, modality, rows, "project"),
                  CLASS_MODALITY: codes.reshape(-1, codes.shape[2])}
     else:
         n = 1
-        after = {modality: model.embed(x, modality),
+        after = {modality: _embedded(model, parts, modality, rows, "embed"),
                  CLASS_MODALITY: model.embed_classes(embeddings)}
     return {"cross_modal": {
         "before": {modality: x, CLASS_MODALITY: embeddings}, "after": after,
         "labels_before": {modality: labels, CLASS_MODALITY: shown},
         "labels_after": {modality: labels, CLASS_MODALITY: np.repeat(shown, n)},
         "seen": bench.classes.seen}}
+
+
+def _embedded(model: Aligner, parts: Sequence[Views], modality: str, rows: Sequence[Array],
+              method: str) -> Array:
+    """Embed some rows of each part, one after the other, ``(n, d)``."""
+    return np.concatenate([embedded_rows(model, part, modality, some, method)
+                           for part, some in zip(parts, rows, strict=True)])

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from crossalign import metrics
-from crossalign.evaluation.confidence import add_confidences, choose_confidences
+from crossalign.evaluation.confidence import add_confidences, choose_confidences, latent_variances
 from crossalign.evaluation.figures.maps import cross_modal, latent
 from crossalign.evaluation.figures.recognition import recognition
 from crossalign.evaluation.figures.tokens import tokens
@@ -199,7 +199,8 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
     scores = {"T1": raw["T1"], "U": chosen["U"], "S": chosen["S"], "H": chosen["H"],
               "U_raw": raw["U"], "S_raw": raw["S"], "H_raw": raw["H"],
               "AUSUC": metrics.ausuc(curve), "H_max_diagnostic": ceiling}
-    details = {"curve": curve, "parts": parts, "gamma": gamma or 0.0, "head": head}
+    details = {"curve": curve, "parts": parts, "gamma": gamma or 0.0, "head": head,
+               "variances": latent_variances(head, [test_seen, test_unseen])}
     among_unseen = np.where(bench.classes.unseen, parts[2], -np.inf)
     predictions = {"T1": (parts[3], among_unseen.argmax(axis=1))} | {
         name: (labels, metrics.calibrated_stacking(rows, seen, gamma or 0.0).argmax(axis=1))
