@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from crossalign.losses.batch_mean import no_pairs
+from crossalign.losses.pairwise import squared_distances
 
 
 def mmd(x: Tensor, y: Tensor, scales: Sequence[float] = (1.0,)) -> Tensor:
@@ -21,18 +22,10 @@ def mmd(x: Tensor, y: Tensor, scales: Sequence[float] = (1.0,)) -> Tensor:
     if not len(x) or not len(y):
         return no_pairs(x, y)
     pooled = torch.cat([x, y])
-    squared = _squared_distances(pooled)                                  # (n + m, n + m)
+    squared = squared_distances(pooled, pooled)                                  # (n + m, n + m)
     with torch.no_grad():
         rows, columns = torch.triu_indices(len(pooled), len(pooled), offset=1, device=x.device)
         width = squared[rows, columns].median().clamp_min(1e-12)
     kernel = torch.stack([(-s * squared / width).exp() for s in scales]).mean(dim=0)
     n = len(x)
     return kernel[:n, :n].mean() + kernel[n:, n:].mean() - 2 * kernel[:n, n:].mean()
-
-
-def _squared_distances(rows: Tensor) -> Tensor:
-    """Compute ``(n, n)`` squared Euclidean distances; differentiable at zero, unlike
-    `torch.cdist`.
-    """
-    norms = rows.square().sum(dim=1)
-    return (norms[:, None] + norms[None, :] - 2 * rows @ rows.T).clamp_min(0)

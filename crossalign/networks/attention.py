@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import logsigmoid, normalize
+from torch.nn.functional import logsigmoid
 
 from crossalign.networks.experts import product_of_experts
 
@@ -92,15 +92,12 @@ class ModalityFusion(nn.Module):
         Names of the modalities.
     latent : int
         Width d of the codes.
-    gated : bool
-        Whether precisions are gated, default True; False is a plain product of experts without
-        parameters.
     """
 
-    def __init__(self, order: Sequence[str], latent: int, gated: bool = True) -> None:
+    def __init__(self, order: Sequence[str], latent: int) -> None:
         super().__init__()
         self.order = list(order)
-        self.gates = nn.ModuleList(nn.Linear(latent, 1) for _ in self.order if gated)
+        self.gates = nn.ModuleList(nn.Linear(latent, 1) for _ in self.order)
 
     def forward(self, codes: Mapping[str, tuple[Tensor, Tensor]],
                 present: Mapping[str, Tensor] | None = None) -> tuple[Tensor, Tensor, Tensor]:
@@ -126,10 +123,8 @@ class ModalityFusion(nn.Module):
         weights[:, [self.order.index(m) for m in names]] = shares.mean(dim=2)
         return mean, logvar, weights
 
-    def _log_gates(self, names: Sequence[str], means: Tensor, here: Tensor) -> Tensor | None:
-        """Return the logarithms of the gates ``(n, len(names))``, None without gates."""
-        if len(self.gates) == 0:
-            return None
+    def _log_gates(self, names: Sequence[str], means: Tensor, here: Tensor) -> Tensor:
+        """Return the logarithms of the gates ``(n, len(names))``."""
         present_means = means.masked_fill(~here[:, :, None], 0.0)
         scores = [self.gates[self.order.index(m)](present_means[:, i]) for i, m in enumerate(names)]
         return logsigmoid(torch.cat(scores, dim=1)) + math.log(2)
@@ -164,23 +159,18 @@ class ClassAttention(nn.Module):
         Initial tau, default 0.1. Squared distances between unit rows are at most 4.
     uncertain : bool
         Whether variances count; default True.
-    cosine : float
-        Share in [0, 1] of the squared distance between unit rows, ``2 - 2 cos``, in D; default 0.
 
     Raises
     ------
     ValueError
-        If ``temperature`` or ``cosine`` is out of range.
+        If ``temperature`` is not positive.
     """
 
-    def __init__(self, temperature: float = 0.1, uncertain: bool = True,
-                 cosine: float = 0.0) -> None:
+    def __init__(self, temperature: float = 0.1, uncertain: bool = True) -> None:
         super().__init__()
         if not temperature > 0:
             raise ValueError(f"temperature={temperature} is not above 0; give one such as 0.1")
-        if not 0 <= cosine <= 1:
-            raise ValueError(f"cosine={cosine} is outside [0, 1]; give the share of its distance")
-        self.uncertain, self.cosine = uncertain, cosine
+        self.uncertain = uncertain
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
 
     def forward(self, mean: Tensor, prototypes: Tensor, logvar: Tensor | None = None,
@@ -189,7 +179,4 @@ class ClassAttention(nn.Module):
         if not self.uncertain:
             logvar = class_logvar = None
         distances = class_distances(mean, prototypes, logvar, class_logvar)
-        if self.cosine > 0:
-            angular = class_distances(normalize(mean, dim=1), normalize(prototypes, dim=1))
-            distances = torch.lerp(distances, angular, self.cosine)
         return -distances * torch.exp(-self.log_temperature)

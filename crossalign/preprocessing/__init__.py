@@ -9,6 +9,6 @@
 | bag_of_words | words weighted by their rarity |
 """
 
-from crossalign.preprocessing.scaling import Scaling, apply_scaling, fit_scaling
+from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
 
-__all__ = ["Scaling", "apply_scaling", "fit_scaling"]
+__all__ = ["apply_scaling", "fit_scaling"]

@@ -32,18 +32,14 @@ def tf_idf(documents: Sequence[str], fitted_on: npt.ArrayLike) -> tuple[npt.NDAr
     Raises
     ------
     ValueError
-        If there is no training document.
+        If there is no training document, or none that holds a word.
     """
     training = np.asarray(fitted_on, dtype=np.int64)
     if training.size == 0:
         raise ValueError("fitted_on: names no document; give the numbers of training documents.")
-    bags = [set(document.split()) for document in documents]
-    vocabulary = tuple(sorted(set().union(*(bags[i] for i in np.unique(training)))))
-    column = {word: j for j, word in enumerate(vocabulary)}
-    holds = np.zeros((len(bags), len(vocabulary)), dtype=np.float32)
-    for row, bag in enumerate(bags):
-        holds[row, [column[word] for word in bag if word in column]] = 1.0
-    times = np.bincount(training, minlength=len(bags)).astype(np.float64)      # (D,)
-    rows = holds * (1.0 + np.log((1 + times.sum()) / (1 + times @ holds)))   # (D, V)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.where(norms > 0, norms, 1.0)).astype(np.float32), vocabulary
+    from sklearn.feature_extraction.text import TfidfVectorizer  # late: reading a cache needs none
+
+    weigher = TfidfVectorizer(binary=True, token_pattern=r"\S+", lowercase=False)
+    weigher.fit([documents[i] for i in training])
+    rows = weigher.transform(documents).toarray().astype(np.float32)            # (D, V)
+    return rows, tuple(weigher.get_feature_names_out().tolist())

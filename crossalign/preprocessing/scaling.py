@@ -111,35 +111,6 @@ def undo_scaling(rows: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
     return np.asarray(np.sign(rows) * rows**2) if kind == "root" else rows
 
 
-class Scaling:
-    """Scaling as an object, which keeps the numbers of `fit_scaling`.
-
-    Parameters
-    ----------
-    kind : {"minmax", "l2", "standard", "none"}
-
-    Attributes
-    ----------
-    shift_, scale_ : (d,) float32
-    """
-
-    def __init__(self, kind: str = "minmax") -> None:
-        _check_kind(kind)
-        self.kind = kind
-
-    def fit(self, x: npt.ArrayLike) -> Scaling:
-        """Learn shift and scale of training rows (n, d)."""
-        fitted = fit_scaling(x, self.kind)
-        self.shift_, self.scale_ = fitted["shift"], fitted["scale"]
-        return self
-
-    def transform(self, x: npt.ArrayLike) -> Array:
-        """Scale rows (n, d) as the training rows were."""
-        if not hasattr(self, "shift_"):
-            raise ValueError("x: this scaling is not fitted; call fit on training rows first.")
-        return apply_scaling(x, self.kind, self.shift_, self.scale_)
-
-
 def _root(x: Array) -> Array:
     return np.asarray(np.sign(x) * np.sqrt(np.abs(x)))
 

@@ -29,7 +29,7 @@ class LeastSquares(Aligner, Model):
     def __init__(self, alpha=1.0):
         self.alpha = alpha
 
-    def fit(self, X, y=None, *, classes=None, val=None, callbacks=()):
+    def fit(self, X, y=None, *, classes=None, callbacks=()):
         self._start(X, classes)
         self.source_, self.target_ = X.modalities[:2]
         x, z = X[self.source_], X[self.target_]

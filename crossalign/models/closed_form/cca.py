@@ -33,7 +33,7 @@ from crossalign.models.ranges import RATE, SIZE, WEIGHT
 from crossalign.models.whitening import whitening_of, within_class_covariance
 from crossalign.preprocessing.rows import mean_row, products, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["CCA"]
 
@@ -98,7 +98,7 @@ class CCA(Aligner, Model):
         self.pairs = pairs
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+            callbacks: Sequence[Any] = ()) -> Self:
         """Solve for the two projections; labels are used for pairs of a class and for whitening."""
         X = self._start(X, classes, y)
         statistics = self._statistics(X, classes)

@@ -23,7 +23,7 @@ from crossalign.models.base import Aligner, Array, Model, unit_rows
 from crossalign.models.ranges import SIZE
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["CommonPCA"]
 
@@ -60,7 +60,7 @@ class CommonPCA(Aligner, Model):
         self.scaling = scaling
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+            callbacks: Sequence[Any] = ()) -> Self:
         """Scale every modality by itself, then find the axes of all; labels are not used.
 
         Raises

@@ -31,7 +31,7 @@ from crossalign.models.one_modality import complete, one_modality
 from crossalign.models.ranges import EXPONENT
 from crossalign.preprocessing.rows import Rows, class_means, held, mean_row, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["ESZSL"]
 
@@ -89,7 +89,7 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         self.modality = modality
 
     def fit(self, X: npt.ArrayLike | Views, y: npt.ArrayLike | None = None, *,
-            classes: Classes | None = None, val: Benchmark | None = None,
+            classes: Classes | None = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Solve for W on features ``(n, d)`` with labels ``(n,)``."""
         self._fit(X, y, classes)

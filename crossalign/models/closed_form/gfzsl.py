@@ -44,7 +44,7 @@ from crossalign.models.one_modality import complete, one_modality
 from crossalign.models.ranges import RATE, WEIGHT
 from crossalign.preprocessing.rows import class_means, extent, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["GFZSL"]
 
@@ -109,7 +109,7 @@ class GFZSL(ZeroShotClassifier, Model):
         self.modality = modality
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+            callbacks: Sequence[Any] = ()) -> Self:
         """Estimate means and covariance, and regress the means on ``classes.embeddings``."""
         X = self._start(one_modality(X, self.modality), classes, y)
         classes = side_information(classes, self)

@@ -34,7 +34,7 @@ from crossalign.networks import initialise
 from crossalign.preprocessing.rows import rows_of
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.training import Batch, Cosine, Group, Player, Shuffle, train, transformed
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["LinearCosine"]
 
@@ -122,7 +122,7 @@ class LinearCosine(Aligner, Model):
         self.random_state = random_state
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+            callbacks: Sequence[Any] = ()) -> Self:
         """Train the layer on samples of seen classes and ``classes.embeddings``."""
         X = self._start(one_modality(X, self.modality), classes, y)
         classes = side_information(classes, self)

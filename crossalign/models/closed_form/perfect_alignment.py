@@ -32,7 +32,7 @@ from crossalign.models.closed_form.linear_alignment import (
 )
 from crossalign.models.ranges import SEED, SIZE, WEIGHT
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, together
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["PerfectAlignment"]
 
@@ -136,7 +136,7 @@ class PerfectAlignment(Translator, Aligner, Model):
         self.random_state = random_state
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+            callbacks: Sequence[Any] = ()) -> Self:
         """Solve on the pairs of ``X``; labels and side information are not used."""
         X = self._start(X, classes, y)
         pair = self._pair(X)

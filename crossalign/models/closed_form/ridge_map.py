@@ -33,7 +33,7 @@ from crossalign.preprocessing.scaling import (
     scaled_rows,
     undo_scaling,
 )
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["RidgeMap"]
 
@@ -93,7 +93,7 @@ class RidgeMap(Aligner, Translator, Model):
         self.pairs = pairs
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+            callbacks: Sequence[Any] = ()) -> Self:
         """Solve the regression on paired rows."""
         X = self._start(X, classes, y)
         statistics = self._statistics(X, classes)

@@ -60,7 +60,7 @@ from crossalign.networks.topk import GRADIENTS
 from crossalign.preprocessing.tokens import token_moments
 from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, Shuffle, Warmup, train
 from crossalign.training.fabric import PRECISIONS
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["FGAN"]
 
@@ -196,7 +196,7 @@ class FGAN(TokenSelector, JointSpace):
         self.random_state = random_state
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = (),
+            callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on two modalities, ``(n, t, d)`` tokens or ``(n, d)`` vectors.
 

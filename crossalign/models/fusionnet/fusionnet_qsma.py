@@ -66,7 +66,7 @@ from crossalign.preprocessing.pooling import as_vectors
 from crossalign.preprocessing.scaling import fit_scaling
 from crossalign.sampling import SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
-from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 __all__ = ["FusionNetQSMA"]
 
@@ -263,7 +263,7 @@ smooth, topology, cycle : float
         self.random_state = random_state
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = (),
+            callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on all views of the samples and, under ``"gzsl"``, the side information."""
         views = len(X.modalities)

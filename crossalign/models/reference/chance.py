@@ -19,7 +19,7 @@ from crossalign.models.base import (
     unit_rows,
 )
 from crossalign.models.ranges import SEED, SIZE
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["Chance"]
 
@@ -46,7 +46,7 @@ class Chance(Aligner, ZeroShotClassifier, Model):
         self.random_state = random_state
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+            callbacks: Sequence[Any] = ()) -> Self:
         """Store the modalities and the number of classes."""
         X = self._start(X, classes, y)
         self.n_classes_ = 0 if classes is None else len(classes)

@@ -18,7 +18,7 @@ from crossalign.models.base import Array, Model, ZeroShotClassifier, check_fitte
 from crossalign.models.blockwise import in_blocks
 from crossalign.preprocessing.rows import class_means, rows_of
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["ClassMeanOracle"]
 
@@ -39,7 +39,7 @@ class ClassMeanOracle(ZeroShotClassifier, Model):
         self.scaling = scaling
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = ()) -> Self:
+            callbacks: Sequence[Any] = ()) -> Self:
         """Average the rows of each class; ``classes`` gives the number of score columns."""
         X = self._start(X, None, y)
         self.modality_ = X.modalities[0]

@@ -50,7 +50,7 @@ from crossalign.networks.cross_weighting import FORMS
 from crossalign.networks.gaussian import SAMPLERS
 from crossalign.preprocessing.scaling import KINDS
 from crossalign.training import Batch, Group, Independent, Player, Ramp
-from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 __all__ = ["ACMR"]
 
@@ -225,7 +225,7 @@ class ACMR(AlignedVAE):
         return self.variant == "author" and self._form("iem") == "permute"
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = (),
+            callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on two modalities, or on one and its classes' side information."""
         X = self._start(X, classes, y)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from crossalign.models.ranges import WEIGHT
 from crossalign.models.vae.vae import AlignedVAE, two_sided
 from crossalign.training import Group, Independent, Player, Ramp
-from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 __all__ = ["CADAVAE"]
 
@@ -90,7 +90,7 @@ class CADAVAE(AlignedVAE):
         self.random_state = random_state
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = (),
+            callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on two modalities, or on one and its classes' side information."""
         X = self._start(X, classes, y)

@@ -33,7 +33,7 @@ from sklearn.utils._param_validation import StrOptions
 from crossalign.models.ranges import COUNT, SIZE, WEIGHT, Each
 from crossalign.models.vae.vae import AlignedVAE, class_rows, with_classes
 from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
-from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 __all__ = ["LCALE"]
 
@@ -111,7 +111,7 @@ class LCALE(AlignedVAE):
         self.random_state = random_state
 
     def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
-            val: Benchmark | None = None, callbacks: Sequence[Any] = (),
+            callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on all views and, where samples have labels, the embedding of their class."""
         X = self._start(X, classes, y)
