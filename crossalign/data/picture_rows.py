@@ -18,8 +18,7 @@ from crossalign.data.cache import Blocks, Kept, cached_rows, gathered
 from crossalign.data.class_folders import picture_id
 from crossalign.data.formats.pictures import THREADS, Picture, read_picture
 from crossalign.data.noted import NOT_READ, Noted
-from crossalign.encoders.hog import oriented_gradients
-from crossalign.encoders.patches import PATCHES, patch_tokens
+from crossalign.encoders.hog import HOG
 from crossalign.fingerprints import LENGTH, code_fingerprint
 from crossalign.pace import Log, Pace
 from crossalign.types import Encoder
@@ -32,40 +31,9 @@ VERSION = 2
 BLOCK, WHOLE = 64, 8
 """Pictures encoded at a time; of those that an encoder resizes itself, fewer."""
 
-CELL, BINS = 8, 8
-
-
-class Gradients:
-    """Encoder that needs no download: histograms of oriented gradients of a grey picture.
-
-    Parameters
-    ----------
-    tokens : bool
-        Whether to give ``(n, 64, 34)`` patches of 8 x 8 pixels instead of ``(n, 512)`` vectors;
-        default False.
-    """
-
-    side = 64
-    mode = "L"
-
-    def __init__(self, tokens: bool = False) -> None:
-        self.tokens = tokens
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Facts that its rows depend on."""
-        of = PATCHES["hog"] if self.tokens else (
-            f"histograms of oriented gradients, {BINS} orientations in cells of {CELL} x {CELL}")
-        return {"encoder": "gradients", "rows": f"{of}; {self.side} x {self.side} grey pixels"}
-
-    def encode(self, pictures: Array) -> Array:
-        """Encode ``(n, 64, 64)`` uint8 pictures as rows."""
-        ink = 1 - np.asarray(pictures, dtype=np.float32) / 255
-        return patch_tokens(ink) if self.tokens else oriented_gradients(ink, cell=CELL, bins=BINS)
-
 
 def chosen_encoder(tokens: bool, encoder: Encoder | None) -> Encoder:
-    """Return the encoder given, or `Gradients`.
+    """Return the encoder given, or `HOG`.
 
     Raises
     ------
@@ -73,7 +41,7 @@ def chosen_encoder(tokens: bool, encoder: Encoder | None) -> Encoder:
         For tokens of an encoder that does not give them.
     """
     if encoder is None:
-        return Gradients(tokens)
+        return HOG(tokens)
     if tokens and not encoder.tokens:
         raise ValueError("encoder: gives vectors where tokens are asked for; pass one with "
                          "tokens=True, or do not ask for tokens.")

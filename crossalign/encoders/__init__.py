@@ -1,4 +1,4 @@
-"""Encoders: pictures and texts to feature rows, through trained networks that the user brings.
+"""Encoders: pictures and texts to feature rows, by formulas or through networks of the user.
 
 An encoder (`types.Encoder`) has the side and mode of the pictures it reads, a flag for tokens, and
 facts that its rows depend on; ``encode(pictures)`` gives ``(n, d)`` or ``(n, t, d)``. An encoder of
@@ -7,6 +7,8 @@ a side. The loaders of `data` take an encoder, feed it block by block and keep t
 user's cache, under the content of the files and the encoder's facts. Any object with these five
 names will do; an encoder of pictures whose ``resizes`` is true gets them in their own sizes.
 
+- `hog`, `char_ngrams`: pictures and texts without a network; `gradients` and `patches` are the
+  arithmetic of `hog`.
 - `tflite`: a TensorFlow Lite file (extra ``vision``).
 - `pretrained`: pictures and texts through networks of ``transformers`` (extra ``text``). `pixels`
   prepares pictures as the network's folder says, `sentence_modules` pools texts as a folder of

@@ -1,4 +1,6 @@
 from .backbone import Backbone as Backbone
+from .char_ngrams import CharNgrams as CharNgrams
+from .hog import HOG as HOG
 from .pretrained import PretrainedPictures as PretrainedPictures
 from .pretrained import PretrainedTexts as PretrainedTexts
 from .tflite import TFLiteEncoder as TFLiteEncoder

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
+import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -19,6 +21,48 @@ GRAMS = (3, 4, 5)       # letters in a piece of a word
 WORDS = (f"each the sum of {WORD} hashed signs of its pieces of {GRAMS[0]} to {GRAMS[-1]} letters, "
          "unit rows")
 """Description of the vector of a word."""
+
+LONGEST = 64
+"""Largest number of words of a text that become tokens."""
+
+
+class CharNgrams:
+    """Encoder of texts that needs no download: words as vectors of their letters.
+
+    Parameters
+    ----------
+    tokens : bool
+        Whether to give ``(n, t, 128)`` words and zeros, the first `LONGEST` of a text, instead of
+        ``(n, 128)`` unit rows, the sums of all words; default False.
+    """
+
+    def __init__(self, tokens: bool = False) -> None:
+        self.tokens = tokens
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Facts that its rows depend on."""
+        of = f"first {LONGEST} words" if self.tokens else "sum of the words"
+        return {"encoder": "letters", "rows": f"{of}, {WORDS}"}
+
+    def encode(self, texts: Sequence[str]) -> Array:
+        """Encode texts as rows."""
+        if self.tokens:
+            cut = sum(len(words_of(text)) > LONGEST for text in texts)
+            if cut:
+                warnings.warn(f"texts: {cut} of {len(texts)} are longer than the {LONGEST} words "
+                              "that become tokens; the rest of them was left out.", stacklevel=2)
+            return word_tokens([" ".join(words) for words in self.words(texts)])
+        counts = [Counter(words_of(text)) for text in texts]
+        vectors = {word: word_vector(word) for word in dict.fromkeys(
+            word for count in counts for word in count)}
+        rows = np.stack([sum(times * vectors[word] for word, times in count.items())
+                         for count in counts])
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+    def words(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the words of the tokens of each text."""
+        return [words_of(text)[:LONGEST] for text in texts]
 
 
 def word_tokens(documents: Sequence[str]) -> Array:

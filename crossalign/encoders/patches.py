@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.encoders.hog import oriented_gradients
+from crossalign.encoders.gradients import oriented_gradients
 
 Array = npt.NDArray[Any]
 

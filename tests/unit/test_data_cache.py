@@ -13,8 +13,8 @@ from PIL import Image
 
 from crossalign import data
 from crossalign.data.cache import cached_arrays, cached_rows
-from crossalign.data.picture_rows import Gradients
 from crossalign.data.sources.picture_folder.source import load_picture_folder
+from crossalign.encoders import HOG
 from crossalign.fingerprints import file_digest
 
 KEY = {"name": "toy"}
@@ -135,7 +135,7 @@ def test_a_picture_changed_in_place_is_encoded_again(tmp_path):
 
 
 def test_fingerprints_are_of_contents_texts_and_encoders(tmp_path):
-    class Other(Gradients):
+    class Other(HOG):
         facts = {"encoder": "other"}                           # noqa: RUF012
 
     folder = folder_of(tmp_path / "one", 0)

@@ -15,7 +15,8 @@ from crossalign import data
 from crossalign.data.class_folders import class_files
 from crossalign.data.layouts import source_of
 from crossalign.data.sources.picture_folder.source import load_picture_folder
-from crossalign.data.sources.picture_folder.texts import Letters, class_texts, text_columns
+from crossalign.data.sources.picture_folder.texts import class_texts, text_columns
+from crossalign.encoders import CharNgrams
 from crossalign.encoders.char_ngrams import word_vector, words_of
 
 NAMES = ("ant", "bee", "cat", "dog")
@@ -279,11 +280,11 @@ def test_tokens_of_several_captions_stand_one_after_another():
 def test_vectors_of_letters_are_of_all_words_and_tokens_of_the_first_ones():
     long = " ".join(f"word{i}" for i in range(100))
     total = sum(word_vector(f"word{i}") for i in range(100))
-    np.testing.assert_allclose(Letters().encode([long])[0], total / np.linalg.norm(total),
+    np.testing.assert_allclose(CharNgrams().encode([long])[0], total / np.linalg.norm(total),
                                atol=1e-6)
     with pytest.warns(UserWarning, match="1 of 2 are longer than the 64 words"):
-        assert Letters(tokens=True).encode([long, "short"]).shape == (2, 64, 128)
-    assert len(Letters(tokens=True).words([long])[0]) == 64
+        assert CharNgrams(tokens=True).encode([long, "short"]).shape == (2, 64, 128)
+    assert len(CharNgrams(tokens=True).words([long])[0]) == 64
 
 
 # -- files that a table names ------------------------------------------------------------------

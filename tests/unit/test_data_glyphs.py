@@ -25,7 +25,7 @@ from crossalign.data.sources.glyphs.letters import (
     unseen_combinations,
 )
 from crossalign.data.sources.glyphs.source import RUNS, TEST_FACES, VALIDATION_FACES, load_glyphs
-from crossalign.encoders.hog import oriented_gradients
+from crossalign.encoders.gradients import oriented_gradients
 from crossalign.preprocessing.bag_of_words import tf_idf
 
 TASKS = ("gzsl", "retrieval", "sketch", "transfer")

@@ -14,10 +14,10 @@ from crossalign import data
 from crossalign.data.formats.npz import read_npz
 from crossalign.data.formats.pictures import read_pictures
 from crossalign.data.layouts import source_of
-from crossalign.data.picture_rows import Gradients
 from crossalign.data.sources.picture_folder.source import load_picture_folder
-from crossalign.data.sources.picture_folder.texts import Letters, texts_of
+from crossalign.data.sources.picture_folder.texts import texts_of
 from crossalign.data.splits import class_splits, hold_out
+from crossalign.encoders import HOG, CharNgrams
 from crossalign.encoders.char_ngrams import word_vector
 from crossalign.evaluation import evaluate
 from crossalign.models import FGAN
@@ -81,12 +81,12 @@ def test_texts_are_names_then_descriptions_or_captions(folder):
 
 
 def test_rows_of_texts_are_words_or_their_sum():
-    tokens = Letters(tokens=True).encode(["sea horse", "cup", "sea horse"])
+    tokens = CharNgrams(tokens=True).encode(["sea horse", "cup", "sea horse"])
     assert tokens.shape == (3, 2, 128)
     np.testing.assert_allclose(tokens[0], [word_vector("sea"), word_vector("horse")], atol=1e-6)
     np.testing.assert_array_equal(tokens[2], tokens[0])
     np.testing.assert_array_equal(tokens[1, 1], 0)
-    vectors = Letters().encode(["sea horse", "cup"])
+    vectors = CharNgrams().encode(["sea horse", "cup"])
     total = word_vector("sea") + word_vector("horse")
     np.testing.assert_allclose(vectors[0], total / np.linalg.norm(total), atol=1e-6)
     np.testing.assert_allclose(vectors[1], word_vector("cup"), atol=1e-6)
@@ -110,8 +110,8 @@ def test_pictures_and_texts_are_pairs_over_ten_halves(folder):
             assert run[split].ids.tolist() == np.array(ids)[rows].tolist()
     files = [folder / i for i in bench["gallery"].ids]
     np.testing.assert_array_equal(bench["gallery"]["image"],
-                                  Gradients().encode(read_pictures(files, 64)))
-    np.testing.assert_array_equal(bench["gallery"]["text"], Letters().encode(
+                                  HOG().encode(read_pictures(files, 64)))
+    np.testing.assert_array_equal(bench["gallery"]["text"], CharNgrams().encode(
         bench["gallery"].meta["show:text"].tolist()))
     record = json.loads(json.dumps(dict(bench.protocol)))
     assert record["leaks"]["text_features_fit_on_unseen"] is False

@@ -17,7 +17,7 @@ from crossalign.cli import main
 from crossalign.data.class_folders import class_files
 from crossalign.data.formats.pictures import read_pictures
 from crossalign.data.layouts import source_of
-from crossalign.data.picture_rows import Gradients, content_digests, picture_rows
+from crossalign.data.picture_rows import content_digests, picture_rows
 from crossalign.data.sources.sketches.folders import sides_of
 from crossalign.data.sources.sketches.source import load_sketches
 from crossalign.data.splits import sempcyc_sketchy_unseen
@@ -29,7 +29,8 @@ from crossalign.data.splits.unseen import (
     sempcyc_tuberlin_unseen,
     unseen_mask,
 )
-from crossalign.encoders.hog import oriented_gradients
+from crossalign.encoders import HOG
+from crossalign.encoders.gradients import oriented_gradients
 from crossalign.types import Views
 
 NAMES = ("ant", "cup", "hot-air_balloon", "saw", "tree", "wine bottle")
@@ -240,7 +241,7 @@ def test_tokens_stay_on_disk(folder, cache):
         for side in views.modalities:
             assert views.on_disk(side)
             assert views[side].shape == (len(views), 64, 34)
-    want = Gradients(tokens=True).encode(read_pictures(
+    want = HOG(tokens=True).encode(read_pictures(
         [folder / i for i in bench["query"].ids], 64))
     np.testing.assert_array_equal(bench["query"]["sketch"], want)
     assert [f.suffix for f in cache.iterdir()].count(".npy") == 2
@@ -329,8 +330,8 @@ def test_few_classes_and_unknown_tasks(tmp_path):
     complaint(lambda: data.load(three, "transfer"), "task: got 'transfer'")
     complaint(lambda: data.load("glyphs", unseen="x"), "unseen: given for glyphs",
               "class folders of sketches")
-    complaint(lambda: data.load("glyphs", encoder=Gradients()), "encoder: given for glyphs")
-    complaint(lambda: load_sketches(three, tokens=True, encoder=Gradients()), "tokens=True")
+    complaint(lambda: data.load("glyphs", encoder=HOG()), "encoder: given for glyphs")
+    complaint(lambda: load_sketches(three, tokens=True, encoder=HOG()), "tokens=True")
 
 
 # -- files to rows -----------------------------------------------------------------------------

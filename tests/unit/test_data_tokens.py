@@ -11,7 +11,7 @@ import pytest
 from crossalign import data
 from crossalign.data.sources.glyphs.source import load_glyphs
 from crossalign.encoders.char_ngrams import WORD, word_tokens, word_vector
-from crossalign.encoders.hog import oriented_gradients
+from crossalign.encoders.gradients import oriented_gradients
 from crossalign.encoders.patches import patch_tokens
 from crossalign.preprocessing.tokens import real_tokens, token_moments
 from crossalign.types import Views

@@ -21,7 +21,7 @@ from crossalign.data.sources.glyphs.letters import (
 )
 from crossalign.data.sources.glyphs.typefaces import FACES, SIDE, coverage, draw, without_lookalikes
 from crossalign.encoders.char_ngrams import word_tokens
-from crossalign.encoders.hog import oriented_gradients
+from crossalign.encoders.gradients import oriented_gradients
 from crossalign.encoders.patches import patch_grid, patch_tokens
 from crossalign.preprocessing.bag_of_words import tf_idf
 from crossalign.preprocessing.tokens import real_tokens

@@ -19,12 +19,12 @@ from crossalign.data.side_information import side_information_of
 from crossalign.data.sources.pairs.source import pairs_retrieval, samples_of
 from crossalign.data.sources.picture_folder.texts import (
     DESCRIPTION,
-    Letters,
     several,
     text_columns,
     texts_of,
 )
 from crossalign.data.table import pairs_of_table, test_part
+from crossalign.encoders.char_ngrams import CharNgrams
 from crossalign.names import written
 from crossalign.pace import Log
 from crossalign.reading import expanded
@@ -47,9 +47,10 @@ def load_picture_folder(folder: str | Path, *, tokens: bool = False,
         Whether features are token rows; the default encoder gives ``(n, 64, 34)`` of them, or
         ``(n, 512)`` vectors.
     encoder : Encoder, optional
-        Encoder of the pictures; default `picture_rows.Gradients`.
+        Encoder of the pictures; default `encoders.HOG`.
     text_encoder : TextEncoder, optional
-        Encoder of the texts; default `texts.Letters`, with tokens if the pictures have tokens.
+        Encoder of the texts; default `encoders.CharNgrams`, with tokens if the pictures have
+        tokens.
     attributes : str or Path, optional
         File of side information, see `side_information`; default none.
     seed : int
@@ -79,7 +80,7 @@ def load_picture_folder(folder: str | Path, *, tokens: bool = False,
                          "pictures of each class into a folder with its name.")
     images = encoded_classes(by_class, features, keep=cache, log=log)
     texts, alone = texts_of(images.files)
-    reader = text_encoder or Letters(features.tokens)
+    reader = text_encoder or CharNgrams(features.tokens)
     columns, of_texts = text_columns(texts, reader, log)
     embeddings, side = side_information_of(attributes, list(by_class))
     pairs = pairs_of_table({

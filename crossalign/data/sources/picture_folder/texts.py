@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import re
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,16 +19,12 @@ import numpy.typing as npt
 
 from crossalign.data.class_folders import TEXT, picture_id
 from crossalign.data.noted import Noted
-from crossalign.encoders.char_ngrams import WORDS, word_tokens, word_vector, words_of
 from crossalign.names import identifier, written
 from crossalign.pace import Log, Pace
 from crossalign.reading import check_regular
 from crossalign.types import TextEncoder
 
 Array = npt.NDArray[Any]
-
-LONGEST = 64
-"""Words of a text that become tokens."""
 
 LARGEST = 2**20
 """Bytes of the largest text file that is read."""
@@ -101,45 +96,6 @@ def several(texts: Sequence[Texts]) -> dict[str, Any]:
     """What to declare where pictures have more than one caption."""
     counts = [len(of) for of in texts if len(of) > 1]
     return {"captions": {"several": len(counts), "most": max(counts)}} if counts else {}
-
-
-class Letters:
-    """The encoder of texts that needs no download: words as vectors of their letters.
-
-    Parameters
-    ----------
-    tokens : bool
-        ``(n, t, 128)`` words and zeros, the first `LONGEST` of a text, instead of ``(n, 128)`` unit
-        rows, the sums of all words.
-    """
-
-    def __init__(self, tokens: bool = False) -> None:
-        self.tokens = tokens
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the rows are."""
-        of = f"first {LONGEST} words" if self.tokens else "sum of the words"
-        return {"encoder": "letters", "rows": f"{of}, {WORDS}"}
-
-    def encode(self, texts: Sequence[str]) -> Array:
-        """Rows of texts."""
-        if self.tokens:
-            cut = sum(len(words_of(text)) > LONGEST for text in texts)
-            if cut:
-                warnings.warn(f"texts: {cut} of {len(texts)} are longer than the {LONGEST} words "
-                              "that become tokens; the rest of them was left out.", stacklevel=2)
-            return word_tokens([" ".join(words) for words in self.words(texts)])
-        counts = [Counter(words_of(text)) for text in texts]
-        vectors = {word: word_vector(word) for word in dict.fromkeys(
-            word for count in counts for word in count)}
-        rows = np.stack([sum(times * vectors[word] for word, times in count.items())
-                         for count in counts])
-        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
-
-    def words(self, texts: Sequence[str]) -> list[list[str]]:
-        """What the tokens of the texts are."""
-        return [words_of(text)[:LONGEST] for text in texts]
 
 
 def text_columns(texts: Sequence[Texts], encoder: TextEncoder,

@@ -46,7 +46,7 @@ def load_sketches(folder: str | Path, *, tokens: bool = False,
         Unseen classes, as `unseen_classes.unseen_mask` takes them; by default half of the classes,
         over ten fixed splits ``run(k)``.
     encoder : Encoder, optional
-        Encoder of sketches and photos alike; default `picture_rows.Gradients`.
+        Encoder of sketches and photos alike; default `encoders.HOG`.
     attributes : str or Path, optional
         File of side information, see `side_information`; default none.
     seed : int
