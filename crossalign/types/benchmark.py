@@ -133,13 +133,13 @@ def _renamed(old: str, new: str, bench: Benchmark) -> Benchmark:
     return replace(bench, name=bench.name.replace(old, new) if old in bench.name else new)
 
 
-TASK_SPLITS: dict[str, tuple[str, ...]] = {
-    "gzsl": ("train", "test_seen", "test_unseen"),
-    "zsl": ("train", "test_unseen"),
-    "retrieval": ("train", "query", "gallery"),
-    "transfer": ("pairs", "train", "test"),
+TASK_SPLITS: dict[str, dict[str, bool | None]] = {
+    "gzsl": {"train": True, "test_seen": True, "test_unseen": False},
+    "zsl": {"train": True, "test_unseen": False},
+    "retrieval": {"train": True, "query": False, "gallery": False},
+    "transfer": {"pairs": None, "train": None, "test": None},
 }
-"""The splits that each task reads."""
+"""Splits of each task: of seen classes only (True), of unseen ones only (False), of any (None)."""
 
 
 def check_splits(bench: Benchmark) -> None:
@@ -149,9 +149,8 @@ def check_splits(bench: Benchmark) -> None:
     stand in two splits (compared by ``ids``).
     """
     seen = bench.classes.seen
-    wants = {"gzsl": {"train": True, "test_seen": True, "test_unseen": False},
-             "zsl": {"train": True, "test_unseen": False},
-             "retrieval": {"train": True, "query": False, "gallery": False}}.get(bench.task, {})
+    wants = {split: seen_only for split, seen_only in TASK_SPLITS[bench.task].items()
+             if seen_only is not None}
     for split, is_seen in wants.items():
         labels = bench.splits[split].labels
         if labels is None:

@@ -1,7 +1,7 @@
 """Every task of evaluation is one object, and a new one needs nothing but its own file."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import numpy as np
 import pytest
@@ -27,6 +27,8 @@ from crossalign.evaluation.protocols import (
 )
 from crossalign.evaluation.trees import pack
 from crossalign.pages.words import meaning, ranks
+from crossalign.recipes.recipe import Task
+from crossalign.types import TASK_SPLITS
 
 TASKS = (GZSL, ZSL, FewShotRecognition, Retrieval, CrossModalTransfer)
 
@@ -111,6 +113,10 @@ def test_a_task_says_all_that_is_asked_of_it(kind):
     assert all(task.metric(name) for name in (*task.headlines, *task.columns))
     assert task.metric("nothing") is None
     pack(task.facts)                                              # plain enough to be kept
+
+
+def test_recipes_and_benchmarks_know_the_same_tasks():
+    assert set(get_args(Task)) == set(TASK_SPLITS) == {task.benchmark for task in TASKS}
 
 
 BENCHES = {"gzsl": small.recognition, "few_shot": small.recognition, "retrieval": small.retrieval}
