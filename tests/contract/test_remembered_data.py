@@ -110,3 +110,22 @@ def test_a_folder_that_remembers_no_option_is_refused(place, tmp_path, monkeypat
     ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "cca")])
     assert isinstance(ran.exception, ValueError)
     assert "'shell'" in str(ran.exception)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("words", [["omniglot:alphabets"], ["omniglot", "--tokens", "--pool=mean"],
+                                   ["CUB", "--attributes", "sent_splits.mat"]])
+def test_real_data_are_remembered(shared, words, tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSALIGN_DATA", str(shared))
+    model = "eszsl" if "CUB" in words else "ridge_map"
+    ran = CliRunner().invoke(app, ["fit", model, "--data", *words, "--no-tune", "--out",
+                                   str(tmp_path / "fitted")])
+    assert ran.exit_code == 0, ran.exception
+    kept = json.loads((tmp_path / "fitted" / "model.json").read_text())["attributes"]
+    ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "fitted"), "--json"])
+    assert ran.exit_code == 0, ran.exception
+    found = json.loads(ran.stdout)["protocol"]
+    assert kept["data_"]["data"] == words[0]                # found again under CROSSALIGN_DATA
+    assert found["split_id"] == kept["protocol_"]["split_id"]
+    assert found["features"] == kept["protocol_"]["features"]
+    assert found["side_information"] == kept["protocol_"]["side_information"]
