@@ -121,6 +121,12 @@ class Backbone(nn.Module):
         """Return raw rows of which no two are alike, as a batch of one."""
         return probe(self.kind, self.config["size"], self.network.config)
 
+    def real(self, x: Tensor) -> Tensor:
+        """Which tokens of raw rows are no padding, ``(n, t)``; all those of pictures."""
+        if self.kind == "text":
+            return x[..., 0] > 0
+        return torch.ones(len(x), self.cells, dtype=torch.bool, device=x.device)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the tokens ``(n, t, width)`` of raw rows, zeros at the padding of texts.
 

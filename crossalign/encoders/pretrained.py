@@ -99,7 +99,7 @@ class _Pretrained:
         if self.rows == "vectors":
             self._way = "mean of tokens" if pool is None else "sentence-transformers"
             pool = pool or mean_of_real
-            self._encode = lambda x: pool(self._backbone(x), self._real(x))
+            self._encode = lambda x: pool(self._backbone(x), self._backbone.real(x))
 
     @property
     def _projects(self) -> bool:
@@ -118,14 +118,6 @@ class _Pretrained:
             raise ValueError(f"encoder: {self.name!r} ({type(self._network).__name__}) gives "
                              f"{self.kind}s no vector in a space that both share; ask for tokens.")
         return vectors
-
-    def _real(self, x: Tensor) -> Tensor:
-        """Return which tokens of raw rows are no padding, ``(n, t)`` bool; for pictures, all
-        are.
-        """
-        if self.kind == "text":
-            return x[..., 0] > 0
-        return torch.ones(len(x), self._backbone.cells, dtype=torch.bool, device=x.device)
 
     @cached_property
     def facts(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.models.base import Aligner, Distributional
+from crossalign.models.blockwise import as_given
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
@@ -29,22 +30,35 @@ class _Once:
 
     def __init__(self, embed: Callable[..., Any]) -> None:
         self.embed = embed
-        self.answers: OrderedDict[tuple[int, str], tuple[Array, Any]] = OrderedDict()
+        self.answers: OrderedDict[tuple[int, int, str], tuple[Any, Any]] = OrderedDict()
 
     def __call__(self, x: Any, modality: Any) -> Any:
-        if not isinstance(x, np.ndarray) or not isinstance(modality, str):
+        held = _arrays(x, modality)
+        if held is None:
             return self.embed(x, modality)
-        key = id(x), modality
+        key = _key(held, modality)
         if key not in self.answers:
-            self.answers[key] = x, self.embed(x, modality)  # holds x, so that its id stays its own
+            self.answers[key] = held, self.embed(x, modality)  # holds them, so that ids stay theirs
             while len(self.answers) > KEPT:
                 self.answers.popitem(last=False)
         self.answers.move_to_end(key)
         return self.answers[key][1]
 
     def knows(self, x: Any, modality: str) -> bool:
-        """Return whether an array has been embedded."""
-        return (id(x), modality) in self.answers
+        """Return whether samples have been embedded."""
+        held = _arrays(x, modality)
+        return held is not None and _key(held, modality) in self.answers
+
+
+def _arrays(x: Any, modality: Any) -> tuple[Array, Array | None] | None:
+    """Return the rows in memory and the mask of samples of one modality; None of others."""
+    if isinstance(modality, str) and isinstance(x, Views) and not x.on_disk(modality):
+        return x[modality], x.masks.get(modality)
+    return (x, None) if isinstance(modality, str) and isinstance(x, np.ndarray) else None
+
+
+def _key(held: tuple[Array, Array | None], modality: str) -> tuple[int, int, str]:
+    return id(held[0]), id(held[1]), modality
 
 
 def embedded_once(model: Any) -> Any:
@@ -82,7 +96,7 @@ def embedded_rows(model: Aligner, views: Views, modality: str, rows: Array,
     embed = getattr(model, method)
     known = vars(model).get("embed_distribution", vars(model).get(method))
     if isinstance(known, _Once) and not views.on_disk(modality):
-        whole = views[modality]
+        whole = as_given(views, modality)
         if known.knows(whole, modality):
             return np.asarray(embed(whole, modality)[rows])
-    return np.asarray(embed(views.read(modality, rows), modality))
+    return np.asarray(embed(as_given(views[rows], modality), modality))

@@ -8,7 +8,6 @@ from dataclasses import replace
 from statistics import median
 from typing import Any, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
@@ -16,6 +15,7 @@ from crossalign.evaluation.peak_memory import Peak, peak_memory
 from crossalign.evaluation.protocols import Protocol, resolve
 from crossalign.evaluation.selection import fit_on
 from crossalign.models.base import Aligner
+from crossalign.models.blockwise import as_given
 from crossalign.models.store import learned_arrays
 from crossalign.training import Callback, TrainState
 from crossalign.types import Benchmark
@@ -119,7 +119,7 @@ def check_suited(model: Any, bench: Benchmark, task: str | Protocol | None = Non
     return task
 
 
-def flops(model: Any, x: Array, modality: str) -> int | None:
+def flops(model: Any, x: Any, modality: str) -> int | None:
     """Floating-point operations of embedding rows; None where none of them are torch's."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -140,17 +140,17 @@ def fit_briefly(model: Any, bench: Benchmark, task: Protocol) -> Any:
     return fit_on(clone(model), bench, task, [_Clock(1)])
 
 
-def embed_all(model: Any, items: Mapping[str, Array]) -> None:
+def embed_all(model: Any, items: Mapping[str, Any]) -> None:
     """Embed the items of every modality."""
     for modality, x in items.items():
         _embed(model, x, modality)
 
 
-def _embed(model: Any, x: Array, modality: str) -> None:
+def _embed(model: Any, x: Any, modality: str) -> None:
     model.embed(x, modality) if isinstance(model, Aligner) else model.decision_function(x)
 
 
-def _speed(model: Any, x: Array, modality: str, repeats: int) -> float:
+def _speed(model: Any, x: Any, modality: str, repeats: int) -> float:
     """Items per second, the median of some passes after a first one."""
     seconds = []
     for _ in range(repeats + 1):
@@ -160,12 +160,12 @@ def _speed(model: Any, x: Array, modality: str, repeats: int) -> float:
     return len(x) / median(seconds[1:])
 
 
-def _items(model: Any, bench: Benchmark, task: Protocol) -> dict[str, Array]:
+def _items(model: Any, bench: Benchmark, task: Protocol) -> dict[str, Any]:
     """Test samples of every modality that a fitted model reads."""
     test = bench[task.tested[-1]]
     known = [m for m in test.modalities if m in model.widths_]
     parts = {m: test.having(m) for m in (known if isinstance(model, Aligner) else known[:1])}
-    return {m: part.read(m, np.arange(min(EMBEDDED, len(part)))) for m, part in parts.items()}
+    return {m: as_given(part[:EMBEDDED], m) for m, part in parts.items()}
 
 
 def _samples(model: Any, bench: Benchmark, task: Protocol) -> int:

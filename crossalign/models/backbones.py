@@ -61,7 +61,6 @@ def mean_tokens(backbone: Backbone, X: Views, modality: str) -> Array:
     for start in range(0, len(X), BLOCK):
         rows = X.read(modality, np.arange(start, min(start + BLOCK, len(X))))
         with torch.inference_mode():
-            raw = torch.from_numpy(np.require(rows, np.float32, ["C", "W"]))
-            tokens = backbone(raw.to(backbone.device))
-            means.append(token_mean(tokens, (tokens != 0).any(dim=2)).cpu().numpy())
+            raw = torch.from_numpy(np.require(rows, np.float32, ["C", "W"])).to(backbone.device)
+            means.append(token_mean(backbone(raw), backbone.real(raw)).cpu().numpy())
     return np.concatenate(means)

@@ -197,10 +197,16 @@ stochastic : bool
         self.widths_ = dict(widths)
         self.modalities_ = list(self.widths_)
 
-    def _rows(self, x: npt.ArrayLike, modality: str) -> Array:
+    def _rows(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Checked float32 rows of one modality, ``(n, d)``, or ``(n, t, d)`` where it can."""
         check_fitted(self, "widths_")
+        x = x.read(modality) if isinstance(x, Views) else x
         return check_rows(x, modality, self.widths_, tokens="tokens" in self.reads)
+
+    def _masked_rows(self, x: npt.ArrayLike | Views, modality: str) -> tuple[Array, Array | None]:
+        """Return `_rows` and the mask ``(n, t)`` of their real tokens, None where all are."""
+        mask = x.masks.get(modality) if isinstance(x, Views) else None
+        return self._rows(x, modality), mask
 
     @property
     def cli_name(self) -> str:
@@ -214,7 +220,9 @@ class Aligner:
     """Role: puts every modality in one space, and says how alike rows are there.
 
     Whatever ranks samples asks the model: `similarity_inputs` are compared by `compare`, and
-    `index` finds the nearest of their `index_vectors`, in the same order.
+    `index` finds the nearest of their `index_vectors`, in the same order. A model that reads tokens
+    takes `Views` as well wherever it takes rows of a modality: their mask says which tokens are
+    real. Of rows all are.
 
     Class attributes
     ----------------
@@ -226,7 +234,7 @@ class Aligner:
     similarities: ClassVar[tuple[str, ...]] = ("cosine",)
     widths_: dict[str, int]
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+    def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Unit rows ``(n, d)`` float32 of ``x (n, d_m)``; cosine is their inner product."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
@@ -257,9 +265,9 @@ class Aligner:
         Of rows ``(n, d)`` or ``(n, t, d)`` of a modality, or of `Views` by all of several
         modalities that each sample has.
         """
-        if isinstance(x, Views):
-            return self.embed_views(x, [modality] if isinstance(modality, str) else modality)
-        assert isinstance(modality, str)
+        if not isinstance(modality, str):
+            assert isinstance(x, Views)
+            return self.embed_views(x, modality)
         return self.embed(x, modality)
 
     def compare(self, a: Array, b: Array, similarity: str | None = None) -> Array | ScoreSource:
@@ -292,7 +300,7 @@ class Aligner:
 class Distributional(Aligner):
     """Role: an aligner that also says how sure it is."""
 
-    def embed_distribution(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
+    def embed_distribution(self, x: npt.ArrayLike | Views, modality: str) -> tuple[Array, Array]:
         """Mean and standard deviation, ``(n, d)`` each, of the latent Gaussian of every row."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
@@ -304,11 +312,11 @@ class Distributional(Aligner):
 class TokenSelector(Aligner):
     """Role: an aligner that looks at the most salient tokens of a sample, and says at which."""
 
-    def saliency(self, x: npt.ArrayLike, modality: str) -> Array:
+    def saliency(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """How salient the tokens of ``x (n, t, d)`` are, ``(n, t)``, 0 at padding."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
-    def kept_tokens(self, x: npt.ArrayLike, modality: str) -> Array:
+    def kept_tokens(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Which tokens of ``x (n, t, d)`` it looks at, ``(n, t)`` bool."""
         raise NotImplementedError("abstract")  # pragma: no cover
 

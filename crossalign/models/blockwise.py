@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from crossalign.models.base import Aligner, Array
 from crossalign.types import Views
 
-Encode = Callable[[Array, str], Array]
+Encode = Callable[[Any, str], Array]
+
+
+def as_given(views: Views, modality: str) -> Any:
+    """The samples as a model takes them: rows, or `Views` where a mask belongs to them."""
+    return views.select(modality) if modality in views.masks else views[modality]
 
 
 def encoded(encode: Encode, views: Views, modality: str) -> Array:
@@ -18,8 +24,8 @@ def encoded(encode: Encode, views: Views, modality: str) -> Array:
     Samples in memory are encoded together, as their rows can differ in the last bit otherwise.
     """
     if not views.on_disk(modality) or len(views) == 0:
-        return encode(views[modality], modality)
-    return np.concatenate([encode(views.read(modality, rows), modality)
+        return encode(as_given(views, modality), modality)
+    return np.concatenate([encode(as_given(views[rows], modality), modality)
                            for rows in views.blocks(modality)])
 
 

@@ -32,10 +32,13 @@ from crossalign.networks import initialise, product_of_experts
 from crossalign.networks.gaussian import noise_width
 from crossalign.preprocessing.rows import Rows, rows_of
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
-from crossalign.preprocessing.tokens import real_rows, real_tokens
+from crossalign.preprocessing.tokens import real_rows
 from crossalign.training import train, transformed
 from crossalign.training.fabric import PRECISIONS
 from crossalign.types import CLASS_MODALITY, Views
+
+BLOCK = 8192
+"""Samples encoded at a time."""
 
 
 class LatentModel(Distributional, Generator, Translator, Model):
@@ -116,20 +119,31 @@ class LatentModel(Distributional, Generator, Translator, Model):
         Of `Views` and several modalities, those of the product of each sample's views; so in
         `embed`, `project` and `sample_rows`.
         """
-        if isinstance(x, Views):
+        if not isinstance(modality, str):
+            assert isinstance(x, Views)
             mean, logvar = self._fused(*gaussians_of_views(self, x, modality), modality)
             return mean.numpy(), (0.5 * logvar).exp().numpy()
-        assert isinstance(modality, str)
-        rows = self._scaled(self._rows(x, modality), modality)
+        rows, mask = self._masked_rows(x, modality)
+        rows = self._scaled(rows, modality)
         means, deviations = [], []
         with torch.inference_mode():
-            for start in range(0, len(rows), 8192):
-                block = torch.from_numpy(rows[start:start + 8192]).to(self._place)
-                mean, logvar = self.network_.encode(block, modality)
+            for start in range(0, len(rows), BLOCK):
+                block = torch.from_numpy(rows[start:start + BLOCK]).to(self._place)
+                mean, logvar = self._coded(block, modality, self._mask_block(mask, start))
                 means.append(mean.float().cpu().numpy())
                 deviations.append((0.5 * logvar).exp().float().cpu().numpy())
         empty = np.zeros((0, self.network_.latent), np.float32)
         return np.concatenate([*means, empty]), np.concatenate([*deviations, empty])
+
+    def _mask_block(self, mask: Array | None, start: int) -> Tensor | None:
+        """The part of a mask that belongs to a block of rows."""
+        part = None if mask is None else mask[start:start + BLOCK]
+        return None if part is None else torch.from_numpy(part).to(self._place)
+
+    def _coded(self, rows: Tensor, modality: str, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance ``(n, latent)`` of rows, of which no network here masks any."""
+        mean, logvar = self.network_.encode(rows, modality)
+        return mean, logvar
 
     def _fused(self, mean: Tensor, logvar: Tensor, present: Tensor,
                modalities: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -182,7 +196,6 @@ class LatentModel(Distributional, Generator, Translator, Model):
         return str(self.side_scaling if modality == CLASS_MODALITY else self.scaling)
 
     def _scaled(self, x: Array, modality: str) -> Array:
-        """Rows as the network reads them; padding of tokens stays zeros."""
-        rows = apply_scaling(x, self._scaling(modality), self.shift_[modality],
+        """Rows as the network reads them."""
+        return apply_scaling(x, self._scaling(modality), self.shift_[modality],
                              self.scale_[modality])
-        return rows * real_tokens(x)[..., None] if x.ndim == 3 else rows

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crossalign.models.base import Aligner, Array, Distributional, unit_rows
+from crossalign.models.blockwise import as_given
 from crossalign.types import Views
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def mean_of_views(model: Aligner, X: Views, modalities: Sequence[str]) -> Array:
         If a sample has none of them.
     """
     here = presence(X, modalities)
-    rows = np.stack([model.embed(X[m], m) for m in modalities], axis=1)     # (n, M, d)
+    rows = np.stack([model.embed(as_given(X, m), m) for m in modalities], axis=1)     # (n, M, d)
     return unit_rows((rows * here[:, :, None]).sum(axis=1))
 
 
@@ -44,7 +45,7 @@ def gaussians_of_views(model: Distributional, X: Views,
     import torch
 
     here = presence(X, modalities)
-    parts = [model.embed_distribution(X[m], m) for m in modalities]
+    parts = [model.embed_distribution(as_given(X, m), m) for m in modalities]
     means, deviations = (torch.from_numpy(np.stack(part, axis=1))
                          for part in zip(*parts, strict=True))
     return means, 2 * deviations.log(), torch.from_numpy(here)
@@ -68,7 +69,4 @@ def presence(X: Views, modalities: Sequence[str]) -> Array:
 def joined(parts: Sequence[Views], modalities: Sequence[str]) -> Views:
     """Concatenate samples of several `Views`, through the modalities that all have."""
     names = [m for m in modalities if all(m in part for part in parts)]
-    present = {m: np.concatenate([part.has(m) for part in parts])
-               for m in names if any(m in part.present for part in parts)}
-    return Views({m: np.concatenate([part[m] for part in parts]) for m in names},
-                 np.concatenate([part.truth for part in parts]), present=present)
+    return Views.concatenate([part.select(*names) for part in parts])

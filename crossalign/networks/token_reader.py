@@ -80,6 +80,11 @@ class TokenReader(nn.Module):
         return torch.zeros_like(output).scatter(1, order.expand_as(output), output)
 
 
+def real_tokens(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the mask ``(n, t)`` of tokens ``(n, t, d)``: all are real where None is given."""
+    return x.new_ones(x.shape[:2], dtype=torch.bool) if mask is None else mask
+
+
 def padding(mask: Tensor) -> Tensor:
     """Return ``(n, t)``, True where attention must not look; nowhere in a sample without tokens."""
     return ~mask & mask.any(dim=1, keepdim=True)

@@ -10,32 +10,57 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.preprocessing.tokens import real_tokens
 from crossalign.types import Benchmark, Views
+from crossalign.types.modality import blanked
 
 Array = npt.NDArray[Any]
 
 
-def mean_token(x: npt.ArrayLike) -> Array:
-    """Mean ``(n, d)`` of the real tokens of ``(n, t, d)``; zeros where there is none."""
+Pool = Callable[[npt.ArrayLike, Array | None], Array]
+"""From tokens ``(n, t, d)`` and the mask of the real ones, None for all, to vectors."""
+
+
+def mean_token(x: npt.ArrayLike, mask: Array | None = None) -> Array:
+    """Mean ``(n, d)`` of the real tokens of ``(n, t, d)``; zeros where there is none.
+
+    Tokens are real where ``mask (n, t)`` is True, all of them without one. Frames
+    ``(n, f, t, d)`` with ``mask (n, f, t)`` are averaged likewise.
+    """
     tokens = np.asarray(x)
-    count = np.maximum(real_tokens(tokens).sum(axis=1, keepdims=True), 1)
-    return np.asarray(tokens.sum(axis=1) / count, dtype=np.float32)
+    inner = tuple(range(1, tokens.ndim - 1))
+    if mask is None:
+        count: Any = np.prod(tokens.shape[1:-1])
+    else:
+        tokens = blanked(tokens, mask)
+        count = np.maximum(mask.sum(axis=inner), 1)[:, None]
+    total = tokens.sum(axis=inner, dtype=np.result_type(tokens, np.float32))
+    return np.asarray(total / count, dtype=np.float32)
 
 
-def as_vectors(x: npt.ArrayLike) -> Array:
-    """``(n, d)`` as it is; of tokens ``(n, t, d)`` their mean."""
+def as_vectors(x: npt.ArrayLike, mask: Array | None = None) -> Array:
+    """``(n, d)`` as it is; of tokens ``(n, t, d)`` the mean of the real ones."""
     rows = np.asarray(x)
-    return mean_token(rows) if rows.ndim == 3 else rows
+    return mean_token(rows, mask) if rows.ndim > 2 else rows
 
 
-def flat_tokens(x: npt.ArrayLike) -> Array:
-    """All tokens of ``(n, t, d)`` side by side, padding too, ``(n, t d)``."""
-    return np.asarray(x, dtype=np.float32).reshape(len(np.asarray(x)), -1)
+def vectors_in(x: npt.ArrayLike | Views, modality: str) -> Array:
+    """`as_vectors` of rows, or of a modality of `Views`, whose mask says which tokens are real."""
+    if isinstance(x, Views):
+        return as_vectors(x[modality], x.masks.get(modality))
+    return as_vectors(x)
 
 
-POOLINGS: dict[str, Callable[[npt.ArrayLike], Array]] = {"mean": mean_token, "flat": flat_tokens}
+def flat_tokens(x: npt.ArrayLike, mask: Array | None = None) -> Array:
+    """All tokens of ``(n, t, d)`` side by side, ``(n, t d)``, with zeros for padding."""
+    tokens = np.asarray(x, dtype=np.float32)
+    tokens = tokens if mask is None else blanked(tokens, mask)
+    return tokens.reshape(len(tokens), -1)
+
+
+POOLINGS: dict[str, Pool] = {"mean": mean_token, "flat": flat_tokens}
 """How tokens become a vector: their mean, which forgets their order, or all of them."""
+POOLED = ("tokens", "frames")
+"""Kinds that can be pooled."""
 
 
 def pool_tokens(bench: Benchmark, how: str) -> Benchmark:
@@ -50,7 +75,7 @@ def pool_tokens(bench: Benchmark, how: str) -> Benchmark:
     """
     if how not in POOLINGS:
         raise ValueError(f"pool: got {how!r}; choose one of {list(POOLINGS)}.")
-    if not any(views.kind(m) == "tokens" for views in bench.splits.values()
+    if not any(views.kind(m) in POOLED for views in bench.splits.values()
                for m in views.modalities):
         raise ValueError(f"pool: {bench.name} has no tokens to pool; leave it out.")
     return bench.map(partial(_pooled, how=how))
@@ -63,12 +88,15 @@ def _pooled(bench: Benchmark, how: str) -> Benchmark:
 
 
 def _vectors(views: Views, how: str) -> Views:
-    data = {m: _rows(views, m, POOLINGS[how]) if kind == "tokens" else views[m]
+    data = {m: _rows(views, m, POOLINGS[how]) if kind in POOLED else views[m]
             for m, kind in views.kinds.items()}
-    kinds = {m: "vectors" if kind == "tokens" else kind for m, kind in views.kinds.items()}
+    kinds = {m: "vectors" if kind in POOLED else kind for m, kind in views.kinds.items()}
     return Views(data, views.labels, ids=views.ids, present=views.present, meta=views.meta,
+                 masks={m: mask for m, mask in views.masks.items() if kinds[m] != "vectors"},
                  kinds=kinds)
 
 
-def _rows(views: Views, modality: str, pool: Callable[[npt.ArrayLike], Array]) -> Array:
-    return np.concatenate([pool(views.read(modality, rows)) for rows in views.blocks(modality)])
+def _rows(views: Views, modality: str, pool: Pool) -> Array:
+    mask = views.masks.get(modality)
+    return np.concatenate([pool(views.read(modality, rows), None if mask is None else mask[rows])
+                           for rows in views.blocks(modality)])

@@ -53,6 +53,12 @@ class Rows:
             return held(step(self.read(slice(None))))
         return Rows(self.n, lambda rows: step(self.read(rows)), self.step)
 
+    def with_each(self, values: Array, step: Callable[[Array, Array], Array]) -> Rows:
+        """Return what a function makes of the rows and of those of an array ``(n, ...)``."""
+        if self.step is None:
+            return held(step(self.read(slice(None)), values))
+        return Rows(self.n, lambda rows: step(self.read(rows), values[rows]), self.step)
+
     def less(self, row: Array) -> Rows:
         """The rows less one ``(d,)``, as their mean."""
         return self.then(lambda x: x - row)
@@ -63,9 +69,7 @@ class Rows:
 
     def less_class(self, codes: Array, means: Array) -> Rows:
         """The rows less that of ``means (C, d)`` which the code ``(n,)`` of each says."""
-        if self.step is None:
-            return held(self.read(slice(None)) - means[codes])
-        return Rows(self.n, lambda rows: self.read(rows) - means[codes[rows]], self.step)
+        return self.with_each(codes, lambda x, c: x - means[c])
 
     def take(self, rows: npt.ArrayLike) -> Rows:
         """The rows of some numbers, or where a mask ``(n,)`` is true."""

@@ -1,31 +1,55 @@
-"""Token rows: which of them are real, and their scale.
+"""Token rows: which of them are real, their scale and their mean.
 
-A sample of a modality with tokens is ``(t, d)``, padded to a common length with rows of zeros. What
-is padding can thus be read off the rows themselves, wherever they come from: a file needs no mask
-beside them, and neither does a query. A mask in `Views` says the same of them.
+A sample of a modality with tokens is ``(t, d)``, padded to a common length. The mask in `Views`
+says which tokens are real; without one all are.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.preprocessing.pooling import as_vectors
 from crossalign.preprocessing.rows import Rows, extent, rows_of
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
 
 
-def real_tokens(x: npt.ArrayLike) -> Array:
-    """``(n, t)`` False where a row of ``(n, t, d)`` is padding, all zeros."""
-    return np.asarray((np.asarray(x) != 0).any(axis=2))
+def lengths_mask(lengths: npt.ArrayLike, tokens: int | None = None) -> Array:
+    """Return the mask ``(n, t)`` of samples with so many real tokens ``(n,)``, padded behind.
+
+    ``tokens`` is t, by default the length of the longest sample.
+    """
+    counts = np.asarray(lengths, dtype=np.int64)
+    t = int(counts.max(initial=0)) if tokens is None else tokens
+    return np.asarray(np.arange(t) < counts[:, None])
 
 
 def real_rows(views: Views, modality: str) -> Rows:
     """What a modality holds of the samples as rows ``(m, d)``: of tokens the real ones."""
-    return rows_of(views, modality).then(lambda x: x[real_tokens(x)] if x.ndim == 3 else x)
+    rows = rows_of(views, modality)
+    if views.kind(modality) == "vectors":
+        return rows
+    if modality not in views.masks:
+        return rows.then(lambda x: x.reshape(-1, x.shape[-1]))
+    return rows.with_each(views.masks[modality], lambda x, real: x[real])
+
+
+def vector_rows(views: Views, modality: str,
+                step: Callable[[Array], Array] | None = None) -> Rows:
+    """Return a vector per sample ``(n, d)``: of tokens the mean of the real ones.
+
+    ``step`` is applied to rows and tokens before.
+    """
+    rows = rows_of(views, modality)
+    rows = rows if step is None else rows.then(step)
+    if modality not in views.masks:
+        return rows.then(as_vectors)
+    return rows.with_each(views.masks[modality], as_vectors)
 
 
 def token_moments(views: Views, modality: str) -> tuple[Array, Array]:

@@ -29,10 +29,10 @@ from sklearn.utils._param_validation import StrOptions
 
 from crossalign.metrics import calibrated_stacking
 from crossalign.models.base import Aligner, unit_rows
-from crossalign.models.blockwise import in_blocks
+from crossalign.models.blockwise import as_given, in_blocks
 from crossalign.models.closed_form.gfzsl import GFZSL
 from crossalign.models.learned import made_up
-from crossalign.models.one_modality import complete, complete_rows
+from crossalign.models.one_modality import complete
 from crossalign.models.ranges import NUMBER, WEIGHT, check_values
 from crossalign.preprocessing.scaling import apply_scaling
 from crossalign.tasks.base import Task
@@ -106,13 +106,13 @@ class FewShot(Task):
                 raise ValueError(f"head: {type(self.model).__name__} draws no codes, which "
                                  "'softmax' needs; choose 'gaussian'.")
             rows = balanced_rows(train.truth, self.model.seen_samples)
-            self.drawn_ = self._drawn(train.read(self.modality_, rows), self.modality_, 0)
+            self.drawn_ = self._drawn(as_given(train[rows], self.modality_), self.modality_, 0)
             self.drawn_labels_ = train.truth[rows]
             return self
         settings = {} if self.head == "inputs" else GAUSSIAN
         complete(train, self.modality_)
         codes = (train.select(self.modality_) if self.head == "inputs" else Views({
-            "code": in_blocks(lambda part: self._code(part[self.modality_]), train)}))
+            "code": in_blocks(lambda part: self._code(as_given(part, self.modality_)), train)}))
         self.gaussians_ = GFZSL(**settings).fit(codes, train.labels, classes=classes)
         self.prior_ = self.gaussians_.means_.copy()
         if self.head == "code":
@@ -144,7 +144,8 @@ class FewShot(Task):
 
     def encode(self, X: npt.ArrayLike | Views) -> Array:
         """What the head looks at, ``(n, d)``: codes or features, for `scores`."""
-        rows = complete_rows(X, self.modality_) if isinstance(X, Views) else np.asarray(X)
+        rows = (as_given(complete(X, self.modality_), self.modality_) if isinstance(X, Views)
+                else np.asarray(X))
         codes = self._code(rows)
         if self.head == "softmax":
             return codes
@@ -190,9 +191,9 @@ class FewShot(Task):
         if not hasattr(self, attribute):
             raise ValueError(f"X: this task is not prepared; call {call} first.")
 
-    def _code(self, rows: npt.ArrayLike, modality: str | None = None) -> Array:
+    def _code(self, rows: npt.ArrayLike | Views, modality: str | None = None) -> Array:
         if self.head == "inputs":
-            return np.asarray(rows)
+            return np.asarray(rows[self.modality_] if isinstance(rows, Views) else rows)
         encode = getattr(self.model, "project", self.model.embed)
         return np.asarray(encode(rows, modality or self.modality_))
 
@@ -203,7 +204,7 @@ class FewShot(Task):
         white = means @ root
         self.coef_, self.intercept_ = root @ white.T, -0.5 * (white**2).sum(axis=1)
 
-    def _drawn(self, rows: Array, modality: str, part: int) -> Array:
+    def _drawn(self, rows: Array | Views, modality: str, part: int) -> Array:
         """A code ``(n, d)`` drawn around every row."""
         return np.asarray(self.model.sample_rows(rows, modality, self.model.random_state + part))
 
@@ -219,7 +220,7 @@ class FewShot(Task):
             names.append(described)
         if support is not None and len(labels):
             rows = balanced_rows(labels, max(1, total // 2))
-            codes.append(self._drawn(support.read(self.modality_, rows), self.modality_, 2))
+            codes.append(self._drawn(as_given(support[rows], self.modality_), self.modality_, 2))
             names.append(labels[rows])
         path = softmax_path(np.concatenate(codes), np.concatenate(names), len(self.classes_),
                             epochs=model.head_epochs, lr=model.head_lr, betas=model.head_betas,

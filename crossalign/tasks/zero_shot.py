@@ -12,13 +12,13 @@ from sklearn.utils._param_validation import StrOptions
 
 from crossalign.metrics import calibrated_stacking
 from crossalign.models.base import Distributional, ZeroShotClassifier, checked_side
-from crossalign.models.blockwise import in_blocks
+from crossalign.models.blockwise import as_given, in_blocks
 from crossalign.models.closed_form.gfzsl import GFZSL
 from crossalign.models.learned import made_up
-from crossalign.models.one_modality import complete_rows
+from crossalign.models.one_modality import complete
 from crossalign.models.ranges import NUMBER, Having, check_values
 from crossalign.models.several_views import presence
-from crossalign.preprocessing.pooling import as_vectors
+from crossalign.preprocessing.pooling import vectors_in
 from crossalign.tasks.base import Task
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.types import Classes, Views
@@ -160,7 +160,7 @@ class ZeroShot(Task):
             return np.asarray(X), self.modality_
         names = [m for m in self.views_ if m in X] or [self.modality_]
         if len(names) == 1:
-            return complete_rows(X, names[0]), names[0]
+            return as_given(complete(X, names[0]), names[0]), names[0]
         presence(X, names)
         return X.select(*names), names
 
@@ -176,7 +176,7 @@ class ZeroShot(Task):
         if head == "prototype" and hasattr(self.model, "class_scores"):
             return np.asarray(self.model.class_scores(rows, views, self.classes_.embeddings))
         if head == "prototype":
-            embed = self.model.embed_views if isinstance(rows, Views) else self.model.embed
+            embed = self.model.embed if isinstance(views, str) else self.model.embed_views
             return np.asarray(embed(rows, views) @ self.prototypes_.T)
         if head == "gaussian":
             return self.gaussians_.decision_function(self._code(rows, views))
@@ -187,11 +187,11 @@ class ZeroShot(Task):
 
     def _input_scores(self, rows: Any, views: Any) -> Array:
         """Log-densities of the features, over views a sum: as if errors were independent."""
-        if not isinstance(rows, Views):
-            return self.inputs_[views].decision_function(as_vectors(rows))
+        if isinstance(views, str):
+            return self.inputs_[views].decision_function(vectors_in(rows, views))
         scores = np.zeros((len(rows), len(self.classes_)))
         for m, here in zip(views, presence(rows, views).T, strict=True):
-            scores[here] += self.inputs_[m].decision_function(as_vectors(rows[m][here]))
+            scores[here] += self.inputs_[m].decision_function(vectors_in(rows[here], m))
         return scores
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:
@@ -241,7 +241,7 @@ class ZeroShot(Task):
 
         Of several views unit rows, but for a model that multiplies their Gaussians.
         """
-        if isinstance(rows, Views) and not isinstance(self.model, Distributional):
+        if not isinstance(views, str) and not isinstance(self.model, Distributional):
             return np.asarray(self.model.embed_views(rows, views))
         encode = getattr(self.model, "project", self.model.embed)
         return np.asarray(encode(rows, views))
@@ -269,7 +269,7 @@ def vectors_of(X: Views, modality: str) -> Views:
     """The samples through one modality, of tokens their means."""
     if X.kind(modality) == "vectors":
         return X.select(modality)
-    return Views({modality: in_blocks(lambda part: as_vectors(part[modality]), X)})
+    return Views({modality: in_blocks(lambda part: vectors_in(part, modality), X)})
 
 
 def _standardised(scores: Array) -> Array:

@@ -76,8 +76,8 @@ class TensorData:
         """Read modalities (all by default) of `Views` into tensors on a device."""
         names = _chosen(views, modalities)
         tensors = {m: torch.from_numpy(_float32(views.read(m))) for m in names}
-        data = cls(_blank(tensors, _flags(views.present, names)), _labels(views),
-                   _flags(views.present, names), _flags(views.masks, names))
+        present, masks = _flags(views.present, names), _flags(views.masks, names)
+        data = cls(_blank(_blank(tensors, present), masks), _labels(views), present, masks)
         return data.to(torch.device(device))
 
     def __len__(self) -> int:
@@ -142,10 +142,10 @@ class DiskData:
         present = {m: p.index_select(0, indices) for m, p in self.present.items()}
         tensors = {m: torch.from_numpy(self._read(m, rows)).to(self.device)
                    for m in self.modalities}
-        return Batch(_blank(tensors, present),
+        masks = {m: x.index_select(0, indices) for m, x in self.masks.items()}
+        return Batch(_blank(_blank(tensors, present), masks),
                      None if self.labels is None else self.labels.index_select(0, indices),
-                     present, {m: x.index_select(0, indices) for m, x in self.masks.items()},
-                     indices)
+                     present, masks, indices)
 
     def _read(self, modality: str, rows: Array) -> Array:
         values = _float32(self.source.read(modality, rows))
@@ -174,7 +174,7 @@ def transformed(views: Views, transform: Transform) -> TensorData | DiskData:
     if len(views) and _on_disk(views):
         return DiskData(views, transform=transform)
     return TensorData.from_views(Views({m: transform(views[m], m) for m in views.modalities},
-                                       views.labels, present=views.present))
+                                       views.labels, present=views.present, masks=views.masks))
 
 
 def _on_disk(views: Views) -> bool:
@@ -202,10 +202,10 @@ def _flags(flags: Mapping[str, Array], names: Sequence[str]) -> dict[str, Tensor
     return {m: torch.from_numpy(flags[m].copy()) for m in names if m in flags}
 
 
-def _blank(views: Mapping[str, Tensor], present: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Set the rows whose modality is missing to zero, whatever they hold."""
-    return {m: x.masked_fill(~present[m].view(-1, *[1] * (x.ndim - 1)), 0.0) if m in present else x
-            for m, x in views.items()}
+def _blank(views: Mapping[str, Tensor], there: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Set rows that are missing and tokens that are masked to zero, whatever they hold."""
+    return {m: x.masked_fill(~there[m].view(*there[m].shape, *[1] * (x.ndim - there[m].ndim)), 0)
+            if m in there else x for m, x in views.items()}
 
 
 def _move(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -327,6 +327,42 @@ class Views:
         part.lost_digits += other.lost_digits
         return part
 
+    @staticmethod
+    def concatenate(parts: Sequence[Views]) -> Views:
+        """Samples of several, one after the other, through the modalities that all have.
+
+        Rows of one memory map stay on disk; those of several maps are read. Samples are numbered
+        anew, and ``meta`` is dropped.
+
+        Raises
+        ------
+        ValueError
+            If no modality is common to all, or only some are labelled.
+        """
+        first = parts[0]
+        names = [m for m in first.modalities if all(m in part for part in parts)]
+        labels = [part.labels for part in parts if part.labels is not None]
+        if not names or len(labels) not in (0, len(parts)):
+            raise ValueError(f"parts: {len(labels)} of {len(parts)} are labelled and {names} are "
+                             "in all; give parts with a common modality, all with labels or none.")
+        whole = object.__new__(Views)
+        whole._n = sum(len(part) for part in parts)
+        whole._kinds = {m: first.kind(m) for m in names}
+        whole._data, whole._rows = {}, {}
+        for m in names:
+            one_map = first.on_disk(m) and all(part._data[m] is first._data[m] for part in parts)
+            whole._rows[m] = np.concatenate([_numbers(part, m) for part in parts]) if one_map \
+                else None
+            whole._data[m] = first._data[m] if one_map else np.concatenate(
+                [part[m] for part in parts])
+        whole.labels = np.concatenate(labels) if labels else None
+        whole.ids, whole.meta = np.arange(whole._n), {}
+        whole.present = {m: np.concatenate([part.has(m) for part in parts])
+                         for m in names if any(m in part.present for part in parts)}
+        whole.masks = {m: np.concatenate([_mask(part, m) for part in parts])
+                       for m in names if any(m in part.masks for part in parts)}
+        return whole
+
     def with_labels(self, labels: npt.ArrayLike | None) -> Views:
         """The same samples with other labels, or with none."""
         part = self._same()
@@ -344,3 +380,18 @@ def _width(values: Array, kind: str) -> int:
     """Numbers that make up a token, a vector or a pixel."""
     inner = {"ids": 2, "images": 3}.get(kind)
     return int(values.shape[-1]) if inner is None or values.ndim > inner else 1
+
+
+def _numbers(views: Views, modality: str) -> Array:
+    """Rows ``(n,)`` of a memory map that the samples are."""
+    rows = views._rows[modality]
+    return np.arange(len(views)) if rows is None else rows
+
+
+def _mask(views: Views, modality: str) -> Array:
+    """Real tokens of a modality, all without a mask."""
+    if modality in views.masks:
+        return views.masks[modality]
+    shape = views._data[modality].shape[1:]
+    inner = shape if views.kind(modality) == "ids" else shape[:-1]
+    return np.ones((len(views), *inner), dtype=bool)

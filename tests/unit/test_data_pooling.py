@@ -17,11 +17,22 @@ def tokens(n=4, t=3, d=2):
 
 def test_the_mean_is_of_real_tokens():
     x = tokens()
-    found = mean_token(x)
+    mask = (x != 0).any(axis=2)
+    x[~mask] = 7.0                                   # a masked token may hold anything
+    found = mean_token(x, mask)
     for i in (0, 3):
         np.testing.assert_allclose(found[i], x[i].mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(found[1], (x[1, 0] + x[1, 1]) / 2, rtol=1e-6)
     np.testing.assert_array_equal(found[2], 0)
+    np.testing.assert_array_equal(flat_tokens(x, mask)[~np.repeat(mask, 2, axis=1)], 0)
+
+
+def test_without_a_mask_zeros_count():
+    x = tokens()
+    np.testing.assert_allclose(mean_token(x), x.mean(axis=1), rtol=1e-6)
+    frames = np.stack([x, 2 * x], axis=1)            # (n, f, t, d)
+    np.testing.assert_allclose(mean_token(frames), frames.mean(axis=(1, 2)), rtol=1e-6)
+    assert flat_tokens(frames).shape == (4, 12)
 
 
 def test_flat_tokens_keep_every_number_in_order():

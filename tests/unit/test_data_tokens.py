@@ -13,7 +13,7 @@ from crossalign.data.sources.glyphs.source import load_glyphs
 from crossalign.encoders.char_ngrams import WORD, word_tokens, word_vector
 from crossalign.encoders.gradients import oriented_gradients
 from crossalign.encoders.patches import patch_tokens
-from crossalign.preprocessing.tokens import real_tokens, token_moments
+from crossalign.preprocessing.tokens import lengths_mask, real_rows, token_moments, vector_rows
 from crossalign.types import Views
 
 
@@ -23,10 +23,25 @@ def rng():
 
 
 # -- rows --------------------------------------------------------------------------------------
-def test_zeros_are_padding(rng):
-    tokens = rng.standard_normal((3, 4, 2))
-    tokens[1, 2:], tokens[2, :, 0] = 0, 0
-    np.testing.assert_array_equal(real_tokens(tokens).sum(axis=1), [4, 2, 4])
+def test_a_token_of_zeros_is_a_token_unless_a_mask_hides_it(rng, tmp_path):
+    tokens = rng.standard_normal((3, 4, 2)).astype(np.float32)
+    tokens[1, 2:] = 0
+    mask = lengths_mask([4, 2, 4])
+    np.testing.assert_array_equal(mask.sum(axis=1), [4, 2, 4])
+    np.save(tmp_path / "text.npy", tokens)
+    for values in (tokens, np.load(tmp_path / "text.npy", mmap_mode="r")):
+        whole, masked = Views({"text": values}), Views({"text": values}, masks={"text": mask})
+        for views, real in ((whole, np.ones((3, 4), bool)), (masked, mask)):
+            rows = np.concatenate([x for _, x in real_rows(views, "text").blocks()])
+            np.testing.assert_array_equal(rows, tokens[real])
+            means = np.concatenate([x for _, x in vector_rows(views, "text").blocks()])
+            np.testing.assert_allclose(
+                means, [x[r].mean(axis=0) for x, r in zip(tokens, real, strict=True)], rtol=1e-5)
+
+
+def test_lengths_say_which_tokens_are_real():
+    np.testing.assert_array_equal(lengths_mask([2, 0], 3), [[1, 1, 0], [0, 0, 0]])
+    assert lengths_mask([]).shape == (0, 0)
 
 
 @pytest.mark.parametrize("n", [7, 2500])
@@ -53,10 +68,10 @@ def test_tokens_on_disk_that_a_mask_hides_do_not_count(rng, tmp_path):
                                rtol=1e-4)
 
 
-def test_tokens_in_memory_that_a_mask_hides_become_padding(rng):
+def test_tokens_in_memory_that_a_mask_hides_are_read_as_zeros(rng):
     tokens, mask = rng.normal(size=(2, 3, 4)), np.array([[True, False, True], [True] * 3])
     np.testing.assert_array_equal(
-        real_tokens(Views({"text": tokens}, masks={"text": mask})["text"]), mask)
+        (Views({"text": tokens}, masks={"text": mask})["text"] != 0).any(axis=2), mask)
 
 
 # -- patches and words -------------------------------------------------------------------------
@@ -82,8 +97,8 @@ def test_patches_of_gradients_are_their_four_cells(rng):
                                                    2 * column:2 * column + 2])
 
 
-def test_no_patch_is_padding():
-    assert real_tokens(patch_tokens(np.zeros((1, 32, 32)))).all()
+def test_no_patch_is_all_zeros():
+    assert (patch_tokens(np.zeros((1, 32, 32))) != 0).any(axis=2).all()
 
 
 def test_words_are_unit_vectors_of_their_letters():
@@ -100,7 +115,7 @@ def test_words_are_unit_vectors_of_their_letters():
 def test_documents_are_words_in_order():
     tokens = word_tokens(["small a", "small letter b"])
     assert tokens.shape == (2, 3, WORD)
-    np.testing.assert_array_equal(real_tokens(tokens), [[True, True, False], [True] * 3])
+    np.testing.assert_array_equal((tokens != 0).any(axis=2), [[True, True, False], [True] * 3])
     np.testing.assert_array_equal(tokens[0, 0], tokens[1, 0])
     np.testing.assert_allclose(tokens[1, 2], word_vector("b"), rtol=1e-6)
 

@@ -150,16 +150,18 @@ def test_kept_tokens_are_the_most_salient_and_all_of_the_embedding(views, pool):
     model = FGAN(**TINY, pool=pool, ratios=(0.5, 0.5)).fit(views)
     text = views["text"].copy()
     text[0, [0, 2, 3]] = 0                                  # one word, and two are looked for
+    masks = {"text": views.masks["text"] & (text != 0).any(axis=2),
+             "image": np.ones(views["image"].shape[:2], bool)}
     for m, x, k in (("image", views["image"], 3), ("text", text, 2)):
-        saliency, kept = model.saliency(x, m), model.kept_tokens(x, m)
-        real = (x != 0).any(axis=2)
+        real, given = masks[m], Views({m: x}, masks={m: masks[m]})
+        saliency, kept = model.saliency(given, m), model.kept_tokens(given, m)
         assert saliency.shape == kept.shape == x.shape[:2]
         assert (saliency[~real] == 0).all()
         assert ((saliency[real] > 0) & (saliency[real] < 1)).all()
         assert len(np.unique(saliency[real].round(6))) > len(x)
         encoder = model.network_.encoder(m)
         with torch.inference_mode():
-            rows = encoder.read(torch.from_numpy(x))[0].numpy()
+            rows = encoder.read(torch.from_numpy(x), torch.from_numpy(real))[0].numpy()
         for i in range(len(x)):
             best = sorted((-s, j) for j, s in enumerate(saliency[i]) if real[i, j])[:k]
             assert np.flatnonzero(kept[i]).tolist() == sorted(j for _, j in best)
@@ -169,7 +171,7 @@ def test_kept_tokens_are_the_most_salient_and_all_of_the_embedding(views, pool):
         pooled = chosen.sum(axis=1) / k if pool == "sum" else chosen.reshape(len(x), -1)
         with torch.inference_mode():
             expected = encoder.region.output(torch.from_numpy(pooled)).numpy()
-        np.testing.assert_allclose(model.similarity_inputs(x, m)[:, :8], expected, atol=1e-5)
+        np.testing.assert_allclose(model.similarity_inputs(given, m)[:, :8], expected, atol=1e-5)
 
 
 def test_without_saliency_every_token_is_as_salient(views):
@@ -178,16 +180,18 @@ def test_without_saliency_every_token_is_as_salient(views):
     some = FGAN(**TINY, selection="random", ratios=(0.5, 0.5)).fit(views)
     every = FGAN(**TINY, ratios=(0.5, 1.0)).fit(views)
     for model, kept in ((mean, real.sum(axis=1)), (some, 2), (every, real.sum(axis=1))):
-        np.testing.assert_array_equal(model.saliency(views["text"], "text"), real)
-        np.testing.assert_array_equal(model.kept_tokens(views["text"], "text").sum(axis=1), kept)
+        np.testing.assert_array_equal(model.saliency(views, "text"), real)
+        np.testing.assert_array_equal(model.kept_tokens(views, "text").sum(axis=1), kept)
     same = some.kept_tokens(views["image"], "image")
     assert (same == same[0]).all()
 
 
 def test_saliency_has_the_length_of_what_it_is_asked_about(fitted, views):
-    np.testing.assert_allclose(fitted.saliency(views["text"][:, :3], "text"),
-                               fitted.saliency(np.pad(views["text"][:, :3], ((0, 0), (0, 1), (0, 0))
-                                                      ), "text")[:, :3], atol=1e-6)
+    short = views["text"][:, :3]
+    padded = Views({"text": np.pad(short, ((0, 0), (0, 1), (0, 0)))},
+                   masks={"text": np.ones((len(views), 1), bool) & (np.arange(4) < 3)})
+    np.testing.assert_allclose(fitted.saliency(short, "text"),
+                               fitted.saliency(padded, "text")[:, :3], atol=1e-6)
     assert fitted.saliency(views["image"][:0], "image").shape == (0, 6)
     assert fitted.kept_tokens(views["image"][:2, 0], "image").tolist() == [[True], [True]]
 
@@ -466,21 +470,22 @@ def test_vectors_count_as_one_token(views):
 
 
 def test_fewer_and_more_tokens_than_in_training(fitted, views):
-    text = views["text"]
-    rows = fitted.embed(text, "text")
-    longer = np.concatenate([text, np.zeros((40, 3, 3), np.float32)], axis=1)
+    text, real = views["text"], views.masks["text"]
+    rows = fitted.embed(views, "text")
+    longer = Views({"text": np.concatenate([text, np.ones((40, 3, 3), np.float32)], axis=1)},
+                   masks={"text": np.pad(real, ((0, 0), (0, 3)))})
     np.testing.assert_allclose(fitted.embed(longer, "text"), rows, atol=1e-5)
-    short = text[(text[:, 3] == 0).all(axis=1)]
-    np.testing.assert_allclose(fitted.embed(short[:, :3], "text"), fitted.embed(short, "text"),
-                               atol=1e-5)
-    assert np.isfinite(fitted.embed(short[:, :1], "text")).all()
+    short = views[~real[:, 3]]
+    fewer = Views({"text": short["text"][:, :3]}, masks={"text": short.masks["text"][:, :3]})
+    np.testing.assert_allclose(fitted.embed(fewer, "text"), fitted.embed(short, "text"), atol=1e-5)
+    assert np.isfinite(fitted.embed(short["text"][:, :1], "text")).all()
 
 
 def test_tokens_on_disk_give_the_same_model(views, tmp_path):
     for name in ("image", "text"):
         np.save(tmp_path / f"{name}.npy", views[name])
     mapped = Views({m: np.load(tmp_path / f"{m}.npy", mmap_mode="r") for m in ("image", "text")},
-                   views.truth)
+                   views.truth, masks=views.masks)
     a, b = FGAN(**TINY).fit(views), FGAN(**TINY).fit(mapped)
     np.testing.assert_array_equal(a.embed(views["text"], "text"), b.embed(mapped["text"], "text"))
 
@@ -495,14 +500,18 @@ def test_a_file_of_tokens_is_a_benchmark(tmp_path):
     assert scores.shape == (len(bench["query"]), len(bench["gallery"]))
 
 
-def test_masked_tokens_are_padding(views):
-    """Whatever they hold."""
+def test_masked_tokens_are_padding_and_tokens_of_zeros_are_not(views, tmp_path):
+    """Whatever they hold, in memory and on disk."""
     mask = np.arange(6) < np.arange(40)[:, None] % 4 + 2
-    zeros = Views({"image": views["image"] * mask[..., None], "text": views["text"]}, views.truth)
-    masked = Views({"image": views["image"], "text": views["text"]}, views.truth,
-                   masks={"image": mask})
-    models = [FGAN(**TINY).fit(rows) for rows in (zeros, masked)]
-    np.testing.assert_array_equal(*(m.embed(zeros["image"], "image") for m in models))
+    zeros = views["image"] * mask[..., None]
+    np.save(tmp_path / "image.npy", views["image"])
+    given = [Views({"image": x, "text": views["text"]}, views.truth,
+                   masks={"image": mask, "text": views.masks["text"]})
+             for x in (zeros, np.load(tmp_path / "image.npy", mmap_mode="r"))]
+    models = [FGAN(**TINY).fit(X) for X in given]
+    found = [model.embed(X, "image") for model, X in zip(models, given, strict=True)]
+    np.testing.assert_array_equal(*found)
+    assert np.abs(models[0].embed(zeros, "image") - found[0]).max() > 1e-3
 
 
 def test_what_fgan_refuses(views):

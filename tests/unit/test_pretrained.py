@@ -239,7 +239,8 @@ def test_frozen_backbones_are_tokens_given(raw, vit, bert):
     np.testing.assert_array_equal((tokens["text"] != 0).any(axis=2), raw["text"][..., 0] > 0)
     reader = model.network_.encoder("image")
     with torch.inference_mode():
-        rows, real = reader._read(torch.from_numpy(tokens["image"]))
+        rows, real = reader._read(torch.from_numpy(tokens["image"]),
+                                  torch.ones(24, 16, dtype=torch.bool))
         embedding = reader.region(rows, real).numpy()
     np.testing.assert_allclose(model.similarity_inputs(raw["image"], "image")[:, :8], embedding,
                                atol=1e-5)

@@ -12,6 +12,8 @@ from crossalign.evaluation.embedded_once import embedded_rows
 from crossalign.evaluation.figures.items import some_rows
 from crossalign.labels import rarest
 from crossalign.models.base import Aligner, Generator
+from crossalign.models.blockwise import as_given
+from crossalign.preprocessing.pooling import vectors_in
 from crossalign.types import CLASS_MODALITY, Benchmark, Views
 
 Array = npt.NDArray[Any]
@@ -48,7 +50,7 @@ def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) 
             if modality in model.widths_:
                 part = split.having(modality)
                 rows = some_rows(part, LATENT_CLASSES // share, LATENT_POINTS // share)
-                before.setdefault(modality, []).append(part.read(modality, rows))
+                before.setdefault(modality, []).append(vectors_in(part[rows], modality))
                 after.setdefault(modality, []).append(embedded_rows(model, part, modality, rows))
                 labels.setdefault(modality, []).append(rarest(part.truth)[rows])
     if classes and model.knows_classes:
@@ -79,7 +81,8 @@ def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[st
         return {}
     modality = known[0]
     rows = [some_rows(part, CROSS_CLASSES, CROSS_POINTS) for part in parts]
-    x = np.concatenate([p.read(modality, r) for p, r in zip(parts, rows, strict=True)])
+    x = as_given(Views.concatenate([p[r].select(modality) for p, r in
+                                    zip(parts, rows, strict=True)]), modality)
     labels = np.concatenate([rarest(p.truth)[r] for p, r in zip(parts, rows, strict=True)])
     shown = np.unique(labels)
     embeddings = bench.classes.embeddings[shown]
@@ -93,7 +96,8 @@ def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[st
         after = {modality: _embedded(model, parts, modality, rows, "embed"),
                  CLASS_MODALITY: model.embed_classes(embeddings)}
     return {"cross_modal": {
-        "before": {modality: x, CLASS_MODALITY: embeddings}, "after": after,
+        "before": {modality: vectors_in(x, modality), CLASS_MODALITY: embeddings},
+        "after": after,
         "labels_before": {modality: labels, CLASS_MODALITY: shown},
         "labels_after": {modality: labels, CLASS_MODALITY: np.repeat(shown, n)},
         "seen": bench.classes.seen}}

@@ -12,7 +12,7 @@ from crossalign.evaluation.figures.items import shown_item
 from crossalign.evaluation.subsample import spread
 from crossalign.metrics.retrieval.relevance import Relevance
 from crossalign.models.base import Aligner
-from crossalign.models.blockwise import encoded
+from crossalign.models.blockwise import as_given, encoded
 from crossalign.types import Benchmark, Views
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _by_similarity(model: Aligner, query: Views, source: str, gallery: Views, ta
     """
     rows = spread(len(query), CANDIDATES)
     part = query[rows]
-    vectors = (model.similarity_inputs(part[source], source),
+    vectors = (model.similarity_inputs(as_given(part, source), source),
                encoded(model.similarity_inputs, gallery, target))
     ranked = {name: _best(np.asarray(model.compare(*vectors, name)), part.truth, gallery.truth)
               for name in COMPARED}

@@ -9,6 +9,7 @@ from typing import Any
 from crossalign.evaluation.figures.items import shown_picture
 from crossalign.evaluation.subsample import spread
 from crossalign.models.base import TokenSelector
+from crossalign.models.blockwise import as_given
 from crossalign.types import Views
 
 SAMPLES = 8
@@ -38,7 +39,7 @@ def tokens(model: Any, views: Views, names: Sequence[str]) -> dict[str, Any]:
 
 def _part(model: TokenSelector, one: Views, modality: str) -> dict[str, Any]:
     """One modality of one sample."""
-    x = one[modality]
+    x = as_given(one, modality)
     part: dict[str, Any] = {"saliency": model.saliency(x, modality)[0],
                             "kept": model.kept_tokens(x, modality)[0]}
     grid, words = (one.meta.get(f"{what}:{modality}") for what in ("grid", "words"))

@@ -169,13 +169,13 @@ class CCA(Aligner, Model):
         self.whitener_ = whitening_of(within_class_covariance(rows, statistics.pairs.labels),
                                       self.whitening)
 
-    def project(self, x: npt.ArrayLike, modality: str) -> Array:
+    def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return canonical variates ``(n, k)``, before they are scaled to unit length."""
         rows = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
                              self.scale_[modality])
         return np.asarray((rows - self.means_[modality]) @ self.projections_[modality])
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+    def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return unit rows ``(n, k)``."""
         rows = self.project(x, modality)
         return unit_rows(rows if self.whitening is None else rows @ self.whitener_)

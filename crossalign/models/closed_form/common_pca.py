@@ -81,7 +81,7 @@ class CommonPCA(Aligner, Model):
     def _scaled(self, x: Array, modality: str) -> Array:
         return apply_scaling(x, self.scaling, self.shift_[modality], self.scale_[modality])
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+    def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return unit rows ``(n, k)``."""
         return unit_rows(self._scaled(self._rows(x, modality), modality) @ self.axes_)
 

@@ -149,7 +149,7 @@ class LinearCosine(Aligner, Model):
     def _scaled(self, x: Array) -> Array:
         return apply_scaling(x, self.scaling, self.shift_, self.scale_)
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+    def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Unit rows ``(n, a)``: of samples by the layer, of classes their centred embeddings."""
         rows = self._rows(x, modality)
         if modality != self.modality_:

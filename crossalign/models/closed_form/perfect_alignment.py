@@ -156,12 +156,13 @@ class PerfectAlignment(Translator, Aligner, Model):
         self.cmae_, self.normalised_cmae_ = self._errors(pair)
         return self
 
-    def project(self, x: npt.ArrayLike, modality: str) -> Array:
+    def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return aligned latent rows ``(n, k)`` in float64 of ``x (n, d_m)``, not normalised."""
         self._rows(x, modality)
+        x = x.read(modality) if isinstance(x, Views) else x
         return self._latent(np.asarray(x, dtype=np.float64), modality)
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> npt.NDArray[np.float32]:
+    def embed(self, x: npt.ArrayLike | Views, modality: str) -> npt.NDArray[np.float32]:
         """Return unit rows ``(n, k)`` of ``x (n, d_m)``."""
         return unit_rows(self.project(x, modality))
 

@@ -169,13 +169,13 @@ class RidgeMap(Aligner, Translator, Model):
         assert self.whitening is not None
         self.whitener_ = whitening_of(within, self.whitening)
 
-    def project(self, x: npt.ArrayLike, modality: str) -> Array:
+    def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return rows ``(n, d_target)`` of the scaled target space."""
         scaled = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
                                self.scale_[modality])
         return scaled if modality == self.target_ else np.asarray(scaled @ self.coef_)
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+    def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return unit rows ``(n, d_target)``."""
         rows = self.project(x, modality)
         return unit_rows(rows if self.whitening is None else rows @ self.whitener_)

@@ -242,7 +242,7 @@ class FGAN(TokenSelector, JointSpace):
         self.history_, self.selected_epoch_ = history.losses, history.selected_epoch
         return self
 
-    def saliency(self, x: npt.ArrayLike, modality: str) -> Array:
+    def saliency(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Saliency ``(n, t)`` in (0, 1) of the tokens of ``x (n, t, d)``, 0 at padding (eq. 3-5).
 
         It is 1 for every token where no saliency is learned: the mean of tokens, random tokens, or
@@ -250,7 +250,7 @@ class FGAN(TokenSelector, JointSpace):
         """
         return self._selection(x, modality)[0]
 
-    def kept_tokens(self, x: npt.ArrayLike, modality: str) -> Array:
+    def kept_tokens(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """The tokens of ``x (n, t, d)`` that are in the embedding, ``(n, t)`` bool.
 
         The K most salient, of equal ones the first; all where there are fewer or the pool is the
@@ -264,14 +264,14 @@ class FGAN(TokenSelector, JointSpace):
         named.teacher = teacher_name(self.teacher)
         return named
 
-    def _selection(self, x: npt.ArrayLike, modality: str) -> tuple[Array, Array]:
-        rows = self._rows(x, modality)
+    def _selection(self, x: npt.ArrayLike | Views, modality: str) -> tuple[Array, Array]:
+        rows, mask = self._masked_rows(x, modality)
         encoder = self.network_.encoder(modality)
         tokens = rows.shape[1] if rows.ndim == 3 else 1
         scores, kept = [np.zeros((0, tokens), np.float32)], [np.zeros((0, tokens), bool)]
         with torch.inference_mode():
-            for block in self._blocks(rows, modality):
-                for found, part in zip((scores, kept), encoder.select(block), strict=True):
+            for block, real in self._blocks(rows, mask, modality):
+                for found, part in zip((scores, kept), encoder.select(block, real), strict=True):
                     found.append(part.cpu().numpy())
         return np.concatenate(scores), np.concatenate(kept)
 

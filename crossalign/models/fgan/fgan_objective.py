@@ -84,7 +84,7 @@ class FGANObjective(nn.Module):
 
         A weight ``"hardest"`` in [0, 1] is the share of the hardest triplets against all of them.
         """
-        read = {m: self.encoder(m).read(batch.views[m]) for m in self.order}
+        read = {m: self.encoder(m).read(batch.views[m], batch.masks.get(m)) for m in self.order}
         losses: dict[str, Tensor] = {}
         total = next(iter(read.values()))[0].new_zeros(())
         if self.contrast != "off":

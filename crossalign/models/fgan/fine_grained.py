@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from crossalign.networks.token_reader import TokenReader, padding, token_mean
+from crossalign.networks.token_reader import TokenReader, padding, real_tokens, token_mean
 from crossalign.networks.topk import PerturbedTopK, hard_topk, tokens_kept
 
 POOLS = ("concat", "sum", "mean")
@@ -170,50 +170,46 @@ class LabelEncoder(nn.Module):
 class FineGrainedEncoder(nn.Module):
     """Reader, region encoder and label encoder of one modality.
 
-    A sample is ``(t, d)`` tokens, of which zeros are padding, or one vector ``(d,)``, which counts
-    as one token, or raw rows, from which ``backbone`` makes tokens.
+    A sample is ``(t, d)`` tokens, those where a mask ``(t,)`` is True, or one vector ``(d,)``,
+    which counts as one token, or raw rows, from which ``backbone`` makes tokens.
     """
 
     def __init__(self, reader: TokenReader, region: RegionEncoder, label: LabelEncoder,
-                 backbone: nn.Module | None = None) -> None:
+                 backbone: Any = None) -> None:
         super().__init__()
         self.backbone, self.reader, self.region, self.label = backbone, reader, region, label
 
-    def tokens(self, x: Tensor) -> Tensor:
-        """Return the samples as the reader gets them."""
-        return x if self.backbone is None else self.backbone(x)
+    def tokens(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return tokens ``(n, t, d)`` as the reader gets them, and which are real ``(n, t)``."""
+        if self.backbone is not None:
+            return self.backbone(x), self.backbone.real(x)
+        x = x[:, None] if x.ndim == 2 else x
+        return x, real_tokens(x, mask)
 
-    def read(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return rows ``(n, t, dim)`` of samples in context, and which of them are real ``(n,
-        t)``.
-        """
-        return self._read(self.tokens(x))
+    def read(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return rows ``(n, t, dim)`` of samples in context, and which are real ``(n, t)``."""
+        return self._read(*self.tokens(x, mask))
 
-    def _read(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Read tokens ``(n, t, d)`` or vectors ``(n, d)``."""
-        if x.ndim == 2:
-            x = x[:, None]
-            real = x.new_ones(x.shape[:2], dtype=torch.bool)
-        else:
-            short = max(0, self.region.tokens - x.shape[1])
-            x = nn.functional.pad(x, (0, 0, 0, short))
-            real = (x != 0).any(dim=2)
+    def _read(self, x: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+        """Read tokens ``(n, t, d)``."""
+        short = max(0, self.region.tokens - x.shape[1])
+        x, real = nn.functional.pad(x, (0, 0, 0, short)), nn.functional.pad(real, (0, short))
         return self.reader(x, real), real
 
-    def select(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def select(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the saliency ``(n, t)`` of the tokens of x, 0 at padding, and which of them are
         selected.
         """
-        x = self.tokens(x)
-        rows, real = self._read(x)
+        x, real = self.tokens(x, mask)
+        rows, real = self._read(x, real)
         scores = self.region.scores(rows, real)
         selected = self.region.kept(scores, real)
-        t = x.shape[1] if x.ndim == 3 else 1                         # reading may have padded
+        t = x.shape[1]                                               # reading may have padded
         return scores.masked_fill(~real, 0)[:, :t], selected[:, :t]
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the region embedding ``(n, width)`` and label logits ``(n, L)``."""
-        rows, real = self.read(x)
+        rows, real = self.read(x, mask)
         return self.region(rows, real), self.label(token_mean(rows, real)).logits
 
 

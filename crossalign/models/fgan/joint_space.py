@@ -24,6 +24,7 @@ from crossalign.index.joint import JointIndex
 from crossalign.index.joint_similarity import joint_rows, joint_scores
 from crossalign.models import backbones
 from crossalign.models.base import Aligner, Array, Model, unit_rows
+from crossalign.models.blockwise import as_given
 from crossalign.models.several_views import presence
 from crossalign.types import Classes, Views
 
@@ -49,8 +50,8 @@ class JointSpace(Aligner, Model):
     network_: Any
     n_labels_: int
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
-        """Unit rows of ``x (n, t, d)``, in which tokens of zeros are padding, or ``(n, d)``.
+    def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
+        """Unit rows of ``x (n, t, d)`` or ``(n, d)``; masks of `Views` mark padding.
 
         The embedding ``(n, dim)``, the root of the label distribution ``(n, labels)``, or both side
         by side over the root of two.
@@ -70,25 +71,25 @@ class JointSpace(Aligner, Model):
 
         Of several views the mean of unit embeddings and the mean of distributions.
         """
-        if not isinstance(x, Views):
-            assert isinstance(modality, str)
+        if isinstance(modality, str):
             return self._joint_vectors(x, modality)
-        names = [modality] if isinstance(modality, str) else list(modality)
+        assert isinstance(x, Views)
+        names = list(modality)
         here = presence(x, names)[:, :, None]                                # (n, M, 1)
-        vectors = np.stack([self._joint_vectors(x[m], m) for m in names], axis=1)
+        vectors = np.stack([self._joint_vectors(as_given(x, m), m) for m in names], axis=1)
         e, logs = vectors[..., :self.dim], vectors[..., self.dim:]
         lengths = np.linalg.norm(e, axis=2, keepdims=True)
         e = (here * e / np.where(lengths > 0, lengths, 1)).sum(axis=1) / here.sum(axis=1)
         p = (here * np.exp(logs.astype(np.float64))).sum(axis=1) / here.sum(axis=1)
         return np.hstack([e, np.log(np.maximum(p, np.finfo(np.float32).tiny))]).astype(np.float32)
 
-    def _joint_vectors(self, x: npt.ArrayLike, modality: str) -> Array:
-        rows = self._rows(x, modality)
+    def _joint_vectors(self, x: npt.ArrayLike | Views, modality: str) -> Array:
+        rows, mask = self._masked_rows(x, modality)
         encoder = self.network_.encoder(modality)
         found = [np.zeros((0, self.dim + self.n_labels_), np.float32)]
         with torch.inference_mode():
-            for block in self._blocks(rows, modality):
-                embedding, logits = encoder(block)
+            for block, real in self._blocks(rows, mask, modality):
+                embedding, logits = encoder(block, real)
                 both = torch.cat([embedding, logits.log_softmax(dim=1)], dim=1)
                 found.append(both.float().cpu().numpy())
         return np.concatenate(found)
@@ -123,14 +124,16 @@ class JointSpace(Aligner, Model):
         return (self._unit(inputs, self.similarity) if self.similarity in PRODUCTS
                 else self._weighted(inputs, self.similarity))
 
-    def _blocks(self, rows: Array, modality: str) -> Iterator[torch.Tensor]:
-        """The rows, some at a time, where the modality's encoder is."""
+    def _blocks(self, rows: Array, mask: Array | None, modality: str) -> Iterator[
+            tuple[torch.Tensor, torch.Tensor | None]]:
+        """Rows and their mask, some at a time, where the modality's encoder is."""
         encoder = self.network_.encoder(modality)
         device = next(encoder.parameters()).device
         size = BLOCK if encoder.backbone is None else backbones.BLOCK
         for start in range(0, len(rows), size):
             block = np.require(rows[start:start + size], np.float32, ["C", "W"])
-            yield torch.from_numpy(block).to(device)
+            real = None if mask is None else torch.from_numpy(mask[start:start + size]).to(device)
+            yield torch.from_numpy(block).to(device), real
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,

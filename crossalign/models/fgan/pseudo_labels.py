@@ -19,8 +19,8 @@ from sklearn.decomposition import PCA
 
 from crossalign.models.base import Array, unit_rows
 from crossalign.models.closed_form.gfzsl import ROUNDING
-from crossalign.preprocessing.pooling import mean_token
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
+from crossalign.preprocessing.tokens import vector_rows
 from crossalign.types import Classes, Views
 
 Teacher = Callable[[Views], npt.ArrayLike]
@@ -88,7 +88,7 @@ def seen_class_posteriors(X: Views, codes: Array, rng: np.random.Generator) -> t
     the other folds; its logits are divided by the temperature at which the held-out labels are
     likeliest.
     """
-    x = _components(rows_of(X, X.modalities[0]).then(_flat))
+    x = _components(_flat_rows(X, X.modalities[0]))
     n_classes = int(codes.max()) + 1
     order = rng.permutation(len(codes))
     order = order[np.argsort(codes[order], kind="stable")]
@@ -132,11 +132,11 @@ def _posteriors(X: Views, teacher: Teacher | str) -> Array:
     return posteriors
 
 
-def _flat(x: Array) -> Array:
+def _flat_rows(X: Views, modality: str) -> Rows:
     """Return one row per sample, for wide tokens their mean."""
-    if x.ndim == 3 and x.shape[1] * x.shape[2] > FLAT:
-        x = mean_token(x)
-    return x.reshape(len(x), int(np.prod(x.shape[1:])))
+    if X.kind(modality) == "tokens" and X.read(modality, np.arange(1)).size > FLAT:
+        return vector_rows(X, modality)
+    return rows_of(X, modality).then(lambda x: x.reshape(len(x), int(np.prod(x.shape[1:]))))
 
 
 def _components(rows: Rows) -> Array:

@@ -97,7 +97,7 @@ class FusionNet(nn.Module):
     linear : bool
         Keep a linear view of the space, which is given and not learned.
     tokens : collection of str
-        Views whose samples are token rows ``(n, t, width)``, with zeros as padding.
+        Views whose samples are token rows ``(n, t, width)``.
     """
 
     sampler = "textbook"
@@ -144,20 +144,25 @@ class FusionNet(nn.Module):
                 path.weight.copy_(paths[m])
             head.start_linear(paths[m])
 
-    def straight(self, x: Tensor, modality: str) -> Tensor:
+    def straight(self, x: Tensor, modality: str, mask: Tensor | None = None) -> Tensor:
         """Rows ``(n, width)`` in the linear view, ``(n, d)``."""
-        rows: Tensor = self.paths[self.order.index(modality)](as_vectors(x))
+        rows: Tensor = self.paths[self.order.index(modality)](as_vectors(x, mask))
         return rows
 
-    def encode(self, x: Tensor, modality: str) -> tuple[Tensor, Tensor]:
-        """Unit mean and log-variance ``(n, d)`` of rows ``(n, width)``."""
+    def encode(self, x: Tensor, modality: str,
+               mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Unit mean and log-variance ``(n, d)`` of rows ``(n, width)``.
+
+        Of tokens ``(n, t, width)`` those count where ``mask (n, t)`` is True.
+        """
         if modality == CLASS_MODALITY:
             assert self.memory is not None
             mean, logvar = self.memory(x)
         else:
             at = self.order.index(modality)
-            pooled = self.regions[modality](x) if modality in self.regions else x
-            mean, logvar = self.manifold(*self.heads[at](self.adapters[at](pooled), as_vectors(x)))
+            pooled = self.regions[modality](x, mask) if modality in self.regions else x
+            mean, logvar = self.manifold(*self.heads[at](self.adapters[at](pooled),
+                                                         as_vectors(x, mask)))
         return mean, self._in_units(logvar)
 
     def decode(self, z: Tensor, modality: str) -> Tensor:
@@ -178,7 +183,7 @@ class FusionNet(nn.Module):
     def _step(self, batch: Batch) -> Step:
         mean, logvar, z = {}, {}, {}
         for m in self.order:
-            mean[m], logvar[m] = self.encode(batch.views[m], m)
+            mean[m], logvar[m] = self.encode(batch.views[m], m, batch.masks.get(m))
             z[m] = self._draws(mean[m], logvar[m], batch)
         classes = None
         if self.memory is not None:
@@ -290,9 +295,10 @@ class FusionNet(nn.Module):
         for m in self.order:
             x, code, rows = step.batch.views[m], step.mean[m], self._rows(step, m)
             others = order if rows is None else order[rows[order]]
-            at = _kept(share, rows)
+            at, mask = _kept(share, rows), step.batch.masks.get(m)
             mixed, _ = self.encode(torch.lerp(_kept(x, rows), x[others],
-                                              at if x.ndim == 2 else at[..., None]), m)
+                                              at if x.ndim == 2 else at[..., None]), m,
+                                   None if mask is None else _kept(mask, rows) | mask[others])
             losses.append(interpolation_gap(mixed, _kept(code, rows), code[others], at))
         return torch.stack(losses).sum()
 
@@ -300,7 +306,7 @@ class FusionNet(nn.Module):
         losses = []
         for m in self.order:
             rows = self._rows(step, m)
-            losses.append(persistence_gap(as_vectors(_kept(step.batch.views[m], rows)),
+            losses.append(persistence_gap(_kept(_vectors(step, m), rows),
                                           _kept(step.mean[m], rows)))
         return torch.stack(losses).sum()
 
@@ -350,9 +356,14 @@ class FusionNet(nn.Module):
 
     def _rebuilt(self, step: Step, code: str, target: str) -> Tensor:
         """Squared error per column of one view decoded from all draws of another's code."""
-        x = as_vectors(step.batch.views[target])
+        x = _vectors(step, target)
         z, x = _beside(step.z[code], x, self._rows(step, code, target))
         return reconstruction(self.decode(z, target), x, "l2") / x.shape[1]
+
+
+def _vectors(step: Step, m: str) -> Tensor:
+    """One row ``(n, width)`` per sample of a view: of tokens the mean of the real ones."""
+    return as_vectors(step.batch.views[m], step.batch.masks.get(m))
 
 
 def _kept(part: Tensor, rows: Tensor | None, dim: int = 0) -> Tensor:

@@ -52,7 +52,7 @@ from torch.nn.functional import normalize
 from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses import MARGINALS
 from crossalign.models.base import Array, labels_of, unit_rows
-from crossalign.models.blockwise import encoded
+from crossalign.models.blockwise import as_given, encoded
 from crossalign.models.closed_form.linear_views import LINEAR_VIEWS, linear_paths
 from crossalign.models.fusionnet.fusionnet_objective import FusionNet
 from crossalign.models.latent import LatentModel
@@ -62,8 +62,8 @@ from crossalign.models.several_views import presence
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.networks import ClassMemory, product_of_experts
 from crossalign.networks.manifold import SPREADS
-from crossalign.preprocessing.pooling import as_vectors
 from crossalign.preprocessing.scaling import fit_scaling
+from crossalign.preprocessing.tokens import vector_rows
 from crossalign.sampling import SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
 from crossalign.types import CLASS_MODALITY, Classes, Views
@@ -288,7 +288,8 @@ smooth, topology, cycle : float
         self.tokens_ = [m for m in X.modalities if X.kind(m) == "tokens"]
         self._prepare(X)
         if self.network_.paths:
-            rows = {m: self._scaled_rows(X, m).then(as_vectors) for m in X.modalities}
+            rows = {m: vector_rows(X.having(m), m, partial(self._scaled, modality=m))
+                    for m in X.modalities}
             paths = linear_paths(self.linear_view, rows, {m: X.has(m) for m in rows},
                                  self._set("latent"), self.random_state, self.linear_alpha,
                                  None if self.linear_pairs == "own" else labels_of(X, self))
@@ -356,13 +357,20 @@ smooth, topology, cycle : float
         """
         if name == "codes":
             return self.project(x, modality)
-        if isinstance(x, Views):
-            parts = np.stack([unit_rows(self._part(name, x[m], m)) for m in modality], axis=1)
+        if not isinstance(modality, str):
+            assert isinstance(x, Views)
+            parts = np.stack([unit_rows(self._part(name, as_given(x, m), m)) for m in modality],
+                             axis=1)
             return np.asarray((parts * presence(x, modality)[:, :, None]).sum(axis=1))
-        assert isinstance(modality, str)
-        rows = torch.from_numpy(self._scaled(self._rows(x, modality), modality))
+        given, mask = self._masked_rows(x, modality)
+        rows = torch.from_numpy(self._scaled(given, modality)).to(self._place)
+        real = None if mask is None else torch.from_numpy(mask).to(self._place)
         with torch.inference_mode():
-            return self.network_.straight(rows.to(self._place), modality).float().cpu().numpy()
+            return self.network_.straight(rows, modality, real).float().cpu().numpy()
+
+    def _coded(self, rows: Tensor, modality: str, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        mean, logvar = self.network_.encode(rows, modality, mask)
+        return mean, logvar
 
     def _whitened(self, name: str, x: npt.ArrayLike | Views,
                   modality: str | Sequence[str]) -> Array:
@@ -436,8 +444,11 @@ smooth, topology, cycle : float
         member = torch.from_numpy(X.having(first).truth)
         means = torch.zeros_like(memory.prototypes)
         with torch.no_grad():
+            real = X.having(first).masks.get(first)
             for places, rows in self._scaled_rows(X, first).blocks():
-                codes, _ = self.network_.encode(torch.from_numpy(rows), first)
+                codes, _ = self.network_.encode(
+                    torch.from_numpy(rows), first,
+                    None if real is None else torch.from_numpy(real[places]))
                 means.index_add_(0, member[places], codes)
             counts = torch.bincount(member, minlength=len(self.seen_)).clamp_min(1)
             means = means / counts[:, None]

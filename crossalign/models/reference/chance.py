@@ -52,7 +52,7 @@ class Chance(Aligner, ZeroShotClassifier, Model):
         self.n_classes_ = 0 if classes is None else len(classes)
         return self
 
-    def embed(self, x: npt.ArrayLike, modality: str) -> Array:
+    def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return random unit rows ``(n, n_components)``, from another stream for each modality."""
         n = len(self._rows(x, modality))
         stream = np.random.default_rng([self.random_state, self.modalities_.index(modality)])

@@ -24,7 +24,7 @@ from crossalign.encoders.char_ngrams import word_tokens
 from crossalign.encoders.gradients import oriented_gradients
 from crossalign.encoders.patches import patch_grid, patch_tokens
 from crossalign.preprocessing.bag_of_words import tf_idf
-from crossalign.preprocessing.tokens import real_tokens
+from crossalign.preprocessing.tokens import lengths_mask
 from crossalign.types import Classes, Views
 
 Array = npt.NDArray[Any]
@@ -87,8 +87,14 @@ class GlyphSamples:
     def views(self, rows: Array, data: Mapping[str, Array], labels: Array | None) -> Views:
         """The samples at ``rows`` of what `modalities` gave."""
         chosen = {m: values[rows] for m, values in data.items()}
-        masks = {m: real_tokens(x) for m, x in chosen.items() if x.ndim == 3}
+        masks = {"text": self._real_words(rows, data["text"])} if (
+            self.tokens and "text" in data) else {}
         return Views(chosen, labels, ids=rows, masks=masks, meta=self._meta(rows))
+
+    def _real_words(self, rows: Array, words: Array) -> Array:
+        """Which words ``(n, t)`` of the samples at ``rows`` are no padding."""
+        counts = np.array([len(document.split()) for document in self._documents()])
+        return lengths_mask(counts[self.label * len(FACES) + self.face][rows], words.shape[1])
 
     def _documents(self) -> list[str]:
         """C * F texts, letter by letter: the letter's name and the words of a face's style."""

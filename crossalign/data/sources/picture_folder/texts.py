@@ -21,6 +21,7 @@ from crossalign.data.class_folders import TEXT, picture_id
 from crossalign.data.noted import Noted
 from crossalign.names import identifier, written
 from crossalign.pace import Log, Pace
+from crossalign.preprocessing.tokens import lengths_mask
 from crossalign.reading import check_regular
 from crossalign.types import TextEncoder
 
@@ -113,10 +114,13 @@ def text_columns(texts: Sequence[Texts], encoder: TextEncoder,
     which = np.array([samples[of] for of in texts])
     rows = _encoded(known, encoder, log)
     chosen = [[number[text] for text in of] for of in samples]
-    columns = {"text": _together(rows, chosen)[which], "show:text": np.array(
+    words = encoder.words(known) if encoder.tokens else []
+    lengths = [len(of) for of in words]
+    columns = {"text": _together(rows, chosen, lengths)[which], "show:text": np.array(
         [_shown(" / ".join(of)) for of in samples])[which]}
     if encoder.tokens:
-        words = encoder.words(known)
+        counts = np.array([sum(lengths[row] for row in of) for of in chosen])[which]
+        columns["mask_text"] = lengths_mask(counts, columns["text"].shape[1])
         columns["words:text"] = np.array([" ".join(word for row in of for word in words[row])
                                           for of in chosen])[which]
     return columns, {"texts_of_one_row": _one_row(known, rows)}
@@ -139,11 +143,14 @@ def _padded(blocks: Sequence[Array]) -> list[Array]:
     return [np.pad(block, ((0, 0), (0, longest - block.shape[1]), (0, 0))) for block in blocks]
 
 
-def _together(rows: Array, chosen: Sequence[Sequence[int]]) -> Array:
-    """A row for each list of rows: their mean, or their tokens one after another."""
+def _together(rows: Array, chosen: Sequence[Sequence[int]], lengths: Sequence[int]) -> Array:
+    """A row for each list of rows: their mean, or their tokens one after another.
+
+    ``lengths`` says how many tokens of each row are no padding.
+    """
     if rows.ndim == 2:
         return np.stack([rows[of[0]] if len(of) == 1 else rows[of].mean(axis=0) for of in chosen])
-    real = [[rows[row][(rows[row] != 0).any(axis=1)] for row in of] for of in chosen]
+    real = [[rows[row][:lengths[row]] for row in of] for of in chosen]
     return np.concatenate(_padded([np.concatenate(of)[None] for of in real]))
 
 
