@@ -115,7 +115,8 @@ def check_suited(model: Any, bench: Benchmark, task: str | Protocol | None = Non
     """
     task = resolve(model, bench, task)
     if not getattr(model, "oracle", False):
-        clone(model)._start(*task.training(bench))
+        samples, classes = task.training(bench)
+        clone(model)._start(samples, classes=classes)
     return task
 
 

@@ -14,16 +14,28 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
+from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import validate_data
 
-from crossalign.arrays import float32
+from crossalign.arrays import check_frames, float32
 from crossalign.index.exact import ExactIndex
 from crossalign.labels import check_class_rows, classes_held
 from crossalign.metrics.retrieval.score_sources import EmbeddingScores, ScoreSource
 from crossalign.models.ranges import check_parameters
 from crossalign.models.trained_classes import training_record
-from crossalign.types import CLASS_MODALITY, KINDS, Classes, Views
+from crossalign.types import (
+    CLASS_MODALITY,
+    KINDS,
+    Classes,
+    Samples,
+    Views,
+    samples_given,
+    training_given,
+)
+from crossalign.types.given import FEATURES, Given, by_modality
 
 Array = npt.NDArray[Any]
 
@@ -51,6 +63,8 @@ class Model(BaseEstimator):  # type: ignore[misc]
         What an evaluation tries on validation classes for parameters the user did not set.
     reads : sequence of kinds
         Kinds of modalities (`Views.kind`) that the model reads.
+    oracle : bool
+        Whether it is fitted on test samples, unseen classes included.
     uses_side_information, many_modalities, handles_missing, many_labels, one_encoder, \
 stochastic : bool
         What the model can and cannot do; the table of models is made from these.
@@ -66,6 +80,7 @@ stochastic : bool
     ablations: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     sweeps: ClassVar[Mapping[str, Sequence[Any]]] = {}
     reads: ClassVar[tuple[str, ...]] = ("vectors",)
+    oracle: ClassVar[bool] = False
     uses_side_information: ClassVar[bool] = False
     many_modalities: ClassVar[bool] = False
     handles_missing: ClassVar[bool] = False
@@ -131,6 +146,12 @@ stochastic : bool
         """What of some parameters matters to training."""
         return {name: value for name, value in params.items() if name not in HEAD_PARAMETERS}
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = isinstance(self, ZeroShotClassifier)
+        tags.input_tags.three_d_array = "tokens" in self.reads
+        return tags
+
     def _validate_params(self) -> None:
         """Raise ValueError for a parameter outside of what the model declares."""
         check_parameters(self)
@@ -138,18 +159,16 @@ stochastic : bool
     def _restore(self) -> None:
         """Rebuild what is not an array (networks) before the weights are loaded."""
 
-    def _start(self, X: Views, classes: Classes | None = None,
-               y: npt.ArrayLike | None = None) -> Views:
-        """Check parameters and training data, remember the widths, and return what is trained on.
+    def _start(self, X: Samples, y: npt.ArrayLike | None = None,
+               classes: Any = None) -> tuple[Views, Classes | None]:
+        """Check parameters and training data, and return the samples and classes of training.
 
-        That is ``X``, with the labels ``y`` where they are given: labels enter here alone. Sets
-        ``modalities_``, ``widths_`` and ``trained_on_``; `CLASS_MODALITY` is added when
-        the model uses side information and there is some.
+        Samples, labels and classes enter here alone, whatever a user has: see `training_given`.
+        Sets ``modalities_``, ``widths_`` and ``trained_on_``; `CLASS_MODALITY` is added when the
+        model uses side information and there is some.
         """
         self._validate_params()
-        if not isinstance(X, Views):
-            raise ValueError(f"X: got {type(X).__name__}; {type(self).__name__} is fitted on "
-                             "Views, as Views({'image': array}, labels).")
+        X, classes, _ = self._given(X, y, classes)
         if CLASS_MODALITY in X:
             raise ValueError(f"X: the modality name {CLASS_MODALITY!r} stands for side information "
                              "in a model; choose another name.")
@@ -160,13 +179,34 @@ stochastic : bool
                     raise ValueError(f"X: {int((~present).sum())} samples lack {name!r}, which "
                                      f"{type(self).__name__} cannot fill in; drop those samples "
                                      "or choose a model that handles missing modalities.")
-        X = X if y is None else X.with_labels(y)
         self._check_labels(X.labels, classes)
         self._remember(X.widths)
-        if self.uses_side_information and classes is not None and classes.embeddings.shape[1]:
+        described = classes is not None and getattr(self, "described_", True)
+        if self.uses_side_information and described and classes.embeddings.shape[1]:
             self._remember({**X.widths, CLASS_MODALITY: int(classes.embeddings.shape[1])})
-        self.trained_on_ = training_record(X, classes)
-        return X
+        self.trained_on_ = training_record(X, None if self.oracle else classes)
+        return X, classes
+
+    def _given(self, X: Samples, y: npt.ArrayLike | None, classes: Any) -> Given:
+        """Return `training_given`; one array or data frame passes scikit-learn's checks first."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(name, None)
+        if not by_modality(X) and getattr(X, "ndim", 2) <= 2:
+            X = self._validated(X, y)
+        wanted: str | None = getattr(self, "modality", None)
+        given = training_given(X, y, classes, wanted or FEATURES)
+        if not hasattr(self, "modality"):
+            return given
+        return given._replace(samples=given.samples.select(
+            wanted or given.samples.modalities[0]))
+
+    def _validated(self, X: Any, y: npt.ArrayLike | None) -> Array:
+        """Return an array or a frame ``(n, d)`` as an array, once it fits its labels."""
+        check_frames({"X": X, "y": y})
+        if y is None:
+            return np.asarray(validate_data(self, X, None))
+        several = getattr(y, "ndim", 1) == 2 and np.shape(y)[1] > 1
+        return np.asarray(validate_data(self, X, y, multi_output=several)[0])
 
     @property
     def views(self) -> list[str]:
@@ -184,7 +224,7 @@ stochastic : bool
             _check_single(labels, self)
         n_classes = int(labels.max(initial=0)) + 1 if labels.ndim == 1 else labels.shape[1]
         check_class_rows(labels, n_classes if classes is None else len(classes))
-        if classes is None:
+        if classes is None or self.oracle:
             return
         used = classes_held(labels)
         unseen = used[~classes.seen[used]]
@@ -197,11 +237,15 @@ stochastic : bool
         self.widths_ = dict(widths)
         self.modalities_ = list(self.widths_)
 
-    def _rows(self, x: npt.ArrayLike | Views, modality: str) -> Array:
+    def _rows(self, x: Samples, modality: str) -> Array:
         """Checked float32 rows of one modality, ``(n, d)``, or ``(n, t, d)`` where it can."""
         check_fitted(self, "widths_")
-        x = x.read(modality) if isinstance(x, Views) else x
-        return check_rows(x, modality, self.widths_, tokens="tokens" in self.reads)
+        rows: Any = x
+        if by_modality(x):
+            rows = samples_given(x).read(modality)
+        elif hasattr(self, "n_features_in_") and modality != CLASS_MODALITY:
+            rows = validate_data(self, x, reset=False)
+        return check_rows(rows, modality, self.widths_, tokens="tokens" in self.reads)
 
     def _masked_rows(self, x: npt.ArrayLike | Views, modality: str) -> tuple[Array, Array | None]:
         """Return `_rows` and the mask ``(n, t)`` of their real tokens, None where all are."""
@@ -321,12 +365,69 @@ class TokenSelector(Aligner):
         raise NotImplementedError("abstract")  # pragma: no cover
 
 
-class ZeroShotClassifier:
-    """Role: scores samples against classes, seen or not."""
+class ZeroShotClassifier(ClassifierMixin):  # type: ignore[misc]
+    """Role: scores samples against classes, seen or not.
 
-    def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
-        """Scores ``(n, C)``, larger is likelier; of the training classes or of ``classes``."""
+    Without classes in training it is a classifier of scikit-learn's: every class is its own one-hot
+    vector. ``classes_ (C,)`` are the labels of the score columns, as they were given.
+    """
+
+    classes_: Any
+    described_: bool
+    modality_: str
+
+    def decision_function(self, X: Samples, classes: Classes | None = None) -> Array:
+        """Scores ``(n, C)``, larger is likelier; of the training classes or of ``classes``.
+
+        ``(n,)`` for two classes in training that came without side information.
+        """
+        from crossalign.models.blockwise import in_blocks
+        from crossalign.models.one_modality import complete
+
+        check_fitted(self, "widths_")
+        if by_modality(X):
+            return in_blocks(lambda part: self.decision_function(part[self.modality_], classes),
+                             complete(samples_given(X), self.modality_))
+        return self._columns(self._class_scores(self._rows(X, self.modality_), classes), classes)
+
+    def _columns(self, scores: Array, classes: Classes | None) -> Array:
+        """Return scores ``(n, C)`` as scikit-learn has them where nobody described classes."""
+        if classes is None and scores.shape[1] == 2 and not self.described_:
+            return np.asarray(scores[:, 1] - scores[:, 0])
+        return scores
+
+    def _class_scores(self, x: Array, classes: Classes | None) -> Array:
+        """Return scores ``(n, C)`` of checked rows ``(n, d)`` of the modality ``modality_``."""
         raise NotImplementedError("abstract")  # pragma: no cover
+
+    def predict(self, X: Samples) -> Array:
+        """Return the label ``(n,)`` of the best training class, as labels were given."""
+        scores = self.decision_function(X)
+        best = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.int64)
+        return np.asarray(np.asarray(self.classes_)[best])
+
+    def score(self, X: Samples, y: npt.ArrayLike | None = None,
+              sample_weight: npt.ArrayLike | None = None) -> float:
+        """Return the accuracy on samples with labels ``y``, by default those in ``X``."""
+        if y is None and isinstance(X, Views):
+            y = np.asarray(self.classes_)[X.truth]
+        return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
+
+    def _given(self, X: Samples, y: npt.ArrayLike | None, classes: Any) -> Given:
+        """As `Model._given`; classes that nobody gave are those of the labels, one-hot."""
+        samples, known, labels = super()._given(X, y, classes)
+        self.described_ = known is not None
+        if known is None and samples.labels is not None and samples.labels.ndim == 1:
+            check_class_rows(samples.labels, int(samples.labels.max(initial=0)) + 1)
+            held, rows = np.unique(samples.labels, return_inverse=True)
+            labels = held if labels is None else labels[held]
+            check_classification_targets(labels[rows])
+            samples = samples.with_labels(rows)
+            known = Classes(np.eye(len(held)), np.ones(len(held), dtype=bool),
+                            tuple(str(label) for label in labels))
+        if known is not None:
+            self.classes_ = np.arange(len(known)) if labels is None else labels
+        return Given(samples, known, labels)
 
 
 class Generator:

@@ -43,7 +43,8 @@ LEARNED: dict[str, Any] = {
     "gamma_": Number | None, "run_": Count, "task_": str, "selection_": str,
     "protocol_": dict[str, Any], "trained_on_": dict[str, Any],
     "data_": dict[str, str | bool],
-    "confidences_": dict[str, Confidence]}
+    "confidences_": dict[str, Confidence], "classes_": list[bool | int | float | str],
+    "described_": bool, "feature_names_in_": list[str]}
 """Type of every learned attribute that JSON holds; arrays are elsewhere."""
 
 

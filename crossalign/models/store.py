@@ -245,7 +245,8 @@ def _split_state(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         if hasattr(value, "state_dict"):
             for key, tensor in value.state_dict().items():
                 arrays[f"{name}/{key}"] = tensor.detach().cpu().contiguous().numpy()
-        elif isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        elif (isinstance(value, np.ndarray) and value.dtype.kind in "fiub"
+              and name not in LEARNED):
             arrays[name] = np.ascontiguousarray(value)
         elif isinstance(value, Mapping) and any(isinstance(v, np.ndarray) for v in value.values()):
             for key, array in value.items():

@@ -30,7 +30,7 @@ class LeastSquares(Aligner, Model):
         self.alpha = alpha
 
     def fit(self, X, y=None, *, classes=None, callbacks=()):
-        self._start(X, classes)
+        X, classes = self._start(X, y, classes)
         self.source_, self.target_ = X.modalities[:2]
         x, z = X[self.source_], X[self.target_]
         self.coef_ = np.linalg.solve(x.T @ x + self.alpha * np.eye(x.shape[1]), x.T @ z)

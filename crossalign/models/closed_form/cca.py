@@ -33,7 +33,7 @@ from crossalign.models.ranges import RATE, SIZE, WEIGHT
 from crossalign.models.whitening import whitening_of, within_class_covariance
 from crossalign.preprocessing.rows import mean_row, products, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
-from crossalign.types import Classes, Views
+from crossalign.types import Classes, Samples, Views
 
 __all__ = ["CCA"]
 
@@ -97,10 +97,10 @@ class CCA(Aligner, Model):
         self.scaling = scaling
         self.pairs = pairs
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Solve for the two projections; labels are used for pairs of a class and for whitening."""
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, y, classes)
         statistics = self._statistics(X, classes)
         self._project_by(statistics, self._decompose(statistics))
         self._whiten(statistics, X)
@@ -114,7 +114,7 @@ class CCA(Aligner, Model):
         solved: dict[tuple[Any, ...], tuple[Array, Array, Array]] = {}
         for params in points:
             model = clone(self).set_params(**params)
-            X = model._start(X, classes)
+            X, classes = model._start(X, None, classes)
             key = model.scaling, model.pairs
             if key not in shared:
                 shared[key] = model._statistics(X, classes)

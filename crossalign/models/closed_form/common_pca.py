@@ -23,7 +23,7 @@ from crossalign.models.base import Aligner, Array, Model, unit_rows
 from crossalign.models.ranges import SIZE
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
-from crossalign.types import Classes, Views
+from crossalign.types import Samples, Views
 
 __all__ = ["CommonPCA"]
 
@@ -59,7 +59,7 @@ class CommonPCA(Aligner, Model):
         self.n_components = n_components
         self.scaling = scaling
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Scale every modality by itself, then find the axes of all; labels are not used.
 
@@ -68,7 +68,7 @@ class CommonPCA(Aligner, Model):
         ValueError
             If the modalities differ in width.
         """
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, y, classes)
         self.shift_, self.scale_, scaled = {}, {}, {}
         for name in X.modalities:
             rows = rows_of(X.having(name), name)

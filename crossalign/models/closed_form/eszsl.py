@@ -20,18 +20,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
-from sklearn.base import ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from crossalign.models.base import Array, Model, ZeroShotClassifier, checked_side, labels_of
-from crossalign.models.blockwise import in_blocks
-from crossalign.models.one_modality import complete, one_modality
 from crossalign.models.ranges import EXPONENT
-from crossalign.preprocessing.rows import Rows, class_means, held, mean_row, rows_of, scatter
+from crossalign.preprocessing.rows import Rows, class_means, mean_row, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
-from crossalign.types import Classes, Views
+from crossalign.types import Classes, Samples, Views
 
 __all__ = ["ESZSL"]
 
@@ -47,7 +43,7 @@ class _Statistics:
     cross: Array
 
 
-class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
+class ESZSL(ZeroShotClassifier, Model):
     """Closed-form bilinear compatibility between features and class embeddings.
 
     Also a plain scikit-learn classifier: without ``classes`` every class is its own one-hot
@@ -95,19 +91,12 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         self._fit(X, y, classes)
         return self
 
-    def _fit(self, X: npt.ArrayLike | Views, y: npt.ArrayLike | None,
-             classes: Classes | None) -> _Statistics:
-        if classes is not None and not isinstance(X, Views):  # whose labels are rows of them
-            X = Views({self.modality or "features": X})
-        if isinstance(X, Views):
-            rows, labels = self._views(X, y, classes)
-        else:
-            self._validate_params()
-            values, labels = validate_data(self, X, y, dtype=np.float64, multi_output=False)
-            rows = held(values)
-        if classes is None:  # else they are rows of classes, however few samples each has
-            check_classification_targets(labels)
-        statistics = self._statistics(rows, labels, classes)
+    def _fit(self, X: Samples, y: npt.ArrayLike | None, classes: Any) -> _Statistics:
+        views, known = self._start(X, y, classes)
+        labels = labels_of(views, self)
+        assert known is not None
+        (self.modality_,) = views.modalities
+        statistics = self._statistics(rows_of(views, self.modality_), labels, known)
         self._solve(statistics)
         return statistics
 
@@ -130,20 +119,14 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
                 model._solve(statistics)
             yield model
 
-    def _statistics(self, rows: Rows, y: Array, classes: Classes | None) -> _Statistics:
+    def _statistics(self, rows: Rows, y: Array, classes: Classes) -> _Statistics:
         """Compute everything that depends on the samples and not on the exponents."""
         self.scaling_ = fit_scaling(rows.then(lambda x: x.astype(np.float32)), self.scaling)
         X = scaled_rows(rows, self.scaling, self.scaling_)
         self.mean_ = mean_row(X)
         X = X.less(self.mean_)
-        if classes is None:
-            self.classes_, codes = np.unique(y, return_inverse=True)
-            self.embeddings_ = np.eye(len(self.classes_))
-            seen = np.arange(len(self.classes_))
-        else:
-            self.classes_ = np.arange(len(classes))
-            self.embeddings_ = classes.embeddings.astype(np.float64)
-            seen, codes = np.unique(y, return_inverse=True)
+        self.embeddings_ = classes.embeddings.astype(np.float64)
+        seen, codes = np.unique(y, return_inverse=True)
         self.side_mean_ = self.embeddings_[seen].mean(axis=0)
         S = (self.embeddings_[seen] - self.side_mean_).T                  # (a, C_seen)
         sums = class_means(X, codes, len(seen)) * np.bincount(codes)[:, None]
@@ -157,31 +140,9 @@ class ESZSL(ClassifierMixin, ZeroShotClassifier, Model):  # type: ignore[misc]
         inner = inner / (statistics.s_values + 10.0**self.gamma)
         self.coef_ = statistics.x_axes @ inner @ statistics.s_axes.T
 
-    def _views(self, X: Views, y: npt.ArrayLike | None,
-               classes: Classes | None) -> tuple[Rows, Array]:
-        X = self._start(one_modality(X, self.modality), classes, y)
-        (self.modality_,) = X.modalities
-        self.n_features_in_ = X.widths[self.modality_]
-        return rows_of(X, self.modality_), labels_of(X, self)
-
-    def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
-        """Return scores ``(n, C)``; ``(n,)`` for two classes when fitted without side
-        information.
-        """
-        check_is_fitted(self, "coef_")
-        if isinstance(X, Views):
-            return in_blocks(lambda part: self.decision_function(part[self.modality_], classes),
-                             complete(X, self.modality_))
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
+    def _class_scores(self, x: Array, classes: Classes | None) -> Array:
+        """Return the compatibility ``(n, C)`` of features and classes."""
         S = self.embeddings_ if classes is None else checked_side(classes.embeddings,
                                                                   self.embeddings_.shape[1])
-        scaled = apply_scaling(rows, self.scaling, **self.scaling_).astype(np.float64)
-        scores = ((scaled - self.mean_) @ self.coef_) @ (S - self.side_mean_).T
-        binary = classes is None and scores.shape[1] == 2
-        return np.asarray(scores[:, 1] - scores[:, 0] if binary else scores)
-
-    def predict(self, X: npt.ArrayLike | Views) -> Array:
-        """Return the best class ``(n,)`` among all classes given in training."""
-        scores = self.decision_function(X)
-        best = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(int)
-        return np.asarray(np.asarray(self.classes_)[best])
+        scaled = apply_scaling(x, self.scaling, **self.scaling_).astype(np.float64)
+        return np.asarray(((scaled - self.mean_) @ self.coef_) @ (S - self.side_mean_).T)

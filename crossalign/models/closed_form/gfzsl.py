@@ -33,18 +33,15 @@ from crossalign.models.base import (
     Array,
     Model,
     ZeroShotClassifier,
-    check_fitted,
     checked_side,
     labels_of,
     side_information,
     unit_rows,
 )
-from crossalign.models.blockwise import in_blocks
-from crossalign.models.one_modality import complete, one_modality
 from crossalign.models.ranges import RATE, WEIGHT
 from crossalign.preprocessing.rows import class_means, extent, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
-from crossalign.types import Classes, Views
+from crossalign.types import Classes, Samples, Views
 
 __all__ = ["GFZSL"]
 
@@ -108,10 +105,10 @@ class GFZSL(ZeroShotClassifier, Model):
         self.scaling = scaling
         self.modality = modality
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Estimate means and covariance, and regress the means on ``classes.embeddings``."""
-        X = self._start(one_modality(X, self.modality), classes, y)
+        X, classes = self._start(X, y, classes)
         classes = side_information(classes, self)
         return self._solve(self._statistics(X), classes)
 
@@ -122,7 +119,7 @@ class GFZSL(ZeroShotClassifier, Model):
         shared: dict[tuple[str, str | None], _Statistics] = {}
         for params in points:
             model = clone(self).set_params(**params)
-            read = model._start(one_modality(X, model.modality), classes)
+            read, classes = model._start(X, None, classes)
             key = model.scaling, model.modality
             if key not in shared:
                 shared[key] = model._statistics(read)
@@ -141,7 +138,8 @@ class GFZSL(ZeroShotClassifier, Model):
         assert extent_of_rows is not None
         spread = float(np.mean(extent_of_rows.deviation**2))
         if spread <= ROUNDING * (spread + np.mean(extent_of_rows.mean**2)):
-            raise ValueError("X: samples do not differ, so there is nothing to tell classes by; "
+            raise ValueError(f"X: samples do not differ (n_samples={len(x)}, "
+                             f"n_features={x.width}), so there is nothing to tell classes by; "
                              "give features that vary.")
         if variances.max() <= ROUNDING * spread:
             variances = np.full_like(variances, spread)
@@ -166,22 +164,13 @@ class GFZSL(ZeroShotClassifier, Model):
         side = unit_rows(checked_side(class_embeddings, self.side_.shape[1])).astype(np.float64)
         return np.asarray(self.offset_ + self._kernel(side) @ self.weights_)
 
-    def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
+    def _class_scores(self, x: Array, classes: Classes | None) -> Array:
         """Return log-densities ``(n, C)`` up to a constant per sample."""
-        check_fitted(self, "coef_")
-        if isinstance(X, Views):
-            return in_blocks(lambda part: self.decision_function(part[self.modality_], classes),
-                             complete(X, self.modality_))
-        x = self._rows(X, self.modality_)
         x = apply_scaling(x, self.scaling, **self.scaling_).astype(np.float64)
         coef, intercept = self.coef_, self.intercept_
         if classes is not None:
             coef, intercept = self._scores_of(self.regress(classes.embeddings))
         return np.asarray(x @ coef + intercept)
-
-    def predict(self, X: npt.ArrayLike | Views) -> Array:
-        """Return the likeliest class ``(n,)`` among all classes given in training."""
-        return np.asarray(self.decision_function(X).argmax(axis=1))
 
     def _kernel(self, side: Array) -> Array:
         inner = side @ self.side_.T

@@ -28,13 +28,12 @@ from torch.nn.functional import cross_entropy, normalize
 
 from crossalign.devices import DEVICES
 from crossalign.models.base import Aligner, Array, Model, labels_of, side_information, unit_rows
-from crossalign.models.one_modality import one_modality
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, WEIGHT, Each
 from crossalign.networks import initialise
 from crossalign.preprocessing.rows import rows_of
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.training import Batch, Cosine, Group, Player, Shuffle, train, transformed
-from crossalign.types import Classes, Views
+from crossalign.types import Samples, Views
 
 __all__ = ["LinearCosine"]
 
@@ -121,10 +120,10 @@ class LinearCosine(Aligner, Model):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Train the layer on samples of seen classes and ``classes.embeddings``."""
-        X = self._start(one_modality(X, self.modality), classes, y)
+        X, classes = self._start(X, y, classes)
         classes = side_information(classes, self)
         (self.modality_,), labels = X.modalities, labels_of(X, self)
         fitted = fit_scaling(rows_of(X, self.modality_), self.scaling)

@@ -32,7 +32,7 @@ from crossalign.models.closed_form.linear_alignment import (
 )
 from crossalign.models.ranges import SEED, SIZE, WEIGHT
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, together
-from crossalign.types import Classes, Views
+from crossalign.types import Samples, Views
 
 __all__ = ["PerfectAlignment"]
 
@@ -135,10 +135,10 @@ class PerfectAlignment(Translator, Aligner, Model):
         self.holdout = holdout
         self.random_state = random_state
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Solve on the pairs of ``X``; labels and side information are not used."""
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, y, classes)
         pair = self._pair(X)
         self.holdout_cmae_: float | None = None
         self.holdout_normalised_cmae_: float | None = None

@@ -33,7 +33,7 @@ from crossalign.preprocessing.scaling import (
     scaled_rows,
     undo_scaling,
 )
-from crossalign.types import Classes, Views
+from crossalign.types import Classes, Samples, Views
 
 __all__ = ["RidgeMap"]
 
@@ -92,10 +92,10 @@ class RidgeMap(Aligner, Translator, Model):
         self.scaling = scaling
         self.pairs = pairs
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Solve the regression on paired rows."""
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, y, classes)
         statistics = self._statistics(X, classes)
         self._solve(statistics)
         if self.whitening is not None:
@@ -112,7 +112,7 @@ class RidgeMap(Aligner, Translator, Model):
         within: dict[tuple[Any, ...], Array] = {}
         for params in points:
             model = clone(self).set_params(**params)
-            X = model._start(X, classes)
+            X, classes = model._start(X, None, classes)
             key = model.scaling, model.pairs, model.target
             if key not in shared:
                 shared[key] = model._statistics(X, classes)

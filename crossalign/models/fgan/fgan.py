@@ -60,7 +60,7 @@ from crossalign.networks.topk import GRADIENTS
 from crossalign.preprocessing.tokens import token_moments
 from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, Shuffle, Warmup, train
 from crossalign.training.fabric import PRECISIONS
-from crossalign.types import Classes, Views
+from crossalign.types import Classes, Samples, Views
 
 __all__ = ["FGAN"]
 
@@ -195,7 +195,7 @@ class FGAN(TokenSelector, JointSpace):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on two modalities, ``(n, t, d)`` tokens or ``(n, d)`` vectors.
@@ -204,7 +204,7 @@ class FGAN(TokenSelector, JointSpace):
         pseudo-labels came from, ``leaks_`` whether from a classifier that may know other classes
         than the seen.
         """
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, y, classes)
         labels = labels_of(X, self)
         two_of(X, self)
         if len(X.modalities) < 2:

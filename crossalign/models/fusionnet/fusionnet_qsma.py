@@ -66,7 +66,7 @@ from crossalign.preprocessing.scaling import fit_scaling
 from crossalign.preprocessing.tokens import vector_rows
 from crossalign.sampling import SAMPLINGS
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Samples, Views
 
 __all__ = ["FusionNetQSMA"]
 
@@ -262,17 +262,18 @@ smooth, topology, cycle : float
         self.compile = compile
         self.random_state = random_state
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on all views of the samples and, under ``"gzsl"``, the side information."""
+        X, classes, _ = self._given(X, y, classes)
         views = len(X.modalities)
         self.preset_ = (("retrieval" if views > 1 else "gzsl") if self.preset == "auto"
                         else self.preset)
         if self.preset_ == "retrieval":
             classes = None if classes is None else Classes(classes.embeddings[:, :0], classes.seen,
                                                            classes.names)
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, classes=classes)
         labels = X.labels
         if self.preset_ == "gzsl":
             if not self.knows_classes:

@@ -16,10 +16,12 @@ from crossalign.models.base import (
     Array,
     Model,
     ZeroShotClassifier,
+    check_fitted,
     unit_rows,
 )
 from crossalign.models.ranges import SEED, SIZE
-from crossalign.types import Classes, Views
+from crossalign.types import Classes, Samples, Views, samples_given
+from crossalign.types.given import by_modality
 
 __all__ = ["Chance"]
 
@@ -45,10 +47,15 @@ class Chance(Aligner, ZeroShotClassifier, Model):
         self.n_components = n_components
         self.random_state = random_state
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = tags.non_deterministic = True
+        return tags
+
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Store the modalities and the number of classes."""
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, y, classes)
         self.n_classes_ = 0 if classes is None else len(classes)
         return self
 
@@ -58,8 +65,11 @@ class Chance(Aligner, ZeroShotClassifier, Model):
         stream = np.random.default_rng([self.random_state, self.modalities_.index(modality)])
         return unit_rows(stream.standard_normal((n, self.n_components)))
 
-    def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
+    def decision_function(self, X: Samples, classes: Classes | None = None) -> Array:
         """Return uniform scores ``(n, C)``."""
+        check_fitted(self, "widths_")
+        n = len(samples_given(X) if by_modality(X) else
+                self._rows(X, self.modalities_[0]))
         columns = self.n_classes_ if classes is None else len(classes)
-        n = len(X if isinstance(X, Views) else np.asarray(X))
-        return np.random.default_rng(self.random_state).random((n, columns))
+        scores = np.random.default_rng(self.random_state).random((n, columns))
+        return self._columns(scores, classes)

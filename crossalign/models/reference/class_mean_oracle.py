@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Array, Model, ZeroShotClassifier, check_fitted, labels_of
-from crossalign.models.blockwise import in_blocks
+from crossalign.models.base import Array, Model, ZeroShotClassifier, labels_of
 from crossalign.preprocessing.rows import class_means, rows_of
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
-from crossalign.types import Classes, Views
+from crossalign.types import Classes, Samples
 
 __all__ = ["ClassMeanOracle"]
 
@@ -38,26 +37,22 @@ class ClassMeanOracle(ZeroShotClassifier, Model):
     def __init__(self, scaling: str = "l2") -> None:
         self.scaling = scaling
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Average the rows of each class; ``classes`` gives the number of score columns."""
-        X = self._start(X, None, y)
+        X, classes = self._start(X, y, classes)
+        assert classes is not None
         self.modality_ = X.modalities[0]
         rows, labels = rows_of(X, self.modality_), labels_of(X, self)
         self.scaling_ = fit_scaling(rows, self.scaling)
         x = rows.then(lambda x: apply_scaling(x, self.scaling, **self.scaling_))
         present, codes = np.unique(labels, return_inverse=True)
-        self.means_ = np.full((labels.max() + 1 if classes is None else len(classes), x.width),
-                              np.inf)
+        self.means_ = np.full((len(classes), x.width), np.inf)
         self.means_[present] = class_means(x, codes, len(present))
         return self
 
-    def decision_function(self, X: npt.ArrayLike | Views, classes: Classes | None = None) -> Array:
+    def _class_scores(self, x: Array, classes: Classes | None) -> Array:
         """Return scores ``(n, C)``; minus infinity for a class without samples in `fit`."""
-        check_fitted(self, "means_")
-        if isinstance(X, Views):
-            return in_blocks(lambda part: self.decision_function(part[self.modality_], classes), X)
-        x = self._rows(X, self.modality_)
         x = apply_scaling(x, self.scaling, **self.scaling_)
         has_mean = np.asarray(np.isfinite(self.means_).all(axis=1))
         scores = np.full((len(x), len(has_mean)), -np.inf)

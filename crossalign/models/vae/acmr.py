@@ -50,7 +50,7 @@ from crossalign.networks.cross_weighting import FORMS
 from crossalign.networks.gaussian import SAMPLERS
 from crossalign.preprocessing.scaling import KINDS
 from crossalign.training import Batch, Group, Independent, Player, Ramp
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import CLASS_MODALITY, Samples
 
 __all__ = ["ACMR"]
 
@@ -224,11 +224,11 @@ class ACMR(AlignedVAE):
         """Whether two embeddings of the same row differ."""
         return self.variant == "author" and self._form("iem") == "permute"
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on two modalities, or on one and its classes' side information."""
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, y, classes)
         labels = labels_of(X, self)
         if self._form("vsa") == "scaled":
             warnings.warn("vsa='scaled' passes on little more than the mean of a code; "

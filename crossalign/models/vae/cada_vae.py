@@ -24,7 +24,7 @@ import numpy.typing as npt
 from crossalign.models.ranges import WEIGHT
 from crossalign.models.vae.vae import AlignedVAE, two_sided
 from crossalign.training import Group, Independent, Player, Ramp
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import CLASS_MODALITY, Samples
 
 __all__ = ["CADAVAE"]
 
@@ -89,11 +89,11 @@ class CADAVAE(AlignedVAE):
         self.compile = compile
         self.random_state = random_state
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on two modalities, or on one and its classes' side information."""
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, y, classes)
         X = two_sided(X, classes, self)
         self._prepare(X)
         player = Player("vae", (Group(("vae",), self.lr),), amsgrad=True)

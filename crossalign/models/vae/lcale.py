@@ -33,7 +33,7 @@ from sklearn.utils._param_validation import StrOptions
 from crossalign.models.ranges import COUNT, SIZE, WEIGHT, Each
 from crossalign.models.vae.vae import AlignedVAE, class_rows, with_classes
 from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Samples
 
 __all__ = ["LCALE"]
 
@@ -110,11 +110,11 @@ class LCALE(AlignedVAE):
         self.compile = compile
         self.random_state = random_state
 
-    def fit(self, X: Views, y: npt.ArrayLike | None = None, *, classes: Classes | None = None,
+    def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on all views and, where samples have labels, the embedding of their class."""
-        X = self._start(X, classes, y)
+        X, classes = self._start(X, y, classes)
         X = with_classes(X, self._class_codes(classes, X.labels))
         if len(X.modalities) < 2:
             raise ValueError(f"X: LCALE aligns several modalities and got {list(X.modalities)}; "

@@ -1,0 +1,106 @@
+"""Whoever has arrays, data frames and labels of any kind need not learn Views or Classes first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from complaints import complaint
+from small_models import SMALL, toy_for
+
+from crossalign import models
+from crossalign.models import CCA, ESZSL, GFZSL
+from crossalign.models.base import Aligner, ZeroShotClassifier
+from crossalign.tasks import Retriever
+from crossalign.types import Classes, Views
+
+NAMES = ["wren", "owl", "jay", "emu", "kiwi", "rhea"]
+LARGE = [2**62 + c for c in (5, 1, 4, 2, 0, 3)]
+CLASSIFIERS = [name for name in models.__all__
+               if issubclass(getattr(models, name), ZeroShotClassifier)]
+
+
+def made(name):
+    return getattr(models, name)(**SMALL.get(name, {}))
+
+
+@pytest.mark.parametrize("labels", [NAMES, LARGE], ids=["text", "large integers"])
+@pytest.mark.parametrize("form", ["frames", "arrays"])
+@pytest.mark.parametrize("name", models.__all__)
+def test_a_model_is_the_same_of_what_users_have(name, form, labels):
+    """Side information in another order too: it is known by its labels."""
+    views, classes = toy_for(name)
+    expected = made(name).fit(views, classes=classes)
+    as_frame = pd.DataFrame if form == "frames" else np.asarray
+    data = {m: as_frame(views[m].astype(np.float64)) for m in views.modalities}
+    y = np.array(labels, dtype=object)[views.truth]
+    side = pd.DataFrame(classes.embeddings, index=labels)
+    given = side if form == "frames" else dict(zip(labels, classes.embeddings, strict=True))
+    found = made(name).fit(data, pd.Series(y) if form == "frames" else list(y), classes=given)
+    if isinstance(expected, Aligner) and not isinstance(expected, ZeroShotClassifier):
+        for m in views.modalities:
+            if m in expected.widths_:
+                np.testing.assert_array_equal(found.embed(data[m], m), expected.embed(views[m], m))
+    if isinstance(expected, ZeroShotClassifier):
+        rows = data[views.modalities[0]]
+        np.testing.assert_array_equal(found.decision_function(data),
+                                      expected.decision_function(views))
+        best = np.array(labels, dtype=object)[expected.predict(views)]
+        assert found.predict(rows).tolist() == found.predict(data).tolist() == best.tolist()
+
+
+@pytest.mark.parametrize("name", ["ESZSL", "GFZSL"])
+def test_recognition_of_one_array_gives_the_labels_back(name, tmp_path):
+    views, classes = toy_for(name)
+    frame = pd.DataFrame(views["image"], columns=[f"c{i}" for i in range(9)])
+    y = [NAMES[label] for label in views.truth]
+    side = pd.DataFrame(classes.embeddings, index=NAMES).sample(frac=1, random_state=1)
+    model = made(name).fit(frame, y, classes=side)
+    plain = made(name).fit(views.select("image"), classes=classes)
+    assert model.predict(frame).tolist() == [NAMES[c] for c in plain.predict(views)]
+    assert model.score(frame, y) == plain.score(views) > 0.8
+    assert model.feature_names_in_.tolist() == list(frame.columns)
+    assert set(model.classes_) == set(NAMES)
+    again = type(model).load(model.save(tmp_path / "model"))
+    assert again.predict(frame).tolist() == model.predict(frame).tolist()
+    unseen = np.flatnonzero(side.index.isin(NAMES[4:]))
+    new = model.decision_function(frame, classes=Classes(side.to_numpy()[unseen], [False] * 2))
+    np.testing.assert_allclose(new, model.decision_function(frame)[:, unseen], atol=1e-6)
+
+
+def test_words_find_their_class_by_its_name():
+    views, classes = toy_for("ESZSL")
+    named = Classes(classes.embeddings, classes.seen, tuple(NAMES))
+    words = np.array(NAMES)[views.truth]
+    model = ESZSL().fit(views.with_labels(None), words, classes=named)
+    np.testing.assert_array_equal(model.coef_, ESZSL().fit(views, classes=named).coef_)
+    assert set(model.predict(views)) <= set(NAMES)
+
+
+def test_search_takes_frames():
+    views, _ = toy_for("CCA")
+    data = {m: pd.DataFrame(views[m]) for m in views.modalities}
+    model = CCA().fit(data)
+    expected = Retriever(model).add(views, "text").search(views, "image", 3).indices
+    found = Retriever(model).add(data["text"], "text").search(data["image"], "image", 3).indices
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_model_fitted_again_on_views_forgets_the_columns_of_a_frame():
+    views, classes = toy_for("ESZSL")
+    model = ESZSL().fit(pd.DataFrame(views["image"]).add_prefix("c"), views.truth)
+    model.fit(views, classes=classes)
+    assert not hasattr(model, "feature_names_in_")
+    assert model.decision_function(views["image"]).shape == (len(views), len(classes))
+
+
+def test_what_cannot_be_matched_is_named():
+    x = np.random.default_rng(0).normal(size=(6, 3))
+    y, side = ["a", "a", "b", "b", "c", "c"], {"a": [1, 0], "b": [0, 1]}
+    complaint(lambda: GFZSL().fit(x, y, classes=side), "labels: 1 are not among", "'c'")
+    twice = pd.DataFrame([[1, 0], [0, 1]], index=["a", "a"])
+    complaint(lambda: GFZSL().fit(x, y, classes=twice), "classes: 'a' stands there twice")
+    complaint(lambda: GFZSL().fit(x, y, classes=[[1, 0]]), "classes: got list", "a data frame")
+    complaint(lambda: GFZSL().fit(pd.DataFrame(x), pd.Series(y, index=range(1, 7))),
+              "y: its index disagrees")
+    complaint(lambda: CCA().fit(Views({"a": x}), y), "side information")
