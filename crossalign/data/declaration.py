@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,7 @@ def equal_rows(query: Views, gallery: Views) -> dict[str, bool]:
     splits.
     """
     of_queries, of_gallery = (
-        row_digests(views[m] for m in views.modalities) for views in (query, gallery))
+        _digests(views, views.modalities) for views in (query, gallery))
     return equal_digests(of_queries, of_gallery, digests_of(gallery).values())
 
 
@@ -58,4 +58,12 @@ def equal_digests(queries: Array, gallery: Array, rows: Iterable[Array]) -> dict
 
 def digests_of(views: Views) -> dict[str, Array]:
     """Compute digests of the rows of each modality, for the samples that have it."""
-    return {m: row_digests([views.having(m)[m]]) for m in views.modalities}
+    return {m: _digests(views.having(m), [m]) for m in views.modalities}
+
+
+def _digests(views: Views, modalities: Sequence[str]) -> Array:
+    """Compute digests ``(n,)`` of samples by their rows of some modalities, read in blocks."""
+    widest = max(modalities, key=lambda m: views.read(m, np.arange(min(1, len(views)))).size)
+    parts = [row_digests(views.read(m, rows) for m in modalities)
+             for rows in views.blocks(widest)]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.uint64)

@@ -17,12 +17,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear, normalize
 
 from crossalign.losses import class_conditional_w2, coral, marginal_divergence, mmd
 from crossalign.networks import Adapter
+from crossalign.preprocessing.rows import Rows
 from crossalign.training import Batch
 
 SHARPNESS = 16.0
@@ -69,12 +71,27 @@ with three kernel widths, and class-conditional plus orthogonally sliced W2.
 """
 
 
+class RowsOnDisk:
+    """Rows ``(m, width)`` that stay on disk; those of some numbers are read as a tensor."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.shape = (len(rows), rows.width)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, numbers: Tensor) -> Tensor:
+        rows = self.rows.read(numbers.cpu().numpy())
+        return torch.from_numpy(np.require(rows, np.float32, ["C", "W"]))
+
+
 class AdaptationNetwork(nn.Module):
     """Adapter, linear map to unit codes, and a cosine classifier, the same for both domains.
 
     Parameters
     ----------
-    target : (m, width)
+    target : (m, width) Tensor or RowsOnDisk
         Unlabelled rows of the target domain; each batch draws as many of them as it has source
         rows, with replacement.
     n_classes : int
@@ -91,16 +108,26 @@ class AdaptationNetwork(nn.Module):
         Least probability of a pseudo-label.
     """
 
-    target: Tensor
+    target: Tensor | RowsOnDisk
 
-    def __init__(self, target: Tensor, n_classes: int, divergence: str | None, entropy: bool, *,
-                 hidden: int, latent: int, dropout: float, confidence: float) -> None:
+    def __init__(self, target: Tensor | RowsOnDisk, n_classes: int, divergence: str | None,
+                 entropy: bool, *, hidden: int, latent: int, dropout: float,
+                 confidence: float) -> None:
         super().__init__()
         self.adapter = Adapter(target.shape[1], hidden, dropout)
         self.to_code = nn.Linear(hidden, latent)
         self.classifier = nn.Linear(latent, n_classes, bias=False)
-        self.register_buffer("target", target)
+        if isinstance(target, Tensor):
+            self.register_buffer("target", target)
+        else:
+            self.target = target
         self.divergence, self.entropy, self.confidence = divergence, entropy, confidence
+
+    def forget_target(self) -> None:
+        """Let go of the target rows, which only training draws."""
+        width = self.target.shape[1]
+        del self.target
+        self.register_buffer("target", self.classifier.weight.new_zeros(0, width))
 
     def encode(self, rows: Tensor) -> Tensor:
         """Return unit codes ``(n, latent)`` of rows ``(n, width)``."""
@@ -118,7 +145,8 @@ class AdaptationNetwork(nn.Module):
         (rows,), labels = batch.views.values(), batch.labels
         assert labels is not None
         numbers = (batch.uniform(1)[:, 0] * len(self.target)).long()
-        source, target = self.encode(torch.cat([rows, self.target[numbers]])).chunk(2)
+        drawn = self.target[numbers].to(rows)
+        source, target = self.encode(torch.cat([rows, drawn])).chunk(2)
         losses = {"classification": cross_entropy(self.logits(source), labels)}
         total = losses["classification"]
         probabilities = self.logits(target).softmax(dim=1)

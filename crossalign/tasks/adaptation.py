@@ -19,12 +19,24 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.devices import DEVICES
-from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwork
+from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwork, RowsOnDisk
+from crossalign.models.blockwise import encoded
 from crossalign.models.ranges import COUNT, RATE, SEED, SHARE, SIZE, WEIGHT, check_values
 from crossalign.networks import initialise
+from crossalign.preprocessing.rows import Rows, rows_of
 from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
 from crossalign.tasks.base import Task
-from crossalign.training import ClassBalanced, Cosine, Group, Player, Ramp, TensorData, train
+from crossalign.training import (
+    ClassBalanced,
+    Cosine,
+    DiskData,
+    Group,
+    Player,
+    Ramp,
+    TensorData,
+    train,
+    transformed,
+)
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
@@ -121,18 +133,19 @@ class Adaptation(Task):
         Labels of the target are not read.
         """
         self._check_parameters()
-        rows, unlabelled = _vectors(source, "source"), _vectors(target, "target")
-        if rows.shape[1] != unlabelled.shape[1]:
-            raise ValueError(f"target: width {unlabelled.shape[1]} for a source of width "
-                             f"{rows.shape[1]}; describe both domains by the same features.")
+        known, unlabelled = _vectors(source, "source"), _vectors(target, "target")
+        (name,), (other,) = known.modalities, unlabelled.modalities
+        if known.widths[name] != unlabelled.widths[other]:
+            raise ValueError(f"target: width {unlabelled.widths[other]} for a source of width "
+                             f"{known.widths[name]}; describe both domains by the same features.")
         self.classes_, codes = np.unique(source.truth, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"source: {len(self.classes_)} class; give two or more.")
-        own = {"source": rows, "target": rows if self.standardise == "source" else unlabelled}
+        rows = {"source": rows_of(known, name), "target": rows_of(unlabelled, other)}
+        own = rows if self.standardise != "source" else dict.fromkeys(rows, rows["source"])
         self.scaling_ = {domain: fit_scaling(x, "standard") for domain, x in own.items()}
-        data = TensorData({"rows": torch.from_numpy(self._scaled(rows, "source"))},
-                          torch.from_numpy(codes))
-        self._train(data, torch.from_numpy(self._scaled(unlabelled, "target")))
+        data = transformed(known.with_labels(codes), lambda x, _: self._scaled(x, "source"))
+        self._train(data, _target(rows["target"].then(lambda x: self._scaled(x, "target"))))
         return self
 
     def predict(self, target_rows: npt.ArrayLike | Views) -> Array:
@@ -161,7 +174,7 @@ class Adaptation(Task):
         """Final weight of the divergence."""
         return WEIGHTS[self.divergence] if self.weight is None else self.weight
 
-    def _restore(self, target: torch.Tensor | None = None) -> None:
+    def _restore(self, target: torch.Tensor | RowsOnDisk | None = None) -> None:
         """Build the network; without target rows, which are for training alone, by default."""
         if target is None:
             target = torch.zeros(0, len(self.scaling_["target"]["shift"]))
@@ -171,7 +184,7 @@ class Adaptation(Task):
             self.entropy > 0, hidden=self.hidden, latent=self.latent, dropout=self.dropout,
             confidence=self.confidence).eval()
 
-    def _train(self, data: TensorData, target: torch.Tensor) -> None:
+    def _train(self, data: TensorData | DiskData, target: torch.Tensor | RowsOnDisk) -> None:
         n_classes, weight = len(self.classes_), self._weight
         self._restore(target)
         initialise(self.network_, torch.Generator().manual_seed(self.random_state))
@@ -183,7 +196,7 @@ class Adaptation(Task):
             weights={"divergence": Ramp(0, self.epochs / 2, weight),
                      "entropy": Ramp(0, self.epochs / 2, self.entropy)},
             lr_schedule=Cosine(self.epochs), seed=self.random_state, device=self.device)
-        self.network_.target = self.network_.target[:0]
+        self.network_.forget_target()
         self.network_.eval()
         self.history_ = history.losses
 
@@ -193,21 +206,31 @@ class Adaptation(Task):
     def _logits(self, rows: npt.ArrayLike | Views, domain: str) -> Array:
         if not hasattr(self, "network_"):
             raise NotFittedError("Adaptation is not fitted yet; call fit first.")
-        x = self._scaled(_vectors(rows, domain) if isinstance(rows, Views) else np.asarray(rows),
-                         domain)
+        if isinstance(rows, Views):
+            vectors = _vectors(rows, domain)
+            return encoded(lambda x, _: self._logits(x, domain), vectors, vectors.modalities[0])
+        x = self._scaled(np.asarray(rows), domain)
         network = self.network_
         with torch.inference_mode():
-            codes = network.encode(torch.from_numpy(x).to(network.target.device))
+            codes = network.encode(torch.from_numpy(x).to(network.classifier.weight.device))
             return np.asarray(network.logits(codes).cpu().numpy())
 
     def _scaled(self, x: Array, domain: str) -> Array:
         return apply_scaling(x, "standard", **self.scaling_[domain])
 
 
-def _vectors(views: Views, domain: str) -> Array:
-    """Return the rows ``(n, d)`` of the first modality."""
+def _vectors(views: Views, domain: str) -> Views:
+    """Return the samples through their first modality, which holds vectors."""
     name = views.modalities[0]
-    if views[name].ndim != 2:
-        raise ValueError(f"{domain}: {name!r} holds tokens of shape {views[name].shape}; pool them "
+    if views.kind(name) != "vectors":
+        shape = (len(views), *views.read(name, np.arange(0)).shape[1:])
+        raise ValueError(f"{domain}: {name!r} holds {views.kind(name)} of shape {shape}; pool them "
                          "to (n, d) vectors first.")
-    return np.asarray(views[name])
+    return views.select(name)
+
+
+def _target(rows: Rows) -> torch.Tensor | RowsOnDisk:
+    """Return target rows as a tensor, or where they are on disk."""
+    if rows.step is not None:
+        return RowsOnDisk(rows)
+    return torch.from_numpy(np.require(rows.read(slice(None)), np.float32, ["C", "W"]))

@@ -20,6 +20,7 @@ from scipy.special import softmax
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.base import Model
+from crossalign.models.blockwise import encoded
 from crossalign.models.ranges import COUNT, Having, check_values
 from crossalign.sentences import short
 from crossalign.tasks.base import Task
@@ -96,11 +97,12 @@ class Transfer(Task):
         """
         self._check_parameters()
         check_values({"n_classes": n_classes}, {"n_classes": [COUNT]})
-        x, labels = labelled_rows(train, source, n_classes)
+        x, labels = labelled_samples(train, source, n_classes)
         self.source_, self.target_ = source, target
         self.aligner_: Any = None
         if self.mode == "marginal":
-            return self._fit_marginal(_paired(pairs, source, target), x, labels, n_classes)
+            rows = np.asarray(x[source], dtype=np.float64)
+            return self._fit_marginal(_paired(pairs, source, target), rows, labels, n_classes)
         self.aligner_ = self._fitted_aligner(pairs)
         self.widths_ = {m: self.aligner_.widths_[m] for m in (source, target)
                         if m in getattr(self.aligner_, "widths_", {})}
@@ -110,18 +112,18 @@ class Transfer(Task):
             if not isinstance(self.source_head_, ClassGaussians):
                 raise ValueError(f"head: {type(self.head).__name__} has no covariance to widen in "
                                  "mode 'aligned+cov'; choose 'lda', 'qda' or a GaussianMixture.")
-            both = [self._features(rows, m) for m, rows in
-                    zip((source, target), _paired(pairs, source, target), strict=True)]
+            paired = _both_present(pairs, source, target)
+            both = [self._features(paired, m) for m in (source, target)]
             delta = np.atleast_2d(np.cov(both[1].T, bias=True) - np.cov(both[0].T, bias=True))
             self.target_head_ = self.source_head_.widened(positive_part(delta))
         return self
 
-    def predict(self, target_rows: npt.ArrayLike) -> Labels:
-        """Return the classes ``(n,)`` of rows ``(n, d_target)``."""
+    def predict(self, target_rows: npt.ArrayLike | Views) -> Labels:
+        """Return the classes ``(n,)`` of rows ``(n, d_target)``, or of `Views` with the target."""
         return self._predict(target_rows, "target")
 
-    def predict_source(self, source_rows: npt.ArrayLike) -> Labels:
-        """Return the classes ``(n,)`` of rows ``(n, d_source)``."""
+    def predict_source(self, source_rows: npt.ArrayLike | Views) -> Labels:
+        """Return the classes ``(n,)`` of rows ``(n, d_source)``, or of `Views` with the source."""
         return self._predict(source_rows, "source")
 
     def try_out(self) -> None:
@@ -178,17 +180,22 @@ class Transfer(Task):
         self.target_head_ = weighted_gaussians(second, gamma, owner, n_classes, shared)
         return self
 
-    def _features(self, rows: Array, modality: str) -> Array:
+    def _features(self, rows: npt.ArrayLike | Views, modality: str) -> Array:
+        """Return the aligned rows ``(n, k)``; memory-mapped ones are read in blocks."""
+        if isinstance(rows, Views):
+            return encoded(self._features, rows, modality)
         place = getattr(self.aligner_, "project", None) or self.aligner_.embed
         return np.asarray(place(_checked(rows, modality, self.widths_), modality),
                           dtype=np.float64)
 
-    def _predict(self, rows: npt.ArrayLike, side: str) -> Labels:
+    def _predict(self, rows: npt.ArrayLike | Views, side: str) -> Labels:
         if not hasattr(self, "target_head_"):
             from sklearn.exceptions import NotFittedError
 
             raise NotFittedError("Transfer is not fitted yet; call fit first.")
         modality = self.source_ if side == "source" else self.target_
+        if isinstance(rows, Views):
+            return encoded(lambda x, _: self._predict(x, side), rows, modality)
         x = _checked(rows, modality, self.widths_)
         if self.aligner_ is not None:
             x = self._features(x, modality)
@@ -196,8 +203,8 @@ class Transfer(Task):
         return np.asarray(head.predict(x), dtype=np.int64)
 
 
-def labelled_rows(views: Views, modality: str, n_classes: int | None) -> tuple[Array, Labels]:
-    """Return rows ``(n, d)`` and labels ``(n,)`` of the samples that have a modality.
+def labelled_samples(views: Views, modality: str, n_classes: int | None) -> tuple[Views, Labels]:
+    """Return the samples that have a modality, through it alone, and their labels ``(n,)``.
 
     With ``n_classes``, every class must be there.
 
@@ -206,11 +213,11 @@ def labelled_rows(views: Views, modality: str, n_classes: int | None) -> tuple[A
     ValueError
         For an unknown modality, tokens, no labels, labels out of range or a class without rows.
     """
-    x, present = _vectors(views, modality)
+    part = _vectors(views, modality)
     if views.labels is None:
         raise ValueError(f"labels: the {modality!r} samples to learn classes from or to score have "
                          "none; pass Views with labels.")
-    labels = views.labels[present]
+    labels = part.truth
     if n_classes is not None:
         if len(labels) and not 0 <= labels.min() <= labels.max() < n_classes:
             raise ValueError(f"labels: {labels.min()}..{labels.max()} outside the {n_classes} "
@@ -219,33 +226,36 @@ def labelled_rows(views: Views, modality: str, n_classes: int | None) -> tuple[A
         if len(empty):
             raise ValueError(f"train: class {empty[0]} has no {modality!r} sample; give every "
                              "class at least one or drop the class.")
-    return x[present], np.asarray(labels, dtype=np.int64)
+    return part, np.asarray(labels, dtype=np.int64)
 
 
-def _vectors(views: Views, modality: str) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Return all rows ``(n, d)`` of a modality in float64, and True for those that are present."""
+def _vectors(views: Views, modality: str) -> Views:
+    """Return the samples that have a modality of vectors, through it alone."""
     if modality not in views:
         raise ValueError(f"modality: got {modality!r}; the samples have "
                          f"{list(views.modalities)}.")
-    x = np.asarray(views[modality], dtype=np.float64)
-    if x.ndim != 2:
-        raise ValueError(f"modality: {modality!r} holds tokens of shape {x.shape}; "
+    if views.kind(modality) != "vectors":
+        shape = (len(views), *views.read(modality, np.arange(0)).shape[1:])
+        raise ValueError(f"modality: {modality!r} holds {views.kind(modality)} of shape {shape}; "
                          "pool them to (n, d) vectors first.")
-    return x, views.has(modality)
+    return views.select(modality).having(modality)
 
 
 def _both_present(pairs: Views | None, source: str, target: str) -> Views:
     if pairs is None:
         raise ValueError("pairs: got None; give unlabelled pairs of both modalities, or a fitted "
                          "aligner with mode 'aligned'.")
-    there = _vectors(pairs, source)[1] & _vectors(pairs, target)[1]
-    return pairs.select(source, target)[there].with_labels(None)
+    for modality in (source, target):
+        _vectors(pairs, modality)
+    both = pairs.select(source, target).having(source).having(target)
+    return both.with_labels(None)
 
 
 def _paired(pairs: Views | None, source: str, target: str) -> tuple[Array, Array]:
     """Return the rows of both modalities, of the samples that have both."""
     both = _both_present(pairs, source, target)
-    return _vectors(both, source)[0], _vectors(both, target)[0]
+    first, second = (np.asarray(both[m], dtype=np.float64) for m in (source, target))
+    return first, second
 
 
 def _checked(rows: npt.ArrayLike, modality: str, widths: dict[str, int]) -> Array:

@@ -9,8 +9,10 @@ import pytest
 from small_models import SMALL, toy_for
 
 from crossalign import models
+from crossalign.data.declaration import equal_rows
 from crossalign.models.base import Aligner, ZeroShotClassifier
-from crossalign.tasks import FewShot, ZeroShot
+from crossalign.models.several_views import joined
+from crossalign.tasks import Adaptation, FewShot, Transfer, ZeroShot
 from crossalign.types import CLASS_MODALITY, Views
 
 NUMBERS = 60
@@ -89,6 +91,54 @@ def test_few_shots_are_learned_and_scored_from_disk_as_in_memory(head, tmp_path,
         for x in (views, mapped))
     assert 0 < max(asked) <= len(views) // 2
     np.testing.assert_allclose(found, right, atol=1e-4)
+
+
+@pytest.mark.parametrize("mode", ["aligned", "aligned+cov"])
+def test_classifiers_are_transferred_from_disk_as_in_memory(mode, tmp_path, asked):
+    views, _ = toy_for("CCA")
+    mapped = on_disk(views, tmp_path)
+    aligner = models.CCA().fit(views)
+    right, found = (Transfer(aligner, mode=mode).fit(x, x, "image", "text", 4)
+                    for x in (views, mapped))
+    for task in (right, found):
+        np.testing.assert_array_equal(task.predict(mapped), right.predict(views["text"]))
+    np.testing.assert_array_equal(found.predict_source(mapped), right.predict_source(views))
+    assert 0 < max(asked) <= len(views) // 2
+
+
+@pytest.mark.parametrize("standardise", ["source", "domain"])
+def test_domains_are_adapted_from_disk_as_in_memory(standardise, tmp_path, asked):
+    views, _ = toy_for("CCA")
+    source, target = (Views({m: views["image"] + shift}, views.labels)
+                      for m, shift in (("a", 0), ("b", 1)))
+    mapped = [on_disk(x, tmp_path) for x in (source, target)]
+    right, found = (Adaptation(standardise=standardise, epochs=2, batch_size=16, latent=4, hidden=8,
+                               device="cpu").fit(*x) for x in ((source, target), mapped))
+    assert 0 < max(asked) <= len(views) // 2
+    np.testing.assert_allclose(found.predict_proba(mapped[1]), right.predict_proba(target),
+                               atol=1e-4)
+
+
+def test_joined_samples_of_one_file_stay_on_disk(tmp_path, asked):
+    views, _ = toy_for("CCA")
+    mapped = on_disk(views, tmp_path)
+    whole = joined([mapped[30:], mapped[:10]], ["image", "text"])
+    assert whole.on_disk("image")
+    assert asked == []
+    np.testing.assert_array_equal(whole["image"],
+                                  np.concatenate([views["image"][30:], views["image"][:10]]))
+    np.testing.assert_array_equal(whole.truth, np.concatenate([views.truth[30:], views.truth[:10]]))
+
+
+def test_equal_rows_are_found_on_disk_as_in_memory(tmp_path, asked):
+    views, _ = toy_for("CCA")
+    mapped = on_disk(views, tmp_path)
+    parts = [([views[:30], views[30:]], [mapped[:30], mapped[30:]]),
+             ([views[:30], views[20:]], [mapped[:30], mapped[20:]])]
+    for in_memory, there in parts:
+        assert equal_rows(*there) == equal_rows(*in_memory)
+    assert equal_rows(mapped[:30], mapped[20:])["query_in_gallery"]
+    assert 0 < max(asked) <= len(views) // 2
 
 
 def test_a_sample_on_disk_that_lacks_what_is_scored_is_counted_among_all(tmp_path):

@@ -19,7 +19,7 @@ from crossalign.evaluation.protocols.base import (
 )
 from crossalign.tasks import Transfer
 from crossalign.tasks.class_gaussians import fit_head
-from crossalign.tasks.transfer import labelled_rows
+from crossalign.tasks.transfer import labelled_samples
 from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[np.float64]
@@ -113,13 +113,15 @@ def transfer_scores(transfer: Transfer, bench: Benchmark, source: str | None = N
         target = others[0]
     n_classes = len(bench.classes)
     transfer.fit(bench["pairs"], bench["train"], source, target, n_classes)
-    x, truth = labelled_rows(bench["test"], source, None)
-    z, target_truth = labelled_rows(bench["test"], target, None)
+    x, truth = labelled_samples(bench["test"], source, None)
+    z, target_truth = labelled_samples(bench["test"], target, None)
     if target in bench["train"]:
-        rows, labels = labelled_rows(bench["train"], target, n_classes)
-        oracle = fit_head(transfer.head, rows, labels, n_classes).predict(z)
+        known, labels = labelled_samples(bench["train"], target, n_classes)
+        rows, tested = (np.asarray(part[target], dtype=np.float64) for part in (known, z))
+        oracle = fit_head(transfer.head, rows, labels, n_classes).predict(tested)
     else:
-        oracle = _cross_fitted(transfer.head, z, target_truth, n_classes)
+        oracle = _cross_fitted(transfer.head, np.asarray(z[target], dtype=np.float64),
+                               target_truth, n_classes)
     return {"accuracy": float(np.mean(transfer.predict(z) == target_truth)),
             "source_accuracy": float(np.mean(transfer.predict_source(x) == truth)),
             "oracle_accuracy": float(np.mean(oracle == target_truth))}
