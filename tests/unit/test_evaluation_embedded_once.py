@@ -19,10 +19,10 @@ def rows(monkeypatch):
     """Numbers of rows that the network encodes after a fit, but for side information."""
     counts, encode, fit = [], FusionNet.encode, FusionNetQSMA.fit
 
-    def counting(self, x, modality):
+    def counting(self, x, modality, mask=None):
         if modality != CLASS_MODALITY:
             counts.append(len(x))
-        return encode(self, x, modality)
+        return encode(self, x, modality, mask)
 
     def pausing(self, *samples, **options):
         before = len(counts)
