@@ -173,9 +173,9 @@ def refuse_rows(bad: npt.ArrayLike, name: str, what: str, fix: str) -> None:
     rows = np.unique(np.argwhere(np.asarray(bad))[:, :1])
     if not len(rows):
         return
-    shown = ", ".join(str(row) for row in rows[:5])
+    numbers = ", ".join(str(row) for row in rows[:5])
     more = f" and {len(rows) - 5} more" if len(rows) > 5 else ""
-    raise ValueError(f"{name}: {what} in {'row' if len(rows) == 1 else 'rows'} {shown}{more} "
+    raise ValueError(f"{name}: {what} in {'row' if len(rows) == 1 else 'rows'} {numbers}{more} "
                      f"(counted from 0); {fix}.")
 
 

@@ -32,12 +32,12 @@ class Place:
 
     @cached_property
     def is_folder(self) -> bool:
-        """Whether the path is a folder."""
+        """True for a folder."""
         return self.path.is_dir()
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Names of the files and folders inside; none of a file."""
+        """Names of the files and folders inside; none for a file."""
         return frozenset(p.name for p in self.path.iterdir()) if self.is_folder else frozenset()
 
 

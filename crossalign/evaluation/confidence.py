@@ -42,11 +42,12 @@ def choose_confidences(outcome: Outcome, validation: Benchmark) -> Settings:
     Parameters
     ----------
     outcome : Outcome
-        Of `score_gzsl` on the validation benchmark; its gamma calibrates.
+        Result of `score_gzsl` on the validation benchmark; its gamma calibrates.
     validation : Benchmark
+        Validation benchmark.
     """
     head: ZeroShot = outcome.details["head"]
-    samples, raw, found = _tests(head, validation), _raw(outcome), {}
+    samples, raw, settings = _tests(head, validation), _raw(outcome), {}
     variances = outcome.details["variances"]
     differ = variances is not None and np.ptp(variances) > 0
     kinds = [BASELINE, *(["tempered"] if differ else [])]
@@ -56,9 +57,9 @@ def choose_confidences(outcome: Outcome, validation: Benchmark) -> Settings:
                 samples, coverage=COVERAGE, scores=raw, variances=variances)
         except ValueError:
             continue
-        found[kind] = {"threshold": fitted.threshold_,
-                       "temperature": np.asarray(fitted.temperature_).tolist()}
-    return found
+        settings[kind] = {"threshold": fitted.threshold_,
+                          "temperature": np.asarray(fitted.temperature_).tolist()}
+    return settings
 
 
 def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> None:
@@ -67,10 +68,11 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
     Parameters
     ----------
     outcome : Outcome
-        Of `score_gzsl` on a benchmark; changed.
+        Result of `score_gzsl` on a benchmark; changed.
     settings : mapping
-        Chosen by `choose_confidences`; nothing is added where it is empty.
+        Choice of `choose_confidences`; nothing is added if it is empty.
     bench : Benchmark
+        Benchmark of the outcome.
     """
     if not settings:
         return
@@ -78,8 +80,8 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
     head: ZeroShot = _calibrated(outcome.details["head"], gamma)
     samples, raw, variances = _tests(head, bench), _raw(outcome), outcome.details["variances"]
     curves = outcome.details["rejection"] = {}
-    for kind, chosen in settings.items():
-        judged = Rejection(head, kind, **chosen)
+    for kind, choice in settings.items():
+        judged = Rejection(head, kind, **choice)
         curves[kind] = judged.curve(samples, raw, variances)
         name = "AURC" if kind == BASELINE else f"AURC_{kind}"
         outcome.scores[name] = float(curves[kind]["aurc"])
@@ -89,12 +91,15 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
     if "tempered" in settings:
         answers = metrics.calibrated_stacking(raw, bench.classes.seen, gamma).argmax(axis=1)
         wrong = answers != samples.truth
-        known = metrics.rank_correlation(variances, wrong)
-        outcome.scores["sigma_error"] = float(np.nan_to_num(known))  # 0 where nothing is wrong
+        correlation = metrics.rank_correlation(variances, wrong)
+        # 0 if nothing is wrong
+        outcome.scores["sigma_error"] = float(np.nan_to_num(correlation))
 
 
 def _raw(outcome: Outcome) -> Array:
-    """Scores ``(n, C)`` before calibration, of seen classes' samples and then of unseen ones'."""
+    """Return the scores ``(n, C)`` before calibration, of seen classes' samples and then of unseen
+    ones'.
+    """
     seen, _, unseen, _ = outcome.details["parts"]
     return np.concatenate([seen, unseen])
 
@@ -108,12 +113,12 @@ def latent_variances(head: ZeroShot, parts: Sequence[Views]) -> Array | None:
 
 
 def _calibrated(head: ZeroShot, gamma: float) -> ZeroShot:
-    """The same prepared head with calibrated stacking."""
+    """Return the same prepared head with calibrated stacking."""
     other = copy(head)
     other.gamma = gamma
     return other
 
 
 def _tests(head: ZeroShot, bench: Benchmark) -> Views:
-    """Test samples of seen and unseen classes in one."""
+    """Join the test samples of seen and unseen classes."""
     return joined([bench["test_seen"], bench["test_unseen"]], head.views_)

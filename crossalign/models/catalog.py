@@ -1,4 +1,4 @@
-"""What every model is, needs and can do, read off the classes themselves."""
+"""Catalogue of the models: description, needs and abilities, read off the classes themselves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crossalign.models.base import (
 from crossalign.tables import aligned, below, markdown
 
 TASKS = ("gzsl", "retrieval", "transfer")
-"""Of the table of models; what does gzsl does zsl."""
+"""Tasks in the table of models; a model for gzsl serves zsl too."""
 
 ROLES = {"aligns": Aligner, "classifies": ZeroShotClassifier, "has sigma": Distributional,
          "selects": TokenSelector, "generates": Generator, "translates": Translator}
@@ -27,7 +27,7 @@ TRAITS = {"side information": "uses_side_information", "> 2 modalities": "many_m
 
 
 def capabilities() -> dict[str, dict[str, bool]]:
-    """Roles and traits of every model by its command-line name."""
+    """Return the roles and traits of every model by its command-line name."""
     table = {}
     for name in models.names():
         cls = models.get(name)
@@ -39,7 +39,7 @@ def capabilities() -> dict[str, dict[str, bool]]:
 
 
 def serves(model: type[Any], task: str) -> bool:
-    """Whether a model can do a task: gzsl, zsl, retrieval or transfer."""
+    """Tell whether a model can do a task: gzsl, zsl, retrieval or transfer."""
     embeds = issubclass(model, Aligner)
     if task in ("gzsl", "zsl"):
         return issubclass(model, ZeroShotClassifier) or (
@@ -48,7 +48,7 @@ def serves(model: type[Any], task: str) -> bool:
 
 
 def needs(model: type[Any]) -> str:
-    """What a model is fitted on, in a few words."""
+    """Return the data that a model is fitted on, in a few words."""
     if getattr(model, "oracle", False):
         return "test labels"
     pairs = "pairs of one encoder" if model.one_encoder else "pairs"
@@ -57,7 +57,7 @@ def needs(model: type[Any]) -> str:
 
 
 def overview() -> list[list[str]]:
-    """Name, tasks, what it needs and what it is, of every model, under a header."""
+    """Return name, tasks, needs and summary of every model, under a header."""
     rows = [["model", "tasks", "needs", "in short"]]
     for name in models.names():
         cls = models.get(name)
@@ -67,7 +67,7 @@ def overview() -> list[list[str]]:
 
 
 def models_table() -> str:
-    """`overview` for a terminal: a line for each model, and below it what it is in short."""
+    """Write `overview` for a terminal: a line for each model, and its summary below."""
     rows = overview()
     heads = aligned([row[:3] for row in rows], words=3)
     return "\n".join([heads[0], *(f"{head}\n{below(row[3])}"
@@ -75,7 +75,7 @@ def models_table() -> str:
 
 
 def models_page() -> str:
-    """`overview` as Markdown, and below it what else every model is and can do."""
+    """Write `overview` as Markdown, and below it all other roles and traits of every model."""
     header, *rows = overview()
     lines = [markdown(header, [[f"`{row[0]}`", *row[1:]] for row in rows]), ""]
     for name, has in capabilities().items():
@@ -85,7 +85,7 @@ def models_page() -> str:
 
 
 def describe_model(name: str) -> str:
-    """A model's paper, parameters with defaults, and what is tuned on validation."""
+    """Describe a model: paper, parameters with defaults, and those that are tuned on validation."""
     cls = models.get(name)
     module = inspect.getmodule(cls)
     lines = [inspect.getdoc(module) or "", "", inspect.getdoc(cls) or "", "",
@@ -98,5 +98,5 @@ def describe_model(name: str) -> str:
 
 
 def summary(cls: type[Any]) -> str:
-    """First line of the class's docstring."""
+    """Return the first line of the class's docstring."""
     return (inspect.getdoc(cls) or "").splitlines()[0]

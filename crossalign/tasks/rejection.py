@@ -1,4 +1,4 @@
-"""None of these: answer where the head is sure, and say so where it is not.
+"""Rejection, "none of these": answer if the head is sure, and otherwise say that it is not.
 
 A head must name one of the classes it knows, whatever it is shown. Rejection answers only where a
 confidence reaches a threshold (Chow, IEEE Trans. Inf. Theory 1970), which is chosen on validation
@@ -55,23 +55,24 @@ class Rejection(Task):
     Parameters
     ----------
     head : ZeroShot
-        Prepared; its ``gamma`` is applied first.
+        Prepared head; its ``gamma`` is applied first.
     confidence : {"max_probability", "margin", "energy", "tempered", "uncertainty"}
-        The first three are of the scores, see `crossalign.tasks.confidence`. The others take the
-        latent Gaussians of a `Distributional` model: ``tempered`` is the largest probability at a
-        temperature that follows the variance of the sample, and of the class it is given where the
-        model has one; ``uncertainty`` is the negative variance of the sample, whatever the scores.
+        Confidence of an answer; default ``"max_probability"``. The first three come from the
+        scores, see `crossalign.tasks.confidence`. The others need the latent Gaussians of a
+        `Distributional` model: ``tempered`` is the largest probability at a temperature that
+        depends on the variance of the sample, and of its predicted class if the model has one;
+        ``uncertainty`` is the negative variance of the sample, whatever the scores.
     threshold : float, optional
-        Least confidence of an answer, where it is known already; else `fit` chooses it.
+        Least confidence of an answer; by default `fit` chooses it.
     temperature : float or floats, optional
-        Divides the scores. By default `fit` makes it the likeliest on the validation samples of
-        known classes; without `fit` it is 1. Of ``tempered``, the coefficients of
+        Divisor of the scores. By default `fit` makes it the likeliest on the validation samples of
+        known classes; without `fit` it is 1. For ``tempered``, the coefficients of
         `varying_temperature`.
 
     Attributes
     ----------
     threshold_, temperature_
-        Those in use.
+        Values in use.
 
     Raises
     ------
@@ -105,21 +106,22 @@ class Rejection(Task):
             scores: Array | None = None, variances: Array | None = None) -> Self:
         """Choose the threshold on labelled samples that the model was not trained on.
 
-        The wish is met on these samples; on others as far as they resemble these, so they should
-        hold unseen and unknown classes as well if those will come.
+        The requested share is met on these samples, and on others as far as they resemble these.
+        They should therefore hold unseen and unknown classes too, if those will come.
 
         Parameters
         ----------
         validation : Views or several
-            Labels are rows of the head's classes, or `NONE`.
+            Samples whose labels are rows of the head's classes, or `NONE`.
         coverage : float, optional
-            Share of all samples to answer at least.
+            Least share of all samples to answer.
         risk : float, optional
-            Share of the answers that may be wrong at most, and as many answers as that allows.
+            Largest share of the answers that may be wrong; as many samples are answered as it
+            allows.
         false_alarms : float, optional
-            Share of the samples of known classes that may be rejected at most.
+            Largest share of the samples of known classes that may be rejected.
         scores : (n, C), optional
-            Answer of ``head.decision_function`` for the samples, where it is known already.
+            Values of ``head.decision_function`` for the samples, if they are at hand.
         variances : (n,), optional
             Answer of `variances` for the samples, where it is known already.
 
@@ -130,9 +132,9 @@ class Rejection(Task):
         """
         wishes = {"coverage": coverage, "risk": risk, "false_alarms": false_alarms}
         check_values(wishes, {name: [SHARE, None] for name in wishes})
-        given = [name for name, value in wishes.items() if value is not None]
-        if len(given) != 1:
-            raise ValueError(f"coverage, risk, false_alarms: got {given or None}; give one.")
+        requests = [name for name, value in wishes.items() if value is not None]
+        if len(requests) != 1:
+            raise ValueError(f"coverage, risk, false_alarms: got {requests or None}; give one.")
         samples, scores = self._labelled(validation, scores)
         variances = self._known(samples, variances)
         labels, known = samples.truth, samples.truth != NONE
@@ -156,16 +158,16 @@ class Rejection(Task):
         return self
 
     def with_head(self, head: ZeroShot) -> Rejection:
-        """The same threshold and temperature on another head of the same kind.
+        """Return the same threshold and temperature with another head of the same kind.
 
-        As of the model that is trained again on all samples once validation has chosen. A wish
-        survives that as far as the two agree in their confidence; probabilities at a temperature
-        mostly do, latent variances of two trainings need not.
+        For the model that is trained again on all samples once validation has chosen. The requested
+        share is met as far as the two heads agree in their confidence; probabilities at a
+        temperature mostly do, latent variances of two trainings need not.
         """
         return Rejection(head, self.confidence, self.threshold_, self.temperature_)
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:
-        """The best class ``(n,)``, or `NONE` where the confidence is below the threshold."""
+        """Return the best class ``(n,)``, or `NONE` if the confidence is below the threshold."""
         if self.threshold_ is None:
             raise ValueError("threshold: got None; call fit(validation, coverage=0.9) first, or "
                              "give a threshold.")
@@ -175,7 +177,8 @@ class Rejection(Task):
 
     def predict_proba(self, X: npt.ArrayLike | Views, scores: Array | None = None,
                       variances: Array | None = None) -> Array:
-        """Probabilities ``(n, C)`` of the known classes: softmax of scores over temperature.
+        """Return the probabilities ``(n, C)`` of the known classes: softmax of scores over
+        temperature.
 
         ``scores`` and ``variances`` as in `fit`.
         """
@@ -183,14 +186,15 @@ class Rejection(Task):
         return np.asarray(softmax(scores / self._temperature(variances, scores), axis=1))
 
     def score_samples(self, X: npt.ArrayLike | Views) -> Array:
-        """Confidence ``(n,)``, larger is surer."""
+        """Return the confidence ``(n,)``; larger is surer."""
         if self.confidence == "uncertainty":
             return -self.variances(X)
         return self._sure(self._known(X), self._scores(X))
 
     def curve(self, test: Views | Sequence[Views], scores: Array | None = None,
               variances: Array | None = None) -> dict[str, Any]:
-        """Compute what `pages.plots.coverage_risk` draws of labelled samples.
+        """Return the input of `pages.plots.coverage_risk` for labelled samples; ``scores`` as in
+        `fit`.
 
         ``scores`` and ``variances`` as in `fit`.
 
@@ -204,13 +208,13 @@ class Rejection(Task):
         sure = self._sure(self._known(samples, variances), scores)
         wrong = scores.argmax(axis=1) != samples.truth
         coverage, risk = risk_coverage_curve(sure, wrong)
-        chosen = None
+        at_threshold = None
         if self.threshold_ is not None:
             answered = sure >= self.threshold_
-            chosen = (float(answered.mean()),
-                      float(wrong[answered].mean()) if answered.any() else float("nan"))
+            at_threshold = (float(answered.mean()),
+                            float(wrong[answered].mean()) if answered.any() else float("nan"))
         return {"coverage": coverage, "risk": risk, "aurc": aurc(sure, wrong),
-                "excess_aurc": excess_aurc(sure, wrong), "chosen": chosen}
+                "excess_aurc": excess_aurc(sure, wrong), "chosen": at_threshold}
 
     def try_out(self) -> None:
         """Let the head score made-up samples."""
@@ -218,7 +222,7 @@ class Rejection(Task):
 
     def _labelled(self, views: Views | Sequence[Views],
                   scores: Array | None = None) -> tuple[Views, Array]:
-        """All samples in one, with their scores ``(n, C)``."""
+        """Join all samples, with their scores ``(n, C)``."""
         if not isinstance(views, Views):
             views = joined(views, self.head.views_)
         scores, labels = self._scores(views, scores), views.truth
@@ -228,7 +232,9 @@ class Rejection(Task):
         return views, scores
 
     def _scores(self, X: npt.ArrayLike | Views, scores: Array | None = None) -> Array:
-        """Scores ``(n, C)`` after calibrated stacking, of those before it where they are known."""
+        """Return the scores ``(n, C)`` after calibrated stacking; ``scores`` are those before, if
+        at hand.
+        """
         scores = self.head.decision_function(X) if scores is None else scores
         gamma = self.head.gamma
         return scores if gamma == 0 else calibrated_stacking(scores, self.head.classes_.seen, gamma)
@@ -250,7 +256,7 @@ class Rejection(Task):
         return self.variances(X) if variances is None else variances
 
     def _sure(self, variances: Array | None, scores: Array) -> Array:
-        """Confidence ``(n,)`` of samples by their variances and scores."""
+        """Return the confidence ``(n,)`` of samples and their scores."""
         if self.confidence == "uncertainty":
             assert variances is not None
             return -variances
@@ -258,14 +264,14 @@ class Rejection(Task):
         return measure(scores / self._temperature(variances, scores))
 
     def _temperature(self, variances: Array | None, scores: Array) -> Any:
-        """T, or one for every sample, ``(n, 1)``."""
+        """Return T, or one for every sample, ``(n, 1)``."""
         if self.confidence != "tempered" or np.ndim(self.temperature_) == 0:
             return self.temperature_
         first, *slopes = self.temperature_
         return np.exp(first + self._spreads(variances, scores) @ np.asarray(slopes))[:, None]
 
     def _spreads(self, variances: Array | None, scores: Array) -> Array:
-        """Log-variances ``(n, k)`` of the samples and of the classes that they are given."""
+        """Return the log-variances ``(n, k)`` of the samples and of their predicted classes."""
         assert variances is not None
         columns = [variances]
         if self.head.model.knows_classes:
@@ -276,14 +282,14 @@ class Rejection(Task):
 
 
 def _total(deviation: Array) -> Array:
-    """Total variances ``(n,)`` of deviations ``(n, d)``."""
+    """Sum the variances of deviations ``(n, d)`` to ``(n,)``."""
     return np.asarray(np.square(deviation, dtype=np.float64).sum(axis=1))
 
 
 def relabel(views: Views, known: npt.ArrayLike) -> Views:
-    """The same samples with labels as rows of ``classes.take(known)``, or `NONE`.
+    """Return the same samples with labels as rows of ``classes.take(known)``, or `NONE`.
 
-    Their labels are rows of ``classes``, and ``known`` are those that a head will know.
+    Their labels are rows of ``classes``; ``known`` are the classes that a head will know.
     """
     rows = np.asarray(known, dtype=np.int64)
     place = np.full(max(int(views.truth.max(initial=0)), int(rows.max(initial=0))) + 1, NONE)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 
 CONFUSED = 12
-"""Classes in the picture of confusions."""
+"""Largest number of classes in the picture of confusions."""
 
 
 def recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
@@ -33,19 +33,19 @@ def recognition(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
     labels = np.concatenate([labels_seen, labels_unseen])
     scores = metrics.calibrated_stacking(np.concatenate([scores_seen, scores_unseen]), seen, gamma)
     accuracy = metrics.class_accuracies(labels, scores.argmax(axis=1), np.arange(len(seen)))
-    found: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "class_accuracy": {"names": list(names), "accuracy": accuracy, "seen": seen}}
     confused = most_confused(labels, scores.argmax(axis=1), len(names))
     if confused is not None:
         rows, matrix = confused
-        found["confusion"] = {"matrix": matrix, "names": [names[c] for c in rows],
-                              "of": len(np.unique(labels))}
+        figures["confusion"] = {"matrix": matrix, "names": [names[c] for c in rows],
+                                "of": len(np.unique(labels))}
     if "U" in outcome.scores:
-        found["curve"] = _curve(outcome)
+        figures["curve"] = _curve(outcome)
     if "rejection" in outcome.details:
-        found["rejection"] = outcome.details["rejection"]
-    found["hits"] = _hits(bench, metrics.calibrated_stacking(scores_unseen, seen, gamma))
-    return found
+        figures["rejection"] = outcome.details["rejection"]
+    figures["hits"] = _hits(bench, metrics.calibrated_stacking(scores_unseen, seen, gamma))
+    return figures
 
 
 def _curve(outcome: Outcome) -> dict[str, Any]:
@@ -70,35 +70,37 @@ def _hits(bench: Benchmark, scores: Array) -> dict[str, Any]:
 
 def most_confused(labels: Array, predictions: Array, n: int,
                   limit: int = CONFUSED) -> tuple[Array, Array] | None:
-    """The classes of the largest confusions, and how often each is taken for which of them.
+    """Return the classes of the largest confusions, and how often each is taken for which of them.
 
     Parameters
     ----------
     labels, predictions : (m,) integers
+        True and predicted classes.
     n : int
-        Classes.
+        Number of classes.
     limit : int
+        Largest number of classes in the picture; default `CONFUSED`.
 
     Returns
     -------
     classes : (k,)
-        At most ``limit``, in their own order.
+        Confused classes, at most ``limit``, in their own order.
     matrix : (k, k + 1) float
-        Shares of the samples of each class; the last column is all other classes.
-        None where nothing is confused.
+        Shares of the samples of each class; the last column is all other classes. The result is
+        None if nothing is confused.
     """
     counts = np.zeros((n, n))
     np.add.at(counts, (labels, predictions), 1)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     wrong = share * (1 - np.eye(n))
-    chosen: list[int] = []
+    selection: list[int] = []
     for pair in np.argsort(-wrong, axis=None, kind="stable"):
         row, column = divmod(int(pair), n)
-        new = [c for c in (row, column) if c not in chosen]
-        if wrong[row, column] == 0 or len(chosen) + len(new) > limit:
+        new = [c for c in (row, column) if c not in selection]
+        if wrong[row, column] == 0 or len(selection) + len(new) > limit:
             break
-        chosen += new
-    tested = sorted(c for c in chosen if counts[c].any())
+        selection += new
+    tested = sorted(c for c in selection if counts[c].any())
     if not tested:
         return None
     part = share[np.ix_(tested, tested)]

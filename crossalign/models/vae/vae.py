@@ -24,7 +24,7 @@ from crossalign.types import CLASS_MODALITY, Classes, Views
 
 
 class AlignedVAE(LatentModel):
-    """Base of the VAE models: what they do once their objective and training are given.
+    """Base of the VAE models: all but their objective and training.
 
     A subclass has the parameters that ``_parameter_constraints`` lists and the methods `_weights`
     and `_hidden`.
@@ -41,15 +41,15 @@ class AlignedVAE(LatentModel):
 
     # -- what a subclass says ------------------------------------------------------------------
     def _weights(self) -> dict[str, Any]:
-        """Schedule of every term's weight."""
+        """Return the schedule of every term's weight."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
     def _hidden(self, modality: str) -> tuple[Sequence[int], Sequence[int]]:
-        """Hidden widths of a modality's encoder and decoder."""
+        """Return the hidden widths of a modality's encoder and decoder."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
     def _active(self) -> dict[str, Any]:
-        """Schedules of the terms that are ever on and that the modalities allow."""
+        """Return the schedules of the terms that are ever on and that the modalities allow."""
         weights = {t: s for t, s in self._weights().items()
                    if not (isinstance(s, Constant) and s.value == 0)}
         if len(self.views) < 2:
@@ -65,25 +65,28 @@ class AlignedVAE(LatentModel):
         self.network_ = self._objective(vae, list(self._active())).eval()
 
     def _objective(self, vae: CrossVAE, terms: Sequence[str]) -> VAEObjective:
-        """The network that is trained, around the VAEs."""
+        """Build the network that is trained, around the VAEs."""
         regressors = {m: MLP(self.widths_[m], self._regressor())
                       for m in self.views if "cycle" in terms}
         return VAEObjective(vae, terms, self.norm, self.sampler, regressors)
 
     def _regressor(self) -> list[int]:
-        """Layer widths of the regressors, the last one the class embedding's."""
+        """Return the layer widths of the regressors, the last one the class embedding's."""
         return [self.widths_[CLASS_MODALITY]]
 
 
 def with_classes(X: Views, rows: Array | None) -> Views:
-    """The samples, with rows ``(n, a)`` of their classes as a modality of their own."""
+    """Return the samples with the side information ``(n, a)`` of their classes as a further
+    modality.
+    """
     if rows is None:
         return X
     return X.beside(Views({CLASS_MODALITY: rows}))
 
 
 def two_sided(X: Views, classes: Classes | None, model: object) -> Views:
-    """The samples through two modalities, or one and the side information of their classes.
+    """Return the samples with two modalities, or with one and the side information of their
+    classes.
 
     Raises
     ------
@@ -96,7 +99,9 @@ def two_sided(X: Views, classes: Classes | None, model: object) -> Views:
 
 
 def class_rows(classes: Classes | None, labels: Array | None) -> Array | None:
-    """Side information ``(n, a)`` of each sample's class, or None without it or labels."""
+    """Return the side information ``(n, a)`` of each sample's class, or None without it or
+    labels.
+    """
     if classes is None or labels is None or classes.embeddings.shape[1] == 0:
         return None
     return np.ascontiguousarray(classes.embeddings[labels])

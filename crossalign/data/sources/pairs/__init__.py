@@ -17,7 +17,7 @@ def _recognises(place: Place) -> bool:
 
 
 def _read(path: Path, task: str | None, *, seed: int, variant: str, tokens: bool, log: Any,
-         **options: Any) -> Benchmark:
+          **options: Any) -> Benchmark:
     """Read a benchmark as `load` asks for it; see `source.load_pairs`."""
     from crossalign.data.sources.pairs.source import load_pairs
 
