@@ -1,4 +1,6 @@
-"""From the words of the command line to estimators, benchmarks and folders that can be written."""
+"""Arguments: words of the command line to estimators, benchmarks and folders that can be
+written.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,11 @@ if TYPE_CHECKING:
     from crossalign.recipes import Recipe
 
 RECIPE = "recipe:"
-"""Before the name of a recipe where a model is asked for."""
+"""Prefix of the name of a recipe in place of a model."""
 
 
 class OnceCommand(TyperCommand):
-    """A command whose options stand once each, but for those that take a list."""
+    """Command whose options stand once each, except those that take a list."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the words of a command line.
@@ -40,7 +42,9 @@ class OnceCommand(TyperCommand):
 
 def build(name: str, assignments: list[str] | None, no_tune: bool,
           tune: list[str] | None = None) -> tuple[Any, Any, Recipe | None]:
-    """An estimator with parameters set, the grid of what is left to tune, and its recipe if any."""
+    """Build an estimator with parameters set; also return the grid left to tune, and its recipe if
+    any.
+    """
     recipe = None
     if name.startswith(RECIPE):
         from crossalign.recipes import load_recipe
@@ -63,7 +67,7 @@ def build(name: str, assignments: list[str] | None, no_tune: bool,
 
 
 def check_seeds_free(assignments: list[str] | None, tune: list[str] | None = None) -> None:
-    """Raise ValueError where --set or --tune name the seed, which is the number of the run."""
+    """Raise ValueError if --set or --tune names the seed, which is the number of the run."""
     for option, texts in (("--set", assignments), ("--tune", tune)):
         if sets(texts, "random_state"):
             raise ValueError(f"{option}: random_state is not a choice here, as run k uses seed k; "
@@ -71,12 +75,12 @@ def check_seeds_free(assignments: list[str] | None, tune: list[str] | None = Non
 
 
 def sets(assignments: list[str] | None, key: str) -> bool:
-    """Whether one of ``key=value`` strings is of this key."""
+    """Tell whether one of ``key=value`` strings has this key."""
     return any(text.partition("=")[0] == key for text in assignments or [])
 
 
 def build_several(names: list[str], assignments: list[str] | None) -> list[Any]:
-    """An estimator of each name; with several, a parameter is set in those that have it.
+    """Build an estimator of each name; with several, a parameter is set in those that have it.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def build_several(names: list[str], assignments: list[str] | None) -> list[Any]:
 
 def parse_assignments(assignments: list[str], estimator: Any,
                       option: str = "--set") -> dict[str, Any]:
-    """``key=value`` strings as parameters, read as YAML; for ``--tune``, lists of values.
+    """Read ``key=value`` strings as parameters, in YAML; for ``--tune``, lists of values.
 
     Raises
     ------
@@ -123,7 +127,7 @@ def parse_assignments(assignments: list[str], estimator: Any,
 
 
 def _assignment(text: str, option: str) -> tuple[str, Any]:
-    """The key and the value of ``key=value``."""
+    """Split ``key=value`` into key and value."""
     import yaml
 
     from crossalign.recipes.plain_yaml import read_yaml
@@ -140,7 +144,7 @@ def _assignment(text: str, option: str) -> tuple[str, Any]:
 
 def check_used(estimator: Any, bench: Any, task: str | None, sets: list[str] | None,
                tune: list[str] | None) -> None:
-    """Refuse what is set or tuned and would do nothing.
+    """Raise ValueError for settings that would have no effect.
 
     Raises
     ------
@@ -171,7 +175,7 @@ def check_used(estimator: Any, bench: Any, task: str | None, sets: list[str] | N
 
 
 def chosen_rows(rows: Any, names: list[str] | None) -> Any:
-    """The rows that were asked for, all by default.
+    """Return the rows that were asked for, all by default.
 
     Raises
     ------
@@ -187,7 +191,7 @@ def chosen_rows(rows: Any, names: list[str] | None) -> Any:
 
 
 log = tell
-"""Where progress goes."""
+"""Output of progress."""
 
 
 def check_writable(folder: Path) -> None:
@@ -211,4 +215,4 @@ def check_writable(folder: Path) -> None:
 
 
 NEEDED = 1 << 20
-"""Bytes that a folder must take before work for it begins."""
+"""Free space that a folder must have before work for it begins, in bytes."""

@@ -161,7 +161,7 @@ def demo_time() -> str:
     """How long the demo takes."""
     from crossalign.demo import MINUTES
 
-    return f"Then the demo takes {MINUTES}, and reaches out to nothing."
+    return f"Then the demo takes {MINUTES}, and needs no network."
 
 
 TABLES: dict[str, Callable[[], str]] = {

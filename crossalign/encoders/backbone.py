@@ -122,7 +122,9 @@ class Backbone(nn.Module):
         return probe(self.kind, self.config["size"], self.network.config)
 
     def real(self, x: Tensor) -> Tensor:
-        """Which tokens of raw rows are no padding, ``(n, t)``; all those of pictures."""
+        """Return True for tokens of raw rows that are no padding, ``(n, t)``; for pictures all are
+        real.
+        """
         if self.kind == "text":
             return x[..., 0] > 0
         return torch.ones(len(x), self.cells, dtype=torch.bool, device=x.device)

@@ -1,4 +1,4 @@
-"""What a model costs: parameters, operations, memory and speed (table 5 of Ge et al. 2025)."""
+"""Cost of a model: parameters, operations, memory and speed (table 5 of Ge et al. 2025)."""
 
 from __future__ import annotations
 
@@ -23,25 +23,27 @@ from crossalign.types import Benchmark
 Array = npt.NDArray[Any]
 
 EMBEDDED = 512
-"""Test samples that are embedded at a time."""
+"""Number of test samples that are embedded at a time."""
 
 
 class Profile(NamedTuple):
-    """What one model costs on one benchmark.
+    """Cost of one model on one benchmark.
 
     Attributes
     ----------
     model : str
+        Name of the model.
     params : mapping
-        Its hyper-parameters.
+        Hyper-parameters of the model.
     parameters : int
-        What training moves; of a model without training steps, all numbers it has learned.
+        Number of trained parameters; for a model without training steps, of all numbers it has
+        learned.
     flops : mapping of modality to int or None
         Floating-point operations of embedding one item, two for each multiplication with an
-        addition, in matrix products, convolutions and attention; None where torch does not compute.
+        addition, in matrix products, convolutions and attention; None if torch does not compute.
     train_memory, embed_memory : Peak or None
         Bytes of an epoch, or of the fit, and of embedding `EMBEDDED` test samples of each modality;
-        see `peak_memory`. None where it was not measured.
+        see `peak_memory`. None if not measured.
     train_rate : float
         Training samples per second.
     embed_rate : mapping of modality to float
@@ -63,20 +65,23 @@ def profile(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
     """Measure a model on the training and test samples of a benchmark.
 
     Speeds are medians: of training over ``repeats`` epochs after the first, or over as many fits
-    after the first where a model has no epochs; of embedding over as many passes after a first one.
-    A model with epochs is trained for ``repeats + 1`` of them and not for all. A model that does
-    not embed is measured by how it scores classes.
+    after the first if a model has no epochs; of embedding over as many passes after a first one. A
+    model with epochs is trained for ``repeats + 1`` of them and not for all. A model that does not
+    embed is measured as it scores classes.
 
     Parameters
     ----------
     model : estimator
-        Not changed.
+        Model to measure; it is not changed.
     bench : Benchmark
+        Benchmark to measure on.
     task : str or Protocol, optional
+        Task; default the benchmark's own.
     repeats : int
-        At least 1.
+        Number of measured epochs, fits or passes, at least 1; default 3.
     memory : bool
-        Measure memory too, in fresh processes, which takes two more epochs or fits.
+        Whether to measure memory too, in fresh processes, which takes two more epochs or fits;
+        default True.
 
     Raises
     ------
@@ -106,7 +111,7 @@ def profile(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
 
 
 def check_suited(model: Any, bench: Benchmark, task: str | Protocol | None = None) -> Protocol:
-    """The task to measure for, once it is sure that the model reads the benchmark.
+    """Return the task to measure for, checked to be one for which the model reads the benchmark.
 
     Raises
     ------
@@ -121,7 +126,7 @@ def check_suited(model: Any, bench: Benchmark, task: str | Protocol | None = Non
 
 
 def flops(model: Any, x: Any, modality: str) -> int | None:
-    """Floating-point operations of embedding rows; None where none of them are torch's."""
+    """Count the floating-point operations of embedding rows; None if none of them are torch's."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
@@ -137,7 +142,7 @@ def flops(model: Any, x: Any, modality: str) -> int | None:
 
 
 def fit_briefly(model: Any, bench: Benchmark, task: Protocol) -> Any:
-    """A clone, fitted for an epoch, or as it always is where it has no epochs."""
+    """Fit a clone for one epoch, or in the normal way if it has no epochs."""
     return fit_on(clone(model), bench, task, [_Clock(1)])
 
 
@@ -152,7 +157,7 @@ def _embed(model: Any, x: Any, modality: str) -> None:
 
 
 def _speed(model: Any, x: Any, modality: str, repeats: int) -> float:
-    """Items per second, the median of some passes after a first one."""
+    """Measure items per second, the median of some passes after a first one."""
     seconds = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
@@ -162,7 +167,7 @@ def _speed(model: Any, x: Any, modality: str, repeats: int) -> float:
 
 
 def _items(model: Any, bench: Benchmark, task: Protocol) -> dict[str, Any]:
-    """Test samples of every modality that a fitted model reads."""
+    """Return test samples of every modality that a fitted model reads."""
     test = bench[task.tested[-1]]
     known = [m for m in test.modalities if m in model.widths_]
     parts = {m: test.having(m) for m in (known if isinstance(model, Aligner) else known[:1])}
@@ -170,13 +175,15 @@ def _items(model: Any, bench: Benchmark, task: Protocol) -> dict[str, Any]:
 
 
 def _samples(model: Any, bench: Benchmark, task: Protocol) -> int:
-    """How many samples `fit_on` fits on."""
+    """Return the number of samples that `fit_on` fits on."""
     oracle = getattr(model, "oracle", False)
     return len(task.ceiling_samples(bench) if oracle else task.training(bench)[0])
 
 
 class _Clock(Callback):
-    """Notes what learns and how fast, and ends training after some epochs."""
+    """Callback that notes the number of parameters and the speed, and ends training after some
+    epochs.
+    """
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
@@ -184,7 +191,7 @@ class _Clock(Callback):
         self.rates: list[float] = []
 
     def on_start(self, state: TrainState) -> None:
-        """Count what asks for gradients."""
+        """Count the parameters that ask for gradients."""
         self.parameters = sum(p.numel() for p in state.network.parameters() if p.requires_grad)
 
     def on_epoch(self, state: TrainState) -> None:

@@ -1,4 +1,4 @@
-"""What every model shares, and the four roles a model can play.
+"""Base of all models, and the four roles that a model can play.
 
 A model is a scikit-learn estimator that *has* learned arrays or a network. Its constructor takes
 the hyper-parameters and only stores them; `fit` takes `Views`; what is learned ends in ``_`` and
@@ -60,20 +60,20 @@ class Model(BaseEstimator):  # type: ignore[misc]
     Class attributes
     ----------------
     search_space : mapping of parameter to values
-        What an evaluation tries on validation classes for parameters the user did not set.
+        Values to try on validation classes, for parameters that the user did not set.
     reads : sequence of kinds
         Kinds of modalities (`Views.kind`) that the model reads.
     oracle : bool
         Whether it is fitted on test samples, unseen classes included.
     uses_side_information, many_modalities, handles_missing, many_labels, one_encoder, \
 stochastic : bool
-        What the model can and cannot do; the table of models is made from these.
+        Traits of the model, from which the table of models is made.
     ablations : mapping of row to parameters
-        Rows of the module ablation: what each leaves out or changes.
+        Rows of the module ablation: the parameters that each changes.
     sweeps : mapping of parameter to values
-        Of the sensitivity curves.
+        Values of a parameter for the sensitivity curves.
     resumable : bool
-        Whether ``fit`` takes a ``checkpoint`` folder, from which a broken-off fit goes on.
+        Whether ``fit`` takes a ``checkpoint`` folder, from which an interrupted fit resumes.
     """
 
     search_space: ClassVar[Mapping[str, Sequence[Any]]] = {}
@@ -118,17 +118,17 @@ stochastic : bool
         return self
 
     def grid(self, fixed: Collection[str] = ()) -> dict[str, Sequence[Any]]:
-        """The search space without the parameters that the user has fixed."""
+        """Return the search space without the parameters that the user has fixed."""
         return {name: values for name, values in self.search_space.items() if name not in fixed}
 
     def idle(self, X: Views) -> Collection[str]:
-        """Parameters of the search space that need not be tried on such samples."""
+        """Return the parameters of the search space that need not be tried on such samples."""
         return ()
 
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
-        """One fitted clone per point of a hyper-parameter grid, in order.
+        """Yield one fitted clone per point of a hyper-parameter grid, in order.
 
         Neighbours that differ in `HEAD_PARAMETERS` alone share a fit. A closed-form model overrides
         this to share what the points have in common.
@@ -143,7 +143,7 @@ stochastic : bool
             yield copy(fitted).set_params(**params)
 
     def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """What of some parameters matters to training."""
+        """Return those of some parameters that matter to training."""
         return {name: value for name, value in params.items() if name not in HEAD_PARAMETERS}
 
     def __sklearn_tags__(self) -> Any:
@@ -153,7 +153,7 @@ stochastic : bool
         return tags
 
     def _validate_params(self) -> None:
-        """Raise ValueError for a parameter outside of what the model declares."""
+        """Raise ValueError for a parameter outside of the declared ranges."""
         check_parameters(self)
 
     def _restore(self) -> None:
@@ -161,7 +161,7 @@ stochastic : bool
 
     def _start(self, X: Samples, y: npt.ArrayLike | None = None,
                classes: Any = None) -> tuple[Views, Classes | None]:
-        """Check parameters and training data, and return the samples and classes of training.
+        """Check parameters and training data, store the widths, and return what to train on.
 
         Samples, labels and classes enter here alone, whatever a user has: see `training_given`.
         Sets ``modalities_``, ``widths_`` and ``trained_on_``; `CLASS_MODALITY` is added when the
@@ -214,9 +214,11 @@ stochastic : bool
         return [m for m in self.modalities_ if m != CLASS_MODALITY]
 
     def _check_labels(self, labels: Array | None, classes: Classes | None) -> None:
-        """Training labels are of seen classes, and one per sample unless the model takes several.
+        """Raise ValueError unless training labels are of seen classes, one per sample for most
+        models.
 
-        None is `NO_CLASS`, which would be the last row of whatever it indexes.
+        A sample without a class (`NO_CLASS`) is refused, because its label would index the last
+        row.
         """
         if labels is None:
             return
@@ -233,12 +235,14 @@ stochastic : bool
                              f"{classes.names[unseen[0]]!r}; remove them or mark it seen.")
 
     def _remember(self, widths: Mapping[str, int]) -> None:
-        """The modalities that the fitted model will know, and their widths."""
+        """Store the modalities that the fitted model will know, and their widths."""
         self.widths_ = dict(widths)
         self.modalities_ = list(self.widths_)
 
     def _rows(self, x: Samples, modality: str) -> Array:
-        """Checked float32 rows of one modality, ``(n, d)``, or ``(n, t, d)`` where it can."""
+        """Check rows of one modality; return them in float32, ``(n, d)``, or ``(n, t, d)`` if the
+        model reads tokens.
+        """
         check_fitted(self, "widths_")
         rows: Any = x
         if by_modality(x):
@@ -248,7 +252,7 @@ stochastic : bool
         return check_rows(rows, modality, self.widths_, tokens="tokens" in self.reads)
 
     def _masked_rows(self, x: npt.ArrayLike | Views, modality: str) -> tuple[Array, Array | None]:
-        """Return `_rows` and the mask ``(n, t)`` of their real tokens, None where all are."""
+        """Return `_rows` and the mask ``(n, t)`` of their real tokens, None if all are real."""
         mask = x.masks.get(modality) if isinstance(x, Views) else None
         return self._rows(x, modality), mask
 
@@ -261,12 +265,12 @@ stochastic : bool
 
 
 class Aligner:
-    """Role: puts every modality in one space, and says how alike rows are there.
+    """Role: puts every modality in one space, and says how similar rows are there.
 
     Whatever ranks samples asks the model: `similarity_inputs` are compared by `compare`, and
-    `index` finds the nearest of their `index_vectors`, in the same order. A model that reads tokens
-    takes `Views` as well wherever it takes rows of a modality: their mask says which tokens are
-    real. Of rows all are.
+    `index` finds the nearest of their `index_vectors`, in the same order. Wherever a model that
+    reads tokens takes rows of a modality, it takes `Views` as well, whose mask says which tokens
+    are real. In plain rows all tokens are real.
 
     Class attributes
     ----------------
@@ -279,11 +283,11 @@ class Aligner:
     widths_: dict[str, int]
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Unit rows ``(n, d)`` float32 of ``x (n, d_m)``; cosine is their inner product."""
+        """Embed ``x (n, d_m)`` as unit rows ``(n, d)`` float32; cosine is their inner product."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
     def embed_views(self, X: Views, modalities: Sequence[str]) -> Array:
-        """Unit rows ``(n, d)`` of samples by all of the views that each has.
+        """Embed samples by all of the views that each has, as unit rows ``(n, d)``.
 
         Raises
         ------
@@ -306,8 +310,8 @@ class Aligner:
     def similarity_inputs(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
         """Compute the rows ``(n, w)`` that `compare` takes; unit rows of the space by default.
 
-        Of rows ``(n, d)`` or ``(n, t, d)`` of a modality, or of `Views` by all of several
-        modalities that each sample has.
+        The input is rows ``(n, d)`` or ``(n, t, d)`` of a modality, or `Views` with several
+        modalities, each sample by all that it has.
         """
         if not isinstance(modality, str):
             assert isinstance(x, Views)
@@ -322,7 +326,7 @@ class Aligner:
         a, b : array
             Similarity inputs of queries and of a gallery.
         similarity : str, optional
-            One of ``similarities``; the model's own by default.
+            One of ``similarities``; default the model's own.
 
         Returns
         -------
@@ -342,10 +346,12 @@ class Aligner:
 
 
 class Distributional(Aligner):
-    """Role: an aligner that also says how sure it is."""
+    """Role: an aligner that also says how uncertain it is."""
 
     def embed_distribution(self, x: npt.ArrayLike | Views, modality: str) -> tuple[Array, Array]:
-        """Mean and standard deviation, ``(n, d)`` each, of the latent Gaussian of every row."""
+        """Return mean and standard deviation, ``(n, d)`` each, of the latent Gaussian of every
+        row.
+        """
         raise NotImplementedError("abstract")  # pragma: no cover
 
     def class_distribution(self, embeddings: npt.ArrayLike) -> tuple[Array, Array]:
@@ -354,14 +360,14 @@ class Distributional(Aligner):
 
 
 class TokenSelector(Aligner):
-    """Role: an aligner that looks at the most salient tokens of a sample, and says at which."""
+    """Role: an aligner that reads the most salient tokens of a sample, and says which."""
 
     def saliency(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """How salient the tokens of ``x (n, t, d)`` are, ``(n, t)``, 0 at padding."""
+        """Compute the saliency of the tokens of ``x (n, t, d)``, ``(n, t)``, 0 at padding."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
     def kept_tokens(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Which tokens of ``x (n, t, d)`` it looks at, ``(n, t)`` bool."""
+        """Return True for the tokens of ``x (n, t, d)`` that the model reads, ``(n, t)`` bool."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
 
@@ -377,7 +383,8 @@ class ZeroShotClassifier(ClassifierMixin):  # type: ignore[misc]
     modality_: str
 
     def decision_function(self, X: Samples, classes: Classes | None = None) -> Array:
-        """Scores ``(n, C)``, larger is likelier; of the training classes or of ``classes``.
+        """Score samples ``(n, C)``, larger is likelier, for the training classes or for
+        ``classes``.
 
         ``(n,)`` for two classes in training that came without side information.
         """
@@ -414,7 +421,9 @@ class ZeroShotClassifier(ClassifierMixin):  # type: ignore[misc]
         return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
 
     def _given(self, X: Samples, y: npt.ArrayLike | None, classes: Any) -> Given:
-        """As `Model._given`; classes that nobody gave are those of the labels, one-hot."""
+        """Return samples, classes and labels as `Model._given` does; without classes, those of the
+        labels, one-hot.
+        """
         samples, known, labels = super()._given(X, y, classes)
         self.described_ = known is not None
         if known is None and samples.labels is not None and samples.labels.ndim == 1:
@@ -434,7 +443,7 @@ class Generator:
     """Role: makes latent samples of a class from its side information."""
 
     def sample(self, class_embeddings: npt.ArrayLike, n: int, random_state: int = 0) -> Array:
-        """Latent samples ``(C, n, d)`` for class embeddings ``(C, a)``."""
+        """Draw latent samples ``(C, n, d)`` for class embeddings ``(C, a)``."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
 
@@ -442,12 +451,12 @@ class Translator:
     """Role: turns rows of one modality into rows of another."""
 
     def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
-        """Rows ``(n, d_target)`` for rows ``(n, d_source)``."""
+        """Translate rows ``(n, d_source)`` to rows ``(n, d_target)``."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
 
 def check_kinds(X: Views, model: Model) -> None:
-    """Raise ValueError where a modality is of a kind that the model does not read."""
+    """Raise ValueError if a modality is of a kind that the model does not read."""
     for name in X.modalities:
         kind = X.kind(name)
         if kind not in model.reads:
@@ -464,7 +473,8 @@ def check_fitted(model: object, attribute: str) -> None:
 
 def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
                tokens: bool = False) -> Array:
-    """Finite float32 ``(n, d)`` rows of a known modality; with ``tokens`` also ``(n, t, d)``.
+    """Return finite float32 rows ``(n, d)`` of a known modality; with ``tokens`` also ``(n, t,
+    d)``.
 
     Raises
     ------
@@ -485,7 +495,7 @@ def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
 
 
 def labels_of(X: Views, model: object) -> Array:
-    """Labels ``(n,)`` of training samples, as `Model._start` returns them.
+    """Return the labels ``(n,)`` of training samples, as `Model._start` returns them.
 
     Raises
     ------
@@ -500,7 +510,7 @@ def labels_of(X: Views, model: object) -> Array:
 
 
 def _check_single(labels: Array, model: object) -> None:
-    """Raise ValueError where samples have several classes."""
+    """Raise ValueError if samples have several classes."""
     if labels.ndim == 2:
         raise ValueError(f"labels: several classes a sample, and {type(model).__name__} learns "
                          "from one here; give one label per sample, or choose a model or settings "
@@ -508,7 +518,7 @@ def _check_single(labels: Array, model: object) -> None:
 
 
 def side_information(classes: Classes | None, model: object) -> Classes:
-    """The classes, once it is sure that they carry side information.
+    """Return the classes, checked to carry side information.
 
     Raises
     ------
@@ -522,7 +532,7 @@ def side_information(classes: Classes | None, model: object) -> Classes:
 
 
 def checked_side(embeddings: npt.ArrayLike, width: int) -> Array:
-    """Class embeddings ``(C, a)``, once it is sure that they are as wide as those of training.
+    """Return class embeddings ``(C, a)``, checked to be as wide as those of training.
 
     Raises
     ------
@@ -537,7 +547,7 @@ def checked_side(embeddings: npt.ArrayLike, width: int) -> Array:
 
 
 def unit_rows(x: Array) -> Array:
-    """Rows of length one, float32; a zero row stays zero."""
+    """Scale rows to length one, float32; a zero row stays zero."""
     x = np.asarray(x)
     norms = np.linalg.norm(x, axis=1, keepdims=True)
     return np.asarray(x / np.where(norms > 0, norms, 1), dtype=np.float32)

@@ -14,7 +14,7 @@ Encode = Callable[[Any, str], Array]
 
 
 def as_given(views: Views, modality: str) -> Any:
-    """The samples as a model takes them: rows, or `Views` where a mask belongs to them."""
+    """Return samples in the form that a model takes: rows, or `Views` if they have a mask."""
     return views.select(modality) if modality in views.masks else views[modality]
 
 

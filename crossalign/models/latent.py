@@ -38,7 +38,7 @@ from crossalign.training.fabric import PRECISIONS
 from crossalign.types import CLASS_MODALITY, Views
 
 BLOCK = 8192
-"""Samples encoded at a time."""
+"""Number of samples encoded at a time."""
 
 
 class LatentModel(Distributional, Generator, Translator, Model):
@@ -69,14 +69,14 @@ class LatentModel(Distributional, Generator, Translator, Model):
     head_betas: ClassVar[tuple[float, float]] = (0.5, 0.999)
 
     def _active(self) -> dict[str, Any]:
-        """Schedules of the loss terms that are ever on."""
+        """Return the schedules of the loss terms that are ever on."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
     # -- training ------------------------------------------------------------------------------
     def _prepare(self, X: Views) -> None:
         """Learn the scale of training rows, and build the network for their widths.
 
-        What a sample lacks and padding do not count for the scale.
+        Missing modalities of samples and padding do not count for the scale.
         """
         self._remember(X.widths)
         self.shift_, self.scale_ = {}, {}
@@ -88,11 +88,11 @@ class LatentModel(Distributional, Generator, Translator, Model):
         initialise(self.network_, torch.Generator().manual_seed(self.random_state), self.init)
 
     def _scaled_rows(self, X: Views, modality: str) -> Rows:
-        """Those of the samples that have a modality, as the network reads them."""
+        """Return the rows of the samples that have a modality, as the network reads them."""
         return rows_of(X.having(modality), modality).then(lambda x: self._scaled(x, modality))
 
     def _train(self, X: Views, checkpoint: str | Path | None, **options: Any) -> None:
-        """Train, going on from the checkpoint folder if there is one."""
+        """Train, resuming from the checkpoint folder if there is one."""
         data = transformed(X, self._scaled)
         history = train(self.network_, data, weights=self._active(), seed=self.random_state,
                         device=self.device, checkpoint=checkpoint,
@@ -102,21 +102,21 @@ class LatentModel(Distributional, Generator, Translator, Model):
         self.selected_epoch_ = history.selected_epoch
 
     def _work(self) -> dict[str, Any]:
-        """What training depends on besides its data: all parameters."""
+        """Return all that training depends on besides its data: all parameters."""
         return dict(self.get_params())
 
     @property
     def _place(self) -> torch.device:
-        """Where the network is."""
+        """Return the device of the network."""
         device: torch.device = next(self.network_.parameters()).device
         return device
 
     # -- use -----------------------------------------------------------------------------------
     def embed_distribution(self, x: npt.ArrayLike | Views,
                            modality: str | Sequence[str]) -> tuple[Array, Array]:
-        """Mean and standard deviation of the code of every row, ``(n, latent)`` each.
+        """Return mean and standard deviation of the code of every row, ``(n, latent)`` each.
 
-        Of `Views` and several modalities, those of the product of each sample's views; so in
+        `Views` with several modalities give those of the product of each sample's views; so do
         `embed`, `project` and `sample_rows`.
         """
         if not isinstance(modality, str):
@@ -136,35 +136,37 @@ class LatentModel(Distributional, Generator, Translator, Model):
         return np.concatenate([*means, empty]), np.concatenate([*deviations, empty])
 
     def _mask_block(self, mask: Array | None, start: int) -> Tensor | None:
-        """The part of a mask that belongs to a block of rows."""
+        """Return the part of a mask for a block of rows."""
         part = None if mask is None else mask[start:start + BLOCK]
         return None if part is None else torch.from_numpy(part).to(self._place)
 
     def _coded(self, rows: Tensor, modality: str, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance ``(n, latent)`` of rows, of which no network here masks any."""
+        """Return mean and log-variance ``(n, latent)`` of rows; the networks here ignore the
+        mask.
+        """
         mean, logvar = self.network_.encode(rows, modality)
         return mean, logvar
 
     def _fused(self, mean: Tensor, logvar: Tensor, present: Tensor,
                modalities: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance ``(n, d)`` of samples whose M views have ``(n, M, d)``."""
+        """Return mean and log-variance ``(n, d)`` of samples whose M views have ``(n, M, d)``."""
         return product_of_experts(mean, logvar, present)[:2]
 
     def embed_views(self, X: Views, modalities: Sequence[str]) -> Array:
-        """Unit rows ``(n, d)`` of samples by all of the views that each has."""
+        """Embed samples by all of the views that each has, as unit rows ``(n, d)``."""
         return self.embed(X, modalities)
 
     def embed(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
-        """Code means as unit rows ``(n, latent)``."""
+        """Embed rows by their code means, as unit rows ``(n, latent)``."""
         return unit_rows(self.embed_distribution(x, modality)[0])
 
     def project(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
-        """Code means ``(n, latent)``."""
+        """Return code means ``(n, latent)``."""
         return self.embed_distribution(x, modality)[0]
 
     def sample_rows(self, x: npt.ArrayLike | Views, modality: str | Sequence[str],
                     random_state: int = 0) -> Array:
-        """One code ``(n, latent)`` per row, drawn as in training."""
+        """Draw one code ``(n, latent)`` per row, as in training."""
         mean, std = self.embed_distribution(x, modality)
         sampler = self.network_.sampler
         noise = np.random.default_rng(random_state).standard_normal(
@@ -172,7 +174,7 @@ class LatentModel(Distributional, Generator, Translator, Model):
         return mean + (std**2 if sampler == "author" else std) * noise
 
     def sample(self, class_embeddings: npt.ArrayLike, n: int, random_state: int = 0) -> Array:
-        """``(C, n, latent)`` codes drawn from each class's distribution."""
+        """Draw codes ``(C, n, latent)`` from each class's distribution."""
         rows = np.asarray(class_embeddings, dtype=np.float32)
         codes = self.sample_rows(np.repeat(rows, n, axis=0), CLASS_MODALITY, random_state)
         return codes.reshape(len(rows), n, codes.shape[1])
@@ -192,10 +194,12 @@ class LatentModel(Distributional, Generator, Translator, Model):
         return undo_scaling(rows, self._scaling(target), self.shift_[target], self.scale_[target])
 
     def _scaling(self, modality: str) -> str:
-        """Features follow ``scaling``, side information ``side_scaling``."""
+        """Return the kind of scaling: ``scaling`` for features, ``side_scaling`` for side
+        information.
+        """
         return str(self.side_scaling if modality == CLASS_MODALITY else self.scaling)
 
     def _scaled(self, x: Array, modality: str) -> Array:
-        """Rows as the network reads them."""
+        """Scale rows as the network reads them."""
         return apply_scaling(x, self._scaling(modality), self.shift_[modality],
                              self.scale_[modality])

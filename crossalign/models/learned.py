@@ -96,7 +96,7 @@ def try_out(model: Any) -> None:
 
 
 def made_up(model: Any) -> dict[str, Any]:
-    """Two rows of ones of every modality of a fitted model that no backbone reads."""
+    """Return two rows of ones of every modality of a fitted model that no backbone reads."""
     tokens = getattr(model, "tokens_", ())
     return {m: np.ones((2, 1, width) if m in tokens else (2, width), np.float32)
             for m, width in model.widths_.items()

@@ -310,14 +310,14 @@ def _plain(value: Any) -> Any:
 
 
 def _kept(value: Any) -> Any:
-    """A parameter as JSON holds it, in which tuples are known from lists."""
+    """Return a parameter in JSON types that tell tuples from lists."""
     if isinstance(value, tuple):
         return {"tuple": [_kept(item) for item in value]}
     return [_kept(item) for item in value] if isinstance(value, list) else _plain(value)
 
 
 def _given(value: Any) -> Any:
-    """The parameter of which `_kept` made JSON."""
+    """Return the parameter from which `_kept` made JSON."""
     if isinstance(value, dict) and set(value) == {"tuple"}:
         return tuple(_given(item) for item in value["tuple"])
     return [_given(item) for item in value] if isinstance(value, list) else value

@@ -17,11 +17,11 @@ Array = npt.NDArray[Any]
 
 
 Pool = Callable[[npt.ArrayLike, Array | None], Array]
-"""From tokens ``(n, t, d)`` and the mask of the real ones, None for all, to vectors."""
+"""Function from tokens ``(n, t, d)`` and the mask of the real ones, None for all, to vectors."""
 
 
 def mean_token(x: npt.ArrayLike, mask: Array | None = None) -> Array:
-    """Mean ``(n, d)`` of the real tokens of ``(n, t, d)``; zeros where there is none.
+    """Return the mean ``(n, d)`` of the real tokens of ``(n, t, d)``; zeros if there is none.
 
     Tokens are real where ``mask (n, t)`` is True, all of them without one. Frames
     ``(n, f, t, d)`` with ``mask (n, f, t)`` are averaged likewise.
@@ -38,35 +38,37 @@ def mean_token(x: npt.ArrayLike, mask: Array | None = None) -> Array:
 
 
 def as_vectors(x: npt.ArrayLike, mask: Array | None = None) -> Array:
-    """``(n, d)`` as it is; of tokens ``(n, t, d)`` the mean of the real ones."""
+    """Return ``(n, d)`` as it is, and for tokens ``(n, t, d)`` the mean of the real ones."""
     rows = np.asarray(x)
     return mean_token(rows, mask) if rows.ndim > 2 else rows
 
 
 def vectors_in(x: npt.ArrayLike | Views, modality: str) -> Array:
-    """`as_vectors` of rows, or of a modality of `Views`, whose mask says which tokens are real."""
+    """Apply `as_vectors` to rows, or to a modality of `Views`, whose mask says which tokens are
+    real.
+    """
     if isinstance(x, Views):
         return as_vectors(x[modality], x.masks.get(modality))
     return as_vectors(x)
 
 
 def flat_tokens(x: npt.ArrayLike, mask: Array | None = None) -> Array:
-    """All tokens of ``(n, t, d)`` side by side, ``(n, t d)``, with zeros for padding."""
+    """Lay all tokens of ``(n, t, d)`` side by side, ``(n, t d)``, with zeros for padding."""
     tokens = np.asarray(x, dtype=np.float32)
     tokens = tokens if mask is None else blanked(tokens, mask)
     return tokens.reshape(len(tokens), -1)
 
 
 POOLINGS: dict[str, Pool] = {"mean": mean_token, "flat": flat_tokens}
-"""How tokens become a vector: their mean, which forgets their order, or all of them."""
+"""Ways to turn tokens into a vector: their mean, which forgets their order, or all of them."""
 POOLED = ("tokens", "frames")
-"""Kinds that can be pooled."""
+"""Kinds of modalities that can be pooled."""
 
 
 def pool_tokens(bench: Benchmark, how: str) -> Benchmark:
-    """A benchmark whose token modalities are vectors, on every run and in validation.
+    """Return a benchmark whose token modalities are vectors, on every run and in validation.
 
-    Tokens are read a block of samples at a time. The protocol says ``tokens``.
+    Tokens are read a block of samples at a time. The protocol's entry ``tokens`` says so.
 
     Raises
     ------

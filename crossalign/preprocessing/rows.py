@@ -1,8 +1,8 @@
-"""Rows of one modality, whatever is done to each, in memory or on disk; and what adds up over them.
+"""Rows of one modality, in memory or on disk, with a function applied to each; and sums over them.
 
-Rows in memory are one block. Of memory-mapped ones a block at a time is read and let go, so that a
-statistic of them needs the memory of a block. Sums are in float64 and second moments about a mean
-that was found before, so that a large offset does not cancel what rows differ by.
+Rows in memory are one block. Memory-mapped rows are read and dropped a block at a time, so that a
+statistic needs the memory of one block. Sums are in float64, and second moments are about a mean
+that was found before, so that a large offset does not cancel the differences of rows.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Rows:
-    """n rows ``(n, d)`` or ``(n, t, d)``; see `rows_of` and `rows_at`.
+    """Rows ``(n, d)`` or ``(n, t, d)``; see `rows_of` and `rows_at`.
 
     Attributes
     ----------
     n : int
+        Number of rows.
     read : callable
-        From row numbers, or ``slice(None)``, to those rows.
+        Function from row numbers, or ``slice(None)``, to those rows.
     step : int or None
-        How many rows are read at a time; None in memory.
+        Number of rows read at a time; None for rows in memory.
     """
 
     n: int
@@ -41,38 +42,38 @@ class Rows:
 
     @property
     def width(self) -> int:
-        """Of the columns, d."""
+        """Number d of columns."""
         return int(self.read(np.arange(0)).shape[-1])
 
     def then(self, step: Callable[[Array], Array]) -> Rows:
-        """What a function makes of the rows, which it may not count or compare.
+        """Apply a function to the rows; it must treat every row by itself.
 
-        In memory it is called once and for all, on disk with every block that is read.
+        In memory it is called once, on disk for every block that is read.
         """
         if self.step is None:
             return held(step(self.read(slice(None))))
         return Rows(self.n, lambda rows: step(self.read(rows)), self.step)
 
     def with_each(self, values: Array, step: Callable[[Array, Array], Array]) -> Rows:
-        """Return what a function makes of the rows and of those of an array ``(n, ...)``."""
+        """Apply a function to the rows and the rows of an array ``(n, ...)`` beside them."""
         if self.step is None:
             return held(step(self.read(slice(None)), values))
         return Rows(self.n, lambda rows: step(self.read(rows), values[rows]), self.step)
 
     def less(self, row: Array) -> Rows:
-        """The rows less one ``(d,)``, as their mean."""
+        """Subtract a row ``(d,)``, such as the mean, from all rows."""
         return self.then(lambda x: x - row)
 
     def by(self, matrix: Array) -> Rows:
-        """The rows times a matrix ``(d, k)``."""
+        """Multiply the rows by a matrix ``(d, k)``."""
         return self.then(lambda x: x @ matrix)
 
     def less_class(self, codes: Array, means: Array) -> Rows:
-        """The rows less that of ``means (C, d)`` which the code ``(n,)`` of each says."""
+        """Subtract from each row the row of ``means (C, d)`` that its code ``(n,)`` names."""
         return self.with_each(codes, lambda x, c: x - means[c])
 
     def take(self, rows: npt.ArrayLike) -> Rows:
-        """The rows of some numbers, or where a mask ``(n,)`` is true."""
+        """Return the rows of some numbers, or where a mask ``(n,)`` is true."""
         chosen = np.asarray(rows)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
         if self.step is None:
@@ -80,18 +81,18 @@ class Rows:
         return Rows(len(chosen), lambda rows: self.read(chosen[rows]), self.step)
 
     def blocks(self) -> Iterator[tuple[Array | slice, Array]]:
-        """Row numbers and those rows, in order; in memory all at once."""
+        """Yield row numbers and those rows, in order; in memory all at once."""
         return ((rows, self.read(rows)) for rows in _places(self))
 
 
 def held(values: npt.ArrayLike) -> Rows:
-    """Rows of an array in memory."""
+    """Wrap an array in memory as rows."""
     array = np.asarray(values)
     return Rows(len(array), lambda rows: np.asarray(array[rows]))
 
 
 def rows_of(views: Views, modality: str) -> Rows:
-    """The samples of a modality as float32; those that lack it must have been left out.
+    """Return the samples of a modality as float32; those that lack it must have been left out.
 
     Raises
     ------
@@ -114,14 +115,15 @@ def rows_of(views: Views, modality: str) -> Rows:
 
 
 def rows_at(table: Array, codes: Array, beside: Rows) -> Rows:
-    """Rows ``codes (n,)`` of a table, in memory only where the rows ``beside`` them are."""
+    """Return rows ``codes (n,)`` of a table, in memory only if the rows ``beside`` them are."""
     if beside.step is None:
         return held(np.ascontiguousarray(table[codes]))
     return Rows(len(codes), lambda rows: table[codes[rows]], beside.step)
 
 
 class Extent(NamedTuple):
-    """Where rows lie: their number, and of each column ``(d,)`` mean, deviation and ends.
+    """Extent of rows: their number, and mean, deviation, least and greatest value of columns
+    ``(d,)``.
 
     Mean and deviation are float64.
     """
@@ -134,10 +136,10 @@ class Extent(NamedTuple):
 
 
 def extent(rows: Rows) -> Extent | None:
-    """Number, means, deviations and ends of rows ``(n, d)``; None where there is none.
+    """Compute number, means, deviations and ends of rows ``(n, d)``; None if there is no row.
 
-    Read once; means and squares of blocks are merged about their own means (Chan, Golub and LeVeque
-    1983).
+    Rows are read once; means and squares of blocks are merged about their own means (Chan, Golub
+    and LeVeque 1983).
     """
     found: Extent | None = None
     for _, block in rows.blocks():
@@ -161,27 +163,30 @@ def _merged(a: Extent, b: Extent) -> Extent:
 
 
 def mean_row(rows: Rows) -> Array:
-    """``(d,)``, in float64."""
+    """Return the mean row ``(d,)``, in float64."""
     return np.asarray(sum(x.sum(axis=0, dtype=np.float64) for _, x in rows.blocks()) / len(rows))
 
 
 def products(first: Rows, second: Rows) -> Array:
-    """``(d, d')``: the sum of x y' over the rows of two, which belong together."""
+    """Compute ``(d, d')``: the sum of x y' over the rows of two modalities, which belong
+    together.
+    """
     return np.asarray(sum(a.T @ b for a, b in together(first, second)))
 
 
 def together(first: Rows, second: Rows) -> Iterator[tuple[Array, Array]]:
-    """Blocks of rows that belong together."""
+    """Yield blocks of rows that belong together."""
     return ((first.read(rows), second.read(rows)) for rows in _places(first, second))
 
 
 def scatter(rows: Rows) -> Array:
-    """``(d, d)``: the sum of x x'. Give rows less their mean for a covariance."""
+    """Compute ``(d, d)``: the sum of x x'. Give rows less their mean for a covariance."""
     return np.asarray(sum(x.T @ x for _, x in rows.blocks()))
 
 
 def class_means(rows: Rows, codes: Array, n_classes: int) -> Array:
-    """Mean row of each class ``(C, d)`` of rows ``(n, d)`` with codes 0..C-1, in float64.
+    """Compute the mean row of each class ``(C, d)`` of rows ``(n, d)`` with codes 0..C-1, in
+    float64.
 
     A class without rows has zeros.
     """
@@ -196,7 +201,7 @@ def class_means(rows: Rows, codes: Array, n_classes: int) -> Array:
 
 
 def _places(*sides: Rows) -> Iterator[Array | slice]:
-    """Row numbers of blocks that all sides can read, the smallest step of any."""
+    """Yield row numbers of blocks that all sides can read, by the smallest step of any."""
     steps = [side.step for side in sides if side.step is not None]
     if not steps:
         yield slice(None)

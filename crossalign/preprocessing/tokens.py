@@ -1,4 +1,4 @@
-"""Token rows: which of them are real, their scale and their mean.
+"""Token rows: real ones and padding, their scale and their mean.
 
 A sample of a modality with tokens is ``(t, d)``, padded to a common length. The mask in `Views`
 says which tokens are real; without one all are.
@@ -30,7 +30,7 @@ def lengths_mask(lengths: npt.ArrayLike, tokens: int | None = None) -> Array:
 
 
 def real_rows(views: Views, modality: str) -> Rows:
-    """What a modality holds of the samples as rows ``(m, d)``: of tokens the real ones."""
+    """Return the samples of a modality as rows ``(m, d)``, for tokens the real ones."""
     rows = rows_of(views, modality)
     if views.kind(modality) == "vectors":
         return rows
@@ -53,7 +53,7 @@ def vector_rows(views: Views, modality: str,
 
 
 def token_moments(views: Views, modality: str) -> tuple[Array, Array]:
-    """Mean and deviation ``(d,)``, float32, of a modality's real tokens or vectors.
+    """Compute mean and deviation ``(d,)``, float32, of a modality's real tokens or vectors.
 
     Columns that do not vary have deviation 1. A memory-mapped modality stays on disk.
     """

@@ -1,4 +1,4 @@
-"""Few-shot recognition: what side information says of a class, updated by a few samples of it.
+"""Few-shot recognition: the prediction of side information for a class, updated by a few samples.
 
     m_c ~ N(mu_c, S / kappa),    z | c ~ N(m_c, S)
     E[m_c | z_1 .. z_k] = (kappa mu_c + z_1 + ... + z_k) / (kappa + k)
@@ -43,32 +43,34 @@ from crossalign.types import CLASS_MODALITY, Classes, Views
 Array = npt.NDArray[Any]
 
 HEADS = ("gaussian", "code", "inputs", "softmax")
-"""Where the mean of a new class comes from; see `FewShot`."""
+"""Sources of the mean of a new class; see `FewShot`."""
 
 
 class FewShot(Task):
-    """Scores samples against classes of which some have but a few samples.
+    """Recogniser of classes of which some have only a few samples.
 
     Parameters
     ----------
     model : fitted Aligner
-        One that knows classes by side information, for the heads "code" and "softmax"; any model
-        for "inputs".
+        Model that knows the modality ``"class"``, for the heads "code" and "softmax"; any model for
+        "inputs".
     kappa : float
-        Samples that the side information of a new class is worth; 0 ignores it. See
+        Number of samples that the side information of a new class is worth; 0 ignores it. See
         `crossalign.evaluation.protocols.few_shot_curve.choose_few_shot`.
     head : {"gaussian", "code", "inputs", "softmax"}
-        ``gaussian``: mu_c is regressed on side information. ``code``: mu_c is the model's own code
-        of the class's side information. ``inputs``: as gaussian, on features instead of codes.
-        ``softmax``: the baseline, which has no kappa.
+        Source of the class means; default ``"gaussian"``: mu_c is regressed on side information.
+        ``code``: mu_c is the model's own code of the class's side information. ``inputs``: the same
+        as gaussian, on features instead of codes. ``softmax``: the baseline, which has no kappa.
     gamma : float
-        Calibrated stacking, as in `ZeroShot`.
+        Number subtracted from the scores of seen classes (calibrated stacking), as in `ZeroShot`;
+        default 0.
 
     Attributes
     ----------
     classes_ : Classes
+        Classes to choose among.
     prior_, means_ : (C, d)
-        Class means before and after the few samples; not of "softmax".
+        Class means before and after the few samples; the head "softmax" has none.
 
     Raises
     ------
@@ -122,7 +124,8 @@ class FewShot(Task):
         return self
 
     def fit_few_shot(self, support: Views | None) -> Self:
-        """Learn from the few samples of ``support``; None for none. Forgets earlier ones.
+        """Learn from the few samples of ``support``, or from none if it is None. Forget earlier
+        ones.
 
         Raises
         ------
@@ -143,7 +146,7 @@ class FewShot(Task):
         return self
 
     def encode(self, X: npt.ArrayLike | Views) -> Array:
-        """What the head looks at, ``(n, d)``: codes or features, for `scores`."""
+        """Compute the input of the head, ``(n, d)``: codes or features, for `scores`."""
         rows = (as_given(complete(X, self.modality_), self.modality_) if isinstance(X, Views)
                 else np.asarray(X))
         codes = self._code(rows)
@@ -153,7 +156,7 @@ class FewShot(Task):
         return scaled.astype(np.float64)
 
     def scores(self, codes: Array) -> Array:
-        """Scores ``(n, C)`` of codes ``(n, d)`` before calibration.
+        """Compute the scores ``(n, C)`` of codes ``(n, d)`` before calibration.
 
         Log-densities or logits, up to a constant per sample.
         """
@@ -161,7 +164,7 @@ class FewShot(Task):
         return np.asarray(codes @ self.coef_ + self.intercept_)
 
     def decision_function(self, X: npt.ArrayLike | Views) -> Array:
-        """Scores ``(n, C)`` of samples before calibration."""
+        """Compute the scores ``(n, C)`` of samples before calibration."""
         self._check_prepared("coef_", "fit_few_shot(support)")
         if isinstance(X, Views):
             return in_blocks(lambda part: self.scores(self.encode(part)),
@@ -169,7 +172,7 @@ class FewShot(Task):
         return self.scores(self.encode(X))
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:
-        """The best class ``(n,)`` after calibrated stacking with ``gamma``."""
+        """Return the best class ``(n,)`` after calibrated stacking with ``gamma``."""
         scores = self.decision_function(X)
         if self.gamma != 0:
             scores = calibrated_stacking(scores, self.classes_.seen, self.gamma)
@@ -198,18 +201,20 @@ class FewShot(Task):
         return np.asarray(encode(rows, modality or self.modality_))
 
     def _settle(self, means: Array) -> None:
-        """Make the Gaussians around ``means (C, d)`` those that score."""
+        """Score with Gaussians around ``means (C, d)`` from now on."""
         self.means_ = means
         root = self.gaussians_.axes_ * np.sqrt(self.gaussians_.precisions_)  # S^-1 = root root^T
         white = means @ root
         self.coef_, self.intercept_ = root @ white.T, -0.5 * (white**2).sum(axis=1)
 
     def _drawn(self, rows: Array | Views, modality: str, part: int) -> Array:
-        """A code ``(n, d)`` drawn around every row."""
+        """Draw a code ``(n, d)`` around every row."""
         return np.asarray(self.model.sample_rows(rows, modality, self.model.random_state + part))
 
     def _train_softmax(self, support: Views | None, labels: Array) -> None:
-        """Codes drawn around training samples, from side information and around the support."""
+        """Train the softmax on codes drawn around training samples, from side information and
+        around the support.
+        """
         model, total = self.model, self.model.unseen_samples
         known = np.unique(labels)
         codes, names = [self.drawn_], [self.drawn_labels_]
@@ -230,7 +235,7 @@ class FewShot(Task):
 
 
 def posterior_means(prior: Array, strength: npt.ArrayLike, rows: Array, labels: Array) -> Array:
-    """Posterior means ``(C, d)`` of classes under a conjugate normal prior.
+    """Return the posterior means ``(C, d)`` of classes under a conjugate normal prior.
 
     ``(s_c mu_c + sum of the class's rows) / (s_c + k_c)``, for prior means ``mu (C, d)`` worth
     ``strength (C,)`` samples each, and k_c of the ``rows (n, d)`` with ``labels (n,)`` (Gelman et

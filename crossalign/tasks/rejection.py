@@ -250,7 +250,7 @@ class Rejection(Task):
         return _total(deviation)
 
     def _known(self, X: npt.ArrayLike | Views, variances: Array | None = None) -> Array | None:
-        """Variances ``(n,)`` where the confidence reads them, computed unless they are known."""
+        """Return the variances ``(n,)`` if the confidence reads them, computed unless given."""
         if self.confidence not in LATENT:
             return None
         return self.variances(X) if variances is None else variances

@@ -26,35 +26,36 @@ from crossalign.types import Classes, Views
 Array = npt.NDArray[Any]
 HEADS = ("auto", "classifier", "softmax", "prototype", "gaussian", "fused")
 GAUSSIAN: dict[str, Any] = {"kernel_gamma": 1.0, "ridge": 0.03, "shrinkage": 0.6, "scaling": "l2"}
-"""Of the Gaussian head, chosen on the validation classes of CUB for codes of ACMR."""
+"""Parameters of the Gaussian head, chosen on the validation classes of CUB for codes of ACMR."""
 SCORED = Having("embed", "decision_function", words="a fitted model, as models.ESZSL().fit(X) is")
 FUSED = ("inputs", "gaussian", "prototype")
-"""The views of a class that the fused head adds up."""
+"""Views of a class that the fused head adds up."""
 
 
 class ZeroShot(Task):
-    """Scores samples against seen and unseen classes.
+    """Recogniser of seen and unseen classes.
 
     Parameters
     ----------
     model : fitted model
-        A `ZeroShotClassifier`, which scores by itself, or an `Aligner` that knows classes
-        by their side information.
+        Model: a `ZeroShotClassifier`, which scores by itself, or an `Aligner` that knows the
+        modality ``"class"``.
     head : {"auto", "classifier", "softmax", "prototype", "gaussian", "fused"}
-        ``classifier``: the model's own scores. ``prototype``: cosine between a sample and its
-        class's side information in the latent space, or the model's ``class_scores``. ``softmax``:
-        a linear softmax trained on codes of training samples for seen classes and on codes drawn
-        from side information for unseen ones (CADA-VAE, ACMR). ``gaussian``: `GFZSL` on codes, a
-        Gaussian per class whose mean is regressed from side information. ``fused``: `GFZSL` on
-        inputs, ``gaussian`` and ``prototype``, each standardised over classes, with the model's
-        ``view_weights``. ``auto`` takes what the model declares.
+        Way to score the classes; default ``auto``, the model's own choice. ``classifier``: the
+        model's own scores. ``prototype``: cosine between a sample and its class's side information
+        in the latent space, or the model's ``class_scores``. ``softmax``: a linear softmax trained
+        on codes of training samples for seen classes and on codes drawn from side information for
+        unseen ones (CADA-VAE, ACMR). ``gaussian``: `GFZSL` on codes, a Gaussian per class whose
+        mean is regressed from side information. ``fused``: `GFZSL` on inputs, ``gaussian`` and
+        ``prototype``, each standardised over classes, with the model's ``view_weights``.
     gamma : float
-        Calibrated stacking: subtracted from the scores of seen classes by `predict` (Chao et al.,
-        ECCV 2016). Choose it on validation classes.
+        Number that `predict` subtracts from the scores of seen classes (calibrated stacking, Chao
+        et al., ECCV 2016); default 0. Choose it on validation classes.
 
     Attributes
     ----------
     classes_ : Classes
+        Classes to choose among.
     """
 
     learned = MappingProxyType({
@@ -72,8 +73,8 @@ class ZeroShot(Task):
     def fit(self, train: Views, classes: Classes) -> Self:
         """Prepare the head on training samples; only the softmax head learns anything.
 
-        ``classes`` are those to choose among. They may be all unseen or all seen; of seen ones, a
-        head that reads training samples needs all that these are of.
+        ``classes`` are those to choose among. They may be all unseen or all seen. A head that reads
+        training samples needs all their classes among them.
 
         Raises
         ------
@@ -106,7 +107,7 @@ class ZeroShot(Task):
         yield 0
 
     def _check_trained(self, train: Views, classes: Classes) -> None:
-        """Raise ValueError where the classes of training samples are not among ``classes``."""
+        """Raise ValueError if the classes of training samples are not among ``classes``."""
         labels = np.unique(train.truth)
         if labels[-1] >= len(classes) or not classes.seen[labels].all():
             raise ValueError(f"classes: the head {self.head_!r} reads training samples, and these "
@@ -114,7 +115,7 @@ class ZeroShot(Task):
                              "classes, with gamma=inf to choose among the unseen ones only.")
 
     def _prepare(self, head: str, train: Views, classes: Classes) -> None:
-        """What a head without epochs needs."""
+        """Prepare a head without epochs."""
         if head == "prototype":
             self.prototypes_ = self.model.embed_classes(classes.embeddings)
         elif head == "gaussian":
@@ -132,7 +133,8 @@ class ZeroShot(Task):
                 self._prepare(view, train, classes)
 
     def decision_function(self, X: npt.ArrayLike | Views) -> Array:
-        """Scores ``(n, C)`` before calibration: log-probabilities, cosines or the model's own.
+        """Compute the scores ``(n, C)`` before calibration: log-probabilities, cosines or the
+        model's own.
 
         Rows are of the first view; `Views` are read through all views that the model knows, as far
         as a sample has them.
@@ -149,7 +151,7 @@ class ZeroShot(Task):
         return self._scores(self.head_, *self.read(X))
 
     def read(self, X: npt.ArrayLike | Views) -> tuple[Any, Any]:
-        """Samples as the model takes them, and through which view or views.
+        """Return samples as the model takes them, and the view or views through which.
 
         Raises
         ------
@@ -186,7 +188,9 @@ class ZeroShot(Task):
         return np.asarray(logits - _logsumexp(logits))
 
     def _input_scores(self, rows: Any, views: Any) -> Array:
-        """Log-densities of the features, over views a sum: as if errors were independent."""
+        """Compute log-densities of the features, summed over views as if errors were
+        independent.
+        """
         if isinstance(views, str):
             return self.inputs_[views].decision_function(vectors_in(rows, views))
         scores = np.zeros((len(rows), len(self.classes_)))
@@ -195,7 +199,7 @@ class ZeroShot(Task):
         return scores
 
     def predict(self, X: npt.ArrayLike | Views) -> Array:
-        """The best class ``(n,)`` after calibrated stacking with ``gamma``."""
+        """Return the best class ``(n,)`` after calibrated stacking with ``gamma``."""
         scores = calibrated_stacking(self.decision_function(X), self.classes_.seen, self.gamma)
         return np.asarray(scores.argmax(axis=1))
 
@@ -237,9 +241,9 @@ class ZeroShot(Task):
         return str(getattr(self.model, "head", "prototype"))
 
     def _code(self, rows: Any, views: Any) -> Array:
-        """Latent rows, with their length where the model keeps it.
+        """Return latent rows, with their length if the model keeps it.
 
-        Of several views unit rows, but for a model that multiplies their Gaussians.
+        Several views give unit rows, unless the model multiplies their Gaussians.
         """
         if not isinstance(views, str) and not isinstance(self.model, Distributional):
             return np.asarray(self.model.embed_views(rows, views))
@@ -247,7 +251,9 @@ class ZeroShot(Task):
         return np.asarray(encode(rows, views))
 
     def _softmax_path(self, train: Views, classes: Classes) -> Iterator[tuple[Array, Array]]:
-        """The softmax head after every epoch, on codes of seen and of unseen classes."""
+        """Train the softmax head on codes of seen and of unseen classes; yield it after every
+        epoch.
+        """
         model = self.model
         assert train.labels is not None
         seed, codes, labels = model.random_state, [], []
@@ -266,14 +272,14 @@ class ZeroShot(Task):
 
 
 def vectors_of(X: Views, modality: str) -> Views:
-    """The samples through one modality, of tokens their means."""
+    """Return the samples through one modality; tokens become their means."""
     if X.kind(modality) == "vectors":
         return X.select(modality)
     return Views({modality: in_blocks(lambda part: vectors_in(part, modality), X)})
 
 
 def _standardised(scores: Array) -> Array:
-    """Scores ``(n, C)`` with mean 0 and deviation 1 over the classes of every sample."""
+    """Scale scores ``(n, C)`` to mean 0 and deviation 1 over the classes of every sample."""
     centred = scores - scores.mean(axis=1, keepdims=True)
     deviation = centred.std(axis=1, keepdims=True)
     return np.asarray(centred / np.where(deviation > 0, deviation, 1))

@@ -1,4 +1,4 @@
-"""Samples, labels and classes as users give them, as the inside works on them.
+"""Samples, labels and classes as users give them, turned into the types of the library.
 
 The inside works on `Views`, whose labels are rows of `Classes`. Users have arrays, data frames,
 labels of any kind, and one vector per class by its name.
@@ -31,11 +31,11 @@ class Given(NamedTuple):
     Attributes
     ----------
     samples : Views
-        Labelled by rows of the classes, where there are labels.
+        Samples, labelled by rows of the classes if there are labels.
     classes : Classes or None
-        None where the user gave none.
+        Classes; None if the user gave none.
     labels : (C,) array or None
-        The label of each class as the user gave it; None where the user gave rows of the classes.
+        Label of each class as the user gave it; None if the user gave rows of the classes.
     """
 
     samples: Views
@@ -44,7 +44,7 @@ class Given(NamedTuple):
 
 
 def by_modality(X: object) -> bool:
-    """Return whether samples come under the names of modalities; sparse arrays can be dicts too."""
+    """Tell whether samples come under the names of modalities; sparse arrays can be dicts too."""
     return isinstance(X, Views | Mapping) and not hasattr(X, "toarray")
 
 
@@ -65,10 +65,10 @@ def training_given(X: Samples, y: npt.ArrayLike | None, classes: Any,
     X : Views, mapping of modality to array, array, or data frame
         Samples.
     y : (n,) labels, optional
-        Text or numbers; with `Classes` or `Views`, numbers are rows of the classes. By default
+        Labels, text or numbers; with `Classes` or `Views`, numbers are rows of the classes. Default
         those in ``X``.
     classes : Classes, data frame, or mapping of label to vector, optional
-        Side information. Of a data frame the index is the labels. Classes that label no sample are
+        Side information. The index of a data frame is its labels. Classes that label no sample are
         unseen.
     name : str
         Name of a modality without one.
@@ -97,7 +97,7 @@ def training_given(X: Samples, y: npt.ArrayLike | None, classes: Any,
 
 
 def _by_label(samples: Views, y: npt.ArrayLike | None, classes: Any) -> Given:
-    """Samples with classes that are known by their labels."""
+    """Return samples with classes that are known by their labels."""
     if isinstance(classes, Mapping):
         keys, vectors = list(classes), list(classes.values())
     elif hasattr(classes, "iloc"):
@@ -125,5 +125,5 @@ def _by_label(samples: Views, y: npt.ArrayLike | None, classes: Any) -> Given:
 
 
 def _key(label: Any) -> Any:
-    """Label that is equal for equal words, however their accents are spelt."""
+    """Return a label that is equal for equal words, however their accents are spelt."""
     return composed(label) if isinstance(label, str) else label

@@ -33,29 +33,30 @@ class Views:
     Parameters
     ----------
     data : mapping of modality name to array
-        Vectors ``(n, d)``, tokens ``(n, t, d)``, frames of tokens ``(n, f, t, d)``, images
-        ``(n, h, w)`` or ``(n, h, w, 3)`` of uint8, or token ids ``(n, t)``, see ``kinds``. Floats
-        of 16 and 32 bits, images and token ids keep their type; other numbers become float32, with
-        a warning where it cannot hold how the numbers of a column differ. A `numpy.memmap` is kept
-        on disk, and selecting rows of it only composes the index. Rows of data frames belong
-        together by their index, which must be the same in all.
+        Arrays of the modalities: vectors ``(n, d)``, tokens ``(n, t, d)``, frames of tokens ``(n,
+        f, t, d)``, images ``(n, h, w)`` or ``(n, h, w, 3)`` of uint8, or token ids ``(n, t)``, see
+        ``kinds``. Floats of 16 and 32 bits, images and token ids keep their type; other numbers
+        become float32, with a warning if float32 cannot tell apart the numbers of a column. A
+        `numpy.memmap` stays on disk; selecting rows of it only composes the index. Rows of data
+        frames belong together by their index, which must be the same in all.
     labels : (n,) integers or (n, L) of 0 and 1, optional
-        Rows of `Classes`, -1 for a sample of none of them; `Classes.rows` makes them of names.
-        Several classes a sample as one column per class, True where it is of that class; where
-        every sample is of one, ``(n,)`` comes of it. ``None`` means the samples are unlabelled.
+        Rows of `Classes`, -1 for a sample of none of them; `Classes.rows` makes them from names.
+        Several classes a sample are one column per class, True where the sample is of it; if every
+        sample has just one, they become ``(n,)``. ``None`` means the samples are unlabelled.
     ids : (n,) array, optional
-        One identifier per sample; the row number by default.
+        Identifiers, one per sample; default the row numbers.
     present : mapping of modality to (n,) bool, optional
-        False where a sample lacks that modality. Such rows may hold anything; they are read as
-        zeros.
+        Flags, False where a sample lacks that modality. Such rows may hold anything; they are read
+        as zeros.
     masks : mapping of modality to (n, t) bool, optional
-        True where a token is real, of tokens and token ids, and ``(n, f, t)`` of frames. Without a
-        mask all are. Other tokens may hold anything; they are read as zeros.
+        Flags of tokens and token ids, ``(n, f, t)`` for frames, True where a token is real; default
+        all. Other tokens may hold anything; they are read as zeros.
     meta : mapping of name to (n,) array, optional
-        Whatever rides along (captions, questions, file names); no model reads it.
+        Further columns, such as captions, questions or file names; no model reads them.
     kinds : mapping of modality to kind, optional
-        ``"vectors"``, ``"tokens"``, ``"frames"``, ``"images"`` or ``"ids"``, where the type and
-        axes of an array do not tell: see `kinds.kind_of`. Token ids are always told.
+        Kinds of modalities, ``"vectors"``, ``"tokens"``, ``"frames"``, ``"images"`` or ``"ids"``,
+        for arrays whose type and axes do not tell; see `kinds.kind_of`. Token ids must always be
+        named.
 
     Attributes
     ----------
@@ -142,7 +143,7 @@ class Views:
 
     @property
     def widths(self) -> dict[str, int]:
-        """Feature width d of each modality; of images the number of colours, of token ids 1."""
+        """Feature width d of each modality: the number of colours for images, 1 for token ids."""
         return {name: _width(values, self._kinds[name]) for name, values in self._data.items()}
 
     @property
@@ -151,7 +152,8 @@ class Views:
         return dict(self._kinds)
 
     def kind(self, modality: str) -> str:
-        """``"vectors"``, ``"tokens"``, ``"frames"``, ``"images"`` or ``"ids"``.
+        """Return the kind of a modality: ``"vectors"``, ``"tokens"``, ``"frames"``, ``"images"`` or
+        ``"ids"``.
 
         Raises
         ------
@@ -198,7 +200,7 @@ class Views:
         return self.take(key)
 
     def read(self, modality: str, rows: npt.ArrayLike | None = None) -> Array:
-        """Rows of one modality as an array; only those rows are read from disk.
+        """Return rows of one modality as an array; only those rows are read from disk.
 
         Raises
         ------
@@ -221,11 +223,12 @@ class Views:
         return found
 
     def on_disk(self, modality: str) -> bool:
-        """Whether a modality is memory-mapped, found out without reading a row."""
+        """Tell whether a modality is memory-mapped, without reading a row."""
         return isinstance(self._data[modality], np.memmap)
 
     def blocks(self, modality: str, numbers: int = 1 << 22) -> Iterator[Array]:
-        """All row numbers in order, as many at a time as hold about so many numbers, one at least.
+        """Yield all row numbers in order, in blocks of rows that hold about ``numbers`` numbers, at
+        least one row each.
 
         For ``read(modality, rows)``: memory-mapped tokens are then never in memory as a whole.
         """
@@ -233,10 +236,10 @@ class Views:
         return (np.arange(i, min(i + step, self._n)) for i in range(0, self._n, step))
 
     def take(self, indices: npt.ArrayLike, axis: int = 0) -> Views:
-        """The samples at ``indices``, or where a mask is True; memory maps stay on disk.
+        """Return the samples at ``indices``, or where a mask is True; memory maps stay on disk.
 
-        All samples in their order share their arrays with these; of others in memory, arrays are
-        copies.
+        All samples in their order share their arrays with the result; other selections of arrays in
+        memory are copies.
 
         Raises
         ------
@@ -275,7 +278,7 @@ class Views:
 
     @property
     def labelled(self) -> str:
-        """How many classes the samples are of, in words."""
+        """Number of classes of the samples, in words."""
         if self.labels is None:
             return "unlabelled"
         if self.labels.ndim == 2:
@@ -283,7 +286,7 @@ class Views:
         return f"{len(np.unique(self.labels))} classes"
 
     def _same(self) -> Views:
-        """The same samples, whose arrays it shares, in mappings of its own."""
+        """Return the same samples, sharing their arrays, in mappings of their own."""
         part = copy(self)
         for name in ("_data", "_rows", "_kinds", "present", "masks", "meta"):
             setattr(part, name, dict(getattr(self, name)))
@@ -291,7 +294,7 @@ class Views:
 
     # -- deriving --------------------------------------------------------------------------
     def select(self, *modalities: str) -> Views:
-        """The same samples through some of the modalities only."""
+        """Return the same samples with some of the modalities only."""
         for name in modalities:
             if name not in self._data:
                 raise NoSuchModalityError(name, self._data)
@@ -302,15 +305,16 @@ class Views:
         return part
 
     def has(self, modality: str) -> Array:
-        """Which samples have a modality, ``(n,)`` bool."""
+        """Return True where a sample has a modality, ``(n,)`` bool."""
         return self.present.get(modality, np.ones(self._n, dtype=bool))
 
     def having(self, modality: str) -> Views:
-        """The samples that have a modality."""
+        """Return the samples that have a modality."""
         return self[self.present[modality]] if modality in self.present else self
 
     def beside(self, other: Views) -> Views:
-        """The same samples with the modalities of as many others, whose labels and ids are dropped.
+        """Return the same samples with the modalities of as many others, whose labels and ids are
+        dropped.
 
         Raises
         ------
@@ -329,7 +333,7 @@ class Views:
 
     @staticmethod
     def concatenate(parts: Sequence[Views]) -> Views:
-        """Samples of several, one after the other, through the modalities that all have.
+        """Join samples of several, one after the other, with the modalities that all have.
 
         Rows of one memory map stay on disk; those of several maps are read. Samples are numbered
         anew, and ``meta`` is dropped.
@@ -364,7 +368,7 @@ class Views:
         return whole
 
     def with_labels(self, labels: npt.ArrayLike | None) -> Views:
-        """The same samples with other labels, or with none."""
+        """Return the same samples with other labels, or with none."""
         part = self._same()
         part.labels = None if labels is None else class_rows(labels)
         part._check()
@@ -377,19 +381,19 @@ class Views:
 
 
 def _width(values: Array, kind: str) -> int:
-    """Numbers that make up a token, a vector or a pixel."""
+    """Return the number of numbers in a token, a vector or a pixel."""
     inner = {"ids": 2, "images": 3}.get(kind)
     return int(values.shape[-1]) if inner is None or values.ndim > inner else 1
 
 
 def _numbers(views: Views, modality: str) -> Array:
-    """Rows ``(n,)`` of a memory map that the samples are."""
+    """Return the rows ``(n,)`` of a memory map that hold the samples."""
     rows = views._rows[modality]
     return np.arange(len(views)) if rows is None else rows
 
 
 def _mask(views: Views, modality: str) -> Array:
-    """Real tokens of a modality, all without a mask."""
+    """Return the real tokens of a modality; without a mask all are."""
     if modality in views.masks:
         return views.masks[modality]
     shape = views._data[modality].shape[1:]

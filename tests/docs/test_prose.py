@@ -14,8 +14,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "crossalign"
 
 UNSWEPT: set[str] = {
-    "arguments.py", "cli.py", "data", "demo.py", "evaluation", "models", "preprocessing",
-    "recipes", "tasks", "types",
+    "cli.py", "demo.py", "recipes",
 }
 """Rooms that still have offences: a folder of the package, or a file beside the folders."""
 

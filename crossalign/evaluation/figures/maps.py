@@ -19,11 +19,13 @@ from crossalign.types import CLASS_MODALITY, Benchmark, Views
 Array = npt.NDArray[Any]
 
 LATENT_POINTS = 400
-"""Samples per modality in the latent picture."""
+"""Number of samples per modality in the latent picture."""
 LATENT_CLASSES = 24
-"""Classes in the latent picture; few, so that each shows as a group."""
+"""Number of classes in the latent picture; few, so that each shows as a group."""
 CROSS_POINTS, CROSS_CLASSES = 240, 12
-"""Samples and classes, of seen and of unseen ones each, in the maps of features and classes."""
+"""Numbers of samples and classes, of seen and of unseen ones each, in the maps of features and
+classes.
+"""
 
 
 def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) -> dict[str, Any]:
@@ -32,12 +34,14 @@ def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) 
     Parameters
     ----------
     model : fitted model
-        One that does not embed, or knows fewer than two modalities of these, has no such figure.
+        Model to show. One that does not embed, or knows fewer than two of these modalities, has no
+        such figure.
     bench : Benchmark
+        Benchmark of the classes.
     parts : sequence of Views
         Test samples.
     classes : bool
-        Add the side information of the classes shown, where the model embeds it.
+        Whether to add the side information of the classes shown, if the model embeds it.
     """
     if not isinstance(model, Aligner) or not hasattr(model, "widths_"):
         return {}
@@ -70,9 +74,9 @@ def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) 
 def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[str, Any]:
     """Return ``cross_modal``: features and side information of some classes, before and after.
 
-    Of seen and of unseen classes, for a model that embeds both. A model that generates is shown by
-    its code means and by as many drawn codes, which share one scale; any other by its unit rows,
-    one for each class.
+    The classes are seen and unseen ones, for a model that embeds both. A model that generates is
+    shown by its code means and by as many drawn codes, which share one scale; any other by its unit
+    rows, one for each class.
     """
     if not isinstance(model, Aligner) or not hasattr(model, "widths_"):
         return {}

@@ -13,15 +13,15 @@ from crossalign.models.blockwise import as_given
 from crossalign.types import Views
 
 SAMPLES = 8
-"""Samples whose tokens are shown."""
+"""Number of samples whose tokens are shown."""
 
 
 def tokens(model: Any, views: Views, names: Sequence[str]) -> dict[str, Any]:
-    """Return ``saliency``: how salient the tokens of some samples are, with what they are of.
+    """Return ``saliency``: the saliency of the tokens of some samples, with what the tokens show.
 
     Only for a model that selects tokens. Pictures are those of `shown_picture`, rows and columns of
-    their patches in ``grid:M`` of modality M, a square where it is absent and fits, and words in
-    ``words:M``, parted by blanks.
+    their patches in ``grid:M`` of modality M, a square if it is absent and fits, and words in
+    ``words:M``, separated by blanks.
     """
     if not isinstance(model, TokenSelector) or not hasattr(model, "widths_"):
         return {}
@@ -38,7 +38,7 @@ def tokens(model: Any, views: Views, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _part(model: TokenSelector, one: Views, modality: str) -> dict[str, Any]:
-    """One modality of one sample."""
+    """Return one modality of one sample."""
     x = as_given(one, modality)
     part: dict[str, Any] = {"saliency": model.saliency(x, modality)[0],
                             "kept": model.kept_tokens(x, modality)[0]}

@@ -39,7 +39,7 @@ __all__ = ["LinearCosine"]
 
 
 class CosineNetwork(nn.Module):
-    """A linear layer and the cosines of what it gives with unit rows ``side (C, a)``."""
+    """A linear layer and the cosines of its outputs with unit rows ``side (C, a)``."""
 
     side: Tensor
 
@@ -50,7 +50,7 @@ class CosineNetwork(nn.Module):
         self.register_buffer("side", side, persistent=False)
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Cross-entropy over the classes of ``side``, a mean over the batch."""
+        """Compute the cross-entropy over the classes of ``side``, a mean over the batch."""
         (rows,), labels = batch.views.values(), batch.labels
         assert labels is not None
         cosines = normalize(self.layer(self.drop(rows)), dim=1) @ self.side.T
@@ -62,27 +62,38 @@ class LinearCosine(Aligner, Model):
 
     Parameters
     ----------
-    epochs, batch_size, lr, weight_decay
-        Of AdamW with a cosine schedule.
+    epochs : int
+        Number of passes over the training samples; default 30.
+    batch_size : int
+        Number of samples in a batch; default 128.
+    lr : float
+        Learning rate of AdamW at the start, which falls along a cosine; default 1e-3.
+    weight_decay : float
+        Weight decay of AdamW; default 1e-4.
     dropout : float
-        Probability with which an input is left out in training.
+        Probability with which an input is left out in training; default 0.5.
     temperature : float
-        T, of cosines.
+        Temperature T of the cosines; default 0.05.
     scaling : {"standard", "root", "minmax", "l2", "none"}
-        Of features, fitted on training rows.
+        Scaling of features, fitted on training rows; default ``"standard"``.
     head : {"fused", "prototype", "gaussian"}
-        How classes are scored, see `tasks.ZeroShot`.
+        Way to score classes, see `tasks.ZeroShot`; default ``"fused"``.
     view_weights : tuple of float
-        Of the fused head: Gaussians on inputs, Gaussians on the layer's outputs, cosines.
+        Weights of the fused head: Gaussians on inputs, Gaussians on the layer's outputs, cosines;
+        default (1, 0.5, 0.5).
     modality : str, optional
-        Which modality holds the features; the first by default.
+        Modality that holds the features; default the first.
     device : {"auto", "cpu", "cuda"}
+        Device of training; default ``"auto"``, a GPU if there is one.
     random_state : int
+        Seed of weights, batches and dropout; default 0.
 
     Attributes
     ----------
-    coef_ : (d, a) and intercept_ : (a,)
-        The layer.
+    coef_ : (d, a)
+        Weights of the layer.
+    intercept_ : (a,)
+        Bias of the layer.
     centre_ : (a,)
         Mean side information of the seen classes.
     """
@@ -149,7 +160,9 @@ class LinearCosine(Aligner, Model):
         return apply_scaling(x, self.scaling, self.shift_, self.scale_)
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Unit rows ``(n, a)``: of samples by the layer, of classes their centred embeddings."""
+        """Embed samples by the layer and classes by their centred embeddings, as unit rows ``(n,
+        a)``.
+        """
         rows = self._rows(x, modality)
         if modality != self.modality_:
             return unit_rows(rows - self.centre_)

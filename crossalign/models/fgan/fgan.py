@@ -65,7 +65,7 @@ from crossalign.types import Classes, Samples, Views
 __all__ = ["FGAN"]
 
 WARMUP = 10
-"""Steps in which the rate rises."""
+"""Number of steps in which the rate rises."""
 
 
 class FGAN(TokenSelector, JointSpace):
@@ -77,9 +77,10 @@ class FGAN(TokenSelector, JointSpace):
         Similarity of samples: JR, RE or LD of the paper, or cosine plus affinity, see `JointSpace`.
         Training is the same.
     dim : int
-        Width of tokens in context, of embeddings and of codes.
+        Width of tokens in context, of embeddings and of codes; default 512.
     readers : pair of {"linear", "gru", "attention"}
-        How each modality's tokens get their context, see `networks.TokenReader`.
+        Context of each modality's tokens, see `networks.TokenReader`; default ``("linear",
+        "gru")``.
     backbones : pair of str or None
         Pretrained network of each modality, a folder or a name on the Hugging Face hub, that reads
         raw rows (`encoders.PretrainedPictures`, ``rows="raw"``); None for a modality of given
@@ -87,28 +88,63 @@ class FGAN(TokenSelector, JointSpace):
     backbone_lr : float
         Learning rate of the backbones' weights; default 1e-5. At 0 they do not change.
     tied : bool
-        One encoder for both modalities, the paper's way with sketches and photos.
+        Whether both modalities share one encoder, as in the paper for sketches and photos; default
+        False.
     ratios : pair of float
-        Share of each modality's tokens in the region embedding.
-    pool, selection, heads, dropout, samples, sigma, grad
-        See `networks.RegionEncoder`.
+        Shares of each modality's tokens in the region embedding; default (0.1, 0.3).
+    pool : {"concat", "sum", "mean"}
+        Pooling of the selected tokens, see `networks.RegionEncoder`; default ``"concat"``.
+    selection : {"saliency", "random"}
+        Selection of tokens; default ``"saliency"``.
+    heads : int
+        Number of attention heads of the saliency; default 4.
+    dropout : float
+        Dropout probability of the attention; default 0.1.
+    samples : int
+        Number of noise draws of the perturbed top-K; default 1000.
+    sigma : float
+        Standard deviation of that noise; default 0.05.
+    grad : str
+        Gradient of the perturbed top-K, see `networks.perturbed_topk`; default ``"full"``.
     label_encoder : {"vae", "linear"}
-    contrast, margins, distance, alpha, mu, align, kl
-        See `FGANObjective`.
+        Encoder of the label distribution; default ``"vae"``.
+    contrast : {"selective", "all", "pairwise", "classification", "off"}
+        Kind of contrast of embeddings, see `FGANObjective`; default ``"selective"``.
+    margins : pair of float
+        Margins of negatives and of semi-positives; default (0.5, 0.5).
+    distance : {"cosine", "l2"}
+        Distance of embeddings; default ``"cosine"``.
+    alpha : float
+        Weight of the triplets with semi-positives; default 0.1.
+    mu : float
+        Weight of the label alignment, which is not computed at 0; default 1.
+    align : float
+        Factor of the four divergences of the label alignment; default 0.25.
+    kl : float
+        Weight of the VAEs' divergence from their prior; default 1e-4.
     pseudo_labels : {"soft", "one_hot", "random", "embedding"}
+        Kind of the distributions tau that labels are drawn towards; default ``"soft"``, the
+        teacher's posteriors.
     teacher : {"seen"}, callable or "module:function"
-        Gives class posteriors ``(n, L)`` of training `Views`; by default a discriminant that is
+        Function that gives class posteriors ``(n, L)`` of training `Views`; default a discriminant
         fitted on seen classes, see `models.pseudo_labels`.
     hardening : float
-        Share of the training in which the mean of all triplets gives way to the hardest; at 0, as
-        in the paper, these alone. They start from nothing and may end there: embeddings that are
-        all the same, with a loss of the margins.
-    epochs, batch_size, lr, weight_decay : number
-        Of AdamW; the rate rises over ten steps and falls along a cosine.
+        Share of the training in which the mean of all triplets gives way to the hardest; default
+        0.5. At 0, as in the paper, only the hardest count from the start, and training may end
+        where it began: with equal embeddings and a loss of the margins.
+    epochs : int
+        Number of passes over the training samples; default 40.
+    batch_size : int
+        Number of samples in a batch; default 16.
+    lr : float
+        Learning rate of AdamW, which rises over ten steps and falls along a cosine; default 1e-4.
+    weight_decay : float
+        Weight decay of AdamW; default 1e-4.
     per_class : int
-        Samples of a class in a batch; at 0 they come at random, and few have semi-positives.
+        Number of samples of a class in a batch; default 0: samples come at random, and few have
+        semi-positives.
     precision, device, random_state
-        As in `CADAVAE`.
+        Settings of training, see `CADAVAE`.
     """
 
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
@@ -200,9 +236,9 @@ class FGAN(TokenSelector, JointSpace):
             checkpoint: str | Path | None = None) -> Self:
         """Train on two modalities, ``(n, t, d)`` tokens or ``(n, d)`` vectors.
 
-        Memory-mapped modalities are read batch by batch. ``pseudo_labels_`` says where the
-        pseudo-labels came from, ``leaks_`` whether from a classifier that may know other classes
-        than the seen.
+        Memory-mapped modalities are read batch by batch. ``pseudo_labels_`` names the source of the
+        pseudo-labels; ``leaks_`` says whether it is a classifier that may know other classes than
+        the seen.
         """
         X, classes = self._start(X, y, classes)
         labels = labels_of(X, self)
@@ -243,18 +279,19 @@ class FGAN(TokenSelector, JointSpace):
         return self
 
     def saliency(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Saliency ``(n, t)`` in (0, 1) of the tokens of ``x (n, t, d)``, 0 at padding (eq. 3-5).
+        """Compute the saliency ``(n, t)`` in (0, 1) of the tokens of ``x (n, t, d)``, 0 at padding
+        (eq. 3-5).
 
-        It is 1 for every token where no saliency is learned: the mean of tokens, random tokens, or
-        as many as there are.
+        It is 1 for every token if no saliency is learned: for the mean of tokens, for random
+        tokens, or if all are selected.
         """
         return self._selection(x, modality)[0]
 
     def kept_tokens(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """The tokens of ``x (n, t, d)`` that are in the embedding, ``(n, t)`` bool.
+        """Return True for the tokens of ``x (n, t, d)`` that are in the embedding, ``(n, t)`` bool.
 
-        The K most salient, of equal ones the first; all where there are fewer or the pool is the
-        mean.
+        These are the K most salient, of equal ones the first; all tokens if there are fewer or the
+        pool is the mean.
         """
         return self._selection(x, modality)[1]
 
@@ -302,9 +339,9 @@ class FGAN(TokenSelector, JointSpace):
 
     def _targets(self, X: Views, labels: Array, classes: Classes | None,
                  backbones: Mapping[str, Backbone]) -> tuple[Array, str]:
-        """Pseudo-labels of the samples, and where they come from; none where nothing uses them.
+        """Return the pseudo-labels of the samples and their source; none if nothing uses them.
 
-        The classifier of seen classes reads the mean token of a backbone where there is one.
+        The classifier of seen classes reads the mean token of a backbone if there is one.
         """
         if self.mu == 0:
             return np.zeros((len(X), len(np.unique(labels))), np.float32), "none"

@@ -1,10 +1,9 @@
-"""A model that compares samples by an embedding and by a label distribution, or by both.
+"""Base of models that compare samples by an embedding, by a label distribution, or by both.
 
 The joint similarity ``cos(e_a, e_b) + tanh(-J(g_a, g_b))`` is no inner product of rows: it is
 computed from *joint vectors*, embeddings beside label log-probabilities, and `index.JointIndex`
-searches by it. `embed`, for everything that wants unit rows, gives the nearest thing that is an
-inner product: of roots of distributions, ``sum sqrt(g_a g_b)``, which falls from 1 to 0 as J rises
-from 0.
+searches by it. `embed`, for tasks that need unit rows, gives the closest inner product: that of
+roots of distributions, ``sum sqrt(g_a g_b)``, which falls from 1 to 0 as J rises from 0.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from crossalign.models.several_views import presence
 from crossalign.types import Classes, Views
 
 SIMILARITIES = ("embedding", "labels", "joint", "affinity")
-"""RE, LD and JR of FGAN, and ours: the cosine plus the affinity of distributions."""
+"""Similarities RE, LD and JR of FGAN, and ours: the cosine plus the affinity of distributions."""
 PRODUCTS = ("embedding", "affinity")
 """Similarities that are inner products of unit rows."""
 BLOCK = 512
-"""Samples encoded at a time, where tokens are given."""
+"""Number of samples encoded at a time, if they are tokens."""
 
 
 class JointSpace(Aligner, Model):
@@ -51,15 +50,15 @@ class JointSpace(Aligner, Model):
     n_labels_: int
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Unit rows of ``x (n, t, d)`` or ``(n, d)``; masks of `Views` mark padding.
+        """Embed ``x (n, t, d)`` or ``(n, d)`` as unit rows; masks of `Views` mark padding.
 
-        The embedding ``(n, dim)``, the root of the label distribution ``(n, labels)``, or both side
-        by side over the root of two.
+        A row is the embedding ``(n, dim)``, the root of the label distribution ``(n, labels)``, or
+        both side by side over the root of two.
         """
         return self._unit(self._joint_vectors(x, modality), self.similarity)
 
     def _unit(self, vectors: Array, similarity: str) -> Array:
-        """Unit rows of joint vectors."""
+        """Make unit rows of joint vectors."""
         e = unit_rows(vectors[:, :self.dim])
         if similarity == "embedding":
             return e
@@ -69,7 +68,7 @@ class JointSpace(Aligner, Model):
     def similarity_inputs(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
         """Compute joint vectors: embeddings and label log-probabilities, ``(n, dim + labels)``.
 
-        Of several views the mean of unit embeddings and the mean of distributions.
+        Several views give the mean of unit embeddings and the mean of distributions.
         """
         if isinstance(modality, str):
             return self._joint_vectors(x, modality)
@@ -97,9 +96,9 @@ class JointSpace(Aligner, Model):
     def compare(self, a: Array, b: Array, similarity: str | None = None) -> Array:
         """Score joint vectors ``(n, w)`` against ``(m, w)``, ``(n, m)`` float64.
 
-        The cosine of embeddings, ``1 + tanh(-J)`` of label distributions, or the sum of the two
-        (Ge et al. 2025, eq. 29-31, plus 1); different J give different values up to J = 350. In
-        "affinity" the mean of the cosine and of the affinity of distributions.
+        The score is the cosine of embeddings, ``1 + tanh(-J)`` of label distributions, or the sum
+        of the two (Ge et al. 2025, eq. 29-31, plus 1); different J give different values up to J =
+        350. With "affinity" it is the mean of the cosine and of the affinity of distributions.
         """
         similarity = self.similarity if similarity is None else similarity
         if similarity in PRODUCTS:
@@ -109,7 +108,7 @@ class JointSpace(Aligner, Model):
                               for v in (self._weighted(x, similarity) for x in (a, b))))
 
     def _weighted(self, vectors: Array, similarity: str) -> Array:
-        """Joint vectors, of which the label distributions alone count in "labels"."""
+        """Return joint vectors, their embeddings set to zero unless the similarity is "joint"."""
         if similarity == "joint":
             return vectors
         return np.hstack([np.zeros_like(vectors[:, :self.dim]), vectors[:, self.dim:]])
@@ -120,13 +119,13 @@ class JointSpace(Aligner, Model):
                 else JointIndex(self.dim, self.n_labels_))
 
     def index_vectors(self, inputs: Array) -> Array:
-        """Turn joint vectors ``(n, w)`` into what `index` takes: unit rows or joint vectors."""
+        """Turn joint vectors ``(n, w)`` into the vectors of `index`: unit rows or joint vectors."""
         return (self._unit(inputs, self.similarity) if self.similarity in PRODUCTS
                 else self._weighted(inputs, self.similarity))
 
     def _blocks(self, rows: Array, mask: Array | None, modality: str) -> Iterator[
             tuple[torch.Tensor, torch.Tensor | None]]:
-        """Rows and their mask, some at a time, where the modality's encoder is."""
+        """Yield rows and their mask in blocks, on the device of the modality's encoder."""
         encoder = self.network_.encoder(modality)
         device = next(encoder.parameters()).device
         size = BLOCK if encoder.backbone is None else backbones.BLOCK
@@ -138,7 +137,9 @@ class JointSpace(Aligner, Model):
     def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
-        """One fitted clone per point; neighbours with another ``similarity`` alone share a fit."""
+        """Yield one fitted clone per point; neighbours that differ in ``similarity`` alone share a
+        fit.
+        """
         fitted, trained_with = None, None
         for params in points:
             body = {name: value for name, value in params.items() if name != "similarity"}

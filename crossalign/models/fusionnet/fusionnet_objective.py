@@ -44,7 +44,7 @@ CERTAIN = -20.0
 
 
 class Step(NamedTuple):
-    """One batch on its way: per view mean and log-variance ``(n, d)`` and draws ``(S, n, d)``.
+    """State of one batch: per view mean and log-variance ``(n, d)`` and draws ``(S, n, d)``.
 
     ``classes`` is mean and log-variance ``(C, d)`` of the seen classes, None without side
     information.
@@ -57,7 +57,7 @@ class Step(NamedTuple):
     classes: tuple[Tensor, Tensor] | None
 
     def std(self, modality: str) -> Tensor:
-        """Standard deviations ``(n, d)``."""
+        """Return the standard deviations ``(n, d)``."""
         return (0.5 * self.logvar[modality]).exp()
 
 
@@ -66,38 +66,46 @@ class FusionNet(nn.Module):
 
     A view is encoded by an adapter and a Gaussian head with a linear path beside it, then projected
     onto the sphere step by step. Token rows are pooled by attention first (`RegionPool`); where a
-    vector is asked for, as by the linear path, it is the mean of a sample's tokens. A class is what
-    `ClassMemory` makes of its side information. Variances are in units of 1/d, so that they mean
-    the same at any width of the latent space.
+    vector is needed, as by the linear path, it is the mean of a sample's tokens. `ClassMemory`
+    makes a class from its side information. Variances are in units of 1/d, so that they mean the
+    same at any width of the latent space.
 
     Parameters
     ----------
     widths : mapping of view to int
+        Widths of the views' rows.
     memory : ClassMemory, optional
+        Memory of the seen classes; None without side information.
     terms : sequence of str
-        What is computed; each needs ``batch.weights[term]``.
-    latent, hidden, dropout
-        Of the encoders; decoders have one hidden layer of the same width.
+        Names of the terms to compute; each needs ``batch.weights[term]``.
+    latent : int
+        Width d of the latent space.
+    hidden : int
+        Width of the hidden layer of encoders and decoders.
+    dropout : float
+        Dropout probability of the encoders.
     manifold : mapping
         Arguments of `ManifoldProjection`.
-    samples, sampling
-        Draws per code, 0 for codes without uncertainty, and how they are drawn: `quasi_normal`.
+    samples : int
+        Number of draws per code; 0 for codes without uncertainty.
+    sampling : {"quasi", "iid"}
+        Kind of draws, see `sampling.quasi_normal`.
     marginal : str
-        A key of `losses.MARGINALS`.
+        Divergence of all samples, a key of `losses.MARGINALS`.
     matching : {"class", "instance"}
-        Who belongs together in the contrast.
+        Positives of the contrast: samples of one class, or the same sample.
     held_out : float
         Share of the seen classes that each step treats as unseen.
     smoothing : float
-        Of labels.
+        Label smoothing of the classification loss.
     temperature : float
-        Of class attention, at first.
+        Temperature of class attention at the start.
     fused : bool
-        Classify the fusion of several views too.
+        Whether to classify the fusion of several views too.
     linear : bool
-        Keep a linear view of the space, which is given and not learned.
+        Whether to hold a linear view of the space, which is given and not learned.
     tokens : collection of str
-        Views whose samples are token rows ``(n, t, width)``.
+        Views whose samples are token rows ``(n, t, width)``; default none.
     """
 
     sampler = "textbook"
@@ -145,15 +153,15 @@ class FusionNet(nn.Module):
             head.start_linear(paths[m])
 
     def straight(self, x: Tensor, modality: str, mask: Tensor | None = None) -> Tensor:
-        """Rows ``(n, width)`` in the linear view, ``(n, d)``."""
+        """Map rows ``(n, width)`` into the linear view, ``(n, d)``."""
         rows: Tensor = self.paths[self.order.index(modality)](as_vectors(x, mask))
         return rows
 
     def encode(self, x: Tensor, modality: str,
                mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Unit mean and log-variance ``(n, d)`` of rows ``(n, width)``.
+        """Encode rows ``(n, width)`` as unit mean and log-variance ``(n, d)``.
 
-        Of tokens ``(n, t, width)`` those count where ``mask (n, t)`` is True.
+        Tokens ``(n, t, width)`` count only where ``mask (n, t)`` is True.
         """
         if modality == CLASS_MODALITY:
             assert self.memory is not None
@@ -166,7 +174,9 @@ class FusionNet(nn.Module):
         return mean, self._in_units(logvar)
 
     def decode(self, z: Tensor, modality: str) -> Tensor:
-        """Rows ``(n, width)`` of codes ``(n, d)``; a ValueError if nothing was decoded so far."""
+        """Decode codes ``(n, d)`` to rows ``(n, width)``; a ValueError if no term trains a
+        decoder.
+        """
         if len(self.decoders) == 0 or modality not in self.order:
             raise ValueError(f"target: {modality!r} has no decoder; fit with reconstruction or "
                              f"cross above 0, and translate to one of {self.order}.")
@@ -174,7 +184,9 @@ class FusionNet(nn.Module):
         return rows
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Every term, and their weighted sum as ``"loss"``: scalars, means over the batch."""
+        """Compute every term, and their weighted sum as ``"loss"``: scalars, means over the
+        batch.
+        """
         step = self._step(batch)
         losses = {term: getattr(self, f"_{term}")(step) for term in self.terms}
         total = torch.stack([batch.weights[term] * value for term, value in losses.items()]).sum()
@@ -194,21 +206,25 @@ class FusionNet(nn.Module):
         return Step(batch, mean, logvar, z, classes)
 
     def _draws(self, mean: Tensor, logvar: Tensor, batch: Batch) -> Tensor:
-        """Draws ``(S, n, d)`` of codes, on the sphere; without uncertainty the codes themselves."""
+        """Draw codes ``(S, n, d)`` on the sphere; without uncertainty return the codes
+        themselves.
+        """
         if self.samples == 0:
             return mean[None]
         noise = quasi_normal(self.samples, self.latent, batch.uniform, self.sampling)
         return normalize(mean + (0.5 * logvar).exp() * noise, dim=2)
 
     def _in_units(self, logvar: Tensor) -> Tensor:
-        """Log-variance per dimension, of one in units of 1/d."""
+        """Convert log-variances in units of 1/d to plain ones, per dimension."""
         if self.samples == 0:
             return torch.full_like(logvar, CERTAIN)
         return logvar - torch.tensor(float(self.latent)).log()
 
     # -- terms: each over the samples that have the views it compares, and 0 of none ------------
     def _classification(self, step: Step) -> Tensor:
-        """Cross-entropy of class attention, over all draws of every view and of their fusion."""
+        """Compute the cross-entropy of class attention, over all draws of every view and of their
+        fusion.
+        """
         parts = [(step.z[m], self._rows(step, m)) for m in self.order]
         if self.fusion is not None:
             mean, _, _ = self.fusion({m: (step.mean[m], step.logvar[m]) for m in self.order},
@@ -217,7 +233,7 @@ class FusionNet(nn.Module):
         return torch.stack([self._classified(step, z, rows) for z, rows in parts]).mean()
 
     def _contrast(self, step: Step) -> Tensor:
-        """Probabilistic contrast of every two views, and of views with classes."""
+        """Compute the probabilistic contrast of every two views, and of views with classes."""
         scale, shift = self.contrast.abs()
         losses = []
         for a, b in combinations(self.order, 2):
@@ -235,7 +251,9 @@ class FusionNet(nn.Module):
         return torch.stack(losses).mean()
 
     def _conditional(self, step: Step) -> Tensor:
-        """Class by class, the Gaussian W2 between views, and between views and side information."""
+        """Compute, class by class, the Gaussian W2 between views, and between views and side
+        information.
+        """
         parts = [self._here(step, m) for m in self.order]
         if step.classes is not None:
             mean, logvar = step.classes
@@ -245,7 +263,9 @@ class FusionNet(nn.Module):
         return class_conditional_w2(means, stds, labels)
 
     def _marginal(self, step: Step) -> Tensor:
-        """Divergence of all draws of the views; of one view, from draws of its classes."""
+        """Compute the divergence of all draws of the views; with one view, from draws of its
+        classes.
+        """
         parts = [(step.z[m], self._rows(step, m)) for m in self.order]
         if len(parts) == 1 and step.classes is not None:
             mean, logvar = (part[self._labels(step)] for part in step.classes)
@@ -262,7 +282,7 @@ class FusionNet(nn.Module):
                             for a, b in permutations(self.order, 2)]).sum()
 
     def _vib(self, step: Step) -> Tensor:
-        """KL of the codes from N(0, I/d), per dimension."""
+        """Compute the KL of the codes from N(0, I/d), per dimension."""
         width = float(self.latent)
         losses = []
         for m in self.order:
@@ -273,10 +293,11 @@ class FusionNet(nn.Module):
         return torch.stack(losses).sum()
 
     def _calibration(self, step: Step) -> Tensor:
-        """How unlikely, per dimension, a sample's class is under the Gaussians of the two.
+        """Compute the negative log-likelihood, per dimension, of a sample's class under both
+        Gaussians.
 
-        Codes and classes are held fixed: variances learn how far they are apart, also of classes
-        that the step holds out (as in the regression of Kendall & Gal 2017, eq. 5).
+        Codes and classes are held fixed: variances learn how far samples are from classes, also
+        from those that the step holds out (as in the regression of Kendall & Gal 2017, eq. 5).
         """
         assert step.classes is not None
         mean, logvar = (part.detach() for part in step.classes)
@@ -289,7 +310,9 @@ class FusionNet(nn.Module):
         return torch.stack(losses).sum()
 
     def _smooth(self, step: Step) -> Tensor:
-        """Codes of mixed rows are on the great circle between the codes."""
+        """Compute the gap between codes of mixed rows and the great circle between the codes of the
+        rows.
+        """
         order, share = step.batch.randperm(len(step.batch)), step.batch.uniform(1)
         losses = []
         for m in self.order:
@@ -311,7 +334,7 @@ class FusionNet(nn.Module):
         return torch.stack(losses).sum()
 
     def _cycle(self, step: Step) -> Tensor:
-        """Decoded codes lead back to the side information of their class (as LCALE's)."""
+        """Compute the error of the side information regressed from decoded codes (as LCALE's)."""
         assert self.memory is not None
         target = self.memory.side[self._labels(step)]
         losses = []
@@ -327,7 +350,9 @@ class FusionNet(nn.Module):
         return labels
 
     def _rows(self, step: Step, *views: str, every: bool = True) -> Tensor | None:
-        """Which samples ``(n,)`` have every view, or any of them; None where all samples have."""
+        """Return True for the samples ``(n,)`` that have every view, or any of them; None if all
+        have.
+        """
         present = step.batch.present
         masks = [present[m] for m in views if m in present]
         if not masks or (not every and len(masks) < len(views)):
@@ -336,7 +361,7 @@ class FusionNet(nn.Module):
         return stacked.all(dim=0) if every else stacked.any(dim=0)
 
     def _here(self, step: Step, m: str, single: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-        """Mean, deviation and label of the samples that have a view.
+        """Return mean, deviation and label of the samples that have a view.
 
         A ``single`` sample, and one without a label, is a class of its own.
         """
@@ -346,7 +371,7 @@ class FusionNet(nn.Module):
         return _kept(step.mean[m], rows), _kept(step.std(m), rows), _kept(y, rows)
 
     def _classified(self, step: Step, z: Tensor, rows: Tensor | None) -> Tensor:
-        """Cross-entropy of draws ``(S, n, d)`` of some samples."""
+        """Compute the cross-entropy of draws ``(S, n, d)`` of some samples."""
         assert step.classes is not None
         codes, labels = _beside(z, self._labels(step)[:, None], rows)
         logits = self.attention(codes, step.classes[0], None, step.classes[1])
@@ -355,25 +380,29 @@ class FusionNet(nn.Module):
         return cross_entropy(logits, labels[:, 0], label_smoothing=self.smoothing)
 
     def _rebuilt(self, step: Step, code: str, target: str) -> Tensor:
-        """Squared error per column of one view decoded from all draws of another's code."""
+        """Compute the squared error per column of one view decoded from all draws of another's
+        code.
+        """
         x = _vectors(step, target)
         z, x = _beside(step.z[code], x, self._rows(step, code, target))
         return reconstruction(self.decode(z, target), x, "l2") / x.shape[1]
 
 
 def _vectors(step: Step, m: str) -> Tensor:
-    """One row ``(n, width)`` per sample of a view: of tokens the mean of the real ones."""
+    """Return one row ``(n, width)`` per sample of a view: for tokens the mean of the real ones."""
     return as_vectors(step.batch.views[m], step.batch.masks.get(m))
 
 
 def _kept(part: Tensor, rows: Tensor | None, dim: int = 0) -> Tensor:
-    """Those of the ``rows (n,)`` along a dimension, all without them."""
+    """Select the ``rows (n,)`` along a dimension; all if it is None."""
     if rows is None:
         return part
     return part[rows] if dim == 0 else part[:, rows]
 
 
 def _beside(z: Tensor, target: Tensor, rows: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Draws ``(S, n, d)`` of some rows one below the other, and their target ``(n, k)`` S times."""
+    """Stack draws ``(S, n, d)`` of some rows below each other, and repeat their target ``(n, k)`` S
+    times.
+    """
     kept, wanted = _kept(z, rows, 1), _kept(target, rows)
     return kept.flatten(0, 1), wanted.expand(len(z), *wanted.shape).flatten(0, 1)

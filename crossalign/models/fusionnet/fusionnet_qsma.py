@@ -82,10 +82,12 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
                   "reconstruction": 1.0, "cross": 1.0, "vib": 1e-3, "calibration": 0.0,
                   "matching": "instance", "linear": 0.7, "samples": 1, "sampling": "iid"},
 }
-"""What each preset takes where a parameter is None."""
+"""Values of a preset for parameters that are None."""
 BARE: Mapping[str, Any] = {"steps": 0, "samples": 0, "conditional": 0.0, "marginal": 0.0,
                            "vib": 0.0, "calibration": 0.0}
-"""Without any part that the system is named for: iteration, draws, divergences, uncertainty."""
+"""Parameters that switch off all that the system is named for: iteration, draws, divergences,
+uncertainty.
+"""
 RAMP = 0.2
 """Share of the epochs over which the divergences rise to their weight."""
 
@@ -96,54 +98,87 @@ class FusionNetQSMA(LatentModel):
     Parameters
     ----------
     preset : {"auto", "gzsl", "retrieval"}
-        What None means below; ``"auto"`` is ``"retrieval"`` for two or more views, else ``"gzsl"``.
-    latent, hidden, dropout, epochs
-        Width of the latent space and of the layers, and of training.
-    batch_size, lr, weight_decay
-        Of AdamW with a cosine schedule.
-    steps, anchors, alpha, anchor_temperature, spread
-        Of `ManifoldProjection`.
-    samples, sampling
-        Draws per code, 0 for codes without uncertainty, every one of which counts in
-        classification, marginal, reconstruction, cross and cycle; ``"quasi"`` or ``"iid"``.
+        Preset that fills in parameters that are None; default ``"auto"``: ``"retrieval"`` for two
+        or more views, else ``"gzsl"``.
+    latent : int, optional
+        Width of the latent space; default the preset's.
+    hidden : int, optional
+        Width of the hidden layers; default the preset's.
+    dropout : float, optional
+        Dropout probability of the encoders; default the preset's.
+    epochs : int, optional
+        Number of passes over the training samples; default the preset's.
+    batch_size : int
+        Number of samples in a batch; default 128.
+    lr : float
+        Learning rate of AdamW at the start, which falls along a cosine; default 1e-3.
+    weight_decay : float
+        Weight decay of AdamW; default 1e-4.
+    steps : int
+        Number of steps of `ManifoldProjection`; default 3.
+    anchors : int
+        Number of its anchors; default 32.
+    alpha : float
+        Pull of the anchors, in (0, 1]; default 0.3.
+    anchor_temperature : float
+        Temperature of the softmax over anchors; default 0.2.
+    spread : {"carry", "delta"}
+        Propagation of the variance through the steps; default ``"carry"``, unchanged.
+    samples : int, optional
+        Number of draws per code, all of which count in classification, marginal, reconstruction,
+        cross and cycle; 0 for codes without uncertainty. Default the preset's.
+    sampling : {"quasi", "iid"}, optional
+        Kind of draws; default the preset's.
     classification, contrast, conditional, marginal, reconstruction, cross, vib, calibration, \
 smooth, topology, cycle : float
-        Weights of the terms; a term of weight 0 is not computed.
+        Weights of the terms; default the preset's, and 0 for the last three. A term of weight 0 is
+        not computed.
     divergence : {"orthogonal", "iid", "sobol", "bures", "sinkhorn", "mmd"}
-        The marginal one.
+        Marginal divergence, see `losses.MARGINALS`; default ``"orthogonal"``.
     matching : {"class", "instance"}
-        Who belongs together in the contrast of views.
+        Positives of the contrast of views: samples of one class, or the same sample; default the
+        preset's.
     held_out : float
-        Share of the seen classes that a step treats as unseen.
-    sharpness, ridge : float
-        Of the kernel by which classes attend to each other.
-    smoothing, temperature : float
-        Of labels; of class attention at first.
+        Share of the seen classes that a step treats as unseen; default 0.3.
+    sharpness : float
+        Sharpness of the kernel by which classes attend to each other; default 1.
+    ridge : float
+        Ridge of that kernel; default 0.1.
+    smoothing : float
+        Label smoothing of the classification loss; default 0.1.
+    temperature : float
+        Temperature of class attention at the start; default 0.125.
     fused : bool
-        Learn to classify the fusion of several views, too.
+        Whether to learn to classify the fusion of several views too; default True.
     linear : float
-        With several views, the share in [0, 1] of a linear view of the space in `embed`. Above 0,
-        encoders start from it.
+        Share in [0, 1] of a linear view of the space in `embed`, with several views; default the
+        preset's. Above 0, encoders start from it.
     whitening : float, optional
-        With several labelled views, s of `models.whitening` of the codes and of the linear view in
-        `embed`; by default there is none.
+        Strength s of `models.whitening` of the codes and of the linear view in `embed`, with
+        several labelled views; default None, no whitening.
     linear_view : {"ridge", "pca"}
-        Where ridge regression onto the second view puts the others, or the principal axes of all
-        (`CommonPCA`), which is for features of one encoder.
+        Kind of the linear view; default ``"ridge"``, ridge regression of the other views onto the
+        second. ``"pca"``: the principal axes of all views (`CommonPCA`), for features of one
+        encoder.
     linear_alpha : float
-        Ridge of that regression.
+        Ridge of that regression; default 1000.
     linear_pairs : {"own", "class"}
-        Its pairs: those of samples that have both views, or, with labels, all of a class.
+        Pairs of that regression; default ``"own"``: the samples that have both views. ``"class"``:
+        all pairs within a class, for labelled samples.
     scaling : {"minmax", "standard", "l2", "root", "none"}
-        Of features, fitted on training rows.
+        Scaling of features, fitted on training rows; default ``"standard"``.
     head : {"fused", "prototype", "gaussian", "softmax"}
-        How classes are scored, see `tasks.ZeroShot`.
+        Way to score classes, see `tasks.ZeroShot`; default ``"fused"``.
     view_weights : tuple of float
-        Of the fused head: Gaussians on inputs, Gaussians on codes, prototypes.
-    seen_samples, unseen_samples, head_epochs
-        Of the softmax head.
+        Weights of the fused head: Gaussians on inputs, Gaussians on codes, prototypes; default (1,
+        0.5, 0.25).
+    seen_samples, unseen_samples : int
+        Number of codes per seen and per unseen class that the softmax head is trained on; default
+        200 and 400.
+    head_epochs : int
+        Number of epochs of the softmax head; default 23.
     precision, device, compile, random_state
-        As in `CADAVAE`.
+        Settings of training, see `CADAVAE`.
     """
 
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
@@ -311,12 +346,14 @@ smooth, topology, cycle : float
         return self
 
     def _work(self) -> dict[str, Any]:
-        """All parameters, and the side information that the class memory starts from."""
+        """Return all parameters, and the side information that the class memory starts from."""
         side = arrays_fingerprint([getattr(self, "side_", None)])
         return {**super()._work(), "side_information": side}
 
     def idle(self, X: Views) -> Collection[str]:
-        """What weighs the views of a class, in retrieval; the linear view's kind elsewhere."""
+        """Return the view weights for retrieval, whitening without labels, the linear view's kind
+        otherwise.
+        """
         several = len(X.modalities) > 1 if self.preset == "auto" else self.preset == "retrieval"
         one_width = len(set(X.widths.values())) == 1
         return [*(["view_weights"] if several else []),
@@ -325,7 +362,7 @@ smooth, topology, cycle : float
 
     def _fused(self, mean: Tensor, logvar: Tensor, present: Tensor,
                modalities: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """The fusion that was trained, or the product of the views, on the sphere.
+        """Apply the trained fusion, or multiply the views, and project onto the sphere.
 
         A view that is alone stays as it is, whatever its gate.
         """
@@ -342,7 +379,9 @@ smooth, topology, cycle : float
         return normalize(product, dim=1), spread
 
     def embed(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
-        """Unit rows: code means, beside the linear view where there is one, ``(n, d or 2 d)``."""
+        """Embed rows by code means, beside the linear view if there is one: unit rows ``(n, d or 2
+        d)``.
+        """
         codes = self._whitened("codes", x, modality)
         if not self.network_.paths:
             return codes
@@ -352,9 +391,9 @@ smooth, topology, cycle : float
 
     def _part(self, name: str, x: npt.ArrayLike | Views,
               modality: str | Sequence[str]) -> Array:
-        """Rows ``(n, d)`` of a part of the space: code means, or the linear view.
+        """Compute rows ``(n, d)`` of a part of the space: code means, or the linear view.
 
-        Of several views the latter is the mean of unit rows.
+        Several views give the mean of unit rows in the linear view.
         """
         if name == "codes":
             return self.project(x, modality)
@@ -375,7 +414,7 @@ smooth, topology, cycle : float
 
     def _whitened(self, name: str, x: npt.ArrayLike | Views,
                   modality: str | Sequence[str]) -> Array:
-        """Unit rows of a part of the space, whitened where that is wanted."""
+        """Compute unit rows of a part of the space, whitened if that was fitted."""
         rows = self._part(name, x, modality)
         if self.whitening is None:
             return unit_rows(rows)
@@ -389,7 +428,9 @@ smooth, topology, cycle : float
 
     def class_scores(self, x: npt.ArrayLike | Views, modality: str | Sequence[str],
                      class_embeddings: npt.ArrayLike) -> Array:
-        """Log-odds ``(n, C)`` of classes by the expected squared distance to their Gaussians."""
+        """Compute log-odds ``(n, C)`` of classes by the expected squared distance to their
+        Gaussians.
+        """
         mean, std = self.embed_distribution(x, modality)
         centre, spread = self.class_distribution(class_embeddings)
         parts = (mean, centre, 2 * np.log(std), 2 * np.log(spread))
@@ -399,12 +440,14 @@ smooth, topology, cycle : float
 
     # -- training ------------------------------------------------------------------------------
     def _set(self, name: str) -> Any:
-        """A parameter, or what the preset takes for it."""
+        """Return a parameter, or the preset's value if it is None."""
         value = getattr(self, name)
         return PRESETS[self.preset_][name] if value is None else value
 
     def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """All but whitening; of the linear view only whether there is one, where encoders start."""
+        """Return all but whitening; of the linear view only whether there is one, because encoders
+        start there.
+        """
         body = super()._trained_by(params)
         body.pop("whitening", None)
         share = body.get("linear")
@@ -437,7 +480,7 @@ smooth, topology, cycle : float
             linear=len(widths) > 1 and self._set("linear") > 0).eval()
 
     def _start_memory(self, memory: ClassMemory, X: Views) -> None:
-        """Prototypes start at the mean code of their class, less what all have in common."""
+        """Start prototypes at the mean code of their class, less the mean of all."""
         self._remember({**self.widths_, CLASS_MODALITY: self.side_.shape[1]})
         none = fit_scaling(self.side_, "none")
         self.shift_[CLASS_MODALITY], self.scale_[CLASS_MODALITY] = none["shift"], none["scale"]

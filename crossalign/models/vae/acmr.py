@@ -55,7 +55,7 @@ from crossalign.types import CLASS_MODALITY, Samples
 __all__ = ["ACMR"]
 
 AUTHORS_BATCH = 50
-"""Over which the authors sum all losses but the classification's."""
+"""Batch size of the authors, over which they sum all losses but the classification's."""
 
 
 class ACMRObjective(VAEObjective):
@@ -64,14 +64,17 @@ class ACMRObjective(VAEObjective):
     Parameters
     ----------
     vae, terms, norm, sampler
-        As in `VAEObjective`, with the term ``"classification"``.
+        Arguments of `VAEObjective`; ``terms`` may hold ``"classification"`` too.
     iem : {"permute", "gate", "off"}
+        Information enhancement, see `ACMR`.
     vsa : {"plain", "residual", "scaled", "bare", "off"}
+        Vision-semantic alignment, see `ACMR`.
     hidden : int
-        Of the gates.
+        Hidden width of the gates.
     n_classes : int
+        Number of seen classes.
     evaluation_seed : int, optional
-        Of the orders that are drawn in evaluation; without one there they are not permuted.
+        Seed of the orders that are drawn in evaluation; default None, no permutation there.
     """
 
     def __init__(self, vae: CrossVAE, terms: Sequence[str], norm: str, sampler: str, iem: str,
@@ -88,7 +91,7 @@ class ACMRObjective(VAEObjective):
                        else torch.Generator().manual_seed(evaluation_seed))
 
     def encode(self, x: Tensor, modality: str, batch: Batch | None = None) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance ``(n, d)`` after the gate."""
+        """Encode rows as mean and log-variance ``(n, d)`` after the gate."""
         mean, logvar = self.vae.encode(x, modality)
         if self.iem == "off":
             return mean, logvar
@@ -119,31 +122,45 @@ class ACMR(AlignedVAE):
     Parameters
     ----------
     variant : {"clean", "author"}
-        What ``"auto"`` means below, and whether evaluation is random; see the module.
+        Variant that fills in parameters that are ``"auto"`` and says whether evaluation is random,
+        see the module; default ``"clean"``.
     iem : {"auto", "permute", "gate", "off"}
-        Information enhancement with permuted inputs, without, or none.
+        Information enhancement: with permuted inputs, without, or none; default ``"auto"``, the
+        variant's.
     vsa : {"auto", "plain", "residual", "scaled", "bare", "off"}
-        Vision-semantic alignment, see `networks.cross_weighting`; ``"bare"`` classifies codes as
-        they are, ``"off"`` leaves the classifiers out too, which makes the rows Dual-VAE and IE-VAE
-        of the paper's Table 3.
-    latent, epochs, batch_size
-        As in `CADAVAE`.
+        Vision-semantic alignment, see `networks.cross_weighting`; default ``"auto"``, the
+        variant's. ``"bare"`` classifies plain codes; ``"off"`` leaves the classifiers out too,
+        which makes the rows Dual-VAE and IE-VAE of the paper's Table 3.
+    latent : int
+        Width of the latent space; default 64.
+    epochs : int
+        Number of epochs; default 30.
+    batch_size : int
+        Number of samples in a batch; default 256.
     lr, iem_lr, classifier_lr : float
-        Of Adam with amsgrad, for the VAEs, the gates and the classifiers.
+        Learning rates of Adam with amsgrad for the VAEs, the gates and the classifiers; default
+        1e-3, 3e-4 and 7e-3.
     kl, w2, classification : float
-        Final weights alpha, beta and lambda.
+        Final weights alpha, beta and lambda; default 0.5, 33 and 1240.
     kl_ramp, w2_ramp, classification_ramp : pair of float
-        First and last epoch of each weight's ramp.
+        First and last epoch of each weight's ramp; default (0, 30), (2, 7) and (0, 7).
     hidden : pair of pairs of int
-        Hidden widths of encoder and decoder, of features and then of side information.
+        Hidden widths of encoder and decoder, for features and then for side information; default
+        512 throughout.
     iem_hidden : int
-    norm, sampler, scaling, init, head, seen_samples, unseen_samples, head_epochs, precision,
-    device, compile, random_state
-        As in `CADAVAE`; ``sampler="auto"`` follows the variant.
+        Hidden width of the gates; default 99.
+    sampler : {"auto", "author", "textbook"}
+        Draws of codes, see `networks.reparametrise`; default ``"auto"``, the variant's.
+    head : {"gaussian", "softmax", "prototype"}
+        Way to score classes, see `tasks.ZeroShot`; default ``"gaussian"``.
+    norm, scaling, init, seen_samples, unseen_samples, head_epochs
+        Settings of network, scaling and head, see `CADAVAE`.
+    precision, device, compile, random_state
+        Settings of training, see `CADAVAE`.
     side_scaling : {"minmax", "standard", "l2", "none"}
-        Of side information, fitted on training rows.
+        Scaling of side information, fitted on training rows; default ``"standard"``.
     head_lr : float
-        Of the softmax head.
+        Learning rate of the softmax head; default 5e-4.
     """
 
     many_modalities = False
@@ -216,12 +233,12 @@ class ACMR(AlignedVAE):
         self.random_state = random_state
 
     def grid(self, fixed: Collection[str] = ()) -> dict[str, Sequence[Any]]:
-        """The search space of the clean variant; the authors' semantics come with settings."""
+        """Return the search space of the clean variant; the authors' variant has fixed settings."""
         return super().grid(fixed) if self.variant == "clean" else {}
 
     @property
     def stochastic_evaluation(self) -> bool:
-        """Whether two embeddings of the same row differ."""
+        """True if two embeddings of the same row differ."""
         return self.variant == "author" and self._form("iem") == "permute"
 
     def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
@@ -262,7 +279,9 @@ class ACMR(AlignedVAE):
         return (encoder,), (decoder,)
 
     def _form(self, part: str) -> str:
-        """What ``iem``, ``vsa`` or ``sampler`` is once the variant has spoken."""
+        """Return the value of ``iem``, ``vsa`` or ``sampler``, the variant's if it is
+        ``"auto"``.
+        """
         value = str(getattr(self, part))
         return AUTO[self.variant][part] if value == "auto" else value
 
@@ -275,4 +294,4 @@ class ACMR(AlignedVAE):
 AUTO: Mapping[str, Mapping[str, str]] = {
     "author": {"iem": "permute", "vsa": "plain", "sampler": "author"},
     "clean": {"iem": "permute", "vsa": "residual", "sampler": "textbook"}}
-"""What each variant takes where a parameter is ``"auto"``."""
+"""Values of a variant for parameters that are ``"auto"``."""

@@ -37,24 +37,35 @@ class CADAVAE(AlignedVAE):
     Parameters
     ----------
     latent : int
-        Width of the latent space.
-    epochs, batch_size, lr
-        Of Adam with amsgrad.
+        Width of the latent space; default 64.
+    epochs : int
+        Number of epochs, each of ``ceil(n / batch_size)`` draws; default 100.
+    batch_size : int
+        Number of samples in a batch; default 50.
+    lr : float
+        Learning rate of Adam with amsgrad; default 1.5e-4.
     kl, cross, w2 : float
-        Final weights of the ramps above.
+        Final weights of the ramps above; default 0.25, 2.37 and 8.13.
     sampler : {"author", "textbook"}
-        See `networks.reparametrise`.
+        Draws of codes, see `networks.reparametrise`; default ``"textbook"``.
     scaling : {"minmax", "standard", "l2", "none"}
-        Of features, fitted on training rows.
+        Scaling of features, fitted on training rows; default ``"minmax"``.
     head : {"softmax", "prototype", "gaussian"}
-        How classes are scored, see `tasks.ZeroShot`.
+        Way to score classes, see `tasks.ZeroShot`; default ``"softmax"``.
     seen_samples, unseen_samples : int
-        Codes per class that the softmax head is trained on.
+        Number of codes per seen and per unseen class that the softmax head is trained on; default
+        200 and 400.
     head_epochs : int
-        Of the softmax head; 23 is what the authors fixed for CUB (SUN 21, AWA1 33, AWA2 29).
-    precision, device, compile
-        Passed to the training loop.
+        Number of epochs of the softmax head; default 23, which the authors fixed for CUB (SUN 21,
+        AWA1 33, AWA2 29).
+    precision : str
+        Precision of training, ``"32-true"`` by default, or ``"bf16-mixed"``.
+    device : {"auto", "cpu", "cuda"}
+        Device of training; default ``"auto"``, a GPU if there is one.
+    compile : bool
+        Whether to compile the network; default False.
     random_state : int
+        Seed of weights, batches and draws; default 0.
     """
 
     many_modalities = False

@@ -44,22 +44,32 @@ class LCALE(AlignedVAE):
     Parameters
     ----------
     latent : int
-        Width of the latent space.
+        Width of the latent space; default 64.
     hidden : pair of int, optional
-        Hidden widths of encoders and decoders.
+        Hidden widths of encoders and decoders; default None, see the module.
     regressor_hidden : pair of int, optional
-        Hidden widths of the regressors; by default as ``hidden`` (the paper: 4096, 4096).
-    epochs, batch_size, lr, decay_every, decay
-        Of Adam; the rate is multiplied by ``decay`` every ``decay_every`` epochs.
+        Hidden widths of the regressors; default those of ``hidden`` (the paper: 4096, 4096).
+    epochs : int
+        Number of passes over the training samples; default 100.
+    batch_size : int
+        Number of samples in a batch; default 64.
+    lr : float
+        Learning rate of Adam at the start; default 1e-4.
+    decay_every : int
+        Number of epochs after which the rate is multiplied by ``decay``; default 10.
+    decay : float
+        Factor of the rate; default 0.5.
     kl, cross, w2, mmd, cycle : float
-        Weights of the terms; zero leaves a term out of the graph.
+        Weights of the terms, default 1, 1, 0.1, 0.1 and 0.01; zero leaves a term out of the graph.
     update : {"joint", "alternate"}
-        One step for all parameters, or one each for encoders, decoders and regressors.
+        Steps of a batch; default ``"joint"``, one for all parameters. ``"alternate"``: one each for
+        encoders, decoders and regressors.
     class_codes : {"auto", "none"}
-        Whether the class is a modality of its own.
-    norm, sampler, scaling, head, seen_samples, unseen_samples, head_epochs, precision, device,
-    compile, random_state
-        As in `CADAVAE`.
+        Whether the class is a modality of its own; default ``"auto"``, yes if samples have labels.
+    norm, sampler, scaling, init, head, seen_samples, unseen_samples, head_epochs
+        Settings of network, scaling and head, see `CADAVAE`.
+    precision, device, compile, random_state
+        Settings of training, see `CADAVAE`.
     """
 
     search_space: ClassVar[dict[str, Sequence[Any]]] = {"lr": (1e-4, 1e-3), "kl": (1.0, 0.1)}
@@ -113,7 +123,7 @@ class LCALE(AlignedVAE):
     def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
-        """Train on all views and, where samples have labels, the embedding of their class."""
+        """Train on all views and, if samples have labels, the embedding of their class."""
         X, classes = self._start(X, y, classes)
         X = with_classes(X, self._class_codes(classes, X.labels))
         if len(X.modalities) < 2:
@@ -128,7 +138,9 @@ class LCALE(AlignedVAE):
         return self
 
     def _class_codes(self, classes: Classes | None, labels: npt.NDArray[Any] | None) -> Any:
-        """Class embeddings of the samples, one-hot codes without them, None without labels."""
+        """Return the class embeddings of the samples, one-hot codes without them, None without
+        labels.
+        """
         if labels is None or self.class_codes == "none":
             return None
         rows = class_rows(classes, labels)

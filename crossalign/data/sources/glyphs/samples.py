@@ -1,4 +1,4 @@
-"""All drawings of the embedded data set, with what is known of each, before any split."""
+"""All drawings of the embedded data set, with their descriptions, before any split."""
 
 from __future__ import annotations
 
@@ -30,13 +30,15 @@ from crossalign.types import Classes, Views
 Array = npt.NDArray[Any]
 
 VERSION = 1
-"""Raised when the same arguments would give other drawings or descriptors."""
+"""Version of the drawings, raised when the same arguments would give others or other
+descriptors.
+"""
 
 FEATURES: dict[str, str] = {
     "hog": "histogram of oriented gradients, 4 x 4 cells of 8 orientations",
     "pixels": f"{SIDE} x {SIDE} pixels, ink 1 and paper 0",
 }
-"""How a picture or an outline becomes a vector."""
+"""Kinds of vectors of a picture or an outline."""
 
 MIN_FACES = 8    # faces that must have a letter's glyph
 PER_BASE = 4     # letters that every base must carry
@@ -46,15 +48,15 @@ DRAWINGS = 2     # drawings of a letter in a face
 
 @dataclass(frozen=True)
 class GlyphSamples:
-    """n drawings of C letters.
+    """Drawings of C letters, n of them.
 
     Attributes
     ----------
     letters : C letters
     label, face, drawing : (n,) integers
-        Row of ``letters``, row of `FACES`, and which drawing of that pair it is.
+        Row of ``letters``, row of `FACES`, and number of the drawing of that pair.
     pictures, outlines : (n, 32, 32) uint8
-        0 is paper and 255 ink.
+        Pixels; 0 is paper and 255 ink.
     vectors : mapping of "image" and "sketch" to (n, d) or (n, t, d) float32
     tokens : bool
         Whether text is tokens too.
@@ -70,34 +72,36 @@ class GlyphSamples:
     tokens: bool = False
 
     def rows(self, letters: Array, faces: Sequence[str], drawing: int | None = None) -> Array:
-        """Numbers of the samples of some letters, (C,) bool, in some faces."""
+        """Return the numbers of the samples of some letters, (C,) bool, in some faces."""
         styles = np.isin(list(FACES), faces)
         chosen = letters[self.label] & styles[self.face]
         return np.flatnonzero(chosen if drawing is None else chosen & (self.drawing == drawing))
 
     def classes(self, kept: Array, seen: Array) -> Classes:
-        """The letters at ``kept``, (k,) integers, with ``seen``, (k,) bool."""
+        """Return the letters at ``kept``, (k,) integers, as classes with ``seen``, (k,) bool."""
         embeddings, _ = attributes(self.letters)
         return Classes(embeddings[kept], seen, tuple(self.letters[c].name for c in kept))
 
     def modalities(self, names: Sequence[str], fitted_on: Array) -> dict[str, Array]:
-        """All n rows of each modality; words weigh as in the samples ``fitted_on``."""
+        """Return all n rows of each modality; words weigh as in the samples ``fitted_on``."""
         return {m: self._text(fitted_on) if m == "text" else self.vectors[m] for m in names}
 
     def views(self, rows: Array, data: Mapping[str, Array], labels: Array | None) -> Views:
-        """The samples at ``rows`` of what `modalities` gave."""
+        """Return the samples at ``rows`` of the arrays from `modalities`."""
         chosen = {m: values[rows] for m, values in data.items()}
         masks = {"text": self._real_words(rows, data["text"])} if (
             self.tokens and "text" in data) else {}
         return Views(chosen, labels, ids=rows, masks=masks, meta=self._meta(rows))
 
     def _real_words(self, rows: Array, words: Array) -> Array:
-        """Which words ``(n, t)`` of the samples at ``rows`` are no padding."""
+        """Return True for words ``(n, t)`` of the samples at ``rows`` that are no padding."""
         counts = np.array([len(document.split()) for document in self._documents()])
         return lengths_mask(counts[self.label * len(FACES) + self.face][rows], words.shape[1])
 
     def _documents(self) -> list[str]:
-        """C * F texts, letter by letter: the letter's name and the words of a face's style."""
+        """Return C * F texts, letter by letter: the letter's name and the words of a face's
+        style.
+        """
         names = [x.name.lower().replace("-", " ") for x in self.letters]
         return [f"{name} {style}" for name in names for style in FACES.values()]
 
@@ -130,17 +134,17 @@ class GlyphSamples:
 
 
 def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) -> GlyphSamples:
-    """Draw, or read from the cache, every sample.
+    """Draw every sample, or read it from the cache.
 
     Parameters
     ----------
     seed : int
-        Of the shifts, turns and bends.
+        Seed of the shifts, turns and bends.
     features : {"hog", "pixels"}
     cache : bool
         Whether to read and write the user's cache folder.
     tokens : bool
-        Rows of tokens instead of vectors, see `patches` and `words`.
+        Whether to make rows of tokens instead of vectors, see `patches` and `words`; default False.
     """
     facts = {"version": VERSION, "seed": seed, "side": SIDE, "min_faces": MIN_FACES,
              "per_base": PER_BASE, "per_mark": PER_MARK, "drawings": DRAWINGS,

@@ -1,8 +1,8 @@
-"""What is written of the pictures of a folder: names of classes, and text files beside them.
+"""Texts of the pictures of a folder: names of classes, and text files beside them.
 
-A text is read as it is written, in NFC; what becomes of it is its encoder's affair. Each line of
-the text file of a picture is a caption of its own. A picture with several stays one sample: its row
-is the mean of the rows of its captions, its tokens are those of all, one after another.
+A text is read as it is written, in NFC; the rest is up to its encoder. Each line of the text file
+of a picture is a caption of its own. A picture with several captions stays one sample: its row is
+the mean of the rows of its captions, its tokens are those of all, one after another.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from crossalign.types import TextEncoder
 Array = npt.NDArray[Any]
 
 LARGEST = 2**20
-"""Bytes of the largest text file that is read."""
+"""Size of the largest text file that is read, in bytes."""
 
 SHOWN = 1000
-"""Characters of a text that a page may show."""
+"""Number of characters of a text that a page may show."""
 
 BLOCK = 1024
-"""Texts encoded at a time."""
+"""Number of texts encoded at a time."""
 
 DESCRIPTION = "captions beside the picture, else the class's name and description"
 
 Texts = tuple[str, ...]
-"""Of one picture: its captions, or the text of its class."""
+"""Captions of one picture, or the text of its class."""
 
 
 def texts_of(files: Sequence[Path]) -> tuple[list[Texts], Noted]:
-    """The texts of every picture, and text files that belong to none and to no class.
+    """Return the texts of every picture, and text files that belong to no picture and no class.
 
-    The lines of the text file of its name (``image_1.txt`` beside ``image_1.jpg``) where there is
-    one; else one text of its class, its name (see `class_texts`) and then the content of the text
-    file of that name beside the folder (``sea_horse.txt`` beside ``sea_horse``).
+    They are the lines of the text file of its name (``image_1.txt`` beside ``image_1.jpg``) if
+    there is one; else one text of its class, its name (see `class_texts`) and then the content of
+    the text file of that name beside the folder (``sea_horse.txt`` beside ``sea_horse``).
 
     Raises
     ------
@@ -75,10 +75,10 @@ def texts_of(files: Sequence[Path]) -> tuple[list[Texts], Noted]:
 
 
 def class_texts(names: Sequence[str]) -> list[str]:
-    """Class names as a person would write them, no two alike.
+    """Write class names as a person would, no two alike.
 
-    Underscores become blanks. A number with a full stop before a name is left out where all names
-    have one, as in ``001.Black_footed_Albatross``. Names that this would make one stay as they are.
+    Underscores become blanks. A number with a full stop before a name is left out if all names have
+    one, as in ``001.Black_footed_Albatross``. Names that would become equal stay as they are.
     """
     spaced = [" ".join(name.replace("_", " ").split()) or name for name in names]
     bare = [re.sub(r"^\d+\.\s*(?=\S)", "", name) for name in spaced]
@@ -89,22 +89,22 @@ def class_texts(names: Sequence[str]) -> list[str]:
 
 
 def captions(text: str) -> Texts:
-    """The lines of a text that hold something."""
+    """Return the lines of a text that are not blank."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def several(texts: Sequence[Texts]) -> dict[str, Any]:
-    """What to declare where pictures have more than one caption."""
+    """Return the fact for the protocol if pictures have more than one caption."""
     counts = [len(of) for of in texts if len(of) > 1]
     return {"captions": {"several": len(counts), "most": max(counts)}} if counts else {}
 
 
 def text_columns(texts: Sequence[Texts], encoder: TextEncoder,
                  log: Log | None = None) -> tuple[dict[str, Array], Noted]:
-    """Columns of a table: rows of n samples, their texts, and what tokens are of.
+    """Return columns of a table: rows of n samples, their texts, and the words of tokens.
 
-    Several captions go to an encoder of raw rows as the lines of one text, since the network that
-    reads those reads one text at a time.
+    An encoder of raw rows gets several captions as the lines of one text, because the network that
+    reads those rows reads one text at a time.
     """
     if encoder.facts.get("rows") == "raw":
         texts = [("\n".join(of),) for of in texts]
@@ -127,7 +127,7 @@ def text_columns(texts: Sequence[Texts], encoder: TextEncoder,
 
 
 def _encoded(texts: Sequence[str], encoder: TextEncoder, log: Log | None) -> Array:
-    """Rows of texts, block by block; tokens with zeros up to the longest."""
+    """Encode texts block by block; tokens get zeros up to the longest."""
     pace, blocks = Pace(log, "encoded", len(texts), "texts"), []
     for start in range(0, len(texts), BLOCK):
         pace(start)
@@ -136,7 +136,7 @@ def _encoded(texts: Sequence[str], encoder: TextEncoder, log: Log | None) -> Arr
 
 
 def _padded(blocks: Sequence[Array]) -> list[Array]:
-    """Vectors as they are; tokens with zeros behind, as many as the longest block has."""
+    """Return vectors as they are; tokens with zeros behind, as many as the longest block has."""
     if blocks[0].ndim == 2:
         return list(blocks)
     longest = max(block.shape[1] for block in blocks)
@@ -144,7 +144,7 @@ def _padded(blocks: Sequence[Array]) -> list[Array]:
 
 
 def _together(rows: Array, chosen: Sequence[Sequence[int]], lengths: Sequence[int]) -> Array:
-    """A row for each list of rows: their mean, or their tokens one after another.
+    """Return a row for each list of rows: their mean, or their tokens one after another.
 
     ``lengths`` says how many tokens of each row are no padding.
     """
@@ -155,7 +155,9 @@ def _together(rows: Array, chosen: Sequence[Sequence[int]], lengths: Sequence[in
 
 
 def _one_row(texts: Sequence[str], rows: Array) -> list[str]:
-    """Texts that their encoder does not tell apart, those of one row parted by a stroke."""
+    """Return texts that their encoder does not tell apart; those of one row are joined by a
+    stroke.
+    """
     alike: dict[bytes, list[str]] = {}
     for text, row in zip(texts, rows, strict=True):
         alike.setdefault(row.tobytes(), []).append(_shown(text, 60))
@@ -171,14 +173,14 @@ def _described(name: str, file: Path | None) -> str:
 
 
 def _text_files(folder: Path) -> Mapping[str, Path]:
-    """The text files of a folder by their names without the suffix."""
+    """Return the text files of a folder by their names without the suffix."""
     found: Iterable[Path] = (file for file in sorted(folder.iterdir())
                              if file.suffix.lower() == TEXT and not file.name.startswith("."))
     return {written(file.stem): file for file in found}
 
 
 def _read(file: Path) -> str:
-    """The content of a text file, without blanks at its ends."""
+    """Return the content of a text file, without blanks at its ends."""
     check_regular(file)
     try:
         size = file.stat().st_size
