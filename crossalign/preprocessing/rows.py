@@ -74,11 +74,11 @@ class Rows:
 
     def take(self, rows: npt.ArrayLike) -> Rows:
         """Return the rows of some numbers, or where a mask ``(n,)`` is true."""
-        chosen = np.asarray(rows)
-        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+        numbers = np.asarray(rows)
+        numbers = np.flatnonzero(numbers) if numbers.dtype == bool else numbers
         if self.step is None:
-            return held(self.read(chosen))
-        return Rows(len(chosen), lambda rows: self.read(chosen[rows]), self.step)
+            return held(self.read(numbers))
+        return Rows(len(numbers), lambda rows: self.read(numbers[rows]), self.step)
 
     def blocks(self) -> Iterator[tuple[Array | slice, Array]]:
         """Yield row numbers and those rows, in order; in memory all at once."""
@@ -141,7 +141,7 @@ def extent(rows: Rows) -> Extent | None:
     Rows are read once; means and squares of blocks are merged about their own means (Chan, Golub
     and LeVeque 1983).
     """
-    found: Extent | None = None
+    total: Extent | None = None
     for _, block in rows.blocks():
         for x in np.array_split(block, max(1, block.size >> 22)):
             if not len(x):
@@ -149,10 +149,10 @@ def extent(rows: Rows) -> Extent | None:
             mean = x.mean(axis=0, dtype=np.float64)
             squares = ((x - mean)**2).sum(axis=0)                  # until the end in deviation
             part = Extent(len(x), mean, squares, x.min(axis=0), x.max(axis=0))
-            found = part if found is None else _merged(found, part)
-    if found is None:
+            total = part if total is None else _merged(total, part)
+    if total is None:
         return None
-    return found._replace(deviation=np.sqrt(found.deviation / found.n))
+    return total._replace(deviation=np.sqrt(total.deviation / total.n))
 
 
 def _merged(a: Extent, b: Extent) -> Extent:

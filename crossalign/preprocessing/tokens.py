@@ -57,10 +57,10 @@ def token_moments(views: Views, modality: str) -> tuple[Array, Array]:
 
     Columns that do not vary have deviation 1. A memory-mapped modality stays on disk.
     """
-    found = extent(real_rows(views, modality))
-    if found is None:
+    values = extent(real_rows(views, modality))
+    if values is None:
         width = views.widths[modality]
         return np.zeros(width, np.float32), np.ones(width, np.float32)
-    varies = found.deviation > 1e-6 * np.maximum(1, np.abs(found.mean))
-    return (found.mean.astype(np.float32),
-            np.where(varies, found.deviation, 1).astype(np.float32))
+    varies = values.deviation > 1e-6 * np.maximum(1, np.abs(values.mean))
+    return (values.mean.astype(np.float32),
+            np.where(varies, values.deviation, 1).astype(np.float32))

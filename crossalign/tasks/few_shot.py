@@ -216,10 +216,10 @@ class FewShot(Task):
         around the support.
         """
         model, total = self.model, self.model.unseen_samples
-        known = np.unique(labels)
+        supported = np.unique(labels)
         codes, names = [self.drawn_], [self.drawn_labels_]
         new = np.flatnonzero(self.counts_ == 0)
-        described = np.repeat(new, np.where(np.isin(new, known), total - total // 2, total))
+        described = np.repeat(new, np.where(np.isin(new, supported), total - total // 2, total))
         if len(described):
             codes.append(self._drawn(self.classes_.embeddings[described], CLASS_MODALITY, 1))
             names.append(described)

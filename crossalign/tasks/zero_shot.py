@@ -92,9 +92,9 @@ class ZeroShot(Task):
         """
         self.classes_ = classes
         self.modality_ = getattr(self.model, "modality_", train.modalities[0])
-        known = getattr(self.model, "modalities_", [])
+        modalities = getattr(self.model, "modalities_", [])
         self.views_ = ([self.modality_] if hasattr(self.model, "modality_") else
-                       [m for m in train.modalities if m in known] or [self.modality_])
+                       [m for m in train.modalities if m in modalities] or [self.modality_])
         self.head_ = self._kind()
         if self.head_ in ("gaussian", "fused") or (self.head_ == "softmax" and classes.seen.any()):
             self._check_trained(train, classes)
@@ -263,8 +263,8 @@ class ZeroShot(Task):
             labels.append(train.labels[rows])
         unseen = np.flatnonzero(classes.unseen)
         if len(unseen):
-            drawn = model.sample(classes.embeddings[unseen], model.unseen_samples, seed + 1)
-            codes.append(drawn.reshape(-1, drawn.shape[2]))
+            samples = model.sample(classes.embeddings[unseen], model.unseen_samples, seed + 1)
+            codes.append(samples.reshape(-1, samples.shape[2]))
             labels.append(np.repeat(unseen, model.unseen_samples))
         return softmax_path(np.concatenate(codes), np.concatenate(labels), len(classes),
                             epochs=model.head_epochs, lr=model.head_lr, betas=model.head_betas,

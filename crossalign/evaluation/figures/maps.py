@@ -58,10 +58,10 @@ def latent(model: Any, bench: Benchmark, parts: Sequence[Views], classes: bool) 
                 after.setdefault(modality, []).append(embedded_rows(model, part, modality, rows))
                 labels.setdefault(modality, []).append(rarest(part.truth)[rows])
     if classes and model.knows_classes:
-        shown = np.unique(np.concatenate(next(iter(labels.values()))))
-        before[CLASS_MODALITY] = [bench.classes.embeddings[shown]]
-        after[CLASS_MODALITY] = [model.embed_classes(bench.classes.embeddings[shown])]
-        labels[CLASS_MODALITY] = [shown]
+        class_rows = np.unique(np.concatenate(next(iter(labels.values()))))
+        before[CLASS_MODALITY] = [bench.classes.embeddings[class_rows]]
+        after[CLASS_MODALITY] = [model.embed_classes(bench.classes.embeddings[class_rows])]
+        labels[CLASS_MODALITY] = [class_rows]
     if len(before) < 2:
         return {}
     joined = [{m: np.concatenate(found) for m, found in parts.items()}
@@ -80,18 +80,18 @@ def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[st
     """
     if not isinstance(model, Aligner) or not hasattr(model, "widths_"):
         return {}
-    known = [m for m in bench.modalities if m in model.widths_]
-    if not known or not model.knows_classes:
+    modalities = [m for m in bench.modalities if m in model.widths_]
+    if not modalities or not model.knows_classes:
         return {}
-    modality = known[0]
+    modality = modalities[0]
     rows = [some_rows(part, CROSS_CLASSES, CROSS_POINTS) for part in parts]
     x = as_given(Views.concatenate([p[r].select(modality) for p, r in
                                     zip(parts, rows, strict=True)]), modality)
     labels = np.concatenate([rarest(p.truth)[r] for p, r in zip(parts, rows, strict=True)])
-    shown = np.unique(labels)
-    embeddings = bench.classes.embeddings[shown]
+    class_rows = np.unique(labels)
+    embeddings = bench.classes.embeddings[class_rows]
     if isinstance(model, Generator) and hasattr(model, "project"):
-        n = max(1, round(len(labels) / len(shown)))
+        n = max(1, round(len(labels) / len(class_rows)))
         codes = model.sample(embeddings, n, random_state=0)  # (C, n, d)
         after = {modality: _embedded(model, parts, modality, rows, "project"),
                  CLASS_MODALITY: codes.reshape(-1, codes.shape[2])}
@@ -102,8 +102,8 @@ def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[st
     return {"cross_modal": {
         "before": {modality: vectors_in(x, modality), CLASS_MODALITY: embeddings},
         "after": after,
-        "labels_before": {modality: labels, CLASS_MODALITY: shown},
-        "labels_after": {modality: labels, CLASS_MODALITY: np.repeat(shown, n)},
+        "labels_before": {modality: labels, CLASS_MODALITY: class_rows},
+        "labels_after": {modality: labels, CLASS_MODALITY: np.repeat(class_rows, n)},
         "seen": bench.classes.seen}}
 
 

@@ -74,8 +74,9 @@ class GlyphSamples:
     def rows(self, letters: Array, faces: Sequence[str], drawing: int | None = None) -> Array:
         """Return the numbers of the samples of some letters, (C,) bool, in some faces."""
         styles = np.isin(list(FACES), faces)
-        chosen = letters[self.label] & styles[self.face]
-        return np.flatnonzero(chosen if drawing is None else chosen & (self.drawing == drawing))
+        selection = letters[self.label] & styles[self.face]
+        return np.flatnonzero(
+            selection if drawing is None else selection & (self.drawing == drawing))
 
     def classes(self, kept: Array, seen: Array) -> Classes:
         """Return the letters at ``kept``, (k,) integers, as classes with ``seen``, (k,) bool."""
@@ -88,10 +89,10 @@ class GlyphSamples:
 
     def views(self, rows: Array, data: Mapping[str, Array], labels: Array | None) -> Views:
         """Return the samples at ``rows`` of the arrays from `modalities`."""
-        chosen = {m: values[rows] for m, values in data.items()}
+        part = {m: values[rows] for m, values in data.items()}
         masks = {"text": self._real_words(rows, data["text"])} if (
             self.tokens and "text" in data) else {}
-        return Views(chosen, labels, ids=rows, masks=masks, meta=self._meta(rows))
+        return Views(part, labels, ids=rows, masks=masks, meta=self._meta(rows))
 
     def _real_words(self, rows: Array, words: Array) -> Array:
         """Return True for words ``(n, t)`` of the samples at ``rows`` that are no padding."""
@@ -113,15 +114,15 @@ class GlyphSamples:
         return np.asarray(weighted[document])
 
     def _meta(self, rows: Array) -> dict[str, Array]:
-        asked = np.array([questions(x) for x in self.letters])      # (C, q, 2)
+        letter_questions = np.array([questions(x) for x in self.letters])  # (C, q, 2)
         label, face = self.label[rows], self.face[rows]
         document = label * len(FACES) + face
         return {
             **(self._behind_tokens(document) if self.tokens else {}),
             "caption": np.array([x.name.lower() for x in self.letters])[label],
             "face": np.array(list(FACES))[face],
-            "question": asked[label, :, 0],                         # (n, q)
-            "answer": asked[label, :, 1],
+            "question": letter_questions[label, :, 0],              # (n, q)
+            "answer": letter_questions[label, :, 1],
             "show:image": 255 - self.pictures[rows],
             "show:sketch": 255 - self.outlines[rows],
             "show:text": np.array(self._documents())[document],
@@ -151,9 +152,9 @@ def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) ->
              "unicode": unidata_version,
              **{name: version(name) for name in ("matplotlib", "pillow", "numpy")}}
     keep = cached_arrays if cache else (lambda _, build: build())
-    drawn = keep({"name": "glyphs", **facts}, lambda: _draw(seed))
-    letters = tuple(decompose(chr(code)) for code in drawn["code"])
-    pictures = {"image": drawn["pictures"], "sketch": drawn["outlines"]}
+    arrays = keep({"name": "glyphs", **facts}, lambda: _draw(seed))
+    letters = tuple(decompose(chr(code)) for code in arrays["code"])
+    pictures = {"image": arrays["pictures"], "sketch": arrays["outlines"]}
     if tokens:
         vectors = {m: patch_tokens(p / np.float32(255), features) for m, p in pictures.items()}
     elif features == "hog":
@@ -162,8 +163,8 @@ def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) ->
     else:
         vectors = {m: p.reshape(len(p), -1) / np.float32(255)
                    for m, p in pictures.items()}
-    return GlyphSamples(tuple(x for x in letters if x is not None), drawn["label"], drawn["face"],
-                        drawn["drawing"], drawn["pictures"], drawn["outlines"], vectors, tokens)
+    return GlyphSamples(tuple(x for x in letters if x is not None), arrays["label"], arrays["face"],
+                        arrays["drawing"], arrays["pictures"], arrays["outlines"], vectors, tokens)
 
 
 def _draw(seed: int) -> Arrays:

@@ -108,22 +108,22 @@ def text_columns(texts: Sequence[Texts], encoder: TextEncoder,
     """
     if encoder.facts.get("rows") == "raw":
         texts = [("\n".join(of),) for of in texts]
-    known = list(dict.fromkeys(text for of in texts for text in of))
-    number = {text: row for row, text in enumerate(known)}
+    distinct = list(dict.fromkeys(text for of in texts for text in of))
+    number = {text: row for row, text in enumerate(distinct)}
     samples = {of: row for row, of in enumerate(dict.fromkeys(texts))}
     which = np.array([samples[of] for of in texts])
-    rows = _encoded(known, encoder, log)
-    chosen = [[number[text] for text in of] for of in samples]
-    words = encoder.words(known) if encoder.tokens else []
+    rows = _encoded(distinct, encoder, log)
+    rows_of_samples = [[number[text] for text in of] for of in samples]
+    words = encoder.words(distinct) if encoder.tokens else []
     lengths = [len(of) for of in words]
-    columns = {"text": _together(rows, chosen, lengths)[which], "show:text": np.array(
+    columns = {"text": _together(rows, rows_of_samples, lengths)[which], "show:text": np.array(
         [_shown(" / ".join(of)) for of in samples])[which]}
     if encoder.tokens:
-        counts = np.array([sum(lengths[row] for row in of) for of in chosen])[which]
+        counts = np.array([sum(lengths[row] for row in of) for of in rows_of_samples])[which]
         columns["mask_text"] = lengths_mask(counts, columns["text"].shape[1])
         columns["words:text"] = np.array([" ".join(word for row in of for word in words[row])
-                                          for of in chosen])[which]
-    return columns, {"texts_of_one_row": _one_row(known, rows)}
+                                          for of in rows_of_samples])[which]
+    return columns, {"texts_of_one_row": _one_row(distinct, rows)}
 
 
 def _encoded(texts: Sequence[str], encoder: TextEncoder, log: Log | None) -> Array:
