@@ -105,6 +105,10 @@ def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     return float(spread * np.exp(optimum.x))
 
 
+WIDEST = 30.0
+"""Largest absolute logarithm of a temperature."""
+
+
 def varying_temperature(scores: npt.ArrayLike, labels: npt.ArrayLike,
                         spreads: npt.ArrayLike) -> Array:
     """Find the coefficients of ``log T = b_0 + b_1 u_1 + ... + b_k u_k`` with the largest
@@ -144,7 +148,7 @@ def varying_temperature(scores: npt.ArrayLike, labels: npt.ArrayLike,
     columns = np.column_stack([np.ones(len(u)), u - middle])                # (n, k + 1)
 
     def loss(b: Array) -> tuple[float, Array]:
-        scaled = shifted * np.exp(-columns @ b)[:, None]
+        scaled = shifted / from_logarithms(columns @ b)[:, None]
         total = logsumexp(scaled, axis=1, keepdims=True)
         slope = -(np.exp(scaled - total) * scaled).sum(axis=1)              # of log T
         return float(total.mean()), slope @ columns / len(u)
@@ -152,6 +156,15 @@ def varying_temperature(scores: npt.ArrayLike, labels: npt.ArrayLike,
     start = np.r_[np.log(temperature(s, y)), np.zeros(u.shape[1])]
     optimum = minimize(loss, start, jac=True, method="BFGS")
     return np.asarray(np.r_[optimum.x[0] - middle @ optimum.x[1:], optimum.x[1:]])
+
+
+def from_logarithms(log_temperatures: Array) -> Array:
+    """Return temperatures, between exp(-30) and exp(30).
+
+    Where validation scores tell classes apart without a fault, the likelihood has no maximum and
+    one temperature goes to zero.
+    """
+    return np.asarray(np.exp(np.clip(log_temperatures, -WIDEST, WIDEST)))
 
 
 def _checked(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array]:

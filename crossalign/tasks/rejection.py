@@ -27,6 +27,7 @@ from crossalign.sentences import short
 from crossalign.tasks.base import Task
 from crossalign.tasks.confidence import (
     CONFIDENCES,
+    from_logarithms,
     max_probability,
     temperature,
     varying_temperature,
@@ -268,7 +269,8 @@ class Rejection(Task):
         if self.confidence != "tempered" or np.ndim(self.temperature_) == 0:
             return self.temperature_
         first, *slopes = self.temperature_
-        return np.exp(first + self._spreads(variances, scores) @ np.asarray(slopes))[:, None]
+        logarithms = first + self._spreads(variances, scores) @ np.asarray(slopes)
+        return from_logarithms(logarithms)[:, None]
 
     def _spreads(self, variances: Array | None, scores: Array) -> Array:
         """Return the log-variances ``(n, k)`` of the samples and of their predicted classes."""

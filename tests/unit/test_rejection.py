@@ -118,6 +118,16 @@ def test_varying_temperature_finds_what_made_the_scores():
     np.testing.assert_allclose(moved[1:], found[1:], atol=1e-3)
 
 
+@pytest.mark.parametrize("seed", range(150, 160))
+def test_scores_without_a_fault_give_finite_temperatures(seed):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(rng.integers(4, 20)) % 2
+    shape = len(labels), 2
+    s = np.eye(2)[labels] * rng.choice([1, 10, 100]) + rng.normal(size=shape) * rng.choice([.1, .5])
+    u = rng.normal(size=shape) * rng.choice([.01, .1, 1, 5])
+    assert np.isfinite(varying_temperature(s, labels, u)).all()
+
+
 def test_varying_temperature_is_the_likeliest_of_its_kind():
     s, labels = logits(5, n=300)
     u = np.random.default_rng(6).normal(size=(300, 1))
