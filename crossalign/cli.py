@@ -126,7 +126,7 @@ def fit(model: Model, options: DataOptions,
         set_: Sets = None, no_tune: NoTune = False, tune: Tune = None,
         seed: Annotated[int, typer.Option(
             min=0, help="Seed, unless --set random_state, and class split.")] = 0) -> None:
-    """Fit a model and save it as a folder.
+    """Fit a model and save it as a folder, which evaluates and recognises without options.
 
     Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
     """
@@ -134,9 +134,9 @@ def fit(model: Model, options: DataOptions,
     check_seeds_free(None, tune)
     estimator, grid, recipe = build(model, set_, no_tune, tune)
     from crossalign.evaluation import fit_for
-    from crossalign.models.store import check_target
+    from crossalign.tasks.store import check_task_target
 
-    check_target(out)
+    check_task_target(out)
     unfinished = Path(f"{os.path.abspath(out)}.unfinished")
     check_writable(unfinished)
 
@@ -155,11 +155,11 @@ def fit(model: Model, options: DataOptions,
         if unfinished.exists():
             log(f"kept in {unfinished}; the same command goes on from there")
         raise
-    fitted.data_ = options.remembered(recipe)
+    fitted.source = options.remembered(recipe)
     fitted.save(out)
     discard_checkpoint(unfinished)
     forget(unfinished, CHOICE)
-    print(f"{fitted.selection_}\nsaved to {out}")
+    print(f"{fitted.selection}\nsaved to {out}")
 
 
 @app.command()
@@ -256,24 +256,26 @@ def few_shot(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds
 
 @app.command()
 @takes_data()
-def evaluate(folder: Annotated[Path, typer.Argument(help="Of the saved model.", **HOME)],
+def evaluate(folder: Annotated[Path, typer.Argument(help="Folder that fit or save wrote.", **HOME)],
              options: DataOptions, out: ReportFolder = None, as_json: AsJson = False,
              bits: Bits = None,
              model: Annotated[str | None, typer.Option(
                  help="FILE.py:CLASS of a model of your own.")] = None) -> None:
-    """Evaluate a saved model; nothing is fitted but the head its task needs."""
+    """Evaluate a saved model; nothing is fitted but the head its task needs.
+
+    Options that are not given are those with which fit loaded the data.
+    """
     if out is not None:
         check_writable(out)
     from crossalign.evaluation import score_fitted
     from crossalign.evaluation.protocols import with_options
-    from crossalign.models.store import load_model
+    from crossalign.tasks.store import load_fitted
 
-    fitted = load_model(folder, model)
-    options = options.over(getattr(fitted, "data_", None))
-    bench = replace(options, task=options.task or getattr(fitted, "task_", None)).load()
+    fitted = load_fitted(folder, model)
+    options = options.over(fitted.source)
+    bench = replace(options, task=options.task or fitted.task or None).load()
     protocol = with_options(options.task or bench.task, bits=bits)
-    report = score_fitted(fitted, bench, task=protocol, run=getattr(fitted, "run_", 0),
-                          pictures=out is not None)
+    report = score_fitted(fitted, bench, task=protocol, pictures=out is not None)
     publish(report, out, as_json)
 
 

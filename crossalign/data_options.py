@@ -141,8 +141,8 @@ class DataOptions:
         known = {f.name for f in fields(self)} - {"task"}
         foreign = sorted(set(kept) - known)
         if foreign:
-            raise ValueError(f"data_: the saved model remembers {foreign[0]!r}, which is no option "
-                             "of data; name the data with --data.")
+            raise ValueError(f"source: the saved model remembers {foreign[0]!r}, which is no "
+                             "option of data; name the data with --data.")
         given = {f.name: value for f in fields(self)
                  if (value := getattr(self, f.name)) not in (None, False)}
         options: dict[str, Any] = {**kept, **given}

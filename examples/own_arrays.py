@@ -25,7 +25,7 @@ with tempfile.TemporaryDirectory() as folder:
         print(f"{report.model} mAP {report.scores['mAP']['mean']:.2f}")
     print(reports[0].compare(reports[1], "mAP"))
 
-    model = ca.evaluation.fit_for(ca.models.RidgeMap(), bench)
+    model = ca.evaluation.fit_for(ca.models.RidgeMap(), bench).model
     again = ca.models.RidgeMap.load(model.save(Path(folder) / "fitted"))
     same = again.embed(arrays["sound"], "sound") == model.embed(arrays["sound"], "sound")
     print("loaded model embeds the same:", same.all())

@@ -17,7 +17,9 @@ from crossalign.evaluation.report import Report
 from crossalign.evaluation.runs import by_class, grid_of
 from crossalign.evaluation.selection import Selection, fit_on, select
 from crossalign.evaluation.settled import protocol_of
+from crossalign.models.catalog import serves
 from crossalign.models.trained_classes import trained_unseen
+from crossalign.tasks import Fitted, ZeroShot
 from crossalign.types import Benchmark
 
 CHOICE = "choice"
@@ -25,21 +27,22 @@ CHOICE = "choice"
 
 
 def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
-                 gamma: float | None = None, run: int = 0, pictures: bool = True) -> Report:
+                 gamma: float | None = None, run: int | None = None,
+                 pictures: bool = True) -> Report:
     """Score a model that is fitted already, for example one loaded from a folder.
 
     Parameters
     ----------
-    model : fitted estimator
-        Fitted model, with the choices of `fit_for` if that made it.
+    model : Fitted or fitted estimator
+        Result of `fit_for`, or any fitted model.
     bench : Benchmark
         Benchmark to score on.
     task : str or Protocol, optional
         Task, see `evaluate`; default the benchmark's own.
     gamma : float, optional
-        Calibration from validation; default the one that the model carries.
-    run : int
-        Class split, for a benchmark with several; default 0.
+        Calibration from validation; default the one that comes with the model.
+    run : int, optional
+        Class split, for a benchmark with several; default the one that `fit_for` fitted on.
     pictures : bool
         Whether to hold the arrays of figures; default True.
 
@@ -50,31 +53,24 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
         class that the benchmark holds as unseen.
     """
     started = time.perf_counter()
-    task = resolve(model, bench, task)
+    task = resolve(model.model if isinstance(model, Fitted) else model, bench, task)
+    fitted = model if isinstance(model, Fitted) else Fitted(model)
+    model, run = fitted.model, fitted.run if run is None else run
     part = bench.run(run)
     check_trained(model, part)
-    settings = settings_of(model) | ({} if gamma is None else {"gamma": gamma})
+    settings = {"gamma": fitted.gamma if gamma is None else gamma,
+                "confidences": fitted.confidences}
     once = embedded_once(model)
     outcome = task.score(once, part, settings)
     return Report.from_runs(
         [outcome.scores], model=model.cli_name, data=bench.name, task=task.name,
         params=model.get_params(),
-        protocol={**protocol_of(part, model, task), **_other_split(model, part),
+        protocol={**protocol_of(part, model, task), **_other_split(fitted, part),
                   **digits_fact(bench)},
-        selection=getattr(model, "selection_", "the model was fitted elsewhere"),
+        selection=fitted.selection,
         seconds=time.perf_counter() - started, seeds=[run],
         per_class=by_class(outcome, part.classes.names),
         artefacts=task.figures(once, part, outcome) if pictures else {})
-
-
-def settings_of(model: Any) -> dict[str, Any]:
-    """Return the settings that `fit_for` chose for a model, without those it lacks."""
-    return {name: value for name in SETTINGS
-            if (value := getattr(model, f"{name}_", None)) is not None}
-
-
-SETTINGS = ("gamma", "confidences")
-"""Settings that a fitted model carries, each as an attribute that ends in ``_``."""
 
 
 def check_trained(model: Any, bench: Benchmark) -> None:
@@ -90,9 +86,9 @@ def check_trained(model: Any, bench: Benchmark) -> None:
                          "that it was fitted for, or fit it anew on this one.")
 
 
-def _other_split(model: Any, bench: Benchmark) -> dict[str, Any]:
+def _other_split(fitted: Fitted, bench: Benchmark) -> dict[str, Any]:
     """Return the note of a protocol if `fit_for` fitted a model on another split than is scored."""
-    fitted_on = getattr(model, "protocol_", {}).get("split_id")
+    fitted_on = fitted.protocol.get("split_id")
     if fitted_on == bench.protocol.get("split_id") or fitted_on is None:
         return {}
     return {"model_of_another_split": True, "model_split_id": fitted_on}
@@ -101,12 +97,12 @@ def _other_split(model: Any, bench: Benchmark) -> dict[str, Any]:
 def fit_for(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
             tune: bool | Mapping[str, Sequence[Any]] = True, run: int = 0,
             callbacks: Sequence[Any] = (), log: Callable[[str], None] | None = None,
-            checkpoint: str | Path | None = None) -> Any:
+            checkpoint: str | Path | None = None) -> Fitted:
     """Fit a clone of the model on one run's training part, with all choices made on validation.
 
     The choices are saved in the folder ``checkpoint`` and, if the model can, its training after
-    every epoch; both resume from there. The result carries ``gamma_``, ``confidences_``,
-    ``selection_``, ``run_``, ``task_`` and ``protocol_``, which are saved with it.
+    every epoch; both resume from there. Where the task is to recognise classes the result does so,
+    calibrated.
     """
     task = resolve(model, bench, task)
     part = bench.run(run)
@@ -116,10 +112,9 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
     choice = Selection(**kept(checkpoint, CHOICE, facts, lambda: vars(
         select(model, part, task, grid, callbacks, log)), log))
     fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks, checkpoint)
-    fitted.gamma_ = choice.settings.get("gamma")
-    fitted.confidences_ = choice.settings.get("confidences", {})
-    fitted.selection_ = choice.how
-    fitted.run_ = run
-    fitted.task_ = part.task
-    fitted.protocol_ = dict(part.protocol)
-    return fitted
+    recogniser, gamma = None, choice.settings.get("gamma")
+    if part.task == "gzsl" and serves(type(fitted), "gzsl"):
+        recogniser = ZeroShot(fitted, gamma=0.0 if gamma is None else gamma).fit(
+            part["train"], part.classes)
+    return Fitted(fitted, part.task, recogniser, choice.settings.get("confidences", {}),
+                  choice.how, run, dict(part.protocol))

@@ -14,7 +14,7 @@ from copy import copy
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from crossalign.memory import available_memory, gigabytes
 from crossalign.sentences import short
@@ -22,13 +22,6 @@ from crossalign.sentences import short
 Size = Annotated[int, Field(ge=1, le=2**40)]
 Count = Annotated[int, Field(ge=0, le=2**40)]
 Number = Annotated[float, Field(allow_inf_nan=True)]
-
-
-class Confidence(BaseModel):
-    """Threshold and temperature that validation chose for one kind of confidence."""
-
-    threshold: Number
-    temperature: Number | list[Number]
 
 
 LEARNED: dict[str, Any] = {
@@ -40,10 +33,7 @@ LEARNED: dict[str, Any] = {
     "ranks_": list[Count], "n_pairs_": Count, "n_components_": Count, "n_perfect_": Count,
     "n_spurious_expected_": Number, "cmae_": Number, "normalised_cmae_": Number,
     "holdout_cmae_": Number | None, "holdout_normalised_cmae_": Number | None,
-    "gamma_": Number | None, "run_": Count, "task_": str, "selection_": str,
-    "protocol_": dict[str, Any], "trained_on_": dict[str, Any],
-    "data_": dict[str, str | bool],
-    "confidences_": dict[str, Confidence], "classes_": list[bool | int | float | str],
+    "trained_on_": dict[str, Any], "classes_": list[bool | int | float | str],
     "described_": bool, "feature_names_in_": list[str]}
 """Type of every learned attribute that JSON holds; arrays are elsewhere."""
 

@@ -168,8 +168,8 @@ def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
 
     folder = expanded(folder, "folder")
     if not (folder / RECORD).is_file():
-        raise ValueError(f"folder: {str(folder)!r} holds no model.json; give a folder that "
-                         "crossalign fit or save wrote.")
+        raise ValueError(f"folder: {str(folder)!r} holds no model.json; give a folder that a "
+                         "model's save wrote, or load that of crossalign fit by load_task.")
     try:
         record = _read_record(folder)
         weights = _read_weights(folder, record)

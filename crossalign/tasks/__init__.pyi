@@ -1,5 +1,6 @@
 from .adaptation import Adaptation as Adaptation
 from .few_shot import FewShot as FewShot
+from .fitted import Fitted as Fitted
 from .rejection import Rejection as Rejection
 from .retriever import Retriever as Retriever
 from .transfer import Transfer as Transfer

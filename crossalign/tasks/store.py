@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from crossalign.files import draft_of, sweep, write_bytes, write_text
+from crossalign.models.own_file import given_class
 from crossalign.models.store import (
     LARGEST_RECORD,
     RECORD,
@@ -33,6 +34,36 @@ FORMAT = 1
 TASK, CARD = "task.json", "card.md"
 PART = re.compile(r"(arrays-[0-9a-f]{16}\.safetensors|model-[0-9a-f]{16})")
 """Pattern of the names of arrays and models, which end in a checksum of the content."""
+
+
+def load_fitted(folder: str | Path, model: str | type[Any] | None = None) -> Any:
+    """Read a `Fitted` from its folder, or make one of the model or task that the folder holds.
+
+    Raises
+    ------
+    ValueError
+        As `load_task` and `load_model` do.
+    """
+    from crossalign.tasks.fitted import Fitted
+    from crossalign.tasks.zero_shot import ZeroShot
+
+    place = expanded(folder, "folder")
+    if (place / RECORD).is_file() and not (place / TASK).is_file():
+        return Fitted(load_model(folder, model), "")
+    if not (place / TASK).is_file():
+        raise ValueError(f"folder: {str(folder)!r} holds neither {TASK} nor {RECORD}; give a "
+                         "folder that crossalign fit or save wrote.")
+    task = load_task(folder, model)
+    if isinstance(task, Fitted):
+        return task
+    if not hasattr(task, "model"):
+        raise ValueError(f"folder: {str(folder)!r} holds a {type(task).__name__}, which has no "
+                         "model to evaluate; give a folder that crossalign fit wrote.")
+    return Fitted(task.model, "", task if isinstance(task, ZeroShot) else None)
+
+
+class _ForeignError(ValueError):
+    """A model of one's own is inside, and its class is not given or another."""
 
 
 def save_task(task: Any, folder: str | Path) -> Path:
@@ -119,6 +150,8 @@ def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
         if type(task).__name__ != record["class"] or not hasattr(task, "try_out"):
             raise ValueError(f"it holds no {short(record['class'])}")
         task.try_out()
+    except _ForeignError as error:
+        raise ValueError(str(error)) from None
     except Exception as error:  # what was edited or made up may be wrong in any way
         raise ValueError(f"folder: {str(folder)!r} is damaged or was edited ({_why(error)}); save "
                          "the task again.") from error
@@ -130,8 +163,15 @@ def _loaded_model(folder: Path, part: list[str], model: Any) -> Any:
     place, digest = part
     if not PART.fullmatch(place):
         raise ValueError(f"{short(place)} is no name of a model")
-    if _digest(_checked_text(folder / place / RECORD)) != digest:
+    text = _checked_text(folder / place / RECORD)
+    if _digest(text) != digest:
         raise ValueError(f"{place}/{RECORD} is not what was written")
+    record = json.loads(text)
+    if "origin" in record:
+        try:
+            given_class(record, model, str(folder))
+        except ValueError as error:
+            raise _ForeignError(str(error)) from None
     return load_model(folder / place, model)
 
 

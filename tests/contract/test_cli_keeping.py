@@ -34,7 +34,8 @@ def test_fit_heeds_the_seed_that_is_set(tmp_path, folder, monkeypatch, capsys):
     fit = ("fit", "cada_vae", "--data", str(folder), "--no-tune", "--set", "epochs=1")
     for out, more in (("a", ["--seed", "3"]), ("b", ["--set", "random_state=3"]), ("c", [])):
         assert run(monkeypatch, capsys, *fit, "--out", str(tmp_path / out), *more)[0] == 0
-    records = [json.loads((tmp_path / out / "model.json").read_text()) for out in "abc"]
+    records = [json.loads(next((tmp_path / out).glob("model-*/model.json")).read_text())
+               for out in "abc"]
     assert [r["params"]["random_state"] for r in records] == [3, 3, 0]
     assert records[0]["sha256"] == records[1]["sha256"] != records[2]["sha256"]
 
@@ -54,7 +55,7 @@ def test_an_out_that_holds_other_things_is_said_before_the_training(tmp_path, fo
                          str(tmp_path / "o"))
     check(code, out, err)
     assert "choosing" not in err
-    assert "exists and is not a saved model" in err
+    assert "exists and is not a saved task" in err
     assert os.listdir(tmp_path / "o") == ["notes.txt"]
 
 

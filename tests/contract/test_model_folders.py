@@ -24,10 +24,7 @@ KINDS = ("RidgeMap", "ESZSL", "GFZSL", "CCA", "CADAVAE")
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     for kind in KINDS:
-        model = fitted(kind)[0]
-        model.gamma_, model.run_, model.task_ = 0.5, 0, "gzsl"
-        model.confidences_ = {"max_probability": {"threshold": 0.5, "temperature": 1.0}}
-        model.save(folder / kind)
+        fitted(kind)[0].save(folder / kind)
     return folder
 
 
@@ -46,8 +43,8 @@ def edited(saved, tmp_path):
 
 
 WRONG_VALUES = {
-    "gamma_": "x", "widths_": None, "confidences_": [1], "modalities_": {"a": 1}, "run_": -1,
-    "task_": 3, "selection_": [], "protocol_": "none", "history_": {"loss": "small"}}
+    "widths_": None, "modalities_": {"a": 1}, "history_": {"loss": "small"}, "n_classes_": -1,
+    "modality_": 3, "trained_on_": "none", "leaks_": [1], "n_pairs_": "x"}
 
 
 @pytest.mark.parametrize("name", WRONG_VALUES)
@@ -130,7 +127,7 @@ def test_arrays_that_lack_or_do_not_fit_are_refused(kind, edited, saved):
         folder = edited(kind, lambda r: None)
         rewrite(folder, lambda arrays, name=name: arrays.pop(name))
         complaint(lambda folder=folder: load_model(folder), "does not fit")
-    for name in ("embed", "widths_", "gamma_", "save/a"):
+    for name in ("embed", "widths_", "n_pairs_", "save/a"):
         folder = edited(kind, lambda r: None)
         rewrite(folder, lambda arrays, name=name: arrays.update({name: np.zeros(3)}))
         complaint(lambda folder=folder: load_model(folder), "does not fit")

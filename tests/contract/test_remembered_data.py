@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from crossalign import data
 from crossalign.cli import app
+from crossalign.tasks import Fitted
 
 CASES = {
     "glyphs": ("eszsl", [], {}),
@@ -104,9 +105,8 @@ def test_a_folder_that_remembers_no_option_is_refused(place, tmp_path, monkeypat
     monkeypatch.chdir(place)
     CliRunner().invoke(app, ["fit", "cca", "--data", "pairs.npz", "--no-tune", "--out",
                              str(tmp_path / "cca")])
-    record = json.loads((tmp_path / "cca" / "model.json").read_text())
-    record["attributes"]["data_"] = {"data": "glyphs", "shell": "rm"}
-    (tmp_path / "cca" / "model.json").write_text(json.dumps(record))
+    fitted = Fitted.load(tmp_path / "cca")
+    fitted.set_params(source={"data": "glyphs", "shell": "rm"}).save(tmp_path / "cca")
     ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "cca")])
     assert isinstance(ran.exception, ValueError)
     assert "'shell'" in str(ran.exception)
@@ -121,11 +121,11 @@ def test_real_data_are_remembered(shared, words, tmp_path, monkeypatch):
     ran = CliRunner().invoke(app, ["fit", model, "--data", *words, "--no-tune", "--out",
                                    str(tmp_path / "fitted")])
     assert ran.exit_code == 0, ran.exception
-    kept = json.loads((tmp_path / "fitted" / "model.json").read_text())["attributes"]
+    kept = Fitted.load(tmp_path / "fitted")
     ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "fitted"), "--json"])
     assert ran.exit_code == 0, ran.exception
     found = json.loads(ran.stdout)["protocol"]
-    assert kept["data_"]["data"] == words[0]                # found again under CROSSALIGN_DATA
-    assert found["split_id"] == kept["protocol_"]["split_id"]
-    assert found["features"] == kept["protocol_"]["features"]
-    assert found["side_information"] == kept["protocol_"]["side_information"]
+    assert kept.source["data"] == words[0]                # found again under CROSSALIGN_DATA
+    assert found["split_id"] == kept.protocol["split_id"]
+    assert found["features"] == kept.protocol["features"]
+    assert found["side_information"] == kept.protocol["side_information"]

@@ -20,7 +20,7 @@ from small_models import SMALL, fitted, toy
 
 from crossalign import models, tasks
 from crossalign.index import ExactIndex, FaissIndex
-from crossalign.tasks import Adaptation, FewShot, Rejection, Retriever, Transfer, ZeroShot
+from crossalign.tasks import Adaptation, FewShot, Fitted, Rejection, Retriever, Transfer, ZeroShot
 from crossalign.tasks.store import load_task, save_task
 from crossalign.types import Views
 
@@ -71,6 +71,10 @@ MAKE = {
     "few_shot softmax": lambda: few_shot("softmax"),
     "aligned": lambda: transfer("aligned"), "widened": lambda: transfer("aligned+cov", "qda"),
     "marginal": lambda: transfer("marginal"),
+    "fitted": lambda: Fitted(aligner("ESZSL").fit(TEXTS, classes=CLASSES), "gzsl",
+                             zero_shot("ESZSL"), {"margin": {"threshold": 0.5, "temperature": 2.0}},
+                             "chosen", 1, {"split_id": "x", "leaks": {"a": None, "b": False}},
+                             {"data": "glyphs"}),
     "adaptation": lambda: Adaptation(epochs=2, latent=4, hidden=8, batch_size=32).fit(
         TEXTS, TEXTS),
 }
@@ -265,6 +269,32 @@ def test_what_only_pickle_can_keep_is_said(tmp_path):
     task = Transfer(aligner("CCA"), head=LogisticRegression()).fit(VIEWS, VIEWS, "image", "text", 4)
     complaint(lambda: task.save(tmp_path / "task"), "folder:", "LogisticRegression", "pickling")
     assert not (tmp_path / "task").exists()
+
+
+def test_what_fit_saves_recognises_and_is_evaluated_without_options(tmp_path):
+    """It scores what the evaluation does, too."""
+    import small
+
+    from crossalign.evaluation import evaluate, fit_for, score_fitted
+    from crossalign.tasks.store import load_fitted
+
+    bench = small.recognition()
+    fitted = fit_for(models.GFZSL(), bench)
+    again = load_fitted(fitted.save(tmp_path / "fitted"))
+    rows = bench["test_unseen"]["image"]
+    right = ZeroShot(fitted.model, gamma=fitted.gamma).fit(bench["train"], bench.classes)
+    np.testing.assert_array_equal(again.predict(rows), right.predict(rows))
+    np.testing.assert_array_equal(again.rejection().predict(rows), fitted.rejection().predict(rows))
+    complaint(lambda: again.rejection("energy"), "confidence: got 'energy'")
+    here, there = (score_fitted(one, bench, pictures=False) for one in (fitted, again))
+    whole = evaluate(models.GFZSL(), bench, pictures=False)
+    assert here.scores == there.scores
+    assert {k: v["mean"] for k, v in here.scores.items()} == pytest.approx(
+        {k: v["mean"] for k, v in whole.scores.items()})
+    assert (here.selection, here.seeds) == (whole.selection, [0])
+    search = fit_for(models.CCA(), small.retrieval(), run=1)
+    complaint(lambda: search.predict(rows), "recognises no classes")
+    assert score_fitted(search, small.retrieval(), pictures=False).seeds == [1]
 
 
 def test_a_faiss_index_is_built_anew(tmp_path):

@@ -349,10 +349,7 @@ def test_recipes_of_any_fields(fields):
 @functools.cache
 def saved(kind: str) -> Path:
     place = Path(tempfile.mkdtemp())
-    model = fitted(kind)[0]
-    model.gamma_, model.run_, model.task_ = 0.5, 0, "gzsl"
-    model.confidences_ = {"max_probability": {"threshold": 0.5, "temperature": 1.0}}
-    return model.save(place / "m")
+    return fitted(kind)[0].save(place / "m")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -99,7 +99,7 @@ def test_every_path_may_begin_at_home(tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         main()
     assert not stopped.value.code
-    assert (tmp_path / "fitted" / "model.json").is_file()
+    assert (tmp_path / "fitted" / "task.json").is_file()
     assert not (tmp_path / "~").exists()
 
 

@@ -179,7 +179,7 @@ def test_what_a_fit_chose_is_kept_until_it_is_forgotten(tmp_path, plain):
     first = fit_for(ESZSL(), plain, tune={"alpha": [0, 1]}, checkpoint=tmp_path)
     assert [name[:7] for name in os.listdir(tmp_path)] == ["choice-"]
     again = fit_for(ESZSL(), plain, tune={"alpha": [0, 1]}, checkpoint=tmp_path)
-    assert (first.selection_, first.gamma_) == (again.selection_, again.gamma_)
+    assert (first.selection, first.gamma) == (again.selection, again.gamma)
     (tmp_path / "choice.txt").write_text("mine")
     forget(tmp_path, "choice")
     assert os.listdir(tmp_path) == ["choice.txt"]

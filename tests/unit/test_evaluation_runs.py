@@ -99,7 +99,7 @@ def test_a_saved_model_scores_as_its_evaluation_did(letters, tmp_path):
     direct = evaluate(GFZSL(), letters, tune=grid, pictures=False)
     fitted = fit_for(GFZSL(), letters, tune=grid)
     again = type(fitted).load(fitted.save(tmp_path / "model"))
-    scored = score_fitted(again, letters, gamma=again.gamma_, pictures=False)
+    scored = score_fitted(again, letters, pictures=False)
     assert {k: v["mean"] for k, v in scored.scores.items()} == {
         k: v["mean"] for k, v in direct.scores.items()}
     assert scored.selection == direct.selection
@@ -146,8 +146,8 @@ def test_an_interrupted_fit_goes_on_where_it_was(tmp_path):
     resumed = fit_for(model, bench, checkpoint=tmp_path / "c")
     straight = fit_for(model, bench)
     rows = bench["query"]["image"]
-    np.testing.assert_array_equal(resumed.embed(rows, "image"), straight.embed(rows, "image"))
-    assert resumed.history_ == straight.history_
+    np.testing.assert_array_equal(*(f.model.embed(rows, "image") for f in (resumed, straight)))
+    assert resumed.model.history_ == straight.model.history_
 
 
 @pytest.mark.parametrize(("of_data", "of_model", "expected"), [

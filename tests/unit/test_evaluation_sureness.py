@@ -10,6 +10,7 @@ from crossalign.evaluation import evaluate, fit_for, score_fitted
 from crossalign.evaluation.confidence import add_confidences, choose_confidences
 from crossalign.evaluation.protocols.gzsl import score_gzsl
 from crossalign.models import GFZSL, FusionNetQSMA
+from crossalign.tasks import Fitted
 from crossalign.types import Benchmark, Classes, Views
 
 SMALL = {"latent": 8, "hidden": 16, "epochs": 3, "batch_size": 32}
@@ -61,9 +62,9 @@ def test_a_model_with_variances_has_a_second_confidence_and_a_saved_one_the_same
     report = evaluate(FusionNetQSMA(**SMALL), data, tune=False, pictures=False)
     assert {"AURC", "AURC_tempered", "ECE", "sigma_error"} <= set(report.scores)
     fitted = fit_for(FusionNetQSMA(**SMALL), data, tune=False)
-    again = FusionNetQSMA.load(fitted.save(tmp_path / "model"))
-    assert set(again.confidences_) == {"max_probability", "tempered"}
-    scored = score_fitted(again, data, gamma=again.gamma_, pictures=False)
+    again = Fitted.load(fitted.save(tmp_path / "model"))
+    assert set(again.confidences) == {"max_probability", "tempered"}
+    scored = score_fitted(again, data, pictures=False)
     for name, score in report.scores.items():
         assert scored.scores[name]["mean"] == pytest.approx(score["mean"], abs=1e-6)
 

@@ -21,6 +21,7 @@ from crossalign.evaluation import Report
 from crossalign.recipes import Recipe, load_recipe, recipe_names
 from crossalign.recipes.catalog import comparison, describe_recipe, recipes_table
 from crossalign.recipes.plain_yaml import read_yaml
+from crossalign.tasks import Fitted
 from crossalign.types import Benchmark, Classes, Views
 
 NAMES = [f"{model}-{data}" for model in ("acmr", "cada_vae")
@@ -482,8 +483,7 @@ def test_run_and_fit_take_a_recipe(tmp_path, monkeypatch, capsys):
                        str(tmp_path / "fitted"))
     assert "saved to" in out
     assert "instead of 7" in err
-    saved = json.loads((tmp_path / "fitted" / "model.json").read_text())
-    assert saved["params"]["ridge"] == 0.1
+    assert Fitted.load(tmp_path / "fitted").model.ridge == 0.1
 
 
 def test_nothing_heavy_is_imported_for_a_list():

@@ -10,8 +10,8 @@ import small
 
 from crossalign.evaluation import fit_for, score_fitted
 from crossalign.models import CADAVAE, CCA, ESZSL, Chance, ClassMeanOracle, RidgeMap
-from crossalign.models.store import load_model
 from crossalign.models.trained_classes import trained_unseen, training_record
+from crossalign.tasks.store import load_fitted
 from crossalign.types import Benchmark, Classes, Views
 
 
@@ -40,7 +40,7 @@ def named(bench):
 @pytest.mark.parametrize("naming", [named, lambda bench: bench], ids=["names", "rows"])
 def test_a_trained_class_is_not_scored_as_unseen_also_after_a_save(tmp_path, model, naming):
     bench = naming(small.recognition())
-    fitted = load_model(fit_for(model, bench, tune=False).save(tmp_path / "m"))
+    fitted = load_fitted(fit_for(model, bench, tune=False).save(tmp_path / "m"))
     score_fitted(fitted, bench, pictures=False)
     with pytest.raises(ValueError, match=r"model: it was trained on 3 of the classes that "
                                          r"'swapped' holds as unseen, as '(bird )?0'; score it on"):
@@ -50,14 +50,14 @@ def test_a_trained_class_is_not_scored_as_unseen_also_after_a_save(tmp_path, mod
 def test_numbers_as_names_of_other_data_are_other_classes():
     fitted = fit_for(ESZSL(), small.recognition(), tune=False)
     other = small.recognition(seed=5)
-    assert trained_unseen(fitted.trained_on_, swapped(other)) == []
-    assert trained_unseen(fitted.trained_on_, named(swapped(other))) == []
+    assert trained_unseen(fitted.model.trained_on_, swapped(other)) == []
+    assert trained_unseen(fitted.model.trained_on_, named(swapped(other))) == []
 
 
 def test_names_count_whatever_the_rows_are():
     fitted = fit_for(ESZSL(), named(small.recognition()), tune=False)
     other = named(swapped(small.recognition(seed=5)))
-    assert trained_unseen(fitted.trained_on_, other) == ["bird 0", "bird 1", "bird 2"]
+    assert trained_unseen(fitted.model.trained_on_, other) == ["bird 0", "bird 1", "bird 2"]
 
 
 @pytest.mark.parametrize("model", [CCA(), RidgeMap()])

@@ -1,0 +1,106 @@
+"""A model that was fitted for a benchmark, with what was chosen for it and the task it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils._param_validation import Interval
+
+from crossalign.models.ranges import Having, check_values
+from crossalign.tasks.base import Task
+from crossalign.tasks.rejection import Rejection
+from crossalign.tasks.zero_shot import SCORED, ZeroShot
+from crossalign.types import Views
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+RANGES: dict[str, Any] = {
+    "model": [SCORED], "task": [str],
+    "recogniser": [Having("decision_function", words="a ZeroShot, as ZeroShot(model).fit(train, "
+                          "classes) is"), None],
+    "confidences": [Mapping], "selection": [str],
+    "run": [Interval(Integral, 0, None, closed="left")], "protocol": [Mapping], "source": [Mapping]}
+
+
+class Fitted(Task):
+    """Model that `evaluation.fit_for` has fitted, with what validation chose for it.
+
+    Parameters
+    ----------
+    model : fitted model
+        Model that is searched or recognised with.
+    task : str
+        Name of the task that it is for.
+    recogniser : ZeroShot, optional
+        Prepared and calibrated head of the model, where it is to recognise classes.
+    confidences : mapping of confidence to mapping
+        Threshold and temperature of each confidence of the recogniser; see `Rejection`.
+    selection : str
+        Sentence that says what was chosen, and by what.
+    run : int
+        Class split that it was fitted on.
+    protocol : mapping
+        Protocol of that split.
+    source : mapping
+        Options with which the benchmark was loaded.
+    """
+
+    def __init__(self, model: Any, task: str = "retrieval", recogniser: ZeroShot | None = None,
+                 confidences: Mapping[str, Any] = NOTHING,
+                 selection: str = "the model was fitted elsewhere", run: int = 0,
+                 protocol: Mapping[str, Any] = NOTHING,
+                 source: Mapping[str, Any] = NOTHING) -> None:
+        check_values({"model": model, "task": task, "recogniser": recogniser,
+                      "confidences": confidences, "selection": selection, "run": run,
+                      "protocol": protocol, "source": source}, RANGES)
+        self.model = model
+        self.task = task
+        self.recogniser = recogniser
+        self.confidences = confidences
+        self.selection = selection
+        self.run = run
+        self.protocol = protocol
+        self.source = source
+
+    @property
+    def gamma(self) -> float | None:
+        """Calibration of the recogniser; None without one."""
+        return None if self.recogniser is None else self.recogniser.gamma
+
+    def predict(self, X: npt.ArrayLike | Views) -> npt.NDArray[np.int64]:
+        """Recognise the class ``(n,)`` of every sample, calibrated."""
+        return np.asarray(self._head().predict(X), dtype=np.int64)
+
+    def decision_function(self, X: npt.ArrayLike | Views) -> npt.NDArray[Any]:
+        """Score the classes ``(n, C)`` of every sample, before calibration."""
+        return self._head().decision_function(X)
+
+    def rejection(self, confidence: str = "max_probability") -> Rejection:
+        """Return a recogniser that also answers "none of these", as validation chose.
+
+        Raises
+        ------
+        ValueError
+            If validation chose nothing for that confidence.
+        """
+        if confidence not in self.confidences:
+            raise ValueError(f"confidence: got {confidence!r}; validation chose for "
+                             f"{list(self.confidences)}.")
+        return Rejection(self._head(), confidence, **self.confidences[confidence])
+
+    def try_out(self) -> None:
+        """Let the recogniser, if there is one, score made-up samples."""
+        if self.recogniser is not None:
+            self.recogniser.try_out()
+            for confidence in self.confidences:
+                self.rejection(confidence)
+
+    def _head(self) -> ZeroShot:
+        if self.recogniser is None:
+            raise ValueError(f"model: it was fitted for {self.task}, which recognises no classes; "
+                             "use ZeroShot(fitted.model), or fit it for gzsl.")
+        return self.recogniser
