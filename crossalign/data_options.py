@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from crossalign.boundary import tell
+from crossalign.sentences import short
 
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
@@ -25,6 +26,8 @@ RAW = "raw:"
 """Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
 PLACES = ("attributes", "unseen", "encoder", "text_encoder")
 """Options whose value may be a path."""
+NETWORKS = ("encoder", "text_encoder")
+"""Options that may name a network of a hub, which only the user may ask for."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,7 @@ class DataOptions:
         Raises
         ------
         ValueError
-            If the model remembers what is no option.
+            If the model remembers what is no option, or a network that is not on this machine.
         """
         if not kept or self.data is not None:
             return self
@@ -145,6 +148,12 @@ class DataOptions:
                              "option of data; name the data with --data.")
         given = {f.name: value for f in fields(self)
                  if (value := getattr(self, f.name)) not in (None, False)}
+        for name in set(NETWORKS) & set(kept) - set(given):
+            network = str(kept[name]).removeprefix(RAW)
+            if not os.path.exists(network):
+                raise ValueError(f"source: the saved model remembers the network {short(network)}, "
+                                 "which is not on this machine and is not fetched unasked; name it "
+                                 f"by --{name.replace('_', '-')}.")
         options: dict[str, Any] = {**kept, **given}
         tell(f"data: {', '.join(f'{name} {value}' for name, value in options.items())}")
         return DataOptions(**options)
@@ -152,6 +161,8 @@ class DataOptions:
 
 def _absolute(text: str) -> str:
     """Return a path that is here as an absolute one, with its variant; any other text as it is."""
+    if text.startswith(RAW):
+        return RAW + _absolute(text.removeprefix(RAW))
     stem, _, variant = text.rpartition(":")
     for place, behind in ((text, ""), (stem, f":{variant}")):
         if place and os.path.exists(os.path.expanduser(place)):

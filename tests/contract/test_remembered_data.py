@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from crossalign import data
 from crossalign.cli import app
+from crossalign.data_options import DataOptions
 from crossalign.tasks import Fitted
 
 CASES = {
@@ -110,6 +111,25 @@ def test_a_folder_that_remembers_no_option_is_refused(place, tmp_path, monkeypat
     ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "cca")])
     assert isinstance(ran.exception, ValueError)
     assert "'shell'" in str(ran.exception)
+
+
+@pytest.mark.parametrize("network", ["someone/network", "raw:someone/network", "http://there/net"])
+def test_a_network_that_is_not_here_is_not_fetched_unasked(place, network, tmp_path, monkeypatch):
+    monkeypatch.chdir(place)
+    CliRunner().invoke(app, ["fit", "cca", "--data", "pairs.npz", "--no-tune", "--out",
+                             str(tmp_path / "cca")])
+    fitted = Fitted.load(tmp_path / "cca")
+    source = {"data": str(place / "painted"), "encoder": network}
+    fitted.set_params(source=source).save(tmp_path / "cca")
+    ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "cca")])
+    assert isinstance(ran.exception, ValueError)
+    assert "name it by --encoder" in str(ran.exception)
+
+
+def test_a_path_behind_raw_is_remembered_absolute(place, monkeypatch):
+    monkeypatch.chdir(place)
+    kept = DataOptions(data="painted", encoder="raw:drawn").remembered()
+    assert kept["encoder"] == f"raw:{place / 'drawn'}"
 
 
 @pytest.mark.shared
