@@ -21,12 +21,14 @@ class in every run; and, if classes do not count alike, ``weights (C,)``.
 """
 
 RESAMPLES = 10_000
+SEED = 0
+"""Seed of the generator that draws classes."""
 BLOCK = 500
 """Number of resamples that are computed at once."""
 
 
-def class_bootstrap(a: PerClass, b: PerClass, metric: str, *, resamples: int = RESAMPLES,
-                    random_state: int = 0) -> PairedComparison:
+def class_bootstrap(a: PerClass, b: PerClass, metric: str, *,
+                    resamples: int = RESAMPLES) -> PairedComparison:
     """Compare two models by a paired bootstrap over classes: percentile interval of the difference.
 
     Seen and unseen classes are drawn apart, each as many as there are. The draws are the same for
@@ -43,8 +45,6 @@ def class_bootstrap(a: PerClass, b: PerClass, metric: str, *, resamples: int = R
         Name of the metric.
     resamples : int
         Number of draws; default `RESAMPLES`.
-    random_state : int
-        Seed of the generator that draws classes; default 0.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def class_bootstrap(a: PerClass, b: PerClass, metric: str, *, resamples: int = R
         if name not in b or list(a[name]["classes"]) != list(b[name]["classes"]):
             raise ValueError(f"b: {name!r} is not of the same classes as in a; score both models "
                              "on the same split.")
-    scores = resampled((a, b), metric, resamples=resamples, random_state=random_state)
+    scores = resampled((a, b), metric, resamples=resamples)
     difference = scores[0] - scores[1]
     low, high = _interval(difference)
     below, above = int((difference <= 0).sum()), int((difference >= 0).sum())
@@ -70,17 +70,16 @@ def class_bootstrap(a: PerClass, b: PerClass, metric: str, *, resamples: int = R
         method=f"bootstrap over classes, {resamples} draws")
 
 
-def class_interval(per_class: PerClass, metric: str, *, resamples: int = RESAMPLES,
-                   random_state: int = 0) -> tuple[float, float]:
+def class_interval(per_class: PerClass, metric: str, *,
+                   resamples: int = RESAMPLES) -> tuple[float, float]:
     """Return the 95 % percentile interval of one model's score, by drawing classes with
     replacement.
     """
-    return _interval(resampled((per_class,), metric, resamples=resamples,
-                               random_state=random_state)[0])
+    return _interval(resampled((per_class,), metric, resamples=resamples)[0])
 
 
 def resampled(models: Sequence[PerClass], metric: str, *, resamples: int,
-              random_state: int) -> Array:
+              random_state: int = SEED) -> Array:
     """Compute ``(models, resamples)`` scores of the same resampled classes.
 
     Raises

@@ -12,6 +12,7 @@
 | `alignment` | do paired rows coincide: CMAE, modality gap |
 | `selective` | does a confidence point out wrong answers: risk over coverage, AURC, E-AURC |
 | `reliability` | is a probability of p right in a share p of cases: ECE |
+| `temperature` | by what must scores be divided, so that their softmax is a probability |
 | `open_set` | are known classes told from unknown ones: AUROC, FPR at a TPR, OSCR |
 
 Four conventions hold everywhere. A class without items, and a query without a relevant item, is

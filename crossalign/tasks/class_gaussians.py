@@ -93,7 +93,7 @@ def weighted_gaussians(x: Array, responsibilities: Array, owner: Labels, n_class
     return ClassGaussians(log_weights, means, regularised(covariances), owner, n_classes)
 
 
-def regularised(covariances: Array, share: float = REGULARISATION) -> Array:
+def regularised(covariances: Array) -> Array:
     """Add a share of their mean variance to the diagonal of covariances ``(G, d, d)``.
 
     A covariance of zeros, from a class of one row, takes the mean variance of all others.
@@ -101,7 +101,7 @@ def regularised(covariances: Array, share: float = REGULARISATION) -> Array:
     d = covariances.shape[-1]
     level = np.trace(covariances, axis1=1, axis2=2) / d
     usual = float(level[level > 0].mean()) if (level > 0).any() else 1.0
-    level = np.where(level > 0, share * level, usual)
+    level = np.where(level > 0, REGULARISATION * level, usual)
     return np.asarray(covariances + level[:, None, None] * np.eye(d))
 
 

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import logsumexp
+
+from crossalign.metrics.temperature import likeliest_temperature
 
 Array = npt.NDArray[Any]
 
@@ -72,8 +74,7 @@ CONFIDENCES: dict[str, Callable[[npt.ArrayLike], Array]] = {
 def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """Find the T for which ``softmax(scores / T)`` gives the labels the largest likelihood.
 
-    Temperature scaling (Guo et al., ICML 2017, section 4.2): one number, no change of the best
-    class. The loss has a single minimum in T.
+    See `metrics.temperature`: one number, no change of the best class.
 
     Parameters
     ----------
@@ -94,15 +95,8 @@ def temperature(scores: npt.ArrayLike, labels: npt.ArrayLike) -> float:
         If shapes disagree, a label is not a column, or scores are infinite or all equal.
     """
     s, y = _checked(scores, labels)
-    shifted = s - s[np.arange(len(s)), y][:, None]
-    spread = float((s - s.mean(axis=1, keepdims=True)).std())
-
-    def loss(log_t: float) -> float:
-        return float(logsumexp(shifted / spread / np.exp(log_t), axis=1).mean())
-
-    optimum = minimize_scalar(loss, bounds=(-np.log(RANGE), np.log(RANGE)), method="bounded",
-                              options={"xatol": 1e-7})
-    return float(spread * np.exp(optimum.x))
+    spread = _spread(s)
+    return likeliest_temperature(s, y, (spread / RANGE, spread * RANGE))
 
 
 WIDEST = 30.0
@@ -176,8 +170,12 @@ def _checked(scores: npt.ArrayLike, labels: npt.ArrayLike) -> tuple[Array, Array
     if y.min() < 0 or y.max() >= s.shape[1]:
         raise ValueError(f"labels: {y.min()}..{y.max()} outside the {s.shape[1]} columns of the "
                          "scores; leave samples of other classes out.")
-    spread = float((s - s.mean(axis=1, keepdims=True)).std()) if np.isfinite(s).all() else 0.0
-    if spread == 0:
+    if not np.isfinite(s).all() or _spread(s) == 0:
         raise ValueError("scores: infinite or the same for every class; give finite scores that "
                          "tell classes apart.")
     return s, y
+
+
+def _spread(scores: Array) -> float:
+    """Return the deviation of scores ``(n, C)`` from the mean of their row."""
+    return float((scores - scores.mean(axis=1, keepdims=True)).std())

@@ -176,15 +176,14 @@ class Rejection(Task):
         sure = self._sure(self._known(X), scores)
         return np.where(sure >= self.threshold_, scores.argmax(axis=1), NONE)
 
-    def predict_proba(self, X: npt.ArrayLike | Views, scores: Array | None = None,
-                      variances: Array | None = None) -> Array:
+    def predict_proba(self, X: npt.ArrayLike | Views, scores: Array | None = None) -> Array:
         """Return the probabilities ``(n, C)`` of the known classes: softmax of scores over
         temperature.
 
-        ``scores`` and ``variances`` as in `fit`.
+        ``scores`` as in `fit`.
         """
-        scores, variances = self._scores(X, scores), self._known(X, variances)
-        return np.asarray(softmax(scores / self._temperature(variances, scores), axis=1))
+        scores = self._scores(X, scores)
+        return np.asarray(softmax(scores / self._temperature(self._known(X), scores), axis=1))
 
     def score_samples(self, X: npt.ArrayLike | Views) -> Array:
         """Return the confidence ``(n,)``; larger is surer."""
@@ -194,8 +193,7 @@ class Rejection(Task):
 
     def curve(self, test: Views | Sequence[Views], scores: Array | None = None,
               variances: Array | None = None) -> dict[str, Any]:
-        """Return the input of `pages.plots.coverage_risk` for labelled samples; ``scores`` as in
-        `fit`.
+        """Return the input of `pages.plots.coverage_risk` for labelled samples.
 
         ``scores`` and ``variances`` as in `fit`.
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_softmax
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.metrics import calibrated_stacking
@@ -39,7 +40,7 @@ class ZeroShot(Task):
     ----------
     model : fitted model
         Model: a `ZeroShotClassifier`, which scores by itself, or an `Aligner` that knows the
-        modality ``"class"``.
+        side information of classes, `embed_classes`.
     head : {"auto", "classifier", "softmax", "prototype", "gaussian", "fused"}
         Way to score the classes; default ``auto``, the model's own choice. ``classifier``: the
         model's own scores. ``prototype``: cosine between a sample and its class's side information
@@ -185,7 +186,7 @@ class ZeroShot(Task):
         if head == "inputs":
             return self._input_scores(rows, views)
         logits = self._code(rows, views) @ self.coef_ + self.intercept_
-        return np.asarray(logits - _logsumexp(logits))
+        return np.asarray(log_softmax(logits, axis=1))
 
     def _input_scores(self, rows: Any, views: Any) -> Array:
         """Compute log-densities of the features, summed over views as if errors were
@@ -283,8 +284,3 @@ def _standardised(scores: Array) -> Array:
     centred = scores - scores.mean(axis=1, keepdims=True)
     deviation = centred.std(axis=1, keepdims=True)
     return np.asarray(centred / np.where(deviation > 0, deviation, 1))
-
-
-def _logsumexp(logits: Array) -> Array:
-    peak = logits.max(axis=1, keepdims=True)
-    return np.asarray(peak + np.log(np.exp(logits - peak).sum(axis=1, keepdims=True)))

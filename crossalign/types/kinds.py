@@ -21,6 +21,12 @@ BY_AXES = {2: "vectors", 3: "tokens", 4: "frames"}
 """Kind of an array of numbers by its axes, if nothing else is said."""
 
 
+def check_kind(told: str, name: str) -> None:
+    """Raise ValueError for a kind that there is not."""
+    if told not in KINDS:
+        raise ValueError(f"kinds: got {told!r} for {name}; choose one of {list(KINDS)}.")
+
+
 def kind_of(values: Array, name: str, told: str | None = None) -> str:
     """Tell the kind of a modality.
 
@@ -51,8 +57,7 @@ def kind_of(values: Array, name: str, told: str | None = None) -> str:
             raise ValueError(f"{name}: shape {values.shape}; give (n, d) vectors or "
                              "(n, t, d) tokens.")
         return BY_AXES[values.ndim]
-    if told not in KINDS:
-        raise ValueError(f"kinds: got {told!r} for {name}; choose one of {list(KINDS)}.")
+    check_kind(told, name)
     fits = values.ndim in AXES[told] and (values.ndim < 4 or told == "frames"
                                           or values.shape[-1] == 3)
     if not fits or (told == "images" and not bytes_) or (

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import float32, refuse_rows
-from crossalign.types.kinds import KINDS, kind_of
+from crossalign.types.kinds import check_kind, kind_of
 
 Array = npt.NDArray[Any]
 
@@ -70,8 +70,8 @@ def _kept(values: npt.ArrayLike, name: str, told: str | None) -> tuple[Array, st
     """Return samples in the type in which they are kept, and their kind."""
     if isinstance(values, np.memmap):
         return values, kind_of(values, name, told)
-    if told is not None and told not in KINDS:
-        raise ValueError(f"kinds: got {told!r} for {name}; choose one of {list(KINDS)}.")
+    if told is not None:
+        check_kind(told, name)
     exact = told in ("images", "ids") or getattr(values, "dtype", None) in (np.uint8, np.float16)
     if exact and not np.ma.is_masked(values) and not hasattr(values, "toarray"):
         array = np.asarray(values)

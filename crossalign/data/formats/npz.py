@@ -45,7 +45,7 @@ def read_npz(path: str | Path) -> dict[str, Array]:
                                  if name not in mapped),
                        "save it without compression, so that large arrays stay on disk, or give "
                        "less")
-            return {name: _mapped(stream, *member) if name in mapped else _read(archive, *member)
+            return {name: _mapped(stream, *member) if name in mapped else _read(archive, member[0])
                     for name, member in headers.items()}
     except Exception as error:  # a damaged archive raises a dozen kinds
         if _said(error):
@@ -93,7 +93,7 @@ def _headers(archive: zipfile.ZipFile, file: Path) -> dict[str, tuple[zipfile.Zi
     return members
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, header: Header) -> Array:
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Array:
     with archive.open(info) as member:
         return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
 

@@ -15,6 +15,9 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Rows = dict[str, Array]
 
+HELD_OUT = 0.2
+"""Share of each seen class that is held out to test recognition, in validation too."""
+
 
 def random_keys(n: int, *seed: int) -> Array:
     """Return (n,) uint64 sort keys, the same on every NumPy version for the same ``seed``."""
@@ -49,7 +52,7 @@ def hold_out(labels: npt.ArrayLike, fraction: float, *, seed: int = 0) -> Array:
 
 def validation_rows(trainval_loc: npt.ArrayLike, train_loc: npt.ArrayLike,
                     val_loc: npt.ArrayLike, labels: npt.ArrayLike,
-                    fraction: float = 0.2, seed: int = 0) -> Rows:
+                    fraction: float = HELD_OUT, seed: int = 0) -> Rows:
     """Choose the validation rows of a proposed-split file, none of them a test row.
 
     The raw ``train_loc`` and ``val_loc`` may cover every test row of seen classes, so both are
@@ -95,7 +98,7 @@ def validation_rows(trainval_loc: npt.ArrayLike, train_loc: npt.ArrayLike,
 
 
 def gzsl_validation(labels: npt.ArrayLike, seen_classes: npt.ArrayLike | None = None, *,
-                    n_unseen: int | None = None, fraction: float = 0.2, seed: int = 0) -> Rows:
+                    n_unseen: int | None = None, fraction: float = HELD_OUT, seed: int = 0) -> Rows:
     """Choose validation rows out of training rows, with validation classes drawn by ``seed``.
 
     Parameters

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.splits.rows import Rows, gzsl_validation, validation_rows
+from crossalign.data.splits.rows import HELD_OUT, Rows, gzsl_validation, validation_rows
 
 Array = npt.NDArray[Any]
 
 
-def tuning_rows(labels: Array, train: Array, seen: Array, tuning: Rows, fraction: float,
-                seed: int, *, seen_tested: bool = True) -> tuple[Rows | None, str]:
+def tuning_rows(labels: Array, train: Array, seen: Array, tuning: Rows, seed: int,
+                *, seen_tested: bool = True) -> tuple[Rows | None, str]:
     """Choose validation rows within the training rows, and say how.
 
     Parameters
@@ -27,8 +27,6 @@ def tuning_rows(labels: Array, train: Array, seen: Array, tuning: Rows, fraction
     tuning : mapping
         Index lists ``train_loc`` and ``val_loc``, both or neither. Without them the share of
         classes that play unseen equals the share of unseen classes in the test.
-    fraction : float
-        Share of each remaining class that is held out as seen validation rows.
     seed : int
         Seed of all that is drawn.
     seen_tested : bool
@@ -44,13 +42,13 @@ def tuning_rows(labels: Array, train: Array, seen: Array, tuning: Rows, fraction
     """
     if {"train_loc", "val_loc"} <= set(tuning):
         rows = validation_rows(train, tuning["train_loc"], tuning["val_loc"], labels,
-                               fraction, seed)
+                               seed=seed)
         how = "classes of val_loc unseen, {} of train_loc held out, both within trainval_loc"
     elif seen.sum() < 2:
         return None, "one seen class leaves none to play unseen in validation"
     else:
         n_unseen = min(max(1, round(seen.sum() * float((~seen).mean()))), int(seen.sum()) - 1)
-        at = gzsl_validation(labels[train], n_unseen=n_unseen, fraction=fraction, seed=seed)
+        at = gzsl_validation(labels[train], n_unseen=n_unseen, seed=seed)
         rows = {split: train[index] for split, index in at.items()}
         how = f"{n_unseen} seen classes drawn to play unseen, {{}} of the others held out"
     if not seen_tested:
@@ -59,4 +57,4 @@ def tuning_rows(labels: Array, train: Array, seen: Array, tuning: Rows, fraction
     if not len(rows["test_seen"]):
         return None, ("no class has two training samples, of which to hold one out for "
                       "validation")
-    return rows, how.format(f"{fraction:.0%} per class")
+    return rows, how.format(f"{HELD_OUT:.0%} per class")

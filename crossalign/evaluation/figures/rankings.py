@@ -26,8 +26,6 @@ CASES, CANDIDATES = 4, 40
 """Numbers of queries that are shown under several rankings, and of those among which they are
 searched.
 """
-COMPARED = ("embedding", "labels", "joint")
-"""Similarities whose rankings stand side by side."""
 
 
 def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
@@ -43,7 +41,7 @@ def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         recall, precision = metrics.precision_recall_curve(
             likeness, query.truth, gallery.truth)
         figures["pr"][direction] = {"recall": recall, "precision": precision, "chance": chance}
-        if set(COMPARED) <= set(model.similarities):
+        if len(model.similarities) > 1:
             figures["hits"][direction] = _by_similarity(model, query, source, gallery, target,
                                                         bench)
             continue
@@ -70,8 +68,8 @@ def _by_similarity(model: Aligner, query: Views, source: str, gallery: Views, ta
     vectors = (model.similarity_inputs(as_given(part, source), source),
                encoded(model.similarity_inputs, gallery, target))
     ranked = {name: _best(np.asarray(model.compare(*vectors, name)), part.truth, gallery.truth)
-              for name in COMPARED}
-    marks = np.stack([right for _, right in ranked.values()])               # (3, q, k)
+              for name in model.similarities}
+    marks = np.stack([right for _, right in ranked.values()])               # (s, q, k)
     differ = np.flatnonzero((marks != marks[0]).any(axis=(0, 2)))
     pool = differ if len(differ) else np.arange(len(rows))
     cases = pool[spread(len(pool), CASES)]

@@ -19,6 +19,8 @@ from crossalign.evaluation.protocols.base import (
     Settings,
 )
 from crossalign.evaluation.protocols.few_shot_curve import (
+    DRAWS,
+    KS,
     ROWS,
     FewShotChoice,
     check_draws,
@@ -27,8 +29,6 @@ from crossalign.evaluation.protocols.few_shot_curve import (
 )
 from crossalign.types import Benchmark
 
-KS = (1, 2, 5, 10)
-"""Default numbers of samples per class, as far as the smallest class has them."""
 BASELINE = "latent features"
 MAIN = "update"
 """Row that cards and tables show."""
@@ -48,14 +48,14 @@ class FewShotRecognition(Protocol):
         Numbers of samples per class; default those of `KS` that leave every class a sample to
         score.
     draws : int
-        Number of draws of the samples.
+        Number of draws of the samples; default `DRAWS`.
     baseline : bool
         Whether to score the softmax on codes of CADA-VAE too, for a model that draws codes; this
         takes minutes.
     """
 
     ks: tuple[int, ...] | None = None
-    draws: int = 10
+    draws: int = DRAWS
     baseline: bool = False
 
     name: ClassVar[str] = "few_shot"

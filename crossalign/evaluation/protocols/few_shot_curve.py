@@ -42,6 +42,10 @@ ROWS: dict[str, Row] = {
 }
 """Rows: the posterior, its two parts, the same without the model, and the baseline of CADA-VAE."""
 
+KS = (1, 2, 5, 10)
+"""Default numbers of samples per class."""
+DRAWS = 10
+"""Default number of draws of the samples."""
 KAPPA = 4.0
 """Default kappa, without a choice on validation."""
 
@@ -94,8 +98,8 @@ class FewShotCurve:
         return "\n".join(aligned(lines, words=2))
 
 
-def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 10),
-                   draws: int = 10, seed: int = 0, *, chosen: FewShotChoice | None = None,
+def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = KS,
+                   draws: int = DRAWS, seed: int = 0, *, chosen: FewShotChoice | None = None,
                    rows: Sequence[str] = tuple(ROWS)) -> FewShotCurve:
     """Score a fitted model on the unseen classes of a benchmark with k samples of each.
 
@@ -106,9 +110,9 @@ def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 1
     bench : Benchmark
         Benchmark of task ``gzsl``. The k samples of a class are taken out of ``test_unseen``.
     ks : integers
-        Numbers of samples per class; default (1, 2, 5, 10).
+        Numbers of samples per class; default `KS`.
     draws : int
-        Number of draws of the samples; default 10.
+        Number of draws of the samples; default `DRAWS`.
     seed : int
         Seed of the draws, default 0; more draws change none of the first.
     chosen : FewShotChoice, optional
@@ -138,7 +142,7 @@ def few_shot_curve(model: Any, bench: Benchmark, ks: Sequence[int] = (1, 2, 5, 1
     return FewShotCurve(tuple(ks), table)
 
 
-def choose_few_shot(model: Any, validation: Benchmark, ks: Sequence[int] = (1, 2, 5, 10),
+def choose_few_shot(model: Any, validation: Benchmark, ks: Sequence[int] = KS,
                     draws: int = 5, seed: int = 0, *, kappas: Sequence[float] = KAPPAS,
                     rows: Sequence[str] = tuple(ROWS)) -> FewShotChoice:
     """Choose kappa, and gamma for every k, on validation classes.

@@ -13,10 +13,10 @@ from importlib import import_module
 import numpy as np
 import numpy.typing as npt
 from scipy import linalg
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 from sklearn.decomposition import PCA
 
+from crossalign.metrics.temperature import likeliest_temperature
 from crossalign.models.base import Array, unit_rows
 from crossalign.models.closed_form.gfzsl import ROUNDING
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
@@ -31,6 +31,7 @@ FOLDS = 5
 FLAT = 4096          # widest token rows that are laid out flat; wider ones are averaged
 COMPONENTS = 200     # of the classifier's input
 SHRINKAGE = 0.1      # weight of the identity in its covariance
+TEMPERATURES = (np.exp(-4.0), np.exp(8.0))  # of its scores
 SIMILARITY = 0.1     # temperature of the softmax over cosines of class embeddings
 
 
@@ -159,12 +160,7 @@ def _temperature(scores: Array, codes: Array) -> float:
     rows = np.flatnonzero(np.isfinite(scores[np.arange(len(codes)), codes]))
     if len(rows) == 0:
         return 1.0
-
-    def surprise(log_temperature: float) -> float:
-        logs = log_softmax(scores[rows] * np.exp(-log_temperature), axis=1)
-        return -float(logs[np.arange(len(rows)), codes[rows]].mean())
-
-    return float(np.exp(minimize_scalar(surprise, bounds=(-4.0, 8.0), method="bounded").x))
+    return likeliest_temperature(scores[rows], codes[rows], TEMPERATURES, 1e-5)
 
 
 def _discriminant(x: Array, codes: Array, n_classes: int, rows: Array) -> Array:

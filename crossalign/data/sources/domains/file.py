@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import float32
+from crossalign.data.benchmarks import check_classes
 from crossalign.data.formats.npz import array_shapes, read_npz
 from crossalign.data.named_files import with_named_files
 from crossalign.data.table import RESERVED, Table, class_embeddings_of, labels_of_table
@@ -108,9 +109,7 @@ def _checked(table: Table) -> tuple[Array, list[str]]:
         if values.ndim < 2 and name not in RESERVED and values.shape != labels.shape:
             raise ValueError(f"{name}: shape {values.shape} for {len(labels)} labels; give one per "
                              "sample.")
-    if len(names) < 4:
-        raise ValueError(f"label: {len(names)} classes; retrieval needs four, two of them unseen, "
-                         "or every item found would be right.")
+    check_classes(len(names), "label")
     return labels, names
 
 

@@ -25,6 +25,7 @@ from crossalign.data.side_information import (
     unit_rows,
 )
 from crossalign.data.splits import Rows, gzsl_validation, hold_out, tuning_rows
+from crossalign.data.splits.rows import HELD_OUT
 from crossalign.data.splits.unseen import unseen_mask
 from crossalign.data.table import (
     FALSE,
@@ -42,8 +43,6 @@ from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
 
-HELD_OUT = 0.2
-"""Share of each seen class that tests, and of each training class in validation."""
 BY_CLASS = ("seen", "unseen")
 """Names of arrays that mark seen or unseen classes."""
 
@@ -110,7 +109,7 @@ def gzsl_of_table(name: str, table: Table, files: Sequence[Path], *, task: str |
              "normalisation": "none (model's own)", "side_information": side, "split": how,
              **unread_fact(table)}
     held = np.isin(np.arange(len(names)), labels)
-    validation, origin = tuning_rows(labels, rows["train"], seen[held], {}, HELD_OUT, seed,
+    validation, origin = tuning_rows(labels, rows["train"], seen[held], {}, seed,
                                      seen_tested="test_seen" in rows)
     return gzsl(Samples(name, views, tuple(names), embeddings, facts, seed), rows, validation,
                 {"no_validation": origin} if validation is None else {
@@ -195,7 +194,7 @@ def _parts(table: Table, labels: Array, names: Sequence[str], unseen: Array | No
         if len(np.unique(labels)) < 2:
             raise ValueError(f"labels: {len(np.unique(labels))} class has samples; give two or "
                              "more, one of them unseen.")
-        rows = gzsl_validation(labels, fraction=HELD_OUT, seed=seed)
+        rows = gzsl_validation(labels, seed=seed)
         how = (f"a quarter of the classes drawn, {HELD_OUT:.0%} of each other class held out, seed "
                f"{seed}")
     if unseen is not None:

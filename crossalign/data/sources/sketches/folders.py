@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.benchmarks import check_classes
 from crossalign.data.class_folders import class_files, holds_classes, picture_id
 from crossalign.data.noted import Noted, joined
 from crossalign.data.picture_rows import encoded_classes
@@ -110,7 +111,5 @@ def _classes(files: dict[str, dict[str, list[Path]]]) -> list[str]:
         side = next(side for side, by_class in files.items() if alone[0] not in by_class)
         raise ValueError(f"{side}: has no pictures of the class {alone[0]!r}, one of {len(alone)} "
                          "that one side lacks; add them or remove the class.")
-    if len(names[0]) < 4:
-        raise ValueError(f"path: {len(names[0])} classes; retrieval needs four, two of them "
-                         "unseen, or every photo found would be right.")
+    check_classes(len(names[0]), "path", item="photo")
     return list(files["sketch"])

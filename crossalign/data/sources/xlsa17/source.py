@@ -42,7 +42,7 @@ TUNING_LISTS = ("train_loc", "val_loc")
 
 def load_xlsa17(folder: str | Path, task: str | None = None, *,
                 attributes: str | Path = SPLITS, modality: str = "image",
-                validation_fraction: float = 0.2, seed: int = 0) -> Benchmark:
+                seed: int = 0) -> Benchmark:
     """Load the zero-shot benchmark of an xlsa17 folder, generalized if seen classes are tested.
 
     Parameters
@@ -57,8 +57,6 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
         or ``.npy`` or ``.csv`` of shape (C, a). The split always comes from ``att_splits.mat``.
     modality : str
         Name of the feature modality.
-    validation_fraction : float
-        Part of each class of the validation pool held out as seen validation rows.
     seed : int
         Seed of the validation split, default 0; the test split is the file's.
 
@@ -100,7 +98,7 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
         tuple(names or map(str, range(n_classes))), embeddings, facts, seed,
         {"unusual_side_information": side.name != SPLITS})
     validation, origin = tuning_rows(labels, rows["train"], seen[seen | tested], tuning,
-                                     validation_fraction, seed, seen_tested="test_seen" in rows)
+                                     seed, seen_tested="test_seen" in rows)
     return gzsl(samples, rows, validation, {"no_validation": origin} if validation is None else {
         "validation": f"{origin}; seed {seed}; {raw_leak}"})
 
