@@ -45,10 +45,7 @@ def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first
     ValueError
         If they are not real numbers, some are masked, or they are a sparse matrix.
     """
-    if np.ma.is_masked(values):
-        masked = int(np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(values))))
-        raise ValueError(f"{name}: a masked array with {masked} masked numbers;"
-                         " give them values, as filled(0) does, or drop those samples.")
+    refuse_masked(values, name)
     if hasattr(values, "toarray"):
         raise ValueError(f"{name}: a sparse matrix of shape {getattr(values, 'shape', None)}; give "
                          "an array, as its toarray() is, or fewer columns by TruncatedSVD.")
@@ -63,6 +60,14 @@ def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first
     if original.dtype.kind in "iuf" and original.dtype.itemsize > 4:
         warn_of_lost_digits(original, name)
     return array
+
+
+def refuse_masked(values: object, name: str) -> None:
+    """Raise ValueError if numbers of a masked array are masked."""
+    if np.ma.is_masked(values):
+        masked = int(np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(values))))
+        raise ValueError(f"{name}: a masked array with {masked} masked numbers;"
+                         " give them values, as filled(0) does, or drop those samples.")
 
 
 def warn_of_lost_digits(values: Array, name: str) -> None:

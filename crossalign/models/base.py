@@ -20,7 +20,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from crossalign.arrays import check_frames, float32
+from crossalign.arrays import float32, refuse_masked
 from crossalign.index.exact import ExactIndex
 from crossalign.labels import check_class_rows, classes_held
 from crossalign.metrics.retrieval.score_sources import EmbeddingScores, ScoreSource
@@ -35,7 +35,7 @@ from crossalign.types import (
     samples_given,
     training_given,
 )
-from crossalign.types.given import FEATURES, Given, by_modality
+from crossalign.types.given import FEATURES, Given, by_modality, check_together
 
 Array = npt.NDArray[Any]
 
@@ -202,7 +202,8 @@ stochastic : bool
 
     def _validated(self, X: Any, y: npt.ArrayLike | None) -> Array:
         """Return an array or a frame ``(n, d)`` as an array, once it fits its labels."""
-        check_frames({"X": X, "y": y})
+        check_together(X, y)
+        refuse_masked(X, "X")
         if y is None:
             return np.asarray(validate_data(self, X, None))
         several = getattr(y, "ndim", 1) == 2 and np.shape(y)[1] > 1
@@ -248,6 +249,7 @@ stochastic : bool
         if by_modality(x):
             rows = samples_given(x).read(modality)
         elif hasattr(self, "n_features_in_") and modality != CLASS_MODALITY:
+            refuse_masked(x, f"x: {modality!r}")
             rows = validate_data(self, x, reset=False)
         return check_rows(rows, modality, self.widths_, tokens="tokens" in self.reads)
 
@@ -415,7 +417,11 @@ class ZeroShotClassifier(ClassifierMixin):  # type: ignore[misc]
 
     def score(self, X: Samples, y: npt.ArrayLike | None = None,
               sample_weight: npt.ArrayLike | None = None) -> float:
-        """Return the accuracy on samples with labels ``y``, by default those in ``X``."""
+        """Return the accuracy on samples with labels ``y``, by default those in ``X``.
+
+        Data frames and series must have the same index, as in ``fit``.
+        """
+        check_together(X, y)
         if y is None and isinstance(X, Views):
             y = np.asarray(self.classes_)[X.truth]
         return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))

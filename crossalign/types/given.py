@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import check_frames
 from crossalign.labels import classes_held, label_array, sample_labels
 from crossalign.names import composed
 from crossalign.types.classes import Classes
@@ -56,6 +57,15 @@ def samples_given(X: Samples, name: str = FEATURES) -> Views:
     return Views(data)
 
 
+def check_together(X: Samples, y: object) -> None:
+    """Raise ValueError if the index of labels ``y`` disagrees with that of data frames in ``X``."""
+    if isinstance(X, Views):
+        return
+    frames = ({f"X[{name!r}]": values for name, values in X.items()}
+              if isinstance(X, Mapping) and by_modality(X) else {"X": X})
+    check_frames({**frames, "y": y})
+
+
 def training_given(X: Samples, y: npt.ArrayLike | None, classes: Any,
                    name: str = FEATURES) -> Given:
     """Return training samples, labelled by rows of their classes.
@@ -76,8 +86,10 @@ def training_given(X: Samples, y: npt.ArrayLike | None, classes: Any,
     Raises
     ------
     ValueError
-        If a label is not among the classes, stands there twice, or is missing.
+        If a label is not among the classes, stands there twice, or is missing; or if the index of
+        ``y`` disagrees with that of data frames in ``X``.
     """
+    check_together(X, y)
     samples = samples_given(X, name)
     if classes is not None and not isinstance(classes, Classes):
         return _by_label(samples, y, classes)

@@ -104,3 +104,27 @@ def test_what_cannot_be_matched_is_named():
     complaint(lambda: GFZSL().fit(pd.DataFrame(x), pd.Series(y, index=range(1, 7))),
               "y: its index disagrees")
     complaint(lambda: CCA().fit(Views({"a": x}), y), "side information")
+
+
+def test_labels_and_frames_of_different_indexes_are_refused():
+    views, _ = toy_for("GFZSL")
+    frame, side = pd.DataFrame(views["image"]).add_prefix("c"), dict(enumerate(np.eye(6)))
+    other = pd.Series(views.truth).iloc[::-1]
+    complaint(lambda: GFZSL().fit({"image": frame}, other, classes=side),
+              "y: its index disagrees with that of X['image']")
+    complaint(lambda: CCA().fit({"image": frame, "text": frame}, other), "y: its index disagrees")
+    model = GFZSL().fit({"image": frame}, other.sort_index(), classes=side)
+    for given in (frame, {"image": frame}):
+        complaint(lambda given=given: model.score(given, other), "y: its index disagrees")
+    assert model.score({"image": frame}, other.sort_index()) == model.score(views)
+
+
+def test_masked_numbers_are_refused_unless_none_is():
+    views, classes = toy_for("ESZSL")
+    clear = np.ma.masked_array(views["image"])
+    masked = np.ma.masked_array(views["image"], mask=np.eye(*clear.shape, dtype=bool))
+    model = ESZSL().fit(clear, views.truth, classes=classes)
+    assert (model.predict(clear) == model.predict(views["image"])).all()
+    for call in (lambda: ESZSL().fit(masked, views.truth, classes=classes),
+                 lambda: model.predict(masked), lambda: model.predict({"image": masked})):
+        complaint(call, f"a masked array with {masked.mask.sum()} masked numbers")
