@@ -12,7 +12,7 @@ from sklearn.base import clone
 from crossalign.data.noted import digits_fact
 from crossalign.evaluation.embedded_once import embedded_once
 from crossalign.evaluation.kept import kept, work_of
-from crossalign.evaluation.protocols import Protocol, resolve
+from crossalign.evaluation.protocols import Protocol, benchmark_of, resolve
 from crossalign.evaluation.report import Report
 from crossalign.evaluation.runs import by_class, grid_of
 from crossalign.evaluation.selection import Selection, fit_on, select
@@ -38,7 +38,8 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
     bench : Benchmark
         Benchmark to score on.
     task : str or Protocol, optional
-        Task, see `evaluate`; default the benchmark's own.
+        Task, see `evaluate`; default the one that the model was fitted for, or on benchmarks of
+        another task the benchmark's own.
     gamma : float, optional
         Calibration from validation; default the one that comes with the model.
     run : int, optional
@@ -53,13 +54,14 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
         class that the benchmark holds as unseen.
     """
     started = time.perf_counter()
+    if task is None and isinstance(model, Fitted) and benchmark_of(model.task) == bench.task:
+        task = model.task
     task = resolve(model.model if isinstance(model, Fitted) else model, bench, task)
     fitted = model if isinstance(model, Fitted) else Fitted(model)
     model, run = fitted.model, fitted.run if run is None else run
     part = bench.run(run)
     check_trained(model, part)
-    settings = {"gamma": fitted.gamma if gamma is None else gamma,
-                "confidences": fitted.confidences}
+    settings = {**fitted.settings_for(task.name), **({} if gamma is None else {"gamma": gamma})}
     once = embedded_once(model)
     outcome = task.score(once, part, settings)
     return Report.from_runs(
@@ -116,5 +118,5 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
     if part.task == "gzsl" and serves(type(fitted), "gzsl"):
         recogniser = ZeroShot(fitted, gamma=0.0 if gamma is None else gamma).fit(
             part["train"], part.classes)
-    return Fitted(fitted, part.task, recogniser, choice.settings.get("confidences", {}),
-                  choice.how, run, dict(part.protocol))
+    return Fitted(fitted, task.name, recogniser, choice.settings, choice.how, run,
+                  dict(part.protocol))

@@ -1,8 +1,9 @@
 """Codec: tasks and their parts as JSON beside arrays and models.
 
 JSON values stand for themselves. Everything else is a mapping with one key, its kind: ``tuple``,
-``mapping``, ``array``, ``words``, ``model``, ``template`` (a model that is not fitted) or
-``object`` (a class of `registry`, with its parameters, fields or items).
+``mapping``, ``pairs`` (a mapping whose keys are not all strings), ``array``, ``words``, ``model``,
+``template`` (a model that is not fitted) or ``object`` (a class of `registry`, with its parameters,
+fields or items).
 """
 
 from __future__ import annotations
@@ -66,8 +67,10 @@ class Encoder:
         if isinstance(value, np.ndarray):
             return self._array(value, path)
         if isinstance(value, Mapping):
-            return {"mapping": {str(key): self.encode(item, f"{path}/{key}")
-                                for key, item in value.items()}}
+            found = {key: self.encode(item, f"{path}/{key}") for key, item in value.items()}
+            if all(isinstance(key, str) for key in found):
+                return {"mapping": found}
+            return {"pairs": [[self.encode(key, path), item] for key, item in found.items()]}
         if isinstance(value, Model):
             return self._model(value, path)
         return self._object(value, path)
@@ -141,6 +144,8 @@ class Decoder:
             return tuple(self.decode(value["tuple"]))
         if kind == "mapping":
             return {key: self.decode(item) for key, item in value["mapping"].items()}
+        if kind == "pairs":
+            return {self.decode(key): self.decode(item) for key, item in value["pairs"]}
         if kind == "array":
             return self.arrays[value["array"]]
         if kind == "words":

@@ -22,7 +22,7 @@ RANGES: dict[str, Any] = {
     "model": [SCORED], "task": [str],
     "recogniser": [Having("decision_function", words="a ZeroShot, as ZeroShot(model).fit(train, "
                           "classes) is"), None],
-    "confidences": [Mapping], "selection": [str],
+    "settings": [Mapping], "selection": [str],
     "run": [Interval(Integral, 0, None, closed="left")], "protocol": [Mapping], "source": [Mapping]}
 
 
@@ -34,11 +34,12 @@ class Fitted(Task):
     model : fitted model
         Model that is searched or recognised with.
     task : str
-        Name of the task that it is for.
+        Name of the task that it is for, and that its settings are of.
     recogniser : ZeroShot, optional
         Prepared and calibrated head of the model, where it is to recognise classes.
-    confidences : mapping of confidence to mapping
-        Threshold and temperature of each confidence of the recogniser; see `Rejection`.
+    settings : mapping
+        Settings of the task besides hyper-parameters, as validation chose them: of gzsl ``gamma``
+        and ``confidences``, the threshold and temperature of each; see `Rejection`.
     selection : str
         Sentence that says what was chosen, and by what.
     run : int
@@ -50,17 +51,17 @@ class Fitted(Task):
     """
 
     def __init__(self, model: Any, task: str = "retrieval", recogniser: ZeroShot | None = None,
-                 confidences: Mapping[str, Any] = NOTHING,
+                 settings: Mapping[str, Any] = NOTHING,
                  selection: str = "the model was fitted elsewhere", run: int = 0,
                  protocol: Mapping[str, Any] = NOTHING,
                  source: Mapping[str, Any] = NOTHING) -> None:
         check_values({"model": model, "task": task, "recogniser": recogniser,
-                      "confidences": confidences, "selection": selection, "run": run,
+                      "settings": settings, "selection": selection, "run": run,
                       "protocol": protocol, "source": source}, RANGES)
         self.model = model
         self.task = task
         self.recogniser = recogniser
-        self.confidences = confidences
+        self.settings = settings
         self.selection = selection
         self.run = run
         self.protocol = protocol
@@ -70,6 +71,18 @@ class Fitted(Task):
     def gamma(self) -> float | None:
         """Calibration of the recogniser; None without one."""
         return None if self.recogniser is None else self.recogniser.gamma
+
+    @property
+    def confidences(self) -> Mapping[str, Any]:
+        """Threshold and temperature of each confidence of the recogniser; empty without any."""
+        found: Mapping[str, Any] = self.settings.get("confidences", NOTHING)
+        return found
+
+    def settings_for(self, task: str) -> Mapping[str, Any]:
+        """Return the settings of a task: those chosen for it, or else the calibration alone."""
+        if task == self.task:
+            return self.settings
+        return NOTHING if self.gamma is None else {"gamma": self.gamma}
 
     def predict(self, X: npt.ArrayLike | Views) -> npt.NDArray[np.int64]:
         """Recognise the class ``(n,)`` of every sample, calibrated."""

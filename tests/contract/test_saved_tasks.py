@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,8 @@ MAKE = {
     "aligned": lambda: transfer("aligned"), "widened": lambda: transfer("aligned+cov", "qda"),
     "marginal": lambda: transfer("marginal"),
     "fitted": lambda: Fitted(aligner("ESZSL").fit(TEXTS, classes=CLASSES), "gzsl",
-                             zero_shot("ESZSL"), {"margin": {"threshold": 0.5, "temperature": 2.0}},
+                             zero_shot("ESZSL"), {"gamma": 0.5, "confidences": {
+                                 "margin": {"threshold": 0.5, "temperature": 2.0}}},
                              "chosen", 1, {"split_id": "x", "leaks": {"a": None, "b": False}},
                              {"data": "glyphs"}),
     "adaptation": lambda: Adaptation(epochs=2, latent=4, hidden=8, batch_size=32).fit(
@@ -295,6 +297,29 @@ def test_what_fit_saves_recognises_and_is_evaluated_without_options(tmp_path):
     search = fit_for(models.CCA(), small.retrieval(), run=1)
     complaint(lambda: search.predict(rows), "recognises no classes")
     assert score_fitted(search, small.retrieval(), pictures=False).seeds == [1]
+
+
+def test_what_is_fitted_for_few_shot_scores_as_its_evaluation_does(tmp_path):
+    import small
+
+    from crossalign.evaluation import evaluate, fit_for, score_fitted
+    from crossalign.tasks.store import load_fitted
+
+    bench = small.recognition()
+    fitted = fit_for(models.RidgeMap(), bench, task="few_shot")
+    again = load_fitted(fitted.save(tmp_path / "fitted"))
+    assert again.settings == fitted.settings
+    assert set(again.settings["gammas"]["update"]) == {1, 2}
+    whole = evaluate(models.RidgeMap(), bench, task="few_shot", pictures=False)
+    assert any(gamma for gammas in again.settings["gammas"].values() for gamma in gammas.values())
+    for report in (score_fitted(again, bench, pictures=False),
+                   score_fitted(fitted, bench, task="few_shot", pictures=False)):
+        assert report.task == "few_shot"
+        assert {k: v["mean"] for k, v in report.scores.items()} == pytest.approx(
+            {k: v["mean"] for k, v in whole.scores.items()})
+    assert score_fitted(again, bench, task="gzsl", pictures=False).task == "gzsl"
+    for other in (fitted.model, fit_for(models.RidgeMap(), bench)):
+        complaint(partial(score_fitted, other, bench, task="few_shot"), "task='few_shot'")
 
 
 def test_a_faiss_index_is_built_anew(tmp_path):

@@ -18,7 +18,8 @@ from crossalign.evaluation.protocols.transfer import CrossModalTransfer
 from crossalign.types import Benchmark
 
 __all__ = ["GZSL", "ZSL", "CrossModalTransfer", "FewShotRecognition", "Metric", "Outcome",
-           "Protocol", "Retrieval", "get", "known", "names", "resolve", "with_options"]
+           "Protocol", "Retrieval", "benchmark_of", "get", "known", "names", "resolve",
+           "with_options"]
 
 
 def names() -> list[str]:
@@ -42,6 +43,11 @@ def get(name: str) -> type[Protocol]:
 def known(name: str) -> Protocol | None:
     """Return the task of a name, with default options, or None for a foreign one."""
     return KNOWN[name]() if name in KNOWN else None
+
+
+def benchmark_of(name: str) -> str:
+    """Return the task of the benchmarks that a task is scored on; a foreign name stays."""
+    return KNOWN[name].benchmark if name in KNOWN else name
 
 
 def with_options(name: str, **options: Any) -> Protocol:

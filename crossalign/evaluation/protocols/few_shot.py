@@ -113,10 +113,19 @@ class FewShotRecognition(Protocol):
                          "protocols.few_shot_curve with a kappa of your own.")
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
-        """Score the curve with the chosen kappas and gammas."""
+        """Score the curve with the chosen kappas and gammas.
+
+        Raises
+        ------
+        ValueError
+            If none were chosen.
+        """
+        if "kappas" not in settings:
+            raise ValueError(f"model: kappa comes from validation, and {fitted.cli_name} was not "
+                             "fitted for few_shot; use evaluation.fit_for with task='few_shot'.")
         ks = self._ks(bench)
         curve = few_shot_curve(fitted, bench, ks, self.draws, rows=self.rows,
-                               chosen=FewShotChoice(**settings))
+                               chosen=FewShotChoice(settings["kappas"], settings["gammas"]))
         scores = {f"{metric.name}@{k} {row}": float(values[metric.name][:, i].mean())
                   for row, values in curve.scores.items() for metric in self.metrics
                   for i, k in enumerate(ks)}
