@@ -107,7 +107,7 @@ def api() -> str:
     parts = []
     for room in rooms():
         module = import_module(room)
-        title = (module.__doc__ or "").strip().splitlines()[0].replace("``", "`")
+        title = first_paragraph(module.__doc__)
         rows = [(f"`{name}`", summary(module, name)) for name in module.__all__]
         parts.append(f"## {room}\n\n{title}\n\n{table(('name', 'what'), rows)}\n")
     return "\n".join(parts)
@@ -123,14 +123,16 @@ def rooms() -> list[str]:
 
 
 def summary(room: Any, name: str) -> str:
-    """First line of what is written about a name, for a table cell."""
+    """First paragraph of what is written about a name, for a table cell."""
     value = getattr(room, name)
     if isinstance(value, type) or type(value).__name__ in ("function", "module"):
-        text = (value.__doc__ or "").strip()
-    else:
-        text = constant_docstring(room, name)
-    first = text.splitlines()[0] if text else ""
-    return first.replace("``", "`")
+        return first_paragraph(value.__doc__)
+    return first_paragraph(constant_docstring(room, name))
+
+
+def first_paragraph(text: str | None) -> str:
+    """First paragraph of a docstring as one line of Markdown."""
+    return " ".join((text or "").strip().split("\n\n")[0].split()).replace("``", "`")
 
 
 def constant_docstring(room: Any, name: str) -> str:
@@ -152,8 +154,8 @@ def floors() -> str:
     rows = []
     for number, layer in enumerate(reversed(contract["layers"])):
         for name in layer.split(" | "):
-            text = (import_module(f"crossalign.{name}").__doc__ or "").splitlines()[0]
-            rows.append((str(number), f"`{name}`", text.replace("``", "`")))
+            text = first_paragraph(import_module(f"crossalign.{name}").__doc__)
+            rows.append((str(number), f"`{name}`", text))
     return table(("floor", "what", "idea"), rows[::-1])
 
 

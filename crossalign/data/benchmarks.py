@@ -1,8 +1,9 @@
 """Benchmarks cut from samples: the rows and classes that train, query, form the gallery and
 validate.
 
-This is the one place where splits become a `Benchmark`: relabelling, names, protocol, validation
-and class splits are the same for every source. Validation is made inside the training classes: some
+Here splits become a `Benchmark`: relabelling, names, protocol, validation and class splits are the
+same for every source that reads files. Glyphs and synthetic Gaussians, whose splits are part of how
+they are drawn, make their own. Validation is made inside the training classes: some
 of them, at least two, play unseen, because with one every item found would be right.
 """
 

@@ -1,8 +1,9 @@
-"""Base of all models, and the four roles that a model can play.
+"""Base of all models, and the roles that a model can play.
 
 A model is a scikit-learn estimator that *has* learned arrays or a network. Its constructor takes
 the hyper-parameters and only stores them; `fit` takes `Views`; what is learned ends in ``_`` and
-is all that `save` writes. A role is a mixin with one method.
+is all that `save` writes. A role is a mixin, which says in its docstring what the
+model can do.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ class FewShot(Task):
     Parameters
     ----------
     model : fitted Aligner
-        Model that knows the modality ``"class"``, for the heads "code" and "softmax"; any model for
-        "inputs".
+        Model that embeds side information (`embed_classes`), for the heads "code" and "softmax";
+        any model for "inputs".
     kappa : float
         Number of samples that the side information of a new class is worth; 0 ignores it. See
         `crossalign.evaluation.protocols.few_shot_curve.choose_few_shot`.

@@ -39,8 +39,8 @@ class ZeroShot(Task):
     Parameters
     ----------
     model : fitted model
-        Model: a `ZeroShotClassifier`, which scores by itself, or an `Aligner` that knows the
-        side information of classes, `embed_classes`.
+        Model: a `ZeroShotClassifier`, which scores by itself, or an `Aligner` that embeds
+        side information (`embed_classes`).
     head : {"auto", "classifier", "softmax", "prototype", "gaussian", "fused"}
         Way to score the classes; default ``auto``, the model's own choice. ``classifier``: the
         model's own scores. ``prototype``: cosine between a sample and its class's side information

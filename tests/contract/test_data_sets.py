@@ -9,6 +9,8 @@ import pytest
 from complaints import complaint
 
 from crossalign import data
+from crossalign.data import registry
+from crossalign.data.layouts import locate
 from crossalign.types import Benchmark
 
 
@@ -26,15 +28,26 @@ def folders(tmp_path):
     return tmp_path
 
 
-CASES = {"glyphs": {}, "glyphs retrieval": {"task": "retrieval"},
+CASES = {"glyphs": {}, "glyphs:sketch": {}, "glyphs retrieval": {"task": "retrieval"},
          "glyphs transfer": {"task": "transfer"}, "synthetic": {}, "pairs.npz": {},
          "pairs.npz transfer": {"task": "transfer"}, "gzsl.npz": {}, "domains.npz": {},
          "pairs.npz pooled": {"pool": "mean"}}
+SLOWLY_WRITTEN = {"xlsa17", "Wikipedia", "omniglot", "sketches", "pictures"}
+"""Layouts whose files tests of their own write."""
 
 
 def loaded(folders, case) -> Benchmark:
     name = case.split()[0]
     return data.load(folders / name if "." in name else name, **CASES[case])
+
+
+def test_every_source_has_a_case(folders):
+    names = {case.split()[0] for case in CASES}
+    tried = {locate(folders / name if "." in name else name).source.name for name in names}
+    assert tried | SLOWLY_WRITTEN == {source.name for source in registry.sources()}
+    made = {(source.name, task) for source in registry.named().values() for task in source.tasks}
+    assert made <= {(case.split()[0], options.get("task", loaded(folders, case).task))
+                    for case, options in CASES.items()}
 
 
 def ids(bench):

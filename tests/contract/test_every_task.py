@@ -8,7 +8,7 @@ import pytest
 import small
 
 from crossalign import models
-from crossalign.evaluation import evaluate, fit_for, score_fitted
+from crossalign.evaluation import evaluate, fit_for, protocols, score_fitted
 from crossalign.evaluation.ablation import ablation_table, module_rows, sweep
 from crossalign.evaluation.profile import profile
 from crossalign.evaluation.protocols import (
@@ -113,6 +113,12 @@ def test_a_task_says_all_that_is_asked_of_it(kind):
     assert all(task.metric(name) for name in (*task.headlines, *task.columns))
     assert task.metric("nothing") is None
     pack(task.facts)                                              # plain enough to be kept
+
+
+def test_every_task_of_the_room_is_tried():
+    public = (getattr(protocols, name) for name in protocols.__all__)
+    assert set(TASKS) == {kind for kind in public
+                          if isinstance(kind, type) and issubclass(kind, Protocol)} - {Protocol}
 
 
 def test_recipes_and_benchmarks_know_the_same_tasks():

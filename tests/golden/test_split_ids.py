@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from crossalign import data
+from crossalign.data import registry
+from crossalign.data.layouts import locate
 
 FILE = Path(__file__).with_name("split_ids.json")
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -25,6 +27,8 @@ BUILT_IN = {
     "glyphs transfer": ("glyphs", {"task": "transfer"}),
     "glyphs sketch": ("glyphs:sketch", {}),
     "glyphs tokens": ("glyphs", {"task": "retrieval", "tokens": True}),
+    "glyphs gzsl tokens": ("glyphs", {"tokens": True}),
+    "glyphs transfer tokens": ("glyphs", {"task": "transfer", "tokens": True}),
     "glyphs sketch tokens": ("glyphs:sketch", {"tokens": True}),
     "glyphs, seed 3": ("glyphs", {"seed": 3}),
     "synthetic": ("synthetic", {}),
@@ -32,19 +36,21 @@ BUILT_IN = {
 """What `data.load` is given for each data set that is made here."""
 
 REAL = {
-    "CUB": ("CUB", {}),
-    "CUB, sentences": ("CUB", {"attributes": "sent_splits.mat"}),
-    "wikipedia": ("wikipedia", {}),
-    "wikipedia transfer": ("wikipedia", {"task": "transfer"}),
-    "omniglot": ("omniglot", {}),
-    "omniglot alphabets": ("omniglot:alphabets", {}),
-    "omniglot tokens": ("omniglot", {"tokens": True}),
-    "pacs": ("pacs/mobilenetv2.npz", {}),
-    "pacs photo-cartoon": ("pacs/mobilenetv2.npz:photo-cartoon", {}),
-    "caltech30": ("caltech30", {}),
-    "caltech30 tokens": ("caltech30", {"tokens": True}),
+    "CUB": ("xlsa17", "CUB", {}),
+    "CUB, sentences": ("xlsa17", "CUB", {"attributes": "sent_splits.mat"}),
+    "wikipedia": ("Wikipedia", "wikipedia", {}),
+    "wikipedia transfer": ("Wikipedia", "wikipedia", {"task": "transfer"}),
+    "omniglot": ("omniglot", "omniglot", {}),
+    "omniglot alphabets": ("omniglot", "omniglot:alphabets", {}),
+    "omniglot tokens": ("omniglot", "omniglot", {"tokens": True}),
+    "pacs": ("domains", "pacs/mobilenetv2.npz", {}),
+    "pacs photo-cartoon": ("domains", "pacs/mobilenetv2.npz:photo-cartoon", {}),
+    "caltech30": ("pictures", "caltech30", {}),
+    "caltech30 tokens": ("pictures", "caltech30", {"tokens": True}),
 }
-"""The same for data sets in the folder of real data."""
+"""Its layout first, the same for data sets in the folder of real data."""
+UNPUBLISHED = {"pairs", "sketches"}
+"""Layouts of which that folder holds none; other tests write small ones."""
 
 
 def split_ids(bench):
@@ -71,17 +77,38 @@ def test_ids_of_data_made_here(case):
 @pytest.mark.shared
 @pytest.mark.parametrize("case", REAL)
 def test_ids_of_real_data(shared, case):
-    name, options = REAL[case]
+    layout, name, options = REAL[case]
+    assert locate(str(shared / name)).source.name == layout
     assert split_ids(data.load(str(shared / name), **options)) == pinned()[case]
 
 
 def test_every_data_set_is_pinned():
     assert pinned().keys() == BUILT_IN.keys() | REAL.keys()
     assert all(ids.get("split 0") for ids in pinned().values())
+    layouts = {source.name for source in registry.sources() if source.recognises is not None}
+    assert {layout for layout, _, _ in REAL.values()} | UNPUBLISHED == layouts
+
+
+def forms(source):
+    """Every variant, task and form in which a data set that is made here is loaded."""
+    return {(f"{source.name}:{variant}" if variant else source.name, task, tokens)
+            for variant in ("", *source.variants) for task in source.tasks_of(variant)
+            for tokens in ((False, True) if source.tokens else (False,))}
+
+
+def test_every_form_of_data_made_here_is_pinned():
+    made = registry.named()
+    there = set().union(*map(forms, made.values()))
+    pinned_forms = set()
+    for name, options in BUILT_IN.values():
+        source, _, variant = locate(name)
+        first = source.tasks_of(variant)[0]
+        pinned_forms.add((name, options.get("task", first), options.get("tokens", False)))
+    assert pinned_forms == there
 
 
 if __name__ == "__main__":
     cases = BUILT_IN | {case: (str(SHARED / name), options)
-                        for case, (name, options) in REAL.items()}
+                        for case, (_, name, options) in REAL.items()}
     FILE.write_text(json.dumps({case: split_ids(data.load(name, **options))
                                 for case, (name, options) in cases.items()}, indent=1) + "\n")

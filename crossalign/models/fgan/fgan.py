@@ -93,7 +93,7 @@ class FGAN(TokenSelector, JointSpace):
     ratios : pair of float
         Shares of each modality's tokens in the region embedding; default (0.1, 0.3).
     pool : {"concat", "sum", "mean"}
-        Pooling of the selected tokens, see `networks.RegionEncoder`; default ``"concat"``.
+        Pooling of the selected tokens, see `fine_grained.RegionEncoder`; default ``"concat"``.
     selection : {"saliency", "random"}
         Selection of tokens; default ``"saliency"``.
     heads : int

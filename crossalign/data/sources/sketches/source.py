@@ -43,7 +43,7 @@ def load_sketches(folder: str | Path, *, tokens: bool = False,
         Whether features are token rows; the default encoder gives ``(n, 64, 34)`` of them, or
         ``(n, 512)`` vectors.
     unseen : str, Path or strings, optional
-        Unseen classes, as `unseen_classes.unseen_mask` takes them; by default half of the classes,
+        Unseen classes, as `splits.unseen_mask` takes them; by default half of the classes,
         over ten fixed splits ``run(k)``.
     encoder : Encoder, optional
         Encoder of sketches and photos alike; default `encoders.HOG`.
