@@ -173,6 +173,12 @@ def check_frames(columns: Mapping[str, Any]) -> None:
             "frame.loc[other.index], or give arrays, as frame.to_numpy() is, to go by position.")
 
 
+def column_names(values: object) -> list[str]:
+    """Return the names of the columns of a data frame if all are strings, else none."""
+    names = list(getattr(values, "columns", ()))
+    return [str(name) for name in names] if all(isinstance(n, str) for n in names) else []
+
+
 def refuse_rows(bad: npt.ArrayLike, name: str, what: str, fix: str) -> None:
     """Raise ValueError if any row is bad: ``name: what in rows 1, 2 (counted from 0); fix.``"""
     rows = np.unique(np.argwhere(np.asarray(bad))[:, :1])

@@ -21,7 +21,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from crossalign.arrays import float32, refuse_masked
+from crossalign.arrays import column_names, float32, refuse_masked
 from crossalign.index.exact import ExactIndex
 from crossalign.labels import check_class_rows, classes_held
 from crossalign.metrics.retrieval.score_sources import EmbeddingScores, ScoreSource
@@ -165,7 +165,8 @@ stochastic : bool
         """Check parameters and training data, store the widths, and return what to train on.
 
         Samples, labels and classes enter here alone, whatever a user has: see `training_given`.
-        Sets ``modalities_``, ``widths_`` and ``trained_on_``; `CLASS_MODALITY` is added when the
+        Sets ``modalities_``, ``widths_`` and ``trained_on_``, and ``columns_`` if there are data
+        frames; `CLASS_MODALITY` is added when the
         model uses side information and there is some.
         """
         self._validate_params()
@@ -182,6 +183,8 @@ stochastic : bool
                                      "or choose a model that handles missing modalities.")
         self._check_labels(X.labels, classes)
         self._remember(X.widths)
+        if X.column_names:
+            self.columns_ = dict(X.column_names)
         described = classes is not None and getattr(self, "described_", True)
         if self.uses_side_information and described and classes.embeddings.shape[1]:
             self._remember({**X.widths, CLASS_MODALITY: int(classes.embeddings.shape[1])})
@@ -190,12 +193,14 @@ stochastic : bool
 
     def _given(self, X: Samples, y: npt.ArrayLike | None, classes: Any) -> Given:
         """Return `training_given`; one array or data frame passes scikit-learn's checks first."""
-        for name in ("n_features_in_", "feature_names_in_"):
+        for name in ("n_features_in_", "feature_names_in_", "columns_"):
             self.__dict__.pop(name, None)
         if not by_modality(X) and getattr(X, "ndim", 2) <= 2:
             X = self._validated(X, y)
         wanted: str | None = getattr(self, "modality", None)
         given = training_given(X, y, classes, wanted or FEATURES)
+        if hasattr(self, "feature_names_in_"):
+            given.samples.column_names[wanted or FEATURES] = list(self.feature_names_in_)
         if not hasattr(self, "modality"):
             return given
         return given._replace(samples=given.samples.select(
@@ -248,7 +253,11 @@ stochastic : bool
         check_fitted(self, "widths_")
         rows: Any = x
         if by_modality(x):
-            rows = samples_given(x).read(modality)
+            samples = samples_given(x)
+            check_columns(samples, modality, self)
+            rows = samples.read(modality)
+        elif modality in getattr(self, "columns_", {}) and not hasattr(self, "n_features_in_"):
+            check_columns(x, modality, self)
         elif hasattr(self, "n_features_in_") and modality != CLASS_MODALITY:
             refuse_masked(x, f"x: {modality!r}")
             rows = validate_data(self, x, reset=False)
@@ -396,8 +405,12 @@ class ZeroShotClassifier(ClassifierMixin):  # type: ignore[misc]
 
         check_fitted(self, "widths_")
         if by_modality(X):
-            return in_blocks(lambda part: self.decision_function(part[self.modality_], classes),
+            return in_blocks(lambda part: self._scored(part, classes),
                              complete(samples_given(X), self.modality_))
+        return self._scored(X, classes)
+
+    def _scored(self, X: Samples, classes: Classes | None) -> Array:
+        """Return `decision_function` of samples that are read at once."""
         return self._columns(self._class_scores(self._rows(X, self.modality_), classes), classes)
 
     def _columns(self, scores: Array, classes: Classes | None) -> Array:
@@ -476,6 +489,23 @@ def check_fitted(model: object, attribute: str) -> None:
     """Raise NotFittedError unless the model has the learned attribute."""
     if not hasattr(model, attribute):
         raise NotFittedError(f"{type(model).__name__} is not fitted yet; call fit first.")
+
+
+def check_columns(x: Any, modality: str, model: object) -> None:
+    """Raise ValueError if a modality's columns have other names, or another order, than in
+    training.
+
+    Arrays have no names, and go by position.
+    """
+    given = x.column_names.get(modality, []) if isinstance(x, Views) else column_names(x)
+    trained = getattr(model, "columns_", {}).get(modality, [])
+    if len(given) != len(trained):
+        return
+    for c, (here, there) in enumerate(zip(given, trained, strict=True)):
+        if here != there:
+            raise ValueError(f"x: column {c} of {modality!r} is {here!r}, and {there!r} in "
+                             "training; give the columns of training in their order, or an array, "
+                             "as frame.to_numpy() is, to go by position.")
 
 
 def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,

@@ -34,7 +34,8 @@ LEARNED: dict[str, Any] = {
     "n_spurious_expected_": Number, "cmae_": Number, "normalised_cmae_": Number,
     "holdout_cmae_": Number | None, "holdout_normalised_cmae_": Number | None,
     "trained_on_": dict[str, Any], "classes_": list[bool | int | float | str],
-    "described_": bool, "feature_names_in_": list[str]}
+    "described_": bool, "feature_names_in_": list[str],
+    "columns_": dict[str, list[str]]}
 """Type of every learned attribute that JSON holds; arrays are elsewhere."""
 
 

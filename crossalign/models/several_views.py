@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crossalign.models.base import Aligner, Array, Distributional, unit_rows
+from crossalign.models.base import Aligner, Array, Distributional, check_columns, unit_rows
 from crossalign.models.blockwise import as_given
 from crossalign.types import Views
 
@@ -28,6 +28,8 @@ def mean_of_views(model: Aligner, X: Views, modalities: Sequence[str]) -> Array:
         If a sample has none of them.
     """
     here = presence(X, modalities)
+    for m in modalities:
+        check_columns(X, m, model)
     rows = np.stack([model.embed(as_given(X, m), m) for m in modalities], axis=1)     # (n, M, d)
     return unit_rows((rows * here[:, :, None]).sum(axis=1))
 
@@ -45,6 +47,8 @@ def gaussians_of_views(model: Distributional, X: Views,
     import torch
 
     here = presence(X, modalities)
+    for m in modalities:
+        check_columns(X, m, model)
     parts = [model.embed_distribution(as_given(X, m), m) for m in modalities]
     means, deviations = (torch.from_numpy(np.stack(part, axis=1))
                          for part in zip(*parts, strict=True))

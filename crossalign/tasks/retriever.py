@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from crossalign.arrays import refuse_rows
+from crossalign.arrays import refuse_masked, refuse_rows
 from crossalign.index.base import Index
 from crossalign.index.hamming import HammingIndex
 from crossalign.labels import is_missing
+from crossalign.models.base import check_columns
 from crossalign.models.blockwise import encoded, in_blocks
 from crossalign.models.learned import made_up
 from crossalign.models.ranges import SIZE, Having, check_values
@@ -139,6 +140,8 @@ class Retriever(Task):
         """Compute the vectors of samples for the index, ``(n, w)``: the model's, or codes."""
         if not isinstance(modality, str):
             return self._of_views(samples, list(modality))
+        check_columns(samples, modality, self.model)
+        refuse_masked(samples, f"x: {modality!r}")
         encode = self.model.similarity_inputs if self.bits is None else self.model.embed
         rows = (encoded(encode, samples.having(modality), modality) if isinstance(samples, Views)
                 else encode(np.asarray(samples), modality))

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from scipy.special import log_softmax
 from sklearn.utils._param_validation import StrOptions
 
+from crossalign.arrays import refuse_masked
 from crossalign.metrics import calibrated_stacking
-from crossalign.models.base import Distributional, ZeroShotClassifier, checked_side
+from crossalign.models.base import Distributional, ZeroShotClassifier, check_columns, checked_side
 from crossalign.models.blockwise import as_given, in_blocks
 from crossalign.models.closed_form.gfzsl import GFZSL
 from crossalign.models.learned import made_up
@@ -160,7 +161,11 @@ class ZeroShot(Task):
             If a sample has no view that the model knows.
         """
         if not isinstance(X, Views):
+            refuse_masked(X, f"x: {self.modality_!r}")
+            check_columns(X, self.modality_, self.model)
             return np.asarray(X), self.modality_
+        for name in self.views_:
+            check_columns(X, name, self.model)
         names = [m for m in self.views_ if m in X] or [self.modality_]
         if len(names) == 1:
             return as_given(complete(X, names[0]), names[0]), names[0]

@@ -9,12 +9,14 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.arrays import check_frames, flags, lost_digits_noted, row_numbers
+from crossalign.arrays import check_frames, column_names, flags, lost_digits_noted, row_numbers
 from crossalign.labels import class_rows
 from crossalign.types.modality import blanked, checked_modality
 
 Array = npt.NDArray[Any]
 Rows = slice | Sequence[int] | Array
+_MAPPINGS = ("_data", "_rows", "_kinds", "column_names", "present", "masks", "meta")
+"""Attributes of `Views` that are mappings."""
 
 
 class NoSuchModalityError(KeyError, ValueError):
@@ -60,6 +62,8 @@ class Views:
 
     Attributes
     ----------
+    column_names : dict of modality to list of str
+        Names of the columns of modalities that came as data frames.
     lost_digits : tuple of str
         Modalities whose numbers differ by less than float32 can tell apart, and where.
 
@@ -68,7 +72,7 @@ class Views:
     ValueError
         If lengths disagree, an array has the wrong number of dimensions or contains NaN or
         infinity in a present row, a mask does not fit its modality, labels are words or negative,
-        or the indexes of data frames disagree.
+        a name is no text, or the indexes of data frames disagree.
     """
 
     def __init__(
@@ -82,6 +86,10 @@ class Views:
         meta: Mapping[str, npt.ArrayLike] | None = None,
         kinds: Mapping[str, str] | None = None,
     ) -> None:
+        for name in data:
+            if not isinstance(name, str):
+                raise ValueError(f"data: the modality name {name!r} is of type "
+                                 f"{type(name).__name__}; give text, as {str(name)!r}.")
         if not data:
             raise ValueError("data: no modality given; pass at least one, as {'image': array}.")
         groups: dict[str, Mapping[str, Any]] = {
@@ -100,6 +108,8 @@ class Views:
         self.lost_digits = tuple(lost)
         self._data = {name: array for name, (array, _) in checked.items()}
         self._kinds = {name: kind for name, (_, kind) in checked.items()}
+        self.column_names = {name: names for name, values in data.items()
+                             if (names := column_names(values))}
         lengths = {name: len(values) for name, values in self._data.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"data: modalities have different numbers of samples {lengths}; "
@@ -253,7 +263,7 @@ class Views:
             return self._same()
         part = object.__new__(Views)
         part._n, part._kinds = len(rows), dict(self._kinds)
-        part.lost_digits = self.lost_digits
+        part.lost_digits, part.column_names = self.lost_digits, dict(self.column_names)
         part._data, part._rows = {}, {}
         for name, values in self._data.items():
             if isinstance(values, np.memmap):
@@ -288,7 +298,7 @@ class Views:
     def _same(self) -> Views:
         """Return the same samples, sharing their arrays, in mappings of their own."""
         part = copy(self)
-        for name in ("_data", "_rows", "_kinds", "present", "masks", "meta"):
+        for name in _MAPPINGS:
             setattr(part, name, dict(getattr(self, name)))
         return part
 
@@ -300,7 +310,8 @@ class Views:
                 raise NoSuchModalityError(name, self._data)
         part = self._same()
         for name in set(self._data) - set(modalities):
-            for mapping in (part._data, part._rows, part._kinds, part.present, part.masks):
+            for mapping in (part._data, part._rows, part._kinds, part.column_names, part.present,
+                            part.masks):
                 mapping.pop(name, None)
         return part
 
@@ -326,7 +337,7 @@ class Views:
             raise ValueError(f"other: {len(other)} samples for {self._n} and {shared} in both; "
                              "give as many samples, with names of their own.")
         part = self._same()
-        for name in ("_data", "_rows", "_kinds", "present", "masks", "meta"):
+        for name in _MAPPINGS:
             getattr(part, name).update(getattr(other, name))
         part.lost_digits += other.lost_digits
         return part
@@ -352,6 +363,7 @@ class Views:
         whole = object.__new__(Views)
         whole._n = sum(len(part) for part in parts)
         whole._kinds = {m: first.kind(m) for m in names}
+        whole.column_names = {m: first.column_names[m] for m in names if m in first.column_names}
         whole._data, whole._rows = {}, {}
         for m in names:
             one_map = first.on_disk(m) and all(part._data[m] is first._data[m] for part in parts)

@@ -128,3 +128,25 @@ def test_masked_numbers_are_refused_unless_none_is():
     for call in (lambda: ESZSL().fit(masked, views.truth, classes=classes),
                  lambda: model.predict(masked), lambda: model.predict({"image": masked})):
         complaint(call, f"a masked array with {masked.mask.sum()} masked numbers")
+
+
+def test_columns_of_frames_keep_the_names_and_order_of_training(tmp_path):
+    views, _ = toy_for("GFZSL")
+    frame = pd.DataFrame(views["image"]).add_prefix("c")
+    turned, side = frame[frame.columns[::-1]], dict(enumerate(np.eye(6)))
+    for given in ({"image": frame}, Views({"image": frame}), frame):
+        model = GFZSL().fit(given, views.truth, classes=side)
+        model = GFZSL.load(model.save(tmp_path / "model"))
+        name = model.modality_
+        expected = model.predict({name: views["image"]})
+        for right in ({name: frame}, Views({name: frame})[:]):
+            assert (model.predict(right) == expected).all()
+        complaint(lambda model=model, name=name: model.predict({name: turned}),
+                  f"column 0 of {name!r} is 'c8', and 'c0' in training")
+    model = GFZSL().fit({"image": frame}, views.truth, classes=side)
+    complaint(lambda: model.predict(turned), "column 0 of 'image' is 'c8'")
+    aligner = CCA().fit({"image": frame, "text": frame})
+    for call in (lambda: aligner.embed(turned, "image"), lambda: aligner.embed(
+            Views({"image": turned})[3:], "image"), lambda: Retriever(aligner).add(turned, "text")):
+        complaint(call, "is 'c8', and 'c0' in training")
+    complaint(lambda: Views({0: frame}), "the modality name 0 is of type int", "'0'")
