@@ -171,6 +171,7 @@ stochastic : bool
         """
         self._validate_params()
         X, classes, _ = self._given(X, y, classes)
+        classes = self._described_by(X, classes)
         if CLASS_MODALITY in X:
             raise ValueError(f"X: the modality name {CLASS_MODALITY!r} stands for side information "
                              "in a model; choose another name.")
@@ -205,6 +206,10 @@ stochastic : bool
             return given
         return given._replace(samples=given.samples.select(
             wanted or given.samples.modalities[0]))
+
+    def _described_by(self, X: Views, classes: Classes | None) -> Classes | None:
+        """Return the classes to train with; a model that leaves out their vectors overrides it."""
+        return classes
 
     def _validated(self, X: Any, y: npt.ArrayLike | None) -> Array:
         """Return an array or a frame ``(n, d)`` as an array, once it fits its labels."""

@@ -11,13 +11,13 @@ from small_models import SMALL, toy_for
 from crossalign import models
 from crossalign.models import CCA, ESZSL, GFZSL
 from crossalign.models.base import Aligner, ZeroShotClassifier
+from crossalign.models.catalog import serves
 from crossalign.tasks import Retriever
 from crossalign.types import Classes, Views
 
 NAMES = ["wren", "owl", "jay", "emu", "kiwi", "rhea"]
 LARGE = [2**62 + c for c in (5, 1, 4, 2, 0, 3)]
-CLASSIFIERS = [name for name in models.__all__
-               if issubclass(getattr(models, name), ZeroShotClassifier)]
+RECOGNISERS = [name for name in models.__all__ if serves(getattr(models, name), "gzsl")]
 
 
 def made(name):
@@ -66,6 +66,20 @@ def test_recognition_of_one_array_gives_the_labels_back(name, tmp_path):
     unseen = np.flatnonzero(side.index.isin(NAMES[4:]))
     new = model.decision_function(frame, classes=Classes(side.to_numpy()[unseen], [False] * 2))
     np.testing.assert_allclose(new, model.decision_function(frame)[:, unseen], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", RECOGNISERS)
+def test_a_recogniser_knows_the_columns_it_was_fitted_on(name):
+    views, classes = toy_for(name)
+    y = [NAMES[label] for label in views.truth]
+    side = dict(zip(NAMES, classes.embeddings, strict=True))
+    model = made(name).fit(views["image"], y, classes=side)
+    assert model.n_features_in_ == 9
+    assert not hasattr(model, "feature_names_in_")
+    frame = pd.DataFrame(views["image"], columns=[f"c{i}" for i in range(9)])
+    model = made(name).fit(frame, y, classes=side)
+    assert model.n_features_in_ == 9
+    assert model.feature_names_in_.tolist() == list(frame.columns)
 
 
 def test_words_find_their_class_by_its_name():

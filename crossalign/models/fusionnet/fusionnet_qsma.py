@@ -301,15 +301,8 @@ smooth, topology, cycle : float
             callbacks: Sequence[Any] = (),
             checkpoint: str | Path | None = None) -> Self:
         """Train on all views of the samples and, under ``"gzsl"``, the side information."""
-        X, classes, _ = self._given(X, y, classes)
-        views = len(X.modalities)
-        self.preset_ = (("retrieval" if views > 1 else "gzsl") if self.preset == "auto"
-                        else self.preset)
-        if self.preset_ == "retrieval":
-            classes = None if classes is None else Classes(classes.embeddings[:, :0], classes.seen,
-                                                           classes.names)
-        X, classes = self._start(X, classes=classes)
-        labels = X.labels
+        X, classes = self._start(X, y, classes)
+        views, labels = len(X.modalities), X.labels
         if self.preset_ == "gzsl":
             if not self.knows_classes:
                 raise ValueError("classes: the preset 'gzsl' needs side information, one vector "
@@ -344,6 +337,15 @@ smooth, topology, cycle : float
                     {m: encoded(partial(self._part, name), x, m) for m, x in here.items()},
                     {m: x.truth for m, x in here.items()})
         return self
+
+    def _described_by(self, X: Views, classes: Classes | None) -> Classes | None:
+        """Settle the preset; return classes without their vectors where it is for retrieval."""
+        several = len(X.modalities) > 1
+        self.preset_ = (("retrieval" if several else "gzsl") if self.preset == "auto"
+                        else self.preset)
+        if self.preset_ == "gzsl" or classes is None:
+            return classes
+        return Classes(classes.embeddings[:, :0], classes.seen, classes.names)
 
     def _work(self) -> dict[str, Any]:
         """Return all parameters, and the side information that the class memory starts from."""
