@@ -9,13 +9,11 @@ roots of distributions, ``sum sqrt(g_a g_b)``, which falls from 1 to 0 as J rise
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import clone
 
 from crossalign.index.base import Index
 from crossalign.index.exact import ExactIndex
@@ -25,7 +23,7 @@ from crossalign.models import backbones
 from crossalign.models.base import Aligner, Array, Model, unit_rows
 from crossalign.models.blockwise import as_given
 from crossalign.models.several_views import presence
-from crossalign.types import Classes, Views
+from crossalign.types import Views
 
 SIMILARITIES = ("embedding", "labels", "joint", "affinity")
 """Similarities RE, LD and JR of FGAN, and ours: the cosine plus the affinity of distributions."""
@@ -134,17 +132,7 @@ class JointSpace(Aligner, Model):
             real = None if mask is None else torch.from_numpy(mask[start:start + size]).to(device)
             yield torch.from_numpy(block).to(device), real
 
-    def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
-                 classes: Classes | None = None,
-                 callbacks: Sequence[Any] = ()) -> Iterator[Self]:
-        """Yield one fitted clone per point; neighbours that differ in ``similarity`` alone share a
-        fit.
-        """
-        fitted, trained_with = None, None
-        for params in points:
-            body = {name: value for name, value in params.items() if name != "similarity"}
-            if fitted is None or body != trained_with:
-                fitted = clone(self).set_params(**params)
-                fitted.fit(X, classes=classes, callbacks=callbacks)
-                trained_with = body
-            yield copy(fitted).set_params(**params)
+    def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all but the similarity, which compares what is learned either way."""
+        return {name: value for name, value in super()._trained_by(params).items()
+                if name != "similarity"}
