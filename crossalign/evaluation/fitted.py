@@ -80,7 +80,7 @@ def check_trained(model: Any, bench: Benchmark) -> None:
 
     An oracle, which is marked as one, may be.
     """
-    unseen = ([] if getattr(model, "oracle", False) else
+    unseen = ([] if model.oracle else
               trained_unseen(getattr(model, "trained_on_", {}), bench))
     if unseen:
         raise ValueError(f"model: it was trained on {len(unseen)} of the classes that "

@@ -119,7 +119,7 @@ def check_suited(model: Any, bench: Benchmark, task: str | Protocol | None = Non
         If it does not.
     """
     task = resolve(model, bench, task)
-    if not getattr(model, "oracle", False):
+    if not model.oracle:
         samples, classes = task.training(bench)
         clone(model)._start(samples, classes=classes)
     return task
@@ -176,7 +176,7 @@ def _items(model: Any, bench: Benchmark, task: Protocol) -> dict[str, Any]:
 
 def _samples(model: Any, bench: Benchmark, task: Protocol) -> int:
     """Return the number of samples that `fit_on` fits on."""
-    oracle = getattr(model, "oracle", False)
+    oracle = model.oracle
     return len(task.ceiling_samples(bench) if oracle else task.training(bench)[0])
 
 

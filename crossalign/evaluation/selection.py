@@ -52,7 +52,7 @@ def select(model: Any, bench: Benchmark, task: Protocol, grid: Grid,
         reason = bench.protocol.get("no_validation", "the data has no validation split")
         return Selection({}, {}, task.without_validation(model, reason, log))
     grid = _open(model, validation, task, grid)
-    if getattr(model, "oracle", False) or not (grid or task.calibrates):
+    if model.oracle or not (grid or task.calibrates):
         return Selection({}, {}, f"nothing was selected: fixed hyper-parameters{_epoch(model)}")
     points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     if log is not None:
@@ -125,7 +125,7 @@ def fit_on(model: Any, bench: Benchmark, task: Protocol, callbacks: Sequence[Any
            checkpoint: str | Path | None = None) -> Any:
     """Fit a model on the part of a benchmark that its task trains on."""
     options = {"checkpoint": checkpoint} if model.resumable and checkpoint is not None else {}
-    if getattr(model, "oracle", False):
+    if model.oracle:
         return model.fit(task.ceiling_samples(bench), classes=bench.classes)
     samples, classes = task.training(bench)
     return model.fit(samples, classes=classes, callbacks=callbacks, **options)

@@ -38,7 +38,7 @@ def protocol_of(bench: Benchmark, model: Any, task: Protocol, *,
         Parameters that validation chose, if the model was fitted here; None if it was fitted
         elsewhere.
     """
-    oracle, ours = bool(getattr(model, "oracle", False)), _is_ours(model)
+    oracle, ours = model.oracle, _is_ours(model)
     fitted_here = chosen is not None
     settled = {
         "epoch_selected_on_test": oracle or (False if fitted_here else None),

@@ -49,7 +49,7 @@ def serves(model: type[Any], task: str) -> bool:
 
 def needs(model: type[Any]) -> str:
     """Return the data that a model is fitted on, in a few words."""
-    if getattr(model, "oracle", False):
+    if model.oracle:
         return "test labels"
     pairs = "pairs of one encoder" if model.one_encoder else "pairs"
     found = [pairs] if issubclass(model, Aligner) else []

@@ -111,7 +111,7 @@ class GZSL(Protocol):
     def without_validation(self, model: Any, reason: str,
                            log: Callable[[str], None] | None) -> str:
         """Say that nothing was calibrated, with a warning."""
-        if getattr(model, "oracle", False):
+        if model.oracle:
             return super().without_validation(model, reason, log)
         said = (f"nothing was selected and nothing was calibrated: {reason}, so gamma is 0 and "
                 "unseen classes are seldom chosen; give the benchmark a validation_split")
