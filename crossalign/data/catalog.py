@@ -56,8 +56,8 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
         ``"glyphs:sketch"`` or ``"path/to/omniglot:alphabets"``; of a file of several domains two
         of them, as ``"path/to/pacs.npz:sketch-photo"``.
     task : {"gzsl", "zsl", "retrieval", "transfer"}, optional
-        Purpose of the benchmark, by default the data set's first. ``zsl`` reads the same benchmark
-        as ``gzsl``, and also folders that test no seen class.
+        Purpose of the benchmark, by default the data set's first. ``zsl`` is that of files
+        that test no seen class; where seen classes are tested too, ``gzsl`` reports its score, T1.
     tokens : bool, default False
         Token rows ``(n, t, d)`` instead of vectors, of data sets that have both.
     attributes : str or Path, optional
@@ -84,8 +84,8 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     Raises
     ------
     ValueError
-        One sentence: an unknown name or variant, a task the data set does not serve, or a
-        malformed file.
+        One sentence: an unknown name or variant, a task the data set does not serve, as zsl where
+        seen classes are tested, or a malformed file.
     """
     given: dict[str, Any] = {
         argument: value for argument, value in (
@@ -98,6 +98,7 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     with lost_digits_noted() as lost:
         bench = source.read(*where, task, variant=variant, tokens=tokens, seed=seed, log=log,
                             **given)
+    _check_zsl(str(name_or_path), task, bench.task)
     if lost:
         bench = replace(bench, protocol={**bench.protocol, **digits_fact(bench, lost)})
     say(bench.protocol, log)
@@ -107,8 +108,11 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
 def _check(source: Source, name: str, variant: str, task: str | None, tokens: bool,
            given: Collection[str]) -> None:
     """Raise ValueError where a data set does not serve a task or take an argument."""
-    tasks = source.tasks_of(variant)
-    served = [*tasks, "zsl"] if "gzsl" in tasks else list(tasks)
+    served = list(source.tasks_of(variant))
+    if "gzsl" in served and source.recognises is None:
+        _check_zsl(name, task, "gzsl")
+    elif "gzsl" in served:                              # the files alone know whether they do
+        served.append("zsl")
     if task is not None and task not in served:
         raise ValueError(f"task: got {task!r}, but {name!r} serves {served}; choose one of those.")
     if tokens and not source.tokens:
@@ -119,6 +123,13 @@ def _check(source: Source, name: str, variant: str, task: str | None, tokens: bo
                   else f"{name!r} of the layout {source.name}")
             raise ValueError(f"{argument}: given for {of}, which does not take it; give it for "
                              f"{', '.join(takers(argument))}{HINTS.get(argument, '')}.")
+
+
+def _check_zsl(name: str, task: str | None, found: str) -> None:
+    """Raise ValueError where zsl is asked for and a benchmark tests seen classes too."""
+    if task == "zsl" and found == "gzsl":
+        raise ValueError(f"task: got 'zsl', but {name!r} tests seen classes too and reports T1; "
+                         "use gzsl.")
 
 
 def listing() -> str:

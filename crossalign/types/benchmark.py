@@ -24,7 +24,7 @@ class Benchmark:
         Name that the user typed, or the folder's name.
     task : {"gzsl", "zsl", "retrieval", "transfer"}
         Purpose of the benchmark. ``gzsl`` has splits ``train``, ``test_seen``, ``test_unseen``;
-        ``zsl`` has those without ``test_seen``, and may be scored on a ``gzsl`` benchmark as well;
+        ``zsl`` has those without ``test_seen``, and its score, T1, is one of ``gzsl`` too;
         ``retrieval`` has ``train``, ``query``, ``gallery``; ``transfer`` has ``pairs``
         (unlabelled), ``train`` (labelled source), ``test``.
     splits : mapping of split name to Views

@@ -158,7 +158,8 @@ def test_unseen_classes_by_argument(tmp_path):
     bench = data.load(path, unseen=["fox", "ant"])
     assert np.array(bench.classes.names)[bench.classes.unseen].tolist() == ["ant", "fox"]
     (tmp_path / "unseen.txt").write_text("dog\nhen\n")
-    bench = data.load(path, "zsl", unseen=tmp_path / "unseen.txt")
+    complaint(lambda: data.load(path, "zsl", unseen=tmp_path / "unseen.txt"), "use gzsl")
+    bench = data.load(path, "gzsl", unseen=tmp_path / "unseen.txt")
     assert np.array(bench.classes.names)[bench.classes.unseen].tolist() == ["dog", "hen"]
     complaint(lambda: data.load(path, unseen=["wolf", "ant"]), "'wolf'")
     complaint(lambda: data.load(path, "retrieval", unseen=["ant", "fox"]), "unseen", "gzsl")

@@ -446,10 +446,11 @@ def test_names_reach_their_makers(monkeypatch):
     asked = []
     maker = types.ModuleType("maker")
     maker.load_glyphs = lambda task, *, variant, tokens, seed: (
-        asked.append((task, variant, tokens, seed)) or types.SimpleNamespace(protocol={}))
+        asked.append((task, variant, tokens, seed))
+        or types.SimpleNamespace(protocol={}, task=task))
     monkeypatch.setitem(sys.modules, "crossalign.data.sources.glyphs.source", maker)
     data.load("glyphs")
-    data.load("glyphs", "zsl", seed=3)
+    data.load("glyphs", "gzsl", seed=3)
     data.load("glyphs:sketch")
     data.load("glyphs:sketch", "retrieval")
     data.load("glyphs", "retrieval")
@@ -465,6 +466,8 @@ def test_names_reach_their_makers(monkeypatch):
     complaint(lambda: data.load("synthetic:left"), "no variant 'left'", "leave out")
     complaint(lambda: data.load("glyphs", "sketch"), "task: got 'sketch'", "retrieval")
     complaint(lambda: data.load("synthetic", "gzsl"), "'gzsl'", "transfer")
+    complaint(lambda: data.load("glyphs", "zsl"), "task: got 'zsl'", "reports T1; use gzsl")
+    complaint(lambda: data.load("glyphs:sketch", "zsl"), "serves ['retrieval']")
     complaint(lambda: data.load("glyphs:sketch", "gzsl"), "'gzsl'", "sketch")
     complaint(lambda: data.load("glyphs", attributes="x.npy"), "attributes")
     assert [entry.name for entry in data.available()][:2] == ["glyphs", "synthetic"]

@@ -11,9 +11,8 @@ from crossalign.types import Benchmark
 def _read(task: str | None, *, variant: str, tokens: bool, seed: int, **_: Any) -> Benchmark:
     from crossalign.data.sources.glyphs.source import load_glyphs
 
-    first = SOURCE.tasks_of(variant)[0]
-    return load_glyphs(first if task in (None, "zsl") else task, variant=variant, tokens=tokens,
-                       seed=seed)
+    return load_glyphs(SOURCE.tasks_of(variant)[0] if task is None else task, variant=variant,
+                       tokens=tokens, seed=seed)
 
 
 SOURCE = Source("glyphs", "letters of the typefaces that matplotlib ships: image, text and "

@@ -51,7 +51,7 @@ def load_xlsa17(folder: str | Path, task: str | None = None, *,
         Folder with ``res101.mat`` and ``att_splits.mat``, MATLAB v5 or v7.3.
     task : {"gzsl", "zsl"}, optional
         Task; by default ``gzsl``, or ``zsl`` if the file has no ``test_seen_loc``. A file that has
-        one gives the same benchmark for both.
+        one is read as ``gzsl``, and `data.load` refuses it for ``zsl``.
     attributes : str or Path
         File with the side information, in ``folder`` or anywhere: a ``.mat`` with ``att`` (a, C),
         or ``.npy`` or ``.csv`` of shape (C, a). The split always comes from ``att_splits.mat``.
