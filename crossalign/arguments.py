@@ -165,8 +165,10 @@ def check_used(estimator: Any, bench: Any, task: str | None, sets: list[str] | N
                                      "classes; leave it out.")
     if not named["--tune"]:
         return
+    from crossalign.evaluation.protocols import get
+
     validation = bench.validation()
-    if validation is None or task == "transfer" or estimator.oracle:
+    if validation is None or not get(task).tunes or estimator.oracle:
         raise ValueError(f"--tune: {named['--tune'][0]} cannot be chosen, as {task} of "
                          f"{bench.name!r} chooses nothing with {estimator.cli_name}; set it.")
     idle = [name for name in named["--tune"] if name in estimator.idle(validation["train"])]

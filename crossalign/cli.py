@@ -244,7 +244,7 @@ def few_shot(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds
     from crossalign.evaluation.protocols import FewShotRecognition
     from crossalign.evaluation.protocols.few_shot_curve import FewShotCurve
 
-    bench = replace(options, task="gzsl").load(recipe)
+    bench = replace(options, task=FewShotRecognition.name).load(recipe)
     task = FewShotRecognition(None if k is None else tuple(k), draws, baseline)
     report = evaluate(estimator, bench, seeds, task=task, tune=False, callbacks=progress(), log=log,
                       keep=runs_in(out))
@@ -268,13 +268,14 @@ def evaluate(folder: Annotated[Path, typer.Argument(help="Folder that fit or sav
     if out is not None:
         check_writable(out)
     from crossalign.evaluation import score_fitted
+    from crossalign.evaluation.fitted import task_of
     from crossalign.evaluation.protocols import with_options
     from crossalign.tasks.store import load_fitted
 
     fitted = load_fitted(folder, model)
     options = options.over(fitted.source)
     bench = replace(options, task=options.task or fitted.task or None).load()
-    protocol = with_options(options.task or bench.task, bits=bits)
+    protocol = with_options(options.task or task_of(fitted, bench), bits=bits)
     report = score_fitted(fitted, bench, task=protocol, pictures=out is not None)
     publish(report, out, as_json)
 

@@ -39,7 +39,7 @@ class DataOptions:
     data : str, optional
         Name or path, with a variant behind a colon.
     task : str, optional
-        Purpose, see `data.load`.
+        Task that is scored; the benchmark is the one that it is scored on.
     tokens : bool
         Whether token rows are asked for.
     attributes, unseen, pool : str, optional
@@ -53,7 +53,8 @@ class DataOptions:
     data: Annotated[str | None, typer.Option(
         "--data", "-d", help="A built-in name, or a folder or file; a variant stands behind a "
         "colon, as glyphs:sketch. By default glyphs, or what a saved model was fitted on.")] = None
-    task: Annotated[str | None, typer.Option(help="gzsl, zsl, retrieval or transfer.")] = None
+    task: Annotated[str | None, typer.Option(
+        help="gzsl, zsl, few_shot, retrieval or transfer.")] = None
     tokens: Annotated[bool, typer.Option(
         "--tokens", help="Token rows instead of vectors, of data that have both.")] = False
     attributes: Annotated[str | None, typer.Option(
@@ -80,11 +81,13 @@ class DataOptions:
     def load(self, recipe: Recipe | None = None) -> Any:
         """Load the benchmark; tell where it is not what the recipe is about."""
         from crossalign.data import load
+        from crossalign.evaluation.protocols import benchmark_of
 
         own = self if recipe is None else replace(
             self, task=recipe.task if self.task is None else self.task,
             tokens=self.tokens or recipe.tokens)
-        bench = load(own.name, own.task, pool=own.pool, log=tell, **own.read_as())
+        purpose = None if own.task is None else benchmark_of(own.task)
+        bench = load(own.name, purpose, pool=own.pool, log=tell, **own.read_as())
         note = None if recipe is None else recipe.mismatch(bench)
         if note is not None:
             tell(f"note: {note}")

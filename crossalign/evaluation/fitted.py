@@ -54,8 +54,8 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
         class that the benchmark holds as unseen.
     """
     started = time.perf_counter()
-    if task is None and isinstance(model, Fitted) and benchmark_of(model.task) == bench.task:
-        task = model.task
+    if task is None and isinstance(model, Fitted):
+        task = task_of(model, bench)
     task = resolve(model.model if isinstance(model, Fitted) else model, bench, task)
     fitted = model if isinstance(model, Fitted) else Fitted(model)
     model, run = fitted.model, fitted.run if run is None else run
@@ -73,6 +73,11 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
         seconds=time.perf_counter() - started, seeds=[run],
         per_class=by_class(outcome, part.classes.names),
         artefacts=task.figures(once, part, outcome) if pictures else {})
+
+
+def task_of(fitted: Fitted, bench: Benchmark) -> str:
+    """Return the task that a model was fitted for; on benchmarks of another one, their own."""
+    return fitted.task if benchmark_of(fitted.task) == bench.task else bench.task
 
 
 def check_trained(model: Any, bench: Benchmark) -> None:

@@ -102,6 +102,25 @@ def test_named_data_count_more_than_what_is_remembered(place, tmp_path, monkeypa
     assert json.loads(ran.stdout)["data"] == "other"
 
 
+def test_few_shot_is_a_task_of_data_for_recognition(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(place)
+    few = ["ridge_map", "--data", "gzsl.npz", "--task", "few_shot"]
+    direct = CliRunner().invoke(app, ["run", *few, "--json"])
+    assert direct.exit_code == 0, direct.exception
+    ran = CliRunner().invoke(app, ["fit", *few, "--out", str(tmp_path / "few")])
+    assert ran.exit_code == 0, ran.exception
+    ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / "few"), "--json"])
+    assert ran.exit_code == 0, ran.exception
+    found, expected = json.loads(ran.stdout), json.loads(direct.stdout)
+    assert found["task"] == expected["task"] == "few_shot"
+    assert found["scores"].keys() == expected["scores"].keys()
+    for name, score in found["scores"].items():
+        assert score["mean"] == pytest.approx(expected["scores"][name]["mean"])
+    tuned = CliRunner().invoke(app, ["run", *few, "--tune", "alpha=[0.1, 1]"])
+    assert "cannot be chosen, as few_shot" in str(tuned.exception)
+    assert DataOptions(data="glyphs", task="few_shot").load().task == "gzsl"
+
+
 def test_a_folder_that_remembers_no_option_is_refused(place, tmp_path, monkeypatch):
     monkeypatch.chdir(place)
     CliRunner().invoke(app, ["fit", "cca", "--data", "pairs.npz", "--no-tune", "--out",
