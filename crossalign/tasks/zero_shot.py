@@ -23,7 +23,7 @@ from crossalign.models.several_views import presence
 from crossalign.preprocessing.pooling import vectors_in
 from crossalign.tasks.base import Task
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
-from crossalign.types import Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 Array = npt.NDArray[Any]
 HEADS = ("auto", "classifier", "softmax", "prototype", "gaussian", "fused")
@@ -98,6 +98,7 @@ class ZeroShot(Task):
         self.views_ = ([self.modality_] if hasattr(self.model, "modality_") else
                        [m for m in train.modalities if m in modalities] or [self.modality_])
         self.head_ = self._kind()
+        self._check_model(classes)
         if self.head_ in ("gaussian", "fused") or (self.head_ == "softmax" and classes.seen.any()):
             self._check_trained(train, classes)
         if self.head_ == "softmax":
@@ -107,6 +108,17 @@ class ZeroShot(Task):
             return
         self._prepare(self.head_, train, classes)
         yield 0
+
+    def _check_model(self, classes: Classes) -> None:
+        """Raise ValueError if the model cannot score such classes by this head."""
+        model = self.model
+        if self.head_ != "classifier" and not hasattr(model, "embed"):
+            raise ValueError(f"head: {self.head_!r} needs an aligner, and {type(model).__name__} "
+                             "does not embed samples; choose 'classifier' or an aligner, as "
+                             "RidgeMap.")
+        width = getattr(model, "widths_", {}).get(CLASS_MODALITY)
+        if self.head_ not in ("gaussian", "fused") and width is not None:
+            checked_side(classes.embeddings, width)
 
     def _check_trained(self, train: Views, classes: Classes) -> None:
         """Raise ValueError if the classes of training samples are not among ``classes``."""
@@ -177,9 +189,6 @@ class ZeroShot(Task):
             return np.asarray(sum(weight * _standardised(self._scores(view, rows, views))
                                   for view, weight in self.weights_.items()))
         if head == "classifier":
-            scores = np.asarray(self.model.decision_function(rows))
-            if scores.shape[1:] == (len(self.classes_),):
-                return scores
             return np.asarray(self.model.decision_function(rows, classes=self.classes_))
         if head == "prototype" and hasattr(self.model, "class_scores"):
             return np.asarray(self.model.class_scores(rows, views, self.classes_.embeddings))

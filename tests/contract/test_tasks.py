@@ -78,3 +78,24 @@ def test_transfer_counts_classes_in_whole_numbers():
     for count in ("3", 3.5, None, 0, [3]):
         complaint(lambda count=count: Transfer().fit(TRAIN, TRAIN, "image", "text", count),
                   "n_classes: got")
+
+
+@pytest.mark.parametrize("model", [models.ESZSL(), models.GFZSL()], ids=lambda m: m.cli_name)
+def test_a_classifier_scores_the_classes_it_is_given_and_not_those_of_training(model):
+    side = np.eye(4)
+    train = Views({"image": 5 * side[LABELS] + 0.1 * RNG.standard_normal((30, 4))}, LABELS)
+    known = Classes(side, [1, 1, 1, 0])
+    model.fit(train, classes=known)
+    right = ZeroShot(model).fit(train, known).decision_function(train)
+    turned = ZeroShot(model).fit(train, known.take([3, 2, 1, 0]))
+    assert (turned.predict(train) == 3 - LABELS).all()
+    np.testing.assert_allclose(turned.decision_function(train)[:, ::-1], right, atol=1e-9)
+    others = Classes(RNG.standard_normal((4, 4)), [0, 0, 0, 0])
+    assert np.abs(ZeroShot(model).fit(train, others).decision_function(train) - right).max() > 0.1
+    complaint(lambda: ZeroShot(model).fit(train, Classes(np.eye(5), [0] * 5)), "give (C, 4)")
+
+
+@pytest.mark.parametrize("head", ["prototype", "gaussian", "softmax", "fused"])
+def test_heads_of_codes_need_an_aligner(head):
+    model = models.ESZSL().fit(TRAIN.select("image"), classes=CLASSES)
+    complaint(lambda: ZeroShot(model, head).fit(TRAIN, CLASSES), f"head: {head!r} needs an aligner")

@@ -169,8 +169,25 @@ class GFZSL(ZeroShotClassifier, Model):
         x = apply_scaling(x, self.scaling, **self.scaling_).astype(np.float64)
         coef, intercept = self.coef_, self.intercept_
         if classes is not None:
-            coef, intercept = self._scores_of(self.regress(classes.embeddings))
+            means = self._means_of(classes)
+            if means.shape != self.means_.shape or not np.allclose(means, self.means_, 1e-9, 1e-12):
+                coef, intercept = self._scores_of(means)
         return np.asarray(x @ coef + intercept)
+
+    def _means_of(self, classes: Classes) -> Array:
+        """Return means ``(C, d)`` of classes; those of training keep the means of their samples.
+
+        A class is one of training if it has its side information, in its place or marked as seen.
+        """
+        means = self.regress(classes.embeddings)
+        side = unit_rows(classes.embeddings).astype(np.float64)
+        nearest = (side @ self.side_.T).argmax(axis=1)
+        place = np.minimum(np.searchsorted(self.seen_, np.arange(len(side))), len(self.seen_) - 1)
+        in_place = self.seen_[place] == np.arange(len(side))
+        for known, rows in ((classes.seen, nearest), (in_place, place)):
+            same = known & np.isclose(side, self.side_[rows], rtol=0, atol=1e-6).all(axis=1)
+            means[same] = self.means_[self.seen_[rows[same]]]
+        return means
 
     def _kernel(self, side: Array) -> Array:
         inner = side @ self.side_.T
