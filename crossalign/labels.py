@@ -88,7 +88,7 @@ def sample_labels(labels: npt.ArrayLike, name: str = "labels") -> Array:
                     "in another way")
     lacking = array == (str(NO_CLASS) if array.dtype.kind == "U" else NO_CLASS)
     refuse_rows(lacking, name, f"{NO_CLASS}, which is no class,",
-                "give each a class or remove the row")
+                "give each sample a class or drop it")
     return array
 
 
@@ -250,6 +250,8 @@ def _typed(array: Array, name: str) -> Array:
                          f"{values[text.index(False)]!r}; give labels of one type.")
     if all(text):
         return np.array(_texts(values, name), dtype=str).reshape(array.shape)
+    if all(isinstance(value, bool | np.bool_) for value in values):
+        return np.array(values, dtype=bool).reshape(array.shape)
     if all(isinstance(value, int | np.integer) for value in values):
         for wide in (np.int64, np.uint64):
             if np.iinfo(wide).min <= min(values) and max(values) <= np.iinfo(wide).max:

@@ -36,7 +36,7 @@ from crossalign.types import (
     samples_given,
     training_given,
 )
-from crossalign.types.given import FEATURES, Given, by_modality, check_together
+from crossalign.types.given import FEATURES, Given, by_modality, check_together, same_spelling
 
 Array = npt.NDArray[Any]
 
@@ -443,7 +443,10 @@ class ZeroShotClassifier(ClassifierMixin):  # type: ignore[misc]
         check_together(X, y)
         if y is None and isinstance(X, Views):
             y = np.asarray(self.classes_)[X.truth]
-        return float(accuracy_score(y, self.predict(X), sample_weight=sample_weight))
+        found = self.predict(X)
+        if found.dtype.kind == "U" and y is not None:
+            y, found = same_spelling(y), same_spelling(found)
+        return float(accuracy_score(y, found, sample_weight=sample_weight))
 
     def _given(self, X: Samples, y: npt.ArrayLike | None, classes: Any) -> Given:
         """Return samples, classes and labels as `Model._given` does; without classes, those of the

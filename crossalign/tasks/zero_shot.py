@@ -224,8 +224,9 @@ class ZeroShot(Task):
         Raises
         ------
         ValueError
-            For heads that are fitted and have to be fitted again, and for embeddings of another
-            width.
+            For heads that are fitted and have to be fitted again, for embeddings of another width,
+            and for a name that a class has already. Classes that are but numbered are numbered
+            on.
         """
         if self.head_ != "prototype":
             raise ValueError(f"head: {self.head_!r} cannot take classes after fit; use "
@@ -233,7 +234,8 @@ class ZeroShot(Task):
         side = checked_side(classes.embeddings, self.classes_.embeddings.shape[1])
         merged = np.concatenate([self.classes_.embeddings, side])
         seen = np.concatenate([self.classes_.seen, classes.seen])
-        self.classes_ = Classes(merged, seen, (*self.classes_.names, *(names or classes.names)))
+        self.classes_ = Classes(merged, seen, (
+            *self.classes_.names, *(names or _after(self.classes_, classes))))
         self.prototypes_ = self.model.embed_classes(merged)
         return self
 
@@ -284,6 +286,15 @@ class ZeroShot(Task):
         return softmax_path(np.concatenate(codes), np.concatenate(labels), len(classes),
                             epochs=model.head_epochs, lr=model.head_lr, betas=model.head_betas,
                             seed=seed)
+
+
+def _after(known: Classes, further: Classes) -> tuple[str, ...]:
+    """Return the names of further classes; if both are but numbered, the numbers go on."""
+    start, stop = len(known), len(known) + len(further)
+    numbers = tuple(map(str, range(stop)))
+    if known.names == numbers[:start] and further.names == numbers[:len(further)]:
+        return numbers[start:]
+    return further.names
 
 
 def vectors_of(X: Views, modality: str) -> Views:

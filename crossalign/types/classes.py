@@ -39,8 +39,9 @@ class Classes:
     Raises
     ------
     ValueError
-        If shapes disagree, the embeddings contain NaN or infinity, ``seen`` holds row numbers, or
-        the indexes of data frames disagree with each other or with the names.
+        If shapes disagree, two classes have one name, the embeddings contain NaN or infinity,
+        ``seen`` holds row numbers, or the indexes of data frames disagree with each other or with
+        the names.
     """
 
     embeddings: Array
@@ -68,6 +69,11 @@ class Classes:
         if not len(embeddings) == len(seen) == len(names):
             raise ValueError(f"embeddings: {len(embeddings)} rows, seen: {len(seen)}, "
                              f"names: {len(names)}; give one of each per class.")
+        at = {composed(name): c for c, name in enumerate(names)}
+        if len(at) < len(names):
+            twice = next(name for c, name in enumerate(names) if at[composed(name)] != c)
+            raise ValueError(f"names: {twice!r} is the name of two classes; give every class its "
+                             "own.")
         if not np.isfinite(embeddings).all():
             bad = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
             raise ValueError(f"embeddings: class {bad} ({names[bad]}) holds NaN or infinity in "
@@ -91,14 +97,10 @@ class Classes:
         Raises
         ------
         ValueError
-            If a name is missing, stands twice or is not among those of the classes.
+            If a name is missing or is not among those of the classes.
         """
         words = [composed(str(name)) for name in label_array(names, "names").ravel()]
         at = {composed(name): c for c, name in enumerate(self.names)}
-        if len(at) < len(self.names):
-            twice = next(name for c, name in enumerate(self.names) if at[composed(name)] != c)
-            raise ValueError(f"names: {twice!r} is the name of two classes; give every class its "
-                             "own.")
         foreign = sorted(set(words) - set(at))
         if foreign:
             raise ValueError(f"names: {len(foreign)} are no classes, first {foreign[0]!r}; the "

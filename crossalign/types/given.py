@@ -6,6 +6,7 @@ labels of any kind, and one vector per class by its name.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -58,7 +59,10 @@ def samples_given(X: Samples, name: str = FEATURES) -> Views:
 
 
 def check_together(X: Samples, y: object) -> None:
-    """Raise ValueError if the index of labels ``y`` disagrees with that of data frames in ``X``."""
+    """Raise ValueError if labels ``y`` are bytes, or their index disagrees with that of data frames
+    in ``X``.
+    """
+    _refuse_bytes(y, "y")
     if isinstance(X, Views):
         return
     frames = ({f"X[{name!r}]": values for name, values in X.items()}
@@ -101,7 +105,7 @@ def training_given(X: Samples, y: npt.ArrayLike | None, classes: Any,
     text = labels.dtype.kind == "U"
     if classes is not None and text:
         return Given(samples.with_labels(classes.rows(sample_labels(y))), classes,
-                     np.array(classes.names))
+                     _as_in(labels, np.array(classes.names)))
     if not text and (classes is not None or isinstance(X, Views)):
         return Given(samples.with_labels(y), classes, None)
     values, rows = np.unique(sample_labels(y) if text else labels.ravel(), return_inverse=True)
@@ -110,32 +114,87 @@ def training_given(X: Samples, y: npt.ArrayLike | None, classes: Any,
 
 def _by_label(samples: Views, y: npt.ArrayLike | None, classes: Any) -> Given:
     """Return samples with classes that are known by their labels."""
-    if isinstance(classes, Mapping):
-        keys, vectors = list(classes), list(classes.values())
-    elif hasattr(classes, "iloc"):
-        keys, vectors = list(classes.index), classes.to_numpy()
-    else:
-        raise ValueError(f"classes: got {type(classes).__name__}; give Classes, a data frame with "
-                         "the labels as its index, or a dict from label to vector.")
-    values = label_array(keys, "classes")
+    given = None if y is None else sample_labels(y)
+    keys, vectors = _side_by_label(classes)
+    _refuse_bytes(keys, "classes")
+    values = sample_labels(keys, "classes")
     at = {_key(label): c for c, label in enumerate(values.tolist())}
     if len(at) < len(values):
         twice = next(v for c, v in enumerate(values.tolist()) if at[_key(v)] != c)
         raise ValueError(f"classes: {twice!r} stands there twice; give every class one vector.")
-    if y is not None:
-        labels = label_array(y).ravel().tolist()
+    if given is not None:
+        if given.ndim == 2:
+            raise ValueError(f"labels: several classes a sample, in shape {given.shape}; give them "
+                             "with Classes, whose rows are the columns of the labels.")
+        labels = given.tolist()
         foreign = [label for label in dict.fromkeys(labels) if _key(label) not in at]
         if foreign:
             raise ValueError(f"labels: {len(foreign)} are not among the classes, first "
                              f"{foreign[0]!r}; the {len(at)} classes begin with "
                              f"{values[:5].tolist()}.")
         samples = samples.with_labels([at[_key(label)] for label in labels])
+        values = _as_in(given, values)
     held = np.arange(len(at)) if samples.labels is None else classes_held(samples.labels)
     seen = np.isin(np.arange(len(at)), held)
-    return Given(samples, Classes(np.asarray(vectors), seen, tuple(map(str, values.tolist()))),
-                 values)
+    return Given(samples, Classes(vectors, seen, tuple(map(str, values.tolist()))), values)
+
+
+def _side_by_label(classes: Any) -> tuple[list[Any], Array]:
+    """Return the labels of classes, and side information ``(C, a)``."""
+    if hasattr(classes, "iloc"):
+        if (levels := classes.index.nlevels) > 1:
+            raise ValueError(f"classes: an index of {levels} levels; give a data frame whose index "
+                             "is the labels, one level.")
+        return list(classes.index), np.asarray(classes.to_numpy())
+    if not isinstance(classes, Mapping):
+        raise ValueError(f"classes: got {type(classes).__name__}; give Classes, a data frame with "
+                         "the labels as its index, or a dict from label to vector.")
+    vectors = {label: _shape(vector) for label, vector in classes.items()}
+    width = Counter(s[0] for s in vectors.values() if s is not None and len(s) == 1)
+    usual = (width.most_common(1) or [(0, 0)])[0][0]
+    for label, shape in vectors.items():
+        if shape != (usual,):
+            what = "no vector" if shape is None else f"a vector of shape {shape}"
+            raise ValueError(f"classes: {label!r} has {what}; give every class a vector of one "
+                             f"width, here {usual}.")
+    return list(classes), np.asarray(list(classes.values()))
+
+
+def _shape(vector: Any) -> tuple[int, ...] | None:
+    """Return the shape of a vector, None if there is none."""
+    try:
+        return None if vector is None else np.shape(vector)
+    except ValueError:  # lists of several lengths
+        return None
+
+
+def _as_in(labels: Array, values: Array) -> Array:
+    """Return class labels as those of samples are written: in their spelling, or as bools."""
+    if labels.dtype.kind not in "Ub" or not len(values):
+        return values
+    written = {_key(label): label for label in labels.ravel().tolist()}
+    return np.array([written.get(_key(value), value) for value in values.tolist()])
+
+
+def _refuse_bytes(labels: Any, name: str) -> None:
+    """Raise ValueError if labels are bytes, which models would give back as text."""
+    array = np.asarray(labels, dtype=object if isinstance(labels, list | tuple) else None)
+    if array.dtype.kind in "SO":
+        for value in array.ravel().tolist():
+            if isinstance(value, bytes):
+                raise ValueError(f"{name}: bytes, as {value!r}; give text, as "
+                                 f"np.char.decode({name}) is.")
 
 
 def _key(label: Any) -> Any:
     """Return a label that is equal for equal words, however their accents are spelt."""
     return composed(label) if isinstance(label, str) else label
+
+
+def same_spelling(labels: npt.ArrayLike) -> Array:
+    """Return labels with every word in one spelling of its accents, for comparisons."""
+    array = label_array(labels)
+    if array.dtype.kind != "U":
+        return array
+    return np.array([_key(label) for label in array.ravel().tolist()],
+                    dtype=np.str_).reshape(array.shape)

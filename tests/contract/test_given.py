@@ -12,7 +12,7 @@ from crossalign import models
 from crossalign.models import CCA, ESZSL, GFZSL
 from crossalign.models.base import Aligner, ZeroShotClassifier
 from crossalign.models.catalog import serves
-from crossalign.tasks import Retriever
+from crossalign.tasks import Retriever, ZeroShot
 from crossalign.types import Classes, Views
 
 NAMES = ["wren", "owl", "jay", "emu", "kiwi", "rhea"]
@@ -164,3 +164,44 @@ def test_columns_of_frames_keep_the_names_and_order_of_training(tmp_path):
             Views({"image": turned})[3:], "image"), lambda: Retriever(aligner).add(turned, "text")):
         complaint(call, "is 'c8', and 'c0' in training")
     complaint(lambda: Views({0: frame}), "the modality name 0 is of type int", "'0'")
+
+
+@pytest.mark.parametrize(("label", "other", "words"), [
+    ("", "c", "an empty cell"), ("NA", "c", "an empty cell, or a mark"),
+    ("nan", "c", "a mark of a missing"), (-1, 7, "labels: -1, which is no class, in rows 0, 1"),
+    (b"a", b"c", "bytes, as b'a'; give text")])
+def test_a_mark_of_no_class_is_none_with_side_information_too(label, other, words):
+    x, y = np.random.default_rng(0).normal(size=(4, 3)), [label, label, other, other]
+    for side in ({label: [1, 0], other: [0, 1]}, {other: [1, 0]}):
+        complaint(lambda side=side: GFZSL().fit(x, y, classes=side), words)
+
+
+@pytest.mark.parametrize("forms", [("cafe\u0301", "caf\u00e9"), ("caf\u00e9", "cafe\u0301"),
+                                   (True, True), (np.True_, 1)])
+def test_labels_come_back_as_they_were_given(forms):
+    x = np.concatenate([np.random.default_rng(0).normal(3 * c, 0.1, (5, 3)) for c in range(2)])
+    other = "ant" if isinstance(forms[0], str) else False
+    y = np.array([other] * 5 + [forms[0]] * 5)
+    model = GFZSL().fit(x, y, classes={other: [1, 0], forms[1]: [0, 1]})
+    assert model.predict(x).dtype.kind == y.dtype.kind
+    assert (model.predict(x) == y).all()
+    assert model.score(x, y) == model.score(x, [other] * 5 + [forms[1]] * 5) == 1
+
+
+def test_side_information_that_does_not_fit_names_the_class():
+    x, y = np.random.default_rng(0).normal(size=(6, 3)), ["a", "b", "c"] * 2
+    for bad, words in (([1], "'b' has a vector of shape (1,)"), (None, "'b' has no vector")):
+        side = {"a": [1, 0], "b": bad, "c": [0, 1]}
+        complaint(lambda side=side: GFZSL().fit(x, y, classes=side), words, "one width, here 2")
+    levels = pd.DataFrame(np.eye(3), index=pd.MultiIndex.from_product([["z"], ["a", "b", "c"]]))
+    complaint(lambda: GFZSL().fit(x, y, classes=levels), "classes: an index of 2 levels")
+
+
+@pytest.mark.parametrize("names", [("owl", "owl"), ("caf\u00e9", "cafe\u0301")])
+def test_a_name_of_two_classes_is_refused(names):
+    complaint(lambda: Classes(np.eye(2), [True, True], names), f"{names[0]!r} is the name of two")
+    views, _ = toy_for("CCA")
+    task = ZeroShot(CCA().fit(views), "prototype")
+    task.classes_, task.head_ = Classes(np.eye(1, 2), [True], names[:1]), "prototype"
+    complaint(lambda: task.add_classes(Classes(np.eye(1, 2), [False], names[1:])),
+              f"{names[0]!r} is the name of two")
