@@ -281,6 +281,25 @@ def evaluate(folder: Annotated[Path, typer.Argument(help="Folder that fit or sav
 
 
 @app.command()
+def suite(name: Annotated[str, typer.Argument(help="A built-in suite, as demo, or FILE.yaml.")],
+          out: Annotated[Path, typer.Option(
+              help="Folder of the results.", **HOME)] = Path("suite"),
+          data: Annotated[Path | None, typer.Option(
+              "--data", "-d", help="Folder that holds the data sets.", **HOME)] = None,
+          jobs: Annotated[int, typer.Option(
+              min=1, help="Runs at a time; with several, each has one thread.")] = 1) -> None:
+    """Make a list of runs: a report of each, tables of all, and a page.
+
+    Finished runs are kept, and the same command goes on with the first that lacks.
+    """
+    check_writable(out)
+    from crossalign.recipes.run_suite import run_suite
+    from crossalign.recipes.suite import load_suite
+
+    run_suite(load_suite(name), out, data, jobs=jobs, log=log)
+
+
+@app.command()
 def page(reports: Annotated[list[Path], typer.Argument(
              help="Files written by --out, or their folders; several make one page.", **HOME)],
          out: ReportFolder = None) -> None:

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, get_type_hints
 
 import typer
 
@@ -19,7 +19,7 @@ from crossalign.boundary import tell
 from crossalign.sentences import short
 
 if TYPE_CHECKING:
-    from crossalign.recipes import Recipe
+    from crossalign.types import Benchmark
 
 DEFAULT = "glyphs"
 RAW = "raw:"
@@ -28,6 +28,21 @@ PLACES = ("attributes", "unseen", "encoder", "text_encoder")
 """Options whose value may be a path."""
 NETWORKS = ("encoder", "text_encoder")
 """Options that may name a network of a hub, which only the user may ask for."""
+
+
+class About(Protocol):
+    """Data that settings are about, as a recipe says it."""
+
+    @property
+    def purpose(self) -> str:
+        """Task that data are loaded for."""
+
+    @property
+    def tokens(self) -> bool:
+        """Whether they are token rows."""
+
+    def mismatch(self, bench: Benchmark) -> str | None:
+        """Return a sentence on how a benchmark differs, or None."""
 
 
 @dataclass(frozen=True)
@@ -78,16 +93,17 @@ class DataOptions:
         """The data set that is asked for, or the default."""
         return DEFAULT if self.data is None else self.data
 
-    def load(self, recipe: Recipe | None = None) -> Any:
+    def load(self, recipe: About | None = None,
+             log: Callable[[str], None] | None = tell) -> Benchmark:
         """Load the benchmark; tell where it is not what the recipe is about."""
         from crossalign.data import load
         from crossalign.evaluation.protocols import benchmark_of
 
         own = self if recipe is None else replace(
-            self, task=recipe.task if self.task is None else self.task,
+            self, task=recipe.purpose if self.task is None else self.task,
             tokens=self.tokens or recipe.tokens)
         purpose = None if own.task is None else benchmark_of(own.task)
-        bench = load(own.name, purpose, pool=own.pool, log=tell, **own.read_as())
+        bench = load(own.name, purpose, pool=own.pool, log=log, **own.read_as())
         note = None if recipe is None else recipe.mismatch(bench)
         if note is not None:
             tell(f"note: {note}")
@@ -124,7 +140,7 @@ class DataOptions:
         return "tokens" if self.tokens else "vectors"
 
     # -- what a model remembers --------------------------------------------------------------
-    def remembered(self, recipe: Recipe | None = None) -> dict[str, str | bool]:
+    def remembered(self, recipe: About | None = None) -> dict[str, str | bool]:
         """Return what a saved model keeps of the data it was fitted on; paths are absolute."""
         kept: dict[str, str | bool] = {
             f.name: given for f in fields(self) if f.name != "task"

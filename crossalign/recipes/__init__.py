@@ -5,7 +5,8 @@ A recipe is one YAML file, named after its model and its data: ``acmr-cub`` live
 the same fields runs as ``recipe:path/to/mine.yaml``; ``crossalign recipes acmr-cub`` prints one to
 start from.
 
-- `recipe`: what a file may hold, the estimator that it describes, and how data differ from it.
+- `run`: one whole run, and making it; `recipe`: a run as a paper makes it, with its numbers.
+- `suite`: a list of runs in one file; `run_suite`: a folder of their reports, tables and a page.
 - `loading`: a name or path to a checked recipe; whatever is wrong is said in one sentence.
 - `ablation`: an ablation written to a folder.
 - `catalog`: the list of recipes, one in full, and published numbers beside measured ones.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from crossalign import models
 from crossalign.reading import expanded
@@ -69,15 +69,14 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
         As `load_recipe`, but for hyper-parameters.
     """
     file, where = recipe_file(name_or_path), f"recipe {str(name_or_path)!r}"
-    fields = _fields(file, where)
+    fields = yaml_fields(file, where, "model, data, source and params")
     if "name" in fields:
         raise ValueError(f"{where}: name: got {short(fields['name'])}; leave it out, a recipe is "
                          "named after its file.")
     try:
         recipe = Recipe.model_validate({**fields, "name": file.stem})
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False)[0]
-        raise ValueError(f"{where}: {_sentence(fault)}") from None
+        raise ValueError(f"{where}: {fault_sentence(error, Recipe, Expected)}") from None
     if recipe.model not in models.names():
         raise ValueError(f"{where}: model: there is no {recipe.model!r}; "
                          f"{nearest(recipe.model, models.names())}")
@@ -92,18 +91,39 @@ def recipe_file(name_or_path: str | Path) -> Path:
     ValueError
         If there is none.
     """
-    names, path = recipe_names(), expanded(name_or_path or ".", "recipe")
+    return yaml_file(name_or_path, FOLDER, "recipe")
+
+
+def yaml_file(name_or_path: str | Path, folder: Path, kind: str) -> Path:
+    """Return the file of a built-in recipe or suite, or the path itself.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        Name of a file in ``folder`` without its suffix, or path of any other.
+    folder : Path
+        Folder of the built-in ones.
+    kind : str
+        Word for them in the sentence, as ``"recipe"``.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    names = sorted(file.stem for file in folder.glob("*.yaml"))
+    path = expanded(name_or_path or ".", kind)
     if str(name_or_path) in names:
-        return FOLDER / f"{name_or_path}.yaml"
+        return folder / f"{name_or_path}.yaml"
     if path.suffix in SUFFIXES and path.is_file():
         return path
     hint = nearest(path.stem, names, f"choose one of {names} or give the path of a .yaml file.")
-    raise ValueError(f"recipe: {str(name_or_path)!r} is neither a built-in recipe nor a .yaml "
+    raise ValueError(f"{kind}: {str(name_or_path)!r} is neither a built-in {kind} nor a .yaml "
                      f"file that exists; {hint}")
 
 
-def _fields(file: Path, where: str) -> dict[Any, Any]:
-    """Top-level fields of a file as they stand there."""
+def yaml_fields(file: Path, where: str, wanted: str) -> dict[Any, Any]:
+    """Return the top-level fields of a file; ``wanted`` names those that it should have."""
     if file.stat().st_size > LARGEST:
         raise ValueError(f"{where}: the file has {file.stat().st_size} bytes; a recipe has at most "
                          f"{LARGEST}.")
@@ -120,19 +140,30 @@ def _fields(file: Path, where: str) -> dict[Any, Any]:
         raise ValueError(f"{where}: {at} is not plain YAML ({problem or 'odd characters'}); write "
                          "one 'field: value' a line.") from None
     if not isinstance(fields, dict):
-        raise ValueError(f"{where}: got {short(fields)}; give the fields model, data, source and "
-                         "params, one a line.")
+        raise ValueError(f"{where}: got {short(fields)}; give the fields {wanted}, one a "
+                         "line.")
     return fields
 
 
-def _sentence(fault: Mapping[str, Any]) -> str:
-    """A fault that pydantic found: the field, the value and the fix."""
+def fault_sentence(error: ValidationError, outer: type[BaseModel],
+                   inner: type[BaseModel] | None = None) -> str:
+    """Return the first fault that pydantic found: the field, the value and the fix.
+
+    Parameters
+    ----------
+    error : ValidationError
+    outer, inner : models
+        Fields at the top of the file, and below them.
+    """
+    fault: Mapping[str, Any] = error.errors(include_url=False, include_context=False)[0]
     parts = [str(part) for part in fault["loc"] if part != "[key]"]
-    path = ".".join(parts)
+    names = [part for part in parts if not part.isdigit()]
+    path, below = ".".join(parts), {} if inner is None else inner.model_fields
     if fault["type"] in ("extra_forbidden", "invalid_key"):
-        known = set(Recipe.model_fields) - {"name"} if len(parts) == 1 else Expected.model_fields
+        known = set(outer.model_fields) - {"name"} if len(names) == 1 else set(below)
         return f"there is no field {path!r}; {nearest(parts[-1], known)}"
-    wanted = Recipe.model_fields[parts[0]].description
+    field = below.get(names[1]) if len(names) > 1 else None
+    wanted = (field and field.description) or outer.model_fields[names[0]].description
     if fault["type"] == "missing":
         return f"{path}: missing; give {wanted}."
     return f"{path}: got {short(fault['input'])}; give {wanted}."

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crossalign.recipes.run import Count, Run, Words
+
 if TYPE_CHECKING:
     from crossalign.types import Benchmark
 
-Count = Annotated[int, Field(ge=1, strict=True)]
 Percent = Annotated[float, Field(ge=0, le=100, strict=True, allow_inf_nan=False)]
-Words = Annotated[str, Field(min_length=1)]
 Metric = Literal["T1", "U", "S", "H", "mAP"]
-Task = Literal["gzsl", "zsl", "retrieval", "transfer"]
 
 
 class Expected(BaseModel):
@@ -35,27 +34,16 @@ class Expected(BaseModel):
     features: Count | None = None
 
 
-class Recipe(BaseModel):
-    """Hyper-parameters of a model on one data set, and the numbers that its paper published.
+class Recipe(Run):
+    """A run as a paper makes it, with the numbers that it published.
 
     `load_recipe` makes one from a file and checks it against the model; a field's description is
     what its sentence asks for.
 
     Attributes
     ----------
-    name : str
-        The file's name without its suffix.
-    model : str
-        As the command line spells it.
-    data : str
-        The data set as papers call it.
-    task : {"gzsl", "zsl", "retrieval", "transfer"}
-    tokens : bool
-        Whether the data are token rows.
     source : str
         Citation.
-    params : mapping of hyper-parameter to value
-        The others keep the model's defaults.
     expects : Expected
     published : mapping of row to mapping of metric to percent
         Uncalibrated, as papers print them; the first row is the whole method.
@@ -67,16 +55,7 @@ class Recipe(BaseModel):
         Of the sensitivity curves.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Words = Field(description="the file's name")
-    model: Words = Field(description="the name of a model, as acmr")
-    data: Words = Field(description="the name of the data set, as CUB")
-    task: Task = Field("gzsl", description="gzsl, zsl, retrieval or transfer")
-    tokens: bool = Field(False, strict=True, description="true or false")
     source: Words = Field(description="a citation")
-    params: dict[str, Any] = Field(
-        default_factory=dict, description="a mapping of hyper-parameters to values")
     expects: Expected = Field(
         default_factory=Expected,
         description="whole numbers from 1 for classes, unseen, side_information or features")
@@ -90,12 +69,6 @@ class Recipe(BaseModel):
         description="a mapping of rows to mappings of hyper-parameters to values")
     sweeps: dict[str, Annotated[tuple[Any, ...], Field(min_length=1)]] = Field(
         default_factory=dict, description="a mapping of hyper-parameters to lists of values")
-
-    def estimator(self) -> Any:
-        """A new estimator of the model with the recipe's hyper-parameters."""
-        from crossalign import models
-
-        return models.get(self.model)().set_params(**self.params)
 
     def mismatch(self, bench: Benchmark) -> str | None:
         """One sentence on how a benchmark's sizes differ from what is expected, or None."""

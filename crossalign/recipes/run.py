@@ -1,0 +1,125 @@
+"""One whole run: data, encoders, task, model, hyper-parameters and how often; and making it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from crossalign.evaluation import Report
+    from crossalign.types import Benchmark
+
+Count = Annotated[int, Field(ge=1, strict=True)]
+Words = Annotated[str, Field(min_length=1)]
+Task = Literal["gzsl", "zsl", "few_shot", "retrieval", "transfer"]
+
+
+class Run(BaseModel):
+    """Everything that a measurement needs, of any task; a recipe and an entry of a suite are runs.
+
+    A field's description is what the sentence about a wrong value asks for.
+
+    Attributes
+    ----------
+    name : str
+        Of its file.
+    model : str
+        As the command line spells it.
+    data : str
+        A built-in data set, or its folder or file under the folder of all data sets, with a
+        variant behind a colon.
+    task : {"gzsl", "zsl", "few_shot", "retrieval", "transfer"}
+    tokens : bool
+        Whether the data are token rows.
+    params : mapping of hyper-parameter to value
+        The others keep the model's defaults.
+    tune : bool
+        Whether validation chooses what ``params`` leave open of the model's search space.
+    seeds : int
+        Number of runs.
+    attributes, unseen, pool, modalities, encoder, text_encoder : str, optional
+        As the options of ``crossalign run``. Files of encoders lie under the folder of all data
+        sets, too; ``package:NAME`` is the folder ``model`` of an installed package.
+    baseline : bool
+        For ``few_shot``, also the softmax on codes of CADA-VAE.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Words = Field(description="a name for its file")
+    model: Words = Field(description="the name of a model, as acmr")
+    data: Words = Field(description="the name of the data set, as CUB")
+    task: Task = Field("gzsl", description="gzsl, zsl, few_shot, retrieval or transfer")
+    tokens: Annotated[bool, Field(strict=True)] = Field(False, description="true or false")
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="a mapping of hyper-parameters to values")
+    tune: Annotated[bool, Field(strict=True)] = Field(True, description="true or false")
+    seeds: Count = Field(1, description="a number of runs, from 1")
+    baseline: Annotated[bool, Field(strict=True)] = Field(False, description="true or false")
+    attributes: Words | None = Field(None, description="a file name, as sent_splits.mat")
+    unseen: Words | None = Field(None, description="a published split or a file of class names")
+    pool: Literal["mean", "flat"] | None = Field(None, description="mean or flat")
+    modalities: Words | None = Field(None, description="names, as image,text")
+    encoder: Words | None = Field(None, description="a .tflite file or the name of a network")
+    text_encoder: Words | None = Field(
+        None, description="the name of a network, or package:NAME")
+
+    @property
+    def purpose(self) -> str:
+        """Task that the data are loaded for."""
+        return "gzsl" if self.task == "few_shot" else self.task
+
+    def estimator(self) -> Any:
+        """Return a new estimator of the model with these hyper-parameters."""
+        from crossalign import models
+
+        return models.get(self.model)().set_params(**self.params)
+
+    def grid(self) -> Mapping[str, Sequence[Any]]:
+        """Return what validation chooses among."""
+        return self.estimator().grid(fixed=self.params) if self.tune else {}
+
+    def benchmark(self, root: Path | None = None,
+                  log: Callable[[str], None] | None = None) -> Benchmark:
+        """Load the data, from under the folder ``root`` where they are there."""
+        from crossalign.data_options import DataOptions
+
+        return DataOptions(
+            data=under(root, self.data), task=self.purpose, tokens=self.tokens,
+            attributes=self.attributes, unseen=self.unseen, pool=self.pool,
+            modalities=self.modalities, encoder=under(root, self.encoder),
+            text_encoder=_package(self.text_encoder)).load(log=log)
+
+    def measure(self, root: Path | None = None, *, log: Callable[[str], None] | None = None,
+                pictures: bool = True, keep: Path | None = None) -> Report:
+        """Return the report of the whole run; the arguments are those of `evaluate`."""
+        from crossalign.evaluation import evaluate
+        from crossalign.evaluation.protocols import FewShotRecognition
+
+        bench, model = self.benchmark(root, log), self.estimator()
+        task = FewShotRecognition(baseline=self.baseline) if self.task == "few_shot" else None
+        return evaluate(model, bench, self.seeds, task=task, tune=self.grid(), log=log,
+                        pictures=pictures, keep=keep)
+
+
+def under(root: Path | None, name: str | None) -> str | None:
+    """Return the path of a file or folder under ``root`` where it is there, else the name."""
+    if root is None or name is None or not (root / name.partition(":")[0]).exists():
+        return name
+    return str(root / name)
+
+
+def _package(name: str | None) -> str | None:
+    """The folder ``model`` of ``package:NAME``; any other name as it is."""
+    from importlib.resources import files
+
+    if name is None or not name.startswith("package:"):
+        return name
+    try:
+        return str(files(name.removeprefix("package:")) / "model")
+    except ModuleNotFoundError:
+        raise ValueError(f"text_encoder: {name!r} is not installed; install the package or name "
+                         "another encoder.") from None
