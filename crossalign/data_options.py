@@ -39,7 +39,7 @@ class About(Protocol):
 
     @property
     def tokens(self) -> bool:
-        """Whether they are token rows."""
+        """Form of the data: True for token rows."""
 
     def mismatch(self, bench: Benchmark) -> str | None:
         """Return a sentence on how a benchmark differs, or None."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Words = Annotated[str, Field(min_length=1)]
-Task = Literal["gzsl", "zsl", "few_shot", "retrieval", "transfer"]
+Task = Literal["gzsl", "zsl", "retrieval", "transfer", "few_shot"]
 
 
 class Run(BaseModel):
@@ -31,7 +31,7 @@ class Run(BaseModel):
     data : str
         A built-in data set, or its folder or file under the folder of all data sets, with a
         variant behind a colon.
-    task : {"gzsl", "zsl", "few_shot", "retrieval", "transfer"}
+    task : {"gzsl", "zsl", "retrieval", "transfer", "few_shot"}
     tokens : bool
         Whether the data are token rows.
     params : mapping of hyper-parameter to value
@@ -52,7 +52,7 @@ class Run(BaseModel):
     name: Words = Field(description="a name for its file")
     model: Words = Field(description="the name of a model, as acmr")
     data: Words = Field(description="the name of the data set, as CUB")
-    task: Task = Field("gzsl", description="gzsl, zsl, few_shot, retrieval or transfer")
+    task: Task = Field("gzsl", description="gzsl, zsl, retrieval, transfer or few_shot")
     tokens: Annotated[bool, Field(strict=True)] = Field(False, description="true or false")
     params: dict[str, Any] = Field(
         default_factory=dict, description="a mapping of hyper-parameters to values")

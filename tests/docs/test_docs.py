@@ -227,11 +227,13 @@ def test_every_example_is_checked():
 
 # -- results -----------------------------------------------------------------------------------
 def test_tables_are_what_the_reports_say(tmp_path):
-    page = ROOT / "docs" / "results.md"
-    (tmp_path / "results.md").write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
+    pages = [ROOT / "docs" / name for name in ("results.md", "results_pairs.md")]
+    for page in pages:
+        (tmp_path / page.name).write_text(page.read_text(encoding="utf-8"), encoding="utf-8")
     (tmp_path / "results").symlink_to(ROOT / "docs" / "results")
     results.write_tables(tmp_path)
-    assert (tmp_path / "results.md").read_text(encoding="utf-8") == page.read_text(encoding="utf-8")
+    for page in pages:
+        assert (tmp_path / page.name).read_text(encoding="utf-8") == page.read_text("utf-8")
 
 
 def test_tables_from_reports(tmp_path):
@@ -256,9 +258,8 @@ def test_tables_from_reports(tmp_path):
 def test_results_runs_are_known_and_complain_in_one_sentence(capsys):
     assert len({r.name for r in results.RUNS}) == len(results.RUNS)
     for run in results.RUNS:
-        model, grid = results.estimator(run)
-        assert set(run.settings.items()) <= set(model.get_params().items())
-        assert not set(run.settings) & set(grid)
+        assert set(run.params.items()) <= set(run.estimator().get_params().items())
+        assert not set(run.params) & set(run.grid())
     with pytest.raises(SystemExit) as stopped:
         results.main(["--only", "cub-eszsl"])
     assert stopped.value.code == 2
@@ -272,9 +273,9 @@ def run_named(name: str):
 def test_settings_found_with_a_look_at_test_are_marked_where_the_data_are_the_same():
     assert results.mark(run_named("tokens-lcale")) == " †"
     assert results.mark(run_named("omniglot-lcale")) == ""
-    assert results.glyph_rates(run_named("omniglot-lcale"))
+    assert "test scores of glyphs" in run_named("omniglot-lcale").origin
     assert results.mark(run_named("wikipedia-lcale")) == ""
-    assert not results.glyph_rates(run_named("wikipedia-lcale-paper"))
+    assert run_named("wikipedia-lcale-paper").origin == "rate and KL weight of the paper"
 
 
 def test_how_a_row_was_tuned_is_said():
@@ -288,11 +289,23 @@ def test_how_a_row_was_tuned_is_said():
     assert "no record of the search" in said("omniglot-fusionnet_qsma")
 
 
-def test_the_page_of_results_opens_with_a_line_per_problem():
+def test_the_page_of_results_opens_with_a_table_per_problem():
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     opening = text[:text.index("## ")]
-    assert opening.index("| data, task |") < opening.index("three things in mind")
-    names = [line.split(" | ")[0].lstrip("| ") for line in opening.splitlines()
-             if line.startswith("| ") and "---" not in line][1:]
+    names = re.findall(r"^\*\*(.*)\*\*$", opening, re.MULTILINE)
     assert len(names) == len(set(names)) > 8
     assert "CUB, gzsl" in names
+    assert opening.index("**CUB, gzsl**") < opening.index("three things in mind")
+    tables = opening.split("| model | runs |")[1:]
+    assert len(tables) == len(names)
+    for part in tables:
+        rival = re.match(r" \w+ \| minus (.*) \|", part)[1]
+        rows = [line.strip("| ").split(" | ") for line in part.splitlines()[2:]
+                if line.startswith("| ")]
+        scores = [float(row[2].split()[0]) for row in rows]
+        assert scores == sorted(scores, reverse=True)
+        own = next(row for row in rows if row[0].removesuffix(" †") == rival)
+        for row, score in zip(rows, scores, strict=True):
+            if row is not own and len(row) > 3 and row[3][0] in "+-":
+                assert abs(float(row[3].split()[0].strip(",")) - (
+                    score - float(own[2].split()[0]))) < 0.6   # means over the runs both made
