@@ -34,8 +34,8 @@ class About(Protocol):
     """Data that settings are about, as a recipe says it."""
 
     @property
-    def purpose(self) -> str:
-        """Task that data are loaded for."""
+    def task(self) -> str:
+        """Task that models are scored on."""
 
     @property
     def tokens(self) -> bool:
@@ -100,7 +100,7 @@ class DataOptions:
         from crossalign.evaluation.protocols import benchmark_of
 
         own = self if recipe is None else replace(
-            self, task=recipe.purpose if self.task is None else self.task,
+            self, task=recipe.task if self.task is None else self.task,
             tokens=self.tokens or recipe.tokens)
         purpose = None if own.task is None else benchmark_of(own.task)
         bench = load(own.name, purpose, pool=own.pool, log=log, **own.read_as())

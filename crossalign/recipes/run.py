@@ -67,11 +67,6 @@ class Run(BaseModel):
     text_encoder: Words | None = Field(
         None, description="the name of a network, or package:NAME")
 
-    @property
-    def purpose(self) -> str:
-        """Task that the data are loaded for."""
-        return "gzsl" if self.task == "few_shot" else self.task
-
     def estimator(self) -> Any:
         """Return a new estimator of the model with these hyper-parameters."""
         from crossalign import models
@@ -88,7 +83,7 @@ class Run(BaseModel):
         from crossalign.data_options import DataOptions
 
         return DataOptions(
-            data=under(root, self.data), task=self.purpose, tokens=self.tokens,
+            data=under(root, self.data), task=self.task, tokens=self.tokens,
             attributes=self.attributes, unseen=self.unseen, pool=self.pool,
             modalities=self.modalities, encoder=under(root, self.encoder),
             text_encoder=_package(self.text_encoder)).load(log=log)
