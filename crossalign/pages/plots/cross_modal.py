@@ -35,8 +35,7 @@ def cross_modal(
     Parameters
     ----------
     before : mapping of modality to (n, d_m)
-        Features, then side information. Token rows (n, t, d_m) become the mean of those that are
-        not padding.
+        Features, then side information. Token rows (n, t, d_m) become their mean.
     after : mapping of modality to (n, d)
         Codes of the same two modalities; they may be of other rows than ``before``, such as codes
         drawn for each class.

@@ -36,7 +36,7 @@ def latent(
     Parameters
     ----------
     before : mapping of modality to (n, d_m)
-        Features; token rows (n, t, d_m) become the mean of those that are not padding.
+        Features; token rows (n, t, d_m) become their mean.
     after : mapping of modality to (n, d)
         Codes of the same samples.
     labels : mapping of modality to (n,) integers

@@ -57,7 +57,5 @@ def side_by_side(views: Mapping[str, Array], width: int = 30) -> dict[str, Array
 
 
 def matrix_of(values: npt.ArrayLike) -> Array:
-    """Return rows (n, d) unchanged; for token rows (n, t, d), the mean of those that are not
-    padding.
-    """
+    """Return rows (n, d) unchanged; for token rows (n, t, d), their mean."""
     return as_vectors(np.asarray(values, dtype=np.float32))
