@@ -1,7 +1,7 @@
 """The command line: every command and option, and nothing of their work.
 
-Results go to standard output, progress to standard error. How a command ends is said in
-`crossalign.boundary`. Nothing heavy is imported before a command runs.
+Results go to standard output, progress to standard error. `crossalign.boundary` says how a command
+ends. Nothing heavy is imported before a command runs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ data_app = typer.Typer(no_args_is_help=True, help="Data sets: list the built-in,
 app.add_typer(data_app, name="data")
 
 HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
-"""Of a path that may begin with ``~``."""
+"""Settings of a path that may begin with ``~``."""
 ReportFolder = Annotated[Path | None, typer.Option(help="Folder for the report.", **HOME)]
 Model = Annotated[str, typer.Argument(
     help="A model, or FILE.py:CLASS for one of your own, or recipe:NAME, or recipe:FILE.yaml.")]
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def show_version(asked: bool) -> None:
-    """Print the version and stop, if that is asked for."""
+    """Print the version and stop, if asked for."""
     if asked:
         print(f"crossalign {__version__}")
         raise typer.Exit
@@ -75,7 +75,7 @@ def show_version(asked: bool) -> None:
 def options(version: Annotated[bool, typer.Option(
         "--version", callback=show_version, is_eager=True, help="Print the version.")] = False,
         ) -> None:
-    """Zero-shot recognition, retrieval and cross-modal transfer in one space."""
+    """Recognise, retrieve and transfer across modalities in one space, for classes never seen."""
 
 
 @app.command()
@@ -97,10 +97,10 @@ def run(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
         best_epoch: BestEpoch = False, bits: Bits = None) -> None:
     """Fit and evaluate a model over several runs.
 
-    Run k uses seed k; for retrieval also the k-th fixed class split. Whatever is chosen is chosen
-    on validation classes. With --out every run is kept when done, and the same command goes on
-    with the first that lacks. A recipe's hyper-parameters are not chosen but taken from its paper,
-    and the paper's numbers are printed beside the report.
+    Run k uses seed k; for retrieval also the k-th fixed class split. All choices are made on
+    validation classes. With --out every finished run is saved, and the same command resumes at the
+    first run that is missing. A recipe's hyper-parameters are taken from its paper instead of
+    chosen, and the paper's numbers are printed beside the report.
     """
     if out is not None:
         check_writable(out)
@@ -128,7 +128,7 @@ def fit(model: Model, options: DataOptions,
             min=0, help="Seed, unless --set random_state, and class split.")] = 0) -> None:
     """Fit a model and save it as a folder, which evaluates and recognises without options.
 
-    Training is kept beside the folder after every epoch; the same command goes on after Ctrl-C.
+    Training is saved beside the folder after every epoch; the same command resumes after Ctrl-C.
     """
     check_writable(out)
     check_seeds_free(None, tune)
@@ -172,10 +172,10 @@ def ablate(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds =
            curve_seeds: Annotated[int, typer.Option(min=1, help="Runs of each swept value.")] = 1,
            out: Annotated[Path, typer.Option(
                help="Folder of the results.", **HOME)] = Path("ablation")) -> None:
-    """What each module of a model is worth, and how much its weights matter.
+    """Measure what each module of a model is worth, and how much its weights matter.
 
     Rows and swept values are the recipe's, else the model's own. Every row and curve is written as
-    it is done; test scores stand beside the curves of validation and choose nothing.
+    soon as it is done; test scores stand beside the curves of validation and choose nothing.
     """
     check_writable(out)
     check_seeds_free(set_)
@@ -199,7 +199,7 @@ def profile(model: Annotated[list[str], typer.Argument(help="One model or severa
             memory: Annotated[bool, typer.Option(
                 help="Also measure memory, each time in a fresh process.")] = True,
             as_json: AsJson = False) -> None:
-    """What models cost: parameters, operations, memory and speed.
+    """Measure what models cost: parameters, operations, memory and speed.
 
     A few epochs are enough, so a model is not trained to its end. With several models --set
     concerns those that have the parameter.
@@ -232,9 +232,9 @@ def few_shot(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds
              baseline: Annotated[bool, typer.Option(
                  help="Also a softmax on codes, as CADA-VAE's; takes minutes.")] = False,
              out: ReportFolder = None, as_json: AsJson = False) -> None:
-    """Accuracy over the number of samples of each new class.
+    """Score accuracy over the number of samples of each new class.
 
-    What side information is worth beside them is chosen on validation classes.
+    The weight of side information beside them is chosen on validation classes.
     """
     if out is not None:
         check_writable(out)
@@ -290,7 +290,7 @@ def suite(name: Annotated[str, typer.Argument(help="A built-in suite, as demo, o
               min=1, help="Runs at a time; with several, each has one thread.")] = 1) -> None:
     """Make a list of runs: a report of each, tables of all, and a page.
 
-    Finished runs are kept, and the same command goes on with the first that lacks.
+    Finished runs are saved, and the same command resumes at the first run that is missing.
     """
     check_writable(out)
     from crossalign.recipes.run_suite import run_suite
@@ -318,7 +318,7 @@ def page(reports: Annotated[list[Path], typer.Argument(
 
 @app.command()
 def models(name: Annotated[str | None, typer.Argument(help="One model, in full.")] = None) -> None:
-    """What models there are, or one with its parameters."""
+    """List the models, or describe one with its parameters."""
     from crossalign.models.catalog import describe_model, models_table
 
     print(models_table() if name is None else describe_model(name))
@@ -327,7 +327,7 @@ def models(name: Annotated[str | None, typer.Argument(help="One model, in full."
 @app.command()
 def recipes(name: Annotated[str | None, typer.Argument(
         help="One recipe, or the path of your own, in full.")] = None) -> None:
-    """What recipes there are (a paper's settings and numbers on one data set), or one in full."""
+    """List the recipes (a paper's settings and numbers on one data set), or print one in full."""
     from crossalign.recipes.catalog import describe_recipe, recipes_table
 
     print(recipes_table() if name is None else describe_recipe(name.removeprefix(RECIPE)))
@@ -335,7 +335,7 @@ def recipes(name: Annotated[str | None, typer.Argument(
 
 @data_app.command("list")
 def data_list() -> None:
-    """The built-in data sets and the layouts that a path may have."""
+    """List the built-in data sets and the layouts that a path may have."""
     from crossalign.data.catalog import listing
 
     print(listing())
@@ -355,7 +355,7 @@ def data_validate(path: Annotated[str, typer.Argument(
 
 @app.command()
 def doctor() -> None:
-    """What this machine has: versions, devices, extras, cache."""
+    """Describe this machine: versions, devices, extras, cache."""
     from crossalign.doctor import examine
 
     print(examine())
@@ -386,12 +386,12 @@ def publish(report: Any, out: Path | None, as_json: bool, recipe: Recipe | None 
 
 
 def runs_in(out: Path | None) -> Path | None:
-    """Where finished runs are kept in a folder of results."""
+    """Return the folder of finished runs in a folder of results."""
     return None if out is None else out / "runs"
 
 
 def progress() -> list[Any]:
-    """Callbacks that show progress on standard error."""
+    """Return callbacks that show progress on standard error."""
     from crossalign.training import Progress
 
     return [Progress()]

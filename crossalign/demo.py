@@ -18,7 +18,7 @@ from crossalign.recipes.suite import load_suite
 MINUTES = "two to three minutes on two quiet cores"
 """Time that the demo takes; the README says so too."""
 NEEDS = f"needs {MINUTES}, 2 GB of memory, 5 MB of disk and no network"
-"""Sentence printed before it starts."""
+"""Sentence printed before the demo starts."""
 
 
 def run_demo(out: Path, log: Callable[[str], None]) -> list[Report]:

@@ -1,4 +1,5 @@
-"""A model's hyper-parameters on one data set, and the numbers that its paper published there.
+"""Recipes: a model's hyper-parameters on one data set, and the numbers that its paper published
+there.
 
 A recipe is one YAML file, named after its model and its data: ``acmr-cub`` lives in
 ``acmr-cub.yaml`` and runs as ``crossalign run recipe:acmr-cub --data DIR``. A file of your own with

@@ -1,4 +1,4 @@
-"""A name or a path to a checked recipe; whatever is wrong is said in one sentence."""
+"""Loading: a name or a path to a checked recipe; every fault is reported in one sentence."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from crossalign.sentences import nearest, short
 FOLDER = Path(__file__).parent
 SUFFIXES = (".yaml", ".yml")
 LARGEST = 2**20
-"""Bytes of a recipe."""
+"""Largest size of a recipe, in bytes."""
 
 
 def recipe_names() -> list[str]:
-    """Names of the built-in recipes."""
+    """Return the names of the built-in recipes."""
     return sorted(file.stem for file in FOLDER.glob("*.yaml"))
 
 
 def load_recipe(name_or_path: str | Path) -> Recipe:
-    """A built-in recipe by name, or one of your own by the path of its file.
+    """Load a built-in recipe by name, or one of your own by the path of its file.
 
     Parameters
     ----------
     name_or_path : str or Path
-        As ``"acmr-cub"`` or ``"path/to/mine.yaml"``.
+        Name or path, such as ``"acmr-cub"`` or ``"path/to/mine.yaml"``.
 
     Returns
     -------
     Recipe
-        Its values in the form of the model's defaults (numbers as floats, lists as tuples), and
-        its rows filled in from the model's ``ablations`` where the file has none.
+        Recipe with its values in the form of the model's defaults (numbers as floats, lists as
+        tuples), and its rows filled in from the model's ``ablations`` if the file has none.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
 
 
 def read_recipe(name_or_path: str | Path) -> Recipe:
-    """A recipe whose values were not held against its model yet, which needs no heavy import.
+    """Read a recipe without checking its values against its model, which needs no heavy import.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
 
 
 def recipe_file(name_or_path: str | Path) -> Path:
-    """The file of a built-in recipe, or the path itself.
+    """Return the file of a built-in recipe, or the path itself.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def yaml_file(name_or_path: str | Path, folder: Path, kind: str) -> Path:
     folder : Path
         Folder of the built-in ones.
     kind : str
-        Word for them in the sentence, as ``"recipe"``.
+        Word for them in the error sentence, such as ``"recipe"``.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def yaml_file(name_or_path: str | Path, folder: Path, kind: str) -> Path:
 
 
 def yaml_fields(file: Path, where: str, wanted: str) -> dict[Any, Any]:
-    """Return the top-level fields of a file; ``wanted`` names those that it should have."""
+    """Return the top-level fields of a file; ``wanted`` names the fields that it should have."""
     if file.stat().st_size > LARGEST:
         raise ValueError(f"{where}: the file has {file.stat().st_size} bytes; a recipe has at most "
                          f"{LARGEST}.")
@@ -152,6 +152,7 @@ def fault_sentence(error: ValidationError, outer: type[BaseModel],
     Parameters
     ----------
     error : ValidationError
+        Error of pydantic.
     outer, inner : models
         Fields at the top of the file, and below them.
     """

@@ -1,4 +1,6 @@
-"""What a recipe file holds, the estimator that it describes, and how data differ from it."""
+"""Recipe: the fields of a recipe file, the estimator that it describes, and its differences from
+data.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,14 @@ Metric = Literal["T1", "U", "S", "H", "mAP"]
 
 
 class Expected(BaseModel):
-    """Sizes of the data that a paper's numbers are about; what is not given is not compared.
+    """Sizes of the data behind a paper's numbers; a size that is not given is not compared.
 
     Attributes
     ----------
     classes, unseen : int
-        All classes, and those of them without training samples.
+        Numbers of all classes, and of those without training samples.
     side_information, features : int
-        Widths.
+        Widths of side information and of features.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,24 +37,25 @@ class Expected(BaseModel):
 
 
 class Recipe(Run):
-    """A run as a paper makes it, with the numbers that it published.
+    """Hyper-parameters of a model on one data set, and the numbers that its paper published.
 
-    `load_recipe` makes one from a file and checks it against the model; a field's description is
-    what its sentence asks for.
+    `load_recipe` makes one from a file and checks it against the model. The description of a field
+    is part of the error sentence about it.
 
     Attributes
     ----------
     source : str
-        Citation.
+        Citation of the paper.
     expects : Expected
+        Sizes of the paper's data.
     published : mapping of row to mapping of metric to percent
-        Uncalibrated, as papers print them; the first row is the whole method.
+        Published numbers, uncalibrated, as papers print them; the first row is the whole method.
     notes : sequence of str
-        What was corrected, and why.
+        Corrections of the paper's numbers, with reasons.
     rows : mapping of row to mapping of hyper-parameter to value
-        What every row of the module ablation changes; the model's ``ablations`` by default.
+        Changes of every row of the module ablation; default the model's ``ablations``.
     sweeps : mapping of hyper-parameter to values
-        Of the sensitivity curves.
+        Values of the sensitivity curves.
     """
 
     source: Words = Field(description="a citation")
@@ -71,7 +74,9 @@ class Recipe(Run):
         default_factory=dict, description="a mapping of hyper-parameters to lists of values")
 
     def mismatch(self, bench: Benchmark) -> str | None:
-        """One sentence on how a benchmark's sizes differ from what is expected, or None."""
+        """Say in one sentence how a benchmark's sizes differ from the expected ones, or return
+        None.
+        """
         sizes = {
             "classes": (len(bench.classes), "{} classes"),
             "unseen": (int(bench.classes.unseen.sum()), "{} unseen classes"),

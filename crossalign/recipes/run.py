@@ -1,4 +1,6 @@
-"""One whole run: data, encoders, task, model, hyper-parameters and how often; and making it."""
+"""Run: data, encoders, task, model, hyper-parameters and number of repetitions, and its
+execution.
+"""
 
 from __future__ import annotations
 
@@ -18,33 +20,33 @@ Task = Literal["gzsl", "zsl", "retrieval", "transfer", "few_shot"]
 
 
 class Run(BaseModel):
-    """Everything that a measurement needs, of any task; a recipe and an entry of a suite are runs.
+    """All that a measurement of any task needs; a recipe and an entry of a suite are runs.
 
-    A field's description is what the sentence about a wrong value asks for.
+    The description of a field is part of the error sentence about it.
 
     Attributes
     ----------
     name : str
-        Of its file.
+        Name of the file.
     model : str
-        As the command line spells it.
+        Name of the model on the command line.
     data : str
-        A built-in data set, or its folder or file under the folder of all data sets, with a
-        variant behind a colon.
+        Built-in data set, or its folder or file under the folder of all data sets.
     task : {"gzsl", "zsl", "retrieval", "transfer", "few_shot"}
+        Task in the words of ``--task``, or ``few_shot``.
     tokens : bool
         Whether the data are token rows.
     params : mapping of hyper-parameter to value
-        The others keep the model's defaults.
+        Hyper-parameters; all others have the model's defaults.
     tune : bool
-        Whether validation chooses what ``params`` leave open of the model's search space.
+        Whether validation chooses the parameters of the search space that ``params`` leave open.
     seeds : int
         Number of runs.
     attributes, unseen, pool, modalities, encoder, text_encoder : str, optional
-        As the options of ``crossalign run``. Files of encoders lie under the folder of all data
-        sets, too; ``package:NAME`` is the folder ``model`` of an installed package.
+        Options of ``crossalign run``. Files of encoders lie under the folder of all data sets, too;
+        ``package:NAME`` is the folder ``model`` of an installed package.
     baseline : bool
-        For ``few_shot``, also the softmax on codes of CADA-VAE.
+        Whether ``few_shot`` also scores the softmax on codes of CADA-VAE.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -74,12 +76,12 @@ class Run(BaseModel):
         return models.get(self.model)().set_params(**self.params)
 
     def grid(self) -> Mapping[str, Sequence[Any]]:
-        """Return what validation chooses among."""
+        """Return the values that validation chooses among."""
         return self.estimator().grid(fixed=self.params) if self.tune else {}
 
     def benchmark(self, root: Path | None = None,
                   log: Callable[[str], None] | None = None) -> Benchmark:
-        """Load the data, from under the folder ``root`` where they are there."""
+        """Load the data, from under the folder ``root`` if they are there."""
         from crossalign.data_options import DataOptions
 
         return DataOptions(
@@ -101,14 +103,14 @@ class Run(BaseModel):
 
 
 def under(root: Path | None, name: str | None) -> str | None:
-    """Return the path of a file or folder under ``root`` where it is there, else the name."""
+    """Return the path of a file or folder under ``root`` if it is there, else the name."""
     if root is None or name is None or not (root / name.partition(":")[0]).exists():
         return name
     return str(root / name)
 
 
 def _package(name: str | None) -> str | None:
-    """The folder ``model`` of ``package:NAME``; any other name as it is."""
+    """Return the folder ``model`` for ``package:NAME``; any other name unchanged."""
     from importlib.resources import files
 
     if name is None or not name.startswith("package:"):

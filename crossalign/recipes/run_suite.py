@@ -22,16 +22,18 @@ Log = Callable[[str], None]
 
 def run_suite(suite: Suite, out: Path, root: Path | None = None, *, jobs: int = 1,
               keep: bool = True, log: Log) -> list[Report]:
-    """Run a suite, print a table of every group as it is done, and return what the page shows.
+    """Run a suite, print a table of every group as soon as it is done, and return the reports of
+    the page.
 
-    Leaves ``NAME.json`` of every run with its figures, ``report.html``, which draws the last run of
-    every group, and ``scores.csv``, ``tables.md`` and ``tables.tex`` of all of them. Ctrl-C leaves
-    those of the groups that were done, and the report of every run that was.
+    The folder then holds ``NAME.json`` of every run with its figures, ``report.html``, which draws
+    the last run of every group, and ``scores.csv``, ``tables.md`` and ``tables.tex`` of all of
+    them. Ctrl-C leaves the files of the groups that were finished, and the report of every run that
+    was.
 
     Parameters
     ----------
     suite : Suite
-        Runs.
+        Suite of runs.
     out : Path
         Folder of the results.
     root : Path, optional
@@ -39,9 +41,9 @@ def run_suite(suite: Suite, out: Path, root: Path | None = None, *, jobs: int = 
     jobs : int, default 1
         Number of runs at a time; with several, each has one thread.
     keep : bool, default True
-        Whether finished parts are kept in ``out/runs`` and not made again for the same work.
+        Whether finished parts are saved in ``out/runs`` and not repeated for the same work.
     log : callable
-        Receives a line per step.
+        Function that receives a line per step.
     """
     from crossalign.pages import write_page
     from crossalign.pages.conclusion import compared_rows
@@ -72,12 +74,14 @@ def run_suite(suite: Suite, out: Path, root: Path | None = None, *, jobs: int = 
 
 
 def _cells(reports: Sequence[Report], metrics: Sequence[str]) -> list[list[str]]:
-    """Models as rows, metrics in percent as columns; a metric a model lacks is left empty."""
+    """Write models as rows and metrics in percent as columns; a metric that a model lacks is left
+    empty.
+    """
     return [["", *metrics], *([report.model, *map(report.cell, metrics)] for report in reports)]
 
 
 def _long(runs: Sequence[Entry], reports: Sequence[Report]) -> list[list[str]]:
-    """A line for every score of every run."""
+    """Return a line for every score of every run."""
     return [[run.name, report.model, report.data, report.task, metric, repr(score["mean"]),
              repr(score["sd"]), str(report.counted)]
             for run, report in zip(runs, reports, strict=True)
@@ -96,7 +100,7 @@ def _write_tables(out: Path, tables: Sequence[tuple[str, list[list[str]]]],
 
 def _groups(suite: Suite, out: Path, root: Path | None, jobs: int, keep: bool,
             log: Log) -> Iterator[tuple[int, list[Report]]]:
-    """Place and reports of every group, in order, as soon as all of its runs are done."""
+    """Yield place and reports of every group, in order, as soon as all of its runs are done."""
     started = time.perf_counter()
     runs, done, told = suite.runs, dict[str, Report](), 0
     for run, file in _files(runs, out, root, jobs, keep, log):
@@ -114,7 +118,7 @@ def _groups(suite: Suite, out: Path, root: Path | None, jobs: int, keep: bool,
 
 def _files(runs: Sequence[Entry], out: Path, root: Path | None, jobs: int, keep: bool,
            log: Log) -> Iterator[tuple[Entry, Path]]:
-    """Every run with the file of its report, as it is done."""
+    """Yield every run with the file of its report, as soon as it is done."""
     if jobs == 1:
         for run in runs:
             yield run, _measure(run, out, root, keep, log)
@@ -126,14 +130,14 @@ def _files(runs: Sequence[Entry], out: Path, root: Path | None, jobs: int, keep:
 
 
 def _measure(run: Entry, out: Path, root: Path | None, keep: bool, log: Log | None = None) -> Path:
-    """Make one run; returns where its report is."""
+    """Make one run; return the path of its report."""
     report = run.measure(root, log=log, keep=out / "runs" if keep else None)
     return report.save(out / f"{run.name}.json")
 
 
 @contextmanager
 def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes of one thread each, ended at once where the caller is interrupted or fails."""
+    """Start processes of one thread each, ended at once if the caller is interrupted or fails."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _one_thread) as pool:
         try:
@@ -146,7 +150,9 @@ def _processes(workers: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _one_thread() -> None:
-    """In a fresh process: no threads beside the others', and no word of its own on Ctrl-C."""
+    """Prepare a fresh process: no threads beside the others', and no message of its own on
+    Ctrl-C.
+    """
     import torch
 
     signal.signal(signal.SIGINT, signal.SIG_DFL)

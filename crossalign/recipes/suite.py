@@ -1,4 +1,4 @@
-"""A suite: groups of whole runs in one YAML file, in the fields of recipes.
+"""Suite: groups of whole runs in one YAML file, in the fields of recipes.
 
 ``common`` of a group holds fields that its runs share. An entry may start from a recipe (``recipe:
 acmr-cub``), take the changes of one row of the module ablation (``row: bare``), or stand for all of
@@ -23,20 +23,20 @@ FOLDER = Path(__file__).parent / "suites"
 
 
 class Entry(Run):
-    """A run of a suite, and where its settings come from.
+    """Run of a suite, with the origin of its settings.
 
     Attributes
     ----------
     recipe, row : str, optional
-        The recipe that it starts from, and the row of the module ablation that it takes.
+        Recipe that the run starts from, and row of the module ablation that it takes.
     part : bool
-        Whether it is one of all rows of an ablation.
+        Whether the run is one of all rows of an ablation.
     beside : (recipe, row), optional
-        The published numbers to hold it against.
+        Published numbers to compare with, by recipe and row.
     origin : str, optional
-        How the settings were found.
+        Origin of the settings, in words.
     looked_at_test : bool
-        Whether they were found with a look at test scores of the same data.
+        Whether the settings were found with a look at test scores of the same data.
     """
 
     recipe: Words | None = Field(None, description="the name of a recipe")
@@ -68,7 +68,7 @@ class Group(BaseModel):
 
 
 class SuiteFile(BaseModel):
-    """What a suite's file holds."""
+    """Fields of a suite's file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -89,7 +89,8 @@ class Suite(BaseModel):
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
-    """Read a built-in suite by name, as ``"demo"``, or one of your own by the path of its file.
+    """Read a built-in suite by name, such as ``"demo"``, or one of your own by the path of its
+    file.
 
     Raises
     ------
@@ -126,7 +127,7 @@ def _joined(common: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _entries(where: str, fields: dict[str, Any]) -> Iterator[Entry]:
-    """One entry, or one for each row of an ablation."""
+    """Yield one entry, or one for each row of an ablation."""
     from crossalign import models
 
     every, recipe = fields.pop("every_row", False), fields.get("recipe")
