@@ -478,9 +478,9 @@ def test_categories_may_have_names_of_several_words(tmp_path):
     write_wikipedia(tmp_path, 60, 30, n_classes=10)
     names = ["potted plant", "dining table ", *"bcdefgh", "sea, and sky"]
     (tmp_path / "categories.list").write_text("\n".join(names) + "\n\n")
-    assert load_pairs(tmp_path).classes.names == tuple(name.strip() for name in names)
+    assert data.load(tmp_path, "retrieval").classes.names == tuple(name.strip() for name in names)
     (tmp_path / "categories.list").write_bytes(b"caf\xe9\n" * 10)
-    complaint(lambda: load_pairs(tmp_path), "categories.list: not text")
+    complaint(lambda: data.load(tmp_path, "retrieval"), "categories.list: not text")
 
 
 def write_wikipedia(folder, train=8, test=4, n_classes=2):
@@ -497,17 +497,17 @@ def write_wikipedia(folder, train=8, test=4, n_classes=2):
 
 def test_wikipedia_folders_that_are_broken(tmp_path):
     write_wikipedia(tmp_path)
-    complaint(lambda: load_pairs(tmp_path), "'a' has no training sample")
+    complaint(lambda: data.load(tmp_path, "retrieval"), "'a' has no training sample")
     file = tmp_path / "testset_txt_img_cat.list"
     whole = file.read_text()
     file.write_text(whole + "x\ty\t3\n")
-    complaint(lambda: load_pairs(tmp_path), "I_te: 4 rows", "5 lines")
+    complaint(lambda: data.load(tmp_path, "retrieval"), "I_te: 4 rows", "5 lines")
     file.write_text(whole.replace("\t9", "\tart"))
-    complaint(lambda: load_pairs(tmp_path), "line 1", "category")
+    complaint(lambda: data.load(tmp_path, "retrieval"), "line 1", "category")
     file.unlink()
-    complaint(lambda: load_pairs(tmp_path), "testset_txt_img_cat.list: missing")
+    complaint(lambda: data.load(tmp_path, "retrieval"), "testset_txt_img_cat.list: missing")
     savemat(tmp_path / "raw_features.mat", {"I_tr": np.ones((8, 3)), "T_tr": np.ones((8, 2))})
-    complaint(lambda: load_pairs(tmp_path), "I_te: missing")
+    complaint(lambda: data.load(tmp_path, "retrieval"), "I_te: missing")
 
 
 def chance(n_gallery, n_relevant):

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.formats.matlab import read_mat, refuse_unread
-from crossalign.data.registry import Source
+from crossalign.data.registry import Place, Source
 from crossalign.types import Benchmark
 
 Array = npt.NDArray[Any]
@@ -95,13 +95,19 @@ def _text_lines(file: Path) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
+def _recognises(place: Place) -> bool:
+    return FEATURES in place.names or (place.path.name == FEATURES and place.path.is_file())
+
+
 def _read(path: Path, task: str | None, *, seed: int, variant: str, tokens: bool, log: Any,
           **options: Any) -> Benchmark:
-    from crossalign.data.sources.pairs.source import load_pairs
+    from crossalign.data.sources.pairs.source import load_table
 
-    return load_pairs(path, task, seed=seed, **options)
+    folder = path if path.is_dir() else path.parent
+    return load_table(path, read_wikipedia(folder), [folder / FEATURES], task, seed=seed,
+                      **options)
 
 
 SOURCE = Source("Wikipedia", f"a folder with {FEATURES} (Wikipedia)", _read,
                 ("retrieval", "transfer", "gzsl"), options=("modalities", "attributes", "unseen"),
-                recognises=lambda place: FEATURES in place.names, precedence=60, encloses=True)
+                recognises=_recognises, precedence=60, encloses=True)

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crossalign.data.named_files import with_named_files
-from crossalign.data.sources.wikipedia import FEATURES as WIKIPEDIA
-from crossalign.data.sources.wikipedia import read_wikipedia
 from crossalign.data.table import Table
 
 SUFFIXES: tuple[str, ...] = (".npz", ".npy", ".mat", ".csv", ".tsv")
@@ -18,14 +15,8 @@ def read_pairs(path: Path) -> tuple[Table, list[Path], bool]:
     Raises
     ------
     ValueError
-        If there is no such file, it is damaged, or names files outside of its folder.
+        If there is no such file, or it is damaged.
     """
-    table, files, one_based = _read(path)
-    table.update(with_named_files(table, files[0].parent))  # a table also knows what was not read
-    return table, files, one_based
-
-
-def _read(path: Path) -> tuple[Table, list[Path], bool]:
     from crossalign.data.formats.delimited import read_csv_table
     from crossalign.data.formats.mat_table import table_of_mat
     from crossalign.data.formats.matlab import read_mat
@@ -33,15 +24,13 @@ def _read(path: Path) -> tuple[Table, list[Path], bool]:
     from crossalign.data.formats.npz import read_npz
 
     kind = path.suffix.lower()
-    if path.name == WIKIPEDIA or kind == ".npy":
+    if kind == ".npy":
         path = path.parent
     if path.is_dir():
-        if (path / WIKIPEDIA).is_file():
-            return read_wikipedia(path), [path / WIKIPEDIA], False
         files = sorted(path.glob("*.npy"))
         if not files:
-            raise ValueError(f"path: the folder {str(path)!r} holds neither {WIKIPEDIA} nor .npy "
-                             "files; give labels.npy and one .npy per modality.")
+            raise ValueError(f"path: the folder {str(path)!r} holds no .npy files; give "
+                             "labels.npy and one .npy per modality.")
         return read_npy_folder(path), files, False
     if kind == ".npz":
         return read_npz(path), [path], False

@@ -22,6 +22,7 @@ from crossalign.data.benchmarks import (
     transfer,
 )
 from crossalign.data.formats.matlab import refuse_unread, unread_fact
+from crossalign.data.named_files import with_named_files
 from crossalign.data.samples import Samples
 from crossalign.data.sources.pairs.files import read_pairs
 from crossalign.data.sources.pairs.gzsl import BY_CLASS, gzsl_of_table
@@ -54,10 +55,9 @@ def load_pairs(path: str | Path, task: str | None = None, *,
     Parameters
     ----------
     path : str or Path
-        File or folder: the Wikipedia folder (``raw_features.mat`` and its lists); a folder of
-        ``.npy`` files; or one ``.npz``, ``.mat``, ``.csv`` or ``.tsv`` file. Arrays are modalities,
-        beside ``labels`` and, if there, ``train`` or ``split``, ``class_names``,
-        ``class_embeddings``, ``ids``; columns of a ``.csv`` are ``image_0, image_1, ..., text_0,
+        File or folder: a folder of ``.npy`` files, or one ``.npz``, ``.mat``, ``.csv`` or ``.tsv``
+        file. Arrays are modalities, beside ``labels`` and, if there, ``train`` or ``split``,
+        ``class_names``, ``class_embeddings``, ``ids``; columns of a ``.csv`` are ``image_0, image_1, ..., text_0,
         ..., label[, split][, class]``.
     task : {"retrieval", "transfer", "gzsl", "zsl"}, optional
         Task; by default retrieval, or gzsl if there is one modality, or ``attributes``.
@@ -83,11 +83,40 @@ def load_pairs(path: str | Path, task: str | None = None, *,
     ValueError
         One sentence for whatever is wrong with the files.
     """
+    path = expanded(path)
+    table, files, one_based = read_pairs(path)
+    return load_table(path, table, files, task, one_based=one_based, modalities=modalities,
+                      seed=seed, attributes=attributes, unseen=unseen)
+
+
+def load_table(path: Path, table: Table, files: list[Path], task: str | None = None, *,
+               one_based: bool = False, modalities: Sequence[str] | None = None, seed: int = 0,
+               attributes: str | Path | None = None,
+               unseen: str | Path | Sequence[str] | None = None) -> Benchmark:
+    """Make the benchmark of a table that was read from a path.
+
+    Parameters
+    ----------
+    path : Path
+        Place that was asked for, whose name is that of the benchmark.
+    table : mapping of str to array
+        Arrays of the data set, see `load_pairs`.
+    files : paths
+        Files that hold the table; pictures that it names lie in the folder of the first.
+    one_based : bool
+        Whether labels count from 1; default False.
+    task, modalities, seed, attributes, unseen
+        Options of `load_pairs`.
+
+    Raises
+    ------
+    ValueError
+        One sentence for whatever is wrong with the table.
+    """
     if task not in (None, "retrieval", "transfer", *ZERO_SHOT):
         raise ValueError(f"task: got {task!r}; a file of arrays serves 'retrieval', 'transfer', "
                          "'gzsl' or 'zsl'.")
-    path = expanded(path)
-    table, files, one_based = read_pairs(path)
+    table.update(with_named_files(table, files[0].parent))  # a table also knows what was not read
     refuse_unread(table, *(modalities or ()))
     name = written(path.resolve().name if path.is_dir() else path.stem)
     classwise: dict[str, Any] = {"attributes": attributes, "unseen": unseen}
