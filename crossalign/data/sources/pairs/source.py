@@ -57,8 +57,8 @@ def load_pairs(path: str | Path, task: str | None = None, *,
     path : str or Path
         File or folder: a folder of ``.npy`` files, or one ``.npz``, ``.mat``, ``.csv`` or ``.tsv``
         file. Arrays are modalities, beside ``labels`` and, if there, ``train`` or ``split``,
-        ``class_names``, ``class_embeddings``, ``ids``; columns of a ``.csv`` are ``image_0, image_1, ..., text_0,
-        ..., label[, split][, class]``.
+        ``class_names``, ``class_embeddings``, ``ids``; columns of a ``.csv`` are
+        ``image_0, image_1, ..., text_0, ..., label[, split][, class]``.
     task : {"retrieval", "transfer", "gzsl", "zsl"}, optional
         Task; by default retrieval, or gzsl if there is one modality, or ``attributes``.
         ``"transfer"`` has the training part twice: unlabelled as ``pairs``, labelled as ``train``.
