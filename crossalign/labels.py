@@ -280,6 +280,15 @@ def is_missing(value: object) -> bool:
     return isinstance(value, float) and value != value
 
 
+def missing_values(values: Array) -> Array:
+    """Return True where a value of ``(n,)`` is missing, see `is_missing`, ``(n,)`` bool."""
+    if values.dtype.kind == "O":
+        return np.array([is_missing(value) for value in values], dtype=bool)
+    if values.dtype.kind in "fcmM":
+        return np.asarray(values != values)
+    return np.zeros(len(values), dtype=bool)
+
+
 def _number(text: str) -> float | None:
     """Return the whole number that a text reads as, else None."""
     try:

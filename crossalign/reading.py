@@ -5,10 +5,12 @@ A pipe or a device in the place of a file is refused, since reading it may never
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 from crossalign.memory import available_memory, gigabytes
+from crossalign.sentences import short
 
 KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
          (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
@@ -20,8 +22,12 @@ def expanded(path: str | Path, argument: str = "path") -> Path:
     Raises
     ------
     ValueError
-        If there is no such home, or the path is empty: the folder one is in is ``.``.
+        If it is no path, there is no such home, or the path is empty: the folder one is in is
+        ``.``.
     """
+    if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+        raise ValueError(f"{argument}: got {short(path)}; give the path of a folder or file, as "
+                         "text without zero bytes.")
     if not str(path):
         raise ValueError(f"{argument}: the path is empty; name a folder or file, or built-in data "
                          "such as glyphs.")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from crossalign.models.base import Array, labels_of, side_information
-from crossalign.preprocessing.rows import Rows, class_means, rows_at, rows_of
+from crossalign.preprocessing.rows import Rows, check_varying, class_means, rows_at, rows_of
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 PAIRINGS = ("own", "class")
@@ -71,6 +71,14 @@ def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "
     single = both.labels is not None and both.labels.ndim == 1
     return Pairs(names, {m: rows_of(both, m) for m in names},
                  dict.fromkeys(names, both.truth) if single else None)
+
+
+def check_pairs(pairs: Pairs) -> None:
+    """Raise ValueError if there is one pair, or a modality is constant over the pairs."""
+    if max(len(rows) for rows in pairs.rows.values()) < 2:
+        raise ValueError("X: has 1 pair; give at least two.")
+    for name, rows in pairs.rows.items():
+        check_varying(rows, name, "the pairs")
 
 
 def two_of(X: Views, model: object) -> tuple[str, str]:

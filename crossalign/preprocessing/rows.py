@@ -155,6 +155,14 @@ def extent(rows: Rows) -> Extent | None:
     return total._replace(deviation=np.sqrt(total.deviation / total.n))
 
 
+def check_varying(rows: Rows, name: str, over: str = "the training samples") -> None:
+    """Raise ValueError if the rows ``(n, d)`` of a modality are one or all the same."""
+    ends = extent(rows)
+    if ends is None or not (ends.high > ends.low).any():
+        raise ValueError(f"X: {name!r} is constant over {over} (n={len(rows)}); give samples that "
+                         "differ, as nothing can be aligned with one.")
+
+
 def _merged(a: Extent, b: Extent) -> Extent:
     n, moved = a.n + b.n, b.mean - a.mean
     return Extent(n, a.mean + moved * b.n / n,

@@ -97,6 +97,9 @@ class Transfer(Task):
         """
         self._check_parameters()
         check_values({"n_classes": n_classes}, {"n_classes": [COUNT]})
+        if source == target:
+            raise ValueError(f"target: got {target!r}, which is the source too; name two different "
+                             "modalities.")
         x, labels = labelled_samples(train, source, n_classes)
         self.source_, self.target_ = source, target
         self.aligner_: Any = None

@@ -9,8 +9,15 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.arrays import check_frames, column_names, flags, lost_digits_noted, row_numbers
-from crossalign.labels import class_rows
+from crossalign.arrays import (
+    check_frames,
+    column_names,
+    flags,
+    lost_digits_noted,
+    refuse_rows,
+    row_numbers,
+)
+from crossalign.labels import class_rows, missing_values
 from crossalign.types.modality import blanked, checked_modality
 
 Array = npt.NDArray[Any]
@@ -71,8 +78,9 @@ class Views:
     ------
     ValueError
         If lengths disagree, an array has the wrong number of dimensions or contains NaN or
-        infinity in a present row, a mask does not fit its modality, labels are words or negative,
-        a name is no text, or the indexes of data frames disagree.
+        infinity in a present row, a mask does not fit its modality or leaves a present sample no
+        token, labels are words or negative, an identifier is missing, a name is no text, or the
+        indexes of data frames disagree.
     """
 
     def __init__(
@@ -119,6 +127,11 @@ class Views:
         self.ids = np.arange(self._n) if ids is None else np.asarray(ids)
         self.meta = {name: np.asarray(values) for name, values in (meta or {}).items()}
         self._check(told)
+        refuse_rows(missing_values(self.ids), "ids", "missing", "give every sample one")
+        for name, mask in self.masks.items():
+            empty = ~mask.any(axis=tuple(range(1, mask.ndim))) & self.has(name)
+            refuse_rows(empty, f"masks[{name!r}]", "no real token",
+                        f"mark at least one, or mark the sample missing in present[{name!r}]")
 
     def _check(self, told: Mapping[str, str] | None = None) -> None:
         columns: dict[str, Array] = {"ids": self.ids}

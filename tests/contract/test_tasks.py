@@ -99,3 +99,13 @@ def test_a_classifier_scores_the_classes_it_is_given_and_not_those_of_training(m
 def test_heads_of_codes_need_an_aligner(head):
     model = models.ESZSL().fit(TRAIN.select("image"), classes=CLASSES)
     complaint(lambda: ZeroShot(model, head).fit(TRAIN, CLASSES), f"head: {head!r} needs an aligner")
+
+
+@pytest.mark.parametrize("path", [None, 3, "a\0b"])
+def test_folders_are_paths(path):
+    for call in (ALIGNER.save, models.CCA.load, HEAD.save, ZeroShot.load):
+        complaint(lambda call=call: call(path), "folder: got ")
+
+
+def test_transfer_goes_from_one_modality_to_another():
+    complaint(lambda: Transfer().fit(TRAIN, TRAIN, "image", "image", 3), "target: got 'image'")

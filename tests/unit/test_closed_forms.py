@@ -291,3 +291,13 @@ def test_view_weights_of_the_linear_layer_share_a_fit(toy):
                                                                          classes=classes)
     assert first.coef_ is second.coef_
     assert second.view_weights == (0.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("model", [CCA(), RidgeMap(), CommonPCA()], ids=lambda m: m.cli_name)
+def test_nothing_is_aligned_with_one_sample_or_with_equal_ones(model):
+    rows = np.random.default_rng(0).standard_normal((6, 3))
+    model.fit(Views({"image": rows, "text": rows[::-1]}))
+    with pytest.raises(ValueError, match=r"has 1 pair|is constant"):
+        model.fit(Views({"image": rows[:1], "text": rows[:1]}))
+    with pytest.raises(ValueError, match="'text' is constant"):
+        model.fit(Views({"image": rows, "text": np.ones((6, 3))}))

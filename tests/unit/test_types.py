@@ -214,3 +214,15 @@ def test_which_samples_have_a_modality_is_told_of_every_modality():
     assert views.has("b").tolist() == [True, False, True]
     assert views[1:].has("b").tolist() == [False, True]
     assert len(views.having("b")) == views.has("b").sum()
+
+
+def test_a_sample_that_is_there_has_a_real_token_and_every_sample_an_identifier():
+    tokens, mask = np.ones((3, 2, 4)), [[True, False], [False, False], [False, False]]
+    with pytest.raises(ValueError, match=r"masks\['image'\]: no real token in rows 1, 2 .*present"):
+        Views({"image": tokens}, masks={"image": mask})
+    there = Views({"image": tokens}, masks={"image": mask}, present={"image": [True, False, False]})
+    assert there.has("image").tolist() == [True, False, False]
+    assert len(Views({"image": tokens[:0]}, masks={"image": np.ones((0, 2), bool)})) == 0
+    for ids in ([0.0, np.nan, 2.0], np.array(["a", None, "b"], dtype=object)):
+        with pytest.raises(ValueError, match="ids: missing in row 1"):
+            Views({"image": tokens}, ids=ids)

@@ -25,6 +25,7 @@ from crossalign.models.base import Aligner, Array, Model, labels_of, unit_rows
 from crossalign.models.pairing import (
     PAIRINGS,
     Pairs,
+    check_pairs,
     class_covariance,
     idle_choices,
     paired_rows,
@@ -131,6 +132,7 @@ class CCA(Aligner, Model):
     def _statistics(self, X: Views, classes: Classes | None) -> _Statistics:
         """Compute everything that depends on the samples and not on the regulariser."""
         pairs = paired_rows(X, classes, self, self.pairs)
+        check_pairs(pairs)
         shift, scale, means, axes, centred = {}, {}, {}, {}, {}
         for name, rows in pairs.rows.items():
             fitted = fit_scaling(rows, self.scaling)

@@ -21,7 +21,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.base import Aligner, Array, Model, unit_rows
 from crossalign.models.ranges import SIZE
-from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
+from crossalign.preprocessing.rows import Rows, check_varying, mean_row, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.types import Samples, Views
 
@@ -66,12 +66,13 @@ class CommonPCA(Aligner, Model):
         Raises
         ------
         ValueError
-            If the modalities differ in width.
+            If the modalities differ in width, or the samples of one do not vary.
         """
         X, classes = self._start(X, y, classes)
         self.shift_, self.scale_, scaled = {}, {}, {}
         for name in X.modalities:
             rows = rows_of(X.having(name), name)
+            check_varying(rows, name)
             fitted = fit_scaling(rows, self.scaling)
             self.shift_[name], self.scale_[name] = fitted["shift"], fitted["scale"]
             scaled[name] = rows.then(partial(self._scaled, modality=name))

@@ -22,7 +22,14 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.base import Aligner, Array, Model, Translator, labels_of, unit_rows
-from crossalign.models.pairing import PAIRINGS, Pairs, class_targets, idle_choices, paired_rows
+from crossalign.models.pairing import (
+    PAIRINGS,
+    Pairs,
+    check_pairs,
+    class_targets,
+    idle_choices,
+    paired_rows,
+)
 from crossalign.models.ranges import RATE
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.preprocessing.rows import products, scatter
@@ -130,6 +137,7 @@ class RidgeMap(Aligner, Translator, Model):
     def _statistics(self, X: Views, classes: Classes | None) -> _Statistics:
         """Compute everything that depends on the samples and not on alpha."""
         pairs = paired_rows(X, classes, self, self.pairs)
+        check_pairs(pairs)
         self._name(pairs.names)
         shift, scale, scaled = {}, {}, {}
         for name, rows in pairs.rows.items():
