@@ -10,7 +10,6 @@ import stat
 from pathlib import Path
 
 from crossalign.memory import available_memory, gigabytes
-from crossalign.sentences import short
 
 KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
          (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
@@ -26,7 +25,8 @@ def expanded(path: str | Path, argument: str = "path") -> Path:
         ``.``.
     """
     if not isinstance(path, str | os.PathLike) or "\0" in str(path):
-        raise ValueError(f"{argument}: got {short(path)}; give the path of a folder or file, as "
+        got = repr(path) if isinstance(path, str | int | None) else type(path).__name__
+        raise ValueError(f"{argument}: got {got}; give the path of a folder or file, as "
                          "text without zero bytes.")
     if not str(path):
         raise ValueError(f"{argument}: the path is empty; name a folder or file, or built-in data "

@@ -25,7 +25,7 @@ from crossalign.models.ranges import COUNT, RATE, SEED, SHARE, SIZE, WEIGHT, che
 from crossalign.networks import initialise
 from crossalign.preprocessing.rows import Rows, rows_of
 from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
-from crossalign.tasks.base import Task
+from crossalign.tasks.base import Task, task_samples
 from crossalign.training import (
     ClassBalanced,
     Cosine,
@@ -133,6 +133,7 @@ class Adaptation(Task):
         Labels of the target are not read.
         """
         self._check_parameters()
+        source, target = task_samples(source, "source"), task_samples(target, "target")
         known, unlabelled = _vectors(source, "source"), _vectors(target, "target")
         (name,), (other,) = known.modalities, unlabelled.modalities
         if known.widths[name] != unlabelled.widths[other]:

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
 from sklearn.base import BaseEstimator
+
+from crossalign.sentences import short
+from crossalign.types import Classes, Views, samples_given, training_given
+from crossalign.types.given import FEATURES, by_modality
 
 
 class Task(BaseEstimator):  # type: ignore[misc]
@@ -62,3 +67,63 @@ class Task(BaseEstimator):  # type: ignore[misc]
         """Answer made-up samples; a part that a loaded task lacks or cannot use is an error
         here.
         """
+
+
+def check_samples(X: Any, argument: str) -> None:
+    """Raise ValueError unless these are `Views`, arrays by modality or one array."""
+    listed = isinstance(X, list | tuple) and not any(isinstance(part, Views) for part in X)
+    if not by_modality(X) and not listed and not any(
+            hasattr(X, method) for method in ("__array__", "toarray")):
+        raise ValueError(f"{argument}: got {short(X)}; give Views, arrays by modality, or one "
+                         "array.")
+
+
+def task_samples(X: Any, argument: str, name: str = FEATURES) -> Views:
+    """Return samples as `Views`; ``name`` is that of the modality of one array or data frame.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
+    check_samples(X, argument)
+    return samples_given(X, name)
+
+
+def task_training(model: Any, train: Any, classes: Any) -> tuple[Views, Classes]:
+    """Return training samples of a fitted model and the classes to choose among.
+
+    Classes in a mapping of label to vector or a data frame are seen if they label samples; without
+    labels all count as seen.
+
+    Raises
+    ------
+    ValueError
+        If either is nothing of the kind.
+    """
+    views = [getattr(model, "modality_", None), *getattr(model, "modalities_", []), FEATURES]
+    samples = task_samples(train, "train", next(name for name in views if name is not None))
+    if isinstance(classes, Classes):
+        return samples, classes
+    return samples, task_classes(classes, samples)
+
+
+def task_classes(classes: Any, samples: Views | None = None) -> Classes:
+    """Return classes as `Classes`; those in a mapping or a data frame are unseen without samples.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
+    if isinstance(classes, Classes):
+        return classes
+    if not isinstance(classes, Mapping) and not hasattr(classes, "iloc"):
+        raise ValueError(f"classes: got {short(classes)}; give Classes, a data frame with the "
+                         "labels as its index, or a dict from label to vector.")
+    if samples is not None:
+        known = training_given(samples, None, classes).classes
+        assert known is not None
+        return known
+    known = task_classes(classes, Views({FEATURES: np.zeros((1, 1))}))
+    return Classes(known.embeddings, np.zeros(len(known), dtype=bool), known.names)

@@ -35,10 +35,11 @@ from crossalign.models.learned import made_up
 from crossalign.models.one_modality import complete
 from crossalign.models.ranges import NUMBER, WEIGHT, check_values
 from crossalign.preprocessing.scaling import apply_scaling
-from crossalign.tasks.base import Task
+from crossalign.tasks.base import Task, check_samples, task_samples, task_training
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.tasks.zero_shot import GAUSSIAN, SCORED
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Samples, Views, samples_given
+from crossalign.types.given import by_modality
 
 Array = npt.NDArray[Any]
 
@@ -98,8 +99,9 @@ class FewShot(Task):
         self.head = head
         self.gamma = gamma
 
-    def fit(self, train: Views, classes: Classes) -> Self:
+    def fit(self, train: Samples, classes: Classes | Any) -> Self:
         """Prepare from training samples and side information; Gaussians can score after this."""
+        train, classes = task_training(self.model, train, classes)
         self.classes_ = classes
         self.modality_ = getattr(self.model, "modality_", train.modalities[0])
         self.counts_ = np.bincount(train.truth, minlength=len(classes))
@@ -123,7 +125,7 @@ class FewShot(Task):
         self._settle(self.prior_)
         return self
 
-    def fit_few_shot(self, support: Views | None) -> Self:
+    def fit_few_shot(self, support: Samples | None) -> Self:
         """Learn from the few samples of ``support``, or from none if it is None. Forget earlier
         ones.
 
@@ -133,6 +135,7 @@ class FewShot(Task):
             If labels are not rows of the classes, or ``kappa`` is 0 and a class has no sample.
         """
         self._check_prepared("counts_", "fit(train, classes)")
+        support = None if support is None else task_samples(support, "support", self.modality_)
         labels = np.zeros(0, np.int64) if support is None else support.truth
         if len(labels) and not 0 <= labels.min() <= labels.max() < len(self.classes_):
             raise ValueError(f"support: labels {labels.min()}..{labels.max()} for "
@@ -147,6 +150,7 @@ class FewShot(Task):
 
     def encode(self, X: npt.ArrayLike | Views) -> Array:
         """Compute the input of the head, ``(n, d)``: codes or features, for `scores`."""
+        self._check_prepared("counts_", "fit(train, classes)")
         rows = (as_given(complete(X, self.modality_), self.modality_) if isinstance(X, Views)
                 else np.asarray(X))
         codes = self._code(rows)
@@ -166,6 +170,9 @@ class FewShot(Task):
     def decision_function(self, X: npt.ArrayLike | Views) -> Array:
         """Compute the scores ``(n, C)`` of samples before calibration."""
         self._check_prepared("coef_", "fit_few_shot(support)")
+        check_samples(X, "X")
+        if by_modality(X):
+            X = samples_given(X)
         if isinstance(X, Views):
             return in_blocks(lambda part: self.scores(self.encode(part)),
                              complete(X, self.modality_))

@@ -223,6 +223,12 @@ class Rejection(Task):
                   scores: Array | None = None) -> tuple[Views, Array]:
         """Join all samples, with their scores ``(n, C)``."""
         if not isinstance(views, Views):
+            if not hasattr(self.head, "views_"):
+                raise ValueError("head: it is not prepared; call fit(train, classes) of it first.")
+            if not isinstance(views, list | tuple) or not views or not all(
+                    isinstance(part, Views) for part in views):
+                raise ValueError(f"validation: got {short(views)}; give labelled Views, or a list "
+                                 "of them.")
             views = joined(views, self.head.views_)
         scores, labels = self._scores(views, scores), views.truth
         if len(labels) and (labels.min() < NONE or labels.max() >= scores.shape[1]):

@@ -18,9 +18,11 @@ from crossalign.models.base import check_columns
 from crossalign.models.blockwise import encoded, in_blocks
 from crossalign.models.learned import made_up
 from crossalign.models.ranges import SIZE, Having, check_values
-from crossalign.tasks.base import Task
+from crossalign.sentences import short
+from crossalign.tasks.base import Task, check_samples, task_samples
 from crossalign.tasks.binary_codes import BinaryCodes
-from crossalign.types import Hits, Views
+from crossalign.types import Hits, Views, samples_given
+from crossalign.types.given import by_modality
 
 Array = npt.NDArray[Any]
 RANGES: dict[str, Any] = {
@@ -76,7 +78,8 @@ class Retriever(Task):
             If the model's embeddings are narrower than the codes.
         """
         if self.bits is not None:
-            self.codes_ = BinaryCodes(self.model, self.bits).fit(train)
+            samples = task_samples(train, "train")
+            self.codes_ = BinaryCodes(self.model, self.bits).fit(samples)
         return self
 
     def add(self, gallery: Views | npt.ArrayLike, modality: str,
@@ -89,7 +92,8 @@ class Retriever(Task):
             If the index ranks by another measure than the model, or ``ids`` are not one name or
             number per row.
         """
-        if isinstance(gallery, Views):
+        gallery = _rows_of(gallery, "gallery")
+        if isinstance(gallery, Views) and isinstance(modality, str):
             gallery = gallery.having(modality)
         if not hasattr(self, "index_"):
             self.index_, self.ids_ = self._empty_index(), np.zeros(0, dtype=object)
@@ -111,6 +115,7 @@ class Retriever(Task):
         """
         if not hasattr(self, "index_"):
             raise ValueError("queries: the gallery is empty; call add(gallery, modality) first.")
+        queries = _rows_of(queries, "queries")
         hits: Hits = self.index_.search(self._vectors(queries, modality), k)
         return hits
 
@@ -138,8 +143,14 @@ class Retriever(Task):
 
     def _vectors(self, samples: Views | npt.ArrayLike, modality: str | Sequence[str]) -> Array:
         """Compute the vectors of samples for the index, ``(n, w)``: the model's, or codes."""
+        names = [modality] if isinstance(modality, str) else modality
+        if not isinstance(names, list | tuple) or not all(isinstance(m, str) for m in names):
+            raise ValueError(f"modality: got {short(modality)}; give the name of a modality, or a "
+                             "list of names.")
         if not isinstance(modality, str):
             return self._of_views(samples, list(modality))
+        if isinstance(samples, Views):
+            samples.kind(modality)  # an error that lists the modalities if it has none of that name
         check_columns(samples, modality, self.model)
         refuse_masked(samples, f"x: {modality!r}")
         encode = self.model.similarity_inputs if self.bits is None else self.model.embed
@@ -159,6 +170,12 @@ class Retriever(Task):
         rows = in_blocks(lambda part: self.model.similarity_inputs(part, modalities),
                          samples.take(np.flatnonzero(here)))
         return np.asarray(self.model.index_vectors(rows))
+
+
+def _rows_of(samples: Any, argument: str) -> Any:
+    """Return samples by modality as `Views`, and rows as they are; ValueError for anything else."""
+    check_samples(samples, argument)
+    return samples_given(samples) if by_modality(samples) else samples
 
 
 def _one_each(ids: npt.ArrayLike, n: int) -> Any:

@@ -23,7 +23,7 @@ from crossalign.models.base import Model
 from crossalign.models.blockwise import encoded
 from crossalign.models.ranges import COUNT, Having, check_values
 from crossalign.sentences import short
-from crossalign.tasks.base import Task
+from crossalign.tasks.base import Task, task_samples
 from crossalign.tasks.class_gaussians import (
     ClassGaussians,
     fit_head,
@@ -100,6 +100,8 @@ class Transfer(Task):
         if source == target:
             raise ValueError(f"target: got {target!r}, which is the source too; name two different "
                              "modalities.")
+        train = task_samples(train, "train", source)
+        pairs = None if pairs is None else task_samples(pairs, "pairs", source)
         x, labels = labelled_samples(train, source, n_classes)
         self.source_, self.target_ = source, target
         self.aligner_: Any = None

@@ -21,9 +21,10 @@ from crossalign.models.one_modality import complete
 from crossalign.models.ranges import NUMBER, Having, check_values
 from crossalign.models.several_views import presence
 from crossalign.preprocessing.pooling import vectors_in
-from crossalign.tasks.base import Task
+from crossalign.tasks.base import Task, check_samples, task_classes, task_training
 from crossalign.tasks.softmax_head import balanced_rows, softmax_path
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Samples, Views, samples_given
+from crossalign.types.given import by_modality
 
 Array = npt.NDArray[Any]
 HEADS = ("auto", "classifier", "softmax", "prototype", "gaussian", "fused")
@@ -72,26 +73,28 @@ class ZeroShot(Task):
         self.head = head
         self.gamma = gamma
 
-    def fit(self, train: Views, classes: Classes) -> Self:
+    def fit(self, train: Samples, classes: Classes | Any) -> Self:
         """Prepare the head on training samples; only the softmax head learns anything.
 
-        ``classes`` are those to choose among. They may be all unseen or all seen. A head that reads
-        training samples needs all their classes among them.
+        ``classes`` are those to choose among, also as a data frame or a mapping of label to vector.
+        They may be all unseen or all seen. A head that reads training samples needs all their
+        classes among them.
 
         Raises
         ------
         ValueError
-            If it lacks them.
+            If it lacks them, or the model cannot score such classes by the head.
         """
         for _ in self.fit_epochs(train, classes):
             pass
         return self
 
-    def fit_epochs(self, train: Views, classes: Classes) -> Iterator[int]:
+    def fit_epochs(self, train: Samples, classes: Classes | Any) -> Iterator[int]:
         """Prepare the head, with a stop after every epoch of a softmax head, counted from 0.
 
         At each stop the head scores as it is then; other heads stop once.
         """
+        train, classes = task_training(self.model, train, classes)
         self.classes_ = classes
         self.modality_ = getattr(self.model, "modality_", train.modalities[0])
         modalities = getattr(self.model, "modalities_", [])
@@ -158,11 +161,18 @@ class ZeroShot(Task):
         ValueError
             If a sample has none of them, or the head is not prepared.
         """
-        if not hasattr(self, "head_"):
-            raise ValueError("X: this task is not prepared; call fit(train, classes) first.")
+        self.check_prepared()
+        check_samples(X, "X")
+        if by_modality(X):
+            X = samples_given(X)
         if isinstance(X, Views):
             return in_blocks(lambda part: self._scores(self.head_, *self.read(part)), X)
         return self._scores(self.head_, *self.read(X))
+
+    def check_prepared(self) -> None:
+        """Raise ValueError before `fit`."""
+        if not hasattr(self, "head_"):
+            raise ValueError("X: this task is not prepared; call fit(train, classes) first.")
 
     def read(self, X: npt.ArrayLike | Views) -> tuple[Any, Any]:
         """Return samples as the model takes them, and the view or views through which.
@@ -170,8 +180,9 @@ class ZeroShot(Task):
         Raises
         ------
         ValueError
-            If a sample has no view that the model knows.
+            If a sample has no view that the model knows, or the head is not prepared.
         """
+        self.check_prepared()
         if not isinstance(X, Views):
             refuse_masked(X, f"x: {self.modality_!r}")
             check_columns(X, self.modality_, self.model)
@@ -218,7 +229,7 @@ class ZeroShot(Task):
         scores = calibrated_stacking(self.decision_function(X), self.classes_.seen, self.gamma)
         return np.asarray(scores.argmax(axis=1))
 
-    def add_classes(self, classes: Classes, names: Sequence[str] | None = None) -> Self:
+    def add_classes(self, classes: Classes | Any, names: Sequence[str] | None = None) -> Self:
         """Let the head score further classes, known by their side information alone.
 
         Raises
@@ -228,9 +239,11 @@ class ZeroShot(Task):
             and for a name that a class has already. Classes that are but numbered are numbered
             on.
         """
+        self.check_prepared()
         if self.head_ != "prototype":
             raise ValueError(f"head: {self.head_!r} cannot take classes after fit; use "
                              "head='prototype', or fit again with all classes.")
+        classes = task_classes(classes)
         side = checked_side(classes.embeddings, self.classes_.embeddings.shape[1])
         merged = np.concatenate([self.classes_.embeddings, side])
         seen = np.concatenate([self.classes_.seen, classes.seen])

@@ -109,3 +109,46 @@ def test_folders_are_paths(path):
 
 def test_transfer_goes_from_one_modality_to_another():
     complaint(lambda: Transfer().fit(TRAIN, TRAIN, "image", "image", 3), "target: got 'image'")
+
+
+def test_tasks_take_arrays_frames_and_dicts_as_models_do():
+    rows, side = TRAIN["image"], {f"c{c}": row for c, row in enumerate(CLASSES.embeddings)}
+    right = ZeroShot(RIDGE).fit(TRAIN, CLASSES).predict(TRAIN)
+    assert (ZeroShot(RIDGE).fit(rows, side).predict({"image": rows}) == right).all()
+    found = FewShot(RIDGE).fit(TRAIN, side)
+    assert found.classes_.seen.tolist() == [True, True, True, False]
+    added = ZeroShot(RIDGE).fit(TRAIN, CLASSES).add_classes({"z": CLASSES.embeddings[0]})
+    assert added.classes_.names[-1] == "z"
+    assert not added.classes_.seen[-1]
+    hits = Retriever(ALIGNER).add({"text": TRAIN["text"]}, "text").search({"image": rows}, "image")
+    assert hits.indices.shape == (30, 10)
+
+
+@pytest.mark.parametrize("odd", [None, 3, "x", object(), [TRAIN], CLASSES],
+                         ids=lambda v: type(v).__name__)
+def test_what_is_neither_samples_nor_classes_is_named_in_a_sentence(odd):
+    few, filled = FewShot(RIDGE).fit(TRAIN, CLASSES), Retriever(ALIGNER).add(TRAIN, "text")
+    for call in (lambda: ZeroShot(RIDGE).fit(odd, CLASSES),
+                 lambda: FewShot(RIDGE).fit(odd, CLASSES),
+                 lambda: Transfer().fit(TRAIN, odd, "image", "text", 3),
+                 lambda: Adaptation(epochs=1).fit(odd, TRAIN), lambda: HEAD.predict(odd),
+                 lambda: filled.add(odd, "text"), lambda: filled.search(odd, "image"),
+                 lambda: Retriever(ALIGNER, bits=2).fit(odd)):
+        complaint(call, ": got ", "give Views")
+    if odd is not None:
+        complaint(lambda: few.fit_few_shot(odd), "support: got ", "give Views")
+    if not isinstance(odd, Classes):
+        for call in (lambda: ZeroShot(RIDGE).fit(TRAIN, odd),
+                     lambda: FewShot(RIDGE).fit(TRAIN, odd),
+                     lambda: ZeroShot(RIDGE, "prototype").fit(TRAIN, CLASSES).add_classes(odd)):
+            complaint(call, "classes: got ", "give Classes")
+    complaint(lambda: filled.search(TRAIN, "smell"), "'smell' is not among")
+
+
+def test_a_task_that_is_not_prepared_says_so():
+    bare = ZeroShot(RIDGE)
+    for call in (lambda: bare.predict(TRAIN), lambda: bare.add_classes(CLASSES),
+                 lambda: FewShot(RIDGE).fit_few_shot(TRAIN), lambda: FewShot(RIDGE).encode(TRAIN),
+                 lambda: Rejection(bare).fit([TRAIN], coverage=0.9)):
+        complaint(call, "not prepared")
+    complaint(lambda: Rejection(HEAD).fit([], coverage=0.9), "validation: got []")
