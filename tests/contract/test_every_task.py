@@ -27,7 +27,7 @@ from crossalign.evaluation.protocols import (
 )
 from crossalign.evaluation.trees import pack
 from crossalign.pages.words import meaning, ranks
-from crossalign.recipes.recipe import Task
+from crossalign.recipes.run import Task
 from crossalign.types import TASK_SPLITS
 
 TASKS = (GZSL, ZSL, FewShotRecognition, Retrieval, CrossModalTransfer)
