@@ -20,7 +20,14 @@ from scipy import linalg
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.metrics.alignment import cmae
-from crossalign.models.base import Aligner, Model, Translator, check_fitted, unit_rows
+from crossalign.models.base import (
+    Aligner,
+    Model,
+    Translator,
+    check_columns,
+    check_fitted,
+    unit_rows,
+)
 from crossalign.models.closed_form.linear_alignment import (
     canonical_alignment,
     columns_of,
@@ -189,6 +196,7 @@ class PerfectAlignment(Translator, Aligner, Model):
             if name not in X:
                 raise ValueError(f"X: lacks the modality {name!r} of training; "
                                  f"it has {list(X.modalities)}.")
+            check_columns(X, name, self)
             self._rows(X.read(name, np.arange(0)), name)
         return self._errors(_doubled(X, self.modalities_))[normalised]
 

@@ -20,7 +20,7 @@ from crossalign.index.exact import ExactIndex
 from crossalign.index.joint import JointIndex
 from crossalign.index.joint_similarity import joint_rows, joint_scores
 from crossalign.models import backbones
-from crossalign.models.base import Aligner, Array, Model, unit_rows
+from crossalign.models.base import Aligner, Array, Model, check_columns, unit_rows
 from crossalign.models.blockwise import as_given
 from crossalign.models.several_views import presence
 from crossalign.types import Views
@@ -72,6 +72,8 @@ class JointSpace(Aligner, Model):
             return self._joint_vectors(x, modality)
         assert isinstance(x, Views)
         names = list(modality)
+        for m in names:
+            check_columns(x, m, self)
         here = presence(x, names)[:, :, None]                                # (n, M, 1)
         vectors = np.stack([self._joint_vectors(as_given(x, m), m) for m in names], axis=1)
         e, logs = vectors[..., :self.dim], vectors[..., self.dim:]
