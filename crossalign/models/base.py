@@ -106,13 +106,9 @@ stochastic : bool
         ValueError
             If the folder is of another class or format version, or a file is damaged.
         """
-        from crossalign.models.store import load_model
+        from crossalign.models.store import check_class, load_model
 
-        model = load_model(folder, cls)
-        if not isinstance(model, cls):
-            raise ValueError(f"folder: {str(folder)!r} holds a {type(model).__name__}, not a "
-                             f"{cls.__name__}; load it with {type(model).__name__}.load.")
-        return model
+        return check_class(load_model(folder, cls), cls, folder)
 
     def savable(self) -> Self:
         """Return the model with parameters that a folder can hold; itself by default."""

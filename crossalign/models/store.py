@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -32,6 +32,8 @@ from crossalign.models.learned import (
 from crossalign.models.own_file import changed, given_class, origin
 from crossalign.reading import check_regular, check_room, expanded
 from crossalign.sentences import short
+
+Kind = TypeVar("Kind")
 
 FORMAT = 1
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
@@ -144,6 +146,20 @@ def _read_weights(folder: Path, record: Mapping[str, Any]) -> bytes | None:
             if hashlib.sha256(weights).hexdigest() == record["sha256"]:
                 return weights
     return None
+
+
+def check_class(loaded: Any, cls: type[Kind], folder: str | Path) -> Kind:
+    """Return what a folder held, a model or a task, once it is sure that it is of a class.
+
+    Raises
+    ------
+    ValueError
+        If it is of another class, which is named.
+    """
+    if not isinstance(loaded, cls):
+        raise ValueError(f"folder: {str(folder)!r} holds a {type(loaded).__name__}, not a "
+                         f"{cls.__name__}; load it with {type(loaded).__name__}.load.")
+    return loaded
 
 
 def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:

@@ -55,13 +55,10 @@ class Task(BaseEstimator):  # type: ignore[misc]
         ValueError
             If the folder is of another class or format version, or was damaged or edited.
         """
+        from crossalign.models.store import check_class
         from crossalign.tasks.store import load_task
 
-        task = load_task(folder, model)
-        if not isinstance(task, cls):
-            raise ValueError(f"folder: {str(folder)!r} holds a {type(task).__name__}, not a "
-                             f"{cls.__name__}; load it with {type(task).__name__}.load.")
-        return task
+        return check_class(load_task(folder, model), cls, folder)
 
     def try_out(self) -> None:
         """Answer made-up samples; a part that a loaded task lacks or cannot use is an error
