@@ -1,11 +1,12 @@
 """Labels: read as written, without loss, and told from marks of missing ones.
 
-Labels are text or numbers of any width, one per sample; or rows of 0 and 1, a column per class, in
-which a row may mark several. All labels from users are read by these functions.
+Labels are text, numbers of any width or dates, one per sample; or rows of 0 and 1, a column per
+class, in which a row may mark several. All labels from users are read by these functions.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -51,9 +52,9 @@ def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
         array = _typed(array, name)
     if array.dtype.kind == "S":
         array = np.array(_texts(array.ravel().tolist(), name), dtype=str).reshape(array.shape)
-    if array.dtype.kind not in "biufUmM":
+    if array.dtype.kind not in "biufUM":
         raise ValueError(f"{name}: dtype {array.dtype}; give text or numbers.")
-    if array.dtype.kind in "fmM":
+    if array.dtype.kind in "fM":
         refuse_rows(array != array, name, "NaN", "give each a label or drop it")
     return one_spelling(array) if array.dtype.kind == "U" else array
 
@@ -200,6 +201,28 @@ def _is_whole(labels: Array) -> Array:
     return np.asarray(np.isfinite(labels) & (np.floor(labels) == labels))
 
 
+def label_record(labels: Array) -> Any:
+    """Return labels ``(n,)`` as JSON holds them: a list, with its type where the list alone would
+    give another back; dates are ISO text.
+    """
+    dates = labels.dtype.kind == "M"
+    values = (np.datetime_as_string(labels) if dates else labels).tolist()
+    again = np.array(values)
+    if labels.dtype.kind == again.dtype.kind == "U" or labels.dtype == again.dtype:
+        return values
+    return {"dtype": labels.dtype.str, "values": values}
+
+
+def recorded_labels(record: Any) -> Array:
+    """Return the labels that `label_record` wrote; ValueError for a type that labels never have."""
+    if not isinstance(record, dict):
+        return np.array(record)
+    dtype = np.dtype(record["dtype"])
+    if dtype.kind not in "biufUM":
+        raise ValueError(f"labels of the type {dtype}")
+    return np.array(record["values"], dtype=dtype)
+
+
 def classes_held(labels: Array) -> Array:
     """Return the sorted rows of the classes that occur in labels ``(n,)`` or ``(n, L)``."""
     return np.unique(labels) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
@@ -252,16 +275,20 @@ def _typed(array: Array, name: str) -> Array:
         return np.array(_texts(values, name), dtype=str).reshape(array.shape)
     if all(isinstance(value, bool | np.bool_) for value in values):
         return np.array(values, dtype=bool).reshape(array.shape)
-    if all(isinstance(value, int | np.integer) for value in values):
+    if all(isinstance(value, int | np.integer) and not isinstance(value, np.timedelta64)
+           for value in values):
         for wide in (np.int64, np.uint64):
             if np.iinfo(wide).min <= min(values) and max(values) <= np.iinfo(wide).max:
                 return np.array(values, dtype=wide).reshape(array.shape)
         raise ValueError(f"{name}: {max(values, key=abs)} has more than 64 bits; give such labels "
                          "as text.")
     try:
-        return np.array(values).reshape(array.shape)
+        typed = np.array(values).reshape(array.shape)
     except (ValueError, TypeError):
-        raise ValueError(f"{name}: {type(values[0]).__name__}; give text or numbers.") from None
+        typed = array
+    if typed.dtype.kind == "O":
+        raise ValueError(f"{name}: {type(values[0]).__name__}; give text or numbers.")
+    return typed
 
 
 def _texts(values: list[str | bytes], name: str) -> list[str]:
@@ -287,6 +314,19 @@ def missing_values(values: Array) -> Array:
     if values.dtype.kind in "fcmM":
         return np.asarray(values != values)
     return np.zeros(len(values), dtype=bool)
+
+
+def refuse_repeated(ids: Array, name: str = "ids") -> None:
+    """Raise ValueError, naming the first, if one of the identifiers ``(n,)`` stands there twice."""
+    try:
+        times = Counter(ids.tolist())
+    except TypeError:
+        raise ValueError(f"{name}: lists or other values without a hash among them; give every "
+                         "sample a name or a number.") from None
+    twice = next((value for value, count in times.items() if count > 1), None)
+    if twice is not None:
+        raise ValueError(f"{name}: {twice!r} stands there {times[twice]} times; give every sample "
+                         "its own.")
 
 
 def _number(text: str) -> float | None:

@@ -11,7 +11,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from copy import copy
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, TypeAdapter, ValidationError
@@ -22,6 +22,7 @@ from crossalign.sentences import short
 Size = Annotated[int, Field(ge=1, le=2**40)]
 Count = Annotated[int, Field(ge=0, le=2**40)]
 Number = Annotated[float, Field(allow_inf_nan=True)]
+Label = bool | int | float | str
 
 
 LEARNED: dict[str, Any] = {
@@ -33,7 +34,8 @@ LEARNED: dict[str, Any] = {
     "ranks_": list[Count], "n_pairs_": Count, "n_components_": Count, "n_perfect_": Count,
     "n_spurious_expected_": Number, "cmae_": Number, "normalised_cmae_": Number,
     "holdout_cmae_": Number | None, "holdout_normalised_cmae_": Number | None,
-    "trained_on_": dict[str, Any], "classes_": list[bool | int | float | str],
+    "trained_on_": dict[str, Any],
+    "classes_": list[Label] | dict[Literal["dtype", "values"], str | list[Label]],
     "described_": bool, "feature_names_in_": list[str],
     "columns_": dict[str, list[str]]}
 """Type of every learned attribute that JSON holds; arrays are elsewhere."""

@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from crossalign.files import draft_of, sweep, write_bytes, write_text
+from crossalign.labels import label_record, recorded_labels
 from crossalign.models.learned import (
     LEARNED,
     check_name,
@@ -37,6 +38,8 @@ Kind = TypeVar("Kind")
 
 FORMAT = 1
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
+CLASSES = "classes_"
+"""Learned attribute that holds labels."""
 LARGEST_RECORD = 2**26
 """Largest size of ``RECORD`` in bytes."""
 NEW_WEIGHTS = re.compile(r"weights\.[0-9a-f]{16}\.safetensors")
@@ -268,13 +271,14 @@ def _split_state(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             for key, array in value.items():
                 arrays[f"{name}/{key}"] = np.ascontiguousarray(array)
         else:
-            values[name] = _plain(value)
+            values[name] = (label_record(value) if name == CLASSES and isinstance(value, np.ndarray)
+                            else _plain(value))
     return arrays, values
 
 
 def _join_state(model: Any, arrays: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     for name, value in values.items():
-        setattr(model, name, value)
+        setattr(model, name, recorded_labels(value) if name == CLASSES else value)
     nested: dict[str, dict[str, Any]] = {}
     for path, array in arrays.items():
         name, _, key = path.partition("/")

@@ -169,9 +169,15 @@ def _shape(vector: Any) -> tuple[int, ...] | None:
 
 
 def _as_in(labels: Array, values: Array) -> Array:
-    """Return class labels as those of samples are written: in their spelling, or as bools."""
-    if labels.dtype.kind not in "Ub" or not len(values):
+    """Return class labels as those of samples are written: in their spelling and their type, if
+    that holds all of them.
+    """
+    if not len(values):
         return values
+    if labels.dtype.kind not in "Ub":
+        with np.errstate(all="ignore"):  # the next line tells whether anything was lost
+            typed = values.astype(labels.dtype)
+        return typed if typed.tolist() == values.tolist() else values
     written = {_key(label): label for label in labels.ravel().tolist()}
     return np.array([written.get(_key(value), value) for value in values.tolist()])
 

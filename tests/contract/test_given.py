@@ -91,6 +91,40 @@ def test_words_find_their_class_by_its_name():
     assert set(model.predict(views)) <= set(NAMES)
 
 
+@pytest.mark.parametrize("labels", [
+    np.float32([2, 0, 1, 5, 4, 3]), np.float16([2, 0, 1, 5, 4, 3]), np.int8([-3, 7, 1, 5, 4, 3]),
+    np.array(LARGE).astype(np.uint64), np.array(["2021-03-01", "1999-12-31T23:59:59", "2000-01-01",
+                                                "2020-02-29", "2020-01-01", "1960-01-01"],
+                                               "datetime64[s]")], ids=lambda of: str(of.dtype))
+@pytest.mark.parametrize("side", [True, False], ids=["described", "alone"])
+def test_labels_come_back_in_their_type_also_from_a_folder(labels, side, tmp_path):
+    views, classes = toy_for("ESZSL")
+    x, y = views["image"], labels[views.truth]
+    model = ESZSL().fit(x, y, classes=dict(
+        zip(labels, classes.embeddings, strict=True)) if side else None)
+    plain = ESZSL().fit(x, y.astype(str), classes=dict(
+        zip(labels.astype(str), classes.embeddings, strict=True)) if side else None)
+    for fitted in (model, ESZSL.load(model.save(tmp_path / "model"))):
+        assert fitted.classes_.dtype == fitted.predict(x).dtype == labels.dtype
+        assert set(fitted.classes_.tolist()) == set((labels if side else np.unique(y)).tolist())
+        assert fitted.predict(x).astype(str).tolist() == plain.predict(x).tolist()
+        assert fitted.score(x, y) == plain.score(x, y.astype(str)) > 0.8
+
+
+def test_a_class_beyond_the_type_of_the_labels_keeps_its_own():
+    views, classes = toy_for("ESZSL")
+    y = views.truth.astype(np.int8)
+    keys = [0, 1, 2, 3, 400, 500]
+    model = ESZSL().fit(views["image"], y, classes=dict(zip(keys, classes.embeddings, strict=True)))
+    assert model.classes_.tolist() == keys
+
+
+def test_spans_of_time_are_no_labels():
+    y = np.array([1, 2, 1, 2], "timedelta64[s]")
+    for labels in (y, list(y)):
+        complaint(lambda labels=labels: ESZSL().fit(np.eye(4), labels), "timedelta64", "give text")
+
+
 def test_search_takes_frames():
     views, _ = toy_for("CCA")
     data = {m: pd.DataFrame(views[m]) for m in views.modalities}
