@@ -96,8 +96,6 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
         raise ValueError("train: marks every sample, so there is no test part; mark some as test.")
     ids = table.get("ids", table.get("id"))
     views = Views(data, labels, ids=ids, masks=masks, meta=meta)
-    if len(np.unique(views.ids)) < len(views):
-        raise ValueError("ids: some stand twice; give every sample its own.")
     return Pairs(views, test, tuple(names), embeddings, "train" in table or "split" in table)
 
 

@@ -93,9 +93,10 @@ def _vectors(views: Views, how: str) -> Views:
     data = {m: _rows(views, m, POOLINGS[how]) if kind in POOLED else views[m]
             for m, kind in views.kinds.items()}
     kinds = {m: "vectors" if kind in POOLED else kind for m, kind in views.kinds.items()}
-    return Views(data, views.labels, ids=views.ids, present=views.present, meta=views.meta,
-                 masks={m: mask for m, mask in views.masks.items() if kinds[m] != "vectors"},
-                 kinds=kinds)
+    pooled = Views(data, views.labels, present=views.present, meta=views.meta, kinds=kinds,
+                   masks={m: mask for m, mask in views.masks.items() if kinds[m] != "vectors"})
+    pooled.ids = views.ids
+    return pooled
 
 
 def _rows(views: Views, modality: str, pool: Pool) -> Array:

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from crossalign.arrays import refuse_masked, refuse_rows
 from crossalign.index.base import Index
 from crossalign.index.hamming import HammingIndex
-from crossalign.labels import is_missing
+from crossalign.labels import is_missing, refuse_repeated
 from crossalign.models.base import check_columns
 from crossalign.models.blockwise import encoded, in_blocks
 from crossalign.models.learned import made_up
@@ -90,7 +90,7 @@ class Retriever(Task):
         ------
         ValueError
             If the index ranks by another measure than the model, or ``ids`` are not one name or
-            number per row.
+            number per row, no two alike.
         """
         gallery = _rows_of(gallery, "gallery")
         if isinstance(gallery, Views) and isinstance(modality, str):
@@ -98,10 +98,13 @@ class Retriever(Task):
         if not hasattr(self, "index_"):
             self.index_, self.ids_ = self._empty_index(), np.zeros(0, dtype=object)
         vectors = self._vectors(gallery, modality)
+        given = ids is not None
         if ids is None:
             ids = (gallery.ids if isinstance(gallery, Views)
                    else np.arange(len(self.ids_), len(self.ids_) + len(vectors)))
         names = _one_each(ids, len(vectors))
+        if given:
+            refuse_repeated(names)
         self.index_.add(vectors)
         self.ids_ = np.concatenate([self.ids_, names])
         return self

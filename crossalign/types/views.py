@@ -17,7 +17,7 @@ from crossalign.arrays import (
     refuse_rows,
     row_numbers,
 )
-from crossalign.labels import class_rows, missing_values
+from crossalign.labels import class_rows, missing_values, refuse_repeated
 from crossalign.types.modality import blanked, checked_modality
 
 Array = npt.NDArray[Any]
@@ -43,17 +43,18 @@ class Views:
     ----------
     data : mapping of modality name to array
         Arrays of the modalities: vectors ``(n, d)``, tokens ``(n, t, d)``, frames of tokens ``(n,
-        f, t, d)``, images ``(n, h, w)`` or ``(n, h, w, 3)`` of uint8, or token ids ``(n, t)``, see
-        ``kinds``. Floats of 16 and 32 bits, images and token ids keep their type; other numbers
-        become float32, with a warning if float32 cannot tell apart the numbers of a column. A
-        `numpy.memmap` stays on disk; selecting rows of it only composes the index. Rows of data
-        frames belong together by their index, which must be the same in all.
+        f, t, d)``, images ``(n, h, w)``, ``(n, h, w, 1)`` or ``(n, h, w, 3)`` of uint8, or token
+        ids ``(n, t)``, see ``kinds``. Floats of 16 and 32 bits, images and token ids keep their
+        type; other numbers become float32, with a warning if float32 cannot tell apart the numbers
+        of a column. A `numpy.memmap` stays on disk; selecting rows of it only composes the index.
+        Rows of data frames belong together by their index, which must be the same in all.
     labels : (n,) integers or (n, L) of 0 and 1, optional
         Rows of `Classes`, -1 for a sample of none of them; `Classes.rows` makes them from names.
         Several classes a sample are one column per class, True where the sample is of it; if every
         sample has just one, they become ``(n,)``. ``None`` means the samples are unlabelled.
     ids : (n,) array, optional
-        Identifiers, one per sample; default the row numbers.
+        Identifiers, one per sample and no two alike; default the row numbers. Only a selection
+        that takes a sample twice repeats its identifier.
     present : mapping of modality to (n,) bool, optional
         Flags, False where a sample lacks that modality. Such rows may hold anything; they are read
         as zeros.
@@ -79,8 +80,8 @@ class Views:
     ValueError
         If lengths disagree, an array has the wrong number of dimensions or contains NaN or
         infinity in a present row, a mask does not fit its modality or leaves a present sample no
-        token, labels are words or negative, an identifier is missing, a name is no text, or the
-        indexes of data frames disagree.
+        token, labels are words or negative, an identifier is missing or stands there twice, a name
+        is no text, or the indexes of data frames disagree.
     """
 
     def __init__(
@@ -128,6 +129,8 @@ class Views:
         self.meta = {name: np.asarray(values) for name, values in (meta or {}).items()}
         self._check(told)
         refuse_rows(missing_values(self.ids), "ids", "missing", "give every sample one")
+        if ids is not None:
+            refuse_repeated(self.ids)
         for name, mask in self.masks.items():
             empty = ~mask.any(axis=tuple(range(1, mask.ndim))) & self.has(name)
             refuse_rows(empty, f"masks[{name!r}]", "no real token",

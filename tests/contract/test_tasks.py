@@ -63,6 +63,14 @@ def test_retriever_wants_one_identifier_per_row():
                   "ids: missing in row 1")
 
 
+def test_retriever_refuses_an_identifier_given_twice():
+    task = Retriever(ALIGNER)
+    complaint(lambda: task.add(TRAIN[:4], "text", ids=["c", "a", "b", "a"]), "ids: 'a' stands",
+              "2 times", "its own")
+    assert len(task.index_) == 0
+    assert len(task.add(TRAIN[[0, 1, 1]], "text").index_) == 3     # a selection may repeat a row
+
+
 def test_retriever_keeps_identifiers_as_they_were_given():
     task = Retriever(ALIGNER).add(TRAIN[:3], "text", ids=["a", 7, 2**70])
     assert task.ids_.tolist() == ["a", 7, 2**70]

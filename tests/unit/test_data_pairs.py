@@ -320,7 +320,7 @@ def with_nan(image):
     (spoiled(labels=lambda x: x * 0), ["1 class"]),
     (spoiled(labels=lambda x: np.arange(60), train=None), ["60 classes has one sample"]),
     (spoiled(**{"class": NAMES}), ["class: shape (5,) for 60 labels"]),
-    (spoiled(ids=np.zeros(60, int)), ["ids: some stand twice"]),
+    (spoiled(ids=np.zeros(60, int)), ["ids: 0 stands there 60 times"]),
 ])
 def test_malformed_arrays_fail_in_one_sentence(tmp_path, table, words):
     np.savez(tmp_path / "bad.npz", **table)
@@ -464,6 +464,8 @@ def test_names_reach_their_makers(monkeypatch):
     complaint(lambda: data.load("synthetic", tokens=True), "tokens: ", "leave it out")
     complaint(lambda: data.load("glyphs:outline"), "no variant 'outline'", "glyphs:sketch")
     complaint(lambda: data.load("synthetic:left"), "no variant 'left'", "leave out")
+    complaint(lambda: data.load("glyphs:"), "'glyphs' has no variant ''", "glyphs:sketch")
+    complaint(lambda: data.load("synthetic:"), "'synthetic' has no variant ''", "leave out")
     complaint(lambda: data.load("glyphs", "sketch"), "task: got 'sketch'", "retrieval")
     complaint(lambda: data.load("synthetic", "gzsl"), "'gzsl'", "transfer")
     complaint(lambda: data.load("glyphs", "zsl"), "task: got 'zsl'", "reports T1; use gzsl")

@@ -2,6 +2,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from complaints import complaint
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 
@@ -59,7 +60,9 @@ def test_nothing_is_copied_where_no_sample_changes():
 @pytest.mark.parametrize(("values", "kind", "width"), [
     (np.ones((3, 5)), "vectors", 5), (np.ones((3, 4, 5)), "tokens", 5),
     (np.ones((3, 2, 4, 5)), "frames", 5), (np.ones((3, 4, 4), np.uint8), "images", 1),
-    (np.ones((3, 4, 4, 3), np.uint8), "images", 3), (np.ones((3, 4), np.uint8), "vectors", 4),
+    (np.ones((3, 4, 4, 3), np.uint8), "images", 3),
+    (np.ones((3, 4, 4, 1), np.uint8), "images", 1), (np.ones((3, 2, 4, 5), np.uint8), "frames", 5),
+    (np.ones((3, 3, 8, 4)), "frames", 4), (np.ones((3, 4), np.uint8), "vectors", 4),
     (np.ones((3, 4), np.int64), "vectors", 4)])
 def test_the_kind_is_told_by_type_and_axes(values, kind, width, tmp_path):
     np.save(tmp_path / "x.npy", values)
@@ -67,6 +70,28 @@ def test_the_kind_is_told_by_type_and_axes(values, kind, width, tmp_path):
         v = Views({"a": given})
         assert (v.kind("a"), v.kinds, v.widths["a"]) == (kind, {"a": kind}, width)
         assert v[[0]].kind("a") == v.select("a").kind("a") == kind
+
+
+@pytest.mark.parametrize(("shape", "fix", "right"), [
+    ((5, 6, 7, 4), lambda x: x[..., :3], (5, 6, 7, 3)),
+    ((5, 3, 6, 7), lambda x: x.transpose(0, 2, 3, 1), (5, 6, 7, 3)),
+    ((5, 1, 6, 7), lambda x: x.transpose(0, 2, 3, 1), (5, 6, 7, 1))])
+def test_other_pictures_are_no_frames_unless_that_is_said(shape, fix, right):
+    x = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+    complaint(lambda: Views({"a": x}), f"data['a']: uint8 of shape {shape}", "kinds")
+    complaint(lambda: Views({"a": x}, kinds={"a": "images"}), "give images")
+    assert Views({"a": x}, kinds={"a": "frames"}).kind("a") == "frames"
+    fixed = Views({"a": fix(x)})
+    assert (fixed.kind("a"), fixed["a"].shape) == ("images", right)
+
+
+@pytest.mark.parametrize(("ids", "first"), [
+    ([3, 1, 2, 1, 3], "3"), (list("cabab"), "'a'"), (np.array([0.5, 1, 1, 2, 2]), "1.0"),
+    (np.array(["a", 7, 7, "b", "a"], dtype=object), "'a'")])
+def test_an_identifier_that_stands_twice_is_named(ids, first):
+    complaint(lambda: Views({"a": np.zeros((5, 2))}, ids=ids), f"ids: {first} stands there 2 times")
+    own = Views({"a": np.zeros((5, 2))}, ids=list("abcde"))
+    assert own.take([0, 0, 3]).ids.tolist() == ["a", "a", "d"]
 
 
 @pytest.mark.parametrize(("values", "kind"), [
