@@ -56,9 +56,11 @@ def locate(name_or_path: str | Path) -> Located:
             source = None if path is None else source_of(path)
         if source is None:
             continue
-        if not source.has_variant(variant):
-            there = (f"choose one of {[f'{place}:{name}' for name in source.variants]}"
-                     if source.variants else "leave out what is behind the colon")
+        if place != text and not (variant and source.has_variant(variant)):
+            there = (f"choose one of {[f'{place}:{name}' for name in source.variants]}, or leave "
+                     "out the colon" if source.variants else
+                     "name one behind the colon, or leave the colon out" if source.any_variant else
+                     "leave out the colon and what is behind it")
             raise ValueError(f"data: {place!r} has no variant {variant!r}; {there}.")
         return Located(source, path, variant)
     above = _data_set_around(expanded(text, "data")) if text else None

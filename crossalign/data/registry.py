@@ -86,7 +86,7 @@ class Source:
 
     def has_variant(self, variant: str) -> bool:
         """Return True if there is such a variant, or the files alone know."""
-        return self.any_variant or not variant or variant in self.variants
+        return self.any_variant or variant in self.variants
 
     def tasks_of(self, variant: str) -> tuple[str, ...]:
         """Return the tasks of a variant, the default first."""

@@ -272,6 +272,7 @@ def test_two_domains_are_chosen_by_name(tmp_path, path, monkeypatch):
     monkeypatch.setenv("CROSSALIGN_DATA", str(tmp_path))
     assert data.load("toy.npz:photo-sketch").modalities == ("photo", "sketch")
     assert {about.name: about.tasks for about in data.available()}["toy.npz"] == ("retrieval",)
+    complaint(lambda: data.load(f"{path}:"), "has no variant ''", "name one")
     for variant in ("photo", "photo-photo", "photo-clipart", "-photo"):
         complaint(lambda variant=variant: data.load(f"{path}:{variant}"),
                   f"variant: got {variant!r}", "art-work")
