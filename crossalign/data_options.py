@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DEFAULT = "glyphs"
 RAW = "raw:"
 """Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
-PLACES = ("attributes", "unseen", "encoder", "text_encoder")
+PLACES = ("attributes", "unseen", "encoder", "text_encoder", "prompts")
 """Options whose value may be a path."""
 NETWORKS = ("encoder", "text_encoder")
 """Options that may name a network of a hub, which only the user may ask for."""
@@ -61,6 +61,8 @@ class DataOptions:
         Arguments of `data.load`.
     encoder, text_encoder : str, optional
         File or name of a network.
+    prompts : str, optional
+        File of prompts, one a line.
     modalities : str, optional
         Names with commas between.
     """
@@ -82,7 +84,11 @@ class DataOptions:
         "name for transformers, to compute features with; raw:NAME where the model trains it."
         )] = None
     text_encoder: Annotated[str | None, typer.Option(
-        "--text-encoder", help="The same for the texts beside them, as bert-base-uncased.")] = None
+        "--text-encoder", help="The same for the texts beside them, as bert-base-uncased; the name "
+        "of --encoder again for a network with one space for both, as CLIP.")] = None
+    prompts: Annotated[str | None, typer.Option(
+        help="Text file of prompts for such a network, one a line, with {} in the place of the "
+        "text.")] = None
     pool: Annotated[str | None, typer.Option(
         help="mean or flat: tokens as vectors, for models that read nothing else.")] = None
     modalities: Annotated[str | None, typer.Option(
@@ -111,10 +117,27 @@ class DataOptions:
 
     def read_as(self) -> dict[str, Any]:
         """Return the arguments that `data.load` and `data.validate` share."""
+        encoder, text_encoder = self._encoders()
         return {"tokens": self.tokens, "attributes": self.attributes, "unseen": self.unseen,
-                "encoder": self._picture_encoder(), "text_encoder": self._text_encoder(),
+                "encoder": encoder, "text_encoder": text_encoder,
                 "modalities": None if self.modalities is None else [
                     word.strip() for word in self.modalities.split(",")]}
+
+    def _encoders(self) -> tuple[Any, Any]:
+        """Return the encoders of pictures and of texts; one network, named for both, is opened
+        once.
+        """
+        both = self.encoder is not None and self.encoder == self.text_encoder
+        if both and not self.tokens and not str(self.encoder).startswith(RAW):
+            from crossalign.encoders.dual import BARE, DualEncoder, read_prompts
+
+            dual = DualEncoder(str(self.encoder), BARE if self.prompts is None
+                               else read_prompts(self.prompts))
+            return dual.pictures, dual.texts
+        if self.prompts is not None:
+            raise ValueError("prompts: they are for one network of pictures and texts; name it by "
+                             "--encoder and --text-encoder alike, without --tokens.")
+        return self._picture_encoder(), self._text_encoder()
 
     def _picture_encoder(self) -> Any:
         """Return the encoder of a network; it gives tokens where they are asked for."""

@@ -13,6 +13,7 @@ names will do; an encoder of pictures whose ``resizes`` is true gets them in the
 - `pretrained`: pictures and texts through networks of ``transformers`` (extra ``text``). `pixels`
   prepares pictures as the network's folder says, `sentence_modules` pools texts as a folder of
   sentence-transformers says, `network_files` opens the files.
+- `dual`: pictures and texts through one such network with one space, its prompts and logits.
 - `backbone`: such a network as a module, which a model trains along.
 """
 

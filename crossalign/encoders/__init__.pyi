@@ -1,5 +1,6 @@
 from .backbone import Backbone as Backbone
 from .char_ngrams import CharNgrams as CharNgrams
+from .dual import DualEncoder as DualEncoder
 from .hog import HOG as HOG
 from .pretrained import PretrainedPictures as PretrainedPictures
 from .pretrained import PretrainedTexts as PretrainedTexts

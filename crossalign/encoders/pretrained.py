@@ -86,12 +86,11 @@ class _Pretrained:
               pool: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
         """Keep the network, and the function from raw rows to the chosen output."""
         self._network: Any = network.to(self._device).requires_grad_(False)
-        self._config = network.config if self.kind == "image" else reading_part(
+        self.config = network.config if self.kind == "image" else reading_part(
             network, self.kind, self.name).config
-        self._way, self._encode = "tokens", self._projected
+        self._way, self._encode, self._size = "tokens", self._projected, size
         if self.rows == "vectors" and pool is None and self._projects:
-            check_steady(self._encode, probe(self.kind, size, self._config).to(self._device),
-                         self.name)
+            check_steady(self._encode, self.probe(), self.name)
             self._way = "projection of the network"
             return
         self._backbone = Backbone.of(network, self.name, self.kind, size).to(self._device)
@@ -101,6 +100,10 @@ class _Pretrained:
             pool = pool or mean_of_real
             self._encode = lambda x: pool(self._backbone(x), self._backbone.real(x))
 
+    def probe(self) -> Tensor:
+        """Return raw rows of which no two are alike, as a batch of one, on the network's device."""
+        return probe(self.kind, self._size, self.config).to(self._device)
+
     @property
     def _projects(self) -> bool:
         """True if the network has vectors of its own, in a space that pictures and texts share."""
@@ -109,7 +112,7 @@ class _Pretrained:
 
     def _projected(self, x: Tensor) -> Tensor:
         """Return the network's own vectors ``(n, d)`` of raw rows."""
-        inputs = image_inputs(x) if self.kind == "image" else text_inputs(x, self._config)
+        inputs = image_inputs(x) if self.kind == "image" else text_inputs(x, self.config)
         project = getattr(self._network, f"get_{self.kind}_features", None)
         output = self._network(**inputs) if project is None else project(**inputs)
         key = f"{self.kind}_embeds" if project is None else "pooler_output"
@@ -131,12 +134,12 @@ class _Pretrained:
                 "model_sha256": digest.hexdigest()[:LENGTH],
                 "rows": self.rows, **({"vectors": self._way} if self.rows == "vectors" else {})}
 
-    def _read(self, raw: Array) -> Array:
+    def read(self, raw: Array) -> Array:
         """Return vectors or tokens of raw rows, or the raw rows themselves if those were chosen."""
         if self.rows == "raw":
             return raw
         if not len(raw):
-            return self._read(np.ones((1, *raw.shape[1:]), np.float32))[:0]
+            return self.read(np.ones((1, *raw.shape[1:]), np.float32))[:0]
         with torch.inference_mode():
             rows = self._encode(torch.from_numpy(raw).to(self._device))
         return np.asarray(rows.cpu().numpy())
@@ -155,6 +158,8 @@ class PretrainedPictures(_Pretrained):
         Output for each sample; default ``"vectors"``.
     device : {"auto", "cpu", "cuda"}
         Device of the network; default a GPU if there is one.
+    network : Module, optional
+        Network of that name, if it is open already; by default it is opened.
 
     Attributes
     ----------
@@ -167,9 +172,10 @@ class PretrainedPictures(_Pretrained):
     resizes = True
     """True: pictures of any size are taken."""
 
-    def __init__(self, name: str, rows: str = "vectors", device: str = "auto") -> None:
+    def __init__(self, name: str, rows: str = "vectors", device: str = "auto",
+                 network: nn.Module | None = None) -> None:
         super().__init__(name, rows, device)
-        network = open_network(self.name)
+        network = open_network(self.name) if network is None else network
         reading_part(network, self.kind, self.name)
         self._pixels = Pixels(self.name, network.config)
         self.mean, self.std = self._pixels.mean, self._pixels.std
@@ -197,7 +203,7 @@ class PretrainedPictures(_Pretrained):
         pixels = np.zeros((len(pictures), height, width, 3), np.float32)
         for row, picture in zip(pixels, pictures, strict=True):
             row[:] = self._pixels(check_picture(picture))
-        return self._read(pixels.reshape(len(pixels), height, 3 * width))
+        return self.read(pixels.reshape(len(pixels), height, 3 * width))
 
 
 class PretrainedTexts(_Pretrained):
@@ -215,6 +221,8 @@ class PretrainedTexts(_Pretrained):
         Device of the network; default a GPU if there is one.
     longest : int, optional
         Largest number of tokens to read of a text; default as many as the network can read.
+    network : Module, optional
+        Network of that name, if it is open already; by default it is opened.
 
     Attributes
     ----------
@@ -225,11 +233,11 @@ class PretrainedTexts(_Pretrained):
     kind = "text"
 
     def __init__(self, name: str, rows: str = "vectors", device: str = "auto",
-                 longest: int | None = None) -> None:
+                 longest: int | None = None, network: nn.Module | None = None) -> None:
         super().__init__(name, rows, device)
         self._modules = sentence_modules(self.name)
         subfolder = self._modules.subfolder if self._modules else ""
-        network = open_network(self.name, subfolder)
+        network = open_network(self.name, subfolder) if network is None else network
         part: Any = reading_part(network, self.kind, self.name)
         self._tokenizer = open_tokenizer(self.name, subfolder)
         limits = (longest, self._modules.longest if self._modules else None,
@@ -247,31 +255,37 @@ class PretrainedTexts(_Pretrained):
 
     def encode(self, texts: Sequence[str]) -> Array:
         """Encode n texts as rows; tokens and raw rows have zeros behind the shorter ones."""
-        numbers = [self._numbers(text) for text in texts]
+        numbers = [self._padded(text) for text in texts]
         self._warn_of_cut_texts(texts, numbers)
         raw = np.zeros((len(texts), max(map(len, numbers), default=1), 1), dtype=np.float32)
         for row, tokens in zip(raw, numbers, strict=True):
-            row[:len(tokens), 0] = np.asarray(tokens) + 1
-        blocks = [self._read(raw[start:start + BLOCK])
+            row[:len(tokens), 0] = tokens
+        blocks = [self.read(raw[start:start + BLOCK])
                   for start in range(0, max(len(raw), 1), BLOCK)]
         return np.concatenate(blocks)
 
     def words(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the word pieces that the rows of each text stand for, in order."""
-        return [self._tokenizer.convert_ids_to_tokens(self._numbers(text)) for text in texts]
+        return [self._tokenizer.convert_ids_to_tokens([n - 1 for n in self._padded(text) if n])
+                for text in texts]
 
-    def _numbers(self, text: str, cut: bool = True) -> list[int]:
-        """Return the token numbers of a text, without padding unless the network reads that too."""
+    def _padded(self, text: str, cut: bool = True) -> list[int]:
+        """Return the token numbers of a text, each plus one, and zeros where padding is masked.
+
+        There is padding only for a network that was trained on texts of full length. Where its
+        tokenizer does not mask it, padding counts as tokens.
+        """
         if self._modules is not None:
             text = self._modules.prepare(text)
         tokens = self._tokenizer(text, truncation=cut and self.longest is not None,
                                  max_length=self.longest, verbose=False,
                                  padding="max_length" if self._pads and cut else False)
         mask = tokens.get("attention_mask") or [1] * len(tokens["input_ids"])
-        return [number for number, real in zip(tokens["input_ids"], mask, strict=True) if real]
+        return [(number + 1) * real for number, real in zip(tokens["input_ids"], mask,
+                                                            strict=True)]
 
     def _warn_of_cut_texts(self, texts: Sequence[str], numbers: Sequence[list[int]]) -> None:
-        cut = sum(len(self._numbers(text, cut=False)) > len(tokens)
+        cut = sum(len(self._padded(text, cut=False)) > len(tokens)
                   for text, tokens in zip(texts, numbers, strict=True)
                   if len(tokens) == self.longest)
         if cut:
