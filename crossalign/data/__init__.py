@@ -21,7 +21,8 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | samples, splits, benchmarks | all samples of a source, rows of every split, benchmarks of them |
 | formats | MATLAB, NumPy, delimited text, pictures |
 | table, named_files | the meaning of a table of aligned arrays, files that it names |
-| class_folders, picture_rows | folders to files, pixels to rows |
+| encoding | raw pictures and texts to samples, by encoders |
+| class_folders, picture_rows, text_rows | folders to files, pixels and texts to rows |
 | side_information | one vector per class, matched by name |
 | declaration, leaks, digest | protocols, ways to be wrong, equal rows |
 | noted | notes on data that were not read, or not as they are stored |

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import ROOT_VARIABLE, locate
 from crossalign.data.noted import digits_fact, say
-from crossalign.data.registry import Source, layouts, named, source_at, takers
+from crossalign.data.registry import ENCODERS, Source, layouts, named, source_at, takers
+from crossalign.data.samples import RawSamples
 from crossalign.preprocessing.pooling import pool_tokens
 from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Encoder, TextEncoder
@@ -95,14 +96,23 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     source, path, variant = locate(name_or_path)
     _check(source, str(name_or_path), variant, task, tokens, given)
     where = () if path is None else (path,)
+    encoders = {name: given.pop(name) for name in ENCODERS.values() if name in given}
     with lost_digits_noted() as lost:
-        bench = source.read(*where, task, variant=variant, tokens=tokens, seed=seed, log=log,
+        found = source.read(*where, task, variant=variant, tokens=tokens, seed=seed, log=log,
                             **given)
+        bench = found if isinstance(found, Benchmark) else _encoded(found, tokens=tokens, log=log,
+                                                                    **encoders)
     _check_zsl(str(name_or_path), task, bench.task)
     if lost:
         bench = replace(bench, protocol={**bench.protocol, **digits_fact(bench, lost)})
     say(bench.protocol, log)
     return bench if pool is None else pool_tokens(bench, pool)
+
+
+def _encoded(raw: RawSamples, **encoding: Any) -> Benchmark:
+    from crossalign.data.encoding import encoded_benchmark  # for these data alone
+
+    return encoded_benchmark(raw, **encoding)
 
 
 def _check(source: Source, name: str, variant: str, task: str | None, tokens: bool,
@@ -118,7 +128,7 @@ def _check(source: Source, name: str, variant: str, task: str | None, tokens: bo
     if tokens and not source.tokens:
         raise ValueError(f"tokens: {name!r} comes in one form only; leave it out.")
     for argument in given:
-        if argument not in source.options:
+        if argument not in source.arguments:
             of = (source.name if source.recognises is None
                   else f"{name!r} of the layout {source.name}")
             raise ValueError(f"{argument}: given for {of}, which does not take it; give it for "

@@ -54,6 +54,8 @@ class Encoded(NamedTuple):
     Attributes
     ----------
     files : n paths
+    which : (n,) integers
+        Their numbers among all files, class by class.
     labels : (n,) classes
     digests : (n,) uint64
         Digests of the contents of the files.
@@ -62,6 +64,7 @@ class Encoded(NamedTuple):
     """
 
     files: list[Path]
+    which: Array
     labels: Array
     digests: Array
     rows: Array
@@ -105,8 +108,8 @@ def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, 
             raise ValueError(f"path: none of the {(labels == c).sum()} pictures of the class "
                              f"{name!r} can be read, first {noted[NOT_READ][0]}; copy them again "
                              "or remove the class.")
-    return Encoded([files[i] for i in np.flatnonzero(read)], labels[read], digests[read],
-                   kept.rows, noted)
+    which = np.flatnonzero(read)
+    return Encoded([files[i] for i in which], which, labels[read], digests[read], kept.rows, noted)
 
 
 def content_digests(files: Sequence[Path],

@@ -14,9 +14,12 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 
+from crossalign.data.samples import RawSamples
 from crossalign.types import Benchmark
 
 SOURCES = "crossalign.data.sources"
+ENCODERS = {"pictures": "encoder", "texts": "text_encoder"}
+"""Argument of `load` for the encoder of raw items of each kind."""
 
 
 class Place:
@@ -52,8 +55,9 @@ class Source:
     description : str
         Words for lists: the data set, or what a path of the layout is, as "a folder of ...".
     read : callable
-        Reader ``read(path, task, *, variant, tokens, seed, log, **options)`` to a `Benchmark`.
-        The task is None where the caller leaves it open; data that are made here get no path.
+        Reader ``read(path, task, *, variant, tokens, seed, log, **options)`` to a `Benchmark`, or
+        to `RawSamples`, which `encoding` makes one of. The task is None where the caller leaves it
+        open; data that are made here get no path.
     tasks : tuple of str
         Tasks that it serves, the default first.
     variants : mapping of str to tuple of str
@@ -64,6 +68,8 @@ class Source:
         Whether it also comes as token rows.
     options : tuple of str
         Further arguments of `load` that it takes.
+    raw : tuple of str
+        Raw items that it gives, ``"pictures"`` and ``"texts"``; `load` takes encoders of them.
     recognises : callable, optional
         Test of a `Place`; None where the data are made here.
     precedence : int
@@ -74,15 +80,21 @@ class Source:
 
     name: str
     description: str
-    read: Callable[..., Benchmark]
+    read: Callable[..., Benchmark | RawSamples]
     tasks: tuple[str, ...]
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     any_variant: bool = False
     tokens: bool = False
     options: tuple[str, ...] = ()
+    raw: tuple[str, ...] = ()
     recognises: Callable[[Place], bool] | None = None
     precedence: int = 0
     encloses: bool = False
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Further arguments of `load` for it: its own, and encoders of what it gives raw."""
+        return (*self.options, *(ENCODERS[items] for items in self.raw))
 
     def has_variant(self, variant: str) -> bool:
         """Return True if there is such a variant, or the files alone know."""
@@ -126,4 +138,4 @@ def layouts() -> str:
 
 def takers(option: str) -> list[str]:
     """Return descriptions of the sources that take an option."""
-    return [source.description for source in sources() if option in source.options]
+    return [source.description for source in sources() if option in source.arguments]

@@ -1,17 +1,22 @@
-"""Samples of a data set before any split: a source reads them and `benchmarks` cuts them."""
+"""Samples of a data set before any split: a source reads them and `benchmarks` cuts them.
+
+Between the two, `encoding` turns raw ones, pictures and texts, into rows of features.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.declaration import equal_digests, equal_rows
+from crossalign.data.noted import Noted
 from crossalign.data.splits import pairs_within_classes
-from crossalign.types import Classes, Views
+from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
 
@@ -139,3 +144,55 @@ class Samples:
         if any(self.views.on_disk(m) for m in self.views.modalities):
             return {}  # too large
         return equal_rows(self.views[query], self.views[gallery])
+
+
+Texts = tuple[str, ...]
+"""Captions of one picture, or the text of its class."""
+
+
+@dataclass(frozen=True)
+class RawSamples:
+    """Labelled pictures of C classes, and their texts, as a source has found them.
+
+    Pictures are paths, so that none is in memory before an encoder reads it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the benchmarks that are cut from them.
+    pictures : mapping of modality to mapping of class to files
+        Pictures of every class, which are the same in all modalities and in one order. A sample is
+        a picture: with two modalities it has one of them.
+    cut : callable
+        Function ``cut(samples)`` that makes a `Benchmark` of the encoded `Samples`.
+    facts : mapping
+        JSON-able facts of the protocol, but for those of features.
+    embeddings : (C, a) float32
+        Side information; a is 0 if there is none.
+    seed : int
+        Seed of class splits, held-out samples and drawn pairs.
+    texts : n tuples of strings, optional
+        Texts of the pictures, class by class, if there is one modality; default None.
+    features : mapping
+        JSON-able facts of where the pictures lie; default none.
+    of_texts : mapping
+        JSON-able facts of what the texts are; default none.
+    noted : mapping of kind to names
+        Notes on files that were passed over.
+    """
+
+    name: str
+    pictures: Mapping[str, Mapping[str, Sequence[Path]]]
+    cut: Callable[[Samples], Benchmark]
+    facts: Mapping[str, Any]
+    embeddings: Array
+    seed: int = 0
+    texts: Sequence[Texts] | None = None
+    features: Mapping[str, Any] = field(default_factory=dict)
+    of_texts: Mapping[str, Any] = field(default_factory=dict)
+    noted: Noted = field(default_factory=dict)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return tuple(next(iter(self.pictures.values())))

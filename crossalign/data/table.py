@@ -101,9 +101,13 @@ def pairs_of_table(table: Table, *, modalities: Sequence[str] | None = None,
 
 def test_part(pairs: Pairs, seed: int) -> str:
     """Describe for a protocol how the test part was made."""
-    if pairs.official:
-        return "official"
-    single = len(pairs.names) - len(classes_held(pairs.labels[pairs.test]))
+    return "official" if pairs.official else drawn_test_words(
+        pairs.labels, len(pairs.names), pairs.test, seed)
+
+
+def drawn_test_words(labels: Array, n_classes: int, test: Array, seed: int) -> str:
+    """Describe for a protocol a test part, (n,) bool, that `drawn_test_part` made."""
+    single = n_classes - len(classes_held(labels[test]))
     return (f"{TEST_FRACTION:.0%} per class, seed {seed}"
             + (f"; {single} classes of one sample have none" if single else ""))
 
@@ -247,9 +251,20 @@ def _test_part(table: Table, labels: Array, names: list[str], seed: int) -> Arra
     """Return the test part, (n,) bool."""
     if "split" in table or "train" in table:
         return np.asarray(words_of_parts(table, len(labels))[1] != "train")
+    return drawn_test_part(labels, len(names), seed)
+
+
+def drawn_test_part(labels: Array, n_classes: int, seed: int) -> Array:
+    """Draw the test part, (n,) bool: a quarter of each class that has two samples or more.
+
+    Raises
+    ------
+    ValueError
+        If no class has two.
+    """
     test = hold_out(rarest(labels), TEST_FRACTION, seed=seed)
     if not test.any():
-        raise ValueError(f"labels: each of the {len(names)} classes has one sample, so no test "
+        raise ValueError(f"labels: each of the {n_classes} classes has one sample, so no test "
                          "part can be drawn; give them two or more, or name the parts in 'split'.")
     return test
 

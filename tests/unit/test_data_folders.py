@@ -15,7 +15,8 @@ from crossalign import data
 from crossalign.data.class_folders import class_files
 from crossalign.data.layouts import source_of
 from crossalign.data.sources.picture_folder.source import load_picture_folder
-from crossalign.data.sources.picture_folder.texts import class_texts, text_columns
+from crossalign.data.sources.picture_folder.texts import class_texts
+from crossalign.data.text_rows import text_views
 from crossalign.encoders import CharNgrams
 from crossalign.encoders.char_ngrams import word_vector, words_of
 
@@ -269,12 +270,12 @@ def test_several_captions_of_a_picture_are_several_texts(folder):
 
 def test_tokens_of_several_captions_stand_one_after_another():
     texts = [("one two", "three"), ("four",), ("three",)]
-    columns, _ = text_columns(texts, Spy(tokens=True))
-    np.testing.assert_array_equal(columns["text"][..., 0], [[3, 3, 5], [4, 0, 0], [5, 0, 0]])
-    assert columns["words:text"].tolist() == ["one two three", "four", "three"]
-    columns, _ = text_columns(texts, spy := Spy(tokens=True, rows="raw"))
+    views, _ = text_views(texts, Spy(tokens=True))
+    np.testing.assert_array_equal(views["text"][..., 0], [[3, 3, 5], [4, 0, 0], [5, 0, 0]])
+    assert views.meta["words:text"].tolist() == ["one two three", "four", "three"]
+    views, _ = text_views(texts, spy := Spy(tokens=True, rows="raw"))
     assert spy.seen == ["one two\nthree", "four", "three"]    # a network reads one text at a time
-    assert columns["text"].shape == (3, 3, 2)
+    assert views["text"].shape == (3, 3, 2)
 
 
 def test_vectors_of_letters_are_of_all_words_and_tokens_of_the_first_ones():

@@ -29,7 +29,7 @@ from crossalign.data.splits.unseen import (
     sempcyc_tuberlin_unseen,
     unseen_mask,
 )
-from crossalign.encoders import HOG
+from crossalign.encoders import HOG, CharNgrams
 from crossalign.encoders.gradients import oriented_gradients
 from crossalign.types import Views
 
@@ -331,7 +331,12 @@ def test_few_classes_and_unknown_tasks(tmp_path):
     complaint(lambda: data.load("glyphs", unseen="x"), "unseen: given for glyphs",
               "class folders of sketches")
     complaint(lambda: data.load("glyphs", encoder=HOG()), "encoder: given for glyphs")
-    complaint(lambda: load_sketches(three, tokens=True, encoder=HOG()), "tokens=True")
+
+
+def test_encoders_that_do_not_fit_are_refused_before_a_picture_is_read(folder, monkeypatch):
+    monkeypatch.setattr("crossalign.data.picture_rows.read_picture", None)
+    complaint(lambda: load_sketches(folder, tokens=True, encoder=HOG()), "tokens=True")
+    complaint(lambda: load_sketches(folder, text_encoder=CharNgrams()), "have no texts", "leave it")
 
 
 # -- files to rows -----------------------------------------------------------------------------

@@ -7,7 +7,7 @@ splits of the classes into halves; a number is the mean over them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +129,8 @@ def load_table(path: Path, table: Table, files: list[Path], task: str | None = N
             raise ValueError(f"{argument}: got {str(value)!r} for {task}, which does not take it; "
                              "choose the task gzsl, or give 'class_embeddings' in the file.")
     pairs = pairs_of_table(table, modalities=modalities, one_based=one_based, seed=seed)
-    samples = samples_of(name, pairs, _facts(pairs, files, seed) | unread_fact(table), seed)
+    samples = Samples(name, pairs.views, pairs.names, pairs.embeddings,
+                      _facts(pairs, files, seed) | unread_fact(table), seed)
     if task == "transfer":
         return transfer(samples, pairs.test)
     return pairs_retrieval(samples, pairs.test)
@@ -144,12 +145,6 @@ def _has_one_modality(table: Table, modalities: Sequence[str] | None) -> bool:
     rows = [name for name, values in table.items() if values.ndim > 1 and name not in (
         *RESERVED, *BY_CLASS) and not name.startswith(MASK)]
     return len(rows) == 1 and "class_embeddings" in table
-
-
-def samples_of(name: str, pairs: Pairs, facts: Mapping[str, Any], seed: int,
-               **more: Any) -> Samples:
-    """Return the samples of pairs that were read; ``more`` are arguments of `Samples`."""
-    return Samples(name, pairs.views, pairs.names, pairs.embeddings, facts, seed, **more)
 
 
 def pairs_retrieval(samples: Samples, test: Array) -> Benchmark:

@@ -7,19 +7,20 @@ from typing import Any
 
 from crossalign.data.class_folders import holds_classes
 from crossalign.data.registry import Place, Source
-from crossalign.types import Benchmark
+from crossalign.data.samples import RawSamples
 
 
 def _recognises(place: Place) -> bool:
     return place.is_folder and holds_classes(place.path)
 
 
-def _read(path: Path, task: str | None, *, variant: str, **options: Any) -> Benchmark:
-    from crossalign.data.sources.picture_folder.source import load_picture_folder
+def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
+          **options: Any) -> RawSamples:
+    from crossalign.data.sources.picture_folder.source import read_picture_folder
 
-    return load_picture_folder(path, **options)
+    return read_picture_folder(path, **options)
 
 
 SOURCE = Source("pictures", "a folder of class folders of pictures", _read, ("retrieval",),
-                tokens=True, options=("attributes", "encoder", "text_encoder"),
+                tokens=True, options=("attributes",), raw=("pictures", "texts"),
                 recognises=_recognises, precedence=10)

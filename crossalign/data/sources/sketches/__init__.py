@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from crossalign.data.registry import Place, Source
+from crossalign.data.samples import RawSamples
 from crossalign.data.sources.sketches.folders import sides_of
-from crossalign.types import Benchmark
 
 
 def _recognises(place: Place) -> bool:
     return place.is_folder and sides_of(place.path) is not None
 
 
-def _read(path: Path, task: str | None, *, variant: str, **options: Any) -> Benchmark:
-    from crossalign.data.sources.sketches.source import load_sketches
+def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
+          **options: Any) -> RawSamples:
+    from crossalign.data.sources.sketches.source import read_sketches
 
-    return load_sketches(path, **options)
+    return read_sketches(path, **options)
 
 
 SOURCE = Source("sketches", "a folder with class folders of sketches beside such of photos", _read,
-                ("retrieval",), tokens=True, options=("attributes", "unseen", "encoder"),
+                ("retrieval",), tokens=True, options=("attributes", "unseen"),
+                raw=("pictures",),
                 recognises=_recognises, precedence=20, encloses=True)

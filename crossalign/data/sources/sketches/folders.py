@@ -14,21 +14,11 @@ Each side is a folder of class folders:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from crossalign.data.benchmarks import check_classes
-from crossalign.data.class_folders import class_files, holds_classes, picture_id
+from crossalign.data.class_folders import class_files, holds_classes
 from crossalign.data.noted import Noted, joined
-from crossalign.data.picture_rows import encoded_classes
-from crossalign.pace import Log
-from crossalign.types import Encoder, Views
-
-Array = npt.NDArray[Any]
 
 _OF_SKETCHY = ("", "256x256/", "Sketchy/", "Sketchy/256x256/")
 PLACES: dict[str, tuple[str, ...]] = {
@@ -52,36 +42,14 @@ def sides_of(folder: Path) -> dict[str, Path] | None:
         folders.values()) else None
 
 
-@dataclass(frozen=True)
-class SketchSamples:
-    """Labelled samples of both sides.
-
-    Attributes
-    ----------
-    sides : mapping of "sketch" and "photo" to Views with that modality
-        Samples of each side; ids are like ``sketch/airplane/1.png``.
-    digests : mapping of side to (n,) uint64
-        Digests of the files' contents.
-    names : C class names
-    folders : where the sides lie in the folder
-    noted : what is said of files, those among them that could not be read
-    """
-
-    sides: dict[str, Views]
-    digests: dict[str, Array]
-    names: tuple[str, ...]
-    folders: tuple[str, ...]
-    noted: Noted
-
-
-def read_sketches(folder: Path, encoder: Encoder, keep: bool = True,
-                  log: Log | None = None) -> SketchSamples:
-    """Encode both sides by one encoder, kept in the user's cache unless ``keep`` is False.
+def sketch_files(folder: Path) -> tuple[dict[str, dict[str, list[Path]]], list[str], Noted]:
+    """Return the files of both sides, "sketch" and "photo", by class; the places of the sides in
+    the folder; and the files that are no pictures.
 
     Raises
     ------
     ValueError
-        If a side is missing, a class is on one side only, or none of its pictures can be read.
+        If a side is missing, or a class is on one side only.
     """
     places = sides_of(folder)
     if places is None:
@@ -89,18 +57,10 @@ def read_sketches(folder: Path, encoder: Encoder, keep: bool = True,
                          "beside such of photos; name them 'sketch' and 'photo'.")
     listed = {side: class_files(place) for side, place in places.items()}
     names = _classes({side: by_class for side, (by_class, _) in listed.items()})
-    sides, digests, noted = {}, {}, []
-    for side, (by_class, passed) in listed.items():
-        encoded = encoded_classes({name: by_class[name] for name in names}, encoder, keep=keep,
-                                  log=log)
-        digests[side] = encoded.digests
-        sides[side] = Views({side: encoded.rows}, encoded.labels, ids=[
-            f"{side}/{picture_id(file)}" for file in encoded.files],
-            meta={f"file:{side}": np.array([str(file) for file in encoded.files])})
-        noted += [passed, encoded.noted]
-    return SketchSamples(sides, digests, tuple(names),
-                         tuple(place.relative_to(folder).as_posix() for place in places.values()),
-                         joined(*noted))
+    return ({side: {name: by_class[name] for name in names}
+             for side, (by_class, _) in listed.items()},
+            [place.relative_to(folder).as_posix() for place in places.values()],
+            joined(*(passed for _, passed in listed.values())))
 
 
 def _classes(files: dict[str, dict[str, list[Path]]]) -> list[str]:

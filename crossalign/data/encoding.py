@@ -1,0 +1,140 @@
+"""Raw samples to samples: the one place where encoders read pictures and texts of a data set.
+
+A source only finds them; encoders, their defaults, the cache of their rows and what they do to a
+protocol are settled here, for every source alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.class_folders import picture_id
+from crossalign.data.digest import row_digests
+from crossalign.data.leaks import NO_BACKBONE
+from crossalign.data.noted import joined, noted_fact
+from crossalign.data.picture_rows import (
+    Encoded,
+    chosen_encoder,
+    encoded_classes,
+    features_digest,
+)
+from crossalign.data.samples import RawSamples, Samples
+from crossalign.data.text_rows import several, text_views
+from crossalign.encoders.char_ngrams import CharNgrams
+from crossalign.pace import Log
+from crossalign.types import Benchmark, Encoder, TextEncoder, Views
+
+Array = npt.NDArray[Any]
+
+
+def encoded_benchmark(raw: RawSamples, **encoding: Any) -> Benchmark:
+    """Make the benchmark of raw samples; ``encoding`` are the arguments of `encoded`."""
+    return raw.cut(encoded(raw, **encoding))
+
+
+def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = None,
+            text_encoder: TextEncoder | None = None, cache: bool = True,
+            log: Log | None = None) -> Samples:
+    """Encode pictures and texts.
+
+    Parameters
+    ----------
+    raw : RawSamples
+        Pictures, and their texts if there are some.
+    tokens : bool, default False
+        Whether features are token rows; the default encoder gives ``(n, 64, 34)`` of them, or
+        ``(n, 512)`` vectors.
+    encoder : Encoder, optional
+        Encoder of the pictures of every modality alike; default `encoders.HOG`.
+    text_encoder : TextEncoder, optional
+        Encoder of the texts; default `encoders.CharNgrams`, with tokens if the pictures have
+        tokens.
+    cache : bool
+        Whether rows of pictures are kept in the user's cache folder between runs; default True.
+    log : callable, optional
+        Function called with lines on the progress of the encoding.
+
+    Returns
+    -------
+    Samples
+        Samples of the modalities of the pictures, and ``text``. Tokens of pictures are
+        memory-mapped from the cache.
+
+    Raises
+    ------
+    ValueError
+        One sentence: an encoder without the tokens asked for, or of texts that there are not, or a
+        class of which no picture can be read.
+    """
+    if text_encoder is not None and raw.texts is None:
+        raise ValueError(f"text_encoder: given for {raw.name!r}, whose pictures have no texts; "
+                         "leave it out.")
+    reads = chosen_encoder(tokens, encoder)
+    sides = {modality: encoded_classes(by_class, reads, keep=cache, log=log)
+             for modality, by_class in raw.pictures.items()}
+    views = _joined(sides)
+    digests = {"file": np.concatenate([side.digests for side in sides.values()])}
+    about: dict[str, Any] = {**reads.facts, **raw.features}
+    origin = [*(side.digests for side in sides.values()), dict(reads.facts)]
+    noted = [raw.noted, *(side.noted for side in sides.values())]
+    leaks = NO_BACKBONE if encoder is None else {}
+    if raw.texts is not None:
+        (side,) = sides.values()
+        texts, words = [raw.texts[i] for i in side.which], text_encoder or CharNgrams(reads.tokens)
+        of_text, ambiguous = text_views(texts, words, log)
+        views, noted = views.beside(of_text), [*noted, ambiguous]
+        digests["text"] = row_digests([of_text["text"]])
+        about |= {"text": {**words.facts, **raw.of_texts, **several(texts)},
+                  "widths": views.widths}
+        origin += [texts, dict(words.facts)]
+        if text_encoder is not None:
+            leaks = {}
+        elif encoder is not None:
+            leaks = {"text_features_fit_on_unseen": False}
+    facts = {"features": {**about, "sha256": features_digest(*origin)},
+             "normalisation": "none (model's own)", **raw.facts, **noted_fact(joined(*noted))}
+    return Samples(raw.name, views, raw.class_names, raw.embeddings, facts, raw.seed, leaks,
+                   digests)
+
+
+def _joined(sides: Mapping[str, Encoded]) -> Views:
+    """Join the pictures of all modalities, one after the other, each sample with its own only."""
+    views = [_of_side(modality, side, prefixed=len(sides) > 1) for modality, side in sides.items()]
+    first, *others = views
+    if not others:
+        return first
+    number = np.repeat(np.arange(len(views)), [len(of) for of in views])
+    whole = _spread(first, number == 0)
+    for k, of in enumerate(others, 1):
+        whole = whole.beside(_spread(of, number == k))
+    whole.ids = np.concatenate([of.ids for of in views])
+    whole.present = {modality: number == k for k, modality in enumerate(sides)}
+    return whole.with_labels(np.concatenate([of.truth for of in views]))
+
+
+def _of_side(modality: str, side: Encoded, *, prefixed: bool) -> Views:
+    """Return the pictures of one modality; among several, ids begin with its name."""
+    return Views({modality: side.rows}, side.labels,
+                 ids=[f"{modality}/" * prefixed + picture_id(file) for file in side.files],
+                 meta={f"file:{modality}": np.array([str(file) for file in side.files])})
+
+
+def _spread(views: Views, has: Array) -> Views:
+    """Spread samples of one modality to the rows, ``(n,)`` bool, that have it; rows between are
+    absent.
+
+    Features on disk stay there: an absent row points to the first, which ``present`` hides.
+    """
+    at = np.zeros(len(has), dtype=np.int64)
+    at[has] = np.arange(len(views))
+    (modality,) = views.modalities
+    spread = views[at]
+    if views.on_disk(modality):
+        return spread
+    data = np.zeros((len(has), *views[modality].shape[1:]), views[modality].dtype)
+    data[has] = views[modality]
+    return Views({modality: data}, meta=spread.meta, kinds=views.kinds)

@@ -1,0 +1,105 @@
+"""Texts to feature rows, through an encoder.
+
+A sample with several captions stays one: its row is the mean of the rows of its captions, its
+tokens are those of all, one after another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.noted import Noted
+from crossalign.data.samples import Texts
+from crossalign.pace import Log, Pace
+from crossalign.preprocessing.tokens import lengths_mask
+from crossalign.types import TextEncoder, Views
+
+Array = npt.NDArray[Any]
+
+SHOWN = 1000
+"""Number of characters of a text that a page may show."""
+
+BLOCK = 1024
+"""Number of texts encoded at a time."""
+
+
+def several(texts: Sequence[Texts]) -> dict[str, Any]:
+    """Return the fact for the protocol if pictures have more than one caption."""
+    counts = [len(of) for of in texts if len(of) > 1]
+    return {"captions": {"several": len(counts), "most": max(counts)}} if counts else {}
+
+
+def text_views(texts: Sequence[Texts], encoder: TextEncoder,
+               log: Log | None = None) -> tuple[Views, Noted]:
+    """Return rows of n samples as the modality ``text``, with their texts and the words of tokens.
+
+    An encoder of raw rows gets several captions as the lines of one text, because the network that
+    reads those rows reads one text at a time.
+    """
+    if encoder.facts.get("rows") == "raw":
+        texts = [("\n".join(of),) for of in texts]
+    distinct = list(dict.fromkeys(text for of in texts for text in of))
+    number = {text: row for row, text in enumerate(distinct)}
+    samples = {of: row for row, of in enumerate(dict.fromkeys(texts))}
+    which = np.array([samples[of] for of in texts])
+    rows = _encoded(distinct, encoder, log)
+    rows_of_samples = [[number[text] for text in of] for of in samples]
+    words = encoder.words(distinct) if encoder.tokens else []
+    lengths = [len(of) for of in words]
+    together = _together(rows, rows_of_samples, lengths)[which]
+    meta = {"show:text": np.array([shown(" / ".join(of)) for of in samples])[which]}
+    masks = {}
+    if encoder.tokens:
+        counts = np.array([sum(lengths[row] for row in of) for of in rows_of_samples])[which]
+        masks["text"] = lengths_mask(counts, together.shape[1])
+        meta["words:text"] = np.array([" ".join(word for row in of for word in words[row])
+                                       for of in rows_of_samples])[which]
+    return Views({"text": together}, masks=masks, meta=meta), {
+        "texts_of_one_row": _one_row(distinct, rows)}
+
+
+def _encoded(texts: Sequence[str], encoder: TextEncoder, log: Log | None) -> Array:
+    """Encode texts block by block; tokens get zeros up to the longest."""
+    pace, blocks = Pace(log, "encoded", len(texts), "texts"), []
+    for start in range(0, len(texts), BLOCK):
+        pace(start)
+        blocks.append(np.asarray(encoder.encode(texts[start:start + BLOCK])))
+    return np.concatenate(_padded(blocks))
+
+
+def _padded(blocks: Sequence[Array]) -> list[Array]:
+    """Return vectors as they are; tokens with zeros behind, as many as the longest block has."""
+    if blocks[0].ndim == 2:
+        return list(blocks)
+    longest = max(block.shape[1] for block in blocks)
+    return [np.pad(block, ((0, 0), (0, longest - block.shape[1]), (0, 0))) for block in blocks]
+
+
+def _together(rows: Array, chosen: Sequence[Sequence[int]], lengths: Sequence[int]) -> Array:
+    """Return a row for each list of rows: their mean, or their tokens one after another.
+
+    ``lengths`` says how many tokens of each row are no padding.
+    """
+    if rows.ndim == 2:
+        return np.stack([rows[of[0]] if len(of) == 1 else rows[of].mean(axis=0) for of in chosen])
+    real = [[rows[row][:lengths[row]] for row in of] for of in chosen]
+    return np.concatenate(_padded([np.concatenate(of)[None] for of in real]))
+
+
+def _one_row(texts: Sequence[str], rows: Array) -> list[str]:
+    """Return texts that their encoder does not tell apart; those of one row are joined by a
+    stroke.
+    """
+    alike: dict[bytes, list[str]] = {}
+    for text, row in zip(texts, rows, strict=True):
+        alike.setdefault(row.tobytes(), []).append(shown(text, 60))
+    return [" / ".join(of) for of in alike.values() if len(of) > 1]
+
+
+def shown(text: str, most: int = SHOWN) -> str:
+    """Return a text as a page shows it: the beginning of a long one."""
+    return text if len(text) <= most else text[:most - 1] + "…"
