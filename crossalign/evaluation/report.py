@@ -23,6 +23,7 @@ import numpy as np
 
 from crossalign.evaluation.figures_file import figures_path, read_figures, write_figures
 from crossalign.evaluation.plain_values import flatten, jsonable
+from crossalign.evaluation.saved_report import SavedReport, read_saved
 from crossalign.evaluation.significance import PairedComparison
 from crossalign.files import write_text
 from crossalign.pace import duration
@@ -69,6 +70,8 @@ class Report:
         Arrays of the first run to draw from (keys ``latent``, ``cross_modal``, ``sensitivity``,
         ``curve``, ``few_shot``, ``rejection``, ``class_accuracy``, ``pr``, ``hits``, ``saliency``,
         ``history``, ``confusion``, ``rows``; all optional). Saved beside the report.
+    figures_file : str
+        Path of the file that the artefacts of a loaded report are from; empty for another.
     """
 
     model: str
@@ -84,6 +87,7 @@ class Report:
     per_class: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     date: str = field(default="", compare=False)
     artefacts: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    figures_file: str = field(default="", repr=False, compare=False)
 
     @classmethod
     def from_runs(
@@ -154,20 +158,29 @@ class Report:
         Raises
         ------
         ValueError
-            If the file is not a report, or the figures are damaged or of another report.
+            If the file is not a report, a field is of another kind or its task is unknown, or the
+            figures are damaged or of another report. A task of your own is known once its class
+            is defined.
         """
-        try:
-            saved = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"path: {path} is not JSON ({error}); give a file written by "
-                             "Report.save.") from None
-        missing = [key for key in KEYS
-                   if not isinstance(saved, dict) or (key not in saved and key not in LATER)]
-        if missing:
-            raise ValueError(f"path: {path} has no {missing}; give a file written by Report.save.")
-        report = cls(**{key: saved[key] for key in KEYS if key in saved})
+        report = cls(**read_saved(path))
+        report._check_scores(path)
+        report.figures_file = str(figures_path(path))
         report.artefacts = read_figures(figures_path(path), report._owner())
         return report
+
+    def _check_scores(self, path: str | os.PathLike[str]) -> None:
+        """Raise ValueError unless every score is the mean of its runs, which are fractions."""
+        runs = [{name: score["runs"][row] for name, score in self.scores.items()}
+                for row in range(len(self.seeds))]
+        try:
+            again = summarise(runs, self.task)
+        except ValueError as error:
+            raise ValueError(f"path: {path}: {error}") from None
+        for name, score in self.scores.items():
+            if abs(score["mean"] - again[name]["mean"]) > 1e-6:
+                raise ValueError(f"path: {path}: scores.{name} has mean {score['mean']:g}, and its "
+                                 f"runs have {again[name]['mean']:g}; give a file written by "
+                                 "Report.save.")
 
     def html(self, path: str | os.PathLike[str]) -> Path:
         """Write the report as one self-contained page, atomically; return the path."""
@@ -284,12 +297,8 @@ class Report:
                           *(f"{key:<10} {printable(text)}" for key, text in below)])
 
 
-KEYS = ("model", "data", "task", "params", "protocol", "selection", "versions", "seconds", "seeds",
-        "scores", "per_class", "date")
+KEYS = tuple(SavedReport.model_fields)
 """Keys of a saved report, in order."""
-
-LATER = ("per_class", "date")
-"""Keys that a report may lack."""
 
 WHEN = "%Y-%m-%d %H:%M UTC"
 

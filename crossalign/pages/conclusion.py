@@ -7,6 +7,7 @@ from typing import Any
 
 from crossalign.evaluation.comparison import interval
 from crossalign.evaluation.report import Report, run_count
+from crossalign.pages.artefacts import rows_of
 from crossalign.pages.words import headlines, ranks, short_name
 from crossalign.tables import percent, points
 
@@ -16,7 +17,7 @@ def conclusion(report: Report) -> tuple[str, str]:
     name = headlines(report)[0]
     if not ranks(report, name):
         return f"{_score(report, name)}.", _caution(report)
-    rivals = [row for row in report.artefacts.get("rows") or ()
+    rivals = [row for row in rows_of(report)
               if row["model"] != report.model and name in row]
     if not rivals:
         return f"{_score(report, name)}.", _alone(report, name)

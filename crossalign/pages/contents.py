@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from crossalign.data.leaks import LEAKS
 from crossalign.evaluation.plain_values import flatten, jsonable
 from crossalign.evaluation.report import Report
+from crossalign.pages.artefacts import NO_METRIC, rows_of
 from crossalign.pages.words import headlines, ranks
 from crossalign.tables import percent, points
 
-NO_METRIC = ("model", "counted", "difference")
-"""Keys of a row of the baselines that are no score."""
 STATES = {True: ("bad", "holds"), False: ("good", "ruled out"), None: ("open", "not stated")}
 """Style and word for each state of a way to be wrong."""
 
 
 def baselines(report: Report) -> dict[str, Any]:
     """Return the rows of the table against the baselines, the best value of a column marked."""
-    rows: Sequence[Mapping[str, Any]] = report.artefacts.get("rows") or []
+    rows = rows_of(report)
     names = dict.fromkeys(m for row in rows for m in row if m not in NO_METRIC)
     first = [m for m in headlines(report) if m in names]
     metrics = [*first, *(m for m in names if m not in first)]

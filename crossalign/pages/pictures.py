@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from crossalign.evaluation.report import Report
 from crossalign.pages import plots
+from crossalign.pages.artefacts import foreign, part_of
 from crossalign.pages.plots.wording import arrow
 from crossalign.pages.svg import svg
 from crossalign.tables import percent
@@ -26,15 +29,16 @@ def pictures(report: Report) -> Iterator[tuple[str, Figure, str, str]]:
     ValueError
         If an artefact has another shape than its picture needs.
     """
-    found = report.artefacts
     for kind, draw in _PICTURES.items():
-        if found.get(kind) is not None and len(found[kind]) > 0:
+        if part := part_of(report, kind):
             try:
-                for figure, caption, alternative in draw(found[kind], found):
-                    yield kind, figure, caption, alternative
-            except (AttributeError, IndexError, KeyError, TypeError) as error:
-                raise ValueError(f"artefacts: {kind} is not what its picture is drawn from "
-                                 f"({type(error).__name__}: {error}); leave it out.") from error
+                with np.errstate(invalid="raise", divide="raise"):
+                    drawn = list(draw(part, report.artefacts))
+            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError,
+                    ValueError) as error:
+                raise foreign(report, kind, error) from error
+            for figure, caption, alternative in drawn:
+                yield kind, figure, caption, alternative
 
 
 def gallery_of(report: Report, i: int) -> list[dict[str, Any]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from crossalign.evaluation.protocols import known
 from crossalign.evaluation.report import Report
+from crossalign.pages.artefacts import part_of
 from crossalign.pages.plots.wording import arrow
 
 
 def title_of(report: Report) -> str:
     """Return the heading of a report; for retrieval with its direction."""
     task = known(report.task)
-    first = next(iter(report.artefacts.get("hits", {}) or {}), "")
+    first = next(iter(part_of(report, "hits")), "")
     if report.task == "retrieval" and first:
         return f"Retrieval, {arrow(first)}"
     return report.task if task is None else task.title

@@ -11,6 +11,8 @@ import pytest
 import scipy.io
 
 from crossalign.cli import main
+from crossalign.evaluation import Report
+from crossalign.evaluation.figures_file import figures_path
 
 
 def run(monkeypatch, capsys, *arguments: str) -> tuple[int, str, str]:
@@ -273,3 +275,35 @@ def test_a_model_of_other_features(tmp_path, monkeypatch, capsys):
     code, out, err = run(monkeypatch, capsys, "evaluate", str(model), "--data", str(wide))
     check(code, out, err)
     assert "width of training" in err
+
+
+def saved_report(artefacts):
+    return Report.from_runs([{"H": 0.5}], model="m", data="d", task="gzsl", seeds=[0], seconds=1,
+                            selection="none", artefacts=artefacts)
+
+
+@pytest.mark.parametrize(("kind", "part"), [
+    ("curve", {"seen": [0.1]}), ("curve", 0.5), ("hits", np.eye(3)), ("rows", np.eye(3)),
+    ("rows", [{"model": "m", "H": 0.5}]), ("rows", [{"model": "m", "difference": {"mean": 1}}]),
+    ("few_shot", {"ks": [1, 2], "curves": {"update": {"T1": np.eye(2), "H": np.eye(3)}}}),
+    ("class_accuracy", {"names": ["a"], "accuracy": np.eye(3)}),
+    ("confusion", {"names": ["a", "b"], "of": 2, "matrix": np.full((2, 2, 2), np.nan)})])
+def test_a_page_of_foreign_arrays_names_their_file_and_is_not_written(
+        tmp_path, monkeypatch, capsys, kind, part):
+    path = saved_report({kind: part}).save(tmp_path / "report.json")
+    code, out, err = run(monkeypatch, capsys, "page", str(tmp_path))
+    assert (code, out) == (2, "")
+    assert str(figures_path(path)) in err
+    assert repr(kind) in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_page_of_an_unknown_task_is_not_written(tmp_path, monkeypatch, capsys):
+    path = saved_report({}).save(tmp_path / "report.json")
+    path.write_text(path.read_text().replace('"task": "gzsl"', '"task": "foo"'))
+    code, _, err = run(monkeypatch, capsys, "page", str(path))
+    assert code == 2
+    assert str(path) in err
+    assert "task is 'foo'" in err
+    assert not (tmp_path / "report.html").exists()

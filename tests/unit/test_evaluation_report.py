@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from complaints import complaint
 from scipy import stats
 
 from crossalign.evaluation.plain_values import jsonable
@@ -82,7 +83,8 @@ def test_a_name_that_is_not_utf8_is_saved_and_comes_back(tmp_path):
 
 
 def test_keys_are_the_fields_but_artefacts():
-    assert {field.name for field in dataclasses.fields(Report)} == {*KEYS, "artefacts"}
+    assert {field.name for field in dataclasses.fields(Report)} == {*KEYS, "artefacts",
+                                                                     "figures_file"}
 
 
 def test_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
@@ -107,6 +109,35 @@ def test_load_refuses_what_is_no_report(tmp_path, text, match):
     path.write_text(text)
     with pytest.raises(ValueError, match=match):
         Report.load(path)
+
+
+@pytest.mark.parametrize(("field", "value"), [
+    ("model", 3), ("task", None), ("params", []), ("protocol", "x"), ("versions", {"numpy": 2}),
+    ("seconds", "long"), ("seconds", True), ("seeds", [0.5, 1, 2]), ("seeds", []), ("seeds", [0]),
+    ("scores", {}), ("scores", {"H": 0.5}), ("scores", {"H": {"mean": 0.5, "sd": 0.0}}),
+    ("scores", {"H": {"mean": "x", "sd": 0.0, "runs": [0.5, 0.5, 0.5]}}),
+    ("scores", {"H": {"mean": 0.9, "sd": 0.0, "runs": [0.5, 0.5, 0.5]}}),
+    ("scores", {"H": {"mean": 57.0, "sd": 0.0, "runs": [57.0, 57.0, 57.0]}}),
+    ("per_class", {"H": {"classes": ["a"], "runs": [[0.5]]}}), ("per_class", {"H": [0.5]}),
+    ("protocol", {"leaks": ["transductive"]}), ("protocol", {"split_id": ["a"]}), ("date", 2026)])
+def test_a_field_of_another_kind_is_named_with_its_file(tmp_path, field, value):
+    path = report().save(tmp_path / "report.json")
+    path.write_text(json.dumps(json.loads(path.read_text()) | {field: value}))
+    known = field if field not in ("scores", "seeds") else "H" if value == [0] else ""
+    complaint(lambda: Report.load(path), str(path), known)
+
+
+def test_a_task_that_there_is_not_is_named_with_the_file(tmp_path):
+    path = report().save(tmp_path / "report.json")
+    path.write_text(path.read_text().replace('"task": "gzsl"', '"task": "foo"'))
+    complaint(lambda: Report.load(path), str(path), "task is 'foo'", "'retrieval'")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "\xff"])
+def test_what_is_no_json_is_one_sentence(tmp_path, text):
+    (tmp_path / "bad.json").write_text(text, encoding="latin-1")
+    complaint(lambda: Report.load(tmp_path / "bad.json"), "bad.json", "is not JSON")
+    complaint(lambda: Report.load(tmp_path), "folder")
 
 
 def test_jsonable_leaves_nothing_that_json_cannot_hold():
