@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,7 +69,7 @@ OPTIONAL = frozenset(name for name, field in SavedReport.model_fields.items()
 """Fields that a report may lack."""
 
 
-def read_saved(path: str | Path) -> dict[str, Any]:
+def read_saved(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the fields of a saved report.
 
     Raises
@@ -104,7 +105,7 @@ def read_saved(path: str | Path) -> dict[str, Any]:
     return {key: saved[key] for key in SavedReport.model_fields if key in saved}
 
 
-def _check_runs(saved: SavedReport, path: str | Path) -> None:
+def _check_runs(saved: SavedReport, path: str | os.PathLike[str]) -> None:
     """Raise ValueError unless there is one run per seed."""
     n = len(saved.seeds)
     for name, score in saved.scores.items():
