@@ -15,7 +15,7 @@ def examine() -> str:
     """Return versions, devices, installed extras and the cache folder, one per line."""
     import torch
 
-    from crossalign.data.cache import cache_folder
+    from crossalign.encoders.cache import cache_folder
 
     packages = ["crossalign", *required()]
     lines = [f"python           {platform.python_version()} on {platform.platform()}"]

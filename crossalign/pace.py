@@ -24,22 +24,26 @@ class Pace:
         Number of things.
     things : str
         Plural noun for the things, such as ``"pictures"``.
+    before : int
+        Number of things that were done before and took no time now; default 0.
     """
 
-    def __init__(self, log: Log | None, done: str, total: int, things: str) -> None:
+    def __init__(self, log: Log | None, done: str, total: int, things: str,
+                 before: int = 0) -> None:
         self.log, self.done, self.total, self.things = log, done, total, things
+        self.before = before
         self._start = self._last = time.monotonic()
         self._tenths = 0
 
     def __call__(self, count: int) -> None:
         """Report that ``count`` things are done, if a line is due."""
-        if self.log is None or not 0 < count < self.total:
+        if self.log is None or not self.before < count < self.total:
             return
         now, tenths = time.monotonic(), 10 * count // self.total
         if now - self._last < (LEAST if tenths > self._tenths else PAUSE):
             return
         self._last, self._tenths = now, tenths
-        each = (now - self._start) / count
+        each = (now - self._start) / (count - self.before)
         speed = f"{1 / each:,.0f} a second" if each <= 1 else f"{duration(each)} each"
         self.log(f"{self.done} {count} of {self.total} {self.things}, {speed}, "
                  f"{time_left((self.total - count) * each)} left")

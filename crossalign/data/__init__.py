@@ -26,7 +26,6 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | side_information | one vector per class, matched by name |
 | declaration, leaks, digest | protocols, ways to be wrong, equal rows |
 | noted | notes on data that were not read, or not as they are stored |
-| cache | arrays kept on disk |
 """
 
 import lazy_loader

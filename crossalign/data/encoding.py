@@ -54,7 +54,7 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
         Encoder of the texts; default `encoders.CharNgrams`, with tokens if the pictures have
         tokens.
     cache : bool
-        Whether rows of pictures are kept in the user's cache folder between runs; default True.
+        Whether rows of pictures and texts are kept in the user's cache folder between runs; default True.
     log : callable, optional
         Function called with lines on the progress of the encoding.
 
@@ -85,7 +85,7 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     if raw.texts is not None:
         (side,) = sides.values()
         texts, words = [raw.texts[i] for i in side.which], text_encoder or CharNgrams(reads.tokens)
-        of_text, ambiguous = text_views(texts, words, log)
+        of_text, ambiguous = text_views(texts, words, cache, log)
         views, noted = views.beside(of_text), [*noted, ambiguous]
         digests["text"] = row_digests([of_text["text"]])
         about |= {"text": {**words.facts, **raw.of_texts, **several(texts)},

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.cache import Blocks, Kept, cached_rows, gathered
 from crossalign.data.class_folders import picture_id
-from crossalign.data.formats.pictures import THREADS, Picture, read_picture
+from crossalign.data.formats.pictures import THREADS, read_picture
 from crossalign.data.noted import NOT_READ, Noted
+from crossalign.encoders.cache import Kept
+from crossalign.encoders.encode import Encoding, Read, encode_items, row_key
 from crossalign.encoders.hog import HOG
-from crossalign.fingerprints import LENGTH, code_fingerprint
+from crossalign.fingerprints import LENGTH
 from crossalign.pace import Log, Pace
 from crossalign.types import Encoder
 
@@ -29,7 +29,7 @@ VERSION = 2
 """Version of the rows, raised when the same pictures would give other rows."""
 
 BLOCK, WHOLE = 64, 8
-"""Pictures encoded at a time; of those that an encoder resizes itself, fewer."""
+"""Numbers of pictures encoded at a time; of those that an encoder resizes itself, fewer."""
 
 
 def chosen_encoder(tokens: bool, encoder: Encoder | None) -> Encoder:
@@ -158,47 +158,22 @@ def picture_rows(files: Sequence[Path], digests: Array, encoder: Encoder, *, kee
         Notes with the kind `NOT_READ` for every file that has no row, and those of `read_picture`.
     """
     whole = getattr(encoder, "resizes", False)
-    block = WHOLE if whole else BLOCK
 
-    def tried(file: Path) -> Picture | str:
+    def read(file: Path) -> Read:
         try:
-            return read_picture(file, None if whole else encoder.side, encoder.mode)
+            picture = read_picture(file, None if whole else encoder.side, encoder.mode)
         except ValueError as error:
-            return str(error.__cause__ or error)
+            return None, [(NOT_READ, str(error.__cause__ or error))]
+        return picture.pixels, list(picture.notes.items())
 
-    def blocks() -> Blocks:
-        pace, broken = Pace(log, "encoded", len(files), "pictures"), 0
-        with ThreadPoolExecutor(THREADS) as pool:
-            for start in range(0, len(files), block):
-                pace(start)
-                pictures = list(pool.map(tried, files[start:start + block]))
-                sound = [one.pixels for one in pictures if isinstance(one, Picture)]
-                broken += len(pictures) - len(sound)
-                if broken == len(files):
-                    raise ValueError(f"path: none of {broken} pictures can be read, first "
-                                     f"{picture_id(files[0])!r} ({tried(files[0])}); copy them "
-                                     "again.")
-                rows = None
-                if sound:
-                    rows = np.asarray(encoder.encode(sound if whole else np.stack(sound)))
-                yield rows, list(_notes(start, pictures))
-
-    if keep:
-        kept = cached_rows({
-            "name": "picture-rows", "version": VERSION, "encoder": dict(encoder.facts),
-            "code": code_fingerprint(encoder),
-            "files": hashlib.sha256(digests.tobytes()).hexdigest(),
-            **{package: version(package) for package in ("numpy", "pillow")}}, blocks)
-        return kept if kept.rows.ndim == 3 else Kept(np.array(kept.rows), kept.notes)
-    return gathered(blocks())
-
-
-def _notes(start: int, pictures: Sequence[Picture | str]) -> Iterator[list[Any]]:
-    for number, picture in enumerate(pictures, start):
-        if isinstance(picture, str):
-            yield [number, NOT_READ, picture]
-        else:
-            yield from ([number, kind, what] for kind, what in picture.notes.items())
+    how = Encoding(lambda sound: encoder.encode(sound if whole else np.stack(sound)), "pictures",
+                   read, WHOLE if whole else BLOCK)
+    kept = encode_items(files, digests, how, row_key("picture-rows", encoder) if keep else None,
+                        log)
+    if not len(kept.rows):
+        raise ValueError(f"path: none of {len(files)} pictures can be read, first "
+                         f"{picture_id(files[0])!r} ({kept.notes[0][2]}); copy them again.")
+    return kept
 
 
 def features_digest(*of: Any) -> str:

@@ -6,6 +6,7 @@ tokens are those of all, one after another.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy.typing as npt
 
 from crossalign.data.noted import Noted
 from crossalign.data.samples import Texts
-from crossalign.pace import Log, Pace
+from crossalign.encoders.encode import Encoding, encode_items, padded, row_key
+from crossalign.pace import Log
 from crossalign.preprocessing.tokens import lengths_mask
 from crossalign.types import TextEncoder, Views
 
@@ -33,12 +35,12 @@ def several(texts: Sequence[Texts]) -> dict[str, Any]:
     return {"captions": {"several": len(counts), "most": max(counts)}} if counts else {}
 
 
-def text_views(texts: Sequence[Texts], encoder: TextEncoder,
+def text_views(texts: Sequence[Texts], encoder: TextEncoder, keep: bool = True,
                log: Log | None = None) -> tuple[Views, Noted]:
     """Return rows of n samples as the modality ``text``, with their texts and the words of tokens.
 
     An encoder of raw rows gets several captions as the lines of one text, because the network that
-    reads those rows reads one text at a time.
+    reads those rows reads one text at a time. Rows are kept in the user's cache if ``keep``.
     """
     if encoder.facts.get("rows") == "raw":
         texts = [("\n".join(of),) for of in texts]
@@ -46,7 +48,7 @@ def text_views(texts: Sequence[Texts], encoder: TextEncoder,
     number = {text: row for row, text in enumerate(distinct)}
     samples = {of: row for row, of in enumerate(dict.fromkeys(texts))}
     which = np.array([samples[of] for of in texts])
-    rows = _encoded(distinct, encoder, log)
+    rows = _encoded(distinct, encoder, keep, log)
     rows_of_samples = [[number[text] for text in of] for of in samples]
     words = encoder.words(distinct) if encoder.tokens else []
     lengths = [len(of) for of in words]
@@ -62,21 +64,14 @@ def text_views(texts: Sequence[Texts], encoder: TextEncoder,
         "texts_of_one_row": _one_row(distinct, rows)}
 
 
-def _encoded(texts: Sequence[str], encoder: TextEncoder, log: Log | None) -> Array:
-    """Encode texts block by block; tokens get zeros up to the longest."""
-    pace, blocks = Pace(log, "encoded", len(texts), "texts"), []
-    for start in range(0, len(texts), BLOCK):
-        pace(start)
-        blocks.append(np.asarray(encoder.encode(texts[start:start + BLOCK])))
-    return np.concatenate(_padded(blocks))
-
-
-def _padded(blocks: Sequence[Array]) -> list[Array]:
-    """Return vectors as they are; tokens with zeros behind, as many as the longest block has."""
-    if blocks[0].ndim == 2:
-        return list(blocks)
-    longest = max(block.shape[1] for block in blocks)
-    return [np.pad(block, ((0, 0), (0, longest - block.shape[1]), (0, 0))) for block in blocks]
+def _encoded(texts: Sequence[str], encoder: TextEncoder, keep: bool, log: Log | None) -> Array:
+    """Encode texts, each once; tokens get zeros up to the longest."""
+    digests = np.frombuffer(b"".join(
+        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        for text in texts), dtype=np.uint64).reshape(-1, 2)
+    how = Encoding(encoder.encode, "texts", block=BLOCK, ragged=True)
+    return encode_items(texts, digests, how, row_key("text-rows", encoder) if keep else None,
+                        log).rows
 
 
 def _together(rows: Array, chosen: Sequence[Sequence[int]], lengths: Sequence[int]) -> Array:
@@ -87,7 +82,7 @@ def _together(rows: Array, chosen: Sequence[Sequence[int]], lengths: Sequence[in
     if rows.ndim == 2:
         return np.stack([rows[of[0]] if len(of) == 1 else rows[of].mean(axis=0) for of in chosen])
     real = [[rows[row][:lengths[row]] for row in of] for of in chosen]
-    return np.concatenate(_padded([np.concatenate(of)[None] for of in real]))
+    return np.concatenate(padded([np.concatenate(of)[None] for of in real]))
 
 
 def _one_row(texts: Sequence[str], rows: Array) -> list[str]:

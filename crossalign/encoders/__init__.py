@@ -3,10 +3,11 @@
 An encoder (`types.Encoder`) has the side and mode of the pictures it reads, a flag for tokens, and
 facts that its rows depend on; ``encode(pictures)`` gives ``(n, d)`` or ``(n, t, d)``. An encoder of
 texts (`types.TextEncoder`) has ``words(texts)``, the words or word pieces of its tokens, instead of
-a side. The loaders of `data` take an encoder, feed it block by block and keep the rows in the
-user's cache, under the content of the files and the encoder's facts. Any object with these five
-names will do; an encoder of pictures whose ``resizes`` is true gets them in their own sizes.
+a side. The loaders of `data` take an encoder. Any object with these five names will do; an encoder
+of pictures whose ``resizes`` is true gets them in their own sizes.
 
+- `encode`: the way of all items through any encoder: blocks, threads that read ahead, shards that
+  outlive a kill. `cache` keeps rows and arrays on disk.
 - `hog`, `char_ngrams`: pictures and texts without a network; `gradients` and `patches` are the
   arithmetic of `hog`.
 - `tflite`: a TensorFlow Lite file (extra ``vision``).

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from crossalign import data
-from crossalign.data.cache import cached_arrays, cached_rows
 from crossalign.data.sources.picture_folder.source import load_picture_folder
 from crossalign.encoders import HOG
+from crossalign.encoders.cache import cached_arrays, cached_rows
 from crossalign.fingerprints import file_digest
 
 KEY = {"name": "toy"}

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from crossalign.data.cache import cache_folder, cache_path, cached_arrays
 from crossalign.data.sources.glyphs import samples as glyph_samples
 from crossalign.data.sources.glyphs import typefaces
 from crossalign.data.sources.glyphs.letters import (
@@ -25,6 +24,7 @@ from crossalign.data.sources.glyphs.letters import (
     unseen_combinations,
 )
 from crossalign.data.sources.glyphs.source import RUNS, TEST_FACES, VALIDATION_FACES, load_glyphs
+from crossalign.encoders.cache import cache_folder, cache_path, cached_arrays
 from crossalign.encoders.gradients import oriented_gradients
 from crossalign.preprocessing.bag_of_words import tf_idf
 

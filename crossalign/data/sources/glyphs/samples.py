@@ -11,7 +11,6 @@ from unicodedata import unidata_version
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.cache import Arrays, cached_arrays
 from crossalign.data.sources.glyphs.letters import (
     Letter,
     attributes,
@@ -20,6 +19,7 @@ from crossalign.data.sources.glyphs.letters import (
     questions,
 )
 from crossalign.data.sources.glyphs.typefaces import FACES, SIDE, coverage, draw, without_lookalikes
+from crossalign.encoders.cache import Arrays, cached_arrays
 from crossalign.encoders.char_ngrams import word_tokens
 from crossalign.encoders.gradients import oriented_gradients
 from crossalign.encoders.patches import patch_grid, patch_tokens

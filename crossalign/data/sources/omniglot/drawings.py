@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.cache import Arrays, cached_arrays
 from crossalign.data.sources.omniglot.pen_strokes import Strokes, parse_strokes
 from crossalign.data.sources.omniglot.stroke_features import stroke_pieces, stroke_vectors, traced
+from crossalign.encoders.cache import Arrays, cached_arrays
 from crossalign.fingerprints import file_digest
 
 Array = npt.NDArray[Any]

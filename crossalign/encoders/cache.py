@@ -108,6 +108,11 @@ Blocks = Iterable[tuple[npt.NDArray[Any] | None, Sequence[Any]]]
 """Consecutive rows ``(b, ...)``, or None for no row, and JSON-able notes on them."""
 
 
+def rows_path(key: Mapping[str, Any]) -> Path:
+    """Return the file of the rows of a key, see `cache_path`."""
+    return cache_path(key).with_suffix(".npy")
+
+
 def cached_rows(key: Mapping[str, Any], build: Callable[[], Blocks]) -> Kept:
     """Return rows out of consecutive blocks, memory-mapped if they were or can be kept.
 
@@ -125,12 +130,12 @@ def cached_rows(key: Mapping[str, Any], build: Callable[[], Blocks]) -> Kept:
     ValueError
         If the key is not JSON-able, or no block has a row.
     """
-    path = cache_path(key).with_suffix(".npy")
-    rows_kept = _mapped(path)
+    path = rows_path(key)
+    rows_kept = mapped_rows(path)
     if rows_kept is None:
         try:
             _write_rows(path, build())
-            rows_kept = _mapped(path)
+            rows_kept = mapped_rows(path)
         except OSError:
             pass
     if rows_kept is not None:
@@ -149,8 +154,8 @@ _TAIL, _MARK = struct.Struct("<QII8s"), b"xalign 1"
 """The end of a file of rows: length and CRC-32 of the notes, CRC-32 of all before them, a mark."""
 
 
-def _mapped(path: Path) -> Kept | None:
-    """Return the rows of a file, or None if a bit of it is not as it was written."""
+def mapped_rows(path: Path) -> Kept | None:
+    """Return the rows of a file, or None if there is none or a bit is not as it was written."""
     try:
         with path.open("rb") as file:
             file.seek(-_TAIL.size, os.SEEK_END)
@@ -159,7 +164,10 @@ def _mapped(path: Path) -> Kept | None:
             end, notes = file.tell(), file.read(length)
             if (mark, of_notes) != (_MARK, zlib.crc32(notes)) or of_rows != _checksum(file, end):
                 return None
-        rows: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+            file.seek(0)
+            np.lib.format.read_magic(file)
+            none = 0 in np.lib.format.read_array_header_1_0(file)[0]         # which has no map
+        rows: npt.NDArray[Any] = np.load(path, None if none else "r", allow_pickle=False)
         return Kept(rows, json.loads(notes))
     except (*_UNREADABLE, struct.error):
         return None
