@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import wraps
@@ -26,6 +27,8 @@ RAW = "raw:"
 """Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
 PLACES = ("attributes", "unseen", "encoder", "text_encoder", "prompts")
 """Options whose value may be a path."""
+ONNX = re.compile(r"(?P<file>.+\.onnx)(:(?P<output>.+))?")
+"""Name of an ONNX file, and of the output that is read."""
 NETWORKS = ("encoder", "text_encoder")
 """Options that may name a network of a hub, which only the user may ask for."""
 
@@ -80,9 +83,9 @@ class DataOptions:
         help="Unseen classes of sketches and photos: a published split, as sketchy25-sake, or a "
         "file of class names.")] = None
     encoder: Annotated[str | None, typer.Option(
-        "--encoder", help="Network for a folder of pictures: a .tflite file, or a folder or hub "
-        "name for transformers, to compute features with; raw:NAME where the model trains it."
-        )] = None
+        "--encoder", help="Network for a folder of pictures, to compute features with: a .tflite "
+        "file; an .onnx file, FILE.onnx:OUTPUT if it has several outputs; or a folder or hub name "
+        "for transformers, raw:NAME where the model trains it.")] = None
     text_encoder: Annotated[str | None, typer.Option(
         "--text-encoder", help="The same for the texts beside them, as bert-base-uncased; the name "
         "of --encoder again for a network with one space for both, as CLIP.")] = None
@@ -143,10 +146,12 @@ class DataOptions:
         """Return the encoder of a network; it gives tokens where they are asked for."""
         if self.encoder is None:
             return None
-        from crossalign.encoders import PretrainedPictures, TFLiteEncoder
+        from crossalign.encoders import ONNXEncoder, PretrainedPictures, TFLiteEncoder
 
         if self.encoder.endswith(".tflite"):
             return TFLiteEncoder(self.encoder, tokens=self.tokens)
+        if (onnx := ONNX.fullmatch(self.encoder)) is not None:
+            return ONNXEncoder(onnx["file"], onnx["output"], self.tokens)
         return PretrainedPictures(self.encoder.removeprefix(RAW), self._output(self.encoder))
 
     def _text_encoder(self) -> Any:
@@ -192,7 +197,8 @@ class DataOptions:
                  if (value := getattr(self, f.name)) not in (None, False)}
         for name in set(NETWORKS) & set(kept) - set(given):
             network = str(kept[name]).removeprefix(RAW)
-            if not os.path.exists(network):
+            onnx = ONNX.fullmatch(network)
+            if not os.path.exists(network if onnx is None else onnx["file"]):
                 raise ValueError(f"source: the saved model remembers the network {short(network)}, "
                                  "which is not on this machine and is not fetched unasked; name it "
                                  f"by --{name.replace('_', '-')}.")

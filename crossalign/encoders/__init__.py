@@ -11,6 +11,7 @@ of pictures whose ``resizes`` is true gets them in their own sizes.
 - `hog`, `char_ngrams`: pictures and texts without a network; `gradients` and `patches` are the
   arithmetic of `hog`.
 - `tflite`: a TensorFlow Lite file (extra ``vision``).
+- `onnx`: an ONNX file, with the settings of its pictures beside it (extra ``onnx``).
 - `pretrained`: pictures and texts through networks of ``transformers`` (extra ``text``). `pixels`
   prepares pictures as the network's folder says, `sentence_modules` pools texts as a folder of
   sentence-transformers says, `network_files` opens the files.
