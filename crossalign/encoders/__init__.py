@@ -13,8 +13,8 @@ of pictures whose ``resizes`` is true gets them in their own sizes.
 - `tflite`: a TensorFlow Lite file (extra ``vision``).
 - `onnx`: an ONNX file, with the settings of its pictures beside it (extra ``onnx``).
 - `pretrained`: pictures and texts through networks of ``transformers`` (extra ``text``). `pixels`
-  prepares pictures as the network's folder says, `sentence_modules` pools texts as a folder of
-  sentence-transformers says, `network_files` opens the files.
+  prepares pictures as the network's folder says, `sentence_modules` and `poolings` pool texts as a
+  folder of sentence-transformers says, `network_files` opens the files.
 - `dual`: pictures and texts through one such network with one space, its prompts and logits.
 - `backbone`: such a network as a module, which a model trains along.
 """

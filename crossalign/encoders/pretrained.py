@@ -34,7 +34,8 @@ from crossalign.encoders.backbone import (
 from crossalign.encoders.checks import check_picture
 from crossalign.encoders.network_files import open_network, open_tokenizer
 from crossalign.encoders.pixels import Pixels
-from crossalign.encoders.sentence_modules import mean_of_real, sentence_modules
+from crossalign.encoders.poolings import mean_of_real
+from crossalign.encoders.sentence_modules import sentence_modules
 from crossalign.fingerprints import LENGTH
 
 Array = npt.NDArray[Any]

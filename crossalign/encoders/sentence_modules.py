@@ -12,49 +12,23 @@ import torch
 from torch import Tensor, nn
 
 from crossalign.encoders.network_files import pretrained_file, read_settings
+from crossalign.encoders.poolings import FLAGS, POOLINGS
 
 LISTED = "modules.json"
 ACTIVATIONS = ("Identity", "Tanh", "ReLU", "GELU", "Sigmoid")
 
 
-def _cls(tokens: Tensor, real: Tensor) -> Tensor:
-    return tokens[:, 0]
+PLAIN = {"module_input_name": "sentence_embedding", "module_output_name": "sentence_embedding"}
+"""Settings of newer folders with the values that say nothing new: of layers and norms."""
+READING = {"transformer_task": "feature-extraction", "module_output_name": "token_embeddings",
+           "modality_config": {"text": {"method": "forward",
+                                        "method_output_name": "last_hidden_state"}}}
+"""The same for the network."""
+KINDS = ("Pooling", "Dense", "LayerNorm", "Normalize", "Dropout")
+"""Modules that are read, behind the network."""
 
-
-def _max(tokens: Tensor, real: Tensor) -> Tensor:
-    return tokens.masked_fill(~real[..., None], -torch.inf).amax(dim=1)
-
-
-def mean_of_real(tokens: Tensor, real: Tensor) -> Tensor:
-    """Return means ``(n, d)`` of tokens ``(n, t, d)`` over the real ones ``(n, t)``; 0 if none
-    is.
-    """
-    return (tokens * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True).clamp_min(1)
-
-
-def _root(tokens: Tensor, real: Tensor) -> Tensor:
-    return (tokens * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True).sqrt()
-
-
-def _weighted(tokens: Tensor, real: Tensor) -> Tensor:
-    weights = real * torch.arange(1, real.shape[1] + 1, device=real.device)
-    return (tokens * weights[..., None]).sum(dim=1) / weights.sum(dim=1, keepdim=True)
-
-
-def _last(tokens: Tensor, real: Tensor) -> Tensor:
-    return tokens[torch.arange(len(tokens), device=real.device), real.sum(dim=1) - 1]
-
-
-POOLINGS: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "pooling_mode_cls_token": _cls, "pooling_mode_max_tokens": _max,
-    "pooling_mode_mean_tokens": mean_of_real, "pooling_mode_mean_sqrt_len_tokens": _root,
-    "pooling_mode_weightedmean_tokens": _weighted, "pooling_mode_lasttoken": _last}
-"""Functions from tokens ``(n, t, d)`` and which of them are real ``(n, t)`` bool to vectors, by
-setting; the results of several are concatenated.
-"""
-SHORT = {"cls": "cls_token", "max": "max_tokens", "mean": "mean_tokens",
-         "weightedmean": "weightedmean_tokens"}
-"""Names of poolings in newer folders, and their older names."""
+Step = Callable[[Tensor, Tensor], Tensor]
+"""A function from tokens or vectors, and real tokens, to vectors."""
 
 
 class SentenceModules:
@@ -90,7 +64,7 @@ class SentenceModules:
         kinds = [str(entry["type"]).rpartition(".")[2] for entry in listed]
         paths = [str(entry.get("path", "")) for entry in listed]
         for entry, kind in zip(listed, kinds, strict=True):
-            if kind not in ("Transformer", "Pooling", "Dense", "Normalize") \
+            if kind not in ("Transformer", *KINDS) \
                     or not entry["type"].startswith("sentence_transformers."):
                 raise ValueError(f"encoder: {name!r} is a folder of sentence-transformers with the "
                                  f"module {entry['type']!r}, which is not read here; give the "
@@ -121,57 +95,86 @@ class SentenceModules:
     def _read_settings(self) -> None:
         inside = f"{self.subfolder}/" if self.subfolder else ""
         settings = read_settings(self.name, f"{inside}sentence_bert_config.json")
-        self._allow(settings, {"max_seq_length", "do_lower_case"}, "sentence_bert_config.json")
+        self._allow(settings, {"max_seq_length", "do_lower_case", "unpad_inputs"},
+                    "sentence_bert_config.json", READING)
         self.longest: int | None = settings.get("max_seq_length")
         self.lower = bool(settings.get("do_lower_case", False))
         about = read_settings(self.name, "config_sentence_transformers.json")
         prompt_name = about.get("default_prompt_name")
         self.prompt: str = "" if prompt_name is None else about["prompts"][prompt_name]
 
-    def _step(self, kind: str, path: str) -> Callable[[Tensor, Tensor], Tensor]:
-        if kind == "Normalize":
-            return lambda rows, _: nn.functional.normalize(rows, dim=1)
+    def _step(self, kind: str, path: str) -> Step:
         settings = read_settings(self.name, f"{path}/config.json")
-        return self._pooling(settings, path) if kind == "Pooling" else self._dense(settings, path)
+        if kind == "Pooling":
+            return self._pooling(settings, path)
+        if kind == "Dense":
+            return self._dense(settings, path)
+        self._allow(settings, {"dimension", "dropout"}, path, PLAIN)
+        if kind == "LayerNorm":
+            at = self._weights(path)
+            return lambda rows, _: nn.functional.layer_norm(
+                rows, rows.shape[1:], at["norm.weight"].to(rows), at["norm.bias"].to(rows))
+        return (lambda rows, _: nn.functional.normalize(rows, dim=1)) if kind == "Normalize" \
+            else lambda rows, _: rows                                      # dropout of a network
 
-    def _pooling(self, settings: dict[str, Any],
-                 path: str) -> Callable[[Tensor, Tensor], Tensor]:
-        modes = settings.get("pooling_mode", [])
-        modes = [modes] if isinstance(modes, str) else modes
-        modes_on = {f"pooling_mode_{SHORT.get(mode, mode)}" for mode in modes}
-        modes_on |= {key for key in settings if key.startswith("pooling_mode_") and settings[key]}
-        self._allow({key: settings[key] for key in settings if not key.startswith("pooling_mode")},
-                    {"word_embedding_dimension", "embedding_dimension", "include_prompt"}, path)
-        self._allow(dict.fromkeys(modes_on, True), set(POOLINGS), path)
-        if not modes_on or (self.prompt and not settings.get("include_prompt", True)):
+    def _pooling(self, settings: dict[str, Any], path: str) -> Step:
+        modes = self._modes(settings, path)
+        if not modes or (self.prompt and not settings.get("include_prompt", True)):
             raise ValueError(f"encoder: {self.name!r} pools in {path} over "
-                             f"{'nothing' if not modes_on else 'tokens behind a prompt'}, which is "
+                             f"{'tokens behind a prompt' if modes else 'nothing'}, which is "
                              "not read here; give a folder that pools over all tokens.")
-        poolings = [pool for key, pool in POOLINGS.items() if key in modes_on]
+        poolings = [POOLINGS[mode] for mode in modes]
         return lambda rows, real: torch.cat([pool(rows, real) for pool in poolings], dim=1)
 
-    def _dense(self, settings: dict[str, Any], path: str) -> Callable[[Tensor, Tensor], Tensor]:
-        from safetensors.torch import load_file
+    def _modes(self, settings: dict[str, Any], path: str) -> list[str]:
+        """Return the names of poolings, in the order of concatenation; the mean by default."""
+        flags = {key: on for key, on in settings.items() if key.startswith("pooling_mode_")}
+        self._allow({key: settings[key] for key in settings if key not in flags},
+                    {"word_embedding_dimension", "embedding_dimension", "include_prompt",
+                     "pooling_mode"}, path)
+        self._allow(flags, set(FLAGS), path)
+        if "pooling_mode" not in settings:
+            return [mode for key, mode in FLAGS.items() if flags.get(key)] if flags else ["mean"]
+        listed = settings["pooling_mode"]
+        modes = [listed] if isinstance(listed, str) else list(listed or [])
+        self._allow(dict.fromkeys(map(str, modes), True), set(POOLINGS), path)
+        return modes
 
-        self._allow(settings, {"in_features", "out_features", "bias", "activation_function"}, path)
-        kind = str(settings.get("activation_function", "Tanh")).rpartition(".")[2]
-        file = pretrained_file(self.name, f"{path}/model.safetensors")
-        if kind not in ACTIVATIONS or file is None:
-            raise ValueError(f"encoder: {self.name!r} has in {path} a layer "
-                             + ("without model.safetensors" if file is None else f"with {kind!r}")
-                             + f"; give one with it and one of {list(ACTIVATIONS)}.")
-        weights, activation = load_file(file), getattr(nn, kind)()
+    def _dense(self, settings: dict[str, Any], path: str) -> Step:
+        self._allow(settings, {"in_features", "out_features", "bias", "activation_function",
+                               "use_residual"}, path, PLAIN)
+        full = str(settings.get("activation_function", "torch.nn.modules.activation.Tanh"))
+        kind = full.rpartition(".")[2]
+        if kind not in ACTIVATIONS or not full.startswith("torch."):
+            raise ValueError(f"encoder: {self.name!r} has in {path} a layer with {full!r}; give "
+                             f"one with one of {list(ACTIVATIONS)} of torch.")
+        weights, activation = self._weights(path), getattr(nn, kind)()
 
         def dense(rows: Tensor, real: Tensor) -> Tensor:
             at = {key: value.to(rows) for key, value in weights.items()}
-            return activation(nn.functional.linear(  # type: ignore[no-any-return]
+            out: Tensor = activation(nn.functional.linear(
                 rows, at["linear.weight"], at.get("linear.bias")))
+            if not settings.get("use_residual"):
+                return out
+            return out + (rows if "residual.weight" not in at else
+                          nn.functional.linear(rows, at["residual.weight"]))
 
         return dense
 
-    def _allow(self, settings: Mapping[str, Any], allowed: set[str], file: str) -> None:
+    def _weights(self, path: str) -> dict[str, Tensor]:
+        from safetensors.torch import load_file
+
+        file = pretrained_file(self.name, f"{path}/model.safetensors")
+        if file is None:
+            raise ValueError(f"encoder: {self.name!r} has in {path} a layer without "
+                             "model.safetensors; save it again with it.")
+        return load_file(file)
+
+    def _allow(self, settings: Mapping[str, Any], allowed: set[str], file: str,
+               plain: Mapping[str, Any] | None = None) -> None:
+        """Raise ValueError for a setting that is not allowed, unless it is empty or plain."""
         for key, value in settings.items():
-            if key not in allowed and value not in (None, False, {}, []):
+            if key not in allowed and value not in (None, False, {}, [], (plain or {}).get(key)):
                 raise ValueError(f"encoder: {self.name!r} says {key!r} in {file}, which is not "
                                  "read here; give a folder without it.")
 

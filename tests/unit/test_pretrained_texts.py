@@ -154,6 +154,58 @@ def test_poolings_stand_side_by_side_and_newer_folders_name_one(tmp_path):
     newer = sentence_folder(tmp_path / "b", [], pooling={"pooling_mode": "cls"})
     np.testing.assert_allclose(PretrainedTexts(newer).encode(TEXTS), [t[0] for t in tokens],
                                atol=1e-5)
+    bare = sentence_folder(tmp_path / "c", [])
+    np.testing.assert_allclose(PretrainedTexts(bare).encode(TEXTS),
+                               [t.mean(axis=0) for t in tokens], atol=1e-5)
+
+
+NEWER = {"cls": "cls_token", "max": "max_tokens", "mean": "mean_tokens",
+         "weightedmean": "weightedmean_tokens"}
+
+
+@pytest.mark.parametrize("modes", [["lasttoken", "max", "weightedmean"],
+                                   ["mean_sqrt_len_tokens", "mean", "cls"]])
+def test_newer_folders_list_poolings_in_their_order_and_say_what_is_plain(tmp_path, modes):
+    folder = sentence_folder(tmp_path / "net", [], pooling={
+        "pooling_mode": modes, "pooling_mode_max_tokens": False}, settings={
+        "transformer_task": "feature-extraction", "module_output_name": "token_embeddings",
+        "modality_config": {"text": {"method": "forward",
+                                     "method_output_name": "last_hidden_state"}}})
+    listed = json.loads((folder / "modules.json").read_text())
+    listed[0]["type"] = "sentence_transformers.base.modules.transformer.Transformer"
+    listed[1]["type"] = "sentence_transformers.sentence_transformer.modules.pooling.Pooling"
+    (folder / "modules.json").write_text(json.dumps(listed))
+    tokens = alone(transformers.BertModel.from_pretrained(folder).eval())
+    want = [np.concatenate([POOLED[f"pooling_mode_{NEWER.get(mode, mode)}"](t) for mode in modes])
+            for t in tokens]
+    np.testing.assert_allclose(PretrainedTexts(folder).encode(TEXTS), want, atol=1e-5)
+
+
+def test_layers_beside_a_shortcut_and_norms_of_layers(tmp_path):
+    from safetensors.torch import save_file
+
+    folder = sentence_folder(tmp_path / "net", more=("Dense", "Dense", "LayerNorm", "Dropout"))
+    plain = {"module_input_name": "sentence_embedding", "use_residual": True, "bias": False,
+             "module_output_name": "sentence_embedding",
+             "activation_function": "torch.nn.modules.activation.ReLU"}
+    square, narrow = torch.linspace(-1, 1, 256).view(16, 16), torch.linspace(-2, 1, 48).view(3, 16)
+    beside = torch.linspace(1, 2, 48).view(3, 16)
+    scale, shift = torch.tensor([0.5, 2.0, -1.0]), torch.tensor([1.0, 0.0, 3.0])
+    for place, settings, weights in (
+            ("2_Dense", plain, {"linear.weight": square}),
+            ("3_Dense", plain, {"linear.weight": narrow, "residual.weight": beside}),
+            ("4_LayerNorm", {"dimension": 3}, {"norm.weight": scale, "norm.bias": shift}),
+            ("5_Dropout", {"dropout": 0.4}, {})):
+        (folder / place / "config.json").write_text(json.dumps(settings))
+        if weights:
+            save_file(weights, folder / place / "model.safetensors")
+    x = np.stack([t.mean(axis=0) for t in alone(
+        transformers.BertModel.from_pretrained(folder).eval())])
+    x = x + np.maximum(x @ square.numpy().T, 0)
+    x = x @ beside.numpy().T + np.maximum(x @ narrow.numpy().T, 0)
+    x = (x - x.mean(axis=1, keepdims=True)) / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
+    np.testing.assert_allclose(PretrainedTexts(folder).encode(TEXTS),
+                               x * scale.numpy() + shift.numpy(), atol=1e-4)
 
 
 def test_layers_and_norms_follow_in_their_order(tmp_path):
@@ -189,7 +241,9 @@ def test_length_case_and_prompt_are_the_folders(tmp_path):
 @pytest.mark.parametrize(("change", "says"), [
     ({"more": ("LSTM",)}, "'sentence_transformers.models.LSTM', which is not read"),
     ({"modes": ["pooling_mode_median_tokens"]}, "'pooling_mode_median_tokens'"),
-    ({"modes": []}, "pools in 1_Pooling over nothing"),
+    ({"modes": [], "pooling": {"pooling_mode_cls_token": False}}, "in 1_Pooling over nothing"),
+    ({"modes": [], "pooling": {"pooling_mode": ["median"]}}, "'median' in 1_Pooling"),
+    ({"settings": {"transformer_task": "fill-mask"}}, "'transformer_task'"),
     ({"pooling": {"layers": [1, 2]}}, "'layers' in 1_Pooling"),
     ({"settings": {"max_seq_length": 6, "strip": "all"}}, "'strip'"),
     ({"more": ("Dense",)}, "without model.safetensors"),
