@@ -54,7 +54,8 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
         Encoder of the texts; default `encoders.CharNgrams`, with tokens if the pictures have
         tokens.
     cache : bool
-        Whether rows of pictures and texts are kept in the user's cache folder between runs; default True.
+        Whether rows of pictures and texts are kept in the user's cache folder between runs; default
+        True.
     log : callable, optional
         Function called with lines on the progress of the encoding.
 
