@@ -18,7 +18,8 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | catalog, layouts, checks | names and paths to benchmarks, and checks of them |
 | registry | what each source is recognised by, serves and takes |
 | sources | one data set or layout each: files to samples |
-| samples, splits, benchmarks | all samples of a source, rows of every split, benchmarks of them |
+| samples, splits | all samples of a source, rows of every split |
+| benchmarks, cuts | ways to cut samples, the benchmark of one cut |
 | formats | MATLAB, NumPy, delimited text, pictures |
 | table, named_files | the meaning of a table of aligned arrays, files that it names |
 | encoding | raw pictures and texts to samples, by encoders |

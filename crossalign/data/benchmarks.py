@@ -1,10 +1,9 @@
 """Benchmarks cut from samples: the rows and classes that train, query, form the gallery and
 validate.
 
-Here splits become a `Benchmark`: relabelling, names, protocol, validation and class splits are the
-same for every source that reads files. Glyphs and synthetic Gaussians, whose splits are part of how
-they are drawn, make their own. Validation is made inside the training classes: some
-of them, at least two, play unseen, because with one every item found would be right.
+Validation is made inside the training classes: some of them, at least two, play unseen, because
+with one every item found would be right. A source whose splits are part of how its samples are
+drawn gives them as `cuts.Drawn`.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.declaration import declared
+from crossalign.data.cuts import Cut, made
 from crossalign.data.samples import Samples
 from crossalign.data.splits import Rows, class_splits, group_splits, hold_out
 from crossalign.labels import classes_held, rarest
@@ -31,15 +30,6 @@ HELD_OUT = 0.25
 """Share of each class that is held out for the validation of a transfer."""
 RUNS = 10
 """Number of fixed class splits, unless a source has others."""
-
-
-class Cut(NamedTuple):
-    """Rows of every split, and the classes ``subset (m,)``, with ``seen (m,)`` bool."""
-
-    rows: Rows
-    subset: Array
-    seen: Array
-    validates: bool
 
 
 @dataclass(frozen=True)
@@ -112,7 +102,7 @@ class Retrieval:
         unseen = among & ~of_seen & self.samples.used
         rows = {"train": np.flatnonzero(among & trains), "query": np.flatnonzero(unseen & is_query),
                 "gallery": np.flatnonzero(unseen & ~is_query)}
-        return Cut(rows, subset, seen, validates)
+        return Cut(rows, subset, seen, validates, {})
 
     def _validation_cut(self, seen: Array) -> Cut | str:
         """Return the cut inside the training samples, or why there is none."""
@@ -157,19 +147,10 @@ class Retrieval:
         return self._benchmark(cut, {"class_split": {"k": 0, "of": 1, "seed": self.samples.seed}})
 
     def _benchmark(self, cut: Cut, facts: Mapping[str, Any]) -> Benchmark:
-        samples, rows = self.samples, cut.rows
-        of_seen = self._mask(cut.subset[cut.seen])
-        splits = {split: samples.part(index, cut.subset, ~of_seen)
-                  for split, index in rows.items() if split != "train"}
-        train = (samples.pairs(rows["train"], cut.subset) if samples.sides
-                 else samples.part(rows["train"], cut.subset, of_seen))
-        classes = samples.classes(cut.subset, cut.seen)
-        more = {} if self.describe is None else self.describe(samples, cut)
-        leaks = {**samples.leaks, "single_class_split": len(self.seen) == 1,
-                 **samples.equal(rows["query"], rows["gallery"])}
-        return Benchmark(_name(samples, cut.validates), "retrieval", {"train": train, **splits},
-                         classes, declared(rows, {**samples.facts, **facts, **more}, classes,
-                                           **leaks))
+        more = {} if self.describe is None else self.describe(self.samples, cut)
+        leaks = {"single_class_split": len(self.seen) == 1, **self.samples.leaks}
+        return made(replace(self.samples, leaks=leaks), "retrieval",
+                    cut._replace(facts={**facts, **more}))
 
     def _mask(self, classes: Array) -> Array:
         """Return the mask ``(C,)`` of the classes at these rows."""
@@ -216,15 +197,8 @@ def gzsl(samples: Samples, rows: Rows, validation: Rows | None,
 def _zero_shot(samples: Samples, rows: Rows, subset: Array, facts: Mapping[str, Any], *,
                validates: bool) -> Benchmark:
     seen = np.isin(subset, samples.labels[rows["train"]])
-    classes = samples.classes(subset, seen)
-    splits = {split: samples.part(index, subset, subset) for split, index in rows.items()}
-    leaks = {"duplicate_gallery_rows": False, "query_in_gallery": False, **samples.leaks}
-    protocol = declared(rows, {**samples.facts, **facts}, classes, **leaks)
-    held = np.unique(samples.labels[np.concatenate(list(rows.values()))])
-    if len(held) < len(classes):
-        protocol["classes"]["unseen_without_samples"] = len(classes) - len(held)
-    return Benchmark(_name(samples, validates), "gzsl" if "test_seen" in rows else "zsl", splits,
-                     classes, protocol)
+    return made(samples, "gzsl" if "test_seen" in rows else "zsl",
+                Cut(rows, subset, seen, validates, facts))
 
 
 def transfer(samples: Samples, test: Array) -> Benchmark:
@@ -251,16 +225,6 @@ def transfer(samples: Samples, test: Array) -> Benchmark:
 def _transferred(samples: Samples, train: Array, test: Array, facts: Mapping[str, Any], *,
                  validates: bool = False) -> Benchmark:
     """Make the transfer from ``train`` rows to ``test`` rows; every class is seen."""
-    rows = {"pairs": train, "train": train, "test": test}
     everyone = np.arange(len(samples.class_names))
-    classes = samples.classes(everyone, np.ones(len(everyone), dtype=bool))
-    splits = {split: samples.views[index] for split, index in rows.items()}
-    splits["pairs"] = splits["pairs"].with_labels(None)
-    source, target = samples.views.modalities[:2]
-    return Benchmark(_name(samples, validates), "transfer", splits, classes, declared(
-        rows, {**samples.facts, "source": source, "target": target, **facts}, classes,
-        **samples.leaks))
-
-
-def _name(samples: Samples, validates: bool) -> str:
-    return samples.name + " (validation)" * validates
+    return made(samples, "transfer", Cut({"pairs": train, "train": train, "test": test}, everyone,
+                                         np.ones(len(everyone), dtype=bool), validates, facts))

@@ -66,7 +66,9 @@ def test_benchmark_has_the_transfer_splits_and_new_worlds_per_run():
     np.testing.assert_array_equal(bench.run(0)["test"]["left"], bench["test"]["left"])
     assert not np.allclose(bench.run(1)["test"]["left"], bench["test"]["left"])
     np.testing.assert_array_equal(bench.run(2).run(1)["test"]["left"],
-                                  bench.run(3)["test"]["left"])
+                                  bench.run(1)["test"]["left"])
+    assert bench.protocol["samples"] == {"pairs": 60, "train": 90, "test": 30}
+    assert bench.protocol["leaks"]["backbone_saw_unseen_classes"] is False
     assert bench.run(1).protocol["generator"]["seed"] == 5
     assert bench.run(1).protocol["split_id"] != bench.protocol["split_id"]
     again = load_synthetic(seed=4, n_pairs=60, n_train=90, n_test=30)

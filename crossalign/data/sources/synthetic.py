@@ -19,8 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.cuts import Cut, Drawn
+from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.registry import Source
-from crossalign.types import Benchmark, Classes, Views, split_id
+from crossalign.data.samples import Samples
+from crossalign.types import Benchmark, Views, split_id
 
 Array = npt.NDArray[np.float64]
 
@@ -143,27 +146,27 @@ def load_synthetic(task: str = "transfer", *, seed: int = 0, noise: Sequence[flo
     for name, size in sizes.items():
         if size < 1:
             raise ValueError(f"n_{name}: got {size}; give at least 1.")
-    views, truth = gaussian_pair(sum(sizes.values()), d, k, n_classes, noise, seed, separation)
+    settings: dict[str, Any] = {"noise": noise, "d": d, "k": k, "n_classes": n_classes,
+                                "separation": separation}
+    return Drawn(task, partial(_world, seed, sizes, settings), validates=False).benchmark()
+
+
+def _world(seed: int, sizes: Mapping[str, int], settings: Mapping[str, Any], run: int,
+           validates: bool) -> tuple[Samples, Cut]:
+    """Draw another world for every run, whose splits have another id."""
+    views, truth = gaussian_pair(sum(sizes.values()), seed=seed + run, **settings)
     rows = dict(zip(sizes, np.split(np.arange(len(views)), np.cumsum(list(sizes.values()))[:-1]),
                     strict=True))
-    splits = {name: views.take(modality_names) for name, modality_names in rows.items()}
-    splits["pairs"] = splits["pairs"].with_labels(None)
-    settings: dict[str, Any] = {"seed": seed, "noise": list(truth.noise),
-                                "d": [int(width) for width in d], "k": k, "n_classes": n_classes,
-                                "separation": separation, **{f"n_{s}": m for s, m in sizes.items()}}
-    protocol = {"split_id": split_id({**rows, "world": [seed]}),
-                "features": "synthetic multimodal Gaussians",
-                "normalisation": "none", "side_information": "none", "source": MODALITIES[0],
-                "target": MODALITIES[1], "generator": settings}
-    again = {name: value for name, value in settings.items() if name != "seed"}
-    return Benchmark("synthetic", task, splits,
-                     Classes(np.zeros((n_classes, 0)), np.ones(n_classes, dtype=bool)), protocol,
-                     resplit=partial(_world, task, seed, again))
-
-
-def _world(task: str, seed: int, settings: Mapping[str, Any], run: int) -> Benchmark:
-    """Return the benchmark of another world."""
-    return load_synthetic(task, seed=seed + run, **settings)
+    everyone = np.arange(settings["n_classes"])
+    facts = {"features": "synthetic multimodal Gaussians", "normalisation": "none",
+             "side_information": "none",
+             "generator": {**settings, "seed": seed + run, "noise": list(truth.noise),
+                           "d": [int(width) for width in settings["d"]],
+                           **{f"n_{split}": size for split, size in sizes.items()}}}
+    samples = Samples("synthetic", views, tuple(map(str, everyone)), np.zeros((len(everyone), 0)),
+                      facts, seed + run, NO_BACKBONE)
+    return samples, Cut(rows, everyone, np.ones(len(everyone), dtype=bool), validates,
+                        {"split_id": split_id({**rows, "world": [seed + run]})})
 
 
 def _checked(n: int, d: Sequence[int], k: int, n_classes: int, noise: Sequence[float],

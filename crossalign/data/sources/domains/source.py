@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.benchmarks import QUERIES, RUNS, Cut, Retrieval
+from crossalign.data.benchmarks import QUERIES, RUNS, Retrieval
+from crossalign.data.cuts import Cut
 from crossalign.data.samples import Samples
 from crossalign.data.sources.domains.file import read_domains
 from crossalign.data.splits import class_splits, every_split, hold_out

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.metadata import version
 from typing import Any
 from unicodedata import unidata_version
@@ -25,7 +26,7 @@ from crossalign.encoders.gradients import oriented_gradients
 from crossalign.encoders.patches import patch_grid, patch_tokens
 from crossalign.preprocessing.bag_of_words import tf_idf
 from crossalign.preprocessing.tokens import lengths_mask
-from crossalign.types import Classes, Views
+from crossalign.types import Views
 
 Array = npt.NDArray[Any]
 
@@ -78,26 +79,21 @@ class GlyphSamples:
         return np.flatnonzero(
             selection if drawing is None else selection & (self.drawing == drawing))
 
-    def classes(self, kept: Array, seen: Array) -> Classes:
-        """Return the letters at ``kept``, (k,) integers, as classes with ``seen``, (k,) bool."""
-        embeddings, _ = attributes(self.letters)
-        return Classes(embeddings[kept], seen, tuple(self.letters[c].name for c in kept))
+    @cached_property
+    def embeddings(self) -> Array:
+        """Side information of the letters, (C, a)."""
+        return attributes(self.letters)[0]
 
-    def modalities(self, names: Sequence[str], fitted_on: Array) -> dict[str, Array]:
-        """Return all n rows of each modality; words weigh as in the samples ``fitted_on``."""
-        return {m: self._text(fitted_on) if m == "text" else self.vectors[m] for m in names}
+    def views(self, modalities: Sequence[str], fitted_on: Array) -> Views:
+        """Return all n samples; words weigh as in the samples ``fitted_on``."""
+        data = {m: self._text(fitted_on) if m == "text" else self.vectors[m] for m in modalities}
+        masks = {"text": self._real_words(data["text"])} if self.tokens and "text" in data else {}
+        return Views(data, self.label, masks=masks, meta=self._meta)
 
-    def views(self, rows: Array, data: Mapping[str, Array], labels: Array | None) -> Views:
-        """Return the samples at ``rows`` of the arrays from `modalities`."""
-        part = {m: values[rows] for m, values in data.items()}
-        masks = {"text": self._real_words(rows, data["text"])} if (
-            self.tokens and "text" in data) else {}
-        return Views(part, labels, ids=rows, masks=masks, meta=self._meta(rows))
-
-    def _real_words(self, rows: Array, words: Array) -> Array:
-        """Return True for words ``(n, t)`` of the samples at ``rows`` that are no padding."""
+    def _real_words(self, words: Array) -> Array:
+        """Return True for words ``(n, t)`` that are no padding."""
         counts = np.array([len(document.split()) for document in self._documents()])
-        return lengths_mask(counts[self.label * len(FACES) + self.face][rows], words.shape[1])
+        return lengths_mask(counts[self.label * len(FACES) + self.face], words.shape[1])
 
     def _documents(self) -> list[str]:
         """Return C * F texts, letter by letter: the letter's name and the words of a face's
@@ -113,9 +109,10 @@ class GlyphSamples:
         weighted, _ = tf_idf(self._documents(), document[fitted_on])   # (C * F, V)
         return np.asarray(weighted[document])
 
-    def _meta(self, rows: Array) -> dict[str, Array]:
+    @cached_property
+    def _meta(self) -> dict[str, Array]:
         letter_questions = np.array([questions(x) for x in self.letters])  # (C, q, 2)
-        label, face = self.label[rows], self.face[rows]
+        label, face = self.label, self.face
         document = label * len(FACES) + face
         return {
             **(self._behind_tokens(document) if self.tokens else {}),
@@ -123,8 +120,8 @@ class GlyphSamples:
             "face": np.array(list(FACES))[face],
             "question": letter_questions[label, :, 0],              # (n, q)
             "answer": letter_questions[label, :, 1],
-            "show:image": 255 - self.pictures[rows],
-            "show:sketch": 255 - self.outlines[rows],
+            "show:image": 255 - self.pictures,
+            "show:sketch": 255 - self.outlines,
             "show:text": np.array(self._documents())[document],
         }
 

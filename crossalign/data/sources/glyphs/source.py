@@ -12,22 +12,23 @@ that the two differ in nothing but their classes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.benchmarks import RUNS
-from crossalign.data.declaration import declared, digests_of
+from crossalign.data.cuts import Cut, Drawn
 from crossalign.data.leaks import NO_BACKBONE
+from crossalign.data.samples import Samples
 from crossalign.data.sources.glyphs.letters import attributes, unseen_combinations
 from crossalign.data.sources.glyphs.samples import FEATURES, VERSION, GlyphSamples, draw_samples
 from crossalign.data.sources.glyphs.typefaces import FACES
 from crossalign.encoders.char_ngrams import WORDS
 from crossalign.encoders.patches import PATCHES
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Benchmark
 
 Array = npt.NDArray[Any]
 
@@ -110,106 +111,83 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
         raise ValueError(f"seed: got {seed!r}; give an integer, 0 or larger.")
     samples = draw_samples(int(seed), features, cache, tokens)
     facts = {"name": "glyphs", "version": VERSION, "seed": int(seed),
-             "features": (PATCHES if tokens else FEATURES)[features]}
+             "features": (PATCHES if tokens else FEATURES)[features], "normalisation": "none"}
     if task == "transfer":
-        return _transfer(samples, facts)
-    return _run(samples, variant or task, facts, 0)
+        return Drawn(task, partial(_bases, samples, facts), validates=False,
+                     runs_differ=False).benchmark()
+    again = task != "gzsl"
+    return Drawn(task, partial(_combinations, samples, variant or task, facts), runs_differ=again,
+                 class_splits=RUNS if again else None).benchmark()
 
 
-class _Part(NamedTuple):
-    """Seen and unseen letters, (C,) bool each, and the faces of training and test."""
-
-    seen: Array
-    unseen: Array
-    train_faces: tuple[str, ...]
-    test_faces: tuple[str, ...]
-
-
-def _run(samples: GlyphSamples, task: str, facts: dict[str, Any], run: int) -> Benchmark:
-    """Make the benchmark of one class split."""
+def _combinations(samples: GlyphSamples, kind: str, facts: Mapping[str, Any], run: int,
+                  validates: bool) -> tuple[Samples, Cut]:
+    """Draw unseen combinations of base and mark; in validation inside the training classes and the
+    training faces.
+    """
     everything = np.ones(len(samples.letters), dtype=bool)
-    unseen = unseen_combinations(samples.letters, everything, UNSEEN[task],
-                                 _order(samples, facts, task, run))
-    whole = _Part(~unseen, unseen, TRAIN_FACES, TEST_FACES)
-    resplit = None if task == "gzsl" else partial(_run, samples, task, facts)
-    return _zero_shot(samples, task, {**facts, "run": run}, whole,
-                      partial(_validation, samples, task, {**facts, "run": run}, whole), resplit)
-
-
-def _validation(samples: GlyphSamples, task: str, facts: dict[str, Any],
-                whole: _Part) -> Benchmark:
-    """Make the same inside the training classes and the training faces."""
-    unseen = unseen_combinations(samples.letters, whole.seen, UNSEEN_IN_VALIDATION[task],
-                                 _order(samples, facts, task, facts["run"], nested=True))
-    faces = tuple(f for f in whole.train_faces if f not in VALIDATION_FACES)
-    part = _Part(whole.seen & ~unseen, unseen, faces, VALIDATION_FACES)
-    return _zero_shot(samples, task, {**facts, "name": "glyphs (validation)"}, part, None, None)
-
-
-def _zero_shot(samples: GlyphSamples, task: str, facts: dict[str, Any], part: _Part,
-               validation: Callable[[], Benchmark] | None,
-               resplit: Callable[[int], Benchmark] | None) -> Benchmark:
-    train = samples.rows(part.seen, part.train_faces)
-    if task == "gzsl":
-        rows = {"train": train, "test_seen": samples.rows(part.seen, part.test_faces),
-                "test_unseen": samples.rows(part.unseen, part.test_faces)}
+    unseen = unseen_combinations(samples.letters, everything, UNSEEN[kind],
+                                 _order(samples, facts["seed"], kind, run))
+    seen = ~unseen
+    train_faces: tuple[str, ...] = TRAIN_FACES
+    test_faces: tuple[str, ...] = TEST_FACES
+    if validates:
+        unseen = unseen_combinations(samples.letters, seen, UNSEEN_IN_VALIDATION[kind],
+                                     _order(samples, facts["seed"], kind, run, nested=True))
+        seen, test_faces = seen & ~unseen, VALIDATION_FACES
+        train_faces = tuple(face for face in train_faces if face not in VALIDATION_FACES)
+    train = samples.rows(seen, train_faces)
+    if kind == "gzsl":
+        rows = {"train": train, "test_seen": samples.rows(seen, test_faces),
+                "test_unseen": samples.rows(unseen, test_faces)}
     else:  # one drawing per face, so that no text stands twice in a gallery
-        rows = {"train": train, "query": samples.rows(part.unseen, part.test_faces, drawing=0),
-                "gallery": samples.rows(part.unseen, part.train_faces, drawing=0)}
-    kept = np.flatnonzero(part.seen | part.unseen)
-    data = samples.modalities(MODALITIES[task], train)
-    splits = {split: samples.views(index, data, np.searchsorted(kept, samples.label[index]))
-              for split, index in rows.items()}
-    classes = samples.classes(kept, part.seen[kept])
-    protocol = _protocol(samples, task, facts, rows, classes, part.test_faces, splits)
-    return Benchmark(facts["name"], "gzsl" if task == "gzsl" else "retrieval", splits, classes,
-                     protocol, validation, resplit, None if resplit is None else RUNS)
+        rows = {"train": train, "query": samples.rows(unseen, test_faces, drawing=0),
+                "gallery": samples.rows(unseen, train_faces, drawing=0)}
+    kept = np.flatnonzero(seen | unseen)
+    of_cut = {"name": "glyphs" + " (validation)" * validates, "run": run,
+              "held_out_faces": list(test_faces)}
+    return (_samples(samples, kind, facts, train),
+            Cut(rows, kept, seen[kept], validates, of_cut))
 
 
-def _transfer(samples: GlyphSamples, facts: dict[str, Any]) -> Benchmark:
-    """Make a benchmark of base letters, without marks: labelled pictures, unlabelled pairs,
-    outlines.
+def _samples(samples: GlyphSamples, kind: str, facts: Mapping[str, Any], train: Array) -> Samples:
+    """Return all drawings as a task sees them; words weigh as in the rows ``train``."""
+    described = {**facts, "side_information": list(attributes(samples.letters)[1])}
+    if kind == "retrieval":
+        described["text_features"] = (
+            f"words of the Unicode name and of the style of the face, {WORDS}" if samples.tokens
+            else BAGS)
+    return Samples("glyphs", samples.views(MODALITIES[kind], train),
+                   tuple(letter.name for letter in samples.letters), samples.embeddings, described,
+                   facts["seed"], NO_BACKBONE)
+
+
+def _bases(samples: GlyphSamples, facts: Mapping[str, Any], _: int,
+           validates: bool) -> tuple[Samples, Cut]:
+    """Make classes of base letters, without marks: labelled pictures, unlabelled pairs, outlines of
+    faces that are held out.
     """
     carried = Counter(x.base for x in samples.letters)
     bases = [b for b in dict.fromkeys(x.base for x in samples.letters)
              if carried[b] >= TRANSFER_LETTERS]
     number = {b: i for i, b in enumerate(bases)}
-    label = np.array([number.get(x.base, -1) for x in samples.letters])[samples.label]   # (n,)
-    used = np.array([x.base in number for x in samples.letters])                         # (C,)
-    rows = {"pairs": samples.rows(used, TRAIN_FACES, drawing=0),
-            "train": samples.rows(used, TRAIN_FACES, drawing=1),
-            "test": samples.rows(used, TEST_FACES)}
-    data = samples.modalities(MODALITIES["transfer"], rows["train"])
-    splits = {split: samples.views(index, data, None if split == "pairs" else label[index])
-              for split, index in rows.items()}
-    classes = Classes(np.eye(len(bases)), np.ones(len(bases), dtype=bool), tuple(bases))
-    return Benchmark("glyphs", "transfer", splits, classes,
-                     _protocol(samples, "transfer", facts, rows, classes, TEST_FACES, splits))
+    base = np.array([number.get(x.base, -1) for x in samples.letters])                   # (C,)
+    rows = {"pairs": samples.rows(base >= 0, TRAIN_FACES, drawing=0),
+            "train": samples.rows(base >= 0, TRAIN_FACES, drawing=1),
+            "test": samples.rows(base >= 0, TEST_FACES)}
+    views = samples.views(MODALITIES["transfer"], rows["train"]).with_labels(base[samples.label])
+    leaks = {**NO_BACKBONE, "query_in_gallery": False, "duplicate_gallery_rows": False}
+    of_all = Samples("glyphs", views, tuple(bases), np.eye(len(bases)),
+                     {**facts, "side_information": "one-hot base letter"}, facts["seed"], leaks)
+    return of_all, Cut(rows, np.arange(len(bases)), np.ones(len(bases), dtype=bool), validates,
+                       {"held_out_faces": list(TEST_FACES)})
 
 
-def _order(samples: GlyphSamples, facts: dict[str, Any], task: str, run: int, *,
+def _order(samples: GlyphSamples, seed: int, kind: str, run: int, *,
            nested: bool = False) -> Array:
     """Return a permutation of the letters, the same for both retrieval tasks.
 
     It comes from the raw stream of PCG64, which NumPy promises not to change (NEP 19).
     """
-    seed = np.random.SeedSequence([facts["seed"], 1 if task == "gzsl" else 2, run, 1 + nested])
-    return np.argsort(np.random.PCG64(seed).random_raw(len(samples.letters)), kind="stable")
-
-
-def _protocol(samples: GlyphSamples, task: str, facts: dict[str, Any], rows: dict[str, Array],
-              classes: Classes, test_faces: tuple[str, ...],
-              splits: dict[str, Views]) -> dict[str, Any]:
-    side = "one-hot base letter" if task == "transfer" else list(attributes(samples.letters)[1])
-    described = {"features": facts["features"]}
-    if task == "retrieval":
-        described["text_features"] = (
-            f"words of the Unicode name and of the style of the face, {WORDS}" if samples.tokens
-            else BAGS)
-    gallery = splits.get("gallery")
-    twice = gallery is not None and any(
-        len(np.unique(of)) < len(gallery) for of in digests_of(gallery).values())
-    described |= {"normalisation": "none", "side_information": side,
-                  "held_out_faces": list(test_faces)}
-    return declared(rows, {**facts, **described}, classes, **NO_BACKBONE, query_in_gallery=False,
-                    duplicate_gallery_rows=twice)
+    stream = np.random.SeedSequence([seed, 1 if kind == "gzsl" else 2, run, 1 + nested])
+    return np.argsort(np.random.PCG64(stream).random_raw(len(samples.letters)), kind="stable")

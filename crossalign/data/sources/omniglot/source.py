@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.benchmarks import RUNS, Cut, Retrieval, check_classes, random_halves
+from crossalign.data.benchmarks import RUNS, Retrieval, check_classes, random_halves
+from crossalign.data.cuts import Cut
 from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.samples import Samples
 from crossalign.data.sources.omniglot.drawings import PIXELS, SIDE, Drawings, read_drawings, zips_of

@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from crossalign.data.benchmarks import (
     QUERIES,
-    Cut,
     Retrieval,
     check_classes,
     random_halves,
     transfer,
 )
+from crossalign.data.cuts import Cut
 from crossalign.data.formats.matlab import refuse_unread, unread_fact
 from crossalign.data.named_files import with_named_files
 from crossalign.data.samples import Samples

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.benchmarks import Cut, Retrieval, random_halves
+from crossalign.data.benchmarks import Retrieval, random_halves
+from crossalign.data.cuts import Cut
 from crossalign.data.encoding import encoded_benchmark
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.data.side_information import side_information_of
