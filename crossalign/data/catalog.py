@@ -100,8 +100,8 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     with lost_digits_noted() as lost:
         found = source.read(*where, task, variant=variant, tokens=tokens, seed=seed, log=log,
                             **given)
-        bench = found if isinstance(found, Benchmark) else _encoded(found, tokens=tokens, log=log,
-                                                                    **encoders)
+        bench = (_encoded(found, tokens=tokens, log=log, **encoders)
+                 if isinstance(found, RawSamples) else found)
     _check_zsl(str(name_or_path), task, bench.task)
     if lost:
         bench = replace(bench, protocol={**bench.protocol, **digits_fact(bench, lost)})
