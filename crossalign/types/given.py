@@ -139,13 +139,15 @@ def _by_label(samples: Views, y: npt.ArrayLike | None, classes: Any) -> Given:
     return Given(samples, Classes(vectors, seen, tuple(map(str, values.tolist()))), values)
 
 
-def _side_by_label(classes: Any) -> tuple[list[Any], Array]:
+def _side_by_label(classes: Any) -> tuple[Array | list[Any], Array]:
     """Return the labels of classes, and side information ``(C, a)``."""
     if hasattr(classes, "iloc"):
         if (levels := classes.index.nlevels) > 1:
             raise ValueError(f"classes: an index of {levels} levels; give a data frame whose index "
                              "is the labels, one level.")
-        return list(classes.index), np.asarray(classes.to_numpy())
+        index = np.asarray(classes.index)
+        keys = index if index.dtype.kind == "M" else list(classes.index)  # dates keep their unit
+        return keys, np.asarray(classes.to_numpy())
     if not isinstance(classes, Mapping):
         raise ValueError(f"classes: got {type(classes).__name__}; give Classes, a data frame with "
                          "the labels as its index, or a dict from label to vector.")

@@ -111,6 +111,17 @@ def test_labels_come_back_in_their_type_also_from_a_folder(labels, side, tmp_pat
         assert fitted.score(x, y) == plain.score(x, y.astype(str)) > 0.8
 
 
+def test_dates_of_data_frames_are_labels():
+    views, classes = toy_for("ESZSL")
+    days = pd.date_range("2020-01-30", periods=6)
+    frame, y = pd.DataFrame(views["image"]), pd.Series(days[views.truth])
+    model = ESZSL().fit(frame, y, classes=pd.DataFrame(classes.embeddings, index=days))
+    plain = ESZSL().fit(views["image"], views.truth, classes=dict(enumerate(classes.embeddings)))
+    assert (model.predict(frame) == days[plain.predict(views["image"])].to_numpy()).all()
+    assert model.score(frame, y) == plain.score(views["image"], views.truth)
+    complaint(lambda: ESZSL().fit(frame, list(y)), "labels: Timestamp; give text or numbers")
+
+
 def test_a_class_beyond_the_type_of_the_labels_keeps_its_own():
     views, classes = toy_for("ESZSL")
     y = views.truth.astype(np.int8)
