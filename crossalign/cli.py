@@ -51,6 +51,8 @@ Tune = Annotated[list[str] | None, typer.Option(
 BestEpoch = Annotated[bool, typer.Option(
     "--best-epoch", help="Add the best head epoch on test: a diagnostic, not a result.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Number of runs.")]
+Ks = Annotated[list[int] | None, typer.Option(
+    "--k", min=1, help="Samples of each new class, of few_shot; may be repeated.")]
 Bits = Annotated[int | None, typer.Option(
     min=1, help="Also score retrieval by binary codes of so many bits (ITQ), as 64.")]
 NoTune = Annotated[bool, typer.Option("--no-tune", help="Keep defaults; choose gamma only.")]
@@ -125,7 +127,10 @@ def fit(model: Model, options: DataOptions,
         out: Annotated[Path, typer.Option(help="Folder of the fitted model.", **HOME)],
         set_: Sets = None, no_tune: NoTune = False, tune: Tune = None,
         seed: Annotated[int, typer.Option(
-            min=0, help="Seed, unless --set random_state, and class split.")] = 0) -> None:
+            min=0, help="Seed, unless --set random_state, and class split.")] = 0,
+        bits: Bits = None, k: Ks = None,
+        draws: Annotated[int | None, typer.Option(
+            min=1, help="How often few_shot draws them.")] = None) -> None:
     """Fit a model and save it as a folder, which evaluates and recognises without options.
 
     Training is saved beside the folder after every epoch; the same command resumes after Ctrl-C.
@@ -146,10 +151,13 @@ def fit(model: Model, options: DataOptions,
     check_used(estimator, bench, options.task, set_, tune)
     from crossalign.evaluation.fitted import CHOICE
     from crossalign.evaluation.kept import forget
+    from crossalign.evaluation.protocols import with_options
     from crossalign.training import discard_checkpoint
 
+    protocol = with_options(options.task or bench.task, ks=None if k is None else tuple(k),
+                            draws=draws, bits=bits)
     try:
-        fitted = fit_for(estimator, bench, task=options.task, tune=grid, run=seed, log=log,
+        fitted = fit_for(estimator, bench, task=protocol, tune=grid, run=seed, log=log,
                          callbacks=progress(), checkpoint=unfinished)
     except KeyboardInterrupt:
         if unfinished.exists():
@@ -226,8 +234,7 @@ def profile(model: Annotated[list[str], typer.Argument(help="One model or severa
 @app.command()
 @takes_data("task")
 def few_shot(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
-             k: Annotated[list[int] | None, typer.Option(
-                 min=1, help="Samples of each new class; may be repeated.")] = None,
+             k: Ks = None,
              draws: Annotated[int, typer.Option(min=1, help="How often they are drawn.")] = 10,
              baseline: Annotated[bool, typer.Option(
                  help="Also a softmax on codes, as CADA-VAE's; takes minutes.")] = False,
@@ -263,19 +270,18 @@ def evaluate(folder: Annotated[Path, typer.Argument(help="Folder that fit or sav
                  help="FILE.py:CLASS of a model of your own.")] = None) -> None:
     """Evaluate a saved model; nothing is fitted but the head its task needs.
 
-    Options that are not given are those with which fit loaded the data.
+    Options that are not given are those with which fit loaded the data and made its choices.
     """
     if out is not None:
         check_writable(out)
     from crossalign.evaluation import score_fitted
     from crossalign.evaluation.fitted import task_of
-    from crossalign.evaluation.protocols import with_options
     from crossalign.tasks.store import load_fitted
 
     fitted = load_fitted(folder, model)
     options = options.over(fitted.source)
     bench = replace(options, task=options.task or fitted.task or None).load()
-    protocol = with_options(options.task or task_of(fitted, bench), bits=bits)
+    protocol = task_of(fitted, bench, options.task, bits=bits)
     report = score_fitted(fitted, bench, task=protocol, pictures=out is not None)
     publish(report, out, as_json)
 

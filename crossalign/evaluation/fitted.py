@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,12 @@ from sklearn.base import clone
 from crossalign.data.noted import digits_fact
 from crossalign.evaluation.embedded_once import embedded_once
 from crossalign.evaluation.kept import kept, work_of
-from crossalign.evaluation.protocols import Protocol, benchmark_of, resolve
+from crossalign.evaluation.protocols import (
+    Protocol,
+    benchmark_of,
+    resolve,
+    with_options,
+)
 from crossalign.evaluation.report import Report
 from crossalign.evaluation.runs import by_class, grid_of
 from crossalign.evaluation.selection import Selection, fit_on, select
@@ -75,9 +81,31 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
         artefacts=task.figures(once, part, outcome) if pictures else {})
 
 
-def task_of(fitted: Fitted, bench: Benchmark) -> str:
-    """Return the task that a model was fitted for; on benchmarks of another one, their own."""
-    return fitted.task if benchmark_of(fitted.task) == bench.task else bench.task
+def task_of(fitted: Fitted, bench: Benchmark, name: str | None = None,
+            **options: Any) -> Protocol:
+    """Return the task to score a model on, with the options it was fitted for where none are given.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        Fitted model.
+    bench : Benchmark
+        Benchmark to score on.
+    name : str, optional
+        Name of the task; default the one that the model was fitted for, or on benchmarks of
+        another one their own.
+    **options
+        Options of the task; None where they are not given.
+
+    Raises
+    ------
+    ValueError
+        For an option that the task does not have.
+    """
+    if name is None:
+        name = fitted.task if benchmark_of(fitted.task) == bench.task else bench.task
+    given = {key: value for key, value in options.items() if value not in (None, False)}
+    return with_options(name, **(fitted.options if name == fitted.task else {}) | given)
 
 
 def check_trained(model: Any, bench: Benchmark) -> None:
@@ -124,4 +152,4 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
         recogniser = ZeroShot(fitted, gamma=0.0 if gamma is None else gamma).fit(
             part["train"], part.classes)
     return Fitted(fitted, task.name, recogniser, choice.settings, choice.how, run,
-                  dict(part.protocol))
+                  dict(part.protocol), options=asdict(task))

@@ -8,7 +8,7 @@ same time, to make the codes of the two domains alike (Ganin et al. 2016 for the
 from __future__ import annotations
 
 from numbers import Integral, Real
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +20,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.devices import DEVICES
 from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwork, RowsOnDisk
+from crossalign.models.base import check_columns
 from crossalign.models.blockwise import encoded
 from crossalign.models.ranges import COUNT, RATE, SEED, SHARE, SIZE, WEIGHT, check_values
 from crossalign.networks import initialise
@@ -107,7 +108,8 @@ class Adaptation(Task):
         labels or with one class, tokens, or domains of different widths.
     """
 
-    learned = MappingProxyType({"classes_": np.ndarray, "scaling_": dict, "history_": dict})
+    learned = MappingProxyType({"classes_": np.ndarray, "scaling_": dict, "history_": dict,
+                                "columns_": dict})
 
     def __init__(self, divergence: str = "qsma", weight: float | None = None, entropy: float = 0.0,
                  confidence: float = 0.8, standardise: str = "source", latent: int = 64,
@@ -139,6 +141,9 @@ class Adaptation(Task):
         if known.widths[name] != unlabelled.widths[other]:
             raise ValueError(f"target: width {unlabelled.widths[other]} for a source of width "
                              f"{known.widths[name]}; describe both domains by the same features.")
+        self.columns_ = {"source": known.column_names.get(name, [])}
+        self._check_columns(unlabelled, "source")
+        self.columns_["target"] = unlabelled.column_names.get(other, self.columns_["source"])
         self.classes_, codes = np.unique(source.truth, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"source: {len(self.classes_)} class; give two or more.")
@@ -201,12 +206,19 @@ class Adaptation(Task):
         self.network_.eval()
         self.history_ = history.losses
 
+    def _check_columns(self, rows: npt.ArrayLike | Views, domain: str) -> None:
+        """Raise ValueError if a data frame has other columns than a domain had in training."""
+        name = rows.modalities[0] if isinstance(rows, Views) else domain
+        columns = getattr(self, "columns_", {}).get(domain, [])  # old folders hold none
+        check_columns(rows, name, SimpleNamespace(columns_={name: columns}))
+
     def _best(self, logits: Array) -> Array:
         return np.asarray(self.classes_[logits.argmax(axis=1)])
 
     def _logits(self, rows: npt.ArrayLike | Views, domain: str) -> Array:
         if not hasattr(self, "network_"):
             raise NotFittedError("Adaptation is not fitted yet; call fit first.")
+        self._check_columns(rows, domain)
         if isinstance(rows, Views):
             vectors = _vectors(rows, domain)
             return encoded(lambda x, _: self._logits(x, domain), vectors, vectors.modalities[0])

@@ -23,7 +23,8 @@ RANGES: dict[str, Any] = {
     "recogniser": [Having("decision_function", words="a ZeroShot, as ZeroShot(model).fit(train, "
                           "classes) is"), None],
     "settings": [Mapping], "selection": [str],
-    "run": [Interval(Integral, 0, None, closed="left")], "protocol": [Mapping], "source": [Mapping]}
+    "run": [Interval(Integral, 0, None, closed="left")], "protocol": [Mapping], "source": [Mapping],
+    "options": [Mapping]}
 
 
 class Fitted(Task):
@@ -48,16 +49,19 @@ class Fitted(Task):
         Protocol of that split.
     source : mapping
         Options with which the benchmark was loaded.
+    options : mapping
+        Options of the task, as ``ks`` and ``draws`` of few_shot, with which it is scored again.
     """
 
     def __init__(self, model: Any, task: str = "retrieval", recogniser: ZeroShot | None = None,
                  settings: Mapping[str, Any] = NOTHING,
                  selection: str = "the model was fitted elsewhere", run: int = 0,
                  protocol: Mapping[str, Any] = NOTHING,
-                 source: Mapping[str, Any] = NOTHING) -> None:
+                 source: Mapping[str, Any] = NOTHING,
+                 options: Mapping[str, Any] = NOTHING) -> None:
         check_values({"model": model, "task": task, "recogniser": recogniser,
                       "settings": settings, "selection": selection, "run": run,
-                      "protocol": protocol, "source": source}, RANGES)
+                      "protocol": protocol, "source": source, "options": options}, RANGES)
         self.model = model
         self.task = task
         self.recogniser = recogniser
@@ -66,6 +70,7 @@ class Fitted(Task):
         self.run = run
         self.protocol = protocol
         self.source = source
+        self.options = options
 
     @property
     def gamma(self) -> float | None:

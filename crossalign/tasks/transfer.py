@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy.special import softmax
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Model
+from crossalign.models.base import Model, check_columns
 from crossalign.models.blockwise import encoded
 from crossalign.models.ranges import COUNT, Having, check_values
 from crossalign.sentences import short
@@ -79,7 +79,7 @@ class Transfer(Task):
 
     learned = MappingProxyType({
         "source_": str, "target_": str, "widths_": dict, "aligner_": (Model, NoneType),
-        "source_head_": ClassGaussians, "target_head_": ClassGaussians})
+        "source_head_": ClassGaussians, "target_head_": ClassGaussians, "columns_": dict})
 
     def __init__(self, aligner: Any = None, mode: str = "aligned", head: Any = "lda",
                  em_iterations: int = 1) -> None:
@@ -104,6 +104,7 @@ class Transfer(Task):
         pairs = None if pairs is None else task_samples(pairs, "pairs", source)
         x, labels = labelled_samples(train, source, n_classes)
         self.source_, self.target_ = source, target
+        self._check_columns(train, pairs)
         self.aligner_: Any = None
         if self.mode == "marginal":
             rows = np.asarray(x[source], dtype=np.float64)
@@ -148,6 +149,14 @@ class Transfer(Task):
         if not usable or isinstance(self.head, type):
             raise ValueError(f"head: got {short(self.head)}; give 'lda', 'qda', a "
                              "GaussianMixture or a scikit-learn classifier.")
+
+    def _check_columns(self, *samples: Views | None) -> None:
+        """Store the column names of data frames, checked to be those of a fitted aligner."""
+        self.columns_ = dict(getattr(self.aligner, "columns_", {}))
+        for views in (part for part in samples if part is not None):
+            for modality, names in views.column_names.items():
+                check_columns(views, modality, self)
+                self.columns_.setdefault(modality, list(names))
 
     def _fitted_aligner(self, pairs: Views | None) -> Any:
         from sklearn.base import clone
@@ -199,6 +208,7 @@ class Transfer(Task):
 
             raise NotFittedError("Transfer is not fitted yet; call fit first.")
         modality = self.source_ if side == "source" else self.target_
+        check_columns(rows, modality, self)
         if isinstance(rows, Views):
             return encoded(lambda x, _: self._predict(x, side), rows, modality)
         x = _checked(rows, modality, self.widths_)

@@ -12,7 +12,8 @@ from crossalign import models
 from crossalign.models import CCA, ESZSL, GFZSL
 from crossalign.models.base import Aligner, ZeroShotClassifier
 from crossalign.models.catalog import serves
-from crossalign.tasks import Retriever, ZeroShot
+from crossalign.tasks import Retriever, Transfer, ZeroShot
+from crossalign.tasks.adaptation import Adaptation
 from crossalign.types import Classes, Views
 
 NAMES = ["wren", "owl", "jay", "emu", "kiwi", "rhea"]
@@ -250,3 +251,29 @@ def test_a_name_of_two_classes_is_refused(names):
     task.classes_, task.head_ = Classes(np.eye(1, 2), [True], names[:1]), "prototype"
     complaint(lambda: task.add_classes(Classes(np.eye(1, 2), [False], names[1:])),
               f"{names[0]!r} is the name of two")
+
+
+def test_tasks_between_domains_keep_the_columns_of_training(tmp_path):
+    views, _ = toy_for("GFZSL")
+    frame = pd.DataFrame(views["image"]).add_prefix("c")
+    turned = frame[frame.columns[::-1]]
+    known, pairs = Views({"image": frame}, views.truth), {"image": frame, "text": views["text"]}
+    adapted = Adaptation(epochs=1, latent=4, hidden=4, device="cpu").fit(known, frame)
+    n = int(views.truth.max()) + 1
+    carried = Transfer().fit(pairs, known, "image", "text", n)
+    for task, calls in ((adapted, ("predict", "predict_proba", "predict_source")),
+                        (carried, ("predict_source",))):
+        again = type(task).load(task.save(tmp_path / type(task).__name__))
+        for one, name in ((one, name) for one in (task, again) for name in calls):
+            call, by_position = getattr(one, name), getattr(one, name)(frame.to_numpy())
+            assert (call(frame) == by_position).all()
+            assert (call(Views({"image": frame})) == by_position).all()
+            for given in (turned, Views({"image": turned})):
+                complaint(lambda call=call, given=given: call(given),
+                          "is 'c8', and 'c0' in training")
+    complaint(lambda: Adaptation().fit(known, turned), "is 'c8', and 'c0' in training")
+    other = {**pairs, "image": turned}
+    complaint(lambda: Transfer().fit(other, known, "image", "text", n), "is 'c8', and 'c0' in")
+    fitted = CCA().fit(pairs)
+    complaint(lambda: Transfer(fitted).fit(None, Views({"image": turned}, views.truth), "image",
+                                           "text", n), "is 'c8', and 'c0' in training")

@@ -121,6 +121,33 @@ def test_few_shot_is_a_task_of_data_for_recognition(place, tmp_path, monkeypatch
     assert DataOptions(data="glyphs", task="few_shot").load().task == "gzsl"
 
 
+def test_options_of_a_task_are_remembered(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(place)
+    few = ["--data", "gzsl.npz", "--k", "1", "--k", "3", "--draws", "2"]
+    for name, task, run, options in (
+            ("few", "few_shot", ["few-shot", "ridge_map", *few], few),
+            ("bits", "retrieval", ["run", "cca", "--data", "pairs.npz", "--bits", "4"],
+             ["--data", "pairs.npz", "--bits", "4"])):
+        direct = CliRunner().invoke(app, [*run, "--json"])
+        assert direct.exit_code == 0, direct.exception
+        ran = CliRunner().invoke(app, ["fit", run[1], "--task", task, *options, "--out",
+                                       str(tmp_path / name)])
+        assert ran.exit_code == 0, ran.exception
+        ran = CliRunner().invoke(app, ["evaluate", str(tmp_path / name), "--json"])
+        assert ran.exit_code == 0, ran.exception
+        found, expected = json.loads(ran.stdout), json.loads(direct.stdout)
+        assert found["scores"].keys() == expected["scores"].keys()
+    assert {score.split()[0] for score in json.loads(CliRunner().invoke(
+        app, ["evaluate", str(tmp_path / "few"), "--json"]).stdout)["scores"]} == {
+            "T1@1", "H@1", "T1@3", "H@3"}
+    again = CliRunner().invoke(app, ["evaluate", str(tmp_path / "bits"), "--json", "--bits", "2"])
+    assert json.loads(again.stdout)["protocol"]["codes"].startswith("2 bits")
+    ran = CliRunner().invoke(app, ["fit", "cca", "--data", "pairs.npz", "--draws", "3", "--out",
+                                   str(tmp_path / "none")])
+    assert "draws: got 3 for retrieval" in str(ran.exception)
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_folder_that_remembers_no_option_is_refused(place, tmp_path, monkeypatch):
     monkeypatch.chdir(place)
     CliRunner().invoke(app, ["fit", "cca", "--data", "pairs.npz", "--no-tune", "--out",

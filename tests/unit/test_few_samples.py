@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -169,3 +170,19 @@ def test_oracles_of_few_samples_are_their_means():
     model = ClassMeanOracle(scaling="none").fit(train, classes=CLASSES)
     np.testing.assert_allclose(model.means_[:N_SEEN],
                                train["image"].reshape(N_SEEN, 2, -1).mean(axis=1), rtol=1e-5)
+
+
+def test_oracles_score_the_classes_that_are_asked_for(tmp_path):
+    train = few(2, modalities=("image",))
+    model = ClassMeanOracle().fit(train, classes=CLASSES)
+    every = model.decision_function(train)
+    for oracle in (model, ClassMeanOracle.load(model.save(tmp_path / "oracle"))):
+        for some in (np.arange(N_CLASSES)[::-1], np.array([2, 0]), np.array([1])):
+            scores = oracle.decision_function(train, CLASSES.take(some))
+            np.testing.assert_array_equal(scores, every[:, some])
+        others = Classes(np.eye(N_CLASSES), np.ones(N_CLASSES, bool),
+                         tuple(f"other {c}" for c in range(N_CLASSES)))
+        complaint(partial(oracle.decision_function, train, others), "'other 0'")
+    del model.names_
+    assert (model.decision_function(train, CLASSES) == every).all()
+    complaint(lambda: model.decision_function(train, CLASSES.take([0])), "classes: 1 for the")

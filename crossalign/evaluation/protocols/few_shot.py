@@ -69,7 +69,7 @@ class FewShotRecognition(Protocol):
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("T1", "unseen classes, chosen among unseen classes only"),
         Metric("H", "harmonic mean of unseen and seen classes, chosen among all classes"))
-    headlines: ClassVar[tuple[str, ...]] = tuple(f"H@{k} {MAIN}" for k in (1, 2, 3, 5, 10))
+    headlines: ClassVar[tuple[str, ...]] = tuple(f"H@{k} {MAIN}" for k in KS)
     columns: ClassVar[tuple[str, ...]] = ()
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
@@ -153,6 +153,11 @@ class FewShotRecognition(Protocol):
         if metric is None or not rest:
             return None
         return replace(metric, name=name, meaning=f"{metric.meaning}; k = {k}, {row}")
+
+    def headlines_of(self, scores: Sequence[str]) -> list[str]:
+        """Return H of the whole posterior for every k that was scored; never none."""
+        own = [name for name in scores if name.startswith("H@") and name.endswith(f" {MAIN}")]
+        return own or super().headlines_of(scores)
 
     def columns_of(self, scores: Sequence[str]) -> list[str]:
         """Return T1 and H of the whole posterior."""
