@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.formats.npz import read_npz
-from crossalign.evaluation.trees import pack, unpack
 from crossalign.files import replacing
 from crossalign.sentences import short
+from crossalign.trees import pack, unpack
 
 TREE = "tree"
 

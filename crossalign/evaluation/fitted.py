@@ -105,7 +105,8 @@ def task_of(fitted: Fitted, bench: Benchmark, name: str | None = None,
     if name is None:
         name = fitted.task if benchmark_of(fitted.task) == bench.task else bench.task
     given = {key: value for key, value in options.items() if value not in (None, False)}
-    return with_options(name, **(fitted.options if name == fitted.task else {}) | given)
+    kept_options = fitted.options if name == fitted.task else {}
+    return with_options(name, **{**kept_options, **given})
 
 
 def check_trained(model: Any, bench: Benchmark) -> None:

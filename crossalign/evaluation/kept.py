@@ -6,7 +6,6 @@ stand side by side in one folder, and reading gives back to the bit what was wri
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -16,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from crossalign.evaluation.plain_values import jsonable
-from crossalign.evaluation.trees import pack, unpack
 from crossalign.files import draft_of, write_text
 from crossalign.fingerprints import benchmark_fingerprint, code_fingerprint
+from crossalign.folders import digest
+from crossalign.trees import pack, unpack
 from crossalign.types import Benchmark
 
 Folder = str | os.PathLike[str] | None
@@ -45,12 +45,12 @@ def kept(folder: Folder, name: str, work: Mapping[str, Any], build: Callable[[],
     if folder is None:
         return build()
     stated = json.dumps(jsonable(work), sort_keys=True)
-    key = hashlib.sha256(stated.encode()).hexdigest()
+    key = digest(stated)
     file = Path(folder) / f"{name}-{key[:8]}.json"
     record = _read(file, stated)
     if record is None:
         packed = json.dumps(pack(build()))
-        record = {"work": json.loads(stated), "sha256": _sha256(packed), "part": json.loads(packed)}
+        record = {"work": json.loads(stated), "sha256": digest(packed), "part": json.loads(packed)}
         write_text(file, json.dumps(record) + "\n")
     elif log is not None:
         log(f"finished before, in {file}")
@@ -86,10 +86,6 @@ def _read(file: Path, stated: str) -> dict[str, Any] | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         record: dict[str, Any] = json.loads(file.read_text("utf-8"))
         if (record["work"] == json.loads(stated)
-                and record["sha256"] == _sha256(json.dumps(record["part"]))):
+                and record["sha256"] == digest(json.dumps(record["part"]))):
             return record
     return None
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -7,7 +7,6 @@ agree.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -26,6 +25,7 @@ from crossalign.evaluation.plain_values import flatten, jsonable
 from crossalign.evaluation.saved_report import SavedReport, read_saved
 from crossalign.evaluation.significance import PairedComparison
 from crossalign.files import write_text
+from crossalign.folders import digest
 from crossalign.pace import duration
 from crossalign.tables import aligned, percent, printable
 
@@ -140,9 +140,9 @@ class Report:
 
     def _owner(self) -> dict[str, str]:
         """Return the report's name and a digest of its numbers, by which figures recognise it."""
-        numbers = json.dumps(jsonable([self.model, self.seeds, self.scores])).encode()
+        numbers = json.dumps(jsonable([self.model, self.seeds, self.scores]))
         return {"report": f"{self.model} on {self.data}",
-                "sha256": hashlib.sha256(numbers).hexdigest()}
+                "sha256": digest(numbers)}
 
     def to_json(self) -> str:
         """Return the report as JSON; characters of a file's name that UTF-8 cannot hold are

@@ -9,8 +9,6 @@ model's own are never touched.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import warnings
@@ -22,6 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from crossalign.files import draft_of, sweep, write_bytes, write_text
+from crossalign.folders import as_text, content_of, digest, read_record, why
 from crossalign.labels import label_record, recorded_labels
 from crossalign.models.learned import (
     LEARNED,
@@ -31,8 +30,9 @@ from crossalign.models.learned import (
     try_out,
 )
 from crossalign.models.own_file import changed, given_class, origin
-from crossalign.reading import check_regular, check_room, expanded
+from crossalign.reading import expanded
 from crossalign.sentences import short
+from crossalign.trees import nested, rebuilt
 
 Kind = TypeVar("Kind")
 
@@ -40,8 +40,6 @@ FORMAT = 1
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
 CLASSES = "classes_"
 """Learned attribute that holds labels."""
-LARGEST_RECORD = 2**26
-"""Largest size of ``RECORD`` in bytes."""
 NEW_WEIGHTS = re.compile(r"weights\.[0-9a-f]{16}\.safetensors")
 """Name of weights on their way to ``WEIGHTS``, which an interrupted save may leave."""
 
@@ -81,16 +79,12 @@ def record_of(model: Any) -> tuple[dict[str, Any], bytes]:
     return {
         "format": FORMAT,
         "class": type(model).__name__,
-        "params": {name: _kept(value) for name, value in model.get_params(deep=False).items()},
+        "params": {name: nested(value, lambda part, _: _plain(part))
+                   for name, value in model.get_params(deep=False).items()},
         "attributes": values,
-        "sha256": hashlib.sha256(weights).hexdigest(),
+        "sha256": digest(weights),
         **({} if (source := origin(type(model))) is None else {"origin": source}),
     }, weights
-
-
-def as_text(record: Mapping[str, Any]) -> str:
-    """Return the text of a record."""
-    return json.dumps(record, indent=2) + "\n"
 
 
 def check_target(folder: str | Path) -> None:
@@ -108,7 +102,7 @@ def _is_ours(folder: Path) -> bool:
         names = {draft_of(file.name) or file.name for file in folder.iterdir()}
         return names - {RECORD} == _remains(folder)
     with suppress(ValueError, OSError):
-        record = _read_record(folder)
+        record = read_record(folder / RECORD)
         return isinstance(record, Mapping) and {"format", "class", "sha256"} <= set(record)
     return False
 
@@ -126,16 +120,6 @@ def _arriving(record: Mapping[str, Any]) -> str:
     return f"weights.{str(record['sha256'])[:16]}.safetensors"
 
 
-def _read_record(folder: Path) -> Any:
-    file = folder / RECORD
-    if (size := file.stat().st_size) > LARGEST_RECORD:
-        raise ValueError(f"{RECORD} has {size} bytes of {LARGEST_RECORD} at most")
-    try:
-        return json.loads(file.read_text("utf-8"))
-    except RecursionError:
-        raise ValueError(f"{RECORD} nests too deep") from None
-
-
 def _read_weights(folder: Path, record: Mapping[str, Any]) -> bytes | None:
     """Return the weights whose SHA-256 a record holds, however far a save has got."""
     for name in (_arriving(record), WEIGHTS):
@@ -143,10 +127,8 @@ def _read_weights(folder: Path, record: Mapping[str, Any]) -> bytes | None:
             file = folder / name
             if not file.exists():
                 continue
-            check_regular(file, "folder")
-            check_room(file, file.stat().st_size, "free some", "folder")
-            weights = file.read_bytes()
-            if hashlib.sha256(weights).hexdigest() == record["sha256"]:
+            weights = content_of(file)
+            if digest(weights) == record["sha256"]:
                 return weights
     return None
 
@@ -190,11 +172,11 @@ def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
         raise ValueError(f"folder: {str(folder)!r} holds no model.json; give a folder that a "
                          "model's save wrote, or load that of crossalign fit by load_task.")
     try:
-        record = _read_record(folder)
+        record = read_record(folder / RECORD)
         weights = _read_weights(folder, record)
         name, version = record["class"], record["format"]
     except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"folder: {str(folder)!r} is damaged ({_why(error)}); save the model "
+        raise ValueError(f"folder: {str(folder)!r} is damaged ({why(error)}); save the model "
                          "again.") from None
     except KeyError as error:
         raise ValueError(f"folder: {RECORD} of {str(folder)!r} holds no {error}; save the model "
@@ -204,18 +186,18 @@ def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
                          f"{FORMAT}; fit the model again or use the version that wrote it.")
     cls = _class_of(record, name, model, str(folder))
     if weights is None:
-        if _read_record(folder) != record:  # a new model has been saved here meanwhile
+        if read_record(folder / RECORD) != record:  # a new model has been saved here meanwhile
             return load_model(folder, model)
         raise ValueError(f"folder: weights.safetensors of {str(folder)!r} is damaged; save the "
                          "model again.")
     try:
         arrays = load(weights)
-        fitted = cls(**{name: _given(value) for name, value in record["params"].items()})
+        fitted = cls(**{name: rebuilt(value, dict) for name, value in record["params"].items()})
         fitted._validate_params()
         _join_state(fitted, arrays, checked_values(fitted, record["attributes"]))
         try_out(fitted)
     except Exception as error:  # what was edited or made up may be wrong in any way
-        raise ValueError(f"folder: {str(folder)!r} does not fit {name} ({_why(error)}); save the "
+        raise ValueError(f"folder: {str(folder)!r} does not fit {name} ({why(error)}); save the "
                          "model again.") from error
     return fitted
 
@@ -235,14 +217,6 @@ def _class_of(record: Mapping[str, Any], name: Any, given: str | type[Any] | Non
         warnings.warn(f"folder: the file of {name} has changed since the model of {folder!r} was "
                       "saved.", stacklevel=3)
     return cls
-
-
-def _why(error: Exception) -> str:
-    """Return an error's message in one line within brackets."""
-    if isinstance(error, KeyError) and not isinstance(error, ValueError):
-        return f"it holds no {error}"
-    text = " ".join(str(error).split()).rstrip(".").replace(". ", "; ")
-    return text[:300] or type(error).__name__
 
 
 def _learned(model: Any) -> dict[str, Any]:
@@ -327,20 +301,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     raise TypeError(f"cannot save a {type(value).__name__} without pickling it.")
-
-
-def _kept(value: Any) -> Any:
-    """Return a parameter in JSON types that tell tuples from lists."""
-    if isinstance(value, tuple):
-        return {"tuple": [_kept(item) for item in value]}
-    return [_kept(item) for item in value] if isinstance(value, list) else _plain(value)
-
-
-def _given(value: Any) -> Any:
-    """Return the parameter from which `_kept` made JSON."""
-    if isinstance(value, dict) and set(value) == {"tuple"}:
-        return tuple(_given(item) for item in value["tuple"])
-    return [_given(item) for item in value] if isinstance(value, list) else value
 
 
 def _card(model: Any, record: Mapping[str, Any], size: int) -> str:

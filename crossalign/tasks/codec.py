@@ -17,6 +17,7 @@ import numpy as np
 from crossalign.models.base import Model
 from crossalign.models.learned import check_name, check_network
 from crossalign.sentences import short
+from crossalign.trees import TAGS, nested, rebuilt, tagged, untagged
 
 
 def registry() -> dict[str, type[Any]]:
@@ -57,20 +58,17 @@ class Encoder:
         ValueError
             If it can only be kept by pickling it.
         """
-        if value is None or isinstance(value, bool | int | float | str):
-            return value
+        return nested(value, self._leaf, path)
+
+    def _leaf(self, value: Any, path: str) -> Any:
         if isinstance(value, np.generic):
             return value.item()
-        if isinstance(value, list | tuple):
-            items = [self.encode(item, f"{path}/{i}") for i, item in enumerate(value)]
-            return {"tuple": items} if isinstance(value, tuple) else items
+        if isinstance(value, int | float | str):
+            return value
         if isinstance(value, np.ndarray):
             return self._array(value, path)
         if isinstance(value, Mapping):
-            found = {key: self.encode(item, f"{path}/{key}") for key, item in value.items()}
-            if all(isinstance(key, str) for key in found):
-                return {"mapping": found}
-            return {"pairs": [[self.encode(key, path), item] for key, item in found.items()]}
+            return tagged(value, self._leaf, path)
         if isinstance(value, Model):
             return self._model(value, path)
         return self._object(value, path)
@@ -135,17 +133,12 @@ class Decoder:
         ValueError
             If it is of no known kind or class, or an object holds what its class does not learn.
         """
-        if isinstance(value, list):
-            return [self.decode(item) for item in value]
-        if not isinstance(value, dict):
-            return value
+        return rebuilt(value, self._leaf)
+
+    def _leaf(self, value: Mapping[str, Any]) -> Any:
         kind = next(iter(value), None)
-        if kind == "tuple":
-            return tuple(self.decode(value["tuple"]))
-        if kind == "mapping":
-            return {key: self.decode(item) for key, item in value["mapping"].items()}
-        if kind == "pairs":
-            return {self.decode(key): self.decode(item) for key, item in value["pairs"]}
+        if kind in TAGS:
+            return untagged(value, self._leaf)
         if kind == "array":
             return self.arrays[value["array"]]
         if kind == "words":

@@ -9,7 +9,6 @@ are registered here are ever made.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from contextlib import suppress
@@ -17,16 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from crossalign.files import draft_of, sweep, write_bytes, write_text
+from crossalign.folders import as_text, content_of, digest, read_record, record_text, why
 from crossalign.models.own_file import given_class
-from crossalign.models.store import (
-    LARGEST_RECORD,
-    RECORD,
-    as_text,
-    load_model,
-    record_of,
-    save_model,
-)
-from crossalign.reading import check_regular, check_room, expanded
+from crossalign.models.store import RECORD, load_model, record_of, save_model
+from crossalign.reading import expanded
 from crossalign.sentences import short
 from crossalign.tasks.codec import Decoder, Encoder
 
@@ -82,19 +75,19 @@ def save_task(task: Any, folder: str | Path) -> Path:
     encoder = Encoder()
     state = encoder.encode(task, type(task).__name__)
     models = {name: record_of(model) for name, model in encoder.models.items()}
-    places = {name: f"model-{_digest(as_text(record))[:16]}"
+    places = {name: f"model-{digest(as_text(record))[:16]}"
               for name, (record, _) in models.items()}
     content = save(encoder.arrays)
-    arrays = f"arrays-{_digest(content)[:16]}.safetensors"
+    arrays = f"arrays-{digest(content)[:16]}.safetensors"
     record = {"format": FORMAT, "class": type(task).__name__, "state": state,
-              "arrays": [arrays, _digest(content)],
-              "models": {name: [places[name], _digest(as_text(part))]
+              "arrays": [arrays, digest(content)],
+              "models": {name: [places[name], digest(as_text(part))]
                          for name, (part, _) in models.items()}}
     try:
         for name, model in encoder.models.items():
             save_model(model, folder / places[name])
         write_bytes(folder / arrays, content)
-        write_text(folder / TASK, as_text({**record, "digest": _digest(as_text(record))}))
+        write_text(folder / TASK, as_text({**record, "digest": digest(as_text(record))}))
         write_text(folder / CARD, _card(task, encoder.models.values()))
     except OSError as error:
         raise ValueError(f"folder: {error}") from None
@@ -138,10 +131,10 @@ def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
                          "task's save wrote.")
     try:
         record = _read(folder)
-        digest, version = record.pop("digest"), record["format"]
+        written, version = record.pop("digest"), record["format"]
         if version != FORMAT:
             raise ValueError(f"it has format {short(version)}, this version reads {FORMAT}")
-        if _digest(as_text(record)) != digest:
+        if digest(as_text(record)) != written:
             raise ValueError(f"{TASK} is not what was written")
         arrays = load(_checked_bytes(folder, *record["arrays"]))
         parts = {name: _loaded_model(folder, place, model)
@@ -153,18 +146,18 @@ def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
     except _ForeignError as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # what was edited or made up may be wrong in any way
-        raise ValueError(f"folder: {str(folder)!r} is damaged or was edited ({_why(error)}); save "
+        raise ValueError(f"folder: {str(folder)!r} is damaged or was edited ({why(error)}); save "
                          "the task again.") from error
     return task
 
 
 def _loaded_model(folder: Path, part: list[str], model: Any) -> Any:
     """Read a model in a task's folder, checked to be the one that was saved."""
-    place, digest = part
+    place, written = part
     if not PART.fullmatch(place):
         raise ValueError(f"{short(place)} is no name of a model")
-    text = _checked_text(folder / place / RECORD)
-    if _digest(text) != digest:
+    text = record_text(folder / place / RECORD)
+    if digest(text) != written:
         raise ValueError(f"{place}/{RECORD} is not what was written")
     record = json.loads(text)
     if "origin" in record:
@@ -176,27 +169,17 @@ def _loaded_model(folder: Path, part: list[str], model: Any) -> Any:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    record = json.loads(_checked_text(folder / TASK))
+    record = read_record(folder / TASK)
     if not isinstance(record, dict):
         raise ValueError(f"{TASK} holds no record")
     return record
 
 
-def _checked_text(file: Path) -> str:
-    check_regular(file, "folder")
-    if (size := file.stat().st_size) > LARGEST_RECORD:
-        raise ValueError(f"{file.name} has {size} bytes of {LARGEST_RECORD} at most")
-    return file.read_text("utf-8")
-
-
-def _checked_bytes(folder: Path, name: str, digest: str) -> bytes:
+def _checked_bytes(folder: Path, name: str, written: str) -> bytes:
     if not PART.fullmatch(name):
         raise ValueError(f"{short(name)} is no name of arrays")
-    file = folder / name
-    check_regular(file, "folder")
-    check_room(file, file.stat().st_size, "free some", "folder")
-    content = file.read_bytes()
-    if _digest(content) != digest:
+    content = content_of(folder / name)
+    if digest(content) != written:
         raise ValueError(f"{name} is not what was written")
     return content
 
@@ -223,18 +206,6 @@ def _remove_others(folder: Path, names: set[str]) -> None:
                 place.rmdir()
         else:
             place.unlink(missing_ok=True)
-
-
-def _digest(content: str | bytes) -> str:
-    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
-
-
-def _why(error: Exception) -> str:
-    """Return an error's message in one line within brackets."""
-    if isinstance(error, KeyError):
-        return f"it holds no {error}"
-    text = " ".join(str(error).split()).rstrip(".").replace(". ", "; ")
-    return text[:300] or type(error).__name__
 
 
 def _card(task: Any, models: Any) -> str:

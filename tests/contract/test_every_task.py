@@ -25,9 +25,9 @@ from crossalign.evaluation.protocols import (
     resolve,
     with_options,
 )
-from crossalign.evaluation.trees import pack
 from crossalign.pages.words import meaning, ranks
 from crossalign.recipes.run import Task
+from crossalign.trees import pack
 from crossalign.types import TASK_SPLITS
 
 TASKS = (GZSL, ZSL, FewShotRecognition, Retrieval, CrossModalTransfer)

@@ -76,7 +76,7 @@ MAKE = {
                              zero_shot("ESZSL"), {"gamma": 0.5, "confidences": {
                                  "margin": {"threshold": 0.5, "temperature": 2.0}}},
                              "chosen", 1, {"split_id": "x", "leaks": {"a": None, "b": False}},
-                             {"data": "glyphs"}),
+                             {"data": "glyphs"}, {"ks": (1, 2), "draws": 3, "baseline": None}),
     "adaptation": lambda: Adaptation(epochs=2, latent=4, hidden=8, batch_size=32).fit(
         TEXTS, TEXTS),
 }

@@ -14,10 +14,10 @@ from interrupting import interrupting
 from crossalign.evaluation import evaluate, fit_for
 from crossalign.evaluation.kept import forget, kept
 from crossalign.evaluation.protocols import FewShotRecognition
-from crossalign.evaluation.trees import pack, unpack
 from crossalign.fingerprints import benchmark_fingerprint, code_fingerprint, samples_fingerprint
 from crossalign.models import CADAVAE, CCA, ESZSL, GFZSL, RidgeMap
 from crossalign.recipes.ablation import run_ablation
+from crossalign.trees import pack, unpack
 from crossalign.types import Views
 
 
