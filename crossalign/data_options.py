@@ -88,7 +88,8 @@ class DataOptions:
         "for transformers, raw:NAME where the model trains it.")] = None
     text_encoder: Annotated[str | None, typer.Option(
         "--text-encoder", help="The same for the texts beside them, as bert-base-uncased; the name "
-        "of --encoder again for a network with one space for both, as CLIP.")] = None
+        "of --encoder again for a network with one space for both, as CLIP; or a file of word "
+        "vectors.")] = None
     prompts: Annotated[str | None, typer.Option(
         help="Text file of prompts for such a network, one a line, with {} in the place of the "
         "text.")] = None
@@ -158,8 +159,10 @@ class DataOptions:
         """Return the same for texts."""
         if self.text_encoder is None:
             return None
-        from crossalign.encoders import PretrainedTexts
+        from crossalign.encoders import PretrainedTexts, WordVectors
 
+        if os.path.isfile(os.path.expanduser(self.text_encoder)):
+            return WordVectors(self.text_encoder, self.tokens)
         return PretrainedTexts(self.text_encoder.removeprefix(RAW), self._output(self.text_encoder))
 
     def _output(self, network: str) -> str:

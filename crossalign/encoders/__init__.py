@@ -15,6 +15,7 @@ of pictures whose ``resizes`` is true gets them in their own sizes.
 - `pretrained`: pictures and texts through networks of ``transformers`` (extra ``text``). `pixels`
   prepares pictures as the network's folder says, `sentence_modules` and `poolings` pool texts as a
   folder of sentence-transformers says, `network_files` opens the files.
+- `word_vectors`: texts by vectors of their words, which `word_vector_files` reads.
 - `dual`: pictures and texts through one such network with one space, its prompts and logits.
 - `backbone`: such a network as a module, which a model trains along.
 """

@@ -6,3 +6,4 @@ from .onnx import ONNXEncoder as ONNXEncoder
 from .pretrained import PretrainedPictures as PretrainedPictures
 from .pretrained import PretrainedTexts as PretrainedTexts
 from .tflite import TFLiteEncoder as TFLiteEncoder
+from .word_vectors import WordVectors as WordVectors

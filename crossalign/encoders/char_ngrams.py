@@ -98,14 +98,18 @@ def word_vector(word: str) -> Array:
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text in any script, in lower case; a text without any gives its parts
-    between blanks.
+    """Return the words of a text in any script, in lower case; see `written_words`."""
+    return written_words(text.lower())
+
+
+def written_words(text: str) -> list[str]:
+    """Return the words of a text in any script; a text without any gives its parts between blanks.
 
     A word is a run of letters, digits and the marks that combine with them (Unicode's L, N and M),
     so that those of Indic, Arabic, Hebrew and Thai scripts stay inside; or a run of symbols (S), as
     an emoji or the plus signs of "C++". Blanks and punctuation part words and are dropped.
     """
-    composed = unicodedata.normalize("NFC", text.lower())
+    composed = unicodedata.normalize("NFC", text)
     runs = ("".join(sign for _, sign in run) for kind, run in
             groupby(_kinds(composed), key=lambda pair: pair[0]) if kind)
     return list(runs) or composed.split()
