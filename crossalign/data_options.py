@@ -133,7 +133,8 @@ class DataOptions:
         """
         both = self.encoder is not None and self.encoder == self.text_encoder
         if both and not self.tokens and not str(self.encoder).startswith(RAW):
-            from crossalign.encoders.dual import BARE, DualEncoder, read_prompts
+            from crossalign.encoders import DualEncoder
+            from crossalign.encoders.prompts import BARE, read_prompts
 
             dual = DualEncoder(str(self.encoder), BARE if self.prompts is None
                                else read_prompts(self.prompts))

@@ -16,7 +16,8 @@ of pictures whose ``resizes`` is true gets them in their own sizes.
   prepares pictures as the network's folder says, `sentence_modules` and `poolings` pool texts as a
   folder of sentence-transformers says, `network_files` opens the files.
 - `word_vectors`: texts by vectors of their words, which `word_vector_files` reads.
-- `dual`: pictures and texts through one such network with one space, its prompts and logits.
+- `dual`: pictures and texts through one such network with one space, and its logits; `dual_halves`
+  are its two encoders, `prompts` the templates of its texts.
 - `backbone`: such a network as a module, which a model trains along.
 """
 

@@ -2,15 +2,13 @@
 
 The network is opened once for both. Rows have unit length, so that their products are cosines; the
 network's own scale, and the bias of SigLIP, make its logits of them. Radford et al., CLIP, ICML
-2021, sections 2.3 and 3.1.4 (prompts); Zhai et al., SigLIP, ICCV 2023, algorithm 1.
+2021, section 2.3; Zhai et al., SigLIP, ICCV 2023, algorithm 1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,63 +16,18 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from crossalign.encoders.backbone import image_inputs, text_inputs
+from crossalign.encoders.dual_halves import DualPictures, DualTexts, PatchPictures
 from crossalign.encoders.network_files import first_line, open_network
-from crossalign.encoders.pretrained import PretrainedPictures, PretrainedTexts
-from crossalign.reading import existing, expanded
+from crossalign.encoders.prompts import BARE, checked_prompts
 
 Array = npt.NDArray[Any]
 
-PLACE = "{}"
-"""Part of a prompt that a text takes the place of."""
-BARE = (PLACE,)
-"""Prompt that is the text alone."""
-
-
-class DualPictures(PretrainedPictures):
-    """Encoder of pictures whose rows are the network's own vectors at unit length."""
-
-    @cached_property
-    def facts(self) -> dict[str, Any]:
-        """Facts that its rows depend on."""
-        return {**super().facts, "length": "unit"}
-
-    def encode(self, pictures: Sequence[npt.ArrayLike]) -> Array:
-        """Encode n pictures ``(h, w, 3)`` uint8 of any size as unit rows ``(n, d)``."""
-        return unit_rows(super().encode(pictures))
-
-
-class DualTexts(PretrainedTexts):
-    """Encoder of texts whose rows are means of prompts, each and all at unit length.
-
-    Parameters
-    ----------
-    name : str
-        A folder, or a name on the Hugging Face hub.
-    prompts : sequence of str
-        Templates, each with one ``{}`` in the place of the text; default the text alone.
-    device : {"auto", "cpu", "cuda"}
-        Device of the network; default a GPU if there is one.
-    network : Module, optional
-        Network of that name, if it is open already; by default it is opened.
-    """
-
-    def __init__(self, name: str, prompts: Sequence[str] = BARE, device: str = "auto",
-                 network: nn.Module | None = None) -> None:
-        self.prompts = checked_prompts(prompts)
-        super().__init__(name, device=device, network=network)
-
-    @cached_property
-    def facts(self) -> dict[str, Any]:
-        """Facts that its rows depend on."""
-        return {**super().facts, "length": "unit", "prompts": list(self.prompts)}
-
-    def encode(self, texts: Sequence[str]) -> Array:
-        """Encode n texts as unit rows ``(n, d)``."""
-        filled = [prompt.replace(PLACE, text) for text in texts for prompt in self.prompts]
-        rows = unit_rows(super().encode(filled))                                    # (n p, d)
-        return unit_rows(rows.reshape(len(texts), len(self.prompts), -1).mean(axis=1)) \
-            if len(texts) else rows
+PATCHED = ("siglip2",)
+"""Kinds of network that read pictures as lists of patches."""
+PROBE = np.linspace(0, 255, 40 * 56 * 3).reshape(40, 56, 3).astype(np.uint8)
+"""Picture with which a network is tried."""
+TRIED = ["a", "red square"]
+"""Texts with which a network is tried."""
 
 
 class DualEncoder:
@@ -119,7 +72,9 @@ class DualEncoder:
             raise _no_space(self.name, network, "it projects no pictures and texts")
         self.scale, self.bias = logit_numbers(network, self.name)
         self.sigmoid = hasattr(network, "logit_bias")
-        self.pictures = DualPictures(self.name, device=device, network=network)
+        self.pictures: DualPictures | PatchPictures = PatchPictures(
+            self.name, device, network) if network.config.model_type in PATCHED else DualPictures(
+            self.name, device=device, network=network)
         self.texts = DualTexts(self.name, prompts, device, network)
         self._check(network)
 
@@ -158,16 +113,13 @@ class DualEncoder:
 
     def _check(self, network: Any) -> None:
         """Raise ValueError where the network's own logits are others."""
-        both = self.pictures, self.texts
-        pixels, numbers = (encoder.probe() for encoder in both)
-        inputs = {**image_inputs(pixels), **text_inputs(numbers, self.texts.config)}
+        inputs = {**self.pictures.arguments([PROBE]), **self.texts.arguments(TRIED)}
         try:
             with torch.inference_mode():
                 own = network(**inputs).logits_per_image.cpu().numpy()
         except (AttributeError, TypeError, ValueError, RuntimeError) as error:
             raise _no_space(self.name, network, first_line(error)) from None
-        found = self.logits(*(unit_rows(encoder.read(x.cpu().numpy()))
-                              for encoder, x in zip(both, (pixels, numbers), strict=True)))
+        found = self.logits(self.pictures.encode([PROBE]), self.texts.plain(TRIED))
         if own.shape != found.shape or np.abs(own - found).max() > 1e-3 * max(self.scale, 1):
             raise _no_space(self.name, network, "its logits are no scaled cosines")
 
@@ -187,47 +139,6 @@ def logit_numbers(network: Any, name: str) -> tuple[float, float]:
     log, largest = network.logit_scale.item(), getattr(network, "max_log_logit_scale", None)
     scale = math.exp(log if largest is None else min(max(log, 0.0), largest))       # AIMv2's limit
     return scale, network.logit_bias.item() if hasattr(network, "logit_bias") else 0.0
-
-
-def checked_prompts(prompts: Sequence[str]) -> tuple[str, ...]:
-    """Return prompts, each with one ``{}``.
-
-    Raises
-    ------
-    ValueError
-        For none, for a text in the place of a list, or for one without or with several ``{}``.
-    """
-    if isinstance(prompts, str) or not len(prompts):
-        raise ValueError(f"prompts: got {prompts!r}; give a list of one or more, as "
-                         "['a photo of a {}.'].")
-    for prompt in prompts:
-        if not isinstance(prompt, str) or prompt.count(PLACE) != 1:
-            raise ValueError(f"prompts: {prompt!r} does not say once where the text goes; write "
-                             "{} there, as 'a photo of a {}.'.")
-    return tuple(prompts)
-
-
-def read_prompts(file: str | Path) -> tuple[str, ...]:
-    """Return the prompts of a text file, one a line; blank lines are none.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be read, has no prompt, or one without a single ``{}``.
-    """
-    path = existing(expanded(file, "prompts"), argument="prompts")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise ValueError(f"prompts: {str(path)!r} cannot be read as UTF-8 text; save it again.") \
-            from None
-    return checked_prompts([line.strip() for line in lines if line.strip()])
-
-
-def unit_rows(rows: Array) -> Array:
-    """Return rows ``(n, d)`` at unit length; a row of zeros stays one."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 def _no_space(name: str, network: nn.Module, why: str) -> ValueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,12 +53,16 @@ class Pixels:
         settings = whole.get("image_processor") or alone
         self._processor = _open(name, config, settings)
         self._check(settings)
+        self.size = self._size()
+
+    def _size(self) -> tuple[int, int]:
         shapes = {self._try(np.zeros(shape, np.uint8)).shape for shape in TRIED}
         if len(shapes) > 1 or next(iter(shapes))[2:] != (3,):
-            raise ValueError(f"encoder: {name!r} reads pictures through {self.kind}, which gives "
-                             f"arrays of shape {sorted(shapes)[0]}; give a network whose pictures "
-                             "have one size (height, width, 3).")
-        self.size: tuple[int, int] = next(iter(shapes))[:2]
+            raise ValueError(f"encoder: {self.name!r} reads pictures through {self.kind}, which "
+                             f"gives arrays of shape {sorted(shapes)[0]}; give a network whose "
+                             "pictures have one size (height, width, 3).")
+        height, width, _ = next(iter(shapes))
+        return height, width
 
     @property
     def kind(self) -> str:
@@ -114,6 +119,29 @@ class Pixels:
                 raise ValueError(f"encoder: {self.name!r} prepares pictures with {key!r}, which "
                                  f"{self.kind} does not know; remove it from {FILES[1]}, or name "
                                  "there the processor that does.")
+
+
+class Patches(Pixels):
+    """The cutting of pictures into patches, as many as their proportions want: SigLIP 2, NaFlex.
+
+    Its ``size`` is that of a patch.
+    """
+
+    def _size(self) -> tuple[int, int]:
+        self._try(np.zeros(TRIED[0], np.uint8))
+        side = int(self._processor.patch_size)
+        return side, side
+
+    def __call__(self, picture: Array) -> Array:
+        """Return the patches ``(p, values)`` float32 of a picture, zeros behind its own."""
+        return np.asarray(self.arrays([picture])["pixel_values"][0], np.float32)
+
+    def arrays(self, pictures: Sequence[Array]) -> dict[str, Array]:
+        """Return patches ``(n, p, values)``, which are real ``(n, p)``, and rows and columns of
+        them ``(n, 2)``, by the names of the network's arguments.
+        """
+        return {key: np.stack([np.asarray(one) for one in values]) for key, values in
+                self._processor(list(pictures), input_data_format="channels_last").items()}
 
 
 def image_size(config: Any) -> tuple[int, int]:

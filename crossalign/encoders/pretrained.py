@@ -89,9 +89,10 @@ class _Pretrained:
         self._network: Any = network.to(self._device).requires_grad_(False)
         self.config = network.config if self.kind == "image" else reading_part(
             network, self.kind, self.name).config
-        self._way, self._encode, self._size = "tokens", self._projected, size
+        self._way, self._encode = "tokens", self._projected
         if self.rows == "vectors" and pool is None and self._projects:
-            check_steady(self._encode, self.probe(), self.name)
+            check_steady(self._encode, probe(self.kind, size, self.config).to(self._device),
+                         self.name)
             self._way = "projection of the network"
             return
         self._backbone = Backbone.of(network, self.name, self.kind, size).to(self._device)
@@ -101,19 +102,19 @@ class _Pretrained:
             pool = pool or mean_of_real
             self._encode = lambda x: pool(self._backbone(x), self._backbone.real(x))
 
-    def probe(self) -> Tensor:
-        """Return raw rows of which no two are alike, as a batch of one, on the network's device."""
-        return probe(self.kind, self._size, self.config).to(self._device)
-
     @property
     def _projects(self) -> bool:
         """True if the network has vectors of its own, in a space that pictures and texts share."""
         return (hasattr(self._network, f"get_{self.kind}_features")
                 or type(self._network).__name__.endswith("WithProjection"))
 
+    def inputs(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the network's arguments of raw rows."""
+        return image_inputs(x) if self.kind == "image" else text_inputs(x, self.config)
+
     def _projected(self, x: Tensor) -> Tensor:
         """Return the network's own vectors ``(n, d)`` of raw rows."""
-        inputs = image_inputs(x) if self.kind == "image" else text_inputs(x, self.config)
+        inputs = self.inputs(x)
         project = getattr(self._network, f"get_{self.kind}_features", None)
         output = self._network(**inputs) if project is None else project(**inputs)
         key = f"{self.kind}_embeds" if project is None else "pooler_output"
@@ -126,14 +127,8 @@ class _Pretrained:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Facts that its rows depend on."""
-        digest = hashlib.sha256()
-        for tensor in self._network.state_dict().values():
-            digest.update(tensor.cpu().contiguous().numpy().tobytes())
-        folder = Path(self.name)
-        name = "/".join(folder.resolve().parts[-2:]) if folder.is_dir() else self.name
-        return {"encoder": "transformers", "model": name,
-                "model_sha256": digest.hexdigest()[:LENGTH],
-                "rows": self.rows, **({"vectors": self._way} if self.rows == "vectors" else {})}
+        return {**network_facts(self._network, self.name), "rows": self.rows,
+                **({"vectors": self._way} if self.rows == "vectors" else {})}
 
     def read(self, raw: Array) -> Array:
         """Return vectors or tokens of raw rows, or the raw rows themselves if those were chosen."""
@@ -200,11 +195,15 @@ class PretrainedPictures(_Pretrained):
         ValueError
             For pictures of another type.
         """
+        return self.read(self.raw(pictures))
+
+    def raw(self, pictures: Sequence[npt.ArrayLike]) -> Array:
+        """Return the raw rows ``(n, h, 3 w)`` of pictures."""
         height, width = self._pixels.size
         pixels = np.zeros((len(pictures), height, width, 3), np.float32)
         for row, picture in zip(pixels, pictures, strict=True):
             row[:] = self._pixels(check_picture(picture))
-        return self.read(pixels.reshape(len(pixels), height, 3 * width))
+        return pixels.reshape(len(pixels), height, 3 * width)
 
 
 class PretrainedTexts(_Pretrained):
@@ -256,14 +255,19 @@ class PretrainedTexts(_Pretrained):
 
     def encode(self, texts: Sequence[str]) -> Array:
         """Encode n texts as rows; tokens and raw rows have zeros behind the shorter ones."""
+        raw = self.raw(texts)
+        blocks = [self.read(raw[start:start + BLOCK])
+                  for start in range(0, max(len(raw), 1), BLOCK)]
+        return np.concatenate(blocks)
+
+    def raw(self, texts: Sequence[str]) -> Array:
+        """Return the raw rows ``(n, t, 1)`` of texts, with a warning of those that are cut."""
         numbers = [self._padded(text) for text in texts]
         self._warn_of_cut_texts(texts, numbers)
         raw = np.zeros((len(texts), max(map(len, numbers), default=1), 1), dtype=np.float32)
         for row, tokens in zip(raw, numbers, strict=True):
             row[:len(tokens), 0] = tokens
-        blocks = [self.read(raw[start:start + BLOCK])
-                  for start in range(0, max(len(raw), 1), BLOCK)]
-        return np.concatenate(blocks)
+        return raw
 
     def words(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the word pieces that the rows of each text stand for, in order."""
@@ -293,6 +297,17 @@ class PretrainedTexts(_Pretrained):
             warnings.warn(f"encoder: {cut} of {len(texts)} texts are longer than the "
                           f"{self.longest} tokens that {self.name!r} reads of one; the rest of "
                           "them was left out.", stacklevel=3)
+
+
+def network_facts(network: nn.Module, name: str) -> dict[str, Any]:
+    """Return the facts that the rows of a network depend on: its name, and its weights."""
+    digest = hashlib.sha256()
+    for tensor in network.state_dict().values():
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    folder = Path(name)
+    return {"encoder": "transformers",
+            "model": "/".join(folder.resolve().parts[-2:]) if folder.is_dir() else name,
+            "model_sha256": digest.hexdigest()[:LENGTH]}
 
 
 def positions_of(network: Any) -> int | None:

@@ -108,6 +108,36 @@ def test_rows_and_logits_are_those_of_transformers(tmp_path, pictures, make):
     assert (dual.bias != 0) == (make is siglip)
 
 
+def test_siglip_2_reads_pictures_in_their_own_proportions(tmp_path, pictures):
+    from transformers.models.siglip2.image_processing_pil_siglip2 import Siglip2ImageProcessorPil
+
+    vision = {**VISION, "patch_size": 4, "num_patches": 16}
+    del vision["image_size"]
+    settings = {"image_processor_type": "Siglip2ImageProcessor", **PIXELS, "patch_size": 4,
+                "max_num_patches": 16}
+    folder = folder_of(transformers.Siglip2Model(transformers.Siglip2Config(
+        text_config={**TEXT, "projection_size": 16}, vision_config=vision)), tmp_path / "net",
+        settings, model_input_names=["input_ids"])
+    network = transformers.AutoModel.from_pretrained(folder).eval()
+    process = Siglip2ImageProcessorPil(**PIXELS, patch_size=4, max_num_patches=16)
+    inputs = process([Image.fromarray(p) for p in pictures], return_tensors="pt")
+    numbers = transformers.AutoTokenizer.from_pretrained(folder)(
+        TEXTS, padding="max_length", max_length=12, return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        shown = network.get_image_features(**inputs).pooler_output.numpy()
+        whole = network(**inputs, input_ids=numbers)
+    dual = DualEncoder(folder)
+    rows = dual.encode(pictures)
+    np.testing.assert_allclose(rows, unit(shown), atol=1e-5)
+    np.testing.assert_allclose(dual.encode(pictures[:1]), rows[:1], atol=1e-5)
+    np.testing.assert_allclose(dual.logits(rows, dual.encode(TEXTS)), whole.logits_per_image,
+                               atol=1e-4)
+    assert dual.sigmoid
+    assert dual.pictures.encode([]).shape == (0, 16)
+    assert dual.pictures.facts["pixels"]["max_num_patches"] == 16
+    assert len({tuple(shape) for shape in inputs["spatial_shapes"].tolist()}) == 3
+
+
 def test_padding_that_the_tokenizer_masks_reaches_siglip_at_full_length_on_its_own_side(tmp_path):
     """It pools the last token, which must not depend on the other texts of a block."""
     folder = folder_of(siglip(), tmp_path / "net", padding_side="left")
