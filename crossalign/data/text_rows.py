@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from crossalign.data.noted import Noted
 from crossalign.data.samples import Texts
-from crossalign.encoders.encode import Encoding, encode_items, padded, row_key
+from crossalign.encoders.encode import Encoding, encode_items, row_key
+from crossalign.encoders.shards import padded
 from crossalign.pace import Log
 from crossalign.preprocessing.tokens import lengths_mask
 from crossalign.types import TextEncoder, Views

@@ -6,8 +6,8 @@ texts (`types.TextEncoder`) has ``words(texts)``, the words or word pieces of it
 a side. The loaders of `data` take an encoder. Any object with these five names will do; an encoder
 of pictures whose ``resizes`` is true gets them in their own sizes.
 
-- `encode`: the way of all items through any encoder: blocks, threads that read ahead, shards that
-  outlive a kill. `cache` keeps rows and arrays on disk.
+- `encode`: the way of all items through any encoder: blocks, threads that read ahead. `shards` of
+  rows outlive a kill, `cache` keeps them and other arrays on disk.
 - `hog`, `char_ngrams`: pictures and texts without a network; `gradients` and `patches` are the
   arithmetic of `hog`.
 - `tflite`: a TensorFlow Lite file (extra ``vision``).

@@ -1,14 +1,12 @@
 """Many items to rows: in blocks, read ahead by threads, kept in shards so that a kill costs little.
 
-A shard is one file of the rows of up to `SHARD` consecutive items, named by the content of these
-items and by all else that its rows depend on. Work that was cut off goes on with the first shard
-that is not there, and items that are added behind others leave the shards before them as they are.
-Items that cannot be read have no row and a note.
+Work that was cut off goes on with the first rows that are not there, and items that are added
+behind others leave the shards before them as they are, see `shards`. Items that cannot be read have
+no row and a note.
 """
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,14 +19,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.encoders.cache import Blocks, Kept, cached_rows, gathered, mapped_rows, rows_path
+from crossalign.encoders.cache import Blocks, Kept, gathered
+from crossalign.encoders.shards import padded, rows_of, shard_of
 from crossalign.fingerprints import code_fingerprint
 from crossalign.pace import Log, Pace
 
 Array = npt.NDArray[Any]
 
-SHARD = 4096
-"""Items of a shard."""
 THREADS = 8
 """Number of items read at a time; decoding lets go of the interpreter lock."""
 WARNED = "warned"
@@ -93,58 +90,37 @@ def encode_items(items: Sequence[Any], digests: Array, how: Encoding,
     notes : list
         Notes ``[number, kind, text]`` on items.
     """
-    parts = [slice(start, start + SHARD) for start in range(0, len(items), SHARD)]
-    keys = [None if key is None else _keyed(key, digests[part]) for part in parts]
-    joined = None if key is None else {**_keyed(key, digests), "shards": len(parts)}
-    kept = None if joined is None or len(parts) == 1 else mapped_rows(rows_path(joined))
-    if kept is None:
-        kept = _together(_shards(items, parts, keys, how, log), keys, joined, how.ragged)
+    shard = None if key is None else shard_of(digests, key, how.block)
+    done = 0 if shard is None else shard.done
+    if log is not None and 0 < done < len(items):
+        log(f"going on: {done} of {len(items)} {how.things} were encoded before")
+    pace = Pace(log, "encoded", len(items), how.things, done)
+    make = _maker(items, how, pace, done)
+    kept = gathered(make(slice(0, len(items)))) if shard is None else rows_of(shard, make)
     for message in dict.fromkeys(what for _, kind, what in kept.notes if kind == WARNED):
         warnings.warn(message, stacklevel=3)
     return Kept(kept.rows, [note for note in kept.notes if note[1] != WARNED])
 
 
-def _shards(items: Sequence[Any], parts: Sequence[slice], keys: Sequence[Any], how: Encoding,
-            log: Log | None) -> list[Kept]:
-    """Return the shards of all parts; those that are not kept are made."""
-    shards = [None if key is None else mapped_rows(rows_path(key)) for key in keys]
-    done = sum(len(items[part]) for part, shard in zip(parts, shards, strict=True)
-               if shard is not None)
-    if log is not None and 0 < done < len(items):
-        log(f"going on: {done} of {len(items)} {how.things} were encoded before")
-    pace, whole = Pace(log, "encoded", len(items), how.things, done), []
-    for part, shard, key in zip(parts, shards, keys, strict=True):
-        if shard is None:
-            shard = _shard(items[part], how, key, pace, done)
-            done += len(items[part])
-        whole.append(shard)
-    return whole
+def _maker(items: Sequence[Any], how: Encoding, pace: Pace,
+           done: int) -> Callable[[slice], Blocks]:
+    """Return a function that encodes a run of items and counts on from ``done``."""
 
-
-def _keyed(key: Mapping[str, Any], digests: Array) -> dict[str, Any]:
-    content = np.ascontiguousarray(digests).tobytes()
-    return {**key, "items": hashlib.sha256(content).hexdigest()}
-
-
-def _shard(items: Sequence[Any], how: Encoding, key: Any, pace: Pace, done: int) -> Kept:
-    """Encode the items of one shard; ``done`` are before them."""
-
-    def blocks() -> Blocks:
+    def blocks(run: slice) -> Blocks:
+        nonlocal done
         start, encoded = 0, 0
-        for block in _ahead(items, how):
-            pace(done + start)
-            numbers = range(start, start + len(block))
-            notes: list[Any] = [[n, *note] for n, (_, about) in zip(numbers, block, strict=True)
+        for block in _ahead(items[run], how):
+            pace(done)
+            notes: list[Any] = [[start + n, *note] for n, (_, about) in enumerate(block)
                                 for note in about]
             sound = [item for item, _ in block if item is not None]
             rows, said = _encoded(sound, how) if sound else (None, [])
             yield rows, [*notes, *([start, WARNED, message] for message in said)]
-            start, encoded = start + len(block), encoded + len(sound)
+            start, encoded, done = start + len(block), encoded + len(sound), done + len(block)
         if not encoded:
             yield np.zeros((0, 0), np.float32), []
 
-    made = _evened(blocks) if how.ragged else blocks
-    return gathered(made()) if key is None else cached_rows(key, made)
+    return (lambda run: _evened(blocks(run))) if how.ragged else blocks
 
 
 def _encoded(items: list[Any], how: Encoding) -> tuple[Array, list[str]]:
@@ -176,53 +152,11 @@ def _ahead(items: Sequence[Any], how: Encoding) -> Iterator[list[Read]]:
             yield list(waiting.popleft())
 
 
-def _evened(blocks: Callable[[], Blocks]) -> Callable[[], Blocks]:
-    """Return a maker of one block of all, with as many tokens as the longest needs."""
-
-    def one() -> Blocks:
-        whole = list(blocks())
-        yield (np.concatenate(padded([rows for rows, _ in whole if rows is not None])),
-               [note for _, notes in whole for note in notes])
-
-    return one
-
-
-def padded(blocks: Sequence[Array]) -> list[Array]:
-    """Return vectors as they are; tokens with zeros behind, as many as the longest block has."""
-    if blocks[0].ndim == 2:
-        return list(blocks)
-    longest = max(block.shape[1] for block in blocks)
-    return [block if block.shape[1] == longest else
-            np.pad(block, ((0, 0), (0, longest - block.shape[1]), (0, 0))) for block in blocks]
-
-
-def _together(shards: Sequence[Kept], keys: Sequence[Any], joined: Mapping[str, Any] | None,
-              ragged: bool) -> Kept:
-    """Join shards: vectors in memory, tokens in one file that takes the place of theirs."""
-    notes = [[number * SHARD + n, *note] for number, one in enumerate(shards)
-             for n, *note in one.notes]
-    parts = [one.rows for one in shards if len(one.rows)]
-    if not parts:
-        return Kept(np.zeros((0, 0), np.float32), notes)
-    if parts[0].ndim == 3 and len(shards) == 1:
-        return Kept(parts[0], notes)
-    if parts[0].ndim == 2 or joined is None:
-        return Kept(np.concatenate(padded(parts) if ragged else parts), notes)
-    longest = max(part.shape[1] for part in parts)
-
-    def blocks() -> Blocks:
-        yield None, notes
-        for part in parts:
-            for start in range(0, len(part), 64):
-                some = part[start:start + 64]
-                yield np.pad(some, ((0, 0), (0, longest - some.shape[1]), (0, 0))), []
-
-    kept = cached_rows(joined, blocks)
-    if isinstance(kept.rows, np.memmap):
-        for key in keys:
-            with suppress(OSError):
-                rows_path(key).unlink()
-    return kept
+def _evened(blocks: Blocks) -> Blocks:
+    """Yield one block of all, with as many tokens as the longest needs."""
+    whole = list(blocks)
+    yield (np.concatenate(padded([rows for rows, _ in whole if rows is not None])),
+           [note for _, notes in whole for note in notes])
 
 
 def _version(package: str) -> str | None:

@@ -9,17 +9,18 @@ import warnings
 import numpy as np
 import pytest
 
-from crossalign.encoders import encode as encode_file
+from crossalign.encoders import shards as shards_file
 from crossalign.encoders.encode import Encoding, encode_items, row_key
 from crossalign.pace import Pace
 
-N, SHARD = 23, 5
+N, SHARD, PART = 23, 10, 5
 
 
 @pytest.fixture(autouse=True)
 def small_shards(tmp_path, monkeypatch):
     monkeypatch.setenv("CROSSALIGN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(encode_file, "SHARD", SHARD)
+    monkeypatch.setattr(shards_file, "SHARD", SHARD)
+    monkeypatch.setattr(shards_file, "PART", PART)
     return tmp_path / "cache"
 
 
@@ -63,7 +64,7 @@ def test_rows_are_those_of_a_loop_and_are_encoded_once(tmp_path, small_shards, t
         np.testing.assert_array_equal(rows, want)
         assert isinstance(rows, np.memmap) == tokens
         assert encoder.encoded == N
-    assert len(files_of(small_shards)) == (1 if tokens else 5)      # tokens stand in one file
+    assert len(files_of(small_shards)) == (1 if tokens else 3)      # tokens stand in one file
     np.testing.assert_array_equal(encoded(range(N), encoder, keep=False).rows, want)
     assert encoder.encoded == 2 * N
 
@@ -76,7 +77,7 @@ def test_shards_go_by_content_and_facts(tmp_path, small_shards):
     file.write_bytes(whole[:-50] + bytes([whole[-50] ^ 1]) + whole[-49:])
     np.testing.assert_array_equal(encoded(range(N), encoder).rows[:, 1], np.arange(N) ** 2)
     assert encoder.encoded == N + SHARD                  # the damaged one alone
-    encoded(range(N + 4), encoder)                       # the last, of 3, is now two of 5 and 2
+    encoded(range(N + 4), encoder)                       # the last, of 3, is now one of 7
     assert encoder.encoded == N + SHARD + 7
     encoder.facts = {"encoder": "others"}
     encoded(range(N), encoder)
@@ -84,9 +85,9 @@ def test_shards_go_by_content_and_facts(tmp_path, small_shards):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
-@pytest.mark.parametrize(("tokens", "block"), [(False, 1), (False, 8), (True, 12)])
-def test_after_a_kill_it_goes_on_at_the_shard_that_was_not_finished(tmp_path, tokens, block):
-    """A shard of five is three blocks, so the n-th block is of shard (n - 1) // 3."""
+@pytest.mark.parametrize(("tokens", "block"), [(False, 1), (False, 5), (False, 8), (True, 12)])
+def test_after_a_kill_it_goes_on_at_the_part_that_was_not_finished(tmp_path, tokens, block):
+    """A part of five is three blocks, so the n-th block is of part (n - 1) // 3."""
     encoder, lines = Squares(tmp_path / "book", tokens), []
     child = os.fork()
     if child == 0:
@@ -105,7 +106,7 @@ def test_after_a_kill_it_goes_on_at_the_shard_that_was_not_finished(tmp_path, to
         finally:
             os._exit(1)
     assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    before, finished = encoder.encoded, SHARD * ((block - 1) // 3)
+    before, finished = encoder.encoded, PART * ((block - 1) // 3)
     rows = encoded(range(N), encoder, log=lines.append).rows
     assert encoder.encoded - before == N - finished
     said = [f"going on: {finished} of {N} numbers were encoded before"] if finished else []
@@ -116,7 +117,7 @@ def test_after_a_kill_it_goes_on_at_the_shard_that_was_not_finished(tmp_path, to
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_items_that_cannot_be_read_are_noted_and_have_no_row(tmp_path, keep):
-    closed = {0, 5, 6, 7, 8, 9, 22}                      # a whole shard among them
+    closed = {0, 5, 6, 7, 8, 9, 22}                      # a whole part among them
 
     def read(number):
         return (None, [("not_read", f"torn {number}")]) if number in closed else (
