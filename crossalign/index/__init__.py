@@ -1,9 +1,14 @@
 """Indexes: vectors to neighbours behind one protocol, ``add(vectors)``, ``search(queries, k) ->
 Hits``.
 
-- `base`: the common part. An index names the ``measure`` by which it ranks.
-- `exact`: inner products by blocked matrix products in memory; no approximation, no dependency.
-- `faiss_index`: the same through FAISS, flat or HNSW (extra ``faiss``).
+Items also have ids and payloads, by which searches are narrowed; they can be removed, and an index
+can be saved and opened as a folder.
+
+- `base`: the protocol. An index names the ``measure`` by which it ranks and the promises it lacks.
+- `local`: what indexes in this process share; parts are `items` and `folder`.
+- `where`: the filters, and the one definition of what they select.
+- `exact`: inner products by blocked matrix products; no approximation, no dependency.
+- `faiss_index`: the same through FAISS, flat, HNSW or IVF (extra ``faiss``).
 - `hamming`: binary codes, which `itq` learns, by the number of differing bits.
 - `joint`: cosine plus similarity of label distributions (FGAN), exactly or through candidates;
   parts are `joint_similarity`, `joint_candidates` and `joint_projection`.

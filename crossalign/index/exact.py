@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.index.base import Array, Index, check_count, check_vectors
-from crossalign.types import Hits
+from crossalign.index.base import Array, check_vectors
+from crossalign.index.local import LocalIndex
 
 
-class ExactIndex(Index):
-    """Vectors in memory; a search compares every query with all of them.
+class ExactIndex(LocalIndex):
+    """Vectors in memory, or on the disk and mapped; a search compares every query with all of
+    them.
 
     Parameters
     ----------
@@ -25,40 +26,81 @@ class ExactIndex(Index):
     def __init__(self, width: int | None = None, block_bytes: int = 64 << 20) -> None:
         self.width = width
         self.block_bytes = block_bytes
-        self._vectors = np.zeros((0, width or 0), dtype=np.float32)
-
-    def __len__(self) -> int:
-        return len(self._vectors)
-
-    def add(self, vectors: npt.ArrayLike) -> None:
-        """Append ``(n, width)`` vectors; their rows continue the numbering."""
-        rows = check_vectors(vectors, self._width)
-        self._vectors = np.concatenate([self._vectors, rows]) if len(self) else rows
-
-    def search(self, queries: npt.ArrayLike, k: int) -> Hits:
-        """Find the ``min(k, n)`` largest inner products per query, best first.
-
-        Equal scores are ordered by row, so that results do not depend on the block size.
-        """
-        check_count(k)
-        rows = check_vectors(queries, self._width)
-        k = min(k, len(self))
-        indices = np.empty((len(rows), k), dtype=np.int64)
-        scores = np.empty((len(rows), k), dtype=np.float32)
-        step = max(1, self.block_bytes // max(1, 12 * len(self)))
-        for start in range(0, len(rows) if k else 0, step):
-            block = slice(start, start + step)
-            indices[block], scores[block] = top_k(rows[block] @ self._vectors.T, k)
-        return Hits(indices, scores)
-
-    def stored(self) -> dict[str, Array]:
-        """Return the vectors."""
-        return {"vectors": self._vectors}
+        self._start()
 
     @property
-    def _width(self) -> int | None:
-        """Dimension of the vectors; None until it is known."""
-        return self._vectors.shape[1] if len(self) else self.width
+    def _row_width(self) -> int:
+        return int(self._vectors.shape[1])
+
+    def _restart(self) -> None:
+        self._vectors: Array = np.zeros((0, self.width or 0), dtype=np.float32)
+
+    def _encode(self, vectors: npt.ArrayLike) -> Array:
+        return check_vectors(vectors, self._vectors.shape[1] if len(self._vectors) else self.width)
+
+    def _grow(self, rows: Array) -> None:
+        self._vectors = np.concatenate([self._vectors, rows]) if len(self._vectors) else rows
+
+    def _map(self, rows: Array, start: int) -> None:
+        if self.width not in (None, rows.shape[1]):
+            raise ValueError(f"folder: rows of {rows.shape[1]} numbers for an index of width "
+                             f"{self.width}; save the index again.")
+        self._vectors = rows
+
+    def _rows(self, slots: Array) -> Array:
+        return self._vectors[slots]
+
+    def _nearest(self, queries: Array, k: int, slots: Array | None) -> tuple[Array, Array]:
+        return nearest_products(queries, self._vectors, k, slots, self.block_bytes)
+
+
+def nearest_products(queries: Array, vectors: Array, k: int, slots: Array | None = None,
+                     block_bytes: int = 64 << 20) -> tuple[Array, Array]:
+    """Find the largest inner products of queries ``(q, w)`` and some of the vectors ``(n, w)``.
+
+    Parameters
+    ----------
+    queries, vectors : array
+        Rows in single precision.
+    k : int
+        Number of results per query, at most that of the vectors.
+    slots : array, optional
+        Rows of the vectors to look at, ascending; by default all.
+    block_bytes : int
+        Upper bound of the scratch memory, in bytes; default 64 MiB.
+
+    Returns
+    -------
+    slots, scores : (q, k) int64, (q, k) float32
+        Rows of the vectors and products, the largest first, equal ones by row, so that they do not
+        depend on the size of a block.
+    """
+    found = np.empty((len(queries), k), dtype=np.int64)
+    scores = np.empty((len(queries), k), dtype=np.float32)
+    n = len(vectors) if slots is None else len(slots)
+    strip = n if slots is None else max(1, block_bytes // max(1, 8 * vectors.shape[1]))
+    step = max(1, block_bytes // max(1, 12 * min(n, strip)))
+    for start in range(0, len(queries) if k else 0, step):
+        block = slice(start, start + step)
+        rows = queries[block]
+        best = np.zeros((len(rows), 0), np.int64), np.zeros((len(rows), 0), np.float32)
+        for first in range(0, n, strip):
+            part = vectors if slots is None else vectors[slots[first:first + strip]]
+            best = _better(best, rows @ part.T, first, k)
+        found[block], scores[block] = best if slots is None else (slots[best[0]], best[1])
+    return found, scores
+
+
+def _better(best: tuple[Array, Array], similarity: Array, first: int, k: int) -> tuple[
+        Array, Array]:
+    """Return the k best of earlier places and of those from ``first`` on, equal ones by place."""
+    columns, values = top_k(similarity, min(k, similarity.shape[1]))
+    columns += first
+    if not best[0].shape[1]:
+        return columns, values
+    columns, values = (np.hstack(pair) for pair in zip(best, (columns, values), strict=True))
+    kept, values = top_k(values, min(k, values.shape[1]))
+    return np.take_along_axis(columns, kept, axis=1), values
 
 
 def top_k(similarity: Array, k: int) -> tuple[Array, Array]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.index.base import Array, Index, check_count
+from crossalign.index.base import Array
 from crossalign.index.exact import top_k
-from crossalign.types import Hits
+from crossalign.index.local import LocalIndex
 
 BLOCK_BYTES = 64 << 20
 """Scratch memory of a search, in bytes."""
@@ -47,8 +47,11 @@ class CodeScores:
         return np.asarray(1 - 2 * distances / self.bits, dtype=np.float32)
 
 
-class HammingIndex(Index):
-    """Packed codes in memory; a search compares every query with all of them.
+class HammingIndex(LocalIndex):
+    """Packed codes in memory, or on the disk and mapped; a search compares every query with all of
+    them.
+
+    Scores are ``1 - 2 distance / bits``, from -1 to 1.
 
     Parameters
     ----------
@@ -57,41 +60,43 @@ class HammingIndex(Index):
     """
 
     measure = "Hamming distance"
+    dtype = "uint8"
 
     def __init__(self, bits: int) -> None:
         self.bits = bits
-        self._codes = np.zeros((0, -(-bits // 8)), dtype=np.uint8)
+        self._start()
 
-    def __len__(self) -> int:
-        return len(self._codes)
+    @property
+    def _row_width(self) -> int:
+        return -(-self.bits // 8)
 
-    def add(self, codes: npt.ArrayLike) -> None:
-        """Append ``(n, ceil(bits / 8))`` codes; their rows continue the numbering."""
-        self._codes = np.concatenate([self._codes, self._checked(codes)])
+    def _restart(self) -> None:
+        self._codes: Array = np.zeros((0, self._row_width), dtype=np.uint8)
 
-    def search(self, queries: npt.ArrayLike, k: int) -> Hits:
-        """Find the ``min(k, n)`` nearest codes of every query, best first, equal ones by row.
-
-        Scores are ``1 - 2 distance / bits``, from -1 to 1.
-        """
-        check_count(k)
-        codes, k = self._checked(queries), min(k, len(self))
-        scores = CodeScores(codes, self._codes, self.bits)
-        step = max(1, BLOCK_BYTES // max(1, 16 * len(self)))
-        blocks = [top_k(scores(start, start + step), k) for start in range(0, len(codes), step)]
-        blocks = blocks or [top_k(np.zeros((0, len(self)), np.float32), k)]
-        return Hits(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
-
-    def stored(self) -> dict[str, Array]:
-        """Return the codes."""
-        return {"vectors": self._codes}
-
-    def _checked(self, codes: npt.ArrayLike) -> Array:
-        rows = np.asarray(codes)
-        if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != self._codes.shape[1]:
+    def _encode(self, vectors: npt.ArrayLike) -> Array:
+        rows = np.asarray(vectors)
+        if rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != self._row_width:
             raise ValueError(f"codes: shape {rows.shape} of {rows.dtype}; give "
-                             f"(n, {self._codes.shape[1]}) uint8, as ITQ.encode gives them.")
+                             f"(n, {self._row_width}) uint8, as ITQ.encode gives them.")
         return rows
+
+    def _grow(self, rows: Array) -> None:
+        self._codes = np.concatenate([self._codes, rows])
+
+    def _map(self, rows: Array, start: int) -> None:
+        self._codes = self._encode(rows)
+
+    def _rows(self, slots: Array) -> Array:
+        return self._codes[slots]
+
+    def _nearest(self, queries: Array, k: int, slots: Array | None) -> tuple[Array, Array]:
+        codes = self._codes if slots is None else self._codes[slots]
+        scores = CodeScores(queries, codes, self.bits)
+        step = max(1, BLOCK_BYTES // max(1, 16 * len(codes)))
+        blocks = [top_k(scores(start, start + step), k) for start in range(0, len(queries), step)]
+        blocks = blocks or [top_k(np.zeros((0, len(codes)), np.float32), k)]
+        found, best = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        return found if slots is None else slots[found], best
 
 
 def _words(name: str, codes: npt.ArrayLike) -> Array:

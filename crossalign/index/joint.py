@@ -4,15 +4,16 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign.cores import usable_cores
-from crossalign.index.base import Index, check_count, check_vectors
+from crossalign.index.base import Index, Where, check_vectors
 from crossalign.index.joint_candidates import Scanned, United, best, scan
 from crossalign.index.joint_similarity import (
     Array,
@@ -21,13 +22,15 @@ from crossalign.index.joint_similarity import (
     joint_rows,
     label_similarity,
 )
+from crossalign.index.local import LocalIndex
 from crossalign.types import Hits
 
 MARGIN = 1e-3  # of a single-precision score, far above its error
 PART = 4096    # rows normalised at a time, in double precision
+OFFSET = 2     # single-precision places that hold a double-precision number
 
 
-class JointIndex(Index):
+class JointIndex(LocalIndex):
     """Neighbours by ``cos(e_a, e_b) + tanh(-J(p_a, p_b))`` (see `joint_similarity`).
 
     Vectors are rows ``[embedding | logits]``, ``(n, width + labels)``; log-probabilities are logits
@@ -67,63 +70,73 @@ class JointIndex(Index):
         self.width, self.labels = width, labels
         self.error, self.candidates = error, candidates
         self.inner, self.slopes, self.block_bytes = inner, slopes, block_bytes
-        self._wide = Factors(np.zeros((0, width), np.float32),
-                             np.zeros((0, 2 * labels), np.float32), np.zeros(0))
-        self._short: Scanned | United | None = None
+        self._start()
 
-    def __len__(self) -> int:
-        return len(self._wide.offsets)
-
-    def add(self, vectors: npt.ArrayLike) -> None:
-        """Append ``(n, width + labels)`` vectors; their rows continue the numbering."""
-        new = self._factors(vectors, query=False)
-        self._wide = Factors(*(np.concatenate(pair) for pair in zip(self._wide, new, strict=True)))
-        self._short = None
-
-    def search(self, queries: npt.ArrayLike, k: int, *, exact: bool = False) -> Hits:
+    def search(self, queries: npt.ArrayLike, k: int, where: Where | None = None, *,
+               exact: bool = False) -> Hits:
         """Find the ``min(k, n)`` most similar items of every query, best first.
 
-        With ``exact`` all items are scored, as they are without ``candidates``. With candidates
-        the first search after an `add` fits the short vectors to all items.
+        With ``exact``, with a filter and after a removal all items in question are scored, as they
+        are without ``candidates``. With candidates the first search after an `add` fits the short
+        vectors to all items.
 
         Raises
         ------
         ValueError
             If k is below one, or rows do not have ``width + labels`` finite columns.
         """
-        check_count(k)
-        wide = self._factors(queries, query=True)
-        k = min(k, len(self))
-        exact = exact or self.candidates is None
+        return self._search(queries, k, where, partial(self._nearest, exact=exact))
+
+    @property
+    def _row_width(self) -> int:
+        return self.width + 2 * self.labels + OFFSET
+
+    def _restart(self) -> None:
+        self._wide = Factors(np.zeros((0, self.width), np.float32),
+                             np.zeros((0, 2 * self.labels), np.float32), np.zeros(0))
+        self._short: Scanned | United | None = None
+
+    def _encode(self, vectors: npt.ArrayLike) -> Array:
+        factors = self._factors(vectors, query=False)
+        offsets = factors.offsets.astype(np.float64)[:, None].view(np.float32)
+        return np.hstack([factors.embeddings, factors.labels, offsets])
+
+    def _queries(self, vectors: npt.ArrayLike) -> Factors:
+        return self._factors(vectors, query=True)
+
+    def _grow(self, rows: Array) -> None:
+        if rows.shape[1] != self._row_width:
+            raise ValueError(f"rows of {rows.shape[1]} numbers for width {self.width} and "
+                             f"{self.labels} labels")
+        e, labels, offsets = np.split(rows, [self.width, self.width + 2 * self.labels], axis=1)
+        new = e, labels, np.ascontiguousarray(offsets).view(np.float64)[:, 0]
+        self._wide = Factors(*(np.concatenate(pair) for pair in zip(self._wide, new, strict=True)))
+        self._short = None
+
+    def _rows(self, slots: Array) -> Array:
+        e, labels, offsets = (values[slots] for values in self._wide)
+        return np.hstack([e, labels, offsets[:, None].view(np.float32)])
+
+    def _nearest(self, queries: Factors, k: int, slots: Array | None, *,
+                 exact: bool = False) -> tuple[Array, Array]:
+        items = self._wide if slots is None else Factors(*(x[slots] for x in self._wide))
+        exact = exact or slots is not None or self.candidates is None
         count = k if exact else max(self.candidates or 0, 3 * k)
-        if not exact and count < len(self) and self._short is None:
+        if not exact and count < len(items.offsets) and self._short is None:
             fitted = self._wide, self.error
             self._short = (Scanned(*fitted) if self.inner is None
                            else United(*fitted, self.inner, self.slopes))
-        candidates = self._candidates(wide, count, exact)
-        hits = Hits(np.empty((len(candidates), k), np.int64),
-                    np.empty((len(candidates), k), np.float32))
+        candidates = self._candidates(queries, items, count, exact)
+        found = np.empty((len(candidates), k), np.int64)
+        scores = np.empty((len(candidates), k), np.float32)
 
         def fill(i: int) -> None:
-            query = Factors(*(values[i] for values in wide))
-            hits.indices[i], hits.scores[i] = self._rank(query, candidates[i], k)
+            query = Factors(*(values[i] for values in queries))
+            found[i], scores[i] = _rank(query, items, candidates[i], k)
 
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
             list(pool.map(fill, range(len(candidates))))
-        return hits
-
-    def stored(self) -> dict[str, Array]:
-        """Return the exact factors of all items."""
-        return self._wide._asdict()
-
-    def restore(self, arrays: Mapping[str, Array]) -> None:
-        """Fill an empty index with the factors that `stored` gave."""
-        wide = Factors(**arrays)
-        shapes = [(len(wide.offsets), width) for width in (self.width, 2 * self.labels)]
-        if [wide.embeddings.shape, wide.labels.shape] != shapes or wide.offsets.ndim != 1:
-            raise ValueError(f"factors of shapes {[part.shape for part in wide]} for width "
-                             f"{self.width} and {self.labels} labels")
-        self._wide, self._short = wide, None
+        return found if slots is None else slots[found], scores
 
     def _factors(self, vectors: npt.ArrayLike, *, query: bool) -> Factors:
         rows = check_vectors(vectors, self.width + self.labels)
@@ -132,11 +145,12 @@ class JointIndex(Index):
                                  query=query) for part in parts]
         return Factors(*(np.concatenate(values) for values in zip(*factors, strict=True)))
 
-    def _candidates(self, queries: Factors, count: int, exact: bool) -> list[Array]:
+    def _candidates(self, queries: Factors, items: Factors, count: int,
+                    exact: bool) -> list[Array]:
         """Return the items to rank for every query; a thread scores a block of queries at a
         time.
         """
-        q, n = len(queries.offsets), len(self)
+        q, n = len(queries.offsets), len(items.offsets)
         if count >= n:
             return [np.arange(n)] * q
         if isinstance(self._short, United) and not exact:
@@ -145,7 +159,7 @@ class JointIndex(Index):
         def block_of(start: int) -> list[Array]:
             block = Factors(*(values[start:start + step] for values in queries))
             if exact:
-                return scan(block, self._wide, count, MARGIN)
+                return scan(block, items, count, MARGIN)
             assert self._short is not None
             return self._short.candidates(block, count)
 
@@ -153,16 +167,17 @@ class JointIndex(Index):
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
             return [found for block in pool.map(block_of, range(0, q, step)) for found in block]
 
-    def _rank(self, query: Factors, candidates: Array, k: int) -> tuple[Array, Array]:
-        """Return the k best of the ``candidates``, ``(k,)``, and their similarity."""
-        e, labels, offsets = (values[candidates] for values in self._wide)
-        rough, _ = _pairs(query, Factors(e, labels, offsets))
-        nearest = best(rough, k, MARGIN)
-        exact = Factors(e[nearest].astype(np.float64), labels[nearest].astype(np.float64),
-                        offsets[nearest])
-        similarity, divergence = _pairs(query, exact)
-        order = np.lexsort((nearest, divergence, -similarity))[:k]
-        return candidates[nearest[order]], similarity[order] - 1.0
+
+def _rank(query: Factors, items: Factors, candidates: Array, k: int) -> tuple[Array, Array]:
+    """Return the k best of the ``candidates``, ``(k,)``, and their similarity."""
+    e, labels, offsets = (values[candidates] for values in items)
+    rough, _ = _pairs(query, Factors(e, labels, offsets))
+    nearest = best(rough, k, MARGIN)
+    exact = Factors(e[nearest].astype(np.float64), labels[nearest].astype(np.float64),
+                    offsets[nearest])
+    similarity, divergence = _pairs(query, exact)
+    order = np.lexsort((nearest, divergence, -similarity))[:k]
+    return candidates[nearest[order]], similarity[order] - 1.0
 
 
 def _pairs(query: Factors, items: Factors) -> tuple[Array, Array]:
