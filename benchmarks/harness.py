@@ -111,7 +111,7 @@ def main(
     for case in chosen:
         told.print(f"  {case.name} ...", soft_wrap=True, highlight=False)
         results.append(_measure(case, options))
-    report = {"machine": _machine(), "versions": _versions(packages), "cases": results}
+    report = {"machine": machine(), "versions": versions(packages), "cases": results}
     out = told if options.json else Console()
     if options.json:
         print(json.dumps(report, indent=1))
@@ -184,9 +184,14 @@ def _peak_of(case: Case, contender: str) -> int:
     inputs = case.setup()
     gc.collect()
     _forget_high_water()
-    before = _status_bytes("VmRSS") or _high_water()
+    before = resident()
     call(inputs)
     return _high_water() - before
+
+
+def resident() -> int:
+    """Bytes that this process has resident now; where the system does not say, the most so far."""
+    return _status_bytes("VmRSS") or _high_water()
 
 
 def _forget_high_water() -> None:
@@ -214,7 +219,7 @@ def _status_bytes(field: str) -> int:
     return 0
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
     """What the numbers were measured on."""
     model = platform.processor() or platform.machine()
     with contextlib.suppress(OSError):
@@ -231,7 +236,7 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _versions(packages: Sequence[str]) -> dict[str, str]:
+def versions(packages: Sequence[str]) -> dict[str, str]:
     found = {"python": platform.python_version()}
     for package in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

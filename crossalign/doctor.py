@@ -7,7 +7,7 @@ import platform
 import re
 from importlib import metadata, util
 
-EXTRAS = {"faiss": "faiss", "onnx": "onnxruntime", "text": "transformers",
+EXTRAS = {"faiss": "faiss", "onnx": "onnxruntime", "qdrant": "qdrant_edge", "text": "transformers",
           "vision": "ai_edge_litert"}
 """Optional extras, and the module that shows that each is installed."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from itertools import count
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,14 +61,30 @@ def faiss(*options):
     return index.FaissIndex(8, *options)
 
 
+PLACES, NUMBER = tempfile.TemporaryDirectory(), count()
+"""New folders for indexes that are always in one."""
+
+
+def edge():
+    pytest.importorskip("qdrant_edge")
+    return index.QdrantIndex(Path(PLACES.name) / str(next(NUMBER)))
+
+
+def server():
+    pytest.importorskip("qdrant_client")
+    return index.QdrantIndex(":memory:")
+
+
 KINDS = {"ExactIndex": Kind(index.ExactIndex, normal, products, np.zeros((2, 4))),
          "FaissIndex": Kind(faiss, normal, products, np.zeros((2, 4))),
          "HammingIndex": Kind(lambda: index.HammingIndex(16), codes, agreement,
                               np.zeros((2, 3), np.uint8)),
          "JointIndex": Kind(lambda: index.JointIndex(3, 5), joint, joint_similarity,
-                            np.zeros((2, 3)))}
+                            np.zeros((2, 3))),
+         "QdrantIndex": Kind(edge, normal, products, np.zeros((2, 4)), examples=25)}
 EVERY = {**KINDS,
          "ExactIndex of a width": KINDS["ExactIndex"]._replace(make=lambda: index.ExactIndex(8)),
+         "QdrantIndex of a server": KINDS["QdrantIndex"]._replace(make=server),
          "JointIndex of candidates": KINDS["JointIndex"]._replace(
              make=lambda: index.JointIndex(3, 5, candidates=100), approximate=True),
          **{f"faiss {factory} {nprobe}": KINDS["FaissIndex"]._replace(

@@ -12,11 +12,15 @@ can be saved and opened as a folder.
 - `hamming`: binary codes, which `itq` learns, by the number of differing bits.
 - `joint`: cosine plus similarity of label distributions (FGAN), exactly or through candidates;
   parts are `joint_similarity`, `joint_candidates` and `joint_projection`.
+- `qdrant`: inner products in a Qdrant engine (extra ``qdrant``): `qdrant_edge` in a folder,
+  `qdrant_server` on a server, in the one form of `qdrant_engine`; `qdrant_where` translates
+  filters.
 """
 
 from crossalign.index.exact import ExactIndex
 from crossalign.index.faiss_index import FaissIndex
 from crossalign.index.hamming import HammingIndex
 from crossalign.index.joint import JointIndex
+from crossalign.index.qdrant import QdrantIndex
 
-__all__ = ["ExactIndex", "FaissIndex", "HammingIndex", "JointIndex"]
+__all__ = ["ExactIndex", "FaissIndex", "HammingIndex", "JointIndex", "QdrantIndex"]

@@ -33,7 +33,8 @@ class Index(BaseEstimator):  # type: ignore[misc]
     lacks : frozenset of str
         Promises of the protocol that an index cannot keep: ``"ties"``, that equal scores are
         ordered by the time of adding; ``"whole adds"``, that a kill leaves an addition undone or
-        done; ``"arrays"``, that `stored` holds the items; ``"clones"``, that a clone is empty.
+        done; ``"arrays"``, that `stored` holds the items; ``"clones"``, that a clone is empty;
+        ``"readers"``, that others can open a folder while one writes.
     """
 
     measure: ClassVar[str]

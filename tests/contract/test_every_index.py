@@ -63,7 +63,8 @@ def test_a_clone_is_empty_and_has_the_same_parameters(name):
     assert isinstance(again, Index)
     assert again.measure == found.measure
     assert again.get_params() == found.get_params()
-    assert (len(again), len(found)) == (0, 300)
+    if "clones" not in found.lacks:
+        assert (len(again), len(found)) == (0, 300)
 
 
 @pytest.mark.parametrize("name", KINDS)
