@@ -36,6 +36,7 @@ class Items:
         self._payloads: list[Payload] = []
         self._slots: dict[Id, int] = {}                           # of the items that are there
         self._table: Array | None = None                          # ids by slot
+        self._last: tuple[str, Array] | None = None               # filter and what it chose
 
     def __len__(self) -> int:
         """Count the items that are there."""
@@ -66,12 +67,13 @@ class Items:
         self._ids.extend(ids)
         self._payloads.extend(payloads)
         self.following = following(self.following, ids)
-        self._table = None
+        self._table = self._last = None
 
     def remove(self, ids: Iterable[Id]) -> None:
         """Empty the slots of items that are there."""
         for name in ids:
             del self._slots[name]
+        self._last = None
 
     def unknown(self, ids: Iterable[Id]) -> list[Id]:
         """Return those of the ids that are not there."""
@@ -96,8 +98,11 @@ class Items:
         """
         if where is not None:
             parts = conditions(where)
-            return np.array([slot for slot in self._slots.values()
-                             if matches(parts, self._payloads[slot])], dtype=np.int64)
+            form = repr(parts)                                    # where 1, 1.0 and True differ
+            if self._last is None or self._last[0] != form:
+                self._last = form, np.array([slot for slot in self._slots.values()
+                                             if matches(parts, self._payloads[slot])], np.int64)
+            return self._last[1]
         return None if len(self) == self.slots else self.occupied()
 
     def kept(self, slots: Iterable[int]) -> Items:

@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.files import write_text
-from crossalign.index.base import Index, Where, check_count, check_there, check_vectors
+from crossalign.index.base import Array, Index, Where, check_count, check_there, check_vectors
 from crossalign.index.folder import FORMAT, MANIFEST, Folder
 from crossalign.index.items import Id, as_table, checked_ids, checked_payloads, following
 from crossalign.index.qdrant_edge import Edge
-from crossalign.index.qdrant_engine import BATCH, Engine, Values
+from crossalign.index.qdrant_engine import BATCH, Engine, Point, Values
 from crossalign.index.qdrant_server import Server
 from crossalign.index.qdrant_where import as_filter
 from crossalign.index.where import conditions
@@ -92,6 +92,9 @@ class QdrantIndex(Index):
             self._note(engine)
         points = [(_point(name), row, _kept(name, values))
                   for name, row, values in zip(names, rows, payloads, strict=True)]
+        kinds = {key: kind for key, kind in _kinds(points).items() if key not in engine.keys}
+        if kinds:
+            engine.index_keys(kinds)
         for first in range(0, len(points), BATCH):
             engine.upsert(points[first:first + BATCH])
         if self._following is not None:
@@ -103,18 +106,25 @@ class QdrantIndex(Index):
         engine = self._engine
         rows = check_vectors(queries, engine.width)
         narrowed = None if where is None else as_filter(conditions(where), engine.words)
-        k = min(k, engine.count(narrowed))
-        if k == 0 or not len(rows):
-            return Hits(np.zeros((len(rows), k), np.int64), np.zeros((len(rows), k), np.float32))
-        found = engine.search(rows, k, narrowed, exact=False)
-        short = [i for i, points in enumerate(found) if len(points) < k]
-        for i, points in zip(short, engine.search(rows[short], k, narrowed, exact=True)
-                             if short else (), strict=True):
-            found[i] = points
-        k = min(len(points) for points in found)            # others may have removed some
+        k = min(int(k), engine.count(narrowed)) if k > BATCH or not len(rows) else int(k)
+        found = self._best(rows, k, narrowed) if k and len(rows) and engine.started else [
+            [] for _ in rows]
+        k = min((len(points) for points in found), default=k)
         ids = as_table([values["_id"] for points in found for values, _ in points[:k]])
         scores = [[score for _, score in points[:k]] for points in found]
         return Hits(ids.reshape(len(rows), k), np.array(scores, np.float32).reshape(len(rows), k))
+
+    def _best(self, rows: Array, k: int, narrowed: Any) -> list[list[tuple[Values, float]]]:
+        """Find payloads and scores of up to k points per query, of as many for every one."""
+        found = self._engine.search(rows, k, narrowed, exact=False)
+        if any(len(points) < k for points in found):
+            k = min(k, self._engine.count(narrowed))
+            short = [i for i, points in enumerate(found) if len(points) < k]
+            if short:                                       # a graph did not lead to enough
+                again = self._engine.search(rows[short], k, narrowed, exact=True)
+                for i, points in zip(short, again, strict=True):
+                    found[i] = points
+        return found
 
     def remove(self, ids: npt.ArrayLike) -> None:
         """Remove items; ValueError if there is no item of an id, and then none is removed."""
@@ -175,7 +185,7 @@ class QdrantIndex(Index):
 
     @classmethod
     def _parameters(cls, folder: Folder) -> dict[str, Any]:
-        return {"place": str(folder.path), **folder.manifest["params"]}
+        return {"place": str(folder.path), "width": folder.manifest["params"].get("width")}
 
     def _open(self, folder: Folder) -> None:
         len(self)
@@ -218,6 +228,16 @@ def _kept(name: Id, values: Mapping[str, Any]) -> Values:
     flags = {field: [key for key, value in values.items() if value is flag]
              for field, flag in (("_true", True), ("_false", False))}
     return {**values, "_id": name, **{field: keys for field, keys in flags.items() if keys}}
+
+
+def _kinds(points: Sequence[Point]) -> dict[str, str]:
+    """Return by which kind of value the keys of payloads are looked up: that which comes first."""
+    kinds: dict[str, str] = {}
+    for _, _, values in points:
+        for key, value in values.items():
+            if key != "_id" and key not in kinds and not isinstance(value, bool):
+                kinds[key] = "keyword" if isinstance(value, str | list) else "float"
+    return kinds
 
 
 def _own(values: Values) -> dict[str, Any]:

@@ -62,6 +62,7 @@ class Edge:
         self.path, self.files = path, path / "shard"
         self.words: Words = EdgeWords(qdrant_edge)
         self.width = width
+        self.keys: set[str] = set()
         self._shard: Any = None
         if (self.files / CONFIG).is_file():
             self._load()
@@ -89,6 +90,14 @@ class Edge:
             optimizers=q.EdgeOptimizersConfig(
                 indexing_threshold=GRAPH_FROM * width * 4 // 1024, default_segment_number=1)))
         self.width = width
+
+    def index_keys(self, kinds: Mapping[str, str]) -> None:
+        """Let values of some keys be looked up."""
+        q = self._library
+        schemas = {"keyword": q.PayloadSchemaType.Keyword, "float": q.PayloadSchemaType.Float}
+        for key, kind in kinds.items():
+            self._shard.update(q.UpdateOperation.create_field_index(key, schemas[kind]))
+        self.keys |= set(kinds)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Add or replace points."""
@@ -164,6 +173,7 @@ class Edge:
     def _load(self) -> None:
         try:
             self._shard = self._library.EdgeShard.load(str(self.files))
+            self.keys = set(self._shard.info().payload_schema)
         except Exception as error:  # the library has no kinds of errors
             if "WouldBlock" in str(error):
                 raise ValueError(f"folder: {str(self.path)!r} is being written to by another "

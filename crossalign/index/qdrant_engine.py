@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from crossalign.index.base import Array
@@ -26,10 +26,13 @@ class Engine(Protocol):
         Dimension of the vectors; None while nothing says it.
     words : Words
         Makers of the parts of its filters.
+    keys : set of str
+        Keys of payloads that are looked up without reading every payload.
     """
 
     width: int | None
     words: Words
+    keys: set[str]
 
     @property
     def started(self) -> bool:
@@ -38,6 +41,10 @@ class Engine(Protocol):
 
     def start(self, width: int) -> None:
         """Make the collection."""
+        ...  # pragma: no cover
+
+    def index_keys(self, kinds: Mapping[str, str]) -> None:
+        """Let values of some keys be looked up, ``"keyword"`` or ``"float"``."""
         ...  # pragma: no cover
 
     def upsert(self, points: Sequence[Point]) -> None:

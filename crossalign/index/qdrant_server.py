@@ -55,6 +55,8 @@ class Server:
                              else QdrantClient(url=place, check_compatibility=False))
         self.words: Words = ServerWords(models)
         self.width = width
+        self.keys: set[str] = set()
+        self._looks_up = place != ":memory:"                    # the stand-in reads every payload
         try:
             self.started = self._client.collection_exists(collection)
         except Exception as error:  # of any of the libraries below the client
@@ -71,6 +73,12 @@ class Server:
             optimizers_config=m.OptimizersConfigDiff(
                 indexing_threshold=GRAPH_FROM * width * 4 // 1024))
         self.width, self.started = width, True
+
+    def index_keys(self, kinds: Mapping[str, str]) -> None:
+        """Let values of some keys be looked up."""
+        for key, kind in kinds.items() if self._looks_up else ():
+            self._client.create_payload_index(self._name, key, kind, wait=True)
+        self.keys |= set(kinds)
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Add or replace points."""
@@ -130,3 +138,4 @@ class Server:
             raise ValueError(f"collection: {self._name!r} holds other vectors ({found}); choose "
                              "another name.")
         self.width = found.size
+        self.keys = set(self._client.get_collection(self._name).payload_schema)
