@@ -60,10 +60,10 @@ def _tokens(n: int) -> Views:
 
 
 WORK: Mapping[str, tuple[Any, Mapping[str, Any], Maker, int]] = {
-    "ACMR": (models.ACMR, {"head_epochs": 1}, _features, 7_000),
-    "FusionNet-QSMA, recognition": (models.FusionNetQSMA, {"head_epochs": 1}, _features, 7_000),
+    "ACMR": (models.ACMR, {"head__epochs": 1}, _features, 7_000),
+    "FusionNet-QSMA, recognition": (models.FusionNetQSMA, {"head__epochs": 1}, _features, 7_000),
     "FusionNet-QSMA, retrieval": (models.FusionNetQSMA, {}, _pairs, 7_000),
-    "LCALE": (models.LCALE, {"head_epochs": 1}, _pairs, 2_000),
+    "LCALE": (models.LCALE, {"head__epochs": 1}, _pairs, 2_000),
     "FGAN, batch 16": (models.FGAN, {}, _tokens, 800),
     "FGAN, batch 64": (models.FGAN, {"batch_size": 64, "per_class": 4}, _tokens, 1_600)}
 """Model, parameters other than the defaults, samples and how many of them."""

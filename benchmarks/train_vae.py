@@ -26,9 +26,9 @@ import torch
 from harness import Case, cores, main
 from torch import Tensor, nn
 
+from crossalign.heads.softmax import softmax_path
 from crossalign.models import ACMR, CADAVAE
 from crossalign.recipes import load_recipe
-from crossalign.tasks.softmax_head import softmax_path
 from crossalign.types import Classes, Views
 
 SEED = 0

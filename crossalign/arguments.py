@@ -152,27 +152,23 @@ def check_used(estimator: Any, bench: Any, task: str | None, sets: list[str] | N
         For a parameter of heads where no class is scored, and for ``--tune`` where nothing can be
         chosen or the parameter is idle on these samples.
     """
-    task = task or bench.task
-    named = {option: [text.partition("=")[0] for text in texts or []]
-             for option, texts in (("--set", sets), ("--tune", tune))}
-    if task in ("retrieval", "transfer") and hasattr(estimator, "head"):
-        from crossalign.models.base import HEAD_PARAMETERS
-
-        for option, names in named.items():
-            for name in names:
-                if name in HEAD_PARAMETERS:
-                    raise ValueError(f"{option}: {name} does nothing for {task}, which scores no "
-                                     "classes; leave it out.")
-    if not named["--tune"]:
-        return
     from crossalign.evaluation.protocols import get
 
+    protocol = get(task or bench.task)()
+    named = {option: [text.partition("=")[0] for text in texts or []]
+             for option, texts in (("--set", sets), ("--tune", tune))}
+    for option, names in named.items():
+        for name in names if not protocol.heads else ():
+            if name.partition("__")[0] == "head":
+                raise ValueError(f"{option}: {name} does nothing for {protocol.name}, which does "
+                                 "not score classes by the model's head; leave it out.")
+    if not named["--tune"]:
+        return
     validation = bench.validation()
-    if validation is None or not get(task).tunes or estimator.oracle:
-        raise ValueError(f"--tune: {named['--tune'][0]} cannot be chosen, as {task} of "
+    if validation is None or not protocol.tunes or estimator.oracle:
+        raise ValueError(f"--tune: {named['--tune'][0]} cannot be chosen, as {protocol.name} of "
                          f"{bench.name!r} chooses nothing with {estimator.cli_name}; set it.")
-    idle = [name for name in named["--tune"] if name in estimator.idle(validation["train"])]
-    if idle:
+    if idle := protocol.idle(estimator, validation, named["--tune"]):
         raise ValueError(f"--tune: {idle[0]} does nothing on these samples; leave it out.")
 
 

@@ -10,12 +10,12 @@ from crossalign import models
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 SMALL = {
-    "ACMR": {"epochs": 2, "head_epochs": 1, "latent": 4},
-    "CADAVAE": {"epochs": 2, "head_epochs": 1, "latent": 4},
+    "ACMR": {"epochs": 2, "latent": 4},
+    "CADAVAE": {"epochs": 2, "head__epochs": 1, "latent": 4},
     "FGAN": {"epochs": 2, "dim": 8, "heads": 2},
-    "FusionNetQSMA": {"epochs": 2, "latent": 4, "hidden": 8, "head_epochs": 1},
+    "FusionNetQSMA": {"epochs": 2, "network__latent": 4, "network__hidden": 8},
     "LinearCosine": {"epochs": 2},
-    "LCALE": {"epochs": 2, "head_epochs": 1, "latent": 4, "hidden": (16, 8)},
+    "LCALE": {"epochs": 2, "head__epochs": 1, "latent": 4, "hidden": (16, 8)},
 }
 
 

@@ -110,7 +110,7 @@ def sweep(model: Any, bench: Benchmark, parameter: str, values: Sequence[float],
         for i, value in enumerate(values):
             candidate = seeded(model, run).set_params(**{parameter: value})
             facts = {} if work is None else work(run, task=task.facts, parameter=parameter,
-                                                 params=candidate.get_params())
+                                                 params=candidate.plain_params())
             validation[run, i], test[run, i] = kept(
                 keep, f"{parameter}-{value:g}-{run}", facts,
                 partial(_point, candidate, bench.run(run), task, parameter, callbacks), log)

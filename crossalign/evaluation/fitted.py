@@ -72,7 +72,7 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
     outcome = task.score(once, part, settings)
     return Report.from_runs(
         [outcome.scores], model=model.cli_name, data=bench.name, task=task.name,
-        params=model.get_params(),
+        params=model.plain_params(),
         protocol={**protocol_of(part, model, task), **_other_split(fitted, part),
                   **digits_fact(bench)},
         selection=fitted.selection,
@@ -144,7 +144,7 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
     part = bench.run(run)
     grid = grid_of(model, tune)
     facts = {} if checkpoint is None else work_of(model, bench)(
-        run, task=task.facts, grid=grid, params=model.get_params())
+        run, task=task.facts, grid=grid, params=model.plain_params())
     choice = Selection(**kept(checkpoint, CHOICE, facts, lambda: vars(
         select(model, part, task, grid, callbacks, log)), log))
     fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks, checkpoint)

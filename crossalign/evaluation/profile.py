@@ -101,7 +101,7 @@ def profile(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
     rates = clock.rates or fits
     items = _items(fitted, bench, task)
     return Profile(
-        model.cli_name, model.get_params(),
+        model.cli_name, model.plain_params(),
         clock.parameters or sum(array.size for array in learned_arrays(fitted).values()),
         {m: flops(fitted, x[:1], m) for m, x in items.items()},
         peak_memory(fit_briefly, model, bench, task) if memory else None,

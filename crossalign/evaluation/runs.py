@@ -110,7 +110,7 @@ class _Work:
         drawn = self.pictures and (seed == self.first or self.task.each_run)
         done = self._part("seed", seed, lambda: self._scored(candidate, part, drawn),
                           chooser=chooser, pictures=drawn)
-        return {"params": candidate.get_params(), **done}
+        return {"params": candidate.plain_params(), **done}
 
     def told(self, runs: int) -> str:
         """Say for the report what was chosen in so many runs."""
@@ -139,7 +139,7 @@ class _Work:
         """Return the result of ``build()`` and its ``seconds``, built once for the same work."""
         facts = {} if self.work is None else self.work(
             run, task=self.task.facts, grid=self.grid,
-            params=seeded(self.model, run).get_params(), **more)
+            params=seeded(self.model, run).plain_params(), **more)
         return dict(kept(self.keep, f"{name}-{run}", facts, lambda: timed(build), self.log))
 
 

@@ -71,7 +71,7 @@ def _open(model: Any, validation: Benchmark, task: Protocol, grid: Grid) -> Grid
     """Return the part of a grid that the task tunes and that matters on these samples."""
     if not task.tunes:
         return {}
-    idle = model.idle(task.training(validation)[0])
+    idle = task.idle(model, validation, grid)
     return {name: values for name, values in grid.items() if name not in idle}
 
 

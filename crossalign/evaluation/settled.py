@@ -107,7 +107,7 @@ def _untouched(model: Any, chosen: Collection[str]) -> bool:
     """Tell whether every hyper-parameter is the class's own default or was chosen on validation."""
     if not _is_ours(model):
         return False
-    defaults = type(model)().get_params()
+    defaults = type(model)().plain_params()
     return all(repr(value) == repr(defaults.get(name))
-               for name, value in model.get_params().items()
+               for name, value in model.plain_params().items()
                if name not in FREE and name not in chosen)

@@ -8,28 +8,16 @@ use.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import lazy_loader
 
 from crossalign.models.own_file import names_file, own_class
+from crossalign.rooms import declared
 from crossalign.sentences import nearest
 
-
-def _modules() -> dict[str, str]:
-    """Return the module of every model by class name, read off the files."""
-    room, found = Path(__file__).parent, {}
-    for file in sorted(room.rglob("*.py")):
-        declared = re.search(r'^__all__ = \["(\w+)"\]$', file.read_text(encoding="utf-8"),
-                             re.MULTILINE)
-        if declared:
-            found[declared[1]] = ".".join(file.relative_to(room).with_suffix("").parts)
-    return found
-
-
-_MODULES = _modules()
+_MODULES = declared(Path(__file__).parent)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__, submod_attrs={module: [model] for model, module in _MODULES.items()})
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import ClassifierMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
@@ -25,8 +25,10 @@ from crossalign.arrays import column_names, float32, refuse_masked
 from crossalign.index.exact import ExactIndex
 from crossalign.labels import check_class_rows, classes_held
 from crossalign.metrics.retrieval.score_sources import EmbeddingScores, ScoreSource
+from crossalign.models.parts import head_of
 from crossalign.models.ranges import check_parameters
 from crossalign.models.trained_classes import training_record
+from crossalign.nested import Nested, Part, without
 from crossalign.types import (
     CLASS_MODALITY,
     KINDS,
@@ -40,10 +42,6 @@ from crossalign.types.given import FEATURES, Given, by_modality, check_together,
 
 Array = npt.NDArray[Any]
 
-HEAD_PARAMETERS = ("head", "view_weights", "seen_samples", "unseen_samples", "head_epochs",
-                   "head_lr")
-"""Parameters that do nothing before classes are scored."""
-
 UNREAD = {
     "vectors": "choose a model that handles vectors",
     "tokens": "pool the tokens, as load(..., pool='flat') does, or choose a model that handles "
@@ -55,7 +53,7 @@ UNREAD = {
 """Fixes for a kind that a model does not read."""
 
 
-class Model(BaseEstimator):  # type: ignore[misc]
+class Model(Nested):
     """Base of all models.
 
     Class attributes
@@ -115,8 +113,19 @@ stochastic : bool
         return self
 
     def grid(self, fixed: Collection[str] = ()) -> dict[str, Sequence[Any]]:
-        """Return the search space without the parameters that the user has fixed."""
-        return {name: values for name, values in self.search_space.items() if name not in fixed}
+        """Return the search space without the parameters that the user has fixed.
+
+        Parameters of a head that is not the model's own are not in it, nor is the head itself once
+        one of its parameters is fixed.
+        """
+        fixed = {*fixed, *(name.partition("__")[0] for name in fixed)}
+        known = self.get_params()
+        return {name: values for name, values in self.search_space.items()
+                if name not in fixed and name in known}
+
+    def make_part(self, name: str, value: Any) -> Part | None:
+        """Return a head by its name."""
+        return head_of(value) if name == "head" else super().make_part(name, value)
 
     def idle(self, X: Views) -> Collection[str]:
         """Return the parameters of the search space that need not be tried on such samples."""
@@ -127,8 +136,8 @@ stochastic : bool
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
         """Yield one fitted clone per point of a hyper-parameter grid, in order.
 
-        Neighbours that differ in `HEAD_PARAMETERS` alone share a fit. A closed-form model overrides
-        this to share what the points have in common.
+        Neighbours that differ in their head alone share a fit. A closed-form model overrides this
+        to share what the points have in common.
         """
         fitted, trained_with = None, None
         for params in points:
@@ -141,7 +150,7 @@ stochastic : bool
 
     def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return those of some parameters that matter to training."""
-        return {name: value for name, value in params.items() if name not in HEAD_PARAMETERS}
+        return without(dict(params), "head")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

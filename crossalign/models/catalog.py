@@ -90,7 +90,7 @@ def describe_model(name: str) -> str:
     module = inspect.getmodule(cls)
     lines = [inspect.getdoc(module) or "", "", inspect.getdoc(cls) or "", "",
              "Defaults (change with --set key=value):"]
-    lines += [f"  {key} = {value!r}" for key, value in cls().get_params().items()]
+    lines += [f"  {key} = {value!r}" for key, value in cls().plain_params().items()]
     if cls.search_space:
         lines += ["", "Tuned on validation classes unless set:"]
         lines += [f"  {key} in {list(values)}" for key, values in cls.search_space.items()]

@@ -26,6 +26,7 @@ from crossalign.models.base import (
     unit_rows,
 )
 from crossalign.models.learned import check_network
+from crossalign.models.parts import head_range
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE
 from crossalign.models.several_views import gaussians_of_views
 from crossalign.networks import initialise, product_of_experts
@@ -49,24 +50,21 @@ class LatentModel(Distributional, Generator, Translator, Model):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        **{size: [SIZE] for size in ("latent", "seen_samples", "unseen_samples")},
-        **{count: [COUNT] for count in ("epochs", "head_epochs")},
-        "batch_size": [BATCH], "lr": [RATE],
+        "latent": [SIZE], "epochs": [COUNT], "batch_size": [BATCH], "lr": [RATE],
         "precision": [StrOptions(set(PRECISIONS))], "device": [StrOptions(set(DEVICES))],
         "compile": ["boolean"],
         "scaling": [StrOptions(set(KINDS))],
-        "head": [StrOptions({"softmax", "prototype", "gaussian"})],
+        "head": head_range(),
         "random_state": [SEED],
     }
 
+    parts: ClassVar[tuple[str, ...]] = ("head",)
     uses_side_information = True
     many_modalities = True
     stochastic = True
     resumable = True
     init: str = "torch"
     side_scaling: str = "none"
-    head_lr: float = 1e-3
-    head_betas: ClassVar[tuple[float, float]] = (0.5, 0.999)
 
     def _active(self) -> dict[str, Any]:
         """Return the schedules of the loss terms that are ever on."""
@@ -103,7 +101,7 @@ class LatentModel(Distributional, Generator, Translator, Model):
 
     def _work(self) -> dict[str, Any]:
         """Return all that training depends on besides its data: all parameters."""
-        return dict(self.get_params())
+        return self.plain_params()
 
     @property
     def _place(self) -> torch.device:

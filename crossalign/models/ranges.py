@@ -92,6 +92,13 @@ def check_parameters(model: Any) -> None:
     """Raise ValueError for the first parameter outside of the range that its model declares."""
     check_values(model.get_params(deep=False), model._parameter_constraints,
                  lambda: type(model)().get_params(deep=False))
+    for name in model.parts:
+        part = model.make_part(name, getattr(model, name))
+        if part is not None:
+            ranges = {f"{name}__{key}": allowed
+                      for key, allowed in part._parameter_constraints.items()}
+            check_values({f"{name}__{key}": value for key, value in part.get_params().items()},
+                         ranges)
 
 
 def check_values(given: Mapping[str, Any], ranges: Mapping[str, Sequence[Any]],

@@ -80,7 +80,7 @@ def record_of(model: Any) -> tuple[dict[str, Any], bytes]:
         "format": FORMAT,
         "class": type(model).__name__,
         "params": {name: nested(value, lambda part, _: _plain(part))
-                   for name, value in model.get_params(deep=False).items()},
+                   for name, value in model.plain_params().items()},
         "attributes": values,
         "sha256": digest(weights),
         **({} if (source := origin(type(model))) is None else {"origin": source}),
@@ -192,7 +192,8 @@ def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
                          "model again.")
     try:
         arrays = load(weights)
-        fitted = cls(**{name: rebuilt(value, dict) for name, value in record["params"].items()})
+        fitted = cls().set_params(
+            **{name: rebuilt(value, dict) for name, value in record["params"].items()})
         fitted._validate_params()
         _join_state(fitted, arrays, checked_values(fitted, record["attributes"]))
         try_out(fitted)
@@ -308,5 +309,5 @@ def _card(model: Any, record: Mapping[str, Any], size: int) -> str:
              f"- modalities: {getattr(model, 'widths_', {})}",
              f"- weights: {size / 1e6:.1f} MB, SHA-256 {record['sha256']}", "",
              "| parameter | value |", "|---|---|"]
-    lines += [f"| {k} | {v} |" for k, v in model.get_params(deep=False).items()]
+    lines += [f"| {k} | {v} |" for k, v in model.plain_params().items()]
     return "\n".join(lines) + "\n"

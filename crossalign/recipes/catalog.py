@@ -66,7 +66,7 @@ def _changed(recipe: Recipe, report: Report) -> dict[str, Any]:
     """Return the hyper-parameters that a run did not take from the recipe; its seeds are its
     own.
     """
-    described = recipe.estimator().get_params()
+    described = recipe.estimator().plain_params()
     return {key: value for key, value in report.params.items()
             if key != "random_state" and value != described.get(key)}
 

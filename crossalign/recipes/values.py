@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from numbers import Real
 from typing import Any
 
@@ -56,7 +57,13 @@ def taken(path: str, given: Mapping[str, Any], estimator: Any,
     """
     from sklearn.base import clone
 
-    known = estimator.get_params()
+    from crossalign.nested import outer
+
+    before = clone(estimator).set_params(**(among or {})).get_params()
+    trial = clone(estimator).set_params(**(among or {}))
+    with suppress(ValueError):  # of a head that there is not, which is said below
+        trial.set_params(**{key: given[key] for key in outer(given) if key in before})
+    known = {key: before.get(key, value) for key, value in trial.get_params().items()}
     for key in given:
         if key not in known:
             raise ValueError(f"{path.rstrip('. ')}: {estimator.cli_name} has no parameter "

@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator
+import numpy.typing as npt
 
+from crossalign.nested import Nested
 from crossalign.sentences import short
 from crossalign.types import Classes, Views, samples_given, training_given
-from crossalign.types.given import FEATURES, by_modality
+from crossalign.types.given import FEATURES, Given, by_modality
 
 
-class Task(BaseEstimator):  # type: ignore[misc]
+class Task(Nested):
     """Base of all tasks.
 
     Class attributes
@@ -87,8 +88,8 @@ def task_samples(X: Any, argument: str, name: str = FEATURES) -> Views:
     return samples_given(X, name)
 
 
-def task_training(model: Any, train: Any, classes: Any) -> tuple[Views, Classes]:
-    """Return training samples of a fitted model and the classes to choose among.
+def task_training(model: Any, train: Any, classes: Any, y: npt.ArrayLike | None = None) -> Given:
+    """Return training samples of a fitted model, and the classes to choose among with their labels.
 
     Classes in a mapping of label to vector or a data frame are seen if they label samples; without
     labels all count as seen.
@@ -100,27 +101,28 @@ def task_training(model: Any, train: Any, classes: Any) -> tuple[Views, Classes]
     """
     views = [getattr(model, "modality_", None), *getattr(model, "modalities_", []), FEATURES]
     samples = task_samples(train, "train", next(name for name in views if name is not None))
-    if isinstance(classes, Classes):
-        return samples, classes
-    return samples, task_classes(classes, samples)
+    _check_classes(classes)
+    return training_given(samples, y, classes)
 
 
-def task_classes(classes: Any, samples: Views | None = None) -> Classes:
-    """Return classes as `Classes`; those in a mapping or a data frame are unseen without samples.
+def task_classes(classes: Any) -> Classes:
+    """Return classes as `Classes`; those in a mapping or a data frame are unseen.
 
     Raises
     ------
     ValueError
         If they are none.
     """
+    _check_classes(classes)
     if isinstance(classes, Classes):
         return classes
-    if not isinstance(classes, Mapping) and not hasattr(classes, "iloc"):
+    known = training_given(Views({FEATURES: np.zeros((1, 1))}), None, classes).classes
+    assert known is not None
+    return Classes(known.embeddings, np.zeros(len(known), dtype=bool), known.names)
+
+
+def _check_classes(classes: Any) -> None:
+    """Raise ValueError unless these are `Classes`, a data frame or a mapping."""
+    if not isinstance(classes, Classes | Mapping) and not hasattr(classes, "iloc"):
         raise ValueError(f"classes: got {short(classes)}; give Classes, a data frame with the "
                          "labels as its index, or a dict from label to vector.")
-    if samples is not None:
-        known = training_given(samples, None, classes).classes
-        assert known is not None
-        return known
-    known = task_classes(classes, Views({FEATURES: np.zeros((1, 1))}))
-    return Classes(known.embeddings, np.zeros(len(known), dtype=bool), known.names)

@@ -22,7 +22,7 @@ from crossalign.trees import TAGS, nested, rebuilt, tagged, untagged
 
 def registry() -> dict[str, type[Any]]:
     """Return the classes that a saved task may consist of, besides models."""
-    from crossalign import index, tasks
+    from crossalign import heads, index, tasks
     from crossalign.index.itq import ITQ
     from crossalign.tasks.binary_codes import BinaryCodes
     from crossalign.tasks.class_gaussians import ClassGaussians
@@ -30,6 +30,7 @@ def registry() -> dict[str, type[Any]]:
 
     classes = [*(getattr(tasks, name) for name in tasks.__all__),
                *(getattr(index, name) for name in index.__all__),
+               *(getattr(heads, name) for name in heads.__all__),
                ITQ, BinaryCodes, ClassGaussians, Classes]
     return {cls.__name__: cls for cls in classes}
 
@@ -83,7 +84,7 @@ class Encoder:
     def _model(self, model: Any, path: str) -> Any:
         if not hasattr(model, "widths_"):
             name = type(model).__name__
-            return {"template": name, "params": self.encode(model.get_params(deep=False), path)}
+            return {"template": name, "params": self.encode(model.plain_params(), path)}
         for path_of, other in self.models.items():
             if other is model:
                 return {"model": path_of}
@@ -159,7 +160,7 @@ class Decoder:
 
         if value["template"] not in models.__all__:
             raise ValueError(f"{short(value['template'])} is no known model")
-        model = getattr(models, value["template"])(**self.decode(value["params"]))
+        model = getattr(models, value["template"])().set_params(**self.decode(value["params"]))
         model._validate_params()
         return model
 

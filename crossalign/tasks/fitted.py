@@ -13,8 +13,9 @@ from sklearn.utils._param_validation import Interval
 
 from crossalign.models.ranges import Having, check_values
 from crossalign.tasks.base import Task
+from crossalign.tasks.recogniser import SCORED
 from crossalign.tasks.rejection import Rejection
-from crossalign.tasks.zero_shot import SCORED, ZeroShot
+from crossalign.tasks.zero_shot import ZeroShot
 from crossalign.types import Views
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})

@@ -157,8 +157,9 @@ def check(code: int, out: str, err: str) -> None:
     (["run", "perfect_alignment", "--task", "gzsl"], "knows no classes"),
     (["run", "eszsl", "--seeds", "99999999999999"], "100000 runs at most"),
     (["run", "lcale", "--task", "retrieval", "--set", "head=prototype"], "head does nothing"),
-    (["fit", "acmr", "--task", "retrieval", "--set", "head_epochs=2", "--out", "nosuch"],
-     "head_epochs does nothing for retrieval"),
+    (["fit", "acmr", "--task", "retrieval", "--set", "head=softmax", "--set", "head__epochs=2",
+      "--out", "nosuch"],
+     "head does nothing for retrieval"),
     (["run", "cca", "--task", "transfer", "--tune", "reg=[0.1, 1]"], "reg cannot be chosen"),
     (["run", "recipe:acmr-cubs"], "did you mean 'acmr-cub'"),
     (["run", "recipe:nosuch"], "choose one of"),
@@ -213,14 +214,14 @@ def test_a_recipe_with_the_split_only_says_where_the_features_are(tmp_path, monk
 def test_a_recipe_runs_on_other_data_with_a_note(tmp_path, monkeypatch, capsys):
     folder = benchmark(tmp_path / "d")
     code, out, err = run(monkeypatch, capsys, "run", "recipe:acmr-awa2", "--data", str(folder),
-                         "--set", "epochs=2", "--set", "head_epochs=1")
+                         "--set", "epochs=2", "--set", "head__epochs=1")
     assert code == 0
     assert [line for line in err.splitlines() if line.startswith("note: ")] == [
         "note: 'd' has 6 classes instead of 50, 2 unseen classes instead of 10, side information "
         "of width 5 instead of 85, features of width 8 instead of 2048, so the published numbers "
         "of acmr-awa2 are about other data."]
     assert "\nACMR           60.0  80.2  68.7\n" in out
-    assert "\nchanged    epochs=2, head_epochs=1\n" in out
+    assert "\nchanged    epochs=2, head__epochs=1\n" in out
 
 
 def test_unknown_attributes_file(tmp_path, monkeypatch, capsys):

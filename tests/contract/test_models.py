@@ -31,7 +31,7 @@ class TestModel:
     def test_parameters_are_declared(self, name):
         model = getattr(models, name)()
         model._validate_params()
-        assert set(model._parameter_constraints) == set(model.get_params())
+        assert set(model._parameter_constraints) == set(model.get_params(deep=False))
         assert set(model.search_space) <= set(model.get_params())
 
     def test_fit_returns_itself_and_keeps_parameters(self, name):

@@ -24,10 +24,11 @@ WRONG = {
     "eszsl": {"alpha": 1000.0, "gamma": "high", "modality": 3},
     "fgan": {"readers": ("linear", "lstm"), "ratios": (0.0, 0.5), "margins": 1.0, "dim": 1,
              "backbones": (1, None), "tied": 1},
-    "fusionnet_qsma": {"spread": "x", "view_weights": (1.0, 2.0), "fused": "yes", "steps": 10**6},
+    "fusionnet_qsma": {"manifold__spread": "x", "head__weights": (1.0, 2.0),
+                       "network__fused": "yes", "manifold__steps": 10**6},
     "gfzsl": {"shrinkage": 2.0, "kernel_gamma": -1.0, "modality": 3},
     "lcale": {"hidden": (0,), "regressor_hidden": 3, "decay_every": 0},
-    "linear_cosine": {"temperature": 0.0, "dropout": 1.0, "view_weights": (1.0,), "modality": 3},
+    "linear_cosine": {"temperature": 0.0, "dropout": 1.0, "head__weights": (1.0,), "modality": 3},
     "perfect_alignment": {"rank": 0, "random_state": 2**32, "tol": 1.0},
     "ridge_map": {"alpha": 0.0, "target": 1, "whitening": 0.0},
 }

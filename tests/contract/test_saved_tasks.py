@@ -216,7 +216,7 @@ def test_arrays_of_another_shape_are_refused(saved, tmp_path):
     folder = saved["softmax"][0].save(tmp_path / "task")
     (file,) = folder.glob("arrays-*")
     arrays = load(file.read_bytes())
-    arrays["ZeroShot/coef_"] = arrays["ZeroShot/coef_"][1:]
+    arrays["ZeroShot/head_/coef_"] = arrays["ZeroShot/head_/coef_"][1:]
     content = save(arrays)
     file.write_bytes(content)
     rewritten(folder, lambda r: r.update(arrays=[file.name, hashlib.sha256(content).hexdigest()]))

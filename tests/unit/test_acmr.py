@@ -207,10 +207,10 @@ def test_samples_without_labels_are_refused():
 
 def test_heads_share_one_training():
     views, classes = toy()
-    base = ACMR(latent=3, epochs=1, hidden=((7, 6), (5, 4)))
-    points = [{"kl": 1.0, "head_epochs": 2}, {"kl": 1.0, "head_epochs": 3}, {"kl": 2.0}]
+    base = ACMR(latent=3, epochs=1, hidden=((7, 6), (5, 4)), head="softmax")
+    points = [{"kl": 1.0, "head__epochs": 2}, {"kl": 1.0, "head__epochs": 3}, {"kl": 2.0}]
     models = list(base.fit_path(views, points, classes=classes))
     assert models[0].network_ is models[1].network_
     assert models[0].network_ is not models[2].network_
-    assert [m.head_epochs for m in models] == [2, 3, 50]
+    assert [m.get_params()["head__epochs"] for m in models] == [2, 3, 23]
     assert [m.kl for m in models] == [1.0, 1.0, 2.0]

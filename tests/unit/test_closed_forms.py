@@ -284,13 +284,13 @@ def test_the_linear_layer_recognises_classes_it_never_saw():
     assert found["fused", 40] > 0.5
 
 
-def test_view_weights_of_the_linear_layer_share_a_fit(toy):
+def test_weights_of_the_head_of_the_linear_layer_share_a_fit(toy):
     views, classes = toy
-    points = [{"scaling": "root", "view_weights": w} for w in ((1.0, 0.5, 0.5), (0.0, 0.0, 1.0))]
+    points = [{"scaling": "root", "head__weights": w} for w in ((1.0, 0.5, 0.5), (0.0, 0.0, 1.0))]
     first, second = models.LinearCosine(epochs=2, device="cpu").fit_path(views, points,
                                                                          classes=classes)
     assert first.coef_ is second.coef_
-    assert second.view_weights == (0.0, 0.0, 1.0)
+    assert second.get_params()["head__weights"] == (0.0, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("model", [CCA(), RidgeMap(), CommonPCA()], ids=lambda m: m.cli_name)

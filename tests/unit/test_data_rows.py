@@ -120,8 +120,10 @@ def test_a_row_on_disk_without_a_number_is_refused_by_its_id(bad, x, tmp_path):
 @pytest.mark.parametrize("model", [
     RidgeMap(), CCA(), CommonPCA(4), RidgeMap(pairs="class", whitening=1.0),
     CCA(pairs="class", whitening=1.0, scaling="root"),
-    FusionNetQSMA(epochs=1, latent=4, hidden=8, batch_size=16, linear=0.5, linear_pairs="class"),
-    FusionNetQSMA(epochs=1, latent=4, hidden=8, batch_size=16, linear=0.5, linear_view="pca")])
+    FusionNetQSMA(epochs=1, network__latent=4, network__hidden=8, batch_size=16, linear__share=0.5,
+                  linear__pairs="class"),
+    FusionNetQSMA(epochs=1, network__latent=4, network__hidden=8, batch_size=16, linear__share=0.5,
+                  linear__view="pca")])
 def test_samples_on_disk_that_lack_a_view_do_not_count(model, rng, tmp_path):
     image, text = (rng.normal(size=(60, 5)).astype(np.float32) for _ in range(2))
     present = {"image": np.arange(60) % 5 > 0, "text": np.arange(60) % 7 > 0}

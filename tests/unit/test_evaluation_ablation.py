@@ -17,7 +17,7 @@ from crossalign.models import ACMR, GFZSL, Chance
 from crossalign.recipes.ablation import run_ablation
 
 SMALL = {"epochs": 2, "latent": 4, "hidden": ((16, 16), (16, 16)), "head": "softmax",
-         "head_epochs": 3, "seen_samples": 10, "unseen_samples": 10}
+         "head__epochs": 3, "head__seen_samples": 10, "head__unseen_samples": 10}
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,7 @@ def test_best_epoch_is_the_best_of_the_heads_epochs():
     model = ACMR(**SMALL).fit(bench["train"], classes=bench.classes)
     raw = []
     for epochs in (1, 2, 3):
-        model.set_params(head_epochs=epochs)
+        model.set_params(head__epochs=epochs)
         raw.append(score_gzsl(model, bench).scores["H_raw"])
     assert best_epoch_on_test(model, bench)["H_best_epoch_diagnostic"] == max(raw)
     report = ca.evaluate(ACMR(**SMALL), bench, tune=False, pictures=False,

@@ -11,7 +11,7 @@ from crossalign.models import ESZSL, FusionNetQSMA, RidgeMap
 from crossalign.models.fusionnet.fusionnet_objective import FusionNet
 from crossalign.types import CLASS_MODALITY
 
-SMALL = {"latent": 8, "hidden": 16, "epochs": 1, "batch_size": 32}
+SMALL = {"network__latent": 8, "network__hidden": 16, "epochs": 1, "batch_size": 32}
 
 
 @pytest.fixture

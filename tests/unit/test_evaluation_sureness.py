@@ -13,7 +13,7 @@ from crossalign.models import GFZSL, FusionNetQSMA
 from crossalign.tasks import Fitted
 from crossalign.types import Benchmark, Classes, Views
 
-SMALL = {"latent": 8, "hidden": 16, "epochs": 3, "batch_size": 32}
+SMALL = {"network__latent": 8, "network__hidden": 16, "epochs": 3, "batch_size": 32}
 
 
 def bench(noise=1.0, seed=0):
@@ -70,7 +70,8 @@ def test_a_model_with_variances_has_a_second_confidence_and_a_saved_one_the_same
 
 
 def test_without_variances_or_errors_there_is_still_a_report():
-    equal = evaluate(FusionNetQSMA(**SMALL, samples=0), bench(3.0), tune=False, pictures=False)
+    equal = evaluate(FusionNetQSMA(**SMALL, draws__number=0), bench(3.0), tune=False,
+                     pictures=False)
     assert "AURC" in equal.scores
     assert "AURC_tempered" not in equal.scores
     easy = evaluate(FusionNetQSMA(**{**SMALL, "epochs": 6}), bench(0.01), tune=False,

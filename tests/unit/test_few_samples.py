@@ -141,7 +141,7 @@ def test_heads_choose_among_unseen_or_among_seen_classes_only(model, chosen, gam
 
 def test_a_softmax_of_unseen_classes_learns_from_their_descriptions_alone():
     train, test = few(6, modalities=("image",)), few(3, N_CLASSES, ("image",), seed=9)
-    fitted = models.CADAVAE(epochs=2, head_epochs=2).fit(train, classes=CLASSES)
+    fitted = models.CADAVAE(epochs=2, head__epochs=2).fit(train, classes=CLASSES)
     some = CLASSES.take(np.arange(N_SEEN, N_CLASSES))
     scores = ZeroShot(fitted, head="softmax").fit(train, some).decision_function(test)
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)

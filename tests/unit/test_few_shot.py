@@ -16,12 +16,14 @@ from crossalign.evaluation.protocols.few_shot_curve import (
     choose_few_shot,
     support_ranks,
 )
+from crossalign.heads import Softmax
+from crossalign.heads.few_shot import posterior_means
 from crossalign.models import CADAVAE, GFZSL, RidgeMap
 from crossalign.models.base import Distributional, unit_rows
 from crossalign.pages import plots
 from crossalign.pages.plots import palette
 from crossalign.tasks import ZeroShot
-from crossalign.tasks.few_shot import FewShot, posterior_means
+from crossalign.tasks.few_shot import FewShot
 from crossalign.types import CLASS_MODALITY, Benchmark, Classes, Views
 
 SEEN, UNSEEN, WIDTH, SIDE = 14, 6, 8, 5
@@ -31,7 +33,7 @@ GAUSSIANS = ("update", "support only", "side information only")
 class Toy(Distributional):
     """Features are codes; the code of a class is a linear map of its side information."""
 
-    seen_samples, unseen_samples, head_epochs, head_lr, head_betas = 20, 30, 8, 1e-2, (0.5, 0.999)
+    head = Softmax(seen_samples=20, unseen_samples=30, epochs=8, lr=1e-2)
     random_state = 0
 
     def __init__(self, to_code):
@@ -134,13 +136,13 @@ def test_without_samples_it_is_the_zero_shot_head():
 def test_scores_are_normal_densities_around_the_posterior_means():
     few, rest = support(3)
     task = prepared(kappa=2.5).fit_few_shot(few)
-    codes, gaussians = task.encode(rest), task.gaussians_
+    codes, gaussians = task.encode(rest), task.head_.gaussians_
     np.testing.assert_allclose(codes, unit_rows(rest["image"]), atol=1e-6)
     covariance = gaussians.axes_ / gaussians.precisions_ @ gaussians.axes_.T
     expected, rows = [], unit_rows(few["image"]).astype(np.float64)
     for c in range(SEEN + UNSEEN):
-        mean = task.prior_[c] if c < SEEN else (
-            2.5 * task.prior_[c] + rows[few.truth == c].sum(axis=0)) / 5.5
+        mean = task.head_.prior_[c] if c < SEEN else (
+            2.5 * task.head_.prior_[c] + rows[few.truth == c].sum(axis=0)) / 5.5
         expected.append(multivariate_normal(mean, covariance).logpdf(codes))
     expected = np.stack(expected, axis=1)
     difference = task.scores(codes) - expected                  # one constant per sample
@@ -153,8 +155,8 @@ def test_seen_classes_count_their_training_samples():
     task.fit_few_shot(extra)
     train = BENCH["train"][BENCH["train"].truth == 0]
     together = np.concatenate([unit_rows(train["image"]), unit_rows(extra["image"])])
-    np.testing.assert_allclose(task.means_[0], together.mean(axis=0), atol=1e-6)
-    np.testing.assert_array_equal(task.means_[1:], task.prior_[1:])
+    np.testing.assert_allclose(task.head_.means_[0], together.mean(axis=0), atol=1e-6)
+    np.testing.assert_array_equal(task.head_.means_[1:], task.head_.prior_[1:])
 
 
 def test_earlier_samples_are_forgotten_and_kappa_may_change():
@@ -166,16 +168,17 @@ def test_earlier_samples_are_forgotten_and_kappa_may_change():
     task.kappa = 0.0
     task.fit_few_shot(few)
     for c in range(SEEN, SEEN + UNSEEN):
-        np.testing.assert_allclose(task.means_[c],
+        np.testing.assert_allclose(task.head_.means_[c],
                                    unit_rows(few["image"])[few.truth == c].mean(axis=0), atol=1e-6)
 
 
 def test_the_prior_may_be_the_models_own_code():
     task, regressed = prepared(head="code"), prepared()
     np.testing.assert_allclose(
-        task.prior_[SEEN:], unit_rows(MODEL.embed_classes(BENCH.classes.embeddings[SEEN:])))
-    np.testing.assert_array_equal(task.prior_[:SEEN], regressed.prior_[:SEEN])
-    np.testing.assert_array_equal(task.gaussians_.precisions_, regressed.gaussians_.precisions_)
+        task.head_.prior_[SEEN:], unit_rows(MODEL.embed_classes(BENCH.classes.embeddings[SEEN:])))
+    np.testing.assert_array_equal(task.head_.prior_[:SEEN], regressed.head_.prior_[:SEEN])
+    np.testing.assert_array_equal(task.head_.gaussians_.precisions_,
+                                  regressed.head_.gaussians_.precisions_)
 
 
 def test_predict_stacks():
@@ -202,7 +205,7 @@ def test_latent_features_are_half_described_and_half_drawn_around_samples(monkey
         given.update(codes=codes, labels=labels, **settings)
         return iter([(np.zeros((WIDTH, n_classes)), np.zeros(n_classes))])
 
-    monkeypatch.setattr("crossalign.tasks.few_shot.softmax_path", spy)
+    monkeypatch.setattr("crossalign.heads.softmax.softmax_path", spy)
     few = support(2)[0]
     few = few[few.truth != SEEN + 1]
     prepared(head="softmax").fit_few_shot(few)
@@ -221,7 +224,8 @@ def test_latent_features_are_half_described_and_half_drawn_around_samples(monkey
 
 def test_a_trained_model_takes_every_head():
     bench, _ = world(per_class=6)
-    model = CADAVAE(latent=4, epochs=2, seen_samples=6, unseen_samples=8, head_epochs=2,
+    model = CADAVAE(latent=4, epochs=2, head__seen_samples=6, head__unseen_samples=8,
+                    head__epochs=2,
                     device="cpu").fit(bench["train"], classes=bench.classes)
     few = bench["test_unseen"][np.arange(len(bench["test_unseen"])) % 6 < 2]
     for head in ("gaussian", "code", "inputs", "softmax"):

@@ -14,7 +14,8 @@ from crossalign.tasks import ZeroShot
 from crossalign.training import Batch
 from crossalign.types import Classes, Views
 
-SMALL = {"latent": 6, "hidden": 12, "epochs": 2, "batch_size": 16, "device": "cpu"}
+SMALL = {"network__latent": 6, "network__hidden": 12, "epochs": 2, "batch_size": 16,
+         "device": "cpu"}
 
 
 def toy(seed=0, seen=8, unseen=4, per_class=12, width=10):
@@ -88,8 +89,9 @@ def test_rehearsal_is_the_memory_without_the_held_out_classes():
 
 # -- terms -------------------------------------------------------------------------------------
 def test_classification_is_the_naive_cross_entropy():
-    model, found = losses(samples=0, held_out=0.0, conditional=0.0, marginal=0.0, vib=0.0,
-                          smoothing=0.0, steps=0)
+    model, found = losses(draws__number=0, attention__held_out=0.0, objective__conditional=0.0,
+                          objective__marginal=0.0, objective__vib=0.0,
+                          objective__smoothing=0.0, manifold__steps=0)
     X = toy()[0].select("image")
     batch, net = batch_of(model, X), model.network_
     expected = []
@@ -105,7 +107,7 @@ def test_classification_is_the_naive_cross_entropy():
 
 
 def test_reconstruction_and_cross_are_naive_squared_errors():
-    model, found = losses(views=("image", "text"), samples=0)
+    model, found = losses(views=("image", "text"), draws__number=0)
     net, batch = model.network_, batch_of(model, toy()[0])
     with torch.no_grad():
         z = {m: net.encode(batch.views[m], m)[0] for m in ("image", "text")}
@@ -131,7 +133,7 @@ def test_vib_is_the_divergence_from_a_normal_of_variance_one_over_d():
 
 
 def test_calibration_is_the_likelihood_of_the_class_and_leaves_codes_where_they_are():
-    model, found = losses(held_out=0.0)
+    model, found = losses(attention__held_out=0.0)
     batch = batch_of(model, toy()[0].select("image"))
     net = model.network_
     with torch.no_grad():
@@ -149,24 +151,25 @@ def test_calibration_is_the_likelihood_of_the_class_and_leaves_codes_where_they_
 
 
 # -- switches ----------------------------------------------------------------------------------
-ALWAYS_ON = {"classification": 1.0, "contrast": 1.0, "conditional": 1.0, "marginal": 1.0,
-             "reconstruction": 1.0, "vib": 1.0, "calibration": 1.0, "smooth": 1.0,
-             "topology": 1.0, "cycle": 1.0}
+ALWAYS_ON = {f"objective__{term}": 1.0 for term in (
+    "classification", "contrast", "conditional", "marginal", "reconstruction", "vib", "calibration",
+    "smooth", "topology", "cycle")}
 
 
 @pytest.mark.parametrize("term", ALWAYS_ON)
 def test_a_term_of_weight_zero_is_not_in_the_graph(term):
     _, on = losses(**ALWAYS_ON)
     _, off = losses(**{**ALWAYS_ON, term: 0.0})
-    assert set(on) - set(off) == {term}
-    assert on[term].grad_fn is not None
-    assert torch.isfinite(on[term])
+    name = term.removeprefix("objective__")
+    assert set(on) - set(off) == {name}
+    assert on[name].grad_fn is not None
+    assert torch.isfinite(on[name])
 
 
 def test_without_cycle_there_are_no_regressors_and_with_it_they_learn():
-    model, _ = losses(cycle=0.0, reconstruction=1.0)
+    model, _ = losses(objective__cycle=0.0, objective__reconstruction=1.0)
     assert not [name for name, _ in model.network_.named_parameters() if "regressor" in name]
-    model, found = losses(cycle=1.0, reconstruction=1.0)
+    model, found = losses(objective__cycle=1.0, objective__reconstruction=1.0)
     found["loss"].backward()
     gradients = [p.grad for name, p in model.network_.named_parameters() if "regressor" in name]
     assert gradients
@@ -174,32 +177,33 @@ def test_without_cycle_there_are_no_regressors_and_with_it_they_learn():
 
 
 def test_without_iteration_there_are_no_anchors():
-    names = [n for n, _ in losses(steps=0)[0].network_.named_parameters()]
+    names = [n for n, _ in losses(manifold__steps=0)[0].network_.named_parameters()]
     assert not [n for n in names if "anchors" in n]
-    model, found = losses(steps=2)
+    model, found = losses(manifold__steps=2)
     found["loss"].backward()
     assert model.network_.manifold.anchors.weight.grad.abs().sum() > 0
 
 
 def test_without_uncertainty_nothing_learns_a_variance():
-    model, found = losses(samples=0)
+    model, found = losses(draws__number=0)
     found["loss"].backward()
     assert all(h.logvar.weight.grad is None for h in model.network_.heads)
     assert model.embed_distribution(toy()[0]["image"], "image")[1].max() < 1e-4
-    model, found = losses(samples=2)
+    model, found = losses(draws__number=2)
     found["loss"].backward()
     assert all(h.logvar.weight.grad.abs().sum() > 0 for h in model.network_.heads)
 
 
 def test_sampling_divergence_matching_and_held_out_classes_change_the_loss():
-    one = losses(samples=4)[1]["classification"]
-    assert one != losses(samples=4, sampling="iid")[1]["classification"]
-    values = [losses(divergence=kind, samples=0, conditional=0.0)[1]["marginal"].item()
+    one = losses(draws__number=4)[1]["classification"]
+    assert one != losses(draws__number=4, draws__kind="iid")[1]["classification"]
+    values = [losses(objective__divergence=kind, draws__number=0,
+                     objective__conditional=0.0)[1]["marginal"].item()
               for kind in MARGINALS]
     assert len(set(values)) == len(values)
-    two = {"views": ("image", "text"), "contrast": 1.0}
-    assert (losses(**two, matching="class")[1]["contrast"]
-            != losses(**two, matching="instance")[1]["contrast"])
+    two = {"views": ("image", "text"), "objective__contrast": 1.0}
+    assert (losses(**two, objective__matching="class")[1]["contrast"]
+            != losses(**two, objective__matching="instance")[1]["contrast"])
     model = losses(epochs=1, lr=1e-9)[0]
     rows = batch_of(model, toy()[0].select("image"))
     held = model.network_(rows, "")["classification"].item()
@@ -211,7 +215,7 @@ def test_sampling_divergence_matching_and_held_out_classes_change_the_loss():
 @pytest.mark.parametrize("row", FusionNetQSMA.ablations)
 def test_every_row_of_the_ablation_fits_and_scores(row):
     X, rest, classes = toy()
-    model = FusionNetQSMA(**{**SMALL, **FusionNetQSMA.ablations[row]})
+    model = FusionNetQSMA(**SMALL).set_params(**FusionNetQSMA.ablations[row])
     model.fit(X.select("image"), classes=classes)
     scores = ZeroShot(model).fit(X.select("image"), classes).decision_function(rest)
     assert scores.shape == (len(rest), 12)
@@ -220,30 +224,31 @@ def test_every_row_of_the_ablation_fits_and_scores(row):
 
 def test_shares_of_the_linear_view_share_a_fit_and_none_has_its_own():
     X, _, _ = toy()
-    points = [{"linear": share} for share in (0.8, 0.3, 0.0)]
+    points = [{"linear__share": share} for share in (0.8, 0.3, 0.0)]
     first, second, none = FusionNetQSMA(**SMALL).fit_path(X, points)
     assert first.network_ is second.network_
     assert none.network_ is not first.network_
     assert np.abs(first.embed(X["image"], "image") - second.embed(X["image"], "image")).max() > 0.01
-    alone = FusionNetQSMA(**SMALL, linear=0.3).fit(X)
+    alone = FusionNetQSMA(**SMALL, linear__share=0.3).fit(X)
     np.testing.assert_allclose(second.embed(X["image"], "image"), alone.embed(X["image"], "image"),
                                atol=1e-6)
 
 
 def test_only_what_matters_is_tried():
     X, _, _ = toy()
-    assert set(FusionNetQSMA().idle(X)) == {"view_weights", "linear_view"}
-    assert set(FusionNetQSMA().idle(X.select("image"))) == {"linear_view", "whitening"}
-    assert set(FusionNetQSMA(preset="gzsl").idle(X)) == {"linear_view", "whitening"}
+    assert set(FusionNetQSMA().idle(X)) == {"linear__view"}
+    assert set(FusionNetQSMA().idle(X.select("image"))) == {"linear__view", "whitening"}
+    assert set(FusionNetQSMA(preset="gzsl").idle(X)) == {"linear__view", "whitening"}
     alike = Views({"sketch": X["image"], "photo": X["image"] ** 2}, X.labels)
-    assert set(FusionNetQSMA().idle(alike)) == {"view_weights"}
-    assert set(FusionNetQSMA(linear=0.0).idle(alike)) == {"view_weights", "linear_view"}
+    assert set(FusionNetQSMA().idle(alike)) == set()
+    assert set(FusionNetQSMA(linear__share=0.0).idle(alike)) == {"linear__view"}
 
 
 # -- views -------------------------------------------------------------------------------------
-EVERY_TERM = {"gzsl": {**ALWAYS_ON, "cross": 1.0},
-              "retrieval": {**ALWAYS_ON, "cross": 1.0, "classification": 0.0, "calibration": 0.0,
-                            "cycle": 0.0}}
+EVERY_TERM = {"gzsl": {**ALWAYS_ON, "objective__cross": 1.0},
+              "retrieval": {**ALWAYS_ON, "objective__cross": 1.0, "objective__classification": 0.0,
+                            "objective__calibration": 0.0,
+                            "objective__cycle": 0.0}}
 
 
 def with_every_term(preset, **params):
@@ -256,7 +261,7 @@ def with_every_term(preset, **params):
 @pytest.mark.parametrize("matching", ["class", "instance"])
 @pytest.mark.parametrize("preset", EVERY_TERM)
 def test_what_stands_in_missing_rows_has_no_influence_on_any_term(preset, matching):
-    model, X = with_every_term(preset, matching=matching)
+    model, X = with_every_term(preset, objective__matching=matching)
     present = {"image": torch.arange(16) % 5 != 1, "text": torch.arange(16) % 3 > 0}
     first, second = (batch_of(model, X, present=present) for _ in range(2))
     for m, here in present.items():
@@ -290,7 +295,7 @@ class Rows(Batch):
 @pytest.mark.parametrize("matching", ["class", "instance"])
 @pytest.mark.parametrize("preset", EVERY_TERM)
 def test_with_missing_samples_every_term_is_that_of_the_others(preset, matching):
-    model, X = with_every_term(preset, matching=matching, samples=2)
+    model, X = with_every_term(preset, objective__matching=matching, draws__number=2)
     here = torch.arange(16) % 3 > 0
     found = model.network_(batch_of(model, X, present={"image": here, "text": here}), "")
     expected = model.network_(Rows(batch_of(model, X), here.nonzero()[:, 0]), "")
@@ -299,7 +304,7 @@ def test_with_missing_samples_every_term_is_that_of_the_others(preset, matching)
 
 
 def test_terms_of_one_view_are_over_the_samples_that_have_it():
-    model, X = with_every_term("retrieval", samples=0, matching="class")
+    model, X = with_every_term("retrieval", draws__number=0, objective__matching="class")
     here = torch.arange(16) % 3 > 0
     whole, part = batch_of(model, X, present={"text": here}), batch_of(model, X)
     found, net = model.network_(whole, ""), model.network_
@@ -359,14 +364,14 @@ def slopes(net, batch, term, samples):
     (("image",), "reconstruction"), (("image", "text"), "marginal"),
     (("image", "text"), "reconstruction"), (("image", "text"), "cross")])
 def test_every_draw_counts_in_every_loss_that_reads_draws(views, term, samples):
-    model, _ = losses(views=views, samples=samples, **{term: 1.0})
+    model, _ = losses(views=views, draws__number=samples, **{f"objective__{term}": 1.0})
     found = slopes(model.network_, batch_of(model, toy()[0].select(*views)), term, samples)
     assert len(found) == samples
     assert found.min() > 0.2 * found.max() > 0
 
 
 def test_a_loss_of_draws_is_the_mean_over_them():
-    model, found = losses(views=("image", "text"), samples=5)
+    model, found = losses(views=("image", "text"), draws__number=5)
     net, batch = model.network_, batch_of(model, toy()[0])
     with torch.no_grad():
         z = net._step(batch).z
@@ -380,7 +385,7 @@ def test_presets_ask_for_as_many_draws_as_their_losses_have_use_for():
         model, _ = losses(views=views)
         step = model.network_._step(batch_of(model, toy()[0].select(*views)))
         assert len(step.z["image"]) == draws
-        assert losses(views=views, samples=4)[0].network_.samples == 4
+        assert losses(views=views, draws__number=4)[0].network_.samples == 4
 
 
 def token_views(seed=0, padding=2):
@@ -403,9 +408,10 @@ def token_views(seed=0, padding=2):
 @pytest.mark.parametrize("preset", ["gzsl", "retrieval"])
 def test_token_rows_are_read_and_padding_has_no_influence(preset):
     X, rest, classes = token_views()
-    model = FusionNetQSMA(preset=preset, latent=16, hidden=32, epochs=15, batch_size=16,
-                          device="cpu", smooth=0.1, topology=0.1,
-                          reconstruction=1.0).fit(X, classes=classes)
+    model = FusionNetQSMA(preset=preset, network__latent=16, network__hidden=32, epochs=15,
+                          batch_size=16,
+                          device="cpu", objective__smooth=0.1, objective__topology=0.1,
+                          objective__reconstruction=1.0).fit(X, classes=classes)
     for m in X.modalities:
         rows, order = rest[m], [5, 2, 0, 1, 4, 3]
         found = model.embed(rest, m)
@@ -451,10 +457,11 @@ def test_the_linear_view_is_ridge_map_and_encoders_start_from_it():
     ridge = RidgeMap(alpha=1000.0).fit(X)
     expected = ridge.embed(rest["image"], "image") @ ridge.embed(X["text"], "text").T
     for linear, lr in ((1.0, 1e-3), (0.5, 1e-12)):          # the view itself; encoders at first
-        model = FusionNetQSMA(latent=9, hidden=12, epochs=1, steps=0, lr=lr, linear=linear).fit(X)
+        model = FusionNetQSMA(network__latent=9, network__hidden=12, epochs=1, manifold__steps=0,
+                              lr=lr, linear__share=linear).fit(X)
         found = model.embed(rest["image"], "image") @ model.embed(X["text"], "text").T
         np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert not FusionNetQSMA(**SMALL, linear=0.0).fit(X).network_.paths
+    assert not FusionNetQSMA(**SMALL, linear__share=0.0).fit(X).network_.paths
 
 
 def test_the_linear_view_may_pair_within_classes_with_a_ridge_of_its_own():
@@ -463,14 +470,16 @@ def test_the_linear_view_may_pair_within_classes_with_a_ridge_of_its_own():
     X = Views({m: X[m] for m in X.modalities}, X.labels, present={"image": image, "text": ~image})
     ridge = RidgeMap(alpha=10.0, pairs="class").fit(X)
     expected = ridge.embed(rest["image"], "image") @ ridge.embed(rest["text"], "text").T
-    model = FusionNetQSMA(latent=9, hidden=12, epochs=1, linear=1.0, linear_alpha=10.0,
-                          linear_pairs="class").fit(X)
+    model = FusionNetQSMA(network__latent=9, network__hidden=12, epochs=1, linear__share=1.0,
+                          linear__alpha=10.0,
+                          linear__pairs="class").fit(X)
     found = model.embed(rest["image"], "image") @ model.embed(rest["text"], "text").T
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert np.abs(FusionNetQSMA(latent=9, hidden=12, epochs=1, linear=1.0).fit(X).embed(
+    assert np.abs(FusionNetQSMA(network__latent=9, network__hidden=12, epochs=1,
+                                linear__share=1.0).fit(X).embed(
         rest["image"], "image")).max() < 1e-6              # regressed on nobody
     with pytest.raises(ValueError, match="labels"):
-        FusionNetQSMA(**SMALL, linear_pairs="class").fit(X.with_labels(None))
+        FusionNetQSMA(**SMALL, linear__pairs="class").fit(X.with_labels(None))
 
 
 @pytest.mark.parametrize("latent", [4, 20])
@@ -480,19 +489,20 @@ def test_the_linear_view_of_one_encoder_is_common_pca(latent):
     plain = CommonPCA(latent, "root").fit(X)
     expected = plain.embed(rest["image"], "sketch") @ plain.embed(X["photo"], "photo").T
     for linear, lr in ((1.0, 1e-3), (0.5, 1e-12)):
-        model = FusionNetQSMA(latent=latent, hidden=12, epochs=1, steps=0, lr=lr, linear=linear,
-                              scaling="root", linear_view="pca").fit(X)
+        model = FusionNetQSMA(network__latent=latent, network__hidden=12, epochs=1,
+                              manifold__steps=0, lr=lr, linear__share=linear,
+                              scaling="root", linear__view="pca").fit(X)
         found = model.embed(rest["image"], "sketch") @ model.embed(X["photo"], "photo").T
         np.testing.assert_allclose(found, expected, atol=1e-4)
     with pytest.raises(ValueError, match="widths"):
-        FusionNetQSMA(**SMALL, linear_view="pca").fit(toy()[0])
+        FusionNetQSMA(**SMALL, linear__view="pca").fit(toy()[0])
 
 
 # -- use ---------------------------------------------------------------------------------------
 def test_fused_head_is_the_weighted_sum_of_standardised_scores():
     X, rest, classes = toy()
     X, rest = X.select("image"), rest.select("image")
-    model = FusionNetQSMA(**SMALL, view_weights=(1.0, 0.5, 2.0)).fit(X, classes=classes)
+    model = FusionNetQSMA(**SMALL, head__weights=(1.0, 0.5, 2.0)).fit(X, classes=classes)
     parts = [GFZSL().fit(X, classes=classes).decision_function(rest),
              *(ZeroShot(model, head=h).fit(X, classes).decision_function(rest)
                for h in ("gaussian", "prototype"))]
@@ -517,7 +527,7 @@ def test_prototype_scores_are_expected_distances():
 
 def test_it_recognises_classes_it_never_saw():
     X, rest, classes = toy(seen=30, unseen=6, per_class=15)
-    model = FusionNetQSMA(latent=32, hidden=64, epochs=15, head="prototype")
+    model = FusionNetQSMA(network__latent=32, network__hidden=64, epochs=15, head="prototype")
     model.fit(X.select("image"), classes=classes)
     scores = ZeroShot(model).fit(X.select("image"), classes).decision_function(rest)
     scores[:, classes.seen] = -np.inf

@@ -102,7 +102,7 @@ def test_loads_builds_and_validates(name):
     estimator = recipe.estimator()
     assert isinstance(estimator, models.get(model))
     estimator._validate_params()
-    assert {key: estimator.get_params()[key] for key in recipe.params} == recipe.params
+    assert {key: estimator.plain_params()[key] for key in recipe.params} == recipe.params
     expects = recipe.expects
     assert (expects.classes, expects.unseen, expects.side_information,
             expects.features) == SIZES[data]
@@ -119,9 +119,9 @@ def test_acmr_has_the_weights_and_ramps_of_its_paper(data):
         "iem_lr": 3.3e-5, "classifier_lr": 7.4e-3, "kl": kl, "kl_ramp": (0, 93), "w2": w2,
         "w2_ramp": w2_ramp, "classification": classification, "classification_ramp": ramp,
         "hidden": ((1560, decoder), (1450, 665)), "iem_hidden": 99, "norm": "l1",
-        "scaling": "minmax", "side_scaling": "none", "head": "softmax", "seen_samples": 200,
-        "unseen_samples": unseen,
-        "head_epochs": head_epochs, "head_lr": 5e-4}
+        "scaling": "minmax", "side_scaling": "none", "head": "softmax", "head__seen_samples": 200,
+        "head__unseen_samples": unseen,
+        "head__epochs": head_epochs, "head__lr": 5e-4, "head__betas": (0.3, 0.999)}
 
 
 @pytest.mark.parametrize(("data", "epochs"), [("cub", 23), ("sun", 21), ("awa1", 33),
@@ -129,8 +129,9 @@ def test_acmr_has_the_weights_and_ramps_of_its_paper(data):
 def test_cada_vae_has_the_weights_of_its_code(data, epochs):
     recipe = load_recipe(f"cada_vae-{data}")
     wanted = {"sampler": "author", "kl": 0.25, "cross": 2.37, "w2": 8.13, "latent": 64,
-              "lr": 1.5e-4, "epochs": 100, "batch_size": 50, "seen_samples": 200,
-              "unseen_samples": 400, "head_epochs": epochs, "norm": "l1", "scaling": "minmax"}
+              "lr": 1.5e-4, "epochs": 100, "batch_size": 50, "head__seen_samples": 200,
+              "head__unseen_samples": 400, "head__epochs": epochs, "norm": "l1",
+              "scaling": "minmax"}
     assert recipe.params == wanted
     for key, values in recipe.sweeps.items():
         assert values[2] == wanted[key]
@@ -210,7 +211,7 @@ def test_a_file_of_ones_own(tmp_path):
 model: acmr
 data: birds
 source: Me, 2026
-params: {lr: 1e-4, kl: 2, kl_ramp: [0, 9], iem: off, head_epochs: 3}
+params: {lr: 1e-4, kl: 2, kl_ramp: [0, 9], iem: off, head: softmax, head__epochs: 3}
 sweeps: {lr: [1e-5, 1E-4, 1.e-3]}
 published: {mine: {H: 12}}
 """)
@@ -218,7 +219,7 @@ published: {mine: {H: 12}}
         recipe = load_recipe(given)
         assert recipe.name == "mine"
         assert recipe.params == {"lr": 1e-4, "kl": 2.0, "kl_ramp": (0, 9), "iem": "off",
-                                 "head_epochs": 3}
+                                 "head": "softmax", "head__epochs": 3}
         assert type(recipe.params["kl"]) is float
         assert recipe.sweeps == {"lr": (1e-5, 1e-4, 1e-3)}
         assert recipe.estimator().iem == "off"
@@ -385,7 +386,7 @@ def test_mismatch_is_one_sentence_on_what_differs():
 
 # -- beside a report ---------------------------------------------------------------------------
 def report_of(recipe, runs, **changes) -> Report:
-    params = {**recipe.estimator().get_params(), "random_state": 3, **changes}
+    params = {**recipe.estimator().plain_params(), "random_state": 3, **changes}
     return Report.from_runs(runs, model=recipe.model, data="own", task="gzsl", params=params,
                             seeds=range(len(runs)), seconds=1.0, selection="nothing")
 

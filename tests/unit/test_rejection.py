@@ -354,7 +354,8 @@ def test_tempered_confidence_uses_what_the_variance_knows():
 def test_tempered_confidence_of_the_class_that_is_given():
     rows, classes = np.random.default_rng(0).normal(size=(200, 6)), Classes(np.eye(6), [True] * 6)
     views = Views({"image": rows.astype(np.float32)}, np.arange(200) % 6)
-    model = FusionNetQSMA(epochs=1, latent=4, hidden=8).fit(views, classes=classes)
+    model = FusionNetQSMA(epochs=1, network__latent=4, network__hidden=8).fit(views,
+                                                                              classes=classes)
     head = ZeroShot(model).fit(views, classes)
     fitted = Rejection(head, "tempered").fit(views, coverage=0.9)
     assert fitted.temperature_.shape == (3,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from crossalign.heads.base import codes_of
 from crossalign.models import CCA, LCALE, FusionNetQSMA, RidgeMap
 from crossalign.models.base import unit_rows
 from crossalign.models.several_views import joined
@@ -33,7 +34,8 @@ def world(seed=0, seen=24, unseen=8, per_class=12):
 @pytest.fixture(scope="module")
 def fitted():
     train, test, classes = world()
-    model = FusionNetQSMA(preset="gzsl", latent=32, hidden=64, epochs=12, batch_size=32,
+    model = FusionNetQSMA(preset="gzsl", network__latent=32, network__hidden=64, epochs=12,
+                          batch_size=32,
                           device="cpu").fit(train, classes=classes)
     return model, train, test, classes
 
@@ -131,7 +133,7 @@ def test_sureness_is_of_all_views(fitted):
 
 def test_other_models_of_many_views_are_fused_without_gates():
     train, test, classes = world(seen=12, unseen=4)
-    model = LCALE(latent=8, hidden=(32, 16), epochs=8, head_epochs=2, device="cpu",
+    model = LCALE(latent=8, hidden=(32, 16), epochs=8, head__epochs=2, device="cpu",
                   lr=1e-3).fit(train, classes=classes)
     mean, std = model.embed_distribution(test, ["image", "text"])
     parts = [model.embed_distribution(test[m], m) for m in ("image", "text")]
@@ -144,7 +146,7 @@ def test_other_models_of_many_views_are_fused_without_gates():
 
 
 @pytest.mark.parametrize("model", [RidgeMap(), CCA(), FusionNetQSMA(
-    latent=16, hidden=32, epochs=6, device="cpu", batch_size=32)])
+    network__latent=16, network__hidden=32, epochs=6, device="cpu", batch_size=32)])
 def test_a_query_asks_with_all_the_views_it_has(model):
     train, test, _ = world(seen=16, unseen=8)
     model.fit(train)
@@ -167,7 +169,7 @@ def test_linear_maps_recognise_by_the_mean_of_unit_rows(model):
     train, test, classes = world(seen=16, unseen=8)
     head = ZeroShot(model.fit(train, classes=classes), head="gaussian").fit(train, classes)
     both = unit_rows(model.embed(test["image"], "image") + model.embed(test["text"], "text"))
-    np.testing.assert_allclose(head._code(*head.read(test)), both, atol=1e-6)
+    np.testing.assert_allclose(codes_of(model, *head.read(test)), both, atol=1e-6)
     assert t1(head, test) > max(t1(head, test.select(m)) for m in test.modalities)
 
 

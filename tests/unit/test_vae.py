@@ -109,8 +109,8 @@ def test_training_lowers_the_loss_and_finds_unseen_classes():
     x = side[labels] @ rng.standard_normal((6, 20)) + 0.1 * rng.standard_normal((360, 20))
     views, classes = Views({"image": x}, labels), Classes(side, np.arange(12) < 9)
     train, test = views[labels < 9], views[labels >= 9]
-    model = CADAVAE(latent=8, epochs=100, lr=1e-3, scaling="standard", kl=0.01, head_epochs=40,
-                    seen_samples=30, unseen_samples=30).fit(train, classes=classes)
+    model = CADAVAE(latent=8, epochs=100, lr=1e-3, scaling="standard", kl=0.01, head__epochs=40,
+                    head__seen_samples=30, head__unseen_samples=30).fit(train, classes=classes)
     assert model.history_["reconstruction"][-1] < 0.5 * model.history_["reconstruction"][0]
     for head in ("prototype", "softmax"):
         scores = ZeroShot(model, head=head).fit(train, classes).decision_function(test)
@@ -134,7 +134,8 @@ def test_gaussian_head_is_gfzsl_on_codes():
 def test_softmax_head_gives_log_probabilities():
     views, classes = toy()
     train = views.select("image")
-    model = CADAVAE(latent=3, epochs=1, head_epochs=1, seen_samples=5, unseen_samples=7)
+    model = CADAVAE(latent=3, epochs=1, head__epochs=1, head__seen_samples=5,
+                    head__unseen_samples=7)
     head = ZeroShot(model.fit(train, classes=classes)).fit(train, classes)
     scores = head.decision_function(train)
     np.testing.assert_allclose(np.exp(scores).sum(axis=1), 1, rtol=1e-5)

@@ -13,7 +13,8 @@ from crossalign.models.store import load_model
 from crossalign.models.whitening import whitening_of, within_class_covariance
 from crossalign.types import Views
 
-SMALL = {"latent": 8, "hidden": 12, "epochs": 2, "batch_size": 32, "device": "cpu"}
+SMALL = {"network__latent": 8, "network__hidden": 12, "epochs": 2, "batch_size": 32,
+         "device": "cpu"}
 
 
 def pairs(classes=60, per_class=12, unseen=20, seed=0):
@@ -87,7 +88,7 @@ def test_ridge_rows_are_whitened_by_what_training_rows_say():
 
 def test_both_parts_of_the_space_are_whitened_without_another_fit(tmp_path):
     train, rest = pairs()
-    points = [{"whitening": s, "linear": share} for s in (None, 1.0) for share in (0.7, 0.2)]
+    points = [{"whitening": s, "linear__share": share} for s in (None, 1.0) for share in (0.7, 0.2)]
     plain, _, _, white = FusionNetQSMA(**SMALL).fit_path(train, points)
     assert white.network_ is plain.network_
     parts = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal
@@ -99,6 +99,8 @@ class Protocol:
         Whether `calibrate` chooses something there, even if no hyper-parameter is open.
     each_run : bool
         Whether every run chooses anew if the benchmark has one split.
+    heads : bool
+        Whether the model's own head scores classes.
     micro : bool
         Whether accuracies are over samples, not over classes.
     """
@@ -115,6 +117,7 @@ class Protocol:
     tunes: ClassVar[bool] = True
     calibrates: ClassVar[bool] = False
     each_run: ClassVar[bool] = False
+    heads: ClassVar[bool] = False
     micro: ClassVar[bool] = False
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -148,6 +151,16 @@ class Protocol:
     def training(self, bench: Benchmark) -> tuple[Views, Classes | None]:
         """Return the samples and the classes that a model is fitted on."""
         return bench["train"], bench.classes
+
+    def idle(self, model: Any, bench: Benchmark, names: Iterable[str]) -> list[str]:
+        """Return those of some parameters that change nothing for the task on such samples.
+
+        They are those of `Model.idle` and, where no class is scored by it, the head and all that it
+        holds.
+        """
+        idle = model.idle(self.training(bench)[0])
+        return [name for name in names if name in idle or
+                (not self.heads and name.partition("__")[0] == "head")]
 
     def ceiling_samples(self, bench: Benchmark) -> Views:
         """Return the labelled test samples that an oracle is fitted on, if the task has one."""

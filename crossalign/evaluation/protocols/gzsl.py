@@ -76,6 +76,7 @@ class GZSL(Protocol):
     headlines: ClassVar[tuple[str, ...]] = ("H", "U", "S", "T1", "AUSUC")
     columns: ClassVar[tuple[str, ...]] = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
     calibrates: ClassVar[bool] = True
+    heads: ClassVar[bool] = True
 
     def check_model(self, model: Any) -> None:
         """Raise ValueError if a model scores no classes."""
@@ -140,6 +141,7 @@ class ZSL(Protocol):
     metrics: ClassVar[tuple[Metric, ...]] = (T1,)
     headlines: ClassVar[tuple[str, ...]] = ("T1",)
     columns: ClassVar[tuple[str, ...]] = ("T1",)
+    heads: ClassVar[bool] = True
 
     check_model = GZSL.check_model
     ceiling_samples = GZSL.ceiling_samples
@@ -223,8 +225,8 @@ def best_epoch_on_test(model: Any, bench: Benchmark) -> dict[str, float]:
     """
     head, best = ZeroShot(model), 0.0
     for _ in head.fit_epochs(bench["train"], bench.classes):
-        if head.head_ != "softmax":
-            raise ValueError(f"best_epoch: the head {head.head_!r} of {model.cli_name} has no "
+        if not head.head_.has_epochs:
+            raise ValueError(f"best_epoch: the head {head.head_.name!r} of {model.cli_name} has no "
                              "epochs to pick from; use head='softmax', or leave it out.")
         with candidates_without_items():
             scores = metrics.gzsl_scores(

@@ -28,7 +28,9 @@ from torch.nn.functional import cross_entropy, normalize
 
 from crossalign.devices import DEVICES
 from crossalign.models.base import Aligner, Array, Model, labels_of, side_information, unit_rows
-from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, WEIGHT, Each
+from crossalign.models.parts import head_range
+from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, WEIGHT
+from crossalign.nested import Part
 from crossalign.networks import initialise
 from crossalign.preprocessing.rows import rows_of
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
@@ -76,11 +78,9 @@ class LinearCosine(Aligner, Model):
         Temperature T of the cosines; default 0.05.
     scaling : {"standard", "root", "minmax", "l2", "none"}
         Scaling of features, fitted on training rows; default ``"standard"``.
-    head : {"fused", "prototype", "gaussian"}
-        Way to score classes, see `tasks.ZeroShot`; default ``"fused"``.
-    view_weights : tuple of float
-        Weights of the fused head: Gaussians on inputs, Gaussians on the layer's outputs, cosines;
-        default (1, 0.5, 0.5).
+    head : str or Head
+        Way to score classes, see `tasks.ZeroShot`; default ``"fused"``, of Gaussians on inputs,
+        Gaussians on the layer's outputs, and cosines.
     modality : str, optional
         Modality that holds the features; default the first.
     device : {"auto", "cpu", "cuda"}
@@ -98,26 +98,25 @@ class LinearCosine(Aligner, Model):
         Mean side information of the seen classes.
     """
 
+    parts = ("head",)
     uses_side_information = True
     stochastic = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("standard", "root"), "temperature": (0.05, 0.1),
-        "view_weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5), (0.0, 0.0, 1.0))}
+        "head__weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5), (0.0, 0.0, 1.0))}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "epochs": [COUNT], "batch_size": [BATCH], "lr": [RATE], "weight_decay": [WEIGHT],
         "dropout": [Interval(Real, 0, 1, closed="left")], "temperature": [RATE],
         "scaling": [StrOptions(set(KINDS))],
-        "head": [StrOptions({"fused", "prototype", "gaussian"})],
+        "head": head_range(),
         "modality": [str, None],
-        "view_weights": [Each(WEIGHT, length=3)],
         "device": [StrOptions(set(DEVICES))], "random_state": [SEED],
     }
 
     def __init__(self, epochs: int = 30, batch_size: int = 128, lr: float = 1e-3,
                  weight_decay: float = 1e-4, dropout: float = 0.5, temperature: float = 0.05,
-                 scaling: str = "standard", head: str = "fused",
-                 view_weights: Sequence[float] = (1.0, 0.5, 0.5), modality: str | None = None,
-                 device: str = "auto", random_state: int = 0) -> None:
+                 scaling: str = "standard", head: str | Part = "fused", modality: str | None = None,
+                 device: str = "auto", random_state: int = 0, **nested: Any) -> None:
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr
@@ -126,10 +125,10 @@ class LinearCosine(Aligner, Model):
         self.temperature = temperature
         self.scaling = scaling
         self.head = head
-        self.view_weights = view_weights
         self.modality = modality
         self.device = device
         self.random_state = random_state
+        self.set_params(**nested)
 
     def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:

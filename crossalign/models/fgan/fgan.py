@@ -273,7 +273,7 @@ class FGAN(TokenSelector, JointSpace):
             lr_schedule=Warmup(WARMUP / steps, Cosine(self.epochs), start=1 / WARMUP),
             device=self.device, precision=self.precision, checkpoint=checkpoint,
             resume=checkpoint is not None,
-            work={**self.get_params(), "targets": arrays_fingerprint([targets])})
+            work={**self.plain_params(), "targets": arrays_fingerprint([targets])})
         self.network_.targets = torch.zeros(0)
         self.history_, self.selected_epoch_ = history.losses, history.selected_epoch
         return self

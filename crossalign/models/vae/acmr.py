@@ -45,6 +45,7 @@ from crossalign.models.base import labels_of
 from crossalign.models.ranges import RATE, SIZE, WEIGHT, Each
 from crossalign.models.vae.vae import AlignedVAE, two_sided
 from crossalign.models.vae.vae_objective import Step, VAEObjective
+from crossalign.nested import Part
 from crossalign.networks import CrossVAE, InformationGate, cross_weighting
 from crossalign.networks.cross_weighting import FORMS
 from crossalign.networks.gaussian import SAMPLERS
@@ -151,20 +152,17 @@ class ACMR(AlignedVAE):
         Hidden width of the gates; default 99.
     sampler : {"auto", "author", "textbook"}
         Draws of codes, see `networks.reparametrise`; default ``"auto"``, the variant's.
-    head : {"gaussian", "softmax", "prototype"}
+    head : str or Head
         Way to score classes, see `tasks.ZeroShot`; default ``"gaussian"``.
-    norm, scaling, init, seen_samples, unseen_samples, head_epochs
-        Settings of network, scaling and head, see `CADAVAE`.
+    norm, scaling, init
+        Settings of network and scaling, see `CADAVAE`.
     precision, device, compile, random_state
         Settings of training, see `CADAVAE`.
     side_scaling : {"minmax", "standard", "l2", "none"}
         Scaling of side information, fitted on training rows; default ``"standard"``.
-    head_lr : float
-        Learning rate of the softmax head; default 5e-4.
     """
 
     many_modalities = False
-    head_betas = (0.3, 0.999)
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "kl": (0.1, 0.5), "head": ("gaussian", "prototype")}
     ablations: ClassVar[dict[str, dict[str, Any]]] = {
@@ -182,7 +180,7 @@ class ACMR(AlignedVAE):
         "side_scaling": [StrOptions(set(KINDS))],
         "iem_hidden": [SIZE],
         "classification": [WEIGHT],
-        **{rate: [RATE] for rate in ("iem_lr", "classifier_lr", "head_lr")},
+        **{rate: [RATE] for rate in ("iem_lr", "classifier_lr")},
         **{ramp: [Each(WEIGHT, length=2)] for ramp in ("kl_ramp", "w2_ramp",
                                                        "classification_ramp")},
         "hidden": [Each(Each(SIZE, length=2), length=2)],
@@ -197,9 +195,8 @@ class ACMR(AlignedVAE):
                  hidden: Sequence[Sequence[int]] = ((512, 512), (512, 512)),
                  iem_hidden: int = 99, norm: str = "l1", sampler: str = "auto",
                  scaling: str = "standard", side_scaling: str = "standard", init: str = "xavier",
-                 head: str = "gaussian", seen_samples: int = 200, unseen_samples: int = 390,
-                 head_epochs: int = 50, head_lr: float = 5e-4, precision: str = "32-true",
-                 device: str = "auto", compile: bool = False, random_state: int = 0) -> None:
+                 head: str | Part = "gaussian", precision: str = "32-true", device: str = "auto",
+                 compile: bool = False, random_state: int = 0, **nested: Any) -> None:
         self.variant = variant
         self.iem = iem
         self.vsa = vsa
@@ -223,14 +220,11 @@ class ACMR(AlignedVAE):
         self.side_scaling = side_scaling
         self.init = init
         self.head = head
-        self.seen_samples = seen_samples
-        self.unseen_samples = unseen_samples
-        self.head_epochs = head_epochs
-        self.head_lr = head_lr
         self.precision = precision
         self.device = device
         self.compile = compile
         self.random_state = random_state
+        self.set_params(**nested)
 
     def grid(self, fixed: Collection[str] = ()) -> dict[str, Sequence[Any]]:
         """Return the search space of the clean variant; the authors' variant has fixed settings."""

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from crossalign.models.ranges import WEIGHT
 from crossalign.models.vae.vae import AlignedVAE, two_sided
+from crossalign.nested import Part
 from crossalign.training import Group, Independent, Player, Ramp
 from crossalign.types import CLASS_MODALITY, Samples
 
@@ -50,14 +51,9 @@ class CADAVAE(AlignedVAE):
         Draws of codes, see `networks.reparametrise`; default ``"textbook"``.
     scaling : {"minmax", "standard", "l2", "none"}
         Scaling of features, fitted on training rows; default ``"minmax"``.
-    head : {"softmax", "prototype", "gaussian"}
-        Way to score classes, see `tasks.ZeroShot`; default ``"softmax"``.
-    seen_samples, unseen_samples : int
-        Number of codes per seen and per unseen class that the softmax head is trained on; default
-        200 and 400.
-    head_epochs : int
-        Number of epochs of the softmax head; default 23, which the authors fixed for CUB (SUN 21,
-        AWA1 33, AWA2 29).
+    head : str or Head
+        Way to score classes, see `tasks.ZeroShot`; default ``"softmax"``, of whose 23 epochs the
+        authors made 21 for SUN, 33 for AWA1 and 29 for AWA2.
     precision : str
         Precision of training, ``"32-true"`` by default, or ``"bf16-mixed"``.
     device : {"auto", "cpu", "cuda"}
@@ -77,9 +73,9 @@ class CADAVAE(AlignedVAE):
     def __init__(self, latent: int = 64, epochs: int = 100, batch_size: int = 50,
                  lr: float = 1.5e-4, kl: float = 0.25, cross: float = 2.37, w2: float = 8.13,
                  norm: str = "l1", sampler: str = "textbook", scaling: str = "minmax",
-                 init: str = "xavier", head: str = "softmax", seen_samples: int = 200,
-                 unseen_samples: int = 400, head_epochs: int = 23, precision: str = "32-true",
-                 device: str = "auto", compile: bool = False, random_state: int = 0) -> None:
+                 init: str = "xavier", head: str | Part = "softmax", precision: str = "32-true",
+                 device: str = "auto", compile: bool = False, random_state: int = 0,
+                 **nested: Any) -> None:
         self.latent = latent
         self.epochs = epochs
         self.batch_size = batch_size
@@ -92,13 +88,11 @@ class CADAVAE(AlignedVAE):
         self.scaling = scaling
         self.init = init
         self.head = head
-        self.seen_samples = seen_samples
-        self.unseen_samples = unseen_samples
-        self.head_epochs = head_epochs
         self.precision = precision
         self.device = device
         self.compile = compile
         self.random_state = random_state
+        self.set_params(**nested)
 
     def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = (),

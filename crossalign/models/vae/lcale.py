@@ -32,6 +32,7 @@ from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.ranges import COUNT, SIZE, WEIGHT, Each
 from crossalign.models.vae.vae import AlignedVAE, class_rows, with_classes
+from crossalign.nested import Part
 from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
 from crossalign.types import CLASS_MODALITY, Classes, Samples
 
@@ -66,7 +67,7 @@ class LCALE(AlignedVAE):
         encoders, decoders and regressors.
     class_codes : {"auto", "none"}
         Whether the class is a modality of its own; default ``"auto"``, yes if samples have labels.
-    norm, sampler, scaling, init, head, seen_samples, unseen_samples, head_epochs
+    norm, sampler, scaling, init, head
         Settings of network, scaling and head, see `CADAVAE`.
     precision, device, compile, random_state
         Settings of training, see `CADAVAE`.
@@ -88,10 +89,9 @@ class LCALE(AlignedVAE):
                  decay: float = 0.5, kl: float = 1.0, cross: float = 1.0, w2: float = 0.1,
                  mmd: float = 0.1, cycle: float = 0.01, update: str = "joint",
                  class_codes: str = "auto", norm: str = "l2", sampler: str = "textbook",
-                 scaling: str = "standard", init: str = "torch", head: str = "softmax",
-                 seen_samples: int = 200, unseen_samples: int = 400, head_epochs: int = 23,
+                 scaling: str = "standard", init: str = "torch", head: str | Part = "softmax",
                  precision: str = "32-true", device: str = "auto", compile: bool = False,
-                 random_state: int = 0) -> None:
+                 random_state: int = 0, **nested: Any) -> None:
         self.latent = latent
         self.hidden = hidden
         self.regressor_hidden = regressor_hidden
@@ -112,13 +112,11 @@ class LCALE(AlignedVAE):
         self.scaling = scaling
         self.init = init
         self.head = head
-        self.seen_samples = seen_samples
-        self.unseen_samples = unseen_samples
-        self.head_epochs = head_epochs
         self.precision = precision
         self.device = device
         self.compile = compile
         self.random_state = random_state
+        self.set_params(**nested)
 
     def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = (),

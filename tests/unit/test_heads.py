@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from crossalign.heads.softmax import balanced_rows, softmax_path
 from crossalign.networks import initialise
-from crossalign.tasks.softmax_head import balanced_rows, softmax_path
 from crossalign.training import Shuffle
 
 

@@ -1,0 +1,41 @@
+"""A Gaussian per class on codes, around the code that the model gives the class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from crossalign.heads.base import Array, codes_of
+from crossalign.heads.gaussian import Gaussian
+from crossalign.models.base import unit_rows
+from crossalign.types import CLASS_MODALITY, Classes, Views
+
+__all__ = ["Code"]
+
+
+class Code(Gaussian):
+    """`Gaussian` whose mean of an unseen class is the model's own code of its side information.
+
+    For parameters and attributes see `Gaussian`.
+    """
+
+    embeds_classes = True
+
+    def learn(self, model: Any, train: Views, classes: Classes, views: Sequence[str]) -> None:
+        """Fit the Gaussians on codes, and move the means of unseen classes."""
+        super().learn(model, train, classes, views)
+        gaussians = self.gaussians_
+        unseen = np.setdiff1d(np.arange(len(classes)), gaussians.seen_)
+        self._move(model, gaussians.means_, classes, unseen)
+        gaussians.coef_, gaussians.intercept_ = gaussians._scores_of(gaussians.means_)
+
+    def _prior(self, model: Any, classes: Classes) -> Array:
+        prior = super()._prior(model, classes)
+        self._move(model, prior, classes, np.flatnonzero(self.counts_ == 0))
+        return prior
+
+    def _move(self, model: Any, means: Array, classes: Classes, which: Array) -> None:
+        """Replace some of the means ``(C, d)`` by the codes of their classes."""
+        means[which] = unit_rows(codes_of(model, classes.embeddings[which], CLASS_MODALITY))

@@ -1,0 +1,69 @@
+"""Several views of a class, whose standardised scores are added up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from crossalign.heads.base import Array, Head, Modalities
+from crossalign.heads.gaussian import Gaussian
+from crossalign.heads.inputs import Inputs
+from crossalign.heads.prototype import Prototype
+from crossalign.models.ranges import WEIGHT, Each
+from crossalign.types import Classes, Views
+
+__all__ = ["Fused"]
+
+VIEWS: tuple[type[Head], ...] = (Inputs, Gaussian, Prototype)
+"""Views of a class: generative ones and a discriminative one, which err on different samples."""
+
+
+class Fused(Head):
+    """`Inputs`, `Gaussian` and `Prototype`, each standardised over classes.
+
+    Parameters
+    ----------
+    weights : three floats
+        Weights of the three; default (1, 0.5, 0.25). A view of weight 0 is left out.
+
+    Attributes
+    ----------
+    heads_ : mapping of name to Head
+        Fitted heads.
+    weights_ : mapping of name to float
+        Their weights.
+    """
+
+    learned = MappingProxyType({"heads_": dict, "weights_": dict})
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"weights": [Each(WEIGHT, length=3)]}
+
+    def __init__(self, weights: Sequence[float] = (1.0, 0.5, 0.25)) -> None:
+        self.weights = weights
+
+    def reads_samples(self, classes: Classes) -> bool:
+        """Tell that training samples are needed."""
+        return True
+
+    def learn(self, model: Any, train: Views, classes: Classes, views: Sequence[str]) -> None:
+        """Fit the heads."""
+        self.heads_, self.weights_ = {}, {}
+        for view, weight in zip(VIEWS, self.weights, strict=True):
+            if weight > 0:
+                self.weights_[str(view.name)] = float(weight)
+                self.heads_[str(view.name)] = view().fit(model, train, classes, views)
+
+    def scores(self, model: Any, rows: Any, views: Modalities) -> Array:
+        """Return weighted sums ``(n, C)`` of standardised scores."""
+        return np.asarray(sum(
+            self.weights_[name] * standardised(head.scores(model, rows, views))
+            for name, head in self.heads_.items()))
+
+
+def standardised(scores: Array) -> Array:
+    """Scale scores ``(n, C)`` to mean 0 and deviation 1 over the classes of every sample."""
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    deviation = centred.std(axis=1, keepdims=True)
+    return np.asarray(centred / np.where(deviation > 0, deviation, 1))
