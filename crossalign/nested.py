@@ -33,7 +33,8 @@ class Part(BaseEstimator):  # type: ignore[misc]
             return type(other) is type(self) and other.get_params() == self.get_params()
         return other == self.name and type(self)() == self
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash(self.name) if self == self.name else hash((type(self), repr(self)))
 
 
 class Nested(BaseEstimator):  # type: ignore[misc]

@@ -36,7 +36,7 @@ from crossalign.trees import nested, rebuilt
 
 Kind = TypeVar("Kind")
 
-FORMAT = 1
+FORMAT = 2
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
 CLASSES = "classes_"
 """Learned attribute that holds labels."""

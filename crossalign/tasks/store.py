@@ -23,7 +23,7 @@ from crossalign.reading import expanded
 from crossalign.sentences import short
 from crossalign.tasks.codec import Decoder, Encoder
 
-FORMAT = 1
+FORMAT = 2
 TASK, CARD = "task.json", "card.md"
 PART = re.compile(r"(arrays-[0-9a-f]{16}\.safetensors|model-[0-9a-f]{16})")
 """Pattern of the names of arrays and models, which end in a checksum of the content."""

@@ -79,7 +79,7 @@ def test_whatever_is_missing_is_missed(kind, edited, saved):
 
 
 @pytest.mark.parametrize("record", ["[]", "1", "null", "\"a\"", "{}", "{", "[" * 100_000,
-                                    '{"class": [], "format": 1, "sha256": 1}'])
+                                    '{"class": [], "format": 2, "sha256": 1}'])
 def test_a_record_that_is_none_is_refused(record, saved, tmp_path):
     shutil.copytree(saved / "CCA", tmp_path / "m")
     (tmp_path / "m" / "model.json").write_text(record)

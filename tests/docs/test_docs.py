@@ -87,9 +87,10 @@ def exported() -> dict[str, set[str]]:
     for stub in sorted((ROOT / "crossalign").rglob("__init__.pyi")):
         room = ".".join(stub.parent.relative_to(ROOT).parts)
         found[room] = set(re.findall(r" as (\w+)$", stub.read_text(), re.MULTILINE))
-    found["crossalign.models"] = {
-        name for file in (ROOT / "crossalign" / "models").rglob("*.py")
-        for name in re.findall(r'^__all__ = \["(\w+)"\]$', file.read_text(), re.MULTILINE)}
+    for room in ("heads", "models"):
+        found[f"crossalign.{room}"] = {
+            name for file in (ROOT / "crossalign" / room).rglob("*.py")
+            for name in re.findall(r'^__all__ = \["(\w+)"\]$', file.read_text(), re.MULTILINE)}
     for file in sorted((ROOT / "crossalign").glob("*/__init__.py")):
         assigned = re.search(r"^__all__ = (\[.*?\])", file.read_text(encoding="utf-8"),
                              re.DOTALL | re.MULTILINE)
