@@ -31,7 +31,8 @@ MAKE = {
 """How each task comes to look at its arguments."""
 
 ODD = ("1", b"x", object(), [[1], [2, 3]], {"a": 1}, dict, np.ones((2, 2)), float("nan"), lambda: 0)
-ARGUMENTS = [(task, name) for task in MAKE for name in inspect.signature(task).parameters]
+ARGUMENTS = [(task, name) for task in MAKE for name in inspect.signature(task).parameters
+             if name != "nested"]
 
 
 @pytest.mark.parametrize(("task", "name"), ARGUMENTS, ids=lambda v: getattr(v, "__name__", v))
@@ -122,7 +123,8 @@ def test_transfer_goes_from_one_modality_to_another():
 def test_tasks_take_arrays_frames_and_dicts_as_models_do():
     rows, side = TRAIN["image"], {f"c{c}": row for c, row in enumerate(CLASSES.embeddings)}
     right = ZeroShot(RIDGE).fit(TRAIN, CLASSES).predict(TRAIN)
-    assert (ZeroShot(RIDGE).fit(rows, side).predict({"image": rows}) == right).all()
+    assert (ZeroShot(RIDGE).fit(rows, side).predict({"image": rows})
+            == [f"c{c}" for c in right]).all()
     found = FewShot(RIDGE).fit(TRAIN, side)
     assert found.classes_.seen.tolist() == [True, True, True, False]
     added = ZeroShot(RIDGE).fit(TRAIN, CLASSES).add_classes({"z": CLASSES.embeddings[0]})

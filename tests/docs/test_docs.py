@@ -259,7 +259,7 @@ def test_tables_from_reports(tmp_path):
 def test_results_runs_are_known_and_complain_in_one_sentence(capsys):
     assert len({r.name for r in results.RUNS}) == len(results.RUNS)
     for run in results.RUNS:
-        assert set(run.params.items()) <= set(run.estimator().get_params().items())
+        assert set(run.params.items()) <= set(run.estimator().plain_params().items())
         assert not set(run.params) & set(run.grid())
     with pytest.raises(SystemExit) as stopped:
         results.main(["--only", "cub-eszsl"])
