@@ -9,18 +9,18 @@ from crossalign.evaluation.report import Report
 from crossalign.sentences import short
 
 
-def part_of(report: Report, kind: str) -> Mapping[str, Any]:
-    """Return the arrays of one picture; empty if there are none.
+def part_of(report: Report, kind: str) -> Any:
+    """Return the arrays of one picture, a mapping or a list of samples; empty if there are none.
 
     Raises
     ------
     ValueError
-        If they are no mapping.
+        If they are neither.
     """
     part = report.artefacts.get(kind)
     if part is None:
         return {}
-    if not isinstance(part, Mapping):
+    if not isinstance(part, Mapping | list):
         raise foreign(report, kind, f"it is {short(part)}")
     return part
 
