@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crossalign.metrics.checks import Array, as_rows, check_same_length
+from crossalign.metrics.checks import Array, as_numbers, as_rows, check_same_length
 
 
 def cmae(a: ArrayLike, b: ArrayLike) -> float:
@@ -58,7 +58,7 @@ def normalised_cmae(correlations: ArrayLike) -> float:
     ValueError
         Empty, NaN, or a value outside [-1, 1] by more than rounding.
     """
-    rho = np.asarray(correlations, dtype=np.float64)
+    rho = as_numbers("correlations", correlations).astype(np.float64, copy=False)
     if rho.ndim != 1 or rho.size == 0:
         raise ValueError(f"correlations: got shape {rho.shape}; give a non-empty (k,) array.")
     if not (np.abs(rho) <= 1 + 1e-6).all():

@@ -11,6 +11,7 @@ max(seen scores) - max(unseen scores), and before and after it the winner is the
 side, so sorting the breakpoints gives the exact curve in O(n log n).
 """
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ def calibrated_stacking(scores: ArrayLike, seen: ArrayLike, gamma: float) -> NDA
             f"scores: got {array.shape[1]} columns for the {len(is_seen)} classes of seen; "
             "give one column per class."
         )
-    if np.isnan(gamma):
+    if not isinstance(gamma, Real) or np.isnan(float(gamma)):
         raise ValueError(f"gamma: got {gamma}; give a number.")
     return np.where(is_seen, array - gamma, array)
 

@@ -4,11 +4,13 @@ Each error is one sentence that names the argument, its value and the fix.
 """
 
 from collections.abc import Collection
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from crossalign.arrays import refuse_masked
 from crossalign.labels import common_codes, label_array
 
 Array = NDArray[Any]
@@ -30,6 +32,28 @@ def as_labels(name: str, labels: ArrayLike) -> Array:
     return array
 
 
+def as_numbers(name: str, values: ArrayLike) -> Array:
+    """Return `values` as an array of real numbers or bools, in their own type.
+
+    Raises
+    ------
+    ValueError
+        No numbers, a sparse matrix, or masked numbers inside.
+    """
+    refuse_masked(values, name)
+    if hasattr(values, "toarray"):
+        raise ValueError(f"{name}: got a sparse matrix; give an array, as its toarray() is.")
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # of tensors that record gradients
+        raise ValueError(f"{name}: got no array of numbers ({error}); give real numbers.") from None
+    if array.dtype.kind == "O" and all(isinstance(v, Real) for v in array.ravel().tolist()):
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: got dtype {array.dtype}; give real numbers.")
+    return array
+
+
 def as_codes(**labels: ArrayLike) -> list[NDArray[np.int32]]:
     """Turn label arrays into integers, (n,) each, that are equal where the labels are.
 
@@ -41,12 +65,17 @@ def as_codes(**labels: ArrayLike) -> list[NDArray[np.int32]]:
     arrays = {name: as_labels(name, values) for name, values in labels.items()}
     (first, one), *others = arrays.items()
     for name, other in others:
-        if (one.dtype.kind == "U") != (other.dtype.kind == "U"):
+        if _type_of(one) != _type_of(other):
             raise ValueError(
                 f"{first}: got dtype {one.dtype} and {name} has dtype {other.dtype}; "
                 "give labels of one type."
             )
     return [codes.astype(np.int32) for codes in common_codes(*arrays.values())]
+
+
+def _type_of(labels: Array) -> str:
+    """Return the kind of labels: those of two kinds are never equal."""
+    return labels.dtype.kind if labels.dtype.kind in "UM" else "number"
 
 
 def as_scores(name: str, scores: ArrayLike) -> NDArray[np.float64]:
@@ -57,7 +86,7 @@ def as_scores(name: str, scores: ArrayLike) -> NDArray[np.float64]:
     ValueError
         Not two-dimensional, or NaN inside.
     """
-    array = np.asarray(scores, dtype=np.float64)
+    array = as_numbers(name, scores).astype(np.float64, copy=False)
     if array.ndim != 2:
         raise ValueError(f"{name}: got shape {array.shape}; give (items, classes) scores.")
     if np.isnan(array).any():
@@ -75,7 +104,7 @@ def as_rows(name: str, rows: ArrayLike) -> Array:
     ValueError
         Not two-dimensional, empty, not real numbers, or NaN or infinity inside.
     """
-    array = np.asarray(rows)
+    array = as_numbers(name, rows)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name}: got shape {array.shape}; give a non-empty (n, d) array.")
     array = as_floats(name, array)

@@ -8,11 +8,19 @@ generalized setting reports the harmonic mean of accuracy on seen and on unseen 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import Array, as_codes, as_labels, as_scores, check_same_length
+from crossalign.metrics.checks import (
+    Array,
+    as_codes,
+    as_labels,
+    as_numbers,
+    as_scores,
+    check_same_length,
+)
 
 
 def per_class_accuracy(
@@ -150,8 +158,8 @@ def harmonic_mean(u: float, s: float) -> float:
     ValueError
         A negative or NaN argument.
     """
-    if not (u >= 0 and s >= 0):
-        raise ValueError(f"u, s: got {u} and {s}; give two accuracies that are not negative.")
+    if not all(isinstance(value, Real) and value >= 0 for value in (u, s)):
+        raise ValueError(f"u, s: got {u!r} and {s!r}; give two accuracies that are not negative.")
     return 0.0 if u + s == 0 else float(2 * u * s / (u + s))
 
 
@@ -258,7 +266,7 @@ def as_seen(seen: ArrayLike, both: bool = True) -> NDArray[np.bool_]:
     ValueError
         Not a one-dimensional bool array, or all classes of one kind.
     """
-    array = np.asarray(seen)
+    array = as_numbers("seen", seen)
     if array.ndim != 1 or array.dtype != np.bool_:
         raise ValueError(
             f"seen: got shape {array.shape} and dtype {array.dtype}; give one bool per class."

@@ -8,7 +8,7 @@ Items of equal score pass a threshold together, so nothing here depends on the o
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import check_same_length
+from crossalign.metrics.checks import as_numbers, check_same_length
 from crossalign.metrics.selective import as_vector
 
 
@@ -103,7 +103,7 @@ def oscr(known_scores: ArrayLike, correct: ArrayLike, unknown_scores: ArrayLike)
         Scores as in `auroc`, lengths differ, or `correct` is not bool.
     """
     known, unknown = _two(known_scores, unknown_scores)
-    right = np.asarray(correct)
+    right = as_numbers("correct", correct)
     if right.ndim != 1 or right.dtype != np.bool_:
         raise ValueError(
             f"correct: got shape {right.shape} and dtype {right.dtype}; give one bool per item."

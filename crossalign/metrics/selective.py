@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import check_same_length
+from crossalign.metrics.checks import as_numbers, check_same_length
 
 
 class RiskCoverageCurve(NamedTuple):
@@ -156,7 +156,7 @@ def as_vector(name: str, values: ArrayLike) -> NDArray[np.float64]:
     ValueError
         Not one-dimensional, empty, or NaN inside.
     """
-    array = np.asarray(values, dtype=np.float64)
+    array = as_numbers(name, values).astype(np.float64, copy=False)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"{name}: got shape {array.shape}; give a non-empty (n,) array.")
     if np.isnan(array).any():

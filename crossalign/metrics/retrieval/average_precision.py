@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln
 
-from crossalign.metrics.checks import Array, as_floats, check_choice, check_k, check_same_length
+from crossalign.metrics.checks import (
+    Array,
+    as_floats,
+    as_numbers,
+    check_choice,
+    check_k,
+    check_same_length,
+)
 from crossalign.metrics.retrieval.ranked_list import (
     RankedList,
     number,
@@ -195,7 +202,7 @@ def _log_choose(n: int, x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _as_relevance(relevance: ArrayLike) -> NDArray[np.bool_]:
     """Return `relevance` as a (g,) bool array."""
-    array = np.asarray(relevance)
+    array = as_numbers("relevance", relevance)
     if array.ndim != 1 or array.size == 0:
         raise ValueError(
             f"relevance: got shape {array.shape}; give a non-empty one-dimensional array."
@@ -207,7 +214,7 @@ def _as_relevance(relevance: ArrayLike) -> NDArray[np.bool_]:
 
 def _as_query_scores(scores: ArrayLike, relevant: Array) -> Array:
     """Return `scores` as a (g,) float array without NaN or infinity."""
-    array = np.asarray(scores)
+    array = as_numbers("scores", scores)
     if array.ndim != 1:
         raise ValueError(f"scores: got shape {array.shape}; give one score per gallery item.")
     check_same_length("scores", array, "relevance", relevant)

@@ -32,9 +32,10 @@ def chance_average_precision(n_gallery: int, n_relevant: int) -> float:
     ValueError
         `n_relevant` is not between 1 and `n_gallery`.
     """
-    if not 1 <= n_relevant <= n_gallery:
+    whole = all(isinstance(n, int | np.integer) for n in (n_gallery, n_relevant))
+    if not whole or not 1 <= n_relevant <= n_gallery:
         raise ValueError(
-            f"n_relevant: got {n_relevant} in a gallery of {n_gallery}; give 1 to n_gallery."
+            f"n_relevant: got {n_relevant!r} in a gallery of {n_gallery!r}; give 1 to n_gallery."
         )
     return float(_chance(np.asarray(n_gallery), np.asarray(n_relevant)))
 

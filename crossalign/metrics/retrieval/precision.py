@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import check_k
+from crossalign.metrics.checks import as_numbers, check_k
 from crossalign.metrics.retrieval.mean_over_queries import mean_over_queries
 from crossalign.metrics.retrieval.query_blocks import measure_queries
 from crossalign.metrics.retrieval.ranked_list import RankedList
@@ -160,7 +160,7 @@ def _as_recall(recall: ArrayLike | None) -> NDArray[np.float64]:
     """Return the recall grid, (r,)."""
     if recall is None:
         return np.linspace(0, 1, 101)
-    grid = np.asarray(recall, dtype=np.float64)
+    grid = as_numbers("recall", recall).astype(np.float64, copy=False)
     inside = grid.ndim == 1 and grid.size > 0 and bool(((grid >= 0) & (grid <= 1)).all())
     if not inside or (np.diff(grid) <= 0).any():
         raise ValueError(f"recall: got {grid}; give increasing fractions between 0 and 1.")

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign.cores import usable_cores
-from crossalign.metrics.checks import Array, as_floats
+from crossalign.metrics.checks import Array, as_floats, as_numbers
 from crossalign.metrics.retrieval.ranked_list import (
     RankedList,
     pack,
@@ -136,7 +136,7 @@ class _Sweep:
 
 def _checked_block(scores: ArrayLike, rows: int, size: int) -> Array:
     """Return a (rows, size) block of float scores, checked."""
-    array = np.asarray(scores)
+    array = as_numbers("similarity", scores)
     if array.shape != (rows, size):
         raise ValueError(
             f"similarity: got a block of shape {array.shape} for {rows} queries and {size} gallery "

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import Array, as_rows, check_choice
+from crossalign.metrics.checks import Array, as_numbers, as_rows, check_choice
 
 ScoreSource = Callable[[int, int], Array]
 PART_ROWS = 4096
@@ -149,7 +149,7 @@ def score_source(
     elif callable(similarity):
         return _one_at_a_time(similarity)
     else:
-        matrix = np.asarray(similarity)
+        matrix = as_numbers("similarity", similarity)
         shape, name = matrix.shape, "similarity"
 
         def source(start: int, stop: int) -> Array:
