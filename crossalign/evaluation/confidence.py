@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
-from crossalign.models.base import Distributional
+from crossalign.models.roles import Distributional
 from crossalign.models.several_views import joined
 from crossalign.tasks import ZeroShot
 from crossalign.tasks.rejection import Rejection

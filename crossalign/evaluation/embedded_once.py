@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.models.base import Aligner, Distributional
 from crossalign.models.blockwise import as_given
+from crossalign.models.roles import Aligner, Distributional
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
@@ -69,7 +69,7 @@ def embedded_once(model: Any) -> Any:
     if not isinstance(model, Aligner):
         return model
     methods = (["embed_distribution"] if isinstance(model, Distributional) else
-               [name for name in ("project", "embed") if hasattr(model, name)])
+               ["project", "embed"])
     other = copy(model)
     for name in methods:
         setattr(other, name, _Once(getattr(other, name)))

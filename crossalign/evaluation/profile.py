@@ -14,8 +14,8 @@ from sklearn.base import clone
 from crossalign.evaluation.peak_memory import Peak, peak_memory
 from crossalign.evaluation.protocols import Protocol, resolve
 from crossalign.evaluation.selection import fit_on
-from crossalign.models.base import Aligner
 from crossalign.models.blockwise import as_given
+from crossalign.models.roles import Aligner
 from crossalign.models.store import learned_arrays
 from crossalign.training import Callback, TrainState
 from crossalign.types import Benchmark

@@ -8,10 +8,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.models.base import Distributional, checked_side
 from crossalign.models.blockwise import as_given
 from crossalign.models.one_modality import complete
+from crossalign.models.roles import Aligner, Distributional
 from crossalign.models.several_views import presence
+from crossalign.models.supervision import checked_side
 from crossalign.nested import Part
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
@@ -68,7 +69,7 @@ class Head(Part):
 
     def check(self, model: Any, train: Views, classes: Classes) -> None:
         """Raise ValueError if the head cannot score such classes for such a model."""
-        if self.embeds and not hasattr(model, "embed"):
+        if self.embeds and not isinstance(model, Aligner):
             raise ValueError(f"head: {self.name!r} needs an aligner, and {type(model).__name__} "
                              "does not embed samples; choose 'classifier' or an aligner, as "
                              "RidgeMap.")
@@ -116,8 +117,7 @@ def codes_of(model: Any, rows: Any, views: Modalities) -> Array:
     """
     if not isinstance(views, str) and not isinstance(model, Distributional):
         return np.asarray(model.embed_views(rows, views))
-    encode = getattr(model, "project", model.embed)
-    return np.asarray(encode(rows, views))
+    return np.asarray(model.project(rows, views))
 
 
 def read_through(X: Views, views: Sequence[str]) -> tuple[Any, Modalities]:

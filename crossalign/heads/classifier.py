@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from crossalign.heads.base import Array, Head, Modalities
-from crossalign.models.base import ZeroShotClassifier
+from crossalign.models.roles import ZeroShotClassifier
 from crossalign.types import Classes, Views
 
 __all__ = ["Classifier"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from crossalign.heads.base import Array, codes_of
 from crossalign.heads.gaussian import Gaussian
-from crossalign.models.base import unit_rows
+from crossalign.models.rows import unit_rows
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 __all__ = ["Code"]

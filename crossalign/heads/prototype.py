@@ -17,7 +17,7 @@ __all__ = ["Prototype"]
 class Prototype(Head):
     """Cosine between a sample and its class's side information in the latent space.
 
-    A model with ``class_scores`` compares them in its own way.
+    A model that compares them in its own way does so, see `Aligner.class_scores`.
 
     Attributes
     ----------
@@ -40,8 +40,5 @@ class Prototype(Head):
         self.prototypes_ = np.asarray(model.embed_classes(classes.embeddings))
 
     def scores(self, model: Any, rows: Any, views: Modalities) -> Array:
-        """Return cosines ``(n, C)``, or the model's ``class_scores``."""
-        if hasattr(model, "class_scores"):
-            return np.asarray(model.class_scores(rows, views, self.side_))
-        embed = model.embed if isinstance(views, str) else model.embed_views
-        return np.asarray(embed(rows, views) @ self.prototypes_.T)
+        """Return the model's ``class_scores`` ``(n, C)``."""
+        return np.asarray(model.class_scores(rows, views, self.side_, self.prototypes_))

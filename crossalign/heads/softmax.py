@@ -21,6 +21,7 @@ from crossalign.heads.few_shot import FewShotHead
 from crossalign.models.blockwise import as_given
 from crossalign.models.one_modality import complete
 from crossalign.models.ranges import COUNT, RATE, SHARE, SIZE, Each
+from crossalign.models.roles import Generator
 from crossalign.networks import initialise
 from crossalign.training import Shuffle
 from crossalign.types import CLASS_MODALITY, Classes, Views
@@ -75,7 +76,7 @@ class Softmax(FewShotHead):
     def check(self, model: Any, train: Views, classes: Classes) -> None:
         """Raise ValueError if the model draws no codes, or `Head.check` says so."""
         super().check(model, train, classes)
-        if not hasattr(model, "sample_rows"):
+        if not isinstance(model, Generator):
             raise ValueError(f"head: {type(model).__name__} draws no codes, which 'softmax' needs; "
                              "choose 'gaussian'.")
 

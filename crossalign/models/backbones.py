@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from crossalign.encoders.backbone import Backbone
-from crossalign.models.base import Array
+from crossalign.models.rows import Array
 from crossalign.networks.token_reader import token_mean
 from crossalign.types import Views
 

@@ -1,9 +1,8 @@
-"""Base of all models, and the roles that a model can play.
+"""Base of all models.
 
 A model is a scikit-learn estimator that *has* learned arrays or a network. Its constructor takes
 the hyper-parameters and only stores them; `fit` takes `Views`; what is learned ends in ``_`` and
-is all that `save` writes. A role is a mixin, which says in its docstring what the
-model can do.
+is all that `save` writes. `roles` say what a model can do.
 """
 
 from __future__ import annotations
@@ -15,42 +14,32 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import ClassifierMixin, clone
-from sklearn.exceptions import NotFittedError
-from sklearn.metrics import accuracy_score
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.base import clone
 from sklearn.utils.validation import validate_data
 
-from crossalign.arrays import column_names, float32, refuse_masked
-from crossalign.index.exact import ExactIndex
-from crossalign.labels import check_class_rows, classes_held
-from crossalign.metrics.retrieval.score_sources import EmbeddingScores, ScoreSource
+from crossalign.arrays import refuse_masked
 from crossalign.models.parts import head_of
 from crossalign.models.ranges import check_parameters
+from crossalign.models.rows import (
+    Array,
+    check_columns,
+    check_fitted,
+    check_kinds,
+    check_present,
+    check_rows,
+)
+from crossalign.models.supervision import check_labels
 from crossalign.models.trained_classes import training_record
 from crossalign.nested import Nested, Part, without
 from crossalign.types import (
     CLASS_MODALITY,
-    KINDS,
     Classes,
     Samples,
     Views,
     samples_given,
     training_given,
 )
-from crossalign.types.given import FEATURES, Given, by_modality, check_together, same_spelling
-
-Array = npt.NDArray[Any]
-
-UNREAD = {
-    "vectors": "choose a model that handles vectors",
-    "tokens": "pool the tokens, as load(..., pool='flat') does, or choose a model that handles "
-              "them",
-    "frames": "pool the frames, as preprocessing.pooling does, or give them as tokens, "
-              "x.reshape(n, f * t, d)",
-    "images": "encode the images first, as encoders.PretrainedPictures does",
-    "ids": "encode the texts first, as encoders.PretrainedTexts does"}
-"""Fixes for a kind that a model does not read."""
+from crossalign.types.given import FEATURES, Given, by_modality, check_together
 
 
 class Model(Nested):
@@ -154,7 +143,7 @@ stochastic : bool
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = isinstance(self, ZeroShotClassifier)
+        tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = "tokens" in self.reads
         return tags
 
@@ -181,13 +170,8 @@ stochastic : bool
             raise ValueError(f"X: the modality name {CLASS_MODALITY!r} stands for side information "
                              "in a model; choose another name.")
         check_kinds(X, self)
-        if not self.handles_missing:
-            for name, present in X.present.items():
-                if not present.all():
-                    raise ValueError(f"X: {int((~present).sum())} samples lack {name!r}, which "
-                                     f"{type(self).__name__} cannot fill in; drop those samples "
-                                     "or choose a model that handles missing modalities.")
-        self._check_labels(X.labels, classes)
+        check_present(X, self)
+        check_labels(X.labels, classes, self)
         self._remember(X.widths)
         if X.column_names:
             self.columns_ = dict(X.column_names)
@@ -230,27 +214,6 @@ stochastic : bool
         """Modalities of samples that a fitted model knows, without side information."""
         return [m for m in self.modalities_ if m != CLASS_MODALITY]
 
-    def _check_labels(self, labels: Array | None, classes: Classes | None) -> None:
-        """Raise ValueError unless training labels are of seen classes, one per sample for most
-        models.
-
-        A sample without a class (`NO_CLASS`) is refused, because its label would index the last
-        row.
-        """
-        if labels is None:
-            return
-        if not self.many_labels:
-            _check_single(labels, self)
-        n_classes = int(labels.max(initial=0)) + 1 if labels.ndim == 1 else labels.shape[1]
-        check_class_rows(labels, n_classes if classes is None else len(classes))
-        if classes is None or self.oracle:
-            return
-        used = classes_held(labels)
-        unseen = used[~classes.seen[used]]
-        if len(unseen):
-            raise ValueError(f"labels: training samples of the unseen class "
-                             f"{classes.names[unseen[0]]!r}; remove them or mark it seen.")
-
     def _remember(self, widths: Mapping[str, int]) -> None:
         """Store the modalities that the fitted model will know, and their widths."""
         self.widths_ = dict(widths)
@@ -284,320 +247,3 @@ stochastic : bool
         cls = type(self)
         within = cls.__module__.startswith("crossalign.models.")
         return cls.__module__.rsplit(".", 1)[-1] if within else cls.__name__
-
-
-class Aligner:
-    """Role: puts every modality in one space, and says how similar rows are there.
-
-    Whatever ranks samples asks the model: `similarity_inputs` are compared by `compare`, and
-    `index` finds the nearest of their `index_vectors`, in the same order. Wherever a model that
-    reads tokens takes rows of a modality, it takes `Views` as well, whose mask says which tokens
-    are real. In plain rows all tokens are real.
-
-    Class attributes
-    ----------------
-    similarities : tuple of str
-        Ways in which the model can compare. One that has several compares by its parameter
-        ``similarity``.
-    """
-
-    similarities: ClassVar[tuple[str, ...]] = ("cosine",)
-    widths_: dict[str, int]
-
-    def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Embed ``x (n, d_m)`` as unit rows ``(n, d)`` float32; cosine is their inner product."""
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-    def embed_views(self, X: Views, modalities: Sequence[str]) -> Array:
-        """Embed samples by all of the views that each has, as unit rows ``(n, d)``.
-
-        Raises
-        ------
-        ValueError
-            If a sample has none of them.
-        """
-        from crossalign.models.several_views import mean_of_views
-
-        return mean_of_views(self, X, modalities)
-
-    @property
-    def knows_classes(self) -> bool:
-        """True for a fitted model that has learned to read side information."""
-        return CLASS_MODALITY in self.widths_
-
-    def embed_classes(self, embeddings: npt.ArrayLike) -> Array:
-        """Compute unit rows ``(C, d)`` of classes from their side information ``(C, a)``."""
-        return self.embed(embeddings, CLASS_MODALITY)
-
-    def similarity_inputs(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
-        """Compute the rows ``(n, w)`` that `compare` takes; unit rows of the space by default.
-
-        The input is rows ``(n, d)`` or ``(n, t, d)`` of a modality, or `Views` with several
-        modalities, each sample by all that it has.
-        """
-        if not isinstance(modality, str):
-            assert isinstance(x, Views)
-            return self.embed_views(x, modality)
-        return self.embed(x, modality)
-
-    def compare(self, a: Array, b: Array, similarity: str | None = None) -> Array | ScoreSource:
-        """Score similarity inputs ``(n, w)`` against ``(m, w)``, larger is closer.
-
-        Parameters
-        ----------
-        a, b : array
-            Similarity inputs of queries and of a gallery.
-        similarity : str, optional
-            One of ``similarities``; default the model's own.
-
-        Returns
-        -------
-        array or callable
-            Scores ``(n, m)``, or a source of some of their rows, as the retrieval metrics take
-            them.
-        """
-        return EmbeddingScores(a, b)
-
-    def index(self) -> Any:
-        """Make an empty index of `index_vectors` that ranks as `compare` does."""
-        return ExactIndex()
-
-    def index_vectors(self, inputs: Array) -> Array:
-        """Turn similarity inputs ``(n, w)`` into the vectors that `index` takes."""
-        return inputs
-
-
-class Distributional(Aligner):
-    """Role: an aligner that also says how uncertain it is."""
-
-    def embed_distribution(self, x: npt.ArrayLike | Views, modality: str) -> tuple[Array, Array]:
-        """Return mean and standard deviation, ``(n, d)`` each, of the latent Gaussian of every
-        row.
-        """
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-    def class_distribution(self, embeddings: npt.ArrayLike) -> tuple[Array, Array]:
-        """Compute mean and standard deviation, ``(C, d)`` each, of classes by side information."""
-        return self.embed_distribution(embeddings, CLASS_MODALITY)
-
-
-class TokenSelector(Aligner):
-    """Role: an aligner that reads the most salient tokens of a sample, and says which."""
-
-    def saliency(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Compute the saliency of the tokens of ``x (n, t, d)``, ``(n, t)``, 0 at padding."""
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-    def kept_tokens(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Return True for the tokens of ``x (n, t, d)`` that the model reads, ``(n, t)`` bool."""
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-
-class ZeroShotClassifier(ClassifierMixin):  # type: ignore[misc]
-    """Role: scores samples against classes, seen or not.
-
-    Without classes in training it is a classifier of scikit-learn's: every class is its own one-hot
-    vector. ``classes_ (C,)`` are the labels of the score columns, as they were given.
-    """
-
-    classes_: Any
-    described_: bool
-    modality_: str
-
-    def decision_function(self, X: Samples, classes: Classes | None = None) -> Array:
-        """Score samples ``(n, C)``, larger is likelier, for the training classes or for
-        ``classes``.
-
-        ``(n,)`` for two classes in training that came without side information.
-        """
-        from crossalign.models.blockwise import in_blocks
-        from crossalign.models.one_modality import complete
-
-        check_fitted(self, "widths_")
-        if by_modality(X):
-            return in_blocks(lambda part: self._scored(part, classes),
-                             complete(samples_given(X), self.modality_))
-        return self._scored(X, classes)
-
-    def _scored(self, X: Samples, classes: Classes | None) -> Array:
-        """Return `decision_function` of samples that are read at once."""
-        return self._columns(self._class_scores(self._rows(X, self.modality_), classes), classes)
-
-    def _columns(self, scores: Array, classes: Classes | None) -> Array:
-        """Return scores ``(n, C)`` as scikit-learn has them where nobody described classes."""
-        if classes is None and scores.shape[1] == 2 and not self.described_:
-            return np.asarray(scores[:, 1] - scores[:, 0])
-        return scores
-
-    def _class_scores(self, x: Array, classes: Classes | None) -> Array:
-        """Return scores ``(n, C)`` of checked rows ``(n, d)`` of the modality ``modality_``."""
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-    def predict(self, X: Samples) -> Array:
-        """Return the label ``(n,)`` of the best training class, as labels were given."""
-        scores = self.decision_function(X)
-        best = scores.argmax(axis=1) if scores.ndim == 2 else (scores > 0).astype(np.int64)
-        return np.asarray(np.asarray(self.classes_)[best])
-
-    def score(self, X: Samples, y: npt.ArrayLike | None = None,
-              sample_weight: npt.ArrayLike | None = None) -> float:
-        """Return the accuracy on samples with labels ``y``, by default those in ``X``.
-
-        Data frames and series must have the same index, as in ``fit``.
-        """
-        check_together(X, y)
-        if y is None and isinstance(X, Views):
-            y = np.asarray(self.classes_)[X.truth]
-        found = self.predict(X)
-        if found.dtype.kind == "U" and y is not None:
-            y, found = same_spelling(y), same_spelling(found)
-        return float(accuracy_score(y, found, sample_weight=sample_weight))
-
-    def _given(self, X: Samples, y: npt.ArrayLike | None, classes: Any) -> Given:
-        """Return samples, classes and labels as `Model._given` does; without classes, those of the
-        labels, one-hot.
-        """
-        samples, known, labels = super()._given(X, y, classes)
-        self.described_ = known is not None
-        if known is None and samples.labels is not None and samples.labels.ndim == 1:
-            check_class_rows(samples.labels, int(samples.labels.max(initial=0)) + 1)
-            held, rows = np.unique(samples.labels, return_inverse=True)
-            labels = held if labels is None else labels[held]
-            check_classification_targets(labels[rows])
-            samples = samples.with_labels(rows)
-            known = Classes(np.eye(len(held)), np.ones(len(held), dtype=bool),
-                            tuple(str(label) for label in labels))
-        if known is not None:
-            self.classes_ = np.arange(len(known)) if labels is None else labels
-        return Given(samples, known, labels)
-
-
-class Generator:
-    """Role: makes latent samples of a class from its side information."""
-
-    def sample(self, class_embeddings: npt.ArrayLike, n: int, random_state: int = 0) -> Array:
-        """Draw latent samples ``(C, n, d)`` for class embeddings ``(C, a)``."""
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-
-class Translator:
-    """Role: turns rows of one modality into rows of another."""
-
-    def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
-        """Translate rows ``(n, d_source)`` to rows ``(n, d_target)``."""
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-
-def check_kinds(X: Views, model: Model) -> None:
-    """Raise ValueError if a modality is of a kind that the model does not read."""
-    for name in X.modalities:
-        kind = X.kind(name)
-        if kind not in model.reads:
-            known = " and ".join(KINDS[k] for k in model.reads)
-            raise ValueError(f"X: {name!r} holds {KINDS[kind]}, and {type(model).__name__} reads "
-                             f"{known}; {UNREAD[kind]}.")
-
-
-def check_fitted(model: object, attribute: str) -> None:
-    """Raise NotFittedError unless the model has the learned attribute."""
-    if not hasattr(model, attribute):
-        raise NotFittedError(f"{type(model).__name__} is not fitted yet; call fit first.")
-
-
-def check_columns(x: Any, modality: str, model: object) -> None:
-    """Raise ValueError if a modality's columns have other names, or another order, than in
-    training.
-
-    Arrays have no names, and go by position.
-    """
-    given = x.column_names.get(modality, []) if isinstance(x, Views) else column_names(x)
-    trained = getattr(model, "columns_", {}).get(modality, [])
-    if len(given) != len(trained):
-        return
-    for c, (here, there) in enumerate(zip(given, trained, strict=True)):
-        if here != there:
-            raise ValueError(f"x: column {c} of {modality!r} is {here!r}, and {there!r} in "
-                             "training; give the columns of training in their order, or an array, "
-                             "as frame.to_numpy() is, to go by position.")
-
-
-def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
-               tokens: bool = False) -> Array:
-    """Return finite float32 rows ``(n, d)`` of a known modality; with ``tokens`` also ``(n, t,
-    d)``.
-
-    Raises
-    ------
-    ValueError
-        For an unknown modality, another width, NaN or infinity.
-    """
-    if modality not in widths:
-        raise ValueError(f"modality: got {modality!r}; the model knows {list(widths)}.")
-    rows = float32(x, f"x: {modality!r}")
-    if rows.ndim not in ((2, 3) if tokens else (2,)) or rows.shape[-1] != widths[modality]:
-        raise ValueError(f"x: shape {rows.shape} for {modality!r}; "
-                         f"give (n, {widths[modality]}), the width of training.")
-    if not np.isfinite(rows).all():
-        bad = int(np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1))[0])
-        raise ValueError(f"x: row {bad} of {modality!r} holds NaN or infinity in float32; repair "
-                         "or drop it.")
-    return rows
-
-
-def labels_of(X: Views, model: object) -> Array:
-    """Return the labels ``(n,)`` of training samples, as `Model._start` returns them.
-
-    Raises
-    ------
-    ValueError
-        If there are none.
-    """
-    if X.labels is None:
-        raise ValueError(f"y: {type(model).__name__} learns from labels and the samples have "
-                         "none; pass y or Views with labels.")
-    _check_single(X.labels, model)
-    return X.labels
-
-
-def _check_single(labels: Array, model: object) -> None:
-    """Raise ValueError if samples have several classes."""
-    if labels.ndim == 2:
-        raise ValueError(f"labels: several classes a sample, and {type(model).__name__} learns "
-                         "from one here; give one label per sample, or choose a model or settings "
-                         "that learn from pairs alone.")
-
-
-def side_information(classes: Classes | None, model: object) -> Classes:
-    """Return the classes, checked to carry side information.
-
-    Raises
-    ------
-    ValueError
-        If there are no classes or their embeddings have no columns.
-    """
-    if classes is None or classes.embeddings.shape[1] == 0:
-        raise ValueError(f"classes: {type(model).__name__} needs side information, one vector per "
-                         "class; pass Classes(embeddings, seen).")
-    return classes
-
-
-def checked_side(embeddings: npt.ArrayLike, width: int) -> Array:
-    """Return class embeddings ``(C, a)``, checked to be as wide as those of training.
-
-    Raises
-    ------
-    ValueError
-        If they are not.
-    """
-    side = np.asarray(embeddings)
-    if side.ndim != 2 or side.shape[1] != width:
-        raise ValueError(f"classes: embeddings of shape {side.shape}; give (C, {width}), the width "
-                         "of training.")
-    return side
-
-
-def unit_rows(x: Array) -> Array:
-    """Scale rows to length one, float32; a zero row stays zero."""
-    x = np.asarray(x)
-    norms = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.asarray(x / np.where(norms > 0, norms, 1), dtype=np.float32)

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from crossalign.models.base import Aligner, Array
+from crossalign.models.roles import Aligner
+from crossalign.models.rows import Array
 from crossalign.types import Views
 
 Encode = Callable[[Any, str], Array]

@@ -6,7 +6,7 @@ import inspect
 from typing import Any
 
 from crossalign import models
-from crossalign.models.base import (
+from crossalign.models.roles import (
     Aligner,
     Distributional,
     Generator,

@@ -17,17 +17,12 @@ from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
 from crossalign.devices import DEVICES
-from crossalign.models.base import (
-    Array,
-    Distributional,
-    Generator,
-    Model,
-    Translator,
-    unit_rows,
-)
+from crossalign.models.base import Model
 from crossalign.models.learned import check_network
 from crossalign.models.parts import head_range
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE
+from crossalign.models.roles import Distributional, Generator, Translator
+from crossalign.models.rows import Array, unit_rows
 from crossalign.models.several_views import gaussians_of_views
 from crossalign.networks import initialise, product_of_experts
 from crossalign.networks.gaussian import noise_width
@@ -170,12 +165,6 @@ class LatentModel(Distributional, Generator, Translator, Model):
         noise = np.random.default_rng(random_state).standard_normal(
             (len(mean), noise_width(sampler, mean.shape[1])), dtype=np.float32)
         return mean + (std**2 if sampler == "author" else std) * noise
-
-    def sample(self, class_embeddings: npt.ArrayLike, n: int, random_state: int = 0) -> Array:
-        """Draw codes ``(C, n, latent)`` from each class's distribution."""
-        rows = np.asarray(class_embeddings, dtype=np.float32)
-        codes = self.sample_rows(np.repeat(rows, n, axis=0), CLASS_MODALITY, random_state)
-        return codes.reshape(len(rows), n, codes.shape[1])
 
     def translate(self, x: npt.ArrayLike, source: str, target: str) -> Array:
         """Decode the source's code means as rows of the target modality, in its own units.

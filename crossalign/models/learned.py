@@ -73,7 +73,7 @@ def try_out(model: Any) -> None:
     """Let a model read two rows of every modality; raise an error if it lacks or cannot use
     something.
     """
-    from crossalign.models.base import Aligner
+    from crossalign.models.roles import Aligner
     from crossalign.types import Views
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from crossalign.models.base import Array, labels_of, side_information
+from crossalign.models.rows import Array
+from crossalign.models.supervision import labels_of, side_information
 from crossalign.preprocessing.rows import Rows, check_varying, class_means, rows_at, rows_of
 from crossalign.types import CLASS_MODALITY, Classes, Views
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crossalign.models.base import Aligner, Array, Distributional, check_columns, unit_rows
 from crossalign.models.blockwise import as_given
+from crossalign.models.roles import Aligner, Distributional
+from crossalign.models.rows import Array, check_columns, unit_rows
 from crossalign.types import Views
 
 if TYPE_CHECKING:

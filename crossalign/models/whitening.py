@@ -16,7 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import linalg
 
-from crossalign.models.base import Array
+from crossalign.models.rows import Array
 from crossalign.preprocessing.rows import Rows, class_means, held, scatter
 
 WHITENINGS = (None, 0.1, 1.0, 10.0)

@@ -20,9 +20,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.devices import DEVICES
 from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwork, RowsOnDisk
-from crossalign.models.base import check_columns
 from crossalign.models.blockwise import encoded
 from crossalign.models.ranges import COUNT, RATE, SEED, SHARE, SIZE, WEIGHT, check_values
+from crossalign.models.rows import check_columns
 from crossalign.networks import initialise
 from crossalign.preprocessing.rows import Rows, rows_of
 from crossalign.preprocessing.scaling import apply_scaling, fit_scaling

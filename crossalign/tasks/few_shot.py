@@ -16,11 +16,11 @@ import numpy.typing as npt
 
 from crossalign.heads.few_shot import FewShotHead
 from crossalign.labels import sample_labels
-from crossalign.models.base import Aligner
 from crossalign.models.blockwise import as_given
 from crossalign.models.one_modality import complete
 from crossalign.models.parts import head_range
 from crossalign.models.ranges import WEIGHT, check_values
+from crossalign.models.roles import Aligner
 from crossalign.tasks.base import task_samples
 from crossalign.tasks.recogniser import LEARNED, RANGES, Recogniser
 from crossalign.types import Classes, Samples, Views, training_given

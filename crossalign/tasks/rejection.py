@@ -19,9 +19,9 @@ from sklearn.utils._param_validation import StrOptions
 
 from crossalign.labels import NO_CLASS
 from crossalign.metrics import aurc, calibrated_stacking, excess_aurc, risk_coverage_curve
-from crossalign.models.base import Distributional
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.ranges import NUMBER, RATE, SHARE, Each, Having, check_values
+from crossalign.models.roles import Distributional
 from crossalign.models.several_views import joined
 from crossalign.sentences import short
 from crossalign.tasks.base import Task

@@ -14,10 +14,10 @@ from crossalign.arrays import refuse_masked, refuse_rows
 from crossalign.index.base import Index
 from crossalign.index.hamming import HammingIndex
 from crossalign.labels import is_missing, refuse_repeated
-from crossalign.models.base import check_columns
 from crossalign.models.blockwise import encoded, in_blocks
 from crossalign.models.learned import made_up
 from crossalign.models.ranges import SIZE, Having, check_values
+from crossalign.models.rows import check_columns
 from crossalign.sentences import short
 from crossalign.tasks.base import Task, check_samples, task_samples
 from crossalign.tasks.binary_codes import BinaryCodes

@@ -19,9 +19,10 @@ import numpy.typing as npt
 from scipy.special import softmax
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Model, check_columns
+from crossalign.models.base import Model
 from crossalign.models.blockwise import encoded
 from crossalign.models.ranges import COUNT, Having, check_values
+from crossalign.models.rows import check_columns
 from crossalign.sentences import short
 from crossalign.tasks.base import Task, task_samples
 from crossalign.tasks.class_gaussians import (

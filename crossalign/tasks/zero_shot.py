@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from crossalign.arrays import refuse_masked
 from crossalign.heads.base import Head, read_through
-from crossalign.models.base import ZeroShotClassifier, check_columns, checked_side
 from crossalign.models.parts import head_range
 from crossalign.models.ranges import check_values
+from crossalign.models.roles import ZeroShotClassifier
+from crossalign.models.rows import check_columns
+from crossalign.models.supervision import checked_side
 from crossalign.nested import Part
 from crossalign.tasks.base import task_classes
 from crossalign.tasks.recogniser import LEARNED, RANGES, Recogniser

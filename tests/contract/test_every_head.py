@@ -103,9 +103,7 @@ def test_heads_are_named_as_their_files():
 
 def test_gaussian_is_a_normal_density_around_regressed_means():
     task = fitted("gaussian", head__scaling="none", head__ridge=0.1, head__shrinkage=0.5)
-    codes = ALIGNER.project(TRAIN, "image") if hasattr(ALIGNER, "project") else ALIGNER.embed(
-        TRAIN, "image")
-    codes = np.asarray(codes, dtype=np.float64)
+    codes = np.asarray(ALIGNER.project(TRAIN, "image"), dtype=np.float64)
     means = np.stack([codes[c == LABELS].mean(axis=0) for c in range(4)])
     within = np.cov((codes - means[LABELS]).T, bias=True)
     cov = 0.5 * within + 0.5 * np.trace(within) / len(within) * np.eye(len(within))
@@ -114,8 +112,7 @@ def test_gaussian_is_a_normal_density_around_regressed_means():
     regressed = means.mean(axis=0) + kernel @ np.linalg.solve(
         kernel[:4] + 0.1 * np.eye(4), means - means.mean(axis=0))
     centres = np.concatenate([means, regressed[4:]])
-    rows = np.asarray(task.model.project(ROWS, "image") if hasattr(ALIGNER, "project") else
-                      ALIGNER.embed(ROWS, "image"), dtype=np.float64)
+    rows = np.asarray(task.model.project(ROWS, "image"), dtype=np.float64)
     logs = np.stack([multivariate_normal(c, cov).logpdf(rows) for c in centres], axis=1)
     scores = task.decision_function(ROWS)
     np.testing.assert_allclose(scores - scores[:, :1], logs - logs[:, :1], rtol=1e-3, atol=1e-3)

@@ -10,7 +10,7 @@ from small_models import SMALL, toy_for
 
 from crossalign import models
 from crossalign.data.declaration import equal_rows
-from crossalign.models.base import Aligner, ZeroShotClassifier
+from crossalign.models.roles import Aligner, ZeroShotClassifier
 from crossalign.models.several_views import joined
 from crossalign.tasks import Adaptation, FewShot, Transfer, ZeroShot
 from crossalign.types import CLASS_MODALITY, Views

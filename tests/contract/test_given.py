@@ -10,8 +10,8 @@ from small_models import SMALL, toy_for
 
 from crossalign import models
 from crossalign.models import CCA, ESZSL, GFZSL
-from crossalign.models.base import Aligner, ZeroShotClassifier
 from crossalign.models.catalog import serves
+from crossalign.models.roles import Aligner, ZeroShotClassifier
 from crossalign.tasks import Retriever, Transfer, ZeroShot
 from crossalign.tasks.adaptation import Adaptation
 from crossalign.types import Classes, Views

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from small_models import SMALL, fitted, rows_of, toy_for
 
 from crossalign import models
-from crossalign.models.base import (
+from crossalign.models.roles import (
     Aligner,
     Distributional,
     Generator,

@@ -14,7 +14,7 @@ from crossalign.index import ExactIndex, HammingIndex, JointIndex
 from crossalign.index.base import Index
 from crossalign.metrics import average_precisions
 from crossalign.metrics.retrieval.score_sources import score_source
-from crossalign.models.base import Aligner
+from crossalign.models.roles import Aligner
 from crossalign.tasks import Retriever
 from crossalign.types import Benchmark, Views
 

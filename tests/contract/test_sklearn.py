@@ -8,7 +8,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from crossalign import models
-from crossalign.models.base import ZeroShotClassifier
+from crossalign.models.roles import ZeroShotClassifier
 
 CLASSIFIERS = [name for name in models.__all__
                if issubclass(getattr(models, name), ZeroShotClassifier)]

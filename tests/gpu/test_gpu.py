@@ -13,7 +13,7 @@ from small_models import fitted, rows_of
 
 from crossalign import models
 from crossalign.losses import MARGINALS
-from crossalign.models.base import Aligner, ZeroShotClassifier
+from crossalign.models.roles import Aligner, ZeroShotClassifier
 from crossalign.models.store import load_model
 from crossalign.networks.topk import hard_topk, perturbed_topk
 from crossalign.training.batch import Batch

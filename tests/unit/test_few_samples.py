@@ -12,9 +12,10 @@ from complaints import complaint
 
 from crossalign import models
 from crossalign.models import FGAN, GFZSL, LCALE, RidgeMap
-from crossalign.models.base import Aligner, Model, ZeroShotClassifier
+from crossalign.models.base import Model
 from crossalign.models.fgan.pseudo_labels import pseudo_labels
 from crossalign.models.reference.class_mean_oracle import ClassMeanOracle
+from crossalign.models.roles import Aligner, ZeroShotClassifier
 from crossalign.tasks import Transfer, ZeroShot
 from crossalign.types import Classes, Views
 

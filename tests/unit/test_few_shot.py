@@ -19,7 +19,8 @@ from crossalign.evaluation.protocols.few_shot_curve import (
 from crossalign.heads import Softmax
 from crossalign.heads.few_shot import posterior_means
 from crossalign.models import CADAVAE, GFZSL, RidgeMap
-from crossalign.models.base import Distributional, unit_rows
+from crossalign.models.roles import Distributional, Generator
+from crossalign.models.rows import unit_rows
 from crossalign.pages import plots
 from crossalign.pages.plots import palette
 from crossalign.tasks import ZeroShot
@@ -30,7 +31,7 @@ SEEN, UNSEEN, WIDTH, SIDE = 14, 6, 8, 5
 GAUSSIANS = ("update", "support only", "side information only")
 
 
-class Toy(Distributional):
+class Toy(Distributional, Generator):
     """Features are codes; the code of a class is a linear map of its side information."""
 
     head = Softmax(seen_samples=20, unseen_samples=30, epochs=8, lr=1e-2)
@@ -50,11 +51,6 @@ class Toy(Distributional):
         mean, std = self.embed_distribution(x, modality)
         return mean + std * np.random.default_rng(random_state).standard_normal(
             mean.shape, dtype=np.float32)
-
-    def sample(self, class_embeddings, n, random_state=0):
-        rows = np.repeat(class_embeddings, n, axis=0)
-        codes = self.sample_rows(rows, CLASS_MODALITY, random_state)
-        return codes.reshape(len(class_embeddings), n, -1)
 
 
 def world(seed=0, seen=SEEN, hidden=0.7, noise=1.0, per_class=12):

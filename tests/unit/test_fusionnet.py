@@ -7,7 +7,7 @@ from torch.nn.functional import normalize
 
 from crossalign.losses import MARGINALS
 from crossalign.models import GFZSL, CommonPCA, FusionNetQSMA, RidgeMap
-from crossalign.models.base import unit_rows
+from crossalign.models.rows import unit_rows
 from crossalign.networks import ClassMemory
 from crossalign.networks.class_memory import LOGVAR_START
 from crossalign.tasks import ZeroShot

@@ -20,7 +20,9 @@ from crossalign.models.store import load_model
 
 SOURCE = '''
 import numpy as np
-from crossalign.models.base import Aligner, Model, unit_rows
+from crossalign.models.base import Model
+from crossalign.models.roles import Aligner
+from crossalign.models.rows import unit_rows
 
 
 class LeastSquares(Aligner, Model):

@@ -16,7 +16,7 @@ from crossalign.evaluation.protocols import GZSL
 from crossalign.evaluation.protocols.gzsl import score_gzsl
 from crossalign.evaluation.report import Report
 from crossalign.models import RidgeMap
-from crossalign.models.base import Generator
+from crossalign.models.roles import Generator
 from crossalign.pages import plots
 from crossalign.pages.page import render, write_page
 from crossalign.pages.pictures import pictures

@@ -11,7 +11,7 @@ from scipy.special import log_softmax, softmax
 
 from crossalign import metrics
 from crossalign.models import GFZSL, FusionNetQSMA
-from crossalign.models.base import Distributional
+from crossalign.models.roles import Distributional
 from crossalign.pages import plots
 from crossalign.pages.plots import palette
 from crossalign.tasks import ZeroShot

@@ -7,7 +7,7 @@ import pytest
 
 from crossalign.heads.base import codes_of
 from crossalign.models import CCA, LCALE, FusionNetQSMA, RidgeMap
-from crossalign.models.base import unit_rows
+from crossalign.models.rows import unit_rows
 from crossalign.models.several_views import joined
 from crossalign.tasks import Rejection, Retriever, ZeroShot
 from crossalign.types import Classes, Views

@@ -8,7 +8,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from crossalign import metrics
 from crossalign.models import FusionNetQSMA, RidgeMap
-from crossalign.models.base import unit_rows
+from crossalign.models.rows import unit_rows
 from crossalign.models.store import load_model
 from crossalign.models.whitening import whitening_of, within_class_covariance
 from crossalign.types import Views

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from crossalign.evaluation.embedded_once import embedded_rows
 from crossalign.evaluation.figures.items import some_rows
 from crossalign.labels import rarest
-from crossalign.models.base import Aligner, Generator
 from crossalign.models.blockwise import as_given
+from crossalign.models.roles import Aligner, Generator
 from crossalign.preprocessing.pooling import vectors_in
 from crossalign.types import CLASS_MODALITY, Benchmark, Views
 
@@ -90,7 +90,7 @@ def cross_modal(model: Any, bench: Benchmark, parts: Sequence[Views]) -> dict[st
     labels = np.concatenate([rarest(p.truth)[r] for p, r in zip(parts, rows, strict=True)])
     class_rows = np.unique(labels)
     embeddings = bench.classes.embeddings[class_rows]
-    if isinstance(model, Generator) and hasattr(model, "project"):
+    if isinstance(model, Generator):
         n = max(1, round(len(labels) / len(class_rows)))
         codes = model.sample(embeddings, n, random_state=0)  # (C, n, d)
         after = {modality: _embedded(model, parts, modality, rows, "project"),

@@ -11,8 +11,8 @@ from crossalign import metrics
 from crossalign.evaluation.figures.items import shown_item
 from crossalign.evaluation.subsample import spread
 from crossalign.metrics.retrieval.relevance import Relevance
-from crossalign.models.base import Aligner
 from crossalign.models.blockwise import as_given, encoded
+from crossalign.models.roles import Aligner
 from crossalign.types import Benchmark, Views
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 from crossalign.evaluation.figures.items import shown_picture
 from crossalign.evaluation.subsample import spread
-from crossalign.models.base import TokenSelector
 from crossalign.models.blockwise import as_given
+from crossalign.models.roles import TokenSelector
 from crossalign.types import Views
 
 SAMPLES = 8

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.models.base import Aligner
+from crossalign.models.roles import Aligner
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]

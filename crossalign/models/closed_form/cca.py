@@ -21,7 +21,7 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Aligner, Array, Model, labels_of, unit_rows
+from crossalign.models.base import Model
 from crossalign.models.pairing import (
     PAIRINGS,
     Pairs,
@@ -31,6 +31,9 @@ from crossalign.models.pairing import (
     paired_rows,
 )
 from crossalign.models.ranges import RATE, SIZE, WEIGHT
+from crossalign.models.roles import Aligner
+from crossalign.models.rows import Array, unit_rows
+from crossalign.models.supervision import labels_of
 from crossalign.models.whitening import whitening_of, within_class_covariance
 from crossalign.preprocessing.rows import mean_row, products, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows

@@ -19,8 +19,10 @@ import numpy.typing as npt
 from scipy import linalg
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Aligner, Array, Model, unit_rows
+from crossalign.models.base import Model
 from crossalign.models.ranges import SIZE
+from crossalign.models.roles import Aligner
+from crossalign.models.rows import Array, unit_rows
 from crossalign.preprocessing.rows import Rows, check_varying, mean_row, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.types import Samples, Views

@@ -23,8 +23,11 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Array, Model, ZeroShotClassifier, checked_side, labels_of
+from crossalign.models.base import Model
 from crossalign.models.ranges import EXPONENT
+from crossalign.models.roles import ZeroShotClassifier
+from crossalign.models.rows import Array
+from crossalign.models.supervision import checked_side, labels_of
 from crossalign.preprocessing.rows import Rows, class_means, mean_row, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.types import Classes, Samples, Views

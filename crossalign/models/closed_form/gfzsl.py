@@ -29,16 +29,11 @@ from scipy import linalg
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from crossalign.models.base import (
-    Array,
-    Model,
-    ZeroShotClassifier,
-    checked_side,
-    labels_of,
-    side_information,
-    unit_rows,
-)
+from crossalign.models.base import Model
 from crossalign.models.ranges import RATE, WEIGHT
+from crossalign.models.roles import ZeroShotClassifier
+from crossalign.models.rows import Array, unit_rows
+from crossalign.models.supervision import checked_side, labels_of, side_information
 from crossalign.preprocessing.rows import class_means, extent, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
 from crossalign.types import Classes, Samples, Views

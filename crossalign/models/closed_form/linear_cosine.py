@@ -27,9 +27,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from crossalign.devices import DEVICES
-from crossalign.models.base import Aligner, Array, Model, labels_of, side_information, unit_rows
+from crossalign.models.base import Model
 from crossalign.models.parts import head_range
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, WEIGHT
+from crossalign.models.roles import Aligner
+from crossalign.models.rows import Array, unit_rows
+from crossalign.models.supervision import labels_of, side_information
 from crossalign.nested import Part
 from crossalign.networks import initialise
 from crossalign.preprocessing.rows import rows_of

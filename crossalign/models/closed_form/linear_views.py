@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import linalg
 
-from crossalign.models.base import Array
 from crossalign.models.closed_form.common_pca import common_axes
 from crossalign.models.pairing import Pairs, class_targets
+from crossalign.models.rows import Array
 from crossalign.preprocessing.rows import Rows, products, scatter
 
 LINEAR_VIEWS = ("ridge", "pca")

@@ -20,14 +20,7 @@ from scipy import linalg
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.metrics.alignment import cmae
-from crossalign.models.base import (
-    Aligner,
-    Model,
-    Translator,
-    check_columns,
-    check_fitted,
-    unit_rows,
-)
+from crossalign.models.base import Model
 from crossalign.models.closed_form.linear_alignment import (
     canonical_alignment,
     columns_of,
@@ -38,6 +31,8 @@ from crossalign.models.closed_form.linear_alignment import (
     whiten,
 )
 from crossalign.models.ranges import SEED, SIZE, WEIGHT
+from crossalign.models.roles import Aligner, Translator
+from crossalign.models.rows import check_columns, check_fitted, unit_rows
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, together
 from crossalign.types import Samples, Views
 

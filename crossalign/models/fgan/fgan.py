@@ -42,7 +42,6 @@ from crossalign.encoders.backbone import Backbone
 from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses.pairwise_contrast import DISTANCES
 from crossalign.models.backbones import mean_tokens, open_backbones
-from crossalign.models.base import Array, TokenSelector, labels_of
 from crossalign.models.fgan.fgan_objective import CONTRASTS, FGANObjective
 from crossalign.models.fgan.fine_grained import (
     POOLS,
@@ -55,6 +54,9 @@ from crossalign.models.fgan.joint_space import SIMILARITIES, JointSpace
 from crossalign.models.fgan.pseudo_labels import FORMS, Teacher, pseudo_labels, teacher_name
 from crossalign.models.pairing import two_of
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, WEIGHT, Each
+from crossalign.models.roles import TokenSelector
+from crossalign.models.rows import Array
+from crossalign.models.supervision import labels_of
 from crossalign.networks.token_reader import READERS, TokenReader
 from crossalign.networks.topk import GRADIENTS
 from crossalign.preprocessing.tokens import token_moments

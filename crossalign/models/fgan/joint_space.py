@@ -20,8 +20,10 @@ from crossalign.index.exact import ExactIndex
 from crossalign.index.joint import JointIndex
 from crossalign.index.joint_similarity import joint_rows, joint_scores
 from crossalign.models import backbones
-from crossalign.models.base import Aligner, Array, Model, check_columns, unit_rows
+from crossalign.models.base import Model
 from crossalign.models.blockwise import as_given
+from crossalign.models.roles import Aligner
+from crossalign.models.rows import Array, check_columns, unit_rows
 from crossalign.models.several_views import presence
 from crossalign.types import Views
 

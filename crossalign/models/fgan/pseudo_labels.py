@@ -17,8 +17,8 @@ from scipy.special import softmax
 from sklearn.decomposition import PCA
 
 from crossalign.metrics.temperature import likeliest_temperature
-from crossalign.models.base import Array, unit_rows
 from crossalign.models.closed_form.gfzsl import ROUNDING
+from crossalign.models.rows import Array, unit_rows
 from crossalign.preprocessing.rows import Rows, mean_row, rows_of, scatter
 from crossalign.preprocessing.tokens import vector_rows
 from crossalign.types import Classes, Views

@@ -50,14 +50,15 @@ from torch.nn.functional import normalize
 
 from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses import MARGINALS
-from crossalign.models.base import Array, labels_of, unit_rows
 from crossalign.models.blockwise import as_given, encoded
 from crossalign.models.closed_form.linear_views import linear_paths
 from crossalign.models.fusionnet.fusionnet_objective import FusionNet
 from crossalign.models.fusionnet.settings import BARE, GROUPS, PRESETS, TERMS
 from crossalign.models.latent import LatentModel
 from crossalign.models.ranges import COUNT, RATE, WEIGHT
+from crossalign.models.rows import Array, unit_rows
 from crossalign.models.several_views import presence
+from crossalign.models.supervision import labels_of
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.nested import Part
 from crossalign.networks import ClassMemory, product_of_experts
@@ -303,12 +304,12 @@ class FusionNetQSMA(LatentModel):
         return unit_rows(rows @ self._whiteners[key])
 
     def class_scores(self, x: npt.ArrayLike | Views, modality: str | Sequence[str],
-                     class_embeddings: npt.ArrayLike) -> Array:
+                     embeddings: npt.ArrayLike, prototypes: Array | None = None) -> Array:
         """Compute log-odds ``(n, C)`` of classes by the expected squared distance to their
         Gaussians.
         """
         mean, std = self.embed_distribution(x, modality)
-        centre, spread = self.class_distribution(class_embeddings)
+        centre, spread = self.class_distribution(embeddings)
         parts = (mean, centre, 2 * np.log(std), 2 * np.log(spread))
         with torch.inference_mode():
             scores = self.network_.attention(*(torch.from_numpy(a).to(self._place) for a in parts))

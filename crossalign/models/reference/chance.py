@@ -11,15 +11,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.models.base import (
-    Aligner,
-    Array,
-    Model,
-    ZeroShotClassifier,
-    check_fitted,
-    unit_rows,
-)
+from crossalign.models.base import Model
 from crossalign.models.ranges import SEED, SIZE
+from crossalign.models.roles import Aligner, ZeroShotClassifier
+from crossalign.models.rows import Array, check_fitted, unit_rows
 from crossalign.types import Classes, Samples, Views, samples_given
 from crossalign.types.given import by_modality
 

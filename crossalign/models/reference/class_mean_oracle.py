@@ -14,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Array, Model, ZeroShotClassifier, labels_of
+from crossalign.models.base import Model
+from crossalign.models.roles import ZeroShotClassifier
+from crossalign.models.rows import Array
+from crossalign.models.supervision import labels_of
 from crossalign.preprocessing.rows import class_means, rows_of
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.sentences import short

@@ -41,8 +41,8 @@ import torch
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor, nn
 
-from crossalign.models.base import labels_of
 from crossalign.models.ranges import RATE, SIZE, WEIGHT, Each
+from crossalign.models.supervision import labels_of
 from crossalign.models.vae.vae import AlignedVAE, two_sided
 from crossalign.models.vae.vae_objective import Step, VAEObjective
 from crossalign.nested import Part

@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.base import Array, labels_of, side_information
 from crossalign.models.latent import LatentModel
 from crossalign.models.pairing import two_of
 from crossalign.models.ranges import WEIGHT
+from crossalign.models.rows import Array
+from crossalign.models.supervision import labels_of, side_information
 from crossalign.models.vae.vae_objective import VAEObjective
 from crossalign.networks import MLP, CrossVAE
 from crossalign.networks.gaussian import SAMPLERS
