@@ -28,6 +28,7 @@ from crossalign.arguments import (
     sets,
 )
 from crossalign.boundary import run_command
+from crossalign.cli_space import register
 from crossalign.data_options import DataOptions, takes_data
 from crossalign.reading import expanded
 
@@ -367,6 +368,7 @@ def doctor() -> None:
     print(examine())
 
 
+register(app)
 for group in (app, data_app):
     for registered in group.registered_commands:
         registered.cls = OnceCommand

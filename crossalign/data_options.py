@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, get_type_hints
@@ -192,23 +192,43 @@ class DataOptions:
         """
         if not kept or self.data is not None:
             return self
-        known = {f.name for f in fields(self)} - {"task"}
-        foreign = sorted(set(kept) - known)
-        if foreign:
-            raise ValueError(f"source: the saved model remembers {foreign[0]!r}, which is no "
-                             "option of data; name the data with --data.")
         given = {f.name: value for f in fields(self)
                  if (value := getattr(self, f.name)) not in (None, False)}
-        for name in set(NETWORKS) & set(kept) - set(given):
-            network = str(kept[name]).removeprefix(RAW)
-            onnx = ONNX.fullmatch(network)
-            if not os.path.exists(network if onnx is None else onnx["file"]):
-                raise ValueError(f"source: the saved model remembers the network {short(network)}, "
-                                 "which is not on this machine and is not fetched unasked; name it "
-                                 f"by --{name.replace('_', '-')}.")
-        options: dict[str, Any] = {**kept, **given}
-        tell(f"data: {', '.join(f'{name} {value}' for name, value in options.items())}")
-        return DataOptions(**options)
+        options = remembered_options({**kept, **given}, set(given))
+        told = {f.name: value for f in fields(options)
+                if (value := getattr(options, f.name)) not in (None, False)}
+        tell(f"data: {', '.join(f'{name} {value}' for name, value in told.items())}")
+        return options
+
+
+def remembered_options(kept: Mapping[str, Any], asked: Collection[str] = ()) -> DataOptions:
+    """Return options that a saved folder remembers; networks have to be on this machine.
+
+    Parameters
+    ----------
+    kept : mapping
+        Options by name.
+    asked : names
+        Those that the user gave, who may name a network elsewhere.
+
+    Raises
+    ------
+    ValueError
+        If one is no option of data, or a network is not here.
+    """
+    known = {f.name for f in fields(DataOptions)} - {"task"}
+    foreign = sorted(set(kept) - known)
+    if foreign:
+        raise ValueError(f"source: the saved model remembers {foreign[0]!r}, which is no option of "
+                         "data; name the data with --data.")
+    for name in set(NETWORKS) & set(kept) - set(asked):
+        network = str(kept[name]).removeprefix(RAW)
+        onnx = ONNX.fullmatch(network)
+        if not os.path.exists(network if onnx is None else onnx["file"]):
+            raise ValueError(f"source: the saved model remembers the network {short(network)}, "
+                             "which is not on this machine and is not fetched unasked; name it by "
+                             f"--{name.replace('_', '-')}.")
+    return DataOptions(**kept)
 
 
 def _absolute(text: str) -> str:

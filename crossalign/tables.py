@@ -116,3 +116,8 @@ def comma_separated(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str
     csv.writer(text, lineterminator="\n").writerows(
         [printable(cell) for cell in row] for row in (header, *rows))
     return text.getvalue()
+
+
+def csv_cell(text: str) -> str:
+    """Return a text as a cell of comma-separated values that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -147,6 +147,13 @@ def fit_for(model: Any, bench: Benchmark, *, task: str | Protocol | None = None,
         run, task=task.facts, grid=grid, params=model.plain_params())
     choice = Selection(**kept(checkpoint, CHOICE, facts, lambda: vars(
         select(model, part, task, grid, callbacks, log)), log))
+    return fit_chosen(model, part, task, choice, run=run, callbacks=callbacks,
+                      checkpoint=checkpoint)
+
+
+def fit_chosen(model: Any, part: Benchmark, task: Protocol, choice: Selection, *, run: int = 0,
+               callbacks: Sequence[Any] = (), checkpoint: str | Path | None = None) -> Fitted:
+    """Fit a clone of the model on a class split with the choices that validation made for it."""
     fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks, checkpoint)
     recogniser, gamma = None, choice.settings.get("gamma")
     if part.task == "gzsl" and serves(type(fitted), "gzsl"):

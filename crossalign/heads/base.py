@@ -104,10 +104,10 @@ class Head(Part):
         Raises
         ------
         ValueError
-            If the head has to be fitted again for that, as most.
+            If the head has to be fitted again for that.
         """
         raise ValueError(f"head: {self.name!r} cannot take classes after fit; use "
-                         "head='prototype', or fit again with all classes.")
+                         "another, as head='prototype', or fit again with all classes.")
 
 
 def codes_of(model: Any, rows: Any, views: Modalities) -> Array:

@@ -39,6 +39,10 @@ class Classifier(Head):
         """Remember the classes."""
         self.classes_ = classes
 
+    def take_classes(self, model: Any, classes: Classes) -> None:
+        """Score ``classes`` from now on, as far as the model can."""
+        self.classes_ = classes
+
     def scores(self, model: Any, rows: Any, views: Modalities) -> Array:
         """Return the model's decision function ``(n, C)``."""
         return np.asarray(model.decision_function(rows, classes=self.classes_))

@@ -26,10 +26,15 @@ class Code(Gaussian):
     def learn(self, model: Any, train: Views, classes: Classes, views: Sequence[str]) -> None:
         """Fit the Gaussians on codes, and move the means of unseen classes."""
         super().learn(model, train, classes, views)
-        gaussians = self.gaussians_
-        unseen = np.setdiff1d(np.arange(len(classes)), gaussians.seen_)
-        self._move(model, gaussians.means_, classes, unseen)
-        gaussians.coef_, gaussians.intercept_ = gaussians._scores_of(gaussians.means_)
+        self.take_classes(model, classes)
+
+    def take_classes(self, model: Any, classes: Classes) -> None:
+        """Score ``classes`` from now on; the means of further ones are their codes."""
+        super().take_classes(model, classes)
+        means = self.gaussians_.means_.copy()
+        self._move(model, means, classes,
+                   np.setdiff1d(np.arange(len(classes)), self.gaussians_.seen_))
+        self.gaussians_ = self.gaussians_.with_means(means)
 
     def _prior(self, model: Any, classes: Classes) -> Array:
         prior = super()._prior(model, classes)

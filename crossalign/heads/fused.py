@@ -55,6 +55,11 @@ class Fused(Head):
                 self.weights_[str(view.name)] = float(weight)
                 self.heads_[str(view.name)] = view().fit(model, train, classes, views)
 
+    def take_classes(self, model: Any, classes: Classes) -> None:
+        """Score ``classes`` from now on, by every head."""
+        for head in self.heads_.values():
+            head.take_classes(model, classes)
+
     def scores(self, model: Any, rows: Any, views: Modalities) -> Array:
         """Return weighted sums ``(n, C)`` of standardised scores."""
         return np.asarray(sum(

@@ -77,6 +77,10 @@ class Gaussian(FewShotHead):
         """Return log-densities ``(n, C)``, up to a constant per sample."""
         return self.gaussians_.decision_function(codes_of(model, rows, views))
 
+    def take_classes(self, model: Any, classes: Classes) -> None:
+        """Score ``classes`` from now on; the means of further ones are regressed."""
+        self.gaussians_ = self.gaussians_.with_classes(classes)
+
     # -- few samples ---------------------------------------------------------------------------
     def start_few(self, model: Any, train: Views, classes: Classes, view: str) -> None:
         """Fit the Gaussians; the means of new classes are their prior."""

@@ -57,6 +57,10 @@ class Inputs(Gaussian):
             scores[here] += self.views_[m].decision_function(vectors_in(rows[here], m))
         return scores
 
+    def take_classes(self, model: Any, classes: Classes) -> None:
+        """Score ``classes`` from now on; the means of further ones are regressed."""
+        self.views_ = {m: gaussians.with_classes(classes) for m, gaussians in self.views_.items()}
+
     def read(self, model: Any, rows: Any, view: str) -> Array:
         """Return the features themselves."""
         return np.asarray(rows[view] if isinstance(rows, Views) else rows)

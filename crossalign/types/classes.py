@@ -32,6 +32,8 @@ class Classes:
     names : C strings, optional
         Names of the classes; by default the index of ``embeddings`` or ``seen`` if that is a data
         frame or series, else ``"0"``, ``"1"``, ...
+    texts : C tuples of strings, optional
+        Texts from which the rows of ``embeddings`` were encoded; default none.
     lost_digits : tuple of str
         Notes on side information whose numbers differ by less than float32 can tell apart; filled
         in here.
@@ -48,6 +50,7 @@ class Classes:
     seen: Array
     names: tuple[str, ...] = ()
     lost_digits: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    texts: tuple[tuple[str, ...], ...] = field(default=(), kw_only=True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_frames({"embeddings": self.embeddings, "seen": self.seen})
@@ -74,6 +77,9 @@ class Classes:
             twice = next(name for c, name in enumerate(names) if at[composed(name)] != c)
             raise ValueError(f"names: {twice!r} is the name of two classes; give every class its "
                              "own.")
+        if self.texts and len(self.texts) != len(names):
+            raise ValueError(f"texts: {len(self.texts)} for {len(names)} classes; give every class "
+                             "its own, or none.")
         if not np.isfinite(embeddings).all():
             bad = int(np.flatnonzero(~np.isfinite(embeddings).all(axis=1))[0])
             raise ValueError(f"embeddings: class {bad} ({names[bad]}) holds NaN or infinity in "
@@ -118,4 +124,5 @@ class Classes:
         """
         index = row_numbers(rows, len(self), "classes")
         return Classes(self.embeddings[index], self.seen[index] if seen is None else flags(
-            seen, "seen"), tuple(self.names[i] for i in index), self.lost_digits)
+            seen, "seen"), tuple(self.names[i] for i in index), self.lost_digits,
+            texts=tuple(self.texts[i] for i in index) if self.texts else ())

@@ -172,3 +172,24 @@ def test_labels_come_back_as_they_were_given(labels):
 def test_score_of_views_is_the_share_that_is_right():
     task = ZeroShot(ALIGNER).fit(TRAIN, CLASSES)
     assert task.score(TRAIN) == np.mean(task.predict(TRAIN) == LABELS)
+
+
+@pytest.mark.parametrize("head", ["prototype", "gaussian", "code", "inputs", "fused"])
+def test_further_classes_are_scored_as_if_they_had_been_there_from_the_start(head):
+    some = CLASSES.take(np.arange(5))
+    task = ZeroShot(ALIGNER, head).fit(TRAIN, some)
+    before = task.decision_function(ROWS)
+    task.add_classes(Classes(SIDE[5:], [False], ("5",)))
+    whole = fitted(head).decision_function(ROWS)
+    np.testing.assert_allclose(task.decision_function(ROWS), whole, atol=1e-4)
+    assert before.shape == (7, 5)
+    assert task.classes_.names == CLASSES.names
+
+
+@pytest.mark.parametrize("model", [ESZSL(), GFZSL()])
+def test_a_model_that_scores_by_itself_takes_further_classes(model):
+    model.fit(TRAIN, classes=CLASSES)
+    task = ZeroShot(model).fit(TRAIN, CLASSES.take(np.arange(5)))
+    task.add_classes(Classes(SIDE[5:], [False], ("5",)))
+    np.testing.assert_allclose(task.decision_function(ROWS),
+                               fitted("classifier", model).decision_function(ROWS), atol=1e-5)

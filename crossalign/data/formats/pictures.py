@@ -9,6 +9,7 @@ picture is read.
 
 from __future__ import annotations
 
+import io
 import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -75,11 +76,11 @@ def read_pictures(files: Sequence[Path], side: int, mode: str = "L") -> Array:
                          pool.map(lambda file: read_picture(file, side, mode), files)])
 
 
-def read_picture(file: Path, side: int | None, mode: str = "L") -> Picture:
+def read_picture(file: Path | bytes, side: int | None, mode: str = "L") -> Picture:
     """Read one picture, turned upright if it says how, and put on white where it is transparent.
 
-    It is resized to ``side`` without regard to its proportions, as is usual for networks, or, with
-    None, left in its own size.
+    It is a file or the bytes of one. It is resized to ``side`` without regard to its proportions,
+    as is usual for networks, or, with None, left in its own size.
 
     Raises
     ------
@@ -93,16 +94,19 @@ def read_picture(file: Path, side: int | None, mode: str = "L") -> Picture:
                 raise ValueError(f"{pixels / 1e6:,.0f} megapixels, more than the "
                                  f"{LARGEST / 1e6:.0f} that are read")
             with _ALONE if pixels > ALONE else nullcontext():
-                return _read(image, side, mode)
+                return prepared(image, side, mode)
     except MemoryError:
         raise
     except Exception as error:  # a damaged file raises a dozen kinds, from SyntaxError to zlib's
+        if isinstance(file, bytes):
+            raise ValueError(f"picture: its {len(file)} bytes cannot be read as one ({error}); "
+                             "give those of a whole picture file.") from error
         raise ValueError(f"path: {str(file)!r} cannot be read as a picture ({error}), so it is "
                          "truncated, corrupt or not one; copy it again or remove it.") from error
 
 
 @contextmanager
-def opened(file: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image]:
+def opened(file: Path | bytes, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image]:
     """Open a picture and read its head, whatever size it claims.
 
     Raises
@@ -112,7 +116,8 @@ def opened(file: Path, formats: Sequence[str] = FORMATS) -> Iterator[Image.Image
     """
     from PIL import Image, UnidentifiedImageError
 
-    with file.open("rb") as stream, _without_limit():  # not by name: no map of a file that changes
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file.open("rb")
+    with stream, _without_limit():  # a stream, not a name: no map of a file that changes
         try:
             image = Image.open(stream, formats=[form for form in formats if form in Image.OPEN])
         except UnidentifiedImageError:
@@ -141,7 +146,8 @@ def _without_limit() -> Iterator[None]:
                 Image.MAX_IMAGE_PIXELS = limit
 
 
-def _read(image: Image.Image, side: int | None, mode: str) -> Picture:
+def prepared(image: Image.Image, side: int | None, mode: str) -> Picture:
+    """Return the pixels of a picture that is open, as `read_picture` does."""
     from PIL import Image, ImageOps
 
     notes: dict[str, str] = {}

@@ -19,6 +19,7 @@ are chosen on validation classes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -162,12 +163,22 @@ class GFZSL(ZeroShotClassifier, Model):
     def _class_scores(self, x: Array, classes: Classes | None) -> Array:
         """Return log-densities ``(n, C)`` up to a constant per sample."""
         x = apply_scaling(x, self.scaling, **self.scaling_).astype(np.float64)
-        coef, intercept = self.coef_, self.intercept_
-        if classes is not None:
-            means = self._means_of(classes)
-            if means.shape != self.means_.shape or not np.allclose(means, self.means_, 1e-9, 1e-12):
-                coef, intercept = self._scores_of(means)
-        return np.asarray(x @ coef + intercept)
+        model = self if classes is None else self.with_classes(classes)
+        return np.asarray(x @ model.coef_ + model.intercept_)
+
+    def with_classes(self, classes: Classes) -> Self:
+        """Return a model that scores these classes, further ones by regressed means."""
+        means = self._means_of(classes)
+        if means.shape == self.means_.shape and np.allclose(means, self.means_, 1e-9, 1e-12):
+            return self
+        return self.with_means(means)
+
+    def with_means(self, means: Array) -> Self:
+        """Return a model with other class means ``(C, d)``."""
+        other = copy(self)
+        other.means_ = means
+        other.coef_, other.intercept_ = self._scores_of(means)
+        return other
 
     def _means_of(self, classes: Classes) -> Array:
         """Return means ``(C, d)`` of classes; those of training keep the means of their samples.

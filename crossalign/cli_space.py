@@ -1,0 +1,187 @@
+"""Commands about a space: build one, ask it, let it grow."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crossalign.arguments import check_writable, log
+from crossalign.data_options import DataOptions, takes_data
+from crossalign.reading import expanded
+from crossalign.tables import aligned
+
+if TYPE_CHECKING:
+    from crossalign.space import Answer, Hit
+
+HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
+"""Settings of a path that may begin with ``~``."""
+Folder = Annotated[Path, typer.Argument(help="Folder of the space.", **HOME)]
+Files = Annotated[list[Path], typer.Argument(help="Files of pictures.", **HOME)]
+Count = Annotated[int, typer.Option("--k", min=1, help="Number of answers.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated lines on standard output.")]
+Where = Annotated[list[str] | None, typer.Option(
+    help="Only items with this in their payload, as class=butterfly; may be repeated.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (build, search, recognise, add, add_class, remove, embed):
+        app.command()(command)
+
+
+@takes_data("data")
+def build(source: Annotated[str, typer.Argument(
+              help="A folder or file of your own, or a built-in name.")],
+          options: DataOptions,
+          out: Annotated[Path, typer.Option(help="Folder of the space.", **HOME)],
+          models: Annotated[str | None, typer.Option(
+              help="Models to choose among, with commas between; by default a short list.")] = None,
+          budget: Annotated[float, typer.Option(
+              min=0, help="Seconds after which no further model is tried.")] = 300.0,
+          name: Annotated[str | None, typer.Option(help="Name of the space.")] = None) -> None:
+    """Build a space of pictures and texts, which answers about raw ones.
+
+    Encode, choose a model on validation classes, fit, calibrate, index.
+    """
+    check_writable(out)
+    from crossalign.space import build_space
+
+    chosen = None if models is None else [word.strip() for word in models.split(",")]
+    space = build_space(replace(options, data=source), out, models=chosen, budget=budget, name=name,
+                        log=log)
+    print(f"\n{out}: {len(space):,} items, {len(space.class_names)} classes\n\ntry next:")
+    print(f'  crossalign search {out} "some words"')
+    print(f"  crossalign search {out} --image FILE")
+    if space.class_names:
+        print(f"  crossalign recognise {out} FILE")
+        print(f'  crossalign add-class {out} "new name" --text "what it looks like"')
+    print(f"  crossalign serve {out}")
+
+
+def search(space: Folder,
+           words: Annotated[str | None, typer.Argument(help="A text to search with.")] = None,
+           image: Annotated[Path | None, typer.Option(
+               help="A picture to search with.", **HOME)] = None,
+           k: Count = 10, where: Where = None,
+           modality: Annotated[str | None, typer.Option(help="image or text.")] = None,
+           as_json: AsJson = False) -> None:
+    """Search a space by a text or a picture."""
+    if (words is None) == (image is None):
+        raise ValueError("words: give a text, or a picture by --image FILE; one of them.")
+    from crossalign.space import Space
+
+    found = Space.open(space).search(words if image is None else image, k, filters(where),
+                                     modality)
+    if as_json:
+        print(json.dumps({"hits": [hit._asdict() for hit in found]}))
+        return
+    print("\n".join(aligned([["", "score", "item", "class", "text"], *(
+        [str(n), f"{hit.score:.3f}", hit.id, *shown(hit)] for n, hit in enumerate(found, 1))],
+        words=5)))
+
+
+def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
+              as_json: AsJson = False) -> None:
+    """Name what pictures show, with calibrated probabilities, or that it is none of the classes."""
+    from crossalign.space import Space
+
+    answers = Space.open(space).recognise(list(files), k)
+    if as_json:
+        print(json.dumps({"answers": [{"file": str(file), **answer._asdict()}
+                                      for file, answer in zip(files, answers, strict=True)]}))
+    elif as_csv:
+        write_csv([str(file) for file in files], answers)
+    else:
+        for file, answer in zip(files, answers, strict=True):
+            said = ", ".join(f"{name} {100 * p:.0f} %" for name, p in
+                             zip(answer.names, answer.probabilities, strict=True))
+            print(f"{file}: {'none of the classes; nearest ' if answer.none else ''}{said}")
+
+
+def add(space: Folder, files: Files) -> None:
+    """Add pictures to the index of a space; one that is there is replaced."""
+    from crossalign.space import Space
+
+    opened = Space.open(space)
+    opened.add(list(files))
+    print(f"{len(files):,} added, {len(opened):,} items")
+
+
+def remove(space: Folder,
+           ids: Annotated[list[str], typer.Argument(help="Ids, as search shows them.")]) -> None:
+    """Remove items from the index of a space."""
+    from crossalign.space import Space
+
+    opened = Space.open(space)
+    opened.remove(ids)
+    print(f"{len(ids):,} removed, {len(opened):,} items")
+
+
+def add_class(space: Folder, name: Annotated[str, typer.Argument(help="Name of the class.")],
+              text: Annotated[list[str] | None, typer.Option(
+                  help="What it looks like; may be repeated. By default the name.")] = None,
+              ) -> None:
+    """Add a class that is known by a text alone; nothing is trained."""
+    from crossalign.space import Space
+
+    opened = Space.open(space)
+    opened.add_class(name, text)
+    print(f"{name} added, {len(opened.class_names)} classes")
+
+
+def embed(space: Folder, files: Files,
+          out: Annotated[Path, typer.Option(help="File of the vectors, .npy.", **HOME)]) -> None:
+    """Write the vectors of pictures, as the index of a space compares them."""
+    check_writable(out)
+    import io
+
+    import numpy as np
+
+    from crossalign.files import write_bytes
+    from crossalign.space import Space
+
+    stream = io.BytesIO()
+    vectors = Space.open(space).embed(list(files))
+    np.save(stream, vectors, allow_pickle=False)
+    write_bytes(out, stream.getvalue())
+    print(f"{len(vectors):,} vectors of width {vectors.shape[1]} in {out}")
+
+
+def filters(words: list[str] | None) -> dict[str, Any] | None:
+    """Read ``key=value`` filters; several values of a key mean any of them.
+
+    Raises
+    ------
+    ValueError
+        For a filter without ``=``.
+    """
+    found: dict[str, list[str]] = {}
+    for text in words or []:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise ValueError(f"--where: got {text!r}; write key=value.")
+        found.setdefault(key, []).append(value)
+    return {key: values[0] if len(values) == 1 else values for key, values in found.items()} or None
+
+
+def shown(hit: Hit) -> list[str]:
+    """Return class and text of a hit for a table."""
+    return [str(hit.payload.get("class", "")), str(hit.payload.get("text", ""))[:60]]
+
+
+def write_csv(files: list[str], answers: list[Answer]) -> None:
+    """Write answers as lines of file, class, probability and whether it is none of them."""
+    from crossalign.tables import csv_cell
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["file", "class", "probability", "none"])
+    for file, answer in zip(files, answers, strict=True):
+        writer.writerow([csv_cell(file), csv_cell(answer.names[0]),
+                         f"{answer.probabilities[0]:.4f}", str(answer.none).lower()])

@@ -1,0 +1,12 @@
+"""A space that people keep: one folder that recognises and searches raw pictures and texts.
+
+- `space`: the noun, `Space`.
+- `build`: from pictures and texts to a space, in one call.
+- `choice`: the model of a space, chosen on validation classes among a short list.
+- `readers`: encoders of a space, by the names with which it was built.
+- `items`: pictures, texts and vectors as people give them.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,6 @@
+from .build import build_space as build_space
+from .space import Answer as Answer
+from .space import Hit as Hit
+from .space import Space as Space
+
+__all__: list[str]

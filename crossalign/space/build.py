@@ -1,0 +1,202 @@
+"""From pictures and texts to a space: read, encode, choose, fit, calibrate, index."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign import __version__
+from crossalign.data.formats.pictures import read_picture
+from crossalign.data_options import DataOptions
+from crossalign.evaluation import score_fitted
+from crossalign.evaluation.fitted import fit_chosen
+from crossalign.evaluation.protocols import get
+from crossalign.index import ExactIndex
+from crossalign.models.blockwise import encoded
+from crossalign.pace import Pace, duration
+from crossalign.reading import expanded
+from crossalign.space.choice import SHORT_LIST, Tried, choose
+from crossalign.space.items import IMAGE, TEXT
+from crossalign.space.readers import Readers
+from crossalign.space.space import INDEX, RECORD, Space, check_space_target
+from crossalign.types import Benchmark, Views
+
+Array = npt.NDArray[Any]
+Log = Callable[[str], None]
+BUDGET = 300.0
+"""Seconds after which no further model is tried."""
+THUMB = 96
+"""Longer side of the small pictures that an index keeps, in pixels."""
+MOST_THUMBS = 20_000
+"""Number of pictures above which an index keeps no small ones."""
+
+
+def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] | None = None,
+                budget: float = BUDGET, name: str | None = None, log: Log = print) -> Space:
+    """Build a space from raw pictures and texts, and save it.
+
+    Parameters
+    ----------
+    options : DataOptions
+        Where the data are, and the names of networks.
+    out : str or Path
+        Folder of the space; one that is there is replaced at the end.
+    models : sequence of str, optional
+        Models to choose among on validation classes; default `SHORT_LIST`.
+    budget : float
+        Time in seconds after which no further model is tried; default `BUDGET`.
+    name : str, optional
+        Name of the space; default that of the folder.
+    log : callable
+        Function called with a line for every step; default ``print``.
+
+    Raises
+    ------
+    ValueError
+        If the data cannot be read, or the folder holds anything but a space.
+    """
+    started, place = time.perf_counter(), expanded(out, "out")
+    check_space_target(place)
+    bench = options.load(log=log).run(0)
+    if bench.task not in SHORT_LIST:
+        raise ValueError(f"task: {bench.name!r} is for {bench.task}; a space is built for gzsl, "
+                         "zsl or retrieval.")
+    readers = Readers(options)
+    log(_told(bench))
+    task = get(bench.task)()
+    model, choice, tried = choose(bench, task, models or SHORT_LIST[bench.task], budget, log)
+    log(f"fitting {model.cli_name} on all training samples")
+    fitted = fit_chosen(model, bench, task, choice)
+    fitted.source = options.remembered()
+    report = score_fitted(fitted, bench, pictures=False)
+    scores = {metric: report.scores[metric]["mean"] for metric in task.headlines_of(
+        list(report.scores)) if metric in report.scores}
+    log("on test: " + ", ".join(f"{metric} {100 * value:.1f}" for metric, value in scores.items()))
+    card = _card(name or place.name, bench, fitted.selection, tried, scores)
+    space = Space(fitted, readers, ExactIndex(), card, _texts(bench))
+    _fill(space, bench, Path(str(options.name)), log)
+    with _beside(place) as draft:
+        space.save(draft)
+    space.folder = place
+    log(f"{len(space):,} items indexed; {duration(time.perf_counter() - started)} in all")
+    return Space.open(place)
+
+
+def _told(bench: Benchmark) -> str:
+    """Say what was read, for the first line."""
+    counts = {split: len(views) for split, views in bench.splits.items()}
+    seen = int(bench.classes.seen.sum())
+    return (f"{bench.name}: {', '.join(f'{n:,} {split}' for split, n in counts.items())}; "
+            f"{seen} classes with pictures in training, {len(bench.classes) - seen} without")
+
+
+def _texts(bench: Benchmark) -> dict[str, Sequence[str]]:
+    """Return the texts by which classes are known, if they are known by texts."""
+    classes = bench.classes
+    if not classes.embeddings.shape[1] or not classes.texts:
+        return {}
+    return dict(zip(classes.names, classes.texts, strict=True))
+
+
+def _card(name: str, bench: Benchmark, selection: str, tried: Sequence[Tried],
+          scores: dict[str, float]) -> dict[str, Any]:
+    """Return what a space says of itself."""
+    return {"name": name, "data": bench.name, "task": bench.task,
+            "built": datetime.now(UTC).isoformat(timespec="seconds"), "version": __version__,
+            "tried": {one.model: round(one.objective, 4) for one in tried},
+            "selection": selection, "scores": {k: round(v, 4) for k, v in scores.items()},
+            "protocol": {key: bench.protocol[key] for key in ("split_id", "features",
+                                                              "side_information", "noted")
+                         if key in bench.protocol}}
+
+
+def _fill(space: Space, bench: Benchmark, root: Path, log: Log) -> None:
+    """Add all samples of a benchmark, each modality as items of its own."""
+    model, done = space.fitted.model, set()
+    for views in bench.splits.values():
+        for kind in (IMAGE, TEXT):
+            if kind not in views or kind not in model.views:
+                continue
+            here = views.having(kind)
+            names = [f"{kind}:{i}" if kind == TEXT else str(i) for i in here.ids.tolist()]
+            fresh = [n for n, item in enumerate(names) if item not in done]
+            if not fresh:
+                continue
+            here, names = here.take(np.array(fresh)), [names[n] for n in fresh]
+            done |= set(names)
+            vectors = model.index_vectors(encoded(model.similarity_inputs, here, kind))
+            space.index.add(vectors, names, _payload(here, kind, bench, root, log))
+
+
+def _payload(views: Views, kind: str, bench: Benchmark, root: Path,
+             log: Log) -> list[dict[str, Any]]:
+    """Return what an index keeps of samples: class, file, text and a small picture."""
+    about: list[dict[str, Any]] = [{"modality": kind} for _ in range(len(views))]
+    if views.labels is not None and views.labels.ndim == 1:
+        for one, label in zip(about, views.truth.tolist(), strict=True):
+            one["class"] = bench.classes.names[label]
+    for key, values in views.meta.items():
+        what = key.partition(":")[0]
+        if key == f"show:{kind}":
+            what = TEXT
+        elif key != f"file:{kind}" and ":" in key:              # words, drawn pairs and the like
+            continue
+        for one, value in zip(about, values.tolist(), strict=True):
+            one[what] = value
+    if kind == IMAGE and f"file:{kind}" in views.meta and len(views) <= MOST_THUMBS:
+        _add_thumbs(about, log)
+    for one in about:
+        if "file" in one:
+            one["file"] = os.path.relpath(one["file"], root)
+    return about
+
+
+
+def _add_thumbs(about: Sequence[dict[str, Any]], log: Log) -> None:
+    """Add small pictures as data URIs; of one that cannot be read there is none."""
+    from PIL import Image
+
+    pace = Pace(log, "kept", len(about), "small pictures")
+    for n, one in enumerate(about):
+        try:
+            image = Image.fromarray(read_picture(Path(one["file"]), None, "RGB").pixels)
+        except ValueError:
+            continue
+        image.thumbnail((THUMB, THUMB))
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=80)
+        one["thumb"] = ("data:image/jpeg;base64,"
+                        + base64.b64encode(stream.getvalue()).decode("ascii"))
+        pace(n + 1)
+
+
+@contextmanager
+def _beside(place: Path) -> Iterator[Path]:
+    """Give a folder beside another, which it replaces once it is whole."""
+    draft = place.with_name(f".{place.name}.unfinished")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        yield draft
+        old = place.with_name(f".{place.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        if (place / RECORD).exists() or (place / INDEX).exists():
+            os.replace(place, old)
+        elif place.exists():
+            place.rmdir()
+        os.replace(draft, place)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+

@@ -1,0 +1,77 @@
+"""The model of a space: the best of a short list on validation classes, within a budget of time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crossalign.evaluation.protocols import Protocol
+from crossalign.evaluation.selection import Selection, select
+from crossalign.models import get
+from crossalign.pace import duration
+from crossalign.types import Benchmark
+
+SHORT_LIST = {
+    "gzsl": ("ridge_map", "cca", "linear_cosine", "fusionnet_qsma"),
+    "zsl": ("ridge_map", "cca", "linear_cosine", "fusionnet_qsma"),
+    "retrieval": ("ridge_map", "cca", "fusionnet_qsma")}
+"""Models that are tried for each task, quick ones first; all can be searched."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A model that was tried: its name, the best objective on validation, and seconds."""
+
+    model: str
+    objective: float
+    seconds: float
+
+
+def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float,
+           log: Callable[[str], None]) -> tuple[Any, Selection, list[Tried]]:
+    """Choose a model and its hyper-parameters on the validation classes of a benchmark.
+
+    Parameters
+    ----------
+    bench : Benchmark
+        Benchmark of one run.
+    task : Protocol
+        Task whose objective counts.
+    names : sequence of str
+        Models to try, in order.
+    budget : float
+        Time in seconds after which no further model is begun; the first always is.
+    log : callable
+        Function called with a line for every model.
+
+    Returns
+    -------
+    model, selection, tried
+        Unfitted model, its choices, and what each model reached.
+
+    Raises
+    ------
+    ValueError
+        If no model on the list can be tried.
+    """
+    started, best = time.perf_counter(), None
+    tried: list[Tried] = []
+    for name in names:
+        passed = time.perf_counter() - started
+        if tried and passed > budget:
+            log(f"{name} and what follows were not tried: {duration(passed)} of "
+                f"{duration(budget)} are over")
+            break
+        model, begun = get(name)(), time.perf_counter()
+        choice = select(model, bench, task, model.grid())
+        objective = max((value for _, value in choice.tried), default=0.0)
+        tried.append(Tried(name, objective, time.perf_counter() - begun))
+        log(f"{name}: {task.objective} {100 * objective:.1f} on validation classes, "
+            f"{duration(tried[-1].seconds)}")
+        if best is None or objective > best[0]:
+            best = objective, model, choice
+    if best is None:
+        raise ValueError("models: got none; name at least one.")
+    return best[1], best[2], tried

@@ -1,0 +1,104 @@
+"""Items as people give them: texts, pictures and vectors.
+
+A text is a string. A picture is a path, the bytes of a file, an open picture of Pillow or pixels
+``(h, w)``, ``(h, w, 1)`` or ``(h, w, 3)`` uint8. A vector is a row ``(d,)`` of floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.formats.pictures import LARGEST, prepared, read_picture
+from crossalign.reading import expanded
+from crossalign.sentences import short
+
+Array = npt.NDArray[Any]
+
+TEXT, IMAGE, VECTOR = "text", "image", "vector"
+LONGEST = 100_000
+"""Largest number of characters of a text."""
+
+
+def kind_of(item: Any) -> str:
+    """Return the kind of an item: ``"text"``, ``"image"`` or ``"vector"``.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if isinstance(item, str):
+        if not item.strip() or len(item) > LONGEST:
+            raise ValueError(f"text: got {len(item)} characters, {short(item)}; give 1 to "
+                             f"{LONGEST:,}, not all blank.")
+        return TEXT
+    if isinstance(item, Path | bytes) or hasattr(item, "getexif"):
+        return IMAGE
+    array = np.asarray(item) if isinstance(item, np.ndarray | list | tuple) else None
+    if array is not None and array.dtype == np.uint8 and array.ndim in (2, 3):
+        return IMAGE
+    if array is not None and array.ndim == 1 and array.dtype.kind in "fiu" and len(array):
+        return VECTOR
+    raise ValueError(f"item: got {short(item)}; give a text, a picture (a pathlib.Path, the bytes "
+                     "of a file, a picture of Pillow, pixels in uint8) or a row of numbers.")
+
+
+def one_kind(items: Sequence[Any]) -> str:
+    """Return the kind of all items.
+
+    Raises
+    ------
+    ValueError
+        If there are several kinds, or no item.
+    """
+    kinds = list(dict.fromkeys(kind_of(item) for item in items))
+    if len(kinds) != 1:
+        raise ValueError(f"items: got {' and '.join(kinds) if kinds else 'none'}; give items of "
+                         "one kind.")
+    return kinds[0]
+
+
+def listed(items: Any) -> list[Any]:
+    """Return items as a list; what is no list of items is a list of one."""
+    single = isinstance(items, str | bytes | Path) or hasattr(items, "getexif") or (
+        isinstance(items, np.ndarray) and (items.ndim == 1 or (items.dtype == np.uint8 and (
+            items.ndim == 2 or (items.ndim == 3 and items.shape[2] in (1, 3))))))
+    if single or not isinstance(items, Iterable):
+        return [items]
+    return list(items)
+
+
+def pixels_of(item: Any, side: int | None, mode: str) -> Array:
+    """Return the pixels of a picture, as encoders take them; see `read_picture`.
+
+    Raises
+    ------
+    ValueError
+        One sentence if it cannot be read or is too large.
+    """
+    from PIL import Image
+
+    if isinstance(item, Path):
+        return read_picture(expanded(item, "path"), side, mode).pixels
+    if isinstance(item, bytes):
+        return read_picture(item, side, mode).pixels
+    if isinstance(item, np.ndarray | list | tuple):
+        pixels = np.asarray(item)
+        if pixels.ndim == 3 and pixels.shape[2] == 1:
+            pixels = pixels[:, :, 0]
+        if 0 in pixels.shape or (pixels.ndim == 3 and pixels.shape[2] != 3):
+            raise ValueError(f"picture: pixels of shape {pixels.shape}; give (h, w), (h, w, 1) or "
+                             "(h, w, 3).")
+        item = Image.fromarray(pixels)
+    if item.width * item.height > LARGEST:
+        raise ValueError(f"picture: {item.width} x {item.height} pixels, more than the "
+                         f"{LARGEST / 1e6:.0f} million that are read; give a smaller one.")
+    try:
+        return prepared(item, side, mode).pixels
+    except Exception as error:  # of a damaged file that was opened elsewhere
+        raise ValueError(f"picture: it cannot be read ({error}); give a whole one.") from error

@@ -1,0 +1,97 @@
+"""Readers of a space: the encoders with which it was built, opened again by their names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data_options import DataOptions
+from crossalign.encoders import HOG, CharNgrams
+from crossalign.encoders.encode import THREADS
+from crossalign.space.items import IMAGE, pixels_of
+from crossalign.types import Encoder, TextEncoder
+
+Array = npt.NDArray[Any]
+
+BLOCK = 64
+"""Number of pictures read and encoded at a time."""
+
+
+class Readers:
+    """Encoders of pictures and texts.
+
+    Parameters
+    ----------
+    options : DataOptions
+        Names of the networks; the encoders that need none by default.
+    digests : mapping of kind to str, optional
+        Digests of the encoders' facts, as `digests` gave them when the space was built.
+    """
+
+    def __init__(self, options: DataOptions, digests: dict[str, str] | None = None) -> None:
+        self.options = options
+        self._expected = digests or {}
+
+    @cached_property
+    def _encoders(self) -> tuple[Encoder, TextEncoder]:
+        read = self.options.read_as()
+        pictures = HOG() if read["encoder"] is None else read["encoder"]
+        texts = CharNgrams() if read["text_encoder"] is None else read["text_encoder"]
+        for kind, encoder in ((IMAGE, pictures), ("text", texts)):
+            if self._expected.get(kind, digest := _digest(encoder)) != digest:
+                raise ValueError(f"space: its encoder of {kind}s is another than the one it was "
+                                 "built with, so vectors would not compare; bring back that "
+                                 "version, or build the space again.")
+        return pictures, texts
+
+    @property
+    def pictures(self) -> Encoder:
+        """Encoder of pictures."""
+        return self._encoders[0]
+
+    @property
+    def texts(self) -> TextEncoder:
+        """Encoder of texts."""
+        return self._encoders[1]
+
+    def digests(self) -> dict[str, str]:
+        """Return digests of the encoders' facts, by kind."""
+        return {IMAGE: _digest(self.pictures), "text": _digest(self.texts)}
+
+    def of_pictures(self, items: Sequence[Any]) -> Array:
+        """Encode pictures of any form, ``(n, d)``.
+
+        Raises
+        ------
+        ValueError
+            One sentence for the first that cannot be read.
+        """
+        whole = getattr(self.pictures, "resizes", False)
+        side = None if whole else self.pictures.side
+        rows = []
+        with ThreadPoolExecutor(THREADS) as pool:
+            for start in range(0, len(items), BLOCK):
+                sound = list(pool.map(lambda item: pixels_of(item, side, self.pictures.mode),
+                                      items[start:start + BLOCK]))
+                rows.append(self.pictures.encode(sound if whole else np.stack(sound)))
+        return np.concatenate(rows)
+
+    def of_texts(self, texts: Sequence[str]) -> Array:
+        """Encode texts, ``(n, d)``."""
+        return np.asarray(self.texts.encode(list(texts)))
+
+    def of_class(self, texts: Sequence[str]) -> Array:
+        """Encode the texts of one class as its row ``(d,)``, the mean of their rows."""
+        return np.asarray(self.of_texts(texts).mean(axis=0))
+
+
+def _digest(encoder: Any) -> str:
+    return hashlib.sha256(json.dumps(dict(encoder.facts), sort_keys=True,
+                                     default=str).encode()).hexdigest()

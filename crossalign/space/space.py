@@ -1,0 +1,403 @@
+"""Space: one folder that recognises, searches and grows, and needs no training set for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data_options import remembered_options
+from crossalign.files import write_text
+from crossalign.folders import as_text, digest, read_record, why
+from crossalign.index.base import Index
+from crossalign.reading import expanded
+from crossalign.sentences import nearest, short
+from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
+from crossalign.space.readers import Readers
+from crossalign.tasks.fitted import Fitted
+from crossalign.tasks.rejection import Rejection
+from crossalign.types import CLASS_MODALITY, Classes
+
+Array = npt.NDArray[Any]
+Where = Mapping[str, Any]
+FORMAT = 1
+RECORD, FITTED, INDEX = "space.json", "fitted", "index"
+"""Names of the parts of a space's folder."""
+ALWAYS = float("-inf")
+"""Threshold of a recogniser that validation gave none: it always answers."""
+
+
+class Answer(NamedTuple):
+    """Answer of recognition for one item.
+
+    Attributes
+    ----------
+    names : k strings
+        Likeliest classes, best first.
+    probabilities : k floats
+        Their calibrated probabilities.
+    none : bool
+        True if the item is rather of none of the classes.
+    confidence : float
+        Probability of the likeliest class, by which ``none`` is decided.
+    """
+
+    names: list[str]
+    probabilities: list[float]
+    none: bool
+    confidence: float
+
+
+class Hit(NamedTuple):
+    """Item that a search found: its id, its similarity and its payload."""
+
+    id: str
+    score: float
+    payload: dict[str, Any]
+
+
+class Space:
+    """Fitted space of pictures and texts, with its encoders, classes and index.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        Model, and its recogniser if it recognises classes.
+    readers : Readers
+        Encoders of raw items.
+    index : Index
+        Index of the items.
+    card : mapping
+        Name, protocol, scores, date and versions, as JSON.
+    texts : mapping of class to texts
+        Texts by which the classes are known; empty if they are known by other vectors.
+    """
+
+    def __init__(self, fitted: Fitted, readers: Readers, index: Index, card: Mapping[str, Any],
+                 texts: Mapping[str, Sequence[str]]) -> None:
+        self.fitted = fitted
+        self.readers = readers
+        self.index = index
+        self.card = dict(card)
+        self.texts = {name: list(of) for name, of in texts.items()}
+        self.folder: Path | None = None
+
+    # -- what it is ----------------------------------------------------------------------------
+    @property
+    def name(self) -> str:
+        """Name of the space."""
+        return str(self.card.get("name", "space"))
+
+    @property
+    def modalities(self) -> list[str]:
+        """Modalities of items that it embeds and searches."""
+        return [m for m in (IMAGE, TEXT) if self._side_of(m) is not None]
+
+    @property
+    def classes(self) -> Classes:
+        """Classes that it recognises.
+
+        Raises
+        ------
+        ValueError
+            If it recognises none.
+        """
+        if self.fitted.recogniser is None:
+            raise ValueError("space: it was built to be searched and recognises no classes; build "
+                             "one from pictures in a folder for each class.")
+        return self.fitted.recogniser.classes_
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes; none of a space that is only searched."""
+        return [] if self.fitted.recogniser is None else list(self.classes.names)
+
+    @property
+    def seen(self) -> Array:
+        """True for classes that had training pictures, ``(C,)`` bool."""
+        return (np.zeros(0, dtype=bool) if self.fitted.recogniser is None
+                else np.asarray(self.classes.seen))
+
+    def __len__(self) -> int:
+        """Count the items in the index."""
+        return len(self.index)
+
+    # -- what it answers -----------------------------------------------------------------------
+    def embed(self, items: Any, modality: str | None = None) -> Array:
+        """Embed items of one kind as rows ``(n, d)``, which the index compares.
+
+        Parameters
+        ----------
+        items : item or items
+            Texts, pictures or vectors, see `space.items`; vectors are returned as they are.
+        modality : str, optional
+            Kind of the items, ``"image"`` or ``"text"``; default that of their form.
+
+        Raises
+        ------
+        ValueError
+            If items are of several kinds, cannot be read or are of a kind that the space does not
+            embed.
+        """
+        given = listed(items)
+        kind = one_kind(given)
+        if modality not in (None, kind):
+            raise ValueError(f"modality: got {short(modality)} for items that are {kind}s; leave "
+                             "it out.")
+        if kind == VECTOR:
+            return np.asarray(given, dtype=np.float32)
+        rows = self.readers.of_pictures(given) if kind == IMAGE else self.readers.of_texts(given)
+        return self.vectors(rows, kind)
+
+    def vectors(self, rows: Array, kind: str) -> Array:
+        """Turn rows of features ``(n, a)`` of a kind of items into vectors of the index."""
+        side, model = self._side_of(kind), self.fitted.model
+        if side is None:
+            raise ValueError(f"item: this space does not embed {kind}s; it embeds "
+                             f"{' and '.join(m + 's' for m in self.modalities)}.")
+        return np.asarray(model.index_vectors(model.similarity_inputs(rows, side)))
+
+    def _side_of(self, kind: str) -> str | None:
+        """Return the model's modality that reads a kind of items: texts may be read as classes
+        are.
+        """
+        model = self.fitted.model
+        if not hasattr(model, "index_vectors"):
+            return None
+        if kind in model.views:
+            return kind
+        return CLASS_MODALITY if kind == TEXT and self.texts and model.knows_classes else None
+
+    def search(self, query: Any, k: int = 10, where: Where | None = None,
+               modality: str | None = None) -> list[Hit]:
+        """Find the k nearest items of a text, a picture or a vector, best first.
+
+        Parameters
+        ----------
+        query : item
+            Text, picture or vector ``(d,)``, see `space.items`.
+        k : int
+            Number of items; default 10.
+        where : mapping, optional
+            Filter on payloads, see `index.where`; default none.
+        modality : str, optional
+            Modality of the items to find; default any.
+
+        Raises
+        ------
+        ValueError
+            If the query cannot be read, or the filter is of no known form.
+        """
+        if modality is not None:
+            if modality not in self.modalities:
+                raise ValueError(f"modality: got {short(modality)}; "
+                                 f"{nearest(modality, self.modalities)}")
+            where = {**(where or {}), "modality": modality}
+        hits = self.index.search(self.embed(query)[:1], k, where)
+        ids = hits.ids[0].tolist()
+        return [Hit(str(name), float(score), payload) for name, score, payload in
+                zip(ids, hits.scores[0].tolist(), self.index.payload(ids), strict=True)]
+
+    def recognise(self, items: Any, k: int = 5) -> list[Answer]:
+        """Name the k likeliest classes of every picture, with calibrated probabilities.
+
+        Raises
+        ------
+        ValueError
+            If the space recognises no classes, or items are no pictures or cannot be read.
+        """
+        names = self.classes.names
+        given = listed(items)
+        if one_kind(given) != IMAGE:
+            raise ValueError(f"items: got {one_kind(given)}s; recognition is of pictures.")
+        if not isinstance(k, int) or k < 1:
+            raise ValueError(f"k: got {short(k)}; ask for at least one class.")
+        rows, judge = self.readers.of_pictures(given), self._judge()
+        chances, sure = judge.predict_proba(rows), judge.score_samples(rows)
+        answers = []
+        for chance, one in zip(chances, sure.tolist(), strict=True):
+            best = np.argsort(-chance, kind="stable")[:k]
+            answers.append(Answer([names[c] for c in best], chance[best].tolist(),
+                                  bool(one < judge.threshold_), float(one)))
+        return answers
+
+    def _judge(self) -> Rejection:
+        """Return the recogniser with the temperature and threshold that validation chose."""
+        if "max_probability" in self.fitted.confidences:
+            return self.fitted.rejection()
+        assert self.fitted.recogniser is not None
+        return Rejection(self.fitted.recogniser, threshold=ALWAYS)
+
+    # -- how it grows --------------------------------------------------------------------------
+    def add(self, items: Any, ids: Sequence[str] | None = None,
+            payload: Sequence[Mapping[str, Any]] | None = None,
+            modality: str | None = None) -> list[str]:
+        """Add items of one kind to the index; one whose id is there is replaced.
+
+        Parameters
+        ----------
+        items : item or items
+        ids : n strings, optional
+            Ids; default the paths of files, and for others a number with the kind before it.
+        payload : n mappings, optional
+            Plain values by key; ``modality``, and of a text ``text``, are added.
+        modality : str, optional
+            Kind of the items; default that of their form.
+
+        Returns
+        -------
+        n strings
+            Ids.
+
+        Raises
+        ------
+        ValueError
+            As `embed`; also if ids are not one for each item. Then none is added.
+        """
+        given = listed(items)
+        kind = modality if one_kind(given) == VECTOR and modality else one_kind(given)
+        vectors = self.embed(given, None if kind != one_kind(given) else modality)
+        names = ([str(item) if isinstance(item, Path) else f"{kind}-{len(self) + n}"
+                  for n, item in enumerate(given)] if ids is None else [str(i) for i in ids])
+        more = [{}] * len(given) if payload is None else payload
+        if len(names) != len(given) or len(more) != len(given):
+            raise ValueError(f"ids: got {len(names)}, and {len(more)} payloads, for {len(given)} "
+                             "items; give one each.")
+        about = [{"modality": kind, **({"text": item} if kind == TEXT else {}),
+                  **({"file": str(item)} if isinstance(item, Path) else {}), **of}
+                 for item, of in zip(given, more, strict=True)]
+        self.index.add(vectors, names, about)
+        return names
+
+    def remove(self, ids: Sequence[str] | str) -> int:
+        """Remove items by their ids, and return how many there were.
+
+        Raises
+        ------
+        ValueError
+            If there is no item of an id; then none is removed.
+        """
+        names = [ids] if isinstance(ids, str) else list(ids)
+        self.index.remove(names)
+        return len(names)
+
+    def add_class(self, name: str, text: str | Sequence[str] | None = None) -> None:
+        """Add a class that is known by a text, or several; by default by its name.
+
+        A space in a folder keeps it there.
+
+        Raises
+        ------
+        ValueError
+            If there is a class of that name, classes are not known by texts, or the recogniser has
+            to be built again for further classes.
+        """
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"name: got {short(name)}; give the class a name.")
+        if name in self.class_names:
+            raise ValueError(f"name: there is a class {name!r} already; give another name.")
+        if len(self.classes) and not self.texts:
+            raise ValueError("text: classes of this space are known by vectors, not by texts; "
+                             "build one from texts of the classes.")
+        of = [name] if text is None else [text] if isinstance(text, str) else list(text)
+        if one_kind(of) != TEXT:
+            raise ValueError(f"text: got {short(text)}; describe the class in words.")
+        vector = self.readers.of_class(of)
+        assert self.fitted.recogniser is not None
+        self.fitted.recogniser.add_classes(
+            Classes(vector[None], np.array([False]), (name,)))
+        self.texts[name] = of
+        if self.folder is not None:
+            self._write(self.folder)
+
+    # -- how it is kept ------------------------------------------------------------------------
+    def save(self, folder: str | Path) -> Path:
+        """Write the space to a folder.
+
+        Raises
+        ------
+        ValueError
+            If the folder holds something else or cannot be written.
+        """
+        place = expanded(folder, "folder")
+        check_space_target(place)
+        self.index.save(place / INDEX)
+        self._write(place)
+        self.folder = place
+        return place
+
+    def _write(self, place: Path) -> None:
+        """Write all but the index; the record, which counts, comes last."""
+        self.fitted.save(place / FITTED)
+        record = {"format": FORMAT, "class": "Space", "source": self.fitted.source,
+                  "encoders": self.readers.digests(), "texts": self.texts, "card": self.card}
+        try:
+            write_text(place / RECORD, as_text({**record, "digest": digest(as_text(record))}))
+            write_text(place / "card.md", card_text(self.card))
+        except OSError as error:
+            raise ValueError(f"folder: {error}") from None
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Open a space from its folder; encoders are opened when they are needed.
+
+        Raises
+        ------
+        ValueError
+            If the folder is no space, is of another format, or is damaged; or remembers a network
+            that is not on this machine.
+        """
+        from crossalign.tasks.store import load_fitted
+
+        place = expanded(folder, "folder")
+        if not (place / RECORD).is_file():
+            raise ValueError(f"folder: {str(folder)!r} holds no {RECORD}; give a folder that "
+                             "crossalign build wrote.")
+        try:
+            record = read_record(place / RECORD)
+            stated = record.pop("digest")
+            if record["format"] != FORMAT:
+                raise ValueError(f"it has format {short(record['format'])}, this version reads "
+                                 f"{FORMAT}")
+            if digest(as_text(record)) != stated:
+                raise ValueError(f"{RECORD} is not what was written")
+            fitted = load_fitted(place / FITTED)
+            texts, card, encoders = record["texts"], record["card"], record["encoders"]
+            index = Index.open(place / INDEX)
+        except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"folder: {str(folder)!r} is damaged or was edited ({why(error)}); "
+                             "build the space again.") from error
+        readers = Readers(remembered_options(record["source"]), encoders)
+        space = cls(fitted, readers, index, card, texts)
+        space.folder = place
+        return space
+
+    def close(self) -> None:
+        """Let another process write to the index."""
+        self.index.close()
+
+
+def check_space_target(folder: Path) -> None:
+    """Raise ValueError if a folder holds anything but a space or what an unfinished one left."""
+    if not folder.exists():
+        return
+    foreign = (sorted(p.name for p in folder.iterdir() if p.name not in (
+        RECORD, FITTED, INDEX, "card.md") and not p.name.startswith("."))
+        if folder.is_dir() else [folder.name])
+    if foreign:
+        raise ValueError(f"folder: {str(folder)!r} holds {foreign[0]!r}, which is no part of a "
+                         "space; choose another folder.")
+
+
+def card_text(card: Mapping[str, Any]) -> str:
+    """Write a card in Markdown."""
+    lines = [f"# {card.get('name', 'Space')}", ""]
+    for key, value in card.items():
+        if isinstance(value, Mapping):
+            lines += [f"- {key}:", *(f"  - {k}: {short(v, 200)}" for k, v in value.items())]
+        elif key != "name":
+            lines.append(f"- {key}: {short(value, 300)}")
+    return "\n".join(lines) + "\n"

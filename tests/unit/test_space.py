@@ -1,0 +1,194 @@
+"""A space answers about raw pictures and texts from its folder alone, and grows there."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from complaints import complaint
+from PIL import Image, ImageDraw
+
+import crossalign as ca
+from crossalign.data_options import DataOptions
+from crossalign.encoders import HOG
+from crossalign.space import build_space
+
+SHAPES = {
+    "square": lambda draw, box: draw.rectangle(box, fill=0),
+    "disc": lambda draw, box: draw.ellipse(box, fill=0),
+    "bar": lambda draw, box: draw.rectangle((box[0], box[1] + 12, box[2], box[3] - 12), fill=0),
+    "post": lambda draw, box: draw.rectangle((box[0] + 12, box[1], box[2] - 12, box[3]), fill=0),
+    "ring": lambda draw, box: draw.ellipse(box, outline=0, width=5),
+    "frame": lambda draw, box: draw.rectangle(box, outline=0, width=5),
+    "wedge": lambda draw, box: draw.polygon(
+        [(box[0], box[3]), (box[2], box[3]), (box[2], box[1])], fill=0),
+    "cross": lambda draw, box: (
+        draw.line((box[0], box[1], box[2], box[3]), fill=0, width=6),
+        draw.line((box[0], box[3], box[2], box[1]), fill=0, width=6))}
+
+
+def picture(shape: str, n: int) -> Image.Image:
+    rng = np.random.default_rng([n, len(shape)])
+    image = Image.new("L", (64, 64), 255)
+    left, top = rng.integers(6, 16, 2)
+    side = int(rng.integers(34, 42))
+    SHAPES[shape](ImageDraw.Draw(image), (int(left), int(top), int(left) + side, int(top) + side))
+    return image
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    root = tmp_path_factory.mktemp("shapes")
+    for shape in SHAPES:
+        (root / shape).mkdir()
+        for n in range(12):
+            picture(shape, n).save(root / shape / f"{n:02d}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def built(folder, tmp_path_factory):
+    """A space of pictures and the names of their folders, and what building it said."""
+    place, said = tmp_path_factory.mktemp("spaces") / "shapes", []
+    build_space(DataOptions(data=str(folder), task="retrieval"), place, models=["ridge_map"],
+                log=said.append)
+    return place, said
+
+
+@pytest.fixture
+def space(built, tmp_path):
+    shutil.copytree(built[0], tmp_path / "space")
+    opened = ca.Space.open(tmp_path / "space")
+    yield opened
+    opened.close()
+
+
+def test_building_says_every_step(built):
+    told = "\n".join(built[1])
+    for part in ("train", "ridge_map: mAP", "fitting ridge_map", "on test: mAP", "items indexed"):
+        assert part in told
+    card = json.loads((built[0] / "space.json").read_text())["card"]
+    assert card["scores"]["mAP"] > 0
+    assert card["tried"].keys() == {"ridge_map"}
+    assert "ridge_map" not in (built[0] / "card.md").read_text().splitlines()[0]
+
+
+def test_a_picture_finds_itself_in_every_form(space, folder):
+    file = folder / "ring" / "03.png"
+    with Image.open(file) as opened:
+        opened.load()
+    for query in (file, file.read_bytes(), opened, np.asarray(opened)):
+        first = space.search(query, k=1, modality="image")[0]
+        assert (first.id, first.payload["class"]) == ("ring/03.png", "ring")
+        assert first.score == pytest.approx(1, abs=1e-5)
+        assert first.payload["file"] == str(Path("ring") / "03.png")
+        assert first.payload["thumb"].startswith("data:image/jpeg;base64,")
+
+
+def test_scores_are_those_of_the_model_itself(space, folder):
+    rows = HOG().encode(np.stack([np.asarray(picture("disc", 3).resize(
+        (HOG().side, HOG().side), Image.Resampling.BICUBIC))]))
+    model = space.fitted.model
+    np.testing.assert_allclose(space.embed(folder / "disc" / "03.png"),
+                               model.embed(rows, "image"), atol=1e-6)
+    vectors = space.embed([folder / "disc" / f"{n:02d}.png" for n in range(4)])
+    expected = vectors @ vectors[0]
+    scores = {hit.id: hit.score for hit in space.search(vectors[0], k=len(space))}
+    there = [n for n in range(4) if f"disc/{n:02d}.png" in scores]
+    assert there
+    for n in there:
+        assert scores[f"disc/{n:02d}.png"] == pytest.approx(float(expected[n]), abs=1e-5)
+
+
+def test_words_find_pictures_and_filters_narrow(space):
+    hits = space.search("square", k=5, modality="image")
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert {hit.payload["modality"] for hit in hits} == {"image"}
+    only = space.search("square", k=50, where={"class": ["disc", "bar"]}, modality="image")
+    assert {hit.payload["class"] for hit in only} == {"disc", "bar"}
+    assert {hit.payload["modality"] for hit in space.search("square", k=5, modality="text")} == {
+        "text"}
+
+
+def test_items_come_and_go_and_stay_so(space, tmp_path):
+    picture("ring", 99).save(tmp_path / "new.png")
+    count = len(space)
+    assert space.add(tmp_path / "new.png", ids=["mine"], payload=[{"price": 3}]) == ["mine"]
+    assert space.add("a ring", payload=[{"price": 5}]) == [f"text-{count + 1}"]
+    space.close()
+    again = ca.Space.open(space.folder)
+    assert len(again) == count + 2
+    found = again.search(tmp_path / "new.png", k=1, where={"price": {"gte": 2, "lt": 4}})[0]
+    assert (found.id, found.payload["modality"], found.payload["price"]) == ("mine", "image", 3)
+    assert again.remove("mine") == 1
+    again.close()
+    assert len(ca.Space.open(space.folder)) == count + 1
+    complaint(lambda: again.remove("mine"), "ids: ")
+
+
+def test_it_answers_in_another_process_without_its_data(built, folder, tmp_path):
+    shutil.copytree(built[0], tmp_path / "space")
+    picture("cross", 77).save(tmp_path / "q.png")
+    code = ("import sys; from pathlib import Path; import crossalign as ca;"
+            "hits = ca.Space.open(sys.argv[1]).search(Path(sys.argv[2]), k=3, modality='image');"
+            "print([hit.id for hit in hits])")
+    ran = subprocess.run([sys.executable, "-c", code, "space", "q.png"], cwd=tmp_path, check=True,
+                         capture_output=True, text=True,
+                         env={**os.environ, "HOME": str(tmp_path)})
+    expected = ca.Space.open(built[0]).search(tmp_path / "q.png", k=3, modality="image")
+    assert ran.stdout.strip() == str([hit.id for hit in expected])
+
+
+@pytest.mark.parametrize(("item", "words"), [
+    (3, "item: got 3"), (None, "item: got None"), ("", "text: got 0 characters"),
+    (" " * 5, "text: got 5 characters"), ("x" * 200_000, "text: got 200000"),
+    (Path("nosuch.png"), "nosuch.png"), (b"no picture", "picture: its 10 bytes"),
+    (np.zeros((4, 4, 4, 4), np.uint8), "picture: pixels of shape"),
+    (np.zeros(3), "vectors: "), (np.full(8, np.nan), "vectors: "),
+    (["a", np.zeros((4, 4), np.uint8)], "items: got text and image"), ([], "items: got none")])
+def test_what_is_no_item_is_one_sentence(space, item, words):
+    complaint(lambda: space.search(item, k=1), words)
+
+
+def test_other_wrong_arguments_are_one_sentence(space, folder):
+    file = folder / "ring" / "03.png"
+    complaint(lambda: space.search("a", k=0), "k: ")
+    complaint(lambda: space.search("a", modality="sound"), "modality: got 'sound'")
+    complaint(lambda: space.search("a", where={"class": {"near": 3}}), "near")
+    complaint(lambda: space.embed(file, "text"), "modality: got 'text'")
+    complaint(lambda: space.add([file, file], ids=["a"]), "ids: got 1")
+    complaint(lambda: space.recognise(file), "recognises no classes")
+    assert len(space) == len(ca.Space.open(space.folder))
+
+
+def test_damaged_foreign_and_changed_spaces_are_refused(built, tmp_path, monkeypatch):
+    complaint(lambda: ca.Space.open(tmp_path / "none"), "holds no space.json")
+    shutil.copytree(built[0], tmp_path / "s")
+    record = (tmp_path / "s" / "space.json")
+    text = record.read_text()
+    for wrong in ("{", "[]", text.replace('"format": 1', '"format": 9'),
+                  text.replace("ridge_map", "ridge_mop"), ""):
+        record.write_text(wrong)
+        complaint(lambda: ca.Space.open(tmp_path / "s"), "folder:", "build the space again")
+    record.write_text(text)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    complaint(lambda: ca.Space.open(tmp_path / "s").save(tmp_path / "mine"), "notes.txt")
+    monkeypatch.setattr(HOG, "facts", {"of": "another version"})
+    opened = ca.Space.open(tmp_path / "s")
+    complaint(lambda: opened.embed(np.zeros((9, 9), np.uint8)), "encoder of images is another")
+
+
+def test_pictures_of_sixteen_bits_and_turned_ones_are_read_as_in_training(space, folder):
+    gray = np.asarray(picture("ring", 3)).astype(np.uint16) * 257
+    stream = io.BytesIO()
+    Image.fromarray(gray).save(stream, "PNG")
+    np.testing.assert_allclose(space.embed(stream.getvalue()),
+                               space.embed(folder / "ring" / "03.png"), atol=1e-6)
