@@ -190,6 +190,13 @@ def refuse_rows(bad: npt.ArrayLike, name: str, what: str, fix: str) -> None:
                      f"(counted from 0); {fix}.")
 
 
+def unit_rows(rows: npt.ArrayLike) -> Array:
+    """Scale rows ``(n, d)`` to length one, float32; a row of zeros stays one."""
+    rows = np.asarray(rows)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+
+
 def _short(array: Array) -> str:
     text = ", ".join(str(v) for v in array.ravel()[:5].tolist())
     return f"[{text}, ...]" if array.size > 5 else f"[{text}]"

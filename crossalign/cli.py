@@ -349,14 +349,14 @@ def data_list() -> None:
 
 
 @data_app.command("validate")
-@takes_data("data", "task", "pool")
+@takes_data("data", "pool")
 def data_validate(path: Annotated[str, typer.Argument(
         help="A built-in name, or a folder or file; a variant stands behind a colon.")],
                   options: DataOptions) -> None:
     """Check a folder or file and print what was found."""
     from crossalign.data import validate
 
-    for name, detail in validate(path, log=log, **options.read_as()):
+    for name, detail in validate(path, options.purpose, log=log, **options.read_as()):
         print(f"ok  {name}: {detail}")
 
 

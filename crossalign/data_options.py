@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEFAULT = "glyphs"
 RAW = "raw:"
 """Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
-PLACES = ("attributes", "unseen", "encoder", "text_encoder", "prompts")
+PLACES = ("attributes", "class_texts", "unseen", "encoder", "text_encoder", "prompts")
 """Options whose value may be a path."""
 ONNX = re.compile(r"(?P<file>.+\.onnx)(:(?P<output>.+))?")
 """Name of an ONNX file, and of the output that is read."""
@@ -60,7 +60,7 @@ class DataOptions:
         Task that is scored; the benchmark is the one that it is scored on.
     tokens : bool
         Whether token rows are asked for.
-    attributes, unseen, pool : str, optional
+    attributes, class_texts, unseen, pool : str, optional
         Arguments of `data.load`.
     encoder, text_encoder : str, optional
         File or name of a network.
@@ -79,9 +79,12 @@ class DataOptions:
         "--tokens", help="Token rows instead of vectors, of data that have both.")] = False
     attributes: Annotated[str | None, typer.Option(
         help="Other side information in the same folder, as sent_splits.mat.")] = None
+    class_texts: Annotated[str | None, typer.Option(
+        help="Texts of the classes of pictures, for gzsl: a .csv, .tsv, .json or .txt file; the "
+        "text encoder makes side information of them.")] = None
     unseen: Annotated[str | None, typer.Option(
-        help="Unseen classes of sketches and photos: a published split, as sketchy25-sake, or a "
-        "file of class names.")] = None
+        help="Unseen classes of pictures, or of sketches and photos: a published split, as "
+        "sketchy25-sake, or a file of class names.")] = None
     encoder: Annotated[str | None, typer.Option(
         "--encoder", help="Network for a folder of pictures, to compute features with: a .tflite "
         "file; an .onnx file, FILE.onnx:OUTPUT if it has several outputs; or a folder or hub name "
@@ -103,17 +106,22 @@ class DataOptions:
         """The data set that is asked for, or the default."""
         return DEFAULT if self.data is None else self.data
 
+    @property
+    def purpose(self) -> str | None:
+        """Task of the benchmark on which the task is scored; None where none was given."""
+        from crossalign.evaluation.protocols import benchmark_of
+
+        return None if self.task is None else benchmark_of(self.task)
+
     def load(self, recipe: About | None = None,
              log: Callable[[str], None] | None = tell) -> Benchmark:
         """Load the benchmark; tell where it is not what the recipe is about."""
         from crossalign.data import load
-        from crossalign.evaluation.protocols import benchmark_of
 
         own = self if recipe is None else replace(
             self, task=recipe.task if self.task is None else self.task,
             tokens=self.tokens or recipe.tokens)
-        purpose = None if own.task is None else benchmark_of(own.task)
-        bench = load(own.name, purpose, pool=own.pool, log=log, **own.read_as())
+        bench = load(own.name, own.purpose, pool=own.pool, log=log, **own.read_as())
         note = None if recipe is None else recipe.mismatch(bench)
         if note is not None:
             tell(f"note: {note}")
@@ -122,7 +130,8 @@ class DataOptions:
     def read_as(self) -> dict[str, Any]:
         """Return the arguments that `data.load` and `data.validate` share."""
         encoder, text_encoder = self._encoders()
-        return {"tokens": self.tokens, "attributes": self.attributes, "unseen": self.unseen,
+        return {"tokens": self.tokens, "attributes": self.attributes,
+                "class_texts": self.class_texts, "unseen": self.unseen,
                 "encoder": encoder, "text_encoder": text_encoder,
                 "modalities": None if self.modalities is None else [
                     word.strip() for word in self.modalities.split(",")]}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import ROOT_VARIABLE, locate
@@ -16,6 +16,9 @@ from crossalign.data.samples import RawSamples
 from crossalign.preprocessing.pooling import pool_tokens
 from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Encoder, TextEncoder
+
+if TYPE_CHECKING:
+    from crossalign.encoders import DualEncoder
 
 HINTS = {"attributes": "; any file of arrays may hold 'class_embeddings'"}
 """Further help where a data set does not take an argument."""
@@ -43,9 +46,10 @@ class DataSet(NamedTuple):
 
 
 def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
-         attributes: str | Path | None = None, seed: int = 0,
-         unseen: str | Path | Sequence[str] | None = None, encoder: Encoder | None = None,
-         text_encoder: TextEncoder | None = None, pool: str | None = None,
+         attributes: str | Path | None = None, class_texts: str | Path | None = None,
+         seed: int = 0, unseen: str | Path | Sequence[str] | None = None,
+         encoder: Encoder | DualEncoder | None = None,
+         text_encoder: TextEncoder | DualEncoder | None = None, pool: str | None = None,
          modalities: Sequence[str] | None = None,
          log: Callable[[str], None] | None = None) -> Benchmark:
     """Load a benchmark by name or path.
@@ -64,15 +68,19 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     attributes : str or Path, optional
         Other side information, for xlsa17 folders, folders of pictures, and files of arrays that
         serve gzsl.
+    class_texts : str or Path, optional
+        Texts of the classes of pictures for gzsl, one or several of each, which the text encoder
+        makes side information of: see `data.class_texts`; by default the names of the folders.
     seed : int, default 0
         Seed of everything drawn; an official test split does not depend on it.
     unseen : str, Path or strings, optional
-        Unseen classes, for folders of sketches and photos and files of arrays that serve gzsl: a
-        published split, a text file or names; see `splits.unseen.unseen_mask`.
-    encoder : Encoder, optional
+        Unseen classes, for folders of pictures, of sketches and photos, and files of arrays that
+        serve gzsl: a published split, a text file or names; see `splits.unseen.unseen_mask`.
+    encoder : Encoder or DualEncoder, optional
         Encoder of the pictures of a folder, as `encoders.TFLiteEncoder`.
-    text_encoder : TextEncoder, optional
-        Encoder of the texts beside them, as `encoders.PretrainedTexts`.
+    text_encoder : TextEncoder or DualEncoder, optional
+        Encoder of the texts of pictures or classes, as `encoders.PretrainedTexts`. A `DualEncoder`
+        given for both puts pictures and texts into one space.
     pool : {"mean", "flat"}, optional
         Way to make vectors of tokens, for models that read nothing else: see
         `preprocessing.pooling`.
@@ -90,8 +98,8 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     """
     given: dict[str, Any] = {
         argument: value for argument, value in (
-            ("attributes", attributes), ("unseen", unseen), ("encoder", encoder),
-            ("text_encoder", text_encoder), ("modalities", modalities))
+            ("attributes", attributes), ("class_texts", class_texts), ("unseen", unseen),
+            ("encoder", encoder), ("text_encoder", text_encoder), ("modalities", modalities))
         if value is not None}
     source, path, variant = locate(name_or_path)
     _check(source, str(name_or_path), variant, task, tokens, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from crossalign.data.samples import SAMPLE
 from crossalign.pace import Log
 from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 
+if TYPE_CHECKING:
+    from crossalign.encoders import DualEncoder
+
 
 class Check(NamedTuple):
     """Check that a data set passed, and the counts."""
@@ -24,11 +27,11 @@ class Check(NamedTuple):
     detail: str
 
 
-def validate(name_or_path: str | Path, *, tokens: bool = False,
-             attributes: str | Path | None = None, seed: int = 0,
-             unseen: str | Path | Sequence[str] | None = None,
-             encoder: Encoder | None = None,
-             text_encoder: TextEncoder | None = None,
+def validate(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
+             attributes: str | Path | None = None, class_texts: str | Path | None = None,
+             seed: int = 0, unseen: str | Path | Sequence[str] | None = None,
+             encoder: Encoder | DualEncoder | None = None,
+             text_encoder: TextEncoder | DualEncoder | None = None,
              modalities: Sequence[str] | None = None, log: Log | None = None) -> list[Check]:
     """Load a data set in every way it is used and list what was checked, with counts.
 
@@ -39,8 +42,9 @@ def validate(name_or_path: str | Path, *, tokens: bool = False,
     ValueError
         The first thing that is wrong, in one sentence.
     """
-    bench = load(name_or_path, tokens=tokens, attributes=attributes, seed=seed, unseen=unseen,
-                 encoder=encoder, text_encoder=text_encoder, modalities=modalities, log=log)
+    bench = load(name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
+                 seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
+                 modalities=modalities, log=log)
     checks = [Check("readable", f"{bench.name}: {bench.task}; features: "
                                f"{_words(bench.protocol.get('features', 'not described'))}")]
     checks += [Check(kind, line) for kind, line in sentences(bench.protocol).items()]

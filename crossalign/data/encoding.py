@@ -23,7 +23,7 @@ from crossalign.data.picture_rows import (
     features_digest,
 )
 from crossalign.data.samples import RawSamples, Samples
-from crossalign.data.text_rows import several, text_views
+from crossalign.data.text_rows import class_rows, several, text_views
 from crossalign.encoders.char_ngrams import CharNgrams
 from crossalign.pace import Log
 from crossalign.types import Benchmark, Encoder, TextEncoder, Views
@@ -44,15 +44,15 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     Parameters
     ----------
     raw : RawSamples
-        Pictures, and their texts if there are some.
+        Pictures, and texts of them or of their classes if there are some.
     tokens : bool, default False
         Whether features are token rows; the default encoder gives ``(n, 64, 34)`` of them, or
         ``(n, 512)`` vectors.
-    encoder : Encoder, optional
+    encoder : Encoder or DualEncoder, optional
         Encoder of the pictures of every modality alike; default `encoders.HOG`.
-    text_encoder : TextEncoder, optional
+    text_encoder : TextEncoder or DualEncoder, optional
         Encoder of the texts; default `encoders.CharNgrams`, with tokens if the pictures have
-        tokens.
+        tokens. The vector of a class is made of the same rows, see `text_rows.class_rows`.
     cache : bool
         Whether rows of pictures and texts are kept in the user's cache folder between runs; default
         True.
@@ -71,9 +71,11 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
         One sentence: an encoder without the tokens asked for, or of texts that there are not, or a
         class of which no picture can be read.
     """
-    if text_encoder is not None and raw.texts is None:
-        raise ValueError(f"text_encoder: given for {raw.name!r}, whose pictures have no texts; "
-                         "leave it out.")
+    if text_encoder is not None and raw.texts is None and raw.class_texts is None:
+        raise ValueError(f"text_encoder: given for {raw.name!r}, whose pictures and classes have "
+                         "no texts that are read; leave it out.")
+    encoder = getattr(encoder, "pictures", encoder)      # of a network of both
+    text_encoder = getattr(text_encoder, "texts", text_encoder)
     reads = chosen_encoder(tokens, encoder)
     sides = {modality: encoded_classes(by_class, reads, keep=cache, log=log)
              for modality, by_class in raw.pictures.items()}
@@ -83,23 +85,33 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     origin = [*(side.digests for side in sides.values()), dict(reads.facts)]
     noted = [raw.noted, *(side.noted for side in sides.values())]
     leaks = NO_BACKBONE if encoder is None else {}
+    words = text_encoder or CharNgrams(reads.tokens)
     if raw.texts is not None:
         (side,) = sides.values()
-        texts, words = [raw.texts[i] for i in side.which], text_encoder or CharNgrams(reads.tokens)
+        texts = [raw.texts[i] for i in side.which]
         of_text, ambiguous = text_views(texts, words, cache, log)
         views, noted = views.beside(of_text), [*noted, ambiguous]
         digests["text"] = row_digests([of_text["text"]])
         about |= {"text": {**words.facts, **raw.of_texts, **several(texts)},
                   "widths": views.widths}
         origin += [texts, dict(words.facts)]
+    facts = {"features": {**about, "sha256": features_digest(*origin)},
+             "normalisation": "none (model's own)", **raw.facts}
+    embeddings = raw.embeddings
+    if raw.class_texts is not None:
+        embeddings, alike = class_rows(raw.class_names, raw.class_texts, words, cache, log)
+        noted.append(alike)
+        facts["side_information"] = {
+            "width": embeddings.shape[1], **words.facts, **raw.of_texts,
+            "texts": sum(map(len, raw.class_texts)),
+            "sha256": features_digest(raw.class_texts, dict(words.facts))}
+    if raw.texts is not None or raw.class_texts is not None:
         if text_encoder is not None:
             leaks = {}
         elif encoder is not None:
             leaks = {"text_features_fit_on_unseen": False}
-    facts = {"features": {**about, "sha256": features_digest(*origin)},
-             "normalisation": "none (model's own)", **raw.facts, **noted_fact(joined(*noted))}
-    return Samples(raw.name, views, raw.class_names, raw.embeddings, facts, raw.seed, leaks,
-                   digests)
+    return Samples(raw.name, views, raw.class_names, embeddings,
+                   {**facts, **noted_fact(joined(*noted))}, raw.seed, leaks, digests)
 
 
 def _joined(sides: Mapping[str, Encoded]) -> Views:

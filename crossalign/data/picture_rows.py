@@ -78,6 +78,7 @@ def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, 
     Parameters
     ----------
     classes : mapping of name to files
+        Files of each class; one that is known by its text only has none.
     encoder : Encoder
     keep : bool
         Whether rows are kept in the user's cache folder, under the contents of the files and the
@@ -88,7 +89,7 @@ def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, 
     Raises
     ------
     ValueError
-        If of some class no picture can be read.
+        If of some class that has pictures none can be read.
     """
     files = [file for listed in classes.values() for file in listed]
     labels = np.repeat(np.arange(len(classes)), [len(listed) for listed in classes.values()])
@@ -103,8 +104,8 @@ def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, 
         if kind == NOT_READ:
             closed[at] = why
     read = np.array([i not in closed for i in range(len(files))])
-    for c, name in enumerate(classes):
-        if not read[labels == c].any():
+    for c, (name, listed) in enumerate(classes.items()):
+        if listed and not read[labels == c].any():
             raise ValueError(f"path: none of the {(labels == c).sum()} pictures of the class "
                              f"{name!r} can be read, first {noted[NOT_READ][0]}; copy them again "
                              "or remove the class.")

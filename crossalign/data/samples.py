@@ -173,10 +173,13 @@ class RawSamples:
         Seed of class splits, held-out samples and drawn pairs.
     texts : n tuples of strings, optional
         Texts of the pictures, class by class, if there is one modality; default None.
+    class_texts : C tuples of strings, optional
+        Texts of the classes, which become their side information; default None. A class may have a
+        text and no picture.
     features : mapping
         JSON-able facts of where the pictures lie; default none.
     of_texts : mapping
-        JSON-able facts of what the texts are; default none.
+        JSON-able facts of what the texts are, of pictures or else of classes; default none.
     noted : mapping of kind to names
         Notes on files that were passed over.
     """
@@ -188,6 +191,7 @@ class RawSamples:
     embeddings: Array
     seed: int = 0
     texts: Sequence[Texts] | None = None
+    class_texts: Sequence[Texts] | None = None
     features: Mapping[str, Any] = field(default_factory=dict)
     of_texts: Mapping[str, Any] = field(default_factory=dict)
     noted: Noted = field(default_factory=dict)

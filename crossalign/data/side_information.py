@@ -111,6 +111,22 @@ def side_information_of(path: str | Path | None,
     return rows, {"file": Path(path).name, "width": rows.shape[1], "matched": how}
 
 
+def with_candidates(path: str | Path,
+                    names: Sequence[str]) -> tuple[list[str], Array, dict[str, Any] | str]:
+    """Return class names, those given and then others of the file; their rows; and the fact.
+
+    Raises
+    ------
+    ValueError
+        As `read_side_information`.
+    """
+    _, listed = read_class_rows(path, len(names))
+    known = {written(name) for name in names}
+    alone = [written(name) for name in listed or () if written(name) not in known]
+    everyone = [*names, *alone]
+    return everyone, *side_information_of(path, everyone)
+
+
 def assert_unique_names(names: Sequence[str], where: str) -> None:
     """Raise ValueError, naming the first one, if a class name stands twice."""
     if len(set(names)) < len(names):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import unit_rows
 from crossalign.data.noted import Noted
 from crossalign.data.samples import Texts
 from crossalign.encoders.encode import Encoding, encode_items, row_key
@@ -63,6 +64,34 @@ def text_views(texts: Sequence[Texts], encoder: TextEncoder, keep: bool = True,
                                        for of in rows_of_samples])[which]
     return Views({"text": together}, masks=masks, meta=meta), {
         "texts_of_one_row": _one_row(distinct, rows)}
+
+
+def class_rows(names: Sequence[str], texts: Sequence[Texts], encoder: TextEncoder,
+               keep: bool = True, log: Log | None = None) -> tuple[Array, Noted]:
+    """Return a vector of unit length for each of C classes, ``(C, d)`` float32, and the classes
+    that share one.
+
+    It is the mean of the rows of the class's texts at unit length; where an encoder gives tokens,
+    the row of a text is the mean of its own. Rows are kept in the user's cache if ``keep``.
+
+    Raises
+    ------
+    ValueError
+        For an encoder of raw rows, which are no vectors.
+    """
+    if encoder.facts.get("rows") == "raw":
+        raise ValueError("text_encoder: gives the raw input of a network, where a class needs a "
+                         "vector; name the network without 'raw:'.")
+    distinct = list(dict.fromkeys(text for of in texts for text in of))
+    number = {text: row for row, text in enumerate(distinct)}
+    rows = _encoded(distinct, encoder, keep, log)
+    if encoder.tokens:
+        rows = np.stack([row[:max(1, len(words))].mean(axis=0)
+                         for row, words in zip(rows, encoder.words(distinct), strict=True)])
+    rows = unit_rows(rows)
+    of_classes = unit_rows(np.stack([rows[[number[text] for text in of]].mean(axis=0)
+                                     for of in texts]))
+    return of_classes, {"classes_of_one_text_row": _one_row(names, of_classes)}
 
 
 def _encoded(texts: Sequence[str], encoder: TextEncoder, keep: bool, log: Log | None) -> Array:

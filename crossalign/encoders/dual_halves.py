@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from crossalign.arrays import unit_rows
 from crossalign.devices import find_device
 from crossalign.encoders.checks import check_picture
 from crossalign.encoders.pixels import Patches
@@ -118,9 +119,3 @@ class DualTexts(PretrainedTexts):
     def arguments(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Return the network's arguments of texts, without prompts."""
         return self.inputs(torch.from_numpy(self.raw(texts)).to(self._device))
-
-
-def unit_rows(rows: Array) -> Array:
-    """Return rows ``(n, d)`` at unit length; a row of zeros stays one."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1), np.float32)

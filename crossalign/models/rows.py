@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 
 from crossalign.arrays import column_names, float32
+from crossalign.arrays import unit_rows as unit_rows
 from crossalign.types import KINDS, Views
 
 if TYPE_CHECKING:
@@ -91,10 +92,3 @@ def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
         raise ValueError(f"x: row {bad} of {modality!r} holds NaN or infinity in float32; repair "
                          "or drop it.")
     return rows
-
-
-def unit_rows(x: Array) -> Array:
-    """Scale rows to length one, float32; a zero row stays zero."""
-    x = np.asarray(x)
-    norms = np.linalg.norm(x, axis=1, keepdims=True)
-    return np.asarray(x / np.where(norms > 0, norms, 1), dtype=np.float32)

@@ -42,7 +42,7 @@ class Run(BaseModel):
         Whether validation chooses the parameters of the search space that ``params`` leave open.
     seeds : int
         Number of runs.
-    attributes, unseen, pool, modalities, encoder, text_encoder : str, optional
+    attributes, class_texts, unseen, pool, modalities, encoder, text_encoder : str, optional
         Options of ``crossalign run``. Files of encoders lie under the folder of all data sets, too;
         ``package:NAME`` is the folder ``model`` of an installed package.
     baseline : bool
@@ -62,6 +62,7 @@ class Run(BaseModel):
     seeds: Count = Field(1, description="a number of runs, from 1")
     baseline: Annotated[bool, Field(strict=True)] = Field(False, description="true or false")
     attributes: Words | None = Field(None, description="a file name, as sent_splits.mat")
+    class_texts: Words | None = Field(None, description="a file of texts of the classes")
     unseen: Words | None = Field(None, description="a published split or a file of class names")
     pool: Literal["mean", "flat"] | None = Field(None, description="mean or flat")
     modalities: Words | None = Field(None, description="names, as image,text")
@@ -86,8 +87,9 @@ class Run(BaseModel):
 
         return DataOptions(
             data=under(root, self.data), task=self.task, tokens=self.tokens,
-            attributes=self.attributes, unseen=self.unseen, pool=self.pool,
-            modalities=self.modalities, encoder=under(root, self.encoder),
+            attributes=self.attributes, class_texts=under(root, self.class_texts),
+            unseen=self.unseen, pool=self.pool, modalities=self.modalities,
+            encoder=under(root, self.encoder),
             text_encoder=_package(self.text_encoder)).load(log=log)
 
     def measure(self, root: Path | None = None, *, log: Callable[[str], None] | None = None,

@@ -46,6 +46,8 @@ REAL = {
     "pacs": ("domains", "pacs/mobilenetv2.npz", {}),
     "pacs photo-cartoon": ("domains", "pacs/mobilenetv2.npz:photo-cartoon", {}),
     "caltech30": ("pictures", "caltech30", {}),
+    "caltech30 gzsl": ("pictures", "caltech30", {"task": "gzsl"}),
+    "caltech30 zsl": ("pictures", "caltech30", {"task": "zsl"}),
     "caltech30 tokens": ("pictures", "caltech30", {"tokens": True}),
 }
 """Its layout first, the same for data sets in the folder of real data."""

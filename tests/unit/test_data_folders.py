@@ -15,7 +15,7 @@ from crossalign import data
 from crossalign.data.class_folders import class_files
 from crossalign.data.layouts import source_of
 from crossalign.data.sources.picture_folder.source import load_picture_folder
-from crossalign.data.sources.picture_folder.texts import class_texts
+from crossalign.data.sources.picture_folder.texts import names_as_words
 from crossalign.data.text_rows import text_views
 from crossalign.encoders import CharNgrams
 from crossalign.encoders.char_ngrams import word_vector, words_of
@@ -182,14 +182,14 @@ def test_words_of_every_script_are_whole(text, words):
 
 
 def test_class_names_become_texts_as_a_person_writes_them():
-    assert class_texts(["grand_piano", "T-shirt", "Boeing 707", "7_Up"]) == [
+    assert names_as_words(["grand_piano", "T-shirt", "Boeing 707", "7_Up"]) == [
         "grand piano", "T-shirt", "Boeing 707", "7 Up"]
-    assert class_texts(["001.Black_footed_Albatross", "002.Crow"]) == [
+    assert names_as_words(["001.Black_footed_Albatross", "002.Crow"]) == [
         "Black footed Albatross", "Crow"]
-    assert class_texts(["001.ant", "bee"]) == ["001.ant", "bee"]
-    assert class_texts(["1.ant", "2.ant"]) == ["1.ant", "2.ant"]
-    assert class_texts(["1.", "2."]) == ["1.", "2."]
-    assert class_texts(["sea_horse", "sea horse", "_"]) == ["sea_horse", "sea horse", "_"]
+    assert names_as_words(["001.ant", "bee"]) == ["001.ant", "bee"]
+    assert names_as_words(["1.ant", "2.ant"]) == ["1.ant", "2.ant"]
+    assert names_as_words(["1.", "2."]) == ["1.", "2."]
+    assert names_as_words(["sea_horse", "sea horse", "_"]) == ["sea_horse", "sea horse", "_"]
 
 
 @pytest.mark.parametrize("names", [

@@ -135,7 +135,7 @@ def test_an_encoder_decides_on_tokens_or_vectors(folder):
         "query_in_gallery"] is False
     complaint(lambda: data.load(folder, tokens=True, encoder=Cells(False)), "encoder: ",
               "tokens=True")
-    complaint(lambda: data.load(folder, unseen=["cup"]), "unseen: given for")
+    complaint(lambda: data.load(folder, modalities=["image"]), "modalities: given for")
 
 
 def test_equal_pictures_are_told_though_tokens_are_on_disk(folder):

@@ -18,9 +18,9 @@ def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
           **options: Any) -> RawSamples:
     from crossalign.data.sources.picture_folder.source import read_picture_folder
 
-    return read_picture_folder(path, **options)
+    return read_picture_folder(path, task, **options)
 
 
-SOURCE = Source("pictures", "a folder of class folders of pictures", _read, ("retrieval",),
-                tokens=True, options=("attributes",), raw=("pictures", "texts"),
-                recognises=_recognises, precedence=10)
+SOURCE = Source("pictures", "a folder of class folders of pictures", _read,
+                ("retrieval", "gzsl"), tokens=True, options=("attributes", "class_texts", "unseen"),
+                raw=("pictures", "texts"), recognises=_recognises, precedence=10)

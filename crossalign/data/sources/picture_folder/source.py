@@ -1,35 +1,56 @@
-"""A folder of class folders of pictures as retrieval between pictures and their texts.
+"""A folder of class folders of pictures: retrieval of pictures and texts, and recognition.
 
-A picture and its text are a pair, and the protocol is that of `pairs`: ten fixed splits of the
-classes into halves; a quarter of each class are queries.
+In retrieval a picture and its text are a pair, and the protocol is that of `pairs`: ten fixed
+splits of the classes into halves; a quarter of each class are queries. In recognition the text of
+a class is its side information, see `recognition`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from crossalign.data.class_folders import class_files
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.benchmarks import Retrieval
+from crossalign.data.class_folders import TEXT, class_files
+from crossalign.data.class_texts import classes_file, read_class_texts
 from crossalign.data.encoding import encoded_benchmark
-from crossalign.data.noted import joined
+from crossalign.data.noted import Noted, joined
+from crossalign.data.recognition import Recognition
 from crossalign.data.samples import RawSamples, Samples
-from crossalign.data.side_information import side_information_of
-from crossalign.data.sources.pairs.source import pairs_retrieval
-from crossalign.data.sources.picture_folder.texts import DESCRIPTION, texts_of
+from crossalign.data.side_information import side_information_of, with_candidates
+from crossalign.data.sources.pairs.source import ZERO_SHOT, pairs_retrieval
+from crossalign.data.sources.picture_folder.texts import (
+    DESCRIPTION,
+    NAME_AND_DESCRIPTION,
+    texts_of,
+    texts_of_classes,
+)
+from crossalign.data.splits import unseen_mask
 from crossalign.data.table import drawn_test_part, drawn_test_words
-from crossalign.names import written
+from crossalign.names import identifier, written
 from crossalign.reading import expanded
 from crossalign.types import Benchmark
 
+Array = npt.NDArray[Any]
+Classes = dict[str, list[Path]]
+Unseen = str | Path | Sequence[str] | None
 
-def load_picture_folder(folder: str | Path, *, attributes: str | Path | None = None, seed: int = 0,
-                        **encoding: Any) -> Benchmark:
-    """Load retrieval between the pictures of a folder and their texts.
+
+def load_picture_folder(folder: str | Path, task: str | None = None, *,
+                        attributes: str | Path | None = None,
+                        class_texts: str | Path | None = None, unseen: Unseen = None,
+                        seed: int = 0, **encoding: Any) -> Benchmark:
+    """Load the pictures of a folder and the texts of them or of their classes.
 
     Parameters
     ----------
-    folder, attributes, seed
+    folder, task, attributes, class_texts, unseen, seed
         Arguments of `read_picture_folder`.
     encoding : Any
         Arguments of `encoding.encoded`: ``tokens``, ``encoder``, ``text_encoder``, ``cache`` and
@@ -38,30 +59,42 @@ def load_picture_folder(folder: str | Path, *, attributes: str | Path | None = N
     Returns
     -------
     Benchmark
-        Benchmark of the modalities ``image`` and ``text``.
+        Benchmark of the modalities ``image`` and, in retrieval, ``text``.
 
     Raises
     ------
     ValueError
         One sentence, as those two functions do, or for too few classes or pictures.
     """
-    return encoded_benchmark(read_picture_folder(folder, attributes=attributes, seed=seed),
-                             **encoding)
+    raw = read_picture_folder(folder, task, attributes=attributes, class_texts=class_texts,
+                              unseen=unseen, seed=seed)
+    return encoded_benchmark(raw, **encoding)
 
 
-def read_picture_folder(folder: str | Path, *, attributes: str | Path | None = None,
+def read_picture_folder(folder: str | Path, task: str | None = None, *,
+                        attributes: str | Path | None = None,
+                        class_texts: str | Path | None = None, unseen: Unseen = None,
                         seed: int = 0) -> RawSamples:
-    """Find the pictures of a folder and read their texts.
+    """Find the pictures of a folder and read the texts of them or of their classes.
 
     Parameters
     ----------
     folder : str or Path
         Folder with a folder of pictures per class, whose names are the classes. Text files beside
         them are read as `texts.texts_of` says.
+    task : {"retrieval", "gzsl", "zsl"}, optional
+        Task; by default retrieval, or gzsl if ``class_texts`` or ``unseen`` is given.
     attributes : str or Path, optional
-        File of side information, see `side_information`; default none.
+        File of side information, see `side_information`; in recognition instead of texts.
+    class_texts : str or Path, optional
+        File of texts of the classes for recognition, see `data.class_texts`; by default one called
+        ``classes.csv``, ``.tsv``, ``.json`` or ``.txt`` in the folder, else the folders' names and
+        the text files of those names beside them.
+    unseen : str, Path or strings, optional
+        Unseen classes, as `splits.unseen_mask` takes them; by default those of ten fixed class
+        splits: half of the classes in retrieval, a quarter in recognition.
     seed : int
-        Seed of the class splits and of the quarter of each class that are queries; default 0.
+        Seed of the class splits and of held-out pictures; default 0.
 
     Raises
     ------
@@ -73,15 +106,75 @@ def read_picture_folder(folder: str | Path, *, attributes: str | Path | None = N
     if not by_class:
         raise ValueError(f"path: the folder {str(folder)!r} holds no folder of pictures; put the "
                          "pictures of each class into a folder with its name.")
+    found = folder, by_class, passed, seed
+    if task in ZERO_SHOT or (task is None and (class_texts is not None or unseen is not None)):
+        return _recognition(*found, task != "zsl", attributes, class_texts, unseen)
+    if class_texts is not None:
+        raise ValueError(f"class_texts: got {str(class_texts)!r} for retrieval, which reads the "
+                         "texts of pictures; choose the task gzsl.")
+    return _retrieval(*found, attributes, unseen)
+
+
+def _retrieval(folder: Path, by_class: Classes, passed: Noted, seed: int,
+               attributes: str | Path | None, unseen: Unseen) -> RawSamples:
+    """Return pictures and their texts as pairs."""
     texts, alone = texts_of([file for files in by_class.values() for file in files])
     embeddings, side = side_information_of(attributes, list(by_class))
+    file = classes_file(folder)
+    unused = {} if file is None else {"class_texts_not_read_for_retrieval": [file.name]}
+    fixed = None if unseen is None else unseen_mask(unseen, list(by_class))
     return RawSamples(
-        written(folder.resolve().name), {"image": by_class}, _cut, {"side_information": side},
-        embeddings, seed, texts=texts, of_texts={"of": DESCRIPTION}, noted=joined(passed, alone))
+        written(folder.resolve().name), {"image": by_class}, partial(_pairs, fixed),
+        {"side_information": side}, embeddings, seed, texts=texts, of_texts={"of": DESCRIPTION},
+        noted=joined(passed, alone, unused))
 
 
-def _cut(samples: Samples) -> Benchmark:
+def _pairs(fixed: tuple[Array, str] | None, samples: Samples) -> Benchmark:
     """Make retrieval with a quarter of each class as queries."""
     test = drawn_test_part(samples.labels, len(samples.class_names), samples.seed)
     words = drawn_test_words(samples.labels, len(samples.class_names), test, samples.seed)
-    return pairs_retrieval(replace(samples, facts={**samples.facts, "test_part": words}), test)
+    samples = replace(samples, facts={**samples.facts, "test_part": words})
+    if fixed is None:
+        return pairs_retrieval(samples, test)
+    return Retrieval(samples, ~fixed[0][None], test, unseen=fixed[1]).benchmark()
+
+
+def _recognition(folder: Path, by_class: Classes, passed: Noted, seed: int, seen_tested: bool,
+                 attributes: str | Path | None, class_texts: str | Path | None,
+                 unseen: Unseen) -> RawSamples:
+    """Return pictures of classes that are described by a text or by attributes."""
+    if attributes is not None and class_texts is not None:
+        raise ValueError("class_texts: given beside attributes, and a class is described by one of "
+                         "them; leave the other out.")
+    file = classes_file(folder) if class_texts is None and attributes is None else class_texts
+    names, facts, noted = list(by_class), {}, [passed, _captions(by_class)]
+    embeddings, texts, of_texts = np.zeros((0, 0), np.float32), None, {}
+    if attributes is not None:
+        names, embeddings, facts["side_information"] = with_candidates(attributes, names)
+    elif file is not None:
+        names, texts, columns = read_class_texts(file, names)
+        noted.append(columns)
+        of_texts = {"of": "texts of the classes", "file": Path(file).name}
+    else:
+        of_class, stray = texts_of_classes([files[0].parent for files in by_class.values()])
+        texts, of_texts = list(of_class.values()), {"of": NAME_AND_DESCRIPTION}
+        noted.append(stray)
+    fixed = None if unseen is None else unseen_mask(unseen, names)
+    return RawSamples(
+        written(folder.resolve().name), {"image": {name: by_class.get(name, []) for name in names}},
+        partial(_recognised, fixed, seen_tested), facts, embeddings, seed, class_texts=texts,
+        of_texts=of_texts, noted=joined(*noted))
+
+
+def _captions(by_class: Classes) -> Noted:
+    """Return the captions beside pictures, which recognition does not read."""
+    folders = dict.fromkeys(file.parent for files in by_class.values() for file in files)
+    found = [identifier(f"{folder.name}/{file.name}") for folder in folders
+             for file in sorted(folder.iterdir()) if file.suffix.lower() == TEXT]
+    return {"captions_not_read_for_recognition": found} if found else {}
+
+
+def _recognised(fixed: tuple[Array, str] | None, seen_tested: bool, samples: Samples) -> Benchmark:
+    """Make recognition over the unseen classes given, or over ten class splits."""
+    mask, called = (None, "") if fixed is None else fixed
+    return Recognition(samples, mask, called, seen_tested).benchmark()

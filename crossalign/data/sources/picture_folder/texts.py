@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from crossalign.data.class_folders import TEXT, picture_id
+from crossalign.data.class_texts import STEM
 from crossalign.data.noted import Noted
 from crossalign.data.samples import Texts
 from crossalign.names import identifier, written
@@ -21,15 +22,19 @@ from crossalign.reading import check_regular
 LARGEST = 2**20
 """Size of the largest text file that is read, in bytes."""
 
-DESCRIPTION = "captions beside the picture, else the class's name and description"
+CLASSES = STEM + TEXT
+"""Name of a file of texts of all classes, which is the description of none."""
+
+NAME_AND_DESCRIPTION = "the class's name and description"
+DESCRIPTION = f"captions beside the picture, else {NAME_AND_DESCRIPTION}"
 
 
 def texts_of(files: Sequence[Path]) -> tuple[list[Texts], Noted]:
     """Return the texts of every picture, and text files that belong to no picture and no class.
 
     They are the lines of the text file of its name (``image_1.txt`` beside ``image_1.jpg``) if
-    there is one; else one text of its class, its name (see `class_texts`) and then the content of
-    the text file of that name beside the folder (``sea_horse.txt`` beside ``sea_horse``).
+    there is one; else one text of its class, its name (see `names_as_words`) and then the content
+    of the text file of that name beside the folder (``sea_horse.txt`` beside ``sea_horse``).
 
     Raises
     ------
@@ -37,10 +42,7 @@ def texts_of(files: Sequence[Path]) -> tuple[list[Texts], Noted]:
         If a text file cannot be read, is empty or larger than `LARGEST`.
     """
     folders = list(dict.fromkeys(file.parent for file in files))
-    called = dict(zip(folders, class_texts([written(f.name) for f in folders]), strict=True))
-    described = {place: _text_files(place) for place in {f.parent for f in folders}}
-    of_class = {folder: (_described(name, described[folder.parent].get(written(folder.name))),)
-                for folder, name in called.items()}
+    of_class, stray = texts_of_classes(folders)
     beside = {folder: _text_files(folder) for folder in folders}
     texts = []
     for file in files:
@@ -49,14 +51,31 @@ def texts_of(files: Sequence[Path]) -> tuple[list[Texts], Noted]:
     names = {(file.parent, written(file.stem)) for file in files}
     alone = [picture_id(text) for folder, found in beside.items() for stem, text in found.items()
              if (folder, stem) not in names]
+    return texts, {**({"captions_of_no_picture": alone} if alone else {}), **stray}
+
+
+def texts_of_classes(folders: Sequence[Path]) -> tuple[dict[Path, Texts], Noted]:
+    """Return the text of every class folder, its name and then its description, and descriptions
+    of no class.
+
+    Raises
+    ------
+    ValueError
+        As `texts_of`.
+    """
+    called = dict(zip(folders, names_as_words([written(f.name) for f in folders]), strict=True))
+    described = {place: _text_files(place) for place in {f.parent for f in folders}}
+    of_class: dict[Path, Texts] = {
+        folder: (_described(name, described[folder.parent].get(written(folder.name))),)
+        for folder, name in called.items()}
     classes = {(folder.parent, written(folder.name)) for folder in folders}
     stray = [identifier(text.name) for place, found in described.items()
-             for stem, text in found.items() if (place, stem) not in classes]
-    return texts, {kind: names for kind, names in (
-        ("captions_of_no_picture", alone), ("descriptions_of_no_class", stray)) if names}
+             for stem, text in found.items()
+             if (place, stem) not in classes and text.name != CLASSES]
+    return of_class, {"descriptions_of_no_class": stray} if stray else {}
 
 
-def class_texts(names: Sequence[str]) -> list[str]:
+def names_as_words(names: Sequence[str]) -> list[str]:
     """Write class names as a person would, no two alike.
 
     Underscores become blanks. A number with a full stop before a name is left out if all names have
