@@ -19,20 +19,25 @@ SMALL = {
 }
 
 
-def toy(n_per_class: int = 12, seed: int = 0, text: int = 7) -> tuple[Views, Classes]:
-    """Six classes, four of them seen, with two views and side information; texts so wide."""
+def toy(n_per_class: int = 12, seed: int = 0, text: int = 7,
+        described: int = 5) -> tuple[Views, Classes]:
+    """Six classes, four of them seen, with two views and side information; texts and it so
+    wide.
+    """
     rng = np.random.default_rng(seed)
     side = rng.standard_normal((6, 5)).astype(np.float32)
     labels = np.repeat(np.arange(4), n_per_class)
     z = side[labels] + 0.3 * rng.standard_normal((len(labels), 5))
     views = Views({"image": z @ rng.standard_normal((5, 9)),
                    "text": z @ rng.standard_normal((5, text))}, labels)
+    if described != 5:
+        side = (side @ rng.standard_normal((5, described))).astype(np.float32)
     return views, Classes(side, np.arange(6) < 4)
 
 
 def toy_for(name: str) -> tuple[Views, Classes]:
     """The toy in a form that the model can read."""
-    return toy(text=9) if getattr(models, name).one_encoder else toy()
+    return toy(text=9, described=9) if getattr(models, name).one_encoder else toy()
 
 
 def rows_of(name: str, modality: str) -> np.ndarray:

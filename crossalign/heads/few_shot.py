@@ -26,7 +26,7 @@ from crossalign.types import Classes, Views
 
 
 class FewShotHead(Head):
-    """Head that also learns from a few samples of a class, and scores its inputs linearly.
+    """Head that also learns from a few samples of a class, and by default scores inputs linearly.
 
     Class attributes
     ----------------
@@ -37,6 +37,11 @@ class FewShotHead(Head):
     weighs_side_information: ClassVar[bool] = False
     coef_: Array
     intercept_: Array
+
+    @property
+    def ready(self) -> bool:
+        """True once there are scores: after `learn_few`, for Gaussians after `start_few`."""
+        return hasattr(self, "coef_")
 
     def start_few(self, model: Any, train: Views, classes: Classes, view: str) -> None:
         """Prepare from training samples of one view and side information."""

@@ -39,11 +39,12 @@ class FewShot(Recogniser):
     kappa : float
         Number of samples that the side information of a new class is worth; 0 ignores it. See
         `crossalign.evaluation.protocols.few_shot_curve.choose_few_shot`.
-    head : {"gaussian", "code", "inputs", "softmax"} or FewShotHead
+    head : {"gaussian", "code", "inputs", "softmax", "cache"} or FewShotHead
         Source of the class means, a head of `crossalign.heads` that learns from a few samples, or
         its name; default ``"gaussian"``: a mean is regressed on side information. ``"code"``: it is
         the model's own code of the class's side information. ``"inputs"``: the same as gaussian, on
-        features instead of codes. ``"softmax"``: the baseline, which has no kappa.
+        features instead of codes. ``"softmax"``: the baseline, which has no kappa. ``"cache"``:
+        Tip-Adapter's, of votes beside the text of a class, without kappa.
     gamma : float
         Number subtracted from the scores of seen classes (calibrated stacking), as in `ZeroShot`;
         default 0.
@@ -82,7 +83,8 @@ class FewShot(Recogniser):
         head = self.make_part("head", self.head)
         if not isinstance(head, FewShotHead):
             raise ValueError(f"head: {head.name if head else self.head!r} does not learn from a "
-                             "few samples; choose 'gaussian', 'code', 'inputs' or 'softmax'.")
+                             "few samples; choose 'gaussian', 'code', 'inputs', 'softmax' or "
+                             "'cache'.")
         if head.embeds and not isinstance(self.model, Aligner):
             raise ValueError(f"model: {type(self.model).__name__} does not embed samples, and the "
                              f"head {head.name!r} looks at codes; choose an aligner, as RidgeMap, "
@@ -151,7 +153,7 @@ class FewShot(Recogniser):
     def check_prepared(self) -> None:
         """Raise ValueError before there are scores."""
         self._check_started()
-        if not hasattr(self.head_, "coef_"):
+        if not self.head_.ready:
             raise ValueError("X: this task is not prepared; call fit_few_shot(support) first.")
 
     def _check_started(self) -> None:

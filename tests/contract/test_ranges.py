@@ -21,6 +21,7 @@ WRONG = {
     "chance": {"n_components": -1, "random_state": -1},
     "class_mean_oracle": {"scaling": "x"},
     "common_pca": {"n_components": 0},
+    "dual_encoder": {"temperature": 0.0},
     "eszsl": {"alpha": 1000.0, "gamma": "high", "modality": 3},
     "fgan": {"readers": ("linear", "lstm"), "ratios": (0.0, 0.5), "margins": 1.0, "dim": 1,
              "backbones": (1, None), "tied": 1},
@@ -30,7 +31,9 @@ WRONG = {
     "lcale": {"hidden": (0,), "regressor_hidden": 3, "decay_every": 0},
     "linear_cosine": {"temperature": 0.0, "dropout": 1.0, "head__weights": (1.0,), "modality": 3},
     "perfect_alignment": {"rank": 0, "random_state": 2**32, "tol": 1.0},
+    "residual_adapter": {"ridge": 0.0, "ratio": 2.0},
     "ridge_map": {"alpha": 0.0, "target": 1, "whitening": 0.0},
+    "tip_adapter": {"head__alpha": -1.0, "head__beta": 0.0, "head__shots": 0},
 }
 
 

@@ -13,9 +13,13 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'text
 
 from small_networks import PIXELS, TEXT, VISION, saved, with_tokenizer  # noqa: E402
 
+from crossalign.data import load  # noqa: E402
 from crossalign.data_options import DataOptions  # noqa: E402
 from crossalign.encoders import DualEncoder, PretrainedPictures, PretrainedTexts  # noqa: E402
 from crossalign.encoders import dual as dual_file  # noqa: E402
+from crossalign.models import FrozenDualEncoder  # noqa: E402
+from crossalign.tasks import Retriever, ZeroShot  # noqa: E402
+from crossalign.types import Views  # noqa: E402
 
 BOTH = {"text_config": TEXT, "vision_config": VISION}
 SETTINGS = {**PIXELS, "image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 16},
@@ -243,3 +247,49 @@ def test_one_name_for_both_options_is_one_network_with_its_prompts(tmp_path):
     prompts.write_bytes(b"\xff\xfe{}")
     with pytest.raises(ValueError, match="cannot be read as UTF-8"):
         options.read_as()
+
+
+# -- the row of the space itself -------------------------------------------------------------------
+@pytest.mark.parametrize("make", [clip, siglip])
+def test_the_row_of_a_folder_says_what_the_network_says(tmp_path, monkeypatch, make):
+    """Best text of a picture, and best class, are those of the largest logit of transformers."""
+    monkeypatch.setenv("CROSSALIGN_CACHE", str(tmp_path / "cache"))
+    names, rng = ["blue square", "grey", "red", "small green square"], np.random.default_rng(0)
+    for c, name in enumerate(names):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for i in range(6):
+            shape = rng.integers(16, 40, 2)
+            pixels = rng.integers(0, 256, (*shape, 3)) // 2 + 40 * np.eye(3)[c % 3]
+            Image.fromarray(pixels.astype(np.uint8)).save(
+                tmp_path / "pictures" / name / f"{i}.png")
+    unmasked = {"model_input_names": ["input_ids"]} if make is siglip else {}
+    net = folder_of(make(), tmp_path / "net", **unmasked)
+    read = DataOptions(encoder=str(net), text_encoder=str(net)).read_as()
+    bench = load(tmp_path / "pictures", encoder=read["encoder"],
+                 text_encoder=read["text_encoder"])
+    samples = Views.concatenate(list(bench.splits.values()))
+    ids = [str(name) for part in bench.splits.values() for name in part.ids]
+    pictures = [np.asarray(Image.open(tmp_path / "pictures" / name)) for name in ids]
+    network = transformers.AutoModel.from_pretrained(net).eval()
+    tokens = {"padding": "max_length", "max_length": 12} if make is siglip else {"padding": True}
+    inputs = transformers.AutoTokenizer.from_pretrained(net)(names, return_tensors="pt", **tokens)
+    with torch.inference_mode():
+        logits = network(pixel_values=pixels_of(pictures), **inputs).logits_per_image.numpy()
+
+    texts = {name: samples["text"][[i.startswith(f"{name}/") for i in ids]][0]
+             for name in names}
+    model = FrozenDualEncoder().fit(bench["train"])
+    retriever = Retriever(model)
+    retriever.add(np.stack(list(texts.values())), "text")
+    found = retriever.search(samples["image"], "image", k=1)
+    best = logits.argmax(axis=1)
+    assert len(np.unique(best)) > 1
+    np.testing.assert_array_equal(found.indices[:, 0], best)
+
+    labels = [name.partition("/")[0] for name in ids]
+    model = FrozenDualEncoder(temperature=1 / DualEncoder(net).scale).fit(
+        samples["image"], labels, classes=texts)
+    task = ZeroShot(model).fit(samples["image"], texts, labels)
+    assert task.predict(samples["image"]).tolist() == [names[c] for c in best]
+    bias = DualEncoder(net).bias
+    np.testing.assert_allclose(task.decision_function(samples["image"]) + bias, logits, atol=1e-3)
