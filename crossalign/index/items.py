@@ -99,10 +99,12 @@ class Items:
         if where is not None:
             parts = conditions(where)
             form = repr(parts)                                    # where 1, 1.0 and True differ
-            if self._last is None or self._last[0] != form:
-                self._last = form, np.array([slot for slot in self._slots.values()
-                                             if matches(parts, self._payloads[slot])], np.int64)
-            return self._last[1]
+            last = self._last                                     # another thread may set its own
+            if last is None or last[0] != form:
+                last = form, np.array([slot for slot in self._slots.values()
+                                       if matches(parts, self._payloads[slot])], np.int64)
+                self._last = last
+            return last[1]
         return None if len(self) == self.slots else self.occupied()
 
     def kept(self, slots: Iterable[int]) -> Items:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from crossalign.index.base import Array, Index, Where, check_count, check_there
 from crossalign.index.folder import Folder, item_line, removal_line
-from crossalign.index.items import Items, checked_ids, checked_payloads, following
+from crossalign.index.items import Id, Items, checked_ids, checked_payloads, following
 from crossalign.types import Hits
 
 PART = 4096
@@ -95,6 +95,18 @@ class LocalIndex(Index):
                  for name in checked_ids([one])]
         check_there(self._items.unknown(names))
         return [dict(self._items.payload(name)) for name in names]
+
+    def sample(self, count: int) -> tuple[list[Id], Array, list[dict[str, Any]]]:
+        """Return ids, rows ``(n, w)`` and payloads of at most ``count`` items, spread evenly over
+        the order of adding.
+        """
+        check_count(count)
+        slots = self._items.occupied()
+        if len(slots) > count:
+            slots = slots[np.linspace(0, len(slots) - 1, count).astype(np.int64)]
+        items = self._items.kept(slots)
+        rows = self._rows(slots) if len(slots) else np.zeros((0, self._row_width), self.dtype)
+        return items.table.tolist(), np.asarray(rows), [dict(one) for one in items.payloads]
 
     def save(self, folder: str | Path) -> Path:
         """Write the index to a folder, without room for what was removed, and return its path."""

@@ -116,6 +116,24 @@ def test_bad_ids_and_payloads_are_one_sentence(name, ids, payload, said):
     assert len(found) == 0
 
 
+@pytest.mark.parametrize("name", [name for name in SAVED if hasattr(EVERY[name].make(), "sample")])
+def test_a_sample_spreads_over_what_is_there(name):
+    found = filled(name, payload=[{"n": n} for n in range(300)])
+    found.remove([0, "ä"])
+    ids, rows, payloads = found.sample(50)
+    stored = found.stored()
+    places = [stored["ids"].tolist().index(one) for one in ids]
+    assert len(places) == len(rows) == 50
+    assert places[0] == 0
+    assert places[-1] == 297
+    assert set(np.diff(places)) == {6, 7}
+    np.testing.assert_array_equal(rows, stored["vectors"][places])
+    assert payloads == [stored["payload"][place] for place in places]
+    assert found.sample(1000)[0] == stored["ids"].tolist()
+    found.remove(found.sample(1000)[0])
+    assert [len(part) for part in found.sample(5)] == [0, 0, 0]
+
+
 # -- filters -----------------------------------------------------------------------------------
 VALUES = st.one_of(st.booleans(), st.integers(-3, 3), st.sampled_from([-1.5, 0.0, 1.0, 2.5, 1e300]),
                    st.sampled_from(["a", "b", "1", "true", "", "ä ö"]), st.text(max_size=3))

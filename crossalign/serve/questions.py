@@ -1,0 +1,99 @@
+"""Routes that change nothing: searches, recognition, classes and the map."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from crossalign.serve.bodies import (
+    Recognise,
+    Search,
+    asked,
+    check_k,
+    check_plain,
+    described,
+    from_json,
+    from_parameters,
+)
+from crossalign.serve.guard import JSON, body_type
+from crossalign.serve.limits import AskError, Limits
+from crossalign.serve.pool import Pool
+from crossalign.serve.served import Served
+from crossalign.serve.uploads import opened, picture_in
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A space, the workers that ask it, and the limits of what may be asked."""
+
+    served: Served
+    pool: Pool
+    limits: Limits
+
+
+def add_questions(app: FastAPI, desk: Desk) -> None:
+    """Add the routes about queries."""
+
+    @app.post("/search", openapi_extra=described(Search, Search))
+    async def search(request: Request) -> Response:
+        """Find the items nearest to a text, a vector or a picture."""
+        return JSONResponse({"hits": await _asked(
+            desk, request, Search, lambda item, body: desk.served.search(
+                item, body.k, body.where, body.modality))})
+
+    @app.post("/recognise", openapi_extra=described(Recognise, Recognise))
+    async def recognise(request: Request) -> Response:
+        """Name the likeliest classes, with calibrated probabilities."""
+        return JSONResponse(await _asked(
+            desk, request, Recognise, lambda item, body: desk.served.recognise(item, body.k)))
+
+
+def add_views(app: FastAPI, desk: Desk) -> None:
+    """Add the routes about the space itself."""
+    pool, served, limits = desk.pool, desk.served, desk.limits
+
+    @app.get("/space")
+    async def space() -> Response:
+        """Tell what the space is, and what may be sent."""
+        found = await pool.run(served.about)
+        return JSONResponse({**found, "limits": {"k": limits.k, "text": limits.text,
+                                                 "body": limits.body, "pixels": limits.pixels}})
+
+    @app.get("/classes")
+    async def classes() -> Response:
+        """List the classes, seen in training or not."""
+        return JSONResponse({"classes": await pool.run(served.classes)})
+
+    @app.get("/map")
+    async def map_() -> Response:
+        """Place items on a plane, by the principal components of their vectors."""
+        return JSONResponse({"points": await pool.run(served.map)})
+
+    @app.get("/thumb/{name:path}")
+    async def thumb(name: str) -> Response:
+        """Show the small picture that the space keeps of an item."""
+        found = picture_in(await pool.run(lambda: served.thumb(name)))
+        if found is None:
+            raise AskError(404, "id: the space keeps no small picture of that item.")
+        return Response(found[1], media_type=found[0])
+
+
+async def _asked(desk: Desk, request: Request, form: type[Any],
+                 ask: Callable[[Any, Any], Any]) -> Any:
+    """Return the answer to a text or vector in JSON, or to a picture with parameters beside it."""
+    content, kind = await request.body(), body_type(request.headers)
+    is_json = kind == JSON
+    body = (from_json(form, content) if is_json
+            else from_parameters(form, request.query_params.multi_items()))
+    check_k(body.k, desk.limits)
+    check_plain(getattr(body, "where", None), desk.limits, "where")
+    if is_json:
+        item = asked(body, desk.limits)
+        return await desk.pool.run(lambda: ask(item, body))
+    if body.text is not None or body.vector is not None:
+        raise AskError(400, "text: a picture is sent already; ask for one of them.")
+    return await desk.pool.run(lambda: ask(opened(content, kind, desk.limits), body))

@@ -1,0 +1,141 @@
+"""A space as the server uses it: one call at a time, and plain values."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from crossalign.serve.limits import AskError, Limits
+from crossalign.serve.plane import points
+
+Plain = dict[str, Any]
+
+
+class Kept(Protocol):
+    """The part of a space that is served; see `crossalign.Space`."""
+
+    name: Any
+    card: Any
+    index: Any
+    modalities: Any
+    class_names: Any
+    seen: Any
+
+    def __len__(self) -> int:
+        """Count the items."""
+        ...  # pragma: no cover
+
+    def search(self, query: Any, k: int, where: Mapping[str, Any] | None,
+               modality: str | None) -> Sequence[Any]:
+        """Find items."""
+        ...  # pragma: no cover
+
+    def recognise(self, items: Any, k: int) -> Sequence[Any]:
+        """Name classes."""
+        ...  # pragma: no cover
+
+    def add(self, items: Any, ids: Sequence[str] | None,
+            payload: Sequence[Mapping[str, Any]] | None, modality: str | None) -> list[str]:
+        """Add items."""
+        ...  # pragma: no cover
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Remove items."""
+        ...  # pragma: no cover
+
+    def add_class(self, name: str, text: str | None) -> None:
+        """Add a class."""
+        ...  # pragma: no cover
+
+
+class Served:
+    """A space behind a lock: encoders and indexes are not made for several threads.
+
+    Parameters
+    ----------
+    space : Space
+        Open space.
+    limits : Limits
+        Numbers of points of the map and of classes that may be added.
+    """
+
+    def __init__(self, space: Kept, limits: Limits) -> None:
+        self._space, self._limits = space, limits
+        self._lock = threading.Lock()
+        self._added = 0
+        self._map: list[Plain] | None = None
+
+    def about(self) -> Plain:
+        """Return the name, card, modalities and sizes."""
+        with self._lock:
+            space = self._space
+            return {"name": space.name, "card": space.card, "modalities": list(space.modalities),
+                    "items": len(space), "classes": len(space.class_names)}
+
+    def classes(self) -> list[Plain]:
+        """Return names of classes, and which were seen in training."""
+        with self._lock:
+            return [{"name": str(name), "seen": bool(seen)} for name, seen in
+                    zip(self._space.class_names, self._space.seen, strict=True)]
+
+    def search(self, query: Any, k: int, where: Plain | None, modality: str | None) -> list[Plain]:
+        """Return the items nearest to a query, best first."""
+        with self._lock:
+            hits = self._space.search(query, k, where, modality)
+        return [{"id": hit.id, "score": float(hit.score), "payload": dict(hit.payload)}
+                for hit in hits]
+
+    def recognise(self, item: Any, k: int) -> Plain:
+        """Return the likeliest classes of an item, and if it is rather of none."""
+        with self._lock:
+            found = self._space.recognise([item], k)[0]
+        return {"classes": [{"name": str(name), "probability": float(chance)} for name, chance in
+                            zip(found.names, found.probabilities, strict=True)],
+                "none": bool(found.none), "confidence": float(found.confidence)}
+
+    def add(self, items: Sequence[Any], ids: Sequence[str | None],
+            payload: Sequence[Plain | None], modality: str | None) -> list[str]:
+        """Add items of one kind; those without an id get one that no other has."""
+        names = [uuid.uuid4().hex if name is None else name for name in ids]
+        with self._lock:
+            self._map = None
+            return self._space.add(list(items), names, [one or {} for one in payload], modality)
+
+    def remove(self, name: str) -> None:
+        """Remove an item; AskError if there is none of that id."""
+        with self._lock:
+            self._payload(name)
+            self._map = None
+            self._space.remove([name])
+
+    def add_class(self, name: str, text: str | None) -> None:
+        """Add a class; AskError if too many were added."""
+        with self._lock:
+            if self._added >= self._limits.classes:
+                raise AskError(409, f"name: {self._added} classes were added already; restart the "
+                               "server to add more.")
+            self._space.add_class(name, text)
+            self._added += 1
+
+    def thumb(self, name: str) -> Any:
+        """Return what an item's payload holds as its small picture; None if nothing."""
+        with self._lock:
+            return self._payload(name).get("thumb")
+
+    def map(self) -> list[Plain]:
+        """Return points of the map, which is made again after a change."""
+        with self._lock:
+            if self._map is None:
+                if not hasattr(self._space.index, "sample"):
+                    raise AskError(404, "map: the index of this space does not give its vectors.")
+                self._map = points(*self._space.index.sample(self._limits.points))
+            return self._map
+
+    def _payload(self, name: str) -> Plain:
+        try:
+            return dict(self._space.index.payload([name])[0])
+        except ValueError:
+            raise AskError(404, "id: there is no item of that id; search for the ids that there "
+                           "are.") from None

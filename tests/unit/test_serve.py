@@ -1,0 +1,201 @@
+"""The server answers as the space itself does, and its parts keep their limits."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from serving import COLOURS, Colours, picture, running
+
+from crossalign.serve.limits import AskError, Limits
+from crossalign.serve.plane import on_plane
+from crossalign.serve.pool import Pool
+from crossalign.serve.start import door_of, serve
+
+
+@pytest.fixture(scope="module")
+def server():
+    with running() as found:
+        yield found
+
+
+# -- answers -----------------------------------------------------------------------------------
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_text_a_vector_and_a_picture_find_what_the_space_finds(server, colour):
+    for body, kind in (({"text": colour, "k": 1}, "application/json"),
+                       ({"vector": list(COLOURS[colour]), "k": 1}, "application/json"),
+                       (picture(colour), "image/png"),
+                       (picture(colour, kind="JPEG"), "image/jpeg")):
+        path = "/search" if isinstance(body, dict) else "/search?k=1&modality=text"
+        status, _, found = server.ask("POST", path, body, kind)
+        assert status == 200
+        (hit,) = found["hits"]
+        assert hit["id"] == f"text/{colour}"
+        assert hit["score"] == pytest.approx(1, abs=0.02)
+        assert hit["payload"] == {"modality": "text", "text": colour, "class": colour}
+
+
+def test_filters_reach_the_space(server):
+    for where in ({"class": ["red", "blue"]}, {"class": {"not": "green"}}):
+        status, _, found = server.ask("POST", "/search", {"text": "green", "where": where})
+        assert status == 200
+        assert {hit["id"] for hit in found["hits"]} == {"text/red", "text/blue"}
+    status, _, found = server.ask("POST", "/search?where=%7B%22class%22:%22blue%22%7D",
+                                  picture("red"), "image/png")
+    assert [hit["id"] for hit in found["hits"]] == ["text/blue"]
+
+
+def test_recognition_and_classes_that_are_added(server):
+    status, _, found = server.ask("POST", "/recognise?k=2", picture("blue"), "image/png")
+    assert status == 200
+    assert len(found["classes"]) == 2
+    expected = server.space.recognise([Image.open(io.BytesIO(picture("blue")))], 2)[0]
+    assert [one["name"] for one in found["classes"]] == expected.names
+    assert found["classes"][0]["probability"] == pytest.approx(expected.probabilities[0])
+    assert found["none"] is expected.none
+    assert server.ask("POST", "/classes", {"name": "<b>red green", "text": "both"})[0] == 201
+    listed = server.ask("GET", "/classes")[2]["classes"]
+    assert listed[:3] == [{"name": name, "seen": name != "blue"} for name in COLOURS]
+    assert listed[3] == {"name": "<b>red green", "seen": False}
+
+
+def test_items_come_and_go_with_ids_of_their_own(server):
+    status, _, found = server.ask("POST", "/items", {"items": [
+        {"text": "red one"}, {"text": "red two", "id": "a/b c", "payload": {"year": 1999}}]})
+    assert status == 201
+    assert found["ids"][1] == "a/b c"
+    hits = server.ask("POST", "/search", {"text": "red", "where": {"year": 1999}})[2]["hits"]
+    assert [hit["id"] for hit in hits] == ["a/b c"]
+    for name in found["ids"]:
+        assert server.ask("DELETE", f"/items/{name.replace(' ', '%20')}")[0] == 200
+    assert server.ask("DELETE", "/items/a/b%20c")[0] == 404
+    assert len(server.space) == 3
+
+
+def test_a_small_picture_is_kept_if_asked_for(server):
+    status, _, _ = server.ask("POST", "/items?id=p&thumb=true", picture("green", (900, 300)),
+                              "image/png")
+    assert status == 201
+    status, headers, content = server.ask("GET", "/thumb/p")
+    assert (status, headers["Content-Type"]) == (200, "image/jpeg")
+    shown = Image.open(io.BytesIO(content))
+    assert shown.size == (160, 53)
+    assert np.abs(np.asarray(shown, int) - COLOURS["green"]).max() < 10
+    assert server.ask("GET", "/thumb/text/red")[0] == 404
+    assert server.ask("DELETE", "/items/p")[0] == 200
+
+
+def test_a_thumb_that_is_no_picture_is_not_served(server):
+    for thumb in ("/etc/passwd", "data:image/svg+xml;base64,PHN2Zz4=", "data:image/png;base64,!"):
+        server.ask("POST", "/items", {"items": [
+            {"text": "red", "id": "bad", "payload": {"thumb": thumb}}]})
+        status, _, found = server.ask("GET", "/thumb/bad")
+        assert (status, list(found)) == (404, ["error"])
+    server.ask("DELETE", "/items/bad")
+
+
+def test_the_map_is_made_again_after_a_change(server):
+    before = server.ask("GET", "/map")[2]["points"]
+    assert {point["id"] for point in before} == set(server.space.index.stored()["ids"])
+    assert {point["class"] for point in before} >= set(COLOURS)
+    server.ask("POST", "/items", {"items": [{"text": "blue", "id": "new"}]})
+    assert len(server.ask("GET", "/map")[2]["points"]) == len(before) + 1
+    server.ask("DELETE", "/items/new")
+
+
+def test_the_description_names_every_route_and_the_page_needs_no_other_host(server):
+    status, _, found = server.ask("GET", "/docs")
+    assert status == 200
+    assert set(found["paths"]) == {"/health", "/space", "/classes", "/map", "/thumb/{name}",
+                                   "/search", "/recognise", "/items", "/items/{name}"}
+    assert "$ref" not in str(found["paths"]["/items"]["post"])
+    status, headers, content = server.ask("GET", "/")
+    assert status == 200
+    assert headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert b"//" not in content.replace(b"http://www.w3.org/2000/svg", b"")
+
+
+def test_a_whole_answer_for_a_client_that_sends_no_more(server):
+    found = server.say(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", half=True)
+    assert found.startswith(b"HTTP/1.1 200")
+    assert found.endswith(b'{"status":"ok"}')
+
+
+def test_the_space_is_asked_by_one_thread_at_a_time():
+    space, inside, most = Colours(), [], []
+    original = space.search
+
+    def watched(*arguments):
+        inside.append(1)
+        most.append(len(inside))
+        time.sleep(0.02)
+        inside.pop()
+        return original(*arguments)
+
+    space.search = watched
+    with running(space, workers=4) as server:
+        threads = [threading.Thread(target=server.ask, args=("POST", "/search", {"text": "red"}))
+                   for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert most == [1] * 8
+
+
+# -- parts -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("shape", [(40, 5), (6, 30), (2, 3), (1, 4), (9, 1), (0, 3)])
+def test_the_plane_is_that_of_the_two_largest_directions(shape):
+    rows = np.random.default_rng(0).normal(size=shape) * np.arange(1, shape[1] + 1)
+    centred = rows - rows.mean(axis=0) if len(rows) else rows
+    left, size, _ = np.linalg.svd(centred, full_matrices=False)
+    expected = np.zeros((len(rows), 2))
+    expected[:, :min(2, *shape)] = (left * size)[:, :2]
+    expected /= max(np.abs(expected).max(initial=0), 1e-12)
+    if len(rows) > 1:
+        np.testing.assert_allclose(np.abs(on_plane(rows)), np.abs(expected), atol=1e-6)
+    assert on_plane(np.ones(shape)).tolist() == [[0, 0]] * len(rows)
+
+
+def test_the_pool_never_holds_more_than_its_places():
+    pool, go, ran = Pool(Limits(workers=1, waiting=2, seconds=0.2)), threading.Event(), []
+
+    def slow():
+        ran.append(1)
+        go.wait(10)
+
+    async def ask():
+        tasks = [asyncio.create_task(pool.run(slow)) for _ in range(5)]
+        found = await asyncio.gather(*tasks, return_exceptions=True)
+        again = await asyncio.gather(pool.run(slow), return_exceptions=True)
+        go.set()
+        await asyncio.sleep(0.2)
+        return [*found, *again], await pool.run(lambda: "answered")
+
+    refused, answer = asyncio.run(ask())
+    pool.close()
+    assert all(isinstance(one, AskError) and one.status == 503 for one in refused)
+    assert sorted("busy" in one.sentence for one in refused) == [False] * 3 + [True] * 3
+    assert len(ran) == 1                                          # those that waited were dropped
+    assert answer == "answered"
+
+
+@pytest.mark.parametrize(("host", "token", "words"), [
+    ("0.0.0.0", None, "needs a token"), ("example.org", None, "needs a token"),
+    ("::", None, "needs a token"), ("127.0.0.1", "short", "at least 16"),
+    ("0.0.0.0", "a token with spaces", "without spaces"), ("0.0.0.0", "schlüssel" * 3, "ASCII")])
+def test_doors_that_are_not_opened(host, token, words):
+    with pytest.raises(ValueError, match=words):
+        door_of(host, token)
+
+
+def test_a_port_that_is_taken_is_one_sentence():
+    words = r"^port: .* cannot listen .*--port\.$"
+    with running() as other, pytest.raises(ValueError, match=words):
+        serve(Colours(), port=other.port)
