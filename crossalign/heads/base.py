@@ -12,9 +12,9 @@ from crossalign.models.blockwise import as_given
 from crossalign.models.one_modality import complete
 from crossalign.models.roles import Aligner, Distributional
 from crossalign.models.several_views import presence
-from crossalign.models.supervision import checked_side
+from crossalign.models.supervision import check_side
 from crossalign.nested import Part
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import Classes, Views
 
 Array = npt.NDArray[Any]
 Modalities = str | Sequence[str]
@@ -73,9 +73,8 @@ class Head(Part):
             raise ValueError(f"head: {self.name!r} needs an aligner, and {type(model).__name__} "
                              "does not embed samples; choose 'classifier' or an aligner, as "
                              "RidgeMap.")
-        width = getattr(model, "widths_", {}).get(CLASS_MODALITY)
-        if self.embeds_classes and width is not None:
-            checked_side(classes.embeddings, width)
+        if self.embeds_classes:
+            check_side(classes.embeddings, model)
         if self.reads_samples(classes):
             labels = np.unique(train.truth)
             if labels[-1] >= len(classes) or not classes.seen[labels].all():

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from crossalign.heads.base import Array, codes_of
+from crossalign.heads.base import Array
 from crossalign.heads.gaussian import Gaussian
 from crossalign.models.rows import unit_rows
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["Code"]
 
@@ -43,4 +43,4 @@ class Code(Gaussian):
 
     def _move(self, model: Any, means: Array, classes: Classes, which: Array) -> None:
         """Replace some of the means ``(C, d)`` by the codes of their classes."""
-        means[which] = unit_rows(codes_of(model, classes.embeddings[which], CLASS_MODALITY))
+        means[which] = unit_rows(model.project_classes(classes.embeddings[which]))

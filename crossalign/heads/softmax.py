@@ -24,7 +24,7 @@ from crossalign.models.ranges import COUNT, RATE, SHARE, SIZE, Each
 from crossalign.models.roles import Generator
 from crossalign.networks import initialise
 from crossalign.training import Shuffle
-from crossalign.types import CLASS_MODALITY, Classes, Views
+from crossalign.types import Classes, Views
 
 __all__ = ["Softmax"]
 
@@ -128,7 +128,8 @@ class Softmax(FewShotHead):
         new = np.setdiff1d(np.arange(len(self.classes_)), self.drawn_labels_)
         described = np.repeat(new, np.where(np.isin(new, supported), total - total // 2, total))
         if len(described):
-            codes.append(_drawn(model, self.classes_.embeddings[described], CLASS_MODALITY, 1))
+            side = self.classes_.embeddings[described]
+            codes.append(model.sample(side, 1, model.random_state + 1)[:, 0])
             names.append(described)
         if support is not None and len(labels):
             rows = balanced_rows(labels, max(1, total // 2))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +39,10 @@ from crossalign.types import (
     samples_given,
     training_given,
 )
+from crossalign.types.classes import views_among
 from crossalign.types.given import FEATURES, Given, by_modality, check_together
+
+T = TypeVar("T")
 
 
 class Model(Nested):
@@ -212,7 +215,13 @@ stochastic : bool
     @property
     def views(self) -> list[str]:
         """Modalities of samples that a fitted model knows, without side information."""
-        return [m for m in self.modalities_ if m != CLASS_MODALITY]
+        return views_among(self.modalities_)
+
+    def _by_modality(self, view: T, side: T) -> dict[str, T]:
+        """Return what a model has for each modality that it knows: ``view``, or ``side`` for side
+        information.
+        """
+        return {m: side if m == CLASS_MODALITY else view for m in self.widths_}
 
     def _remember(self, widths: Mapping[str, int]) -> None:
         """Store the modalities that the fitted model will know, and their widths."""

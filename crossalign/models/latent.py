@@ -31,7 +31,7 @@ from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, 
 from crossalign.preprocessing.tokens import real_rows
 from crossalign.training import train, transformed
 from crossalign.training.fabric import PRECISIONS
-from crossalign.types import CLASS_MODALITY, Views
+from crossalign.types import Views
 
 BLOCK = 8192
 """Number of samples encoded at a time."""
@@ -72,13 +72,18 @@ class LatentModel(Distributional, Generator, Translator, Model):
         Missing modalities of samples and padding do not count for the scale.
         """
         self._remember(X.widths)
-        self.shift_, self.scale_ = {}, {}
+        self.shift_: dict[str, Array] = {}
+        self.scale_: dict[str, Array] = {}
         for m in X.modalities:
-            fitted = fit_scaling(real_rows(X.having(m), m), self._scaling(m))
-            self.shift_[m], self.scale_[m] = fitted["shift"], fitted["scale"]
+            self._learn_scale(m, real_rows(X.having(m), m))
         check_network(self)
         self._restore()
         initialise(self.network_, torch.Generator().manual_seed(self.random_state), self.init)
+
+    def _learn_scale(self, modality: str, rows: npt.ArrayLike | Rows) -> None:
+        """Learn the scale of a modality from its training rows."""
+        fitted = fit_scaling(rows, self._scaling(modality))
+        self.shift_[modality], self.scale_[modality] = fitted["shift"], fitted["scale"]
 
     def _scaled_rows(self, X: Views, modality: str) -> Rows:
         """Return the rows of the samples that have a modality, as the network reads them."""
@@ -184,7 +189,7 @@ class LatentModel(Distributional, Generator, Translator, Model):
         """Return the kind of scaling: ``scaling`` for features, ``side_scaling`` for side
         information.
         """
-        return str(self.side_scaling if modality == CLASS_MODALITY else self.scaling)
+        return self._by_modality(str(self.scaling), str(self.side_scaling))[modality]
 
     def _scaled(self, x: Array, modality: str) -> Array:
         """Scale rows as the network reads them."""

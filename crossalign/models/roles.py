@@ -70,6 +70,10 @@ class Aligner:
         """Compute unit rows ``(C, d)`` of classes from their side information ``(C, a)``."""
         return self.embed(embeddings, CLASS_MODALITY)
 
+    def project_classes(self, embeddings: npt.ArrayLike) -> Array:
+        """Compute rows ``(C, d)`` of classes with their length, as `project` does of samples."""
+        return self.project(embeddings, CLASS_MODALITY)
+
     def class_scores(self, x: npt.ArrayLike | Views, modality: str | Sequence[str],
                      embeddings: npt.ArrayLike, prototypes: Array | None = None) -> Array:
         """Score samples against classes, ``(n, C)``, larger is likelier; cosines by default.

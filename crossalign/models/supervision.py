@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from crossalign.labels import check_class_rows, classes_held
 from crossalign.models.rows import Array
-from crossalign.types import Classes, Views
+from crossalign.types import CLASS_MODALITY, Classes, Views
 
 if TYPE_CHECKING:
     from crossalign.models.base import Model
@@ -70,6 +70,13 @@ def side_information(classes: Classes | None, model: object) -> Classes:
         raise ValueError(f"classes: {type(model).__name__} needs side information, one vector per "
                          "class; pass Classes(embeddings, seen).")
     return classes
+
+
+def check_side(embeddings: npt.ArrayLike, model: object) -> None:
+    """Raise ValueError unless side information is as wide as a fitted model has learned to read."""
+    width = getattr(model, "widths_", {}).get(CLASS_MODALITY)
+    if width is not None:
+        checked_side(embeddings, width)
 
 
 def checked_side(embeddings: npt.ArrayLike, width: int) -> Array:

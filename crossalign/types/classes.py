@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,11 @@ Array = npt.NDArray[Any]
 
 CLASS_MODALITY = "(class)"
 """Name under which models keep side information, beside the names that users give modalities."""
+
+
+def views_among(modalities: Iterable[str]) -> list[str]:
+    """Return the modalities that are views of samples, and not side information."""
+    return [m for m in modalities if m != CLASS_MODALITY]
 
 
 @dataclass(frozen=True)

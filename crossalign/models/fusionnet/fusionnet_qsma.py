@@ -62,7 +62,6 @@ from crossalign.models.supervision import labels_of
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.nested import Part
 from crossalign.networks import ClassMemory, product_of_experts
-from crossalign.preprocessing.scaling import fit_scaling
 from crossalign.preprocessing.tokens import vector_rows
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
 from crossalign.types import CLASS_MODALITY, Classes, Samples, Views
@@ -366,8 +365,7 @@ class FusionNetQSMA(LatentModel):
     def _start_memory(self, memory: ClassMemory, X: Views) -> None:
         """Start prototypes at the mean code of their class, less the mean of all."""
         self._remember({**self.widths_, CLASS_MODALITY: self.side_.shape[1]})
-        none = fit_scaling(self.side_, "none")
-        self.shift_[CLASS_MODALITY], self.scale_[CLASS_MODALITY] = none["shift"], none["scale"]
+        self._learn_scale(CLASS_MODALITY, self.side_)
         first = self.network_.order[0]
         member = torch.from_numpy(X.having(first).truth)
         means = torch.zeros_like(memory.prototypes)

@@ -43,7 +43,7 @@ from torch import Tensor, nn
 
 from crossalign.models.ranges import RATE, SIZE, WEIGHT, Each
 from crossalign.models.supervision import labels_of
-from crossalign.models.vae.vae import AlignedVAE, two_sided
+from crossalign.models.vae.vae import AlignedVAE, Hidden, two_sided
 from crossalign.models.vae.vae_objective import Step, VAEObjective
 from crossalign.nested import Part
 from crossalign.networks import CrossVAE, InformationGate, cross_weighting
@@ -51,7 +51,7 @@ from crossalign.networks.cross_weighting import FORMS
 from crossalign.networks.gaussian import SAMPLERS
 from crossalign.preprocessing.scaling import KINDS
 from crossalign.training import Batch, Group, Independent, Player, Ramp
-from crossalign.types import CLASS_MODALITY, Samples
+from crossalign.types import Samples
 
 __all__ = ["ACMR"]
 
@@ -268,9 +268,9 @@ class ACMR(AlignedVAE):
                                              self.classification / AUTHORS_BATCH)
         return weights
 
-    def _hidden(self, modality: str) -> tuple[Sequence[int], Sequence[int]]:
-        encoder, decoder = self.hidden[int(modality == CLASS_MODALITY)]
-        return (encoder,), (decoder,)
+    def _hidden(self) -> Mapping[str, Hidden]:
+        view, side = (((encoder,), (decoder,)) for encoder, decoder in self.hidden)
+        return self._by_modality(view, side)
 
     def _form(self, part: str) -> str:
         """Return the value of ``iem``, ``vsa`` or ``sampler``, the variant's if it is

@@ -15,21 +15,22 @@ pass, which changes speed only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy.typing as npt
 
 from crossalign.models.ranges import WEIGHT
-from crossalign.models.vae.vae import AlignedVAE, two_sided
+from crossalign.models.vae.vae import AlignedVAE, Hidden, two_sided
 from crossalign.nested import Part
 from crossalign.training import Group, Independent, Player, Ramp
-from crossalign.types import CLASS_MODALITY, Samples
+from crossalign.types import Samples
 
 __all__ = ["CADAVAE"]
 
-PUBLISHED_HIDDEN = {"features": ((1560,), (1660,)), CLASS_MODALITY: ((1450,), (665,))}
+VIEW_HIDDEN, SIDE_HIDDEN = ((1560,), (1660,)), ((1450,), (665,))
+"""Published hidden widths of encoder and decoder, of features and of side information."""
 
 
 class CADAVAE(AlignedVAE):
@@ -112,5 +113,5 @@ class CADAVAE(AlignedVAE):
         return {"kl": Ramp(0, 93, self.kl), "cross": Ramp(21, 75, self.cross),
                 "w2": Ramp(6, 22, self.w2)}
 
-    def _hidden(self, modality: str) -> tuple[Sequence[int], Sequence[int]]:
-        return PUBLISHED_HIDDEN.get(modality, PUBLISHED_HIDDEN["features"])
+    def _hidden(self) -> Mapping[str, Hidden]:
+        return self._by_modality(VIEW_HIDDEN, SIDE_HIDDEN)

@@ -22,7 +22,7 @@ on validation classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -31,7 +31,7 @@ import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.ranges import COUNT, SIZE, WEIGHT, Each
-from crossalign.models.vae.vae import AlignedVAE, class_rows, with_classes
+from crossalign.models.vae.vae import AlignedVAE, Hidden, class_rows, with_classes
 from crossalign.nested import Part
 from crossalign.training import Constant, Group, Player, Shuffle, StepDecay
 from crossalign.types import CLASS_MODALITY, Classes, Samples
@@ -158,9 +158,8 @@ class LCALE(AlignedVAE):
         return {term: Constant(getattr(self, term))
                 for term in ("kl", "cross", "w2", "mmd", "cycle")}
 
-    def _hidden(self, modality: str) -> tuple[Sequence[int], Sequence[int]]:
-        hidden = self._sizes(self.widths_[modality])
-        return hidden, hidden
+    def _hidden(self) -> Mapping[str, Hidden]:
+        return {m: (self._sizes(width),) * 2 for m, width in self.widths_.items()}
 
     def _sizes(self, width: int) -> Sequence[int]:
         if self.hidden is not None:

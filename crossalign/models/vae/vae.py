@@ -6,7 +6,7 @@ of `vae_objective` tie the modalities together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,6 +22,9 @@ from crossalign.networks import MLP, CrossVAE
 from crossalign.networks.gaussian import SAMPLERS
 from crossalign.training import Constant
 from crossalign.types import CLASS_MODALITY, Classes, Views
+
+Hidden = tuple[Sequence[int], Sequence[int]]
+"""Hidden widths of an encoder and of a decoder."""
 
 
 class AlignedVAE(LatentModel):
@@ -45,8 +48,8 @@ class AlignedVAE(LatentModel):
         """Return the schedule of every term's weight."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
-    def _hidden(self, modality: str) -> tuple[Sequence[int], Sequence[int]]:
-        """Return the hidden widths of a modality's encoder and decoder."""
+    def _hidden(self) -> Mapping[str, Hidden]:
+        """Return the hidden widths of every modality's encoder and decoder."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
     def _active(self) -> dict[str, Any]:
@@ -60,7 +63,7 @@ class AlignedVAE(LatentModel):
         return weights
 
     def _restore(self) -> None:
-        hidden = {m: self._hidden(m) for m in self.widths_}
+        hidden = self._hidden()
         vae = CrossVAE(self.widths_, self.latent, {m: h[0] for m, h in hidden.items()},
                        {m: h[1] for m, h in hidden.items()})
         self.network_ = self._objective(vae, list(self._active())).eval()

@@ -6,7 +6,7 @@ A term whose weight is zero throughout is not in the graph.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +17,7 @@ from crossalign.networks import CrossVAE, reparametrise
 from crossalign.networks.gaussian import noise_width
 from crossalign.training import Batch
 from crossalign.types import CLASS_MODALITY
+from crossalign.types.classes import views_among
 
 
 class Step(NamedTuple):
@@ -118,14 +119,13 @@ class VAEObjective(nn.Module):
 
     def aligned_pairs(self) -> list[tuple[str, str]]:
         """Return the pairs under W2: each view with the class if there is one, else all pairs."""
-        views = [m for m in self.vae.order if m != CLASS_MODALITY]
-        if CLASS_MODALITY in self.vae.order:
-            return [(m, CLASS_MODALITY) for m in views]
-        return list(combinations(views, 2))
+        views = views_among(self.vae.order)
+        sides = [m for m in self.vae.order if m not in views]
+        return list(product(views, sides) if sides else combinations(views, 2))
 
     def instance_pairs(self) -> list[tuple[str, str]]:
         """Return the pairs under MMD: the views among themselves."""
-        return list(combinations([m for m in self.vae.order if m != CLASS_MODALITY], 2))
+        return list(combinations(views_among(self.vae.order), 2))
 
     def _rebuilt(self, step: Step, code: str, target: str) -> Tensor:
         """Compute the error of decoding one modality's code as another modality's rows."""
