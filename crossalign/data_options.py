@@ -68,6 +68,8 @@ class DataOptions:
         File of prompts, one a line.
     modalities : str, optional
         Names with commas between.
+    columns : str, optional
+        Roles and columns, as ``path=image``, with commas between.
     """
 
     data: Annotated[str | None, typer.Option(
@@ -100,6 +102,9 @@ class DataOptions:
         help="mean or flat: tokens as vectors, for models that read nothing else.")] = None
     modalities: Annotated[str | None, typer.Option(
         help="Modalities of a file of aligned arrays to read, in order, as image,text.")] = None
+    columns: Annotated[str | None, typer.Option(
+        help="Columns of a file that lists pictures, as path=image,text=caption; the roles are "
+        "path, text, class, split and id.")] = None
 
     @property
     def name(self) -> str:
@@ -134,7 +139,19 @@ class DataOptions:
                 "class_texts": self.class_texts, "unseen": self.unseen,
                 "encoder": encoder, "text_encoder": text_encoder,
                 "modalities": None if self.modalities is None else [
-                    word.strip() for word in self.modalities.split(",")]}
+                    word.strip() for word in self.modalities.split(",")],
+                "columns": self._columns()}
+
+    def _columns(self) -> dict[str, str] | None:
+        """Return the columns that are named, by their roles."""
+        if self.columns is None:
+            return None
+        pairs = [word.partition("=") for word in self.columns.split(",")]
+        unclear = next((role for role, sign, _ in pairs if not sign), None)
+        if unclear is not None:
+            raise ValueError(f"columns: {unclear!r} names a role or a column alone; write "
+                             "path=image,text=caption.")
+        return {role.strip(): name.strip() for role, _, name in pairs}
 
     def _encoders(self) -> tuple[Any, Any]:
         """Return the encoders of pictures and of texts; one network, named for both, is opened

@@ -7,8 +7,8 @@ import platform
 import re
 from importlib import metadata, util
 
-EXTRAS = {"faiss": "faiss", "onnx": "onnxruntime", "qdrant": "qdrant_edge", "serve": "fastapi",
-          "text": "transformers", "vision": "ai_edge_litert"}
+EXTRAS = {"faiss": "faiss", "onnx": "onnxruntime", "parquet": "pyarrow", "qdrant": "qdrant_edge",
+          "serve": "fastapi", "text": "transformers", "vision": "ai_edge_litert"}
 """Optional extras, and the module that shows that each is installed."""
 
 

@@ -4,6 +4,7 @@ from .checks import validate as validate
 from .leaks import LEAKS as LEAKS
 from .sources.domains.source import load_domains as load_domains
 from .sources.glyphs.source import load_glyphs as load_glyphs
+from .sources.manifest.source import load_manifest as load_manifest
 from .sources.omniglot.source import load_omniglot as load_omniglot
 from .sources.pairs.source import load_pairs as load_pairs
 from .sources.picture_folder.source import load_picture_folder as load_picture_folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -50,7 +50,7 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
          seed: int = 0, unseen: str | Path | Sequence[str] | None = None,
          encoder: Encoder | DualEncoder | None = None,
          text_encoder: TextEncoder | DualEncoder | None = None, pool: str | None = None,
-         modalities: Sequence[str] | None = None,
+         modalities: Sequence[str] | None = None, columns: Mapping[str, str] | None = None,
          log: Callable[[str], None] | None = None) -> Benchmark:
     """Load a benchmark by name or path.
 
@@ -86,6 +86,8 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
         `preprocessing.pooling`.
     modalities : strings, optional
         Modalities to read from files of aligned arrays, in order; the first asks.
+    columns : mapping of role to column, optional
+        Columns of a file that lists pictures: ``path``, ``text``, ``class``, ``split`` and ``id``.
     log : callable, optional
         Function that is told the progress of a long reading, and what was not read or is noted of
         the data.
@@ -99,7 +101,8 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     given: dict[str, Any] = {
         argument: value for argument, value in (
             ("attributes", attributes), ("class_texts", class_texts), ("unseen", unseen),
-            ("encoder", encoder), ("text_encoder", text_encoder), ("modalities", modalities))
+            ("encoder", encoder), ("text_encoder", text_encoder), ("modalities", modalities),
+            ("columns", columns))
         if value is not None}
     source, path, variant = locate(name_or_path)
     _check(source, str(name_or_path), variant, task, tokens, given)

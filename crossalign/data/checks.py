@@ -32,7 +32,8 @@ def validate(name_or_path: str | Path, task: str | None = None, *, tokens: bool 
              seed: int = 0, unseen: str | Path | Sequence[str] | None = None,
              encoder: Encoder | DualEncoder | None = None,
              text_encoder: TextEncoder | DualEncoder | None = None,
-             modalities: Sequence[str] | None = None, log: Log | None = None) -> list[Check]:
+             modalities: Sequence[str] | None = None, columns: Mapping[str, str] | None = None,
+             log: Log | None = None) -> list[Check]:
     """Load a data set in every way it is used and list what was checked, with counts.
 
     Arguments are those of `load`.
@@ -44,9 +45,11 @@ def validate(name_or_path: str | Path, task: str | None = None, *, tokens: bool 
     """
     bench = load(name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
                  seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
-                 modalities=modalities, log=log)
+                 modalities=modalities, columns=columns, log=log)
     checks = [Check("readable", f"{bench.name}: {bench.task}; features: "
                                f"{_words(bench.protocol.get('features', 'not described'))}")]
+    if "columns" in bench.protocol:
+        checks.append(Check("columns", _words(bench.protocol["columns"])))
     checks += [Check(kind, line) for kind, line in sentences(bench.protocol).items()]
     checks += _checks(bench)
     if "no_validation" in bench.protocol:

@@ -6,7 +6,7 @@ protocol are settled here, for every source alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,7 +79,9 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     reads = chosen_encoder(tokens, encoder)
     sides = {modality: encoded_classes(by_class, reads, keep=cache, log=log)
              for modality, by_class in raw.pictures.items()}
-    views = _joined(sides)
+    views = _joined({modality: _of_side(modality, side, raw, prefixed=len(sides) > 1)
+                     for modality, side in sides.items()})
+    names = raw.class_names
     digests = {"file": np.concatenate([side.digests for side in sides.values()])}
     about: dict[str, Any] = {**reads.facts, **raw.features}
     origin = [*(side.digests for side in sides.values()), dict(reads.facts)]
@@ -89,15 +91,21 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     if raw.texts is not None:
         (side,) = sides.values()
         texts = [raw.texts[i] for i in side.which]
-        of_text, ambiguous = text_views(texts, words, cache, log)
-        views, noted = views.beside(of_text), [*noted, ambiguous]
-        digests["text"] = row_digests([of_text["text"]])
+        each = [(text,) for of in texts for text in of] if raw.apart else texts
+        of_text, ambiguous = text_views(each, words, cache, log)
+        noted, of_rows = [*noted, ambiguous], row_digests([of_text["text"]])
+        if raw.apart:
+            names = tuple(map(str, views.ids))
+            views = _apart(views, of_text, list(map(len, texts)))
+            digests = {"item": np.concatenate([digests["file"], of_rows])}
+        else:
+            views, digests["text"] = views.beside(of_text), of_rows
         about |= {"text": {**words.facts, **raw.of_texts, **several(texts)},
                   "widths": views.widths}
         origin += [texts, dict(words.facts)]
     facts = {"features": {**about, "sha256": features_digest(*origin)},
              "normalisation": "none (model's own)", **raw.facts}
-    embeddings = raw.embeddings
+    embeddings = np.zeros((len(names), 0), np.float32) if raw.apart else raw.embeddings
     if raw.class_texts is not None:
         embeddings, alike = class_rows(raw.class_names, raw.class_texts, words, cache, log)
         noted.append(alike)
@@ -110,13 +118,13 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
             leaks = {}
         elif encoder is not None:
             leaks = {"text_features_fit_on_unseen": False}
-    return Samples(raw.name, views, raw.class_names, embeddings,
+    return Samples(raw.name, views, names, embeddings,
                    {**facts, **noted_fact(joined(*noted))}, raw.seed, leaks, digests)
 
 
-def _joined(sides: Mapping[str, Encoded]) -> Views:
-    """Join the pictures of all modalities, one after the other, each sample with its own only."""
-    views = [_of_side(modality, side, prefixed=len(sides) > 1) for modality, side in sides.items()]
+def _joined(sides: Mapping[str, Views]) -> Views:
+    """Join the samples of all modalities, one after the other, each with its own only."""
+    views = list(sides.values())
     first, *others = views
     if not others:
         return first
@@ -129,11 +137,33 @@ def _joined(sides: Mapping[str, Encoded]) -> Views:
     return whole.with_labels(np.concatenate([of.truth for of in views]))
 
 
-def _of_side(modality: str, side: Encoded, *, prefixed: bool) -> Views:
+def _of_side(modality: str, side: Encoded, raw: RawSamples, *, prefixed: bool) -> Views:
     """Return the pictures of one modality; among several, ids begin with its name."""
+    names = [picture_id(file) for file in side.files] if raw.ids is None else [
+        raw.ids[i] for i in side.which]
     return Views({modality: side.rows}, side.labels,
-                 ids=[f"{modality}/" * prefixed + picture_id(file) for file in side.files],
-                 meta={f"file:{modality}": np.array([str(file) for file in side.files])})
+                 ids=[f"{modality}/" * prefixed + name for name in names],
+                 meta={**{name: values[side.which] for name, values in raw.meta.items()},
+                       f"file:{modality}": np.array([str(file) for file in side.files])})
+
+
+def _apart(pictures: Views, texts: Views, counts: Sequence[int]) -> Views:
+    """Join pictures and their texts, so many of each, as samples; a picture is a class."""
+    owner = np.repeat(np.arange(len(pictures)), counts)
+    (modality,) = pictures.modalities
+    file = f"file:{modality}"
+    payload = {name: values for name, values in pictures.meta.items() if name != file}
+    own = pictures.with_labels(np.arange(len(pictures)))
+    own.ids = np.array([f"{modality}/{name}" for name in pictures.ids])
+    own.meta = {file: pictures.meta[file]}
+    of_text = texts.with_labels(owner)
+    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+    of_text.ids = np.array([f"text/{pictures.ids[i]}#{k}" for i, k in zip(owner, number,
+                                                                       strict=True)])
+    whole = _joined({modality: own, "text": of_text})
+    both = np.concatenate([np.arange(len(pictures)), owner])
+    whole.meta |= {name: values[both] for name, values in payload.items()}
+    return whole
 
 
 def _spread(views: Views, has: Array) -> Views:
@@ -150,4 +180,4 @@ def _spread(views: Views, has: Array) -> Views:
         return spread
     data = np.zeros((len(has), *views[modality].shape[1:]), views[modality].dtype)
     data[has] = views[modality]
-    return Views({modality: data}, meta=spread.meta, kinds=views.kinds)
+    return Views({modality: data}, meta=spread.meta, kinds=views.kinds, masks=spread.masks)

@@ -24,11 +24,18 @@ def with_named_files(table: Table, folder: Path) -> Table:
     ValueError
         If a name leads out of the folder.
     """
-    return {name: _below(name, values, folder) if name.startswith(FILE) and values.ndim == 1
+    return {name: below(name, values, folder) if name.startswith(FILE) and values.ndim == 1
             and values.dtype.kind in "US" else values for name, values in table.items()}
 
 
-def _below(array: str, names: np.ndarray, folder: Path) -> np.ndarray:
+def below(array: str, names: np.ndarray, folder: Path) -> np.ndarray:
+    """Return file names ``(n,)``, relative to a folder, as whole paths, links resolved.
+
+    Raises
+    ------
+    ValueError
+        If one leads out of the folder; ``array`` says what names it.
+    """
     root = folder.resolve()
     distinct, which = np.unique(names, return_inverse=True)
     whole = []

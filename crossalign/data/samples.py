@@ -178,6 +178,14 @@ class RawSamples:
         text and no picture.
     features : mapping
         JSON-able facts of where the pictures lie; default none.
+    apart : bool
+        Whether pictures and their texts are samples of their own, and each picture is a class with
+        its texts, whatever its class above; default False: a picture and its texts are a sample.
+    ids : n strings, optional
+        Identifiers of the pictures, class by class, if there is one modality; by default the names
+        of their folders and files.
+    meta : mapping of name to (n,) array
+        Further columns of the pictures, as ``ids``; default none.
     of_texts : mapping
         JSON-able facts of what the texts are, of pictures or else of classes; default none.
     noted : mapping of kind to names
@@ -192,6 +200,9 @@ class RawSamples:
     seed: int = 0
     texts: Sequence[Texts] | None = None
     class_texts: Sequence[Texts] | None = None
+    apart: bool = False
+    ids: Sequence[str] | None = None
+    meta: Mapping[str, Array] = field(default_factory=dict)
     features: Mapping[str, Any] = field(default_factory=dict)
     of_texts: Mapping[str, Any] = field(default_factory=dict)
     noted: Noted = field(default_factory=dict)

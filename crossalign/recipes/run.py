@@ -42,7 +42,9 @@ class Run(BaseModel):
         Whether validation chooses the parameters of the search space that ``params`` leave open.
     seeds : int
         Number of runs.
-    attributes, class_texts, unseen, pool, modalities, encoder, text_encoder : str, optional
+    attributes, class_texts, unseen, pool, modalities, columns : str, optional
+        Options of ``crossalign run``.
+    encoder, text_encoder : str, optional
         Options of ``crossalign run``. Files of encoders lie under the folder of all data sets, too;
         ``package:NAME`` is the folder ``model`` of an installed package.
     baseline : bool
@@ -66,6 +68,7 @@ class Run(BaseModel):
     unseen: Words | None = Field(None, description="a published split or a file of class names")
     pool: Literal["mean", "flat"] | None = Field(None, description="mean or flat")
     modalities: Words | None = Field(None, description="names, as image,text")
+    columns: Words | None = Field(None, description="roles and columns, as path=image")
     encoder: Words | None = Field(None, description="a .tflite file or the name of a network")
     text_encoder: Words | None = Field(
         None, description="the name of a network, or package:NAME")
@@ -88,7 +91,7 @@ class Run(BaseModel):
         return DataOptions(
             data=under(root, self.data), task=self.task, tokens=self.tokens,
             attributes=self.attributes, class_texts=under(root, self.class_texts),
-            unseen=self.unseen, pool=self.pool, modalities=self.modalities,
+            unseen=self.unseen, pool=self.pool, modalities=self.modalities, columns=self.columns,
             encoder=under(root, self.encoder),
             text_encoder=_package(self.text_encoder)).load(log=log)
 

@@ -51,7 +51,7 @@ REAL = {
     "caltech30 tokens": ("pictures", "caltech30", {"tokens": True}),
 }
 """Its layout first, the same for data sets in the folder of real data."""
-UNPUBLISHED = {"pairs", "sketches"}
+UNPUBLISHED = {"pairs", "sketches", "manifest"}
 """Layouts of which that folder holds none; other tests write small ones."""
 
 

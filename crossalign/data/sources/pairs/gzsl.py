@@ -181,7 +181,7 @@ def _parts(table: Table, labels: Array, names: Sequence[str], unseen: Array | No
            seed: int) -> tuple[Rows, str]:
     """Return the rows of every split, and a description of the choice."""
     if "split" in table or "train" in table:
-        rows, how = _given_parts(table, labels, names, unseen), "the file's"
+        rows, how = given_parts(table, labels, names, unseen), "the file's"
     elif unseen is not None:
         of_seen = np.flatnonzero(~unseen[labels])
         held = hold_out(labels[of_seen], HELD_OUT, seed=seed)
@@ -207,7 +207,7 @@ def _parts(table: Table, labels: Array, names: Sequence[str], unseen: Array | No
     return {split: index for split, index in rows.items() if len(index)}, how
 
 
-def _given_parts(table: Table, labels: Array, names: Sequence[str], unseen: Array | None) -> Rows:
+def given_parts(table: Table, labels: Array, names: Sequence[str], unseen: Array | None) -> Rows:
     """Return the rows of the parts that the table names; ``test`` is divided by class."""
     key, words = words_of_parts(table, len(labels), ("test_seen", "test_unseen"))
     is_seen = np.isin(labels, labels[words == "train"])

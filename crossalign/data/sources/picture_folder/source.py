@@ -7,23 +7,21 @@ a class is its side information, see `recognition`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.benchmarks import Retrieval
 from crossalign.data.class_folders import TEXT, class_files
-from crossalign.data.class_texts import classes_file, read_class_texts
+from crossalign.data.class_texts import classes_file
+from crossalign.data.descriptions import Unseen, described, recognition_of
 from crossalign.data.encoding import encoded_benchmark
 from crossalign.data.noted import Noted, joined
-from crossalign.data.recognition import Recognition
 from crossalign.data.samples import RawSamples, Samples
-from crossalign.data.side_information import side_information_of, with_candidates
+from crossalign.data.side_information import side_information_of
 from crossalign.data.sources.pairs.source import ZERO_SHOT, pairs_retrieval
 from crossalign.data.sources.picture_folder.texts import (
     DESCRIPTION,
@@ -39,7 +37,6 @@ from crossalign.types import Benchmark
 
 Array = npt.NDArray[Any]
 Classes = dict[str, list[Path]]
-Unseen = str | Path | Sequence[str] | None
 
 
 def load_picture_folder(folder: str | Path, task: str | None = None, *,
@@ -124,15 +121,20 @@ def _retrieval(folder: Path, by_class: Classes, passed: Noted, seed: int,
     unused = {} if file is None else {"class_texts_not_read_for_retrieval": [file.name]}
     fixed = None if unseen is None else unseen_mask(unseen, list(by_class))
     return RawSamples(
-        written(folder.resolve().name), {"image": by_class}, partial(_pairs, fixed),
+        written(folder.resolve().name), {"image": by_class}, partial(pairs_of_classes, fixed),
         {"side_information": side}, embeddings, seed, texts=texts, of_texts={"of": DESCRIPTION},
         noted=joined(passed, alone, unused))
 
 
-def _pairs(fixed: tuple[Array, str] | None, samples: Samples) -> Benchmark:
-    """Make retrieval with a quarter of each class as queries."""
-    test = drawn_test_part(samples.labels, len(samples.class_names), samples.seed)
-    words = drawn_test_words(samples.labels, len(samples.class_names), test, samples.seed)
+def pairs_of_classes(fixed: tuple[Array, str] | None, samples: Samples,
+                     test: Array | None = None) -> Benchmark:
+    """Make retrieval with a test part, ``(n,)`` bool, as queries; by default a quarter of each
+    class.
+    """
+    words = "the file's"
+    if test is None:
+        test = drawn_test_part(samples.labels, len(samples.class_names), samples.seed)
+        words = drawn_test_words(samples.labels, len(samples.class_names), test, samples.seed)
     samples = replace(samples, facts={**samples.facts, "test_part": words})
     if fixed is None:
         return pairs_retrieval(samples, test)
@@ -143,27 +145,15 @@ def _recognition(folder: Path, by_class: Classes, passed: Noted, seed: int, seen
                  attributes: str | Path | None, class_texts: str | Path | None,
                  unseen: Unseen) -> RawSamples:
     """Return pictures of classes that are described by a text or by attributes."""
-    if attributes is not None and class_texts is not None:
-        raise ValueError("class_texts: given beside attributes, and a class is described by one of "
-                         "them; leave the other out.")
-    file = classes_file(folder) if class_texts is None and attributes is None else class_texts
-    names, facts, noted = list(by_class), {}, [passed, _captions(by_class)]
-    embeddings, texts, of_texts = np.zeros((0, 0), np.float32), None, {}
-    if attributes is not None:
-        names, embeddings, facts["side_information"] = with_candidates(attributes, names)
-    elif file is not None:
-        names, texts, columns = read_class_texts(file, names)
-        noted.append(columns)
-        of_texts = {"of": "texts of the classes", "file": Path(file).name}
-    else:
-        of_class, stray = texts_of_classes([files[0].parent for files in by_class.values()])
-        texts, of_texts = list(of_class.values()), {"of": NAME_AND_DESCRIPTION}
-        noted.append(stray)
-    fixed = None if unseen is None else unseen_mask(unseen, names)
+    of_class, stray = texts_of_classes([files[0].parent for files in by_class.values()])
+    own = list(of_class.values()), {"of": NAME_AND_DESCRIPTION}
+    about = described(folder, list(by_class), own, attributes=attributes, class_texts=class_texts)
     return RawSamples(
-        written(folder.resolve().name), {"image": {name: by_class.get(name, []) for name in names}},
-        partial(_recognised, fixed, seen_tested), facts, embeddings, seed, class_texts=texts,
-        of_texts=of_texts, noted=joined(*noted))
+        written(folder.resolve().name),
+        {"image": {name: by_class.get(name, []) for name in about.names}},
+        recognition_of(about.names, unseen, seen_tested=seen_tested), about.facts,
+        about.embeddings, seed, class_texts=about.texts, of_texts=about.of_texts,
+        noted=joined(passed, _captions(by_class), stray, about.noted))
 
 
 def _captions(by_class: Classes) -> Noted:
@@ -172,9 +162,3 @@ def _captions(by_class: Classes) -> Noted:
     found = [identifier(f"{folder.name}/{file.name}") for folder in folders
              for file in sorted(folder.iterdir()) if file.suffix.lower() == TEXT]
     return {"captions_not_read_for_recognition": found} if found else {}
-
-
-def _recognised(fixed: tuple[Array, str] | None, seen_tested: bool, samples: Samples) -> Benchmark:
-    """Make recognition over the unseen classes given, or over ten class splits."""
-    mask, called = (None, "") if fixed is None else fixed
-    return Recognition(samples, mask, called, seen_tested).benchmark()

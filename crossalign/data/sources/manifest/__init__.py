@@ -1,0 +1,30 @@
+"""Manifests: one file that lists pictures with their texts, classes, splits and payload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from crossalign.data.registry import Place, Source
+from crossalign.data.samples import RawSamples
+from crossalign.data.sources.manifest.listing import COLUMNS, is_manifest
+
+
+def _recognises(place: Place) -> bool:
+    return place.path.is_file() and is_manifest(place.path)
+
+
+def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
+          **options: Any) -> RawSamples:
+    from crossalign.data.sources.manifest.source import read_manifest
+
+    raw = read_manifest(path, task, **options)
+    if log is not None:
+        log(f"columns: {', '.join(f'{role} is {of!r}' for role, of in raw.facts[COLUMNS].items())}")
+    return raw
+
+
+SOURCE = Source("manifest", "a .csv, .tsv, .jsonl or .parquet file that lists pictures", _read,
+                ("retrieval", "gzsl"), tokens=True,
+                options=("attributes", "class_texts", "unseen", "columns"),
+                raw=("pictures", "texts"), recognises=_recognises, precedence=40)

@@ -1,0 +1,102 @@
+"""Columns of a manifest and their roles: those that are named, else those with a usual name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+USUAL: dict[str, str] = {
+    "path": r"(image|img|picture|file)?[_ ]?(path|file|name)|filepath|filename|image|img|picture",
+    "text": r"(text|caption|description|sentence)s?([_ ]?\d+)?",
+    "class": r"class(_?name)?|label|category|labels",
+    "split": r"split|part|subset",
+    "id": r"(image[_ ]?|sample[_ ]?)?ids?",
+}
+"""Usual names of the column of each role, in any case."""
+NUMBER = re.compile(r"[_ ]?\d+$")
+
+
+class Roles(NamedTuple):
+    """Names of the columns of each role; None or nothing where there is none.
+
+    Attributes
+    ----------
+    path : str
+        Column of the pictures' files.
+    texts : tuple of str
+        Columns of captions.
+    class_name, split, id : str or None
+        Columns of the class, the part and the identifier.
+    """
+
+    path: str
+    texts: tuple[str, ...]
+    class_name: str | None
+    split: str | None
+    id: str | None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Role and its column or columns, as a fact for a protocol."""
+        one = {"path": self.path, "text": ", ".join(self.texts), "class": self.class_name,
+               "split": self.split, "id": self.id}
+        return {role: name for role, name in one.items() if name}
+
+    @property
+    def taken(self) -> set[str]:
+        """Names of all columns that have a role."""
+        return {name for name in (self.path, *self.texts, self.class_name, self.split, self.id)
+                if name is not None}
+
+
+def is_path(name: str) -> bool:
+    """Return True for a usual name of the column of files; ``name`` alone is none."""
+    return name.lower() != "name" and _usual("path", name)
+
+
+def roles_of(header: Sequence[str], chosen: Mapping[str, str] | None) -> Roles:
+    """Return the columns of each role.
+
+    Parameters
+    ----------
+    header : strings
+        Names of all columns.
+    chosen : mapping of role to column, optional
+        Roles that the user has given a column; a role that is given none has ``""``.
+
+    Raises
+    ------
+    ValueError
+        If a role or column is not known, no column is that of the files, or several may be one
+        role's.
+    """
+    given = {} if chosen is None else dict(chosen)
+    for role, name in given.items():
+        if role not in USUAL:
+            raise ValueError(f"columns: {role!r} is no role; choose among {list(USUAL)}.")
+        if name and name not in header:
+            raise ValueError(f"columns: {role}={name} names no column; the file has "
+                             f"{list(header)}.")
+    free = [name for name in header if name not in given.values()]
+    found = {role: [name for name in free if (is_path(name) if role == "path"
+                                              else _usual(role, name))]
+             for role in USUAL if role not in given}
+    for role, names in found.items():
+        kinds = {NUMBER.sub("", name).lower() for name in names} if role == "text" else names
+        if len(kinds) > 1:
+            first, second, *_ = names
+            raise ValueError(f"columns: {first!r} and {second!r} may both be the {role}; choose "
+                             f"one by --columns {role}={first}, in Python columns={{{role!r}: "
+                             f"{first!r}}}.")
+    of = {role: [given[role]] * bool(given[role]) if role in given else found[role]
+          for role in USUAL}
+    if not of["path"]:
+        raise ValueError(f"columns: none of {list(header)} is known as that of the files of "
+                         f"pictures; name it by --columns path={header[0]}.")
+    one = {role: names[0] if names else None for role, names in of.items()}
+    return Roles(of["path"][0], tuple(of["text"]), one["class"], one["split"], one["id"])
+
+
+def _usual(role: str, name: str) -> bool:
+    return re.fullmatch(USUAL[role], name.strip(), re.IGNORECASE) is not None

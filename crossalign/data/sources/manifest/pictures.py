@@ -1,0 +1,122 @@
+"""Pictures of a manifest: its rows, those of one picture together, class by class."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.named_files import below
+from crossalign.data.noted import Noted
+from crossalign.data.samples import Texts
+from crossalign.data.sources.manifest.columns import Roles
+from crossalign.data.sources.manifest.listing import Columns
+from crossalign.names import identifier, written
+
+Array = npt.NDArray[Any]
+ALL = "(all)"
+"""Name of the class of all pictures where no column says it."""
+
+
+class Listed(NamedTuple):
+    """Pictures of a manifest, n of them, class by class.
+
+    Attributes
+    ----------
+    by_class : mapping of class to files
+    one_class : bool
+        True where no column says the class.
+    ids : n strings
+    texts : n tuples of strings, or None
+    split : (n,) strings, or None
+    meta : mapping of column to (n,) array
+        Payload of the pictures.
+    noted : mapping of kind to names
+    """
+
+    by_class: dict[str, list[Path]]
+    one_class: bool
+    ids: list[str]
+    texts: list[Texts] | None
+    split: Array | None
+    meta: dict[str, Array]
+    noted: Noted
+
+
+def listed_pictures(table: Columns, roles: Roles, file: Path) -> Listed:
+    """Gather the rows of each picture.
+
+    Raises
+    ------
+    ValueError
+        If a row has no file, class or part, a file does not lie below the folder, or rows of one
+        picture name several classes, parts or identifiers.
+    """
+    names = _filled(table, roles.path)
+    first: dict[str, int] = {}
+    owner = [first.setdefault(name, row) for row, name in enumerate(names)]
+    single = {role: _of_pictures(_filled(table, column), owner, role)
+              for role, column in (("class", roles.class_name), ("split", roles.split),
+                                   ("id", roles.id)) if column is not None}
+    rows = list(first.values())
+    classes = [written(single["class"][row]) for row in rows] if "class" in single else [ALL] * len(
+        rows)
+    rows = [row for _, row in sorted(zip(classes, rows, strict=True))]
+    whole = below(roles.path, np.array(names), file.parent)
+    by_class: dict[str, list[Path]] = {}
+    for row in rows:
+        name = written(single["class"][row]) if "class" in single else ALL
+        by_class.setdefault(name, []).append(Path(whole[row]))
+    payload = [column for column in table if column not in roles.taken]
+    differ = [column for column in payload
+              if any(table[column][row] != table[column][of] for row, of in enumerate(owner))]
+    return Listed(
+        by_class, "class" not in single,
+        [single["id"][row] if "id" in single else identifier(names[row]) for row in rows],
+        _texts(table, roles.texts, owner, rows) if roles.texts else None,
+        np.array([single["split"][row] for row in rows]) if "split" in single else None,
+        {column: _array([table[column][row] for row in rows]) for column in payload},
+        {"columns_of_the_first_row_of_a_picture": differ} if differ else {})
+
+
+def _filled(table: Columns, column: str) -> list[str]:
+    """Return the cells of a column that must not be empty, as text."""
+    cells = ["" if cell is None else str(cell).strip() for cell in table[column]]
+    if "" in cells:
+        raise ValueError(f"{column}: empty in row {cells.index('')} (counted from 0); fill it in, "
+                         "remove the row, or take the column's role away by --columns.")
+    return cells
+
+
+def _of_pictures(cells: list[str], owner: Sequence[int], role: str) -> list[str]:
+    for row, of in enumerate(owner):
+        if cells[row] != cells[of]:
+            raise ValueError(f"{role}: {cells[of]!r} in row {of} and {cells[row]!r} in row {row} "
+                             "(counted from 0), which are of one picture; write the same.")
+    return cells
+
+
+def _texts(table: Columns, columns: Sequence[str], owner: Sequence[int],
+           rows: Sequence[int]) -> list[Texts]:
+    """Return the captions of each picture, of all of its rows, each once."""
+    captions: dict[int, dict[str, None]] = {row: {} for row in rows}
+    for row, of in enumerate(owner):
+        for column in columns:
+            cell = table[column][row]
+            for text in cell if isinstance(cell, list) else [cell]:
+                if text is not None and str(text).strip():
+                    captions[of][written(str(text).strip())] = None
+    return [tuple(captions[row]) for row in rows]
+
+
+def _array(values: Sequence[Any]) -> Array:
+    """Return values of one type as they are, others as text."""
+    kinds = {type(value) for value in values}
+    if len(kinds) == 1 and kinds <= {str, int, float, bool}:
+        return np.array(values)
+    return np.array([value if isinstance(value, str) else "" if value is None else json.dumps(
+        value, default=str, ensure_ascii=False) for value in values])

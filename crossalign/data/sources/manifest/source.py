@@ -1,0 +1,205 @@
+"""Pictures that one file lists, with what it says of them: recognition and retrieval.
+
+Classes make recognition, texts make retrieval. With both, retrieval is that of `pairs`. Without
+classes a picture and its captions belong to nothing but each other: pictures ask, and the gallery
+are captions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.benchmarks import Retrieval, gzsl, random_halves
+from crossalign.data.descriptions import Unseen, described, recognition_of
+from crossalign.data.encoding import encoded_benchmark
+from crossalign.data.noted import Noted, joined
+from crossalign.data.samples import RawSamples, Samples
+from crossalign.data.sources.manifest.columns import roles_of
+from crossalign.data.sources.manifest.listing import COLUMNS, read_columns
+from crossalign.data.sources.manifest.pictures import Listed, listed_pictures
+from crossalign.data.sources.pairs.gzsl import given_parts
+from crossalign.data.sources.pairs.source import ZERO_SHOT
+from crossalign.data.sources.picture_folder.source import pairs_of_classes
+from crossalign.data.sources.picture_folder.texts import names_as_words
+from crossalign.data.splits import tuning_rows, unseen_mask
+from crossalign.data.table import words_of_parts
+from crossalign.names import written
+from crossalign.reading import expanded
+from crossalign.types import Benchmark
+
+Array = npt.NDArray[Any]
+SPLIT = "split"
+"""Name under which the part of each picture is kept."""
+
+
+def load_manifest(path: str | Path, task: str | None = None, *,
+                  columns: Mapping[str, str] | None = None,
+                  attributes: str | Path | None = None, class_texts: str | Path | None = None,
+                  unseen: Unseen = None, seed: int = 0, **encoding: Any) -> Benchmark:
+    """Load the pictures that a file lists, with their texts or the texts of their classes.
+
+    Parameters
+    ----------
+    path, task, columns, attributes, class_texts, unseen, seed
+        Arguments of `read_manifest`.
+    encoding : Any
+        Arguments of `encoding.encoded`: ``tokens``, ``encoder``, ``text_encoder``, ``cache`` and
+        ``log``.
+
+    Raises
+    ------
+    ValueError
+        One sentence, as those two functions do, or for too few classes or pictures.
+    """
+    raw = read_manifest(path, task, columns=columns, attributes=attributes,
+                        class_texts=class_texts, unseen=unseen, seed=seed)
+    return encoded_benchmark(raw, **encoding)
+
+
+def read_manifest(path: str | Path, task: str | None = None, *,
+                  columns: Mapping[str, str] | None = None,
+                  attributes: str | Path | None = None, class_texts: str | Path | None = None,
+                  unseen: Unseen = None, seed: int = 0) -> RawSamples:
+    """Read a file that lists pictures.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file with a row for each picture, or for each
+        caption of one. Files of pictures are relative to it and lie below its folder.
+    task : {"retrieval", "gzsl", "zsl"}, optional
+        Task; by default retrieval if there are texts, else gzsl.
+    columns : mapping of role to column, optional
+        Columns of the roles ``path``, ``text``, ``class``, ``split`` and ``id``; by default those
+        with a usual name, see `columns.USUAL`. All other columns are kept as ``meta``.
+    attributes, class_texts : str or Path, optional
+        Descriptions of the classes, for recognition, as `data.descriptions.described` takes them;
+        by default the classes' names.
+    unseen : str, Path or strings, optional
+        Unseen classes, if no column says the split.
+    seed : int
+        Seed of the class splits and of held-out pictures; default 0.
+
+    Raises
+    ------
+    ValueError
+        One sentence for whatever is wrong with the file.
+    """
+    file = expanded(path)
+    table = read_columns(file)
+    roles = roles_of(list(table), columns)
+    listed = listed_pictures(table, roles, file)
+    classwise = attributes is not None or class_texts is not None or unseen is not None
+    recognises = task in ZERO_SHOT or (task is None and (classwise or not roles.texts))
+    if recognises and roles.class_name is None:
+        raise ValueError(f"columns: none of {list(table)} is known as that of the class, which "
+                         "recognition needs; name it by --columns class=NAME.")
+    if not recognises and not roles.texts:
+        raise ValueError(f"columns: none of {list(table)} is known as that of a text, which "
+                         "retrieval needs; name it by --columns text=NAME, or choose the task "
+                         "gzsl.")
+    if unseen is not None and listed.split is not None:
+        raise ValueError(f"unseen: given beside the column {roles.split!r}, which says the split; "
+                         "leave one out, as by --columns split=.")
+    facts = {COLUMNS: roles.named}
+    if recognises:
+        return _recognition(file, listed, facts, task, seed, attributes, class_texts, unseen)
+    if attributes is not None or class_texts is not None:
+        raise ValueError("class_texts: descriptions of classes are given for retrieval, which "
+                         "reads the texts of pictures; choose the task gzsl.")
+    return _retrieval(file, listed, facts, seed, unseen)
+
+
+def _recognition(file: Path, listed: Listed, facts: dict[str, Any], task: str | None, seed: int,
+                 attributes: str | Path | None, class_texts: str | Path | None,
+                 unseen: Unseen) -> RawSamples:
+    names = list(listed.by_class)
+    own = [(text,) for text in names_as_words(names)], {"of": "the class's name"}
+    about = described(file.parent, names, own, attributes=attributes, class_texts=class_texts)
+    cut = (recognition_of(about.names, unseen, seen_tested=task != "zsl")
+           if listed.split is None else partial(_of_parts, task))
+    unread: Noted = {} if listed.texts is None else {
+        "captions_not_read_for_recognition": [i for i, of in zip(listed.ids, listed.texts,
+                                                                 strict=True) if of]}
+    return RawSamples(
+        written(file.stem), {"image": {name: listed.by_class.get(name, [])
+                                       for name in about.names}},
+        cut, {**facts, **about.facts}, about.embeddings, seed, class_texts=about.texts,
+        of_texts=about.of_texts, ids=listed.ids, meta=_meta(listed),
+        noted=joined(listed.noted, about.noted, unread))
+
+
+def _retrieval(file: Path, listed: Listed, facts: dict[str, Any], seed: int,
+               unseen: Unseen) -> RawSamples:
+    if listed.texts is None or not all(listed.texts):
+        empty = next(i for i, of in zip(listed.ids, listed.texts or [()], strict=False) if not of)
+        raise ValueError(f"text: the picture {empty!r} has none, which retrieval needs; write one "
+                         "or remove the row.")
+    apart = listed.one_class
+    if apart and unseen is not None:
+        raise ValueError("unseen: given where no column says the class; name it by --columns "
+                         "class=NAME.")
+    fixed = None if unseen is None else unseen_mask(unseen, list(listed.by_class))
+    cut = partial(_of_captions if apart else _of_pairs, listed.split is not None, fixed)
+    return RawSamples(
+        written(file.stem), {"image": listed.by_class}, cut,
+        {**facts, "side_information": "none"}, np.zeros((len(listed.by_class), 0), np.float32),
+        seed, texts=listed.texts, of_texts={"of": "captions of the pictures"}, apart=apart,
+        ids=listed.ids, meta=_meta(listed), noted=listed.noted)
+
+
+def _meta(listed: Listed) -> dict[str, Array]:
+    return {**listed.meta, **({} if listed.split is None else {SPLIT: listed.split})}
+
+
+def _of_pairs(split: bool, fixed: tuple[Array, str] | None, samples: Samples) -> Benchmark:
+    """Make retrieval of pictures and texts by class; test pictures ask."""
+    test = words_of_parts(dict(samples.views.meta), len(samples.views))[1] != "train" \
+        if split else None
+    return pairs_of_classes(fixed, samples, test)
+
+
+def _of_captions(split: bool, _: tuple[Array, str] | None, samples: Samples) -> Benchmark:
+    """Make retrieval of the captions of a picture: each picture is a class of its own."""
+    asks = samples.sides["image"]
+    if not split:
+        return Retrieval(samples, random_halves(samples), asks, queries_train=True,
+                         describe=_gallery).benchmark()
+    words = words_of_parts(dict(samples.views.meta), len(samples.views))[1]
+    seen = np.zeros(len(samples.class_names), dtype=bool)
+    seen[samples.labels[asks & (words == "train")]] = True
+    return Retrieval(samples, seen[None], asks, queries_train=True, unseen="the column of parts",
+                     describe=_gallery).benchmark()
+
+
+def _gallery(_: Samples, __: Any) -> dict[str, str]:
+    return {"test_part": "pictures of no training caption ask", "gallery": "their captions"}
+
+
+def _of_parts(task: str | None, samples: Samples) -> Benchmark:
+    """Make recognition with the parts that the file says."""
+    table = {SPLIT: samples.views.meta[SPLIT]}
+    rows = given_parts(table, samples.labels, samples.class_names, None)
+    rows = {part: index for part, index in rows.items() if len(index) or part != "test_seen"}
+    if "test_seen" in rows and task == "zsl":
+        rows.pop("test_seen")
+    if "test_seen" not in rows and task == "gzsl":
+        raise ValueError("split: tests no sample of a seen class, so there is no gzsl; choose the "
+                         "task zsl.")
+    empty = next((part for part in ("train", "test_unseen") if not len(rows[part])), None)
+    if empty is not None:
+        raise ValueError(f"split: no sample is of {empty!r}; mark some as 'train' and some of "
+                         "classes that do not train as 'test', or leave the column out by "
+                         "--columns split=.")
+    seen = np.isin(np.unique(samples.labels), samples.labels[rows["train"]])
+    validation, origin = tuning_rows(samples.labels, rows["train"], seen, {}, samples.seed,
+                                     seen_tested="test_seen" in rows)
+    how = {"no_validation": origin} if validation is None else {
+        "validation": f"{origin}; seed {samples.seed}"}
+    return gzsl(samples, rows, validation, {"split": "the file's", **how})

@@ -1,0 +1,205 @@
+"""Files that list pictures: columns, captions, payload, recognition and retrieval."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from complaints import complaint
+from PIL import Image
+from typer.testing import CliRunner
+
+from crossalign import data
+from crossalign.cli import app
+from crossalign.data.layouts import source_of
+from crossalign.data.sources.manifest.columns import roles_of
+from crossalign.encoders import CharNgrams
+from crossalign.evaluation import evaluate
+from crossalign.models import CCA, ESZSL
+
+CLASSES = ["sea horse", "bee", "cat", "dog", "eel", "fox"]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSALIGN_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def frame(tmp_path):
+    """36 pictures in one folder, of six classes; the frame that lists them is in no order."""
+    rng = np.random.default_rng(0)
+    rows = []
+    (tmp_path / "shop" / "img").mkdir(parents=True)
+    for number in range(36):
+        label = CLASSES[number % 6]
+        pixels = rng.integers(0, 60, (16, 16, 3)) + 30 * (number % 6)
+        file = f"img/{number:02}.png"
+        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "shop" / file)
+        rows.append({"image": file, "caption": f"{label} number {number}", "category": label,
+                     "price": number / 4, "maker": f"m{number % 5}"})
+    return pd.DataFrame(rows).sample(frac=1, random_state=0).reset_index(drop=True)
+
+
+def written(frame, folder, suffix=".csv"):
+    file = folder / "shop" / f"list{suffix}"
+    if suffix == ".jsonl":
+        frame.to_json(file, orient="records", lines=True, force_ascii=False)
+    elif suffix == ".parquet":
+        pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
+        frame.to_parquet(file)
+    else:
+        frame.to_csv(file, index=False, sep="\t" if suffix == ".tsv" else ",")
+    return file
+
+
+def check(bench, frame):
+    """Every sample has its own class, file and payload."""
+    of = frame.drop_duplicates("image").set_index("image")
+    for views in bench.splits.values():
+        asked = of.loc[views.ids]
+        assert [bench.classes.names[c] for c in views.labels] == asked["category"].tolist()
+        assert [float(x) for x in views.meta["price"]] == asked["price"].tolist()
+        assert views.meta["maker"].tolist() == asked["maker"].tolist()
+        assert all(file.endswith(name) for file, name in
+                   zip(views.meta["file:image"], views.ids, strict=True))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_every_form_is_read_alike(frame, tmp_path, suffix):
+    file = written(frame, tmp_path, suffix)
+    assert source_of(file).name == "manifest"
+    bench = data.load(file, "gzsl")
+    check(bench, frame)
+    assert bench.classes.names == tuple(sorted(CLASSES))
+    assert bench.modalities == ("image",)
+    np.testing.assert_allclose(bench.classes.embeddings, CharNgrams().encode(sorted(CLASSES)),
+                               atol=1e-6)
+    assert bench.protocol["columns"] == {"path": "image", "text": "caption", "class": "category"}
+    assert bench.class_splits == 10
+    pairs = data.load(file)
+    check(pairs, frame)
+    assert (pairs.task, pairs.modalities) == ("retrieval", ("image", "text"))
+    texts = frame.set_index("image")["caption"]
+    for views in pairs.splits.values():
+        assert views.meta["show:text"].tolist() == texts.loc[views.ids].tolist()
+    assert evaluate(ESZSL(), bench, pictures=False, tune=False).scores["T1"]["mean"] > 0
+
+
+def test_parts_are_those_of_the_file(frame, tmp_path):
+    unseen = frame["category"].isin(["cat", "eel"])
+    held = np.arange(36) % 4 == 0
+    frame["split"] = np.where(unseen | held, "test", "train")
+    file = written(frame, tmp_path)
+    bench = data.load(file, "gzsl")
+    check(bench, frame)
+    for split, rows in (("train", ~unseen & ~held), ("test_seen", ~unseen & held),
+                        ("test_unseen", unseen)):
+        assert set(bench[split].ids) == set(frame["image"][rows])
+    assert bench.resplit is None
+    assert bench.validation().task == "gzsl"
+    assert data.load(file, "zsl").task == "zsl"
+    of_pairs = data.load(file)
+    assert set(of_pairs["query"].ids) <= set(frame["image"][unseen | held])
+    assert set(of_pairs["gallery"].ids).isdisjoint(frame["image"][unseen | held])
+    complaint(lambda: data.load(file, unseen=["cat", "eel"]), "unseen: ", "--columns split=")
+    frame["split"] = "train"
+    complaint(lambda: data.load(written(frame, tmp_path), "gzsl"), "split: ")
+    assert data.load(written(frame, tmp_path), "gzsl", columns={"split": ""}).class_splits == 10
+
+
+def test_pictures_of_no_class_are_searched_by_their_own_captions(frame, tmp_path):
+    """A row for each caption; a picture asks, and its captions alone are right."""
+    frame = frame.drop(columns="category")
+    second = frame.assign(caption=[f"again {c}" for c in frame["caption"]], price=-1)
+    both = pd.concat([frame, second]).sort_values("caption")
+    bench = data.load(written(both, tmp_path))
+    owner = dict(zip(both["caption"], both["image"], strict=True))
+    assert len(bench.classes) == 36
+    for k in range(10):
+        run = bench.run(k)
+        asked, found = run["query"].having("image"), run["gallery"].having("text")
+        assert (len(asked), len(found)) == (18, 36)
+        assert (run["query"].modalities, run["gallery"].modalities) == (("image",), ("text",))
+        own = [run.classes.names[c] for c in found.labels]
+        assert [owner[text] for text in found.meta["show:text"]] == own
+        assert set(run.classes.rows(own)) == set(np.flatnonzero(run.classes.unseen))
+        np.testing.assert_array_equal(found["text"],
+                                      CharNgrams().encode(found.meta["show:text"].tolist()))
+        assert set(run["train"].labels).isdisjoint(found.labels)
+    assert bench.protocol["noted"]["columns_of_the_first_row_of_a_picture"]["first"] == ["price"]
+    assert bench.validation() is not None
+    assert evaluate(CCA(), bench, pictures=False, tune=False).scores["mAP"]["mean"] > 0
+    complaint(lambda: data.load(written(both, tmp_path), "gzsl"), "--columns class=NAME")
+    both["split"] = np.where(both["image"] < "img/20", "train", "test")
+    fixed = data.load(written(both, tmp_path))
+    assert set(fixed["query"].ids) == {f"image/img/{i}.png" for i in range(20, 36)}
+
+
+def test_columns_are_named_where_names_do_not_tell(frame, tmp_path):
+    frame["path"] = frame["image"].str.replace("img/", "")
+    file = written(frame, tmp_path)
+    complaint(lambda: data.load(file), "'image' and 'path' may both be the path",
+              "--columns path=image")
+    ran = CliRunner().invoke(app, ["data", "validate", str(file), "--task", "gzsl", "--columns",
+                                   "path=image, class=maker"])
+    assert ran.exit_code == 0, ran.output
+    assert "ok  columns: path image, text caption, class maker" in ran.output
+    assert "columns: path is 'image'" in ran.output
+    told = data.load(file, "gzsl", columns={"path": "image"})
+    assert "path" in told["train"].meta
+    other = written(frame.drop(columns="path").rename(columns={"image": "where", "caption": "x"}),
+                    tmp_path)
+    assert source_of(other).name == "manifest"                     # by the names of pictures in it
+    complaint(lambda: data.load(other), "columns: none of", "--columns path=")
+    complaint(lambda: data.load(other, columns={"path": "where"}, task="retrieval"), "text=NAME")
+    complaint(lambda: roles_of(["a"], {"file": "a"}), "'file' is no role")
+    complaint(lambda: roles_of(["a"], {"path": "b"}), "path=b names no column")
+    complaint(lambda: roles_of(["path", "text", "caption"], None), "may both be the text")
+    assert roles_of(["path", "caption_1", "caption_2"], None).texts == ("caption_1", "caption_2")
+    ran = CliRunner().invoke(app, ["data", "validate", str(file), "--columns", "image"])
+    assert isinstance(ran.exception, ValueError)
+    assert "write path=image,text=caption" in str(ran.exception)
+
+
+def test_what_does_not_fit_is_one_sentence(frame, tmp_path):
+    def given(**changes):
+        return written(frame.assign(**changes), tmp_path)
+
+    complaint(lambda: data.load(given(image=["../out.png", *frame["image"][1:]])),
+              "image: row 0 names '../out.png'", "not below the folder")
+    complaint(lambda: data.load(given(category=["", *frame["category"][1:]])),
+              "category: empty in row 0")
+    complaint(lambda: data.load(given(caption=["", *frame["caption"][1:]])), "text: the picture")
+    twice = pd.concat([frame, frame.assign(category="bee")])
+    complaint(lambda: data.load(written(twice, tmp_path)), "class: ", "of one picture")
+    gone = frame.index[frame["category"] == "bee"][:3]
+    missing = frame["image"].where(~frame.index.isin(gone), "img/none" + frame["image"].str[-6:])
+    assert data.load(given(image=missing), "gzsl").protocol["noted"]["not_read"]["count"] == 3
+    file = tmp_path / "shop" / "bad.jsonl"
+    for text, words in (("[1]\n", "line 1"), ('{"path": ', "no JSON"), ("", "lists nothing"),
+                        ("[" * 9999, "line 1")):
+        file.write_text(text)
+        complaint(lambda: data.load(file), "path: ", words)
+    (tmp_path / "shop" / "bad.parquet").write_bytes(b"PAR1 no")
+    pytest.importorskip("pyarrow", reason="needs the extra 'parquet'")
+    complaint(lambda: data.load(tmp_path / "shop" / "bad.parquet"), "path: ", "cannot be read")
+
+
+def test_payload_of_several_types_is_text(frame, tmp_path):
+    file = tmp_path / "shop" / "mixed.jsonl"
+    lines = [{"path": row["image"], "class": row["category"],
+              **({"tags": ["a", 1]} if i % 2 else {})} for i, row in
+             enumerate(frame.to_dict("records"))]
+    file.write_text("\n".join(map(json.dumps, lines)) + "\n\n")
+    bench = data.load(file)
+    assert bench.task == "gzsl"
+    assert set(bench["train"].meta["tags"]) == {"", '["a", 1]'}
+
+
+def test_tables_of_features_are_no_manifest(tmp_path):
+    pd.DataFrame({"image_0": [1.0, 2], "image_1": [2.0, 1], "path": ["a.png", "b.png"],
+                  "label": [0, 1]}).to_csv(tmp_path / "rows.csv", index=False)
+    assert source_of(tmp_path / "rows.csv").name == "pairs"
