@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -46,9 +47,7 @@ def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first
         If they are not real numbers, some are masked, or they are a sparse matrix.
     """
     refuse_masked(values, name)
-    if hasattr(values, "toarray"):
-        raise ValueError(f"{name}: a sparse matrix of shape {getattr(values, 'shape', None)}; give "
-                         "an array, as its toarray() is, or fewer columns by TruncatedSVD.")
+    refuse_sparse(values, name)
     try:
         original = np.asarray(values)
         if original.dtype.kind in NO_NUMBERS:
@@ -62,12 +61,40 @@ def float32(values: npt.ArrayLike, name: str, fix: str = "encode raw items first
     return array
 
 
+def as_numbers(name: str, values: npt.ArrayLike) -> Array:
+    """Return values as an array of real numbers or bools, in their own type.
+
+    Raises
+    ------
+    ValueError
+        No numbers, a sparse matrix, or masked numbers inside.
+    """
+    refuse_masked(values, name)
+    refuse_sparse(values, name)
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # of tensors that record gradients
+        raise ValueError(f"{name}: got no array of numbers ({error}); give real numbers.") from None
+    if array.dtype.kind == "O" and all(isinstance(v, Real) for v in array.ravel().tolist()):
+        array = array.astype(np.float64)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: got dtype {array.dtype}; give real numbers.")
+    return array
+
+
 def refuse_masked(values: object, name: str) -> None:
     """Raise ValueError if numbers of a masked array are masked."""
     if np.ma.is_masked(values):
         masked = int(np.count_nonzero(np.ma.getmaskarray(np.ma.asarray(values))))
         raise ValueError(f"{name}: a masked array with {masked} masked numbers;"
                          " give them values, as filled(0) does, or drop those samples.")
+
+
+def refuse_sparse(values: object, name: str) -> None:
+    """Raise ValueError for a sparse matrix."""
+    if hasattr(values, "toarray"):
+        raise ValueError(f"{name}: a sparse matrix of shape {getattr(values, 'shape', None)}; give "
+                         "an array, as its toarray() is, or fewer columns by TruncatedSVD.")
 
 
 def warn_of_lost_digits(values: Array, name: str) -> None:

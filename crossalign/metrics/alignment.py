@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from crossalign.metrics.checks import Array, as_numbers, as_rows, check_same_length
+from crossalign.arrays import as_numbers
+from crossalign.metrics.checks import Array, as_rows, check_same_length
 
 
 def cmae(a: ArrayLike, b: ArrayLike) -> float:

@@ -4,13 +4,12 @@ Each error is one sentence that names the argument, its value and the fix.
 """
 
 from collections.abc import Collection
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.arrays import refuse_masked
+from crossalign.arrays import as_numbers
 from crossalign.labels import common_codes, label_array
 
 Array = NDArray[Any]
@@ -29,28 +28,6 @@ def as_labels(name: str, labels: ArrayLike) -> Array:
         raise ValueError(
             f"{name}: got shape {array.shape}; give a non-empty one-dimensional array of labels."
         )
-    return array
-
-
-def as_numbers(name: str, values: ArrayLike) -> Array:
-    """Return `values` as an array of real numbers or bools, in their own type.
-
-    Raises
-    ------
-    ValueError
-        No numbers, a sparse matrix, or masked numbers inside.
-    """
-    refuse_masked(values, name)
-    if hasattr(values, "toarray"):
-        raise ValueError(f"{name}: got a sparse matrix; give an array, as its toarray() is.")
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:  # of tensors that record gradients
-        raise ValueError(f"{name}: got no array of numbers ({error}); give real numbers.") from None
-    if array.dtype.kind == "O" and all(isinstance(v, Real) for v in array.ravel().tolist()):
-        array = array.astype(np.float64)
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name}: got dtype {array.dtype}; give real numbers.")
     return array
 
 

@@ -13,14 +13,8 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import (
-    Array,
-    as_codes,
-    as_labels,
-    as_numbers,
-    as_scores,
-    check_same_length,
-)
+from crossalign.arrays import as_numbers
+from crossalign.metrics.checks import Array, as_codes, as_labels, as_scores, check_same_length
 
 
 def per_class_accuracy(

@@ -8,7 +8,8 @@ Items of equal score pass a threshold together, so nothing here depends on the o
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import as_numbers, check_same_length
+from crossalign.arrays import as_numbers
+from crossalign.metrics.checks import check_same_length
 from crossalign.metrics.selective import as_vector
 
 

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import as_numbers, check_same_length
+from crossalign.arrays import as_numbers
+from crossalign.metrics.checks import check_same_length
 
 
 class RiskCoverageCurve(NamedTuple):

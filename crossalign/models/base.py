@@ -17,7 +17,6 @@ import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils.validation import validate_data
 
-from crossalign.arrays import refuse_masked
 from crossalign.models.parts import head_of
 from crossalign.models.ranges import check_parameters
 from crossalign.models.rows import (
@@ -27,6 +26,7 @@ from crossalign.models.rows import (
     check_kinds,
     check_present,
     check_rows,
+    check_table,
 )
 from crossalign.models.supervision import check_labels
 from crossalign.models.trained_classes import training_record
@@ -206,7 +206,11 @@ stochastic : bool
     def _validated(self, X: Any, y: npt.ArrayLike | None) -> Array:
         """Return an array or a frame ``(n, d)`` as an array, once it fits its labels."""
         check_together(X, y)
-        refuse_masked(X, "X")
+        check_table(X, "X")
+        labels = np.asarray(y, dtype=object if isinstance(y, list | tuple) else None)
+        if labels.ndim and len(labels) != len(np.asarray(X)):
+            raise ValueError(f"y: {len(labels)} labels for {len(np.asarray(X))} samples; give one "
+                             "for each.")
         if y is None:
             return np.asarray(validate_data(self, X, None))
         several = getattr(y, "ndim", 1) == 2 and np.shape(y)[1] > 1
@@ -241,7 +245,7 @@ stochastic : bool
         elif modality in getattr(self, "columns_", {}) and not hasattr(self, "n_features_in_"):
             check_columns(x, modality, self)
         elif hasattr(self, "n_features_in_") and modality != CLASS_MODALITY:
-            refuse_masked(x, f"x: {modality!r}")
+            check_table(x, f"x: {modality!r}")
             rows = validate_data(self, x, reset=False)
         return check_rows(rows, modality, self.widths_, tokens="tokens" in self.reads)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.exceptions import NotFittedError
 
-from crossalign.arrays import column_names, float32
+from crossalign.arrays import column_names, float32, refuse_masked, refuse_sparse
 from crossalign.arrays import unit_rows as unit_rows
+from crossalign.sentences import short
 from crossalign.types import KINDS, Views
 
 if TYPE_CHECKING:
@@ -92,3 +94,43 @@ def check_rows(x: npt.ArrayLike, modality: str, widths: Mapping[str, int], *,
         raise ValueError(f"x: row {bad} of {modality!r} holds NaN or infinity in float32; repair "
                          "or drop it.")
     return rows
+
+
+def check_table(x: Any, name: str) -> None:
+    """Raise ValueError unless one array or data frame is a table ``(n, d)`` of finite numbers.
+
+    The words in brackets and capitals are those that scikit-learn's checks of estimators look for.
+    """
+    refuse_masked(x, name)
+    refuse_sparse(x, name)
+    try:
+        values = np.asarray(x)
+    except ValueError:
+        raise ValueError(f"{name}: rows of several lengths; give rows of one width.") from None
+    if values.ndim == 0:
+        raise ValueError(f"{name}: got {short(x)}; give an array (n, d).")
+    if values.ndim != 2:
+        raise ValueError(f"{name}: shape {values.shape}, and (n, d) is read: Reshape your data, as "
+                         f"x.reshape({'1' if values.ndim == 1 else 'len(x)'}, -1) does.")
+    for count, what in zip(values.shape, ("sample", "feature"), strict=True):
+        if count == 0:
+            raise ValueError(f"{name}: 0 {what}(s) (shape={values.shape}) while a minimum of 1 is "
+                             f"required; give {what}s.")
+    if values.dtype.kind == "c":
+        raise ValueError(f"{name}: Complex data not supported; give real numbers, as x.real is.")
+    with suppress(TypeError):                     # of objects, which scikit-learn names itself
+        _check_finite(values, name)
+
+
+def _check_finite(values: Array, name: str) -> None:
+    """Raise ValueError if text is not of numbers, or a row holds NaN or infinity."""
+    if values.dtype.kind in "OSU":
+        try:
+            values = values.astype(np.float64)
+        except ValueError as error:
+            raise ValueError(f"{name}: not an array of numbers ({error}); encode raw items "
+                             "first.") from None
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise ValueError(f"{name}: row {int(bad.argmax())} holds NaN or infinity; repair or drop "
+                         "it.")

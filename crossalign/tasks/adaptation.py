@@ -22,7 +22,7 @@ from crossalign.devices import DEVICES
 from crossalign.models.adaptation_objective import DIVERGENCES, AdaptationNetwork, RowsOnDisk
 from crossalign.models.blockwise import encoded
 from crossalign.models.ranges import COUNT, RATE, SEED, SHARE, SIZE, WEIGHT, check_values
-from crossalign.models.rows import check_columns
+from crossalign.models.rows import check_columns, check_rows
 from crossalign.networks import initialise
 from crossalign.preprocessing.rows import Rows, rows_of
 from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
@@ -222,7 +222,8 @@ class Adaptation(Task):
         if isinstance(rows, Views):
             vectors = _vectors(rows, domain)
             return encoded(lambda x, _: self._logits(x, domain), vectors, vectors.modalities[0])
-        x = self._scaled(np.asarray(rows), domain)
+        width = len(self.scaling_[domain]["shift"])
+        x = self._scaled(check_rows(rows, domain, {domain: width}), domain)
         network = self.network_
         with torch.inference_mode():
             codes = network.encode(torch.from_numpy(x).to(network.classifier.weight.device))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from numbers import Integral
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,24 @@ from crossalign.tasks.rejection import Rejection
 from crossalign.tasks.zero_shot import ZeroShot
 from crossalign.types import Views
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+class Nothing(Mapping[str, Any]):
+    """Mapping that is empty for good, and can be cloned as a parameter."""
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+NOTHING = Nothing()
 RANGES: dict[str, Any] = {
     "model": [SCORED], "task": [str],
     "recogniser": [Having("decision_function", words="a ZeroShot, as ZeroShot(model).fit(train, "

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from scipy.special import softmax
 from sklearn.utils._param_validation import StrOptions
 
+from crossalign.arrays import as_numbers
 from crossalign.models.base import Model
 from crossalign.models.blockwise import encoded
 from crossalign.models.ranges import COUNT, Having, check_values
@@ -275,7 +276,7 @@ def _paired(pairs: Views | None, source: str, target: str) -> tuple[Array, Array
 
 
 def _checked(rows: npt.ArrayLike, modality: str, widths: dict[str, int]) -> Array:
-    x = np.asarray(rows, dtype=np.float64)
+    x = as_numbers(f"rows: {modality!r}", rows).astype(np.float64, copy=False)
     width = widths.get(modality, x.shape[-1] if x.ndim else 0)
     if x.ndim != 2 or x.shape[1] != width:
         raise ValueError(f"rows: shape {x.shape} for {modality!r}; give (n, {width}), the width "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from complaints import complaint
 from small_models import SMALL, toy_for
 
@@ -188,6 +189,32 @@ def test_masked_numbers_are_refused_unless_none_is():
     for call in (lambda: ESZSL().fit(masked, views.truth, classes=classes),
                  lambda: model.predict(masked), lambda: model.predict({"image": masked})):
         complaint(call, f"a masked array with {masked.mask.sum()} masked numbers")
+
+
+@pytest.mark.parametrize(("spoil", "words"), [
+    (lambda x: np.where(np.arange(len(x))[:, None] == 3, np.nan, x), "row 3 holds NaN or infinity"),
+    (lambda x: pd.DataFrame(x).replace(x[2, 0], np.inf), "row 2 holds NaN or infinity"),
+    (lambda x: scipy.sparse.csr_array(x), "a sparse matrix of shape"),
+    (lambda x: x[:, 0], "Reshape your data"), (lambda x: x + 1j, "give real numbers"),
+    (lambda x: x.astype(str).astype(object) + "a", "not an array of numbers"),
+    (lambda x: [[1, 2], [3]], "rows of several lengths"), (lambda x: x[:, :0], "0 feature"),
+    (lambda x: "abc", "got 'abc'")])
+def test_one_array_that_cannot_be_read_is_one_sentence(spoil, words):
+    views, _ = toy_for("ESZSL")
+    x, y = views["image"], views.truth
+    model, spoilt = ESZSL().fit(x, y), spoil(x)
+    for name, call in (("X", lambda: ESZSL().fit(spoilt, y)), ("x", lambda: model.predict(spoilt))):
+        with pytest.raises(ValueError, match=words) as error:
+            call()
+        said = str(error.value)
+        assert said.startswith(f"{name}: ")
+        assert "\n" not in said
+        assert said.count(". ") == 0
+
+
+def test_labels_of_one_array_are_as_many_as_its_samples():
+    views, _ = toy_for("ESZSL")
+    complaint(lambda: ESZSL().fit(views["image"], views.truth[:5]), "y: 5 labels for")
 
 
 def test_columns_of_frames_keep_the_names_and_order_of_training(tmp_path):

@@ -7,9 +7,11 @@ import inspect
 import numpy as np
 import pytest
 from complaints import complaint
+from sklearn.base import clone
 
 from crossalign import Classes, Views, models
 from crossalign.tasks import Adaptation, FewShot, Rejection, Retriever, Transfer, ZeroShot
+from crossalign.tasks.fitted import Fitted
 
 RNG = np.random.default_rng(0)
 LABELS = np.repeat(np.arange(3), 10)
@@ -162,3 +164,12 @@ def test_a_task_that_is_not_prepared_says_so():
                  lambda: Rejection(bare).fit([TRAIN], coverage=0.9)):
         complaint(call, "not prepared")
     complaint(lambda: Rejection(HEAD).fit([], coverage=0.9), "validation: got []")
+
+
+def test_a_fitted_model_without_settings_is_cloned():
+    fitted = Fitted(models.RidgeMap(alpha=3.0), "gzsl")
+    again = clone(fitted)
+    assert again.model.alpha == 3.0
+    assert again.task == "gzsl"
+    for name in ("settings", "protocol", "source", "options"):
+        assert getattr(again, name) == getattr(fitted, name) == {}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.sparse import csr_array
 from sklearn.exceptions import NotFittedError
 
 from crossalign.losses import mmd, sliced_w2
@@ -224,7 +225,11 @@ SOURCE, TARGET = domains()
                                                                 "width 12"),
     (lambda: fitted(target=Views({"sketch": np.zeros((5, 2, 12))})), "holds tokens of shape"),
     (lambda: fitted(epochs=0), "epochs: got 0"),
-    (lambda: fitted(epochs=1).predict(np.zeros((2, 5))), "width 5, but 12 columns were fitted")])
+    (lambda: fitted(epochs=1).predict(np.zeros((2, 5))), r"x: shape \(2, 5\) for 'target'"),
+    (lambda: fitted(epochs=1).predict(np.full((2, 12), np.nan)), "x: row 0 of 'target' holds NaN"),
+    (lambda: fitted(epochs=1).predict(csr_array(np.zeros((2, 12)))), "a sparse matrix"),
+    (lambda: fitted(epochs=1).predict_source(np.ma.masked_array(np.zeros((2, 12)), np.eye(2, 12))),
+     "x: 'source': a masked array with 2 masked")])
 def test_bad_adaptations(call, match):
     with pytest.raises(ValueError, match=match):
         call()

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 from scipy.stats import multivariate_normal
 from sklearn.discriminant_analysis import (
     LinearDiscriminantAnalysis,
@@ -304,6 +305,9 @@ def test_bad_input_ends_in_one_sentence():
         (lambda: good.predict(bench["test"]["left"]), "the width of training"),
         (lambda: good.predict(np.full((1, 15), np.nan)), "row 0 of 'right' holds NaN"),
         (lambda: good.predict_source(np.ones(20)), "rows: shape"),
+        (lambda: good.predict(np.ma.masked_array(np.ones((1, 15)), np.eye(1, 15))), "1 masked"),
+        (lambda: good.predict(csr_array(np.ones((1, 15)))), "a sparse matrix"),
+        (lambda: good.predict([["a"] * 15]), "rows: 'right': got dtype"),
     ]
     for call, message in calls:
         with pytest.raises(ValueError, match=message) as error:

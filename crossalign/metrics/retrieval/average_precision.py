@@ -15,14 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln
 
-from crossalign.metrics.checks import (
-    Array,
-    as_floats,
-    as_numbers,
-    check_choice,
-    check_k,
-    check_same_length,
-)
+from crossalign.arrays import as_numbers
+from crossalign.metrics.checks import Array, as_floats, check_choice, check_k, check_same_length
 from crossalign.metrics.retrieval.ranked_list import (
     RankedList,
     number,

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import as_numbers, check_k
+from crossalign.arrays import as_numbers
+from crossalign.metrics.checks import check_k
 from crossalign.metrics.retrieval.mean_over_queries import mean_over_queries
 from crossalign.metrics.retrieval.query_blocks import measure_queries
 from crossalign.metrics.retrieval.ranked_list import RankedList

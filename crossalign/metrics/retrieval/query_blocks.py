@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from crossalign.arrays import as_numbers
 from crossalign.cores import usable_cores
-from crossalign.metrics.checks import Array, as_floats, as_numbers
+from crossalign.metrics.checks import Array, as_floats
 from crossalign.metrics.retrieval.ranked_list import (
     RankedList,
     pack,

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from crossalign.metrics.checks import Array, as_numbers, as_rows, check_choice
+from crossalign.arrays import as_numbers
+from crossalign.metrics.checks import Array, as_rows, check_choice
 
 ScoreSource = Callable[[int, int], Array]
 PART_ROWS = 4096
