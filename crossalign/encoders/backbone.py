@@ -121,6 +121,14 @@ class Backbone(nn.Module):
         """Return raw rows of which no two are alike, as a batch of one."""
         return probe(self.kind, self.config["size"], self.network.config)
 
+    def tokens(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the tokens of raw rows and which are `real`; what a mask ``(n, t)`` hides of the
+        rows is read as padding.
+        """
+        if mask is not None:
+            x = x.masked_fill(~mask[..., None], 0)
+        return self(x), self.real(x)
+
     def real(self, x: Tensor) -> Tensor:
         """Return True for tokens of raw rows that are no padding, ``(n, t)``; for pictures all are
         real.

@@ -57,10 +57,12 @@ def mean_tokens(backbone: Backbone, X: Views, modality: str) -> Array:
     """Return the mean over tokens of a backbone's output for the raw rows of samples, ``(n,
     d)``.
     """
-    means = [np.zeros((0, backbone.width), np.float32)]
+    means, masks = [np.zeros((0, backbone.width), np.float32)], X.masks.get(modality)
     for start in range(0, len(X), BLOCK):
         rows = X.read(modality, np.arange(start, min(start + BLOCK, len(X))))
         with torch.inference_mode():
             raw = torch.from_numpy(np.require(rows, np.float32, ["C", "W"])).to(backbone.device)
-            means.append(token_mean(backbone(raw), backbone.real(raw)).cpu().numpy())
+            mask = None if masks is None else torch.from_numpy(
+                masks[start:start + BLOCK]).to(backbone.device)
+            means.append(token_mean(*backbone.tokens(raw, mask)).cpu().numpy())
     return np.concatenate(means)

@@ -248,6 +248,22 @@ def test_frozen_backbones_are_tokens_given(raw, vit, bert):
     assert model.kept_tokens(raw["text"], "text").shape == raw["text"].shape[:2]
 
 
+def test_what_a_mask_hides_of_raw_rows_has_no_influence(raw, vit, bert):
+    from crossalign.models.backbones import mean_tokens
+
+    model = trained(raw, vit, bert)
+    ids = raw["text"]
+    mask = np.arange(ids.shape[1]) < 3
+    junk, padded = np.where(mask[:, None], ids, 7), np.where(mask[:, None], ids, 0)
+    masked = Views({"text": junk}, masks={"text": np.tile(mask, (len(ids), 1))})
+    np.testing.assert_array_equal(model.embed(masked, "text"), model.embed(padded, "text"))
+    assert np.abs(model.embed(junk, "text") - model.embed(padded, "text")).max() > 1e-3
+    assert not model.kept_tokens(masked, "text")[:, 3:].any()
+    backbone = Backbone.pretrained(str(bert), "text", "cpu")
+    np.testing.assert_array_equal(mean_tokens(backbone, masked, "text"),
+                                  mean_tokens(backbone, Views({"text": padded}), "text"))
+
+
 def test_pseudo_labels_come_from_what_the_base_sees(raw, vit, bert):
     """A classifier of colours is right on the features, and would not be on token numbers."""
     from crossalign.models.backbones import mean_tokens

@@ -182,7 +182,8 @@ class FineGrainedEncoder(nn.Module):
     def tokens(self, x: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return tokens ``(n, t, d)`` as the reader gets them, and which are real ``(n, t)``."""
         if self.backbone is not None:
-            return self.backbone(x), self.backbone.real(x)
+            tokens, real = self.backbone.tokens(x, mask)
+            return tokens, real
         x = x[:, None] if x.ndim == 2 else x
         return x, real_tokens(x, mask)
 
