@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.pages.plots.canvas import empty_figure, frame
-from crossalign.pages.plots.palette import INK, MUTED
+from crossalign.pages.plots.palette import INK, MUTED, ON_COLOUR, ON_LIGHT
 from crossalign.pages.plots.wording import FEW_CLASSES, drawable, shorten
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def confusion(matrix: npt.ArrayLike, class_names: Sequence[str]) -> Figure:
     if n <= 12:
         for i, j in np.ndindex(*share.shape):
             ax.text(j, i, f"{share[i, j]:.0f}", ha="center", va="center", fontsize=8,
-                    color="#010101" if share[i, j] > 55 else "#fefefe")
+                    color=ON_LIGHT if share[i, j] > 55 else ON_COLOUR)
     bar = figure.colorbar(picture, ax=ax, shrink=0.8)
     bar.set_label("share of the true class (%)", color=INK, fontsize=9)
     bar.ax.tick_params(colors=MUTED, labelsize=8)

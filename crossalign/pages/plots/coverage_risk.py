@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.subsample import LINE, spread
 from crossalign.pages.plots.canvas import empty_figure, frame, vector
-from crossalign.pages.plots.palette import INK, PAPER, SERIES
+from crossalign.pages.plots.palette import INK, PAPER, series
 from crossalign.pages.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def coverage_risk(curves: Mapping[str, Mapping[str, Any]],
     ax = figure.add_subplot()
     frame(ax, "Wrong answers when only the surest are given", "coverage, samples answered (%)",
           "risk, wrong among the answers (%)", grid=True)
-    colours = iter([SERIES[i % len(SERIES)] for i in range(len(curves))])
+    colours = iter([series(i) for i in range(len(curves))])
     top = 1.0
     for name, curve in curves.items():
         coverage, risk = _points(name, curve)

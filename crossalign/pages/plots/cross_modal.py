@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.subsample import sample
 from crossalign.pages.plots.canvas import empty_figure, frame
-from crossalign.pages.plots.palette import INK, MARKERS, MUTED, PAPER, SERIES
+from crossalign.pages.plots.palette import INK, MUTED, PAPER, marker, series
 from crossalign.pages.plots.projection import matrix_of, side_by_side, tsne
 from crossalign.pages.plots.wording import drawable, shorten
 
@@ -146,7 +146,7 @@ def _scatter(ax: Axes, points: Mapping[str, Array], names: list[str]) -> None:
     """Draw the points of each modality, larger if they are few."""
     for m, xy in points.items():
         i, few = names.index(m), len(xy) < 60
-        ax.scatter(xy[:, 0], xy[:, 1], s=58 if few else 16, marker=MARKERS[i], color=SERIES[i],
+        ax.scatter(xy[:, 0], xy[:, 1], s=58 if few else 16, marker=marker(i), color=series(i),
                    alpha=0.95 if few else 0.6, linewidth=0.8 if few else 0, edgecolor=PAPER,
                    rasterized=not few)
 
@@ -154,7 +154,7 @@ def _scatter(ax: Axes, points: Mapping[str, Array], names: list[str]) -> None:
 def _legend(figure: Figure, names: list[str]) -> None:
     from matplotlib.lines import Line2D
 
-    marks = [Line2D([], [], marker=MARKERS[i], color=SERIES[i], markersize=7, linestyle="none")
+    marks = [Line2D([], [], marker=marker(i), color=series(i), markersize=7, linestyle="none")
              for i in range(2)]
     figure.legend(marks, [f"{drawable(shorten(m, 30))} ({what})" for m, what in
                           zip(names, ("features", "side information"), strict=True)],

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.subsample import LINE, spread
 from crossalign.pages.plots.canvas import empty_figure, frame, legend, vector
-from crossalign.pages.plots.palette import BLUE, GRID, INK, MUTED, PAPER, RED, SERIES
+from crossalign.pages.plots.palette import BLUE, GRID, INK, MUTED, PAPER, RED, series
 from crossalign.pages.plots.wording import arrow, drawable, shorten
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def precision_recall(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
     frame(ax, "Precision as the list gets longer", "recall (%)", "precision (%)", grid=True)
     for i, (direction, curve) in enumerate(curves.items()):
         recall, precision = 100 * vector(curve["recall"]), 100 * vector(curve["precision"])
-        ax.plot(recall, precision, color=SERIES[i % len(SERIES)], linewidth=2,
+        ax.plot(recall, precision, color=series(i), linewidth=2,
                 linestyle=("-", (0, (5, 1.5)))[i % 2],
                 label=drawable(arrow(shorten(direction, 40))))
     levels = np.unique([round(float(curve["chance"]), 6) for curve in curves.values()

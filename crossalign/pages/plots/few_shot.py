@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.pages.plots.canvas import empty_figure, frame
-from crossalign.pages.plots.palette import INK, MARKERS, PAPER, SERIES
+from crossalign.pages.plots.palette import INK, PAPER, marker, series
 from crossalign.pages.plots.wording import drawable, shorten
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def few_shot(curves: Mapping[str, Mapping[str, npt.ArrayLike]], ks: Sequence[int
     of = f", mean ± sd of {max(draws)} draws" if max(draws) > 1 else ""
     frame(ax, "A few samples of each new class", "samples per new class",
           f"{metric} (%){of}", grid=True)
-    styles = iter([(SERIES[i % len(SERIES)], MARKERS[i % len(MARKERS)])
+    styles = iter([(series(i), marker(i))
                    for i in range(len(curves))])
     shifts = np.linspace(-APART / 2, APART / 2, len(curves)) if len(curves) > 1 else [0.0]
     for (row, scores), shift in zip(curves.items(), shifts, strict=True):

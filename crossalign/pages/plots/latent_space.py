@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from crossalign.evaluation.subsample import highlighted_classes, sample
 from crossalign.pages.plots.canvas import empty_figure, frame
-from crossalign.pages.plots.palette import CLASS_COLOURS, INK, MARKERS, MUTED, SERIES
+from crossalign.pages.plots.palette import INK, MUTED, ON_COLOUR, class_colour, marker, series
 from crossalign.pages.plots.projection import matrix_of, side_by_side, tsne
 from crossalign.pages.plots.wording import drawable, shorten
 
@@ -95,13 +95,13 @@ def _by_class(ax: Axes, points: Mapping[str, Array], labels: Mapping[str, Array]
               selection: Sequence[int]) -> None:
     for i, (m, xy) in enumerate(points.items()):
         rest = ~np.isin(labels[m], selection)
-        ax.scatter(xy[rest, 0], xy[rest, 1], s=9, marker=MARKERS[i % 6], color=MUTED, alpha=0.22,
+        ax.scatter(xy[rest, 0], xy[rest, 1], s=9, marker=marker(i), color=MUTED, alpha=0.22,
                    linewidth=0, rasterized=True)
     for i, (m, xy) in enumerate(points.items()):
         for k, c in enumerate(selection):
             mine = labels[m] == c
-            ax.scatter(xy[mine, 0], xy[mine, 1], s=26, marker=MARKERS[i % 6], linewidth=0,
-                       alpha=0.85, color=CLASS_COLOURS[k % 12], rasterized=True)
+            ax.scatter(xy[mine, 0], xy[mine, 1], s=26, marker=marker(i), linewidth=0,
+                       alpha=0.85, color=class_colour(k), rasterized=True)
     layer = 6.0
     for m, xy in points.items():
         for k, c in enumerate(selection):
@@ -109,15 +109,15 @@ def _by_class(ax: Axes, points: Mapping[str, Array], labels: Mapping[str, Array]
             if mine.any():
                 x, y = _medoid(xy[mine])
                 layer += 0.02  # a disc hides the disc and the number below it
-                ax.plot(x, y, "o", color=CLASS_COLOURS[k % 12], markersize=10.5, zorder=layer,
-                        markeredgecolor="#fefefe", markeredgewidth=0.9)
+                ax.plot(x, y, "o", color=class_colour(k), markersize=10.5, zorder=layer,
+                        markeredgecolor=ON_COLOUR, markeredgewidth=0.9)
                 ax.text(x, y, str(k + 1), ha="center", va="center_baseline", fontsize=6.5,
-                        color="#fefefe", fontweight="bold", zorder=layer + 0.01)
+                        color=ON_COLOUR, fontweight="bold", zorder=layer + 0.01)
 
 
 def _by_modality(ax: Axes, points: Mapping[str, Array]) -> None:
     for i, xy in enumerate(points.values()):
-        ax.scatter(xy[:, 0], xy[:, 1], s=14, marker=MARKERS[i % 6], color=SERIES[i % 6],
+        ax.scatter(xy[:, 0], xy[:, 1], s=14, marker=marker(i), color=series(i),
                    alpha=0.6, linewidth=0, rasterized=True)
 
 
@@ -142,9 +142,9 @@ def _class_legend(ax: Axes, selection: Sequence[int], class_names: Sequence[str]
                 transform=ax.transAxes)
         for k, c in members:
             y -= 0.064
-            ax.plot(0.04, y, "o", color=CLASS_COLOURS[k % 12], markersize=10, clip_on=False,
+            ax.plot(0.04, y, "o", color=class_colour(k), markersize=10, clip_on=False,
                     transform=ax.transAxes)
-            ax.text(0.04, y, str(k + 1), fontsize=7, fontweight="bold", color="#fefefe",
+            ax.text(0.04, y, str(k + 1), fontsize=7, fontweight="bold", color=ON_COLOUR,
                     ha="center", va="center", transform=ax.transAxes)
             lines = textwrap.wrap(shorten(class_names[c], 50), 27)[:2]
             ax.text(0.12, y, drawable("\n".join(lines)), color=INK,
@@ -161,7 +161,7 @@ def _modality_legend(ax: Axes, names: Sequence[str], counts: Mapping[str, int]) 
             transform=ax.transAxes)
     for i, m in enumerate(names):
         y = 0.99 - 0.07 * (i + 1)
-        ax.plot(0.04, y, MARKERS[i % 6], color=SERIES[i % 6], markersize=7, clip_on=False,
+        ax.plot(0.04, y, marker(i), color=series(i), markersize=7, clip_on=False,
                 transform=ax.transAxes)
         ax.text(0.12, y, drawable(f"{shorten(m, 18)} ({counts[m]} points)"), fontsize=8,
                 color=INK, va="center", transform=ax.transAxes)

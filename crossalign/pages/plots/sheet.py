@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.pages.plots.canvas import empty_figure
-from crossalign.pages.plots.palette import GREEN, GRID, INK, MUTED, RED
+from crossalign.pages.plots.palette import GREEN, GRID, INK, MUTED, ON_COLOUR, RED
 from crossalign.pages.plots.thumbnail import thumbnail
 from crossalign.pages.plots.wording import LONGEST, arrow, drawable, shorten
 from crossalign.tables import printable
@@ -163,6 +163,6 @@ def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: st
         ax.text(0.5, 0.5, drawable("\n".join(lines)), ha="center", va="center", fontsize=7.2,
                 color=INK, transform=ax.transAxes)
     if mark:
-        ax.text(0.965, 0.955, mark, ha="center", va="center", fontsize=8.5, color="#fefefe",
+        ax.text(0.965, 0.955, mark, ha="center", va="center", fontsize=8.5, color=ON_COLOUR,
                 fontweight="bold", transform=ax.transAxes, zorder=6,
                 bbox={"boxstyle": "circle,pad=0.14", "facecolor": colour, "edgecolor": "none"})

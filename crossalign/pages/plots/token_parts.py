@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.pages.plots.palette import BLUE, GRID, INK, MUTED, ORANGE, RED
+from crossalign.pages.plots.palette import BLUE, GRID, INK, MUTED, ON_COLOUR, ON_PAPER, ORANGE, RED
 from crossalign.pages.plots.thumbnail import thumbnail
 from crossalign.pages.plots.wording import drawable, shorten
 
@@ -25,10 +25,6 @@ Part = Mapping[str, Any]
 
 WORDS = 14
 """Largest number of words of a text that are drawn, the most salient."""
-ON_PAPER = ("#d8dde6", "#0071b1")
-"""Colours of the grid and outline of patches. A picture is light on a dark page too, so these do
-not change.
-"""
 
 
 def check_part(modality: str, part: Part) -> None:
@@ -140,4 +136,4 @@ def tints() -> Any:
     """Return a colour map from the colour of paper to a deep orange."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    return LinearSegmentedColormap.from_list("saliency", ["#fefefe", "#fbd88a", ORANGE, RED])
+    return LinearSegmentedColormap.from_list("saliency", [ON_COLOUR, "#fbd88a", ORANGE, RED])
