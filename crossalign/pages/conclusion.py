@@ -7,7 +7,7 @@ from typing import Any
 
 from crossalign.evaluation.comparison import interval
 from crossalign.evaluation.report import Report, run_count
-from crossalign.pages.artefacts import rows_of
+from crossalign.pages.figures import rows_of
 from crossalign.pages.words import headlines, ranks, short_name
 from crossalign.tables import percent, points
 

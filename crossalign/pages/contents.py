@@ -10,7 +10,7 @@ from typing import Any
 from crossalign.data.leaks import LEAKS
 from crossalign.evaluation.plain_values import flatten, jsonable
 from crossalign.evaluation.report import Report
-from crossalign.pages.artefacts import NO_METRIC, rows_of
+from crossalign.pages.figures import NO_METRIC, rows_of
 from crossalign.pages.words import headlines, ranks
 from crossalign.tables import percent, points
 

@@ -41,7 +41,7 @@ def render(reports: Report | Sequence[Report]) -> str:
     Raises
     ------
     ValueError
-        If there is no report, or an artefact has the wrong shape for its picture.
+        If there is no report, or a figure has the wrong shape for its picture.
     """
     several = [reports] if isinstance(reports, Report) else list(reports)
     if not several:

@@ -9,7 +9,7 @@ import numpy as np
 
 from crossalign.evaluation.report import Report
 from crossalign.pages import plots
-from crossalign.pages.artefacts import foreign, part_of
+from crossalign.pages.figures import foreign, part_of
 from crossalign.pages.plots.wording import arrow
 from crossalign.pages.svg import svg
 from crossalign.tables import percent
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 def pictures(report: Report) -> Iterator[tuple[str, Figure, str, str]]:
-    """Yield kind, figure, caption and text alternative of every picture the artefacts allow.
+    """Yield kind, figure, caption and text alternative of every picture that the figures allow.
 
     Raises
     ------
     ValueError
-        If an artefact has another shape than its picture needs.
+        If a figure has another shape than its picture needs.
     """
     for kind, draw in _PICTURES.items():
         if part := part_of(report, kind):
@@ -47,7 +47,7 @@ def gallery_of(report: Report, i: int) -> list[dict[str, Any]]:
     Parameters
     ----------
     report : Report
-        Report with its artefacts.
+        Report with its figures.
     i : int
         Place of the report on its page, which makes ids unique.
 
@@ -184,7 +184,7 @@ _PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {
     "latent": _latent, "sensitivity": _sensitivity, "cross_modal": _cross_modal, "hits": _hits,
     "saliency": _saliency, "curve": _curve, "few_shot": _few_shot, "rejection": _rejection,
     "pr": _pr, "class_accuracy": _accuracy, "confusion": _confusion, "history": _history}
-"""Function that draws each artefact, in the order of the page."""
+"""Function that draws each figure, in the order of the page."""
 
 _WIDE = ("latent", "sensitivity", "cross_modal", "hits", "saliency", "history")
 """Pictures that take the whole width."""

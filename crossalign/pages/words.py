@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from crossalign.evaluation.protocols import known
 from crossalign.evaluation.report import Report
-from crossalign.pages.artefacts import part_of
+from crossalign.pages.figures import part_of
 from crossalign.pages.plots.wording import arrow
 
 

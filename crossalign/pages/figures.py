@@ -1,4 +1,4 @@
-"""Artefacts of a report as its page reads them; a complaint names their file."""
+"""Figures of a report as its page reads them; a complaint names their file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crossalign.sentences import short
 
 
 def part_of(report: Report, kind: str) -> Any:
-    """Return the arrays of one picture, a mapping or a list of samples; empty if there are none.
+    """Return the arrays of one figure, a mapping or a list of samples; empty if there are none.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def _check_row(row: Any) -> None:
 
 
 def foreign(report: Report, kind: str, error: Exception | str) -> ValueError:
-    """Return the complaint about artefacts that are not what a picture is drawn from."""
+    """Return the complaint about a figure that is not what its picture is drawn from."""
     why = (str(error) if isinstance(error, str | ValueError) else
            f"{type(error).__name__}: {error}")
     why = " ".join(why.split()).rstrip(".").replace(". ", "; ")
