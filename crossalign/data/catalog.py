@@ -12,7 +12,7 @@ from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import ROOT_VARIABLE, locate
 from crossalign.data.noted import digits_fact, say
 from crossalign.data.registry import ENCODERS, Source, layouts, named, source_at, takers
-from crossalign.data.samples import RawSamples
+from crossalign.data.samples import RawSamples, Samples
 from crossalign.preprocessing.pooling import pool_tokens
 from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Encoder, TextEncoder
@@ -98,12 +98,28 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
         One sentence: an unknown name or variant, a task the data set does not serve, as zsl where
         seen classes are tested, or a malformed file.
     """
-    given: dict[str, Any] = {
-        argument: value for argument, value in (
-            ("attributes", attributes), ("class_texts", class_texts), ("unseen", unseen),
-            ("encoder", encoder), ("text_encoder", text_encoder), ("modalities", modalities),
-            ("columns", columns))
-        if value is not None}
+    bench = load_whole(
+        name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
+        seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
+        modalities=modalities, columns=columns, log=log).benchmark
+    return bench if pool is None else pool_tokens(bench, pool)
+
+
+class Loaded(NamedTuple):
+    """A benchmark, and all samples that it was cut from if the source gives raw ones."""
+
+    benchmark: Benchmark
+    samples: Samples | None
+
+
+def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
+               seed: int = 0, log: Callable[[str], None] | None = None,
+               **arguments: Any) -> Loaded:
+    """Load a benchmark together with all samples that it was cut from.
+
+    For the arguments and errors see `load`.
+    """
+    given = {argument: value for argument, value in arguments.items() if value is not None}
     source, path, variant = locate(name_or_path)
     _check(source, str(name_or_path), variant, task, tokens, given)
     where = () if path is None else (path,)
@@ -111,19 +127,20 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     with lost_digits_noted() as lost:
         found = source.read(*where, task, variant=variant, tokens=tokens, seed=seed, log=log,
                             **given)
-        bench = (_encoded(found, tokens=tokens, log=log, **encoders)
-                 if isinstance(found, RawSamples) else found)
+        bench, samples = (_encoded(found, tokens=tokens, log=log, **encoders)
+                          if isinstance(found, RawSamples) else (found, None))
     _check_zsl(str(name_or_path), task, bench.task)
     if lost:
         bench = replace(bench, protocol={**bench.protocol, **digits_fact(bench, lost)})
     say(bench.protocol, log)
-    return bench if pool is None else pool_tokens(bench, pool)
+    return Loaded(bench, samples)
 
 
-def _encoded(raw: RawSamples, **encoding: Any) -> Benchmark:
-    from crossalign.data.encoding import encoded_benchmark  # for these data alone
+def _encoded(raw: RawSamples, **encoding: Any) -> tuple[Benchmark, Samples]:
+    from crossalign.data.encoding import encoded  # for these data alone
 
-    return encoded_benchmark(raw, **encoding)
+    samples = encoded(raw, **encoding)
+    return raw.cut(samples), samples
 
 
 def _check(source: Source, name: str, variant: str, task: str | None, tokens: bool,

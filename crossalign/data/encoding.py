@@ -119,7 +119,8 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
         elif encoder is not None:
             leaks = {"text_features_fit_on_unseen": False}
     return Samples(raw.name, views, names, embeddings,
-                   {**facts, **noted_fact(joined(*noted))}, raw.seed, leaks, digests)
+                   {**facts, **noted_fact(joined(*noted))}, raw.seed, leaks, digests,
+                   class_texts=raw.class_texts)
 
 
 def _joined(sides: Mapping[str, Views]) -> Views:

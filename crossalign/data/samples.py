@@ -24,6 +24,10 @@ SAMPLE = "sample:"
 """Prefix of a modality's name in the ``meta`` of drawn pairs, for the ids of their samples."""
 
 
+Texts = tuple[str, ...]
+"""Captions of one picture, or texts of one class."""
+
+
 @dataclass(frozen=True)
 class Samples:
     """Labelled samples of C classes, n of them.
@@ -51,6 +55,8 @@ class Samples:
         default the rows themselves are compared, unless they are on disk.
     groups : (C,) strings, optional
         Group of each class, if whole groups are unseen; default None.
+    class_texts : C tuples of strings, optional
+        Texts from which the side information was encoded; default None.
     """
 
     name: str
@@ -62,6 +68,7 @@ class Samples:
     leaks: Mapping[str, bool] = field(default_factory=dict)
     digests: Mapping[str, Array] | None = None
     groups: Array | None = None
+    class_texts: Sequence[Texts] | None = None
 
     @property
     def labels(self) -> Array:
@@ -83,7 +90,9 @@ class Samples:
 
     def classes(self, subset: Array, seen: Array) -> Classes:
         """Return the classes at ``subset``, ``(m,)``, with ``seen``, ``(m,)`` bool."""
-        return Classes(self.embeddings[subset], seen, tuple(self.class_names[c] for c in subset))
+        texts = () if self.class_texts is None else tuple(self.class_texts[c] for c in subset)
+        return Classes(self.embeddings[subset], seen, tuple(self.class_names[c] for c in subset),
+                       texts=texts)
 
     def only_of(self, classes: Array) -> Array:
         """Return True for samples of no class but these, ``(C,)`` bool; ``(n,)`` bool."""
@@ -144,10 +153,6 @@ class Samples:
         if any(self.views.on_disk(m) for m in self.views.modalities):
             return {}  # too large
         return equal_rows(self.views[query], self.views[gallery])
-
-
-Texts = tuple[str, ...]
-"""Captions of one picture, or the text of its class."""
 
 
 @dataclass(frozen=True)

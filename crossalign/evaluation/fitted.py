@@ -26,7 +26,7 @@ from crossalign.evaluation.settled import protocol_of
 from crossalign.models.catalog import serves
 from crossalign.models.trained_classes import trained_unseen
 from crossalign.tasks import Fitted, ZeroShot
-from crossalign.types import Benchmark
+from crossalign.types import Benchmark, Classes, Views
 
 CHOICE = "choice"
 """Name under which `fit_for` saves its selection."""
@@ -155,9 +155,18 @@ def fit_chosen(model: Any, part: Benchmark, task: Protocol, choice: Selection, *
                callbacks: Sequence[Any] = (), checkpoint: str | Path | None = None) -> Fitted:
     """Fit a clone of the model on a class split with the choices that validation made for it."""
     fitted = fit_on(clone(model).set_params(**choice.params), part, task, callbacks, checkpoint)
+    return answering(fitted, part, (part["train"], part.classes), task, choice, run)
+
+
+def answering(fitted: Any, part: Benchmark, training: tuple[Views, Classes], task: Protocol,
+              choice: Selection, run: int = 0) -> Fitted:
+    """Return a fitted model with its choices; where classes are recognised, with a head for that.
+
+    ``training`` are the samples and classes that the head is prepared on, those of ``part`` or
+    more.
+    """
     recogniser, gamma = None, choice.settings.get("gamma")
     if part.task == "gzsl" and serves(type(fitted), "gzsl"):
-        recogniser = ZeroShot(fitted, gamma=0.0 if gamma is None else gamma).fit(
-            part["train"], part.classes)
+        recogniser = ZeroShot(fitted, gamma=0.0 if gamma is None else gamma).fit(*training)
     return Fitted(fitted, task.name, recogniser, choice.settings, choice.how, run,
                   dict(part.protocol), options=asdict(task))

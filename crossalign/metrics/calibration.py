@@ -146,8 +146,8 @@ def ausuc(curve: SeenUnseenCurve) -> float:
     return float(np.trapezoid(curve.seen, curve.unseen))
 
 
-def best_gamma(curve: SeenUnseenCurve) -> float:
-    """Choose the gamma with the largest H, on validation data.
+def best_gamma(curve: SeenUnseenCurve, unseen_share: float | None = None) -> float:
+    """Choose the gamma with the largest H, or with the most right answers, on validation data.
 
     It is the middle of a step, so that a small change of the scores does not cross a breakpoint;
     among several steps with the same H it is the widest, then the first.
@@ -157,21 +157,43 @@ def best_gamma(curve: SeenUnseenCurve) -> float:
     curve : SeenUnseenCurve
         Curve of validation items: choosing gamma on test items is choosing a hyper-parameter on
         test items.
+    unseen_share : float, optional
+        Share w of items of unseen classes where gamma will be used; w U + (1 - w) S then counts.
+        By default H counts.
 
     Returns
     -------
     float
         A finite gamma in the unit of the scores; 0 if H is zero for every gamma.
+
+    Raises
+    ------
+    ValueError
+        If the share is not within [0, 1].
     """
+    if unseen_share is not None:
+        if not 0 <= unseen_share <= 1:
+            raise ValueError(f"unseen_share: got {unseen_share}; give a share from 0 to 1.")
+        return _middle(curve, unseen_share * curve.unseen + (1 - unseen_share) * curve.seen)
     total = curve.unseen + curve.seen
     h = np.zeros_like(total)
     np.divide(2 * curve.unseen * curve.seen, total, out=h, where=total > 0)
-    if h.max() == 0:
+    return 0.0 if h.max() == 0 else _middle(curve, h)
+
+
+def _middle(curve: SeenUnseenCurve, values: NDArray[np.float64]) -> float:
+    """Return the middle of the widest step with the largest of the values ``(m,)``.
+
+    The first and the last step are as wide as all others together.
+    """
+    if len(curve.gamma) == 1:
         return 0.0
-    # U = 0 on the first step and S = 0 on the last, so the best one has two finite ends
-    best = np.flatnonzero(h >= h.max() * (1 - 1e-12))
-    widest = best[np.argmax(curve.gamma[best + 1] - curve.gamma[best])]
-    return float(curve.gamma[widest] / 2 + curve.gamma[widest + 1] / 2)
+    inner = curve.gamma[1:]
+    width = float(inner[-1] - inner[0])
+    ends = np.concatenate([[inner[0] - width], inner, [inner[-1] + width]])      # (m + 1,)
+    best = np.flatnonzero(values >= values.max() * (1 - 1e-12))
+    widest = best[np.argmax(ends[best + 1] - ends[best])]
+    return float(ends[widest] / 2 + ends[widest + 1] / 2)
 
 
 def _turning_items(

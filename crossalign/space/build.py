@@ -15,13 +15,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.base import clone
 
 from crossalign import __version__
 from crossalign.data.formats.pictures import read_picture
+from crossalign.data.layouts import locate
+from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation import score_fitted
-from crossalign.evaluation.fitted import fit_chosen
-from crossalign.evaluation.protocols import get
+from crossalign.evaluation.fitted import answering, fit_chosen
+from crossalign.evaluation.protocols import benchmark_of, get
 from crossalign.index import ExactIndex
 from crossalign.models.blockwise import encoded
 from crossalign.pace import Pace, duration
@@ -30,7 +33,7 @@ from crossalign.space.choice import SHORT_LIST, Tried, choose
 from crossalign.space.items import IMAGE, TEXT
 from crossalign.space.readers import Readers
 from crossalign.space.space import INDEX, RECORD, Space, check_space_target
-from crossalign.types import Benchmark, Views
+from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
 Log = Callable[[str], None]
@@ -68,29 +71,51 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     """
     started, place = time.perf_counter(), expanded(out, "out")
     check_space_target(place)
-    bench = options.load(log=log).run(0)
-    if bench.task not in SHORT_LIST:
-        raise ValueError(f"task: {bench.name!r} is for {bench.task}; a space is built for gzsl, "
-                         "zsl or retrieval.")
-    readers = Readers(options)
+    whole = options.load_whole(_task(options), log)
+    if whole.samples is None:
+        raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
+                         "pictures; give a folder of pictures, or use crossalign fit.")
+    bench = whole.benchmark.run(0)
+    readers, task = Readers(options), get(bench.task)()
     log(_told(bench))
-    task = get(bench.task)()
     model, choice, tried = choose(bench, task, models or SHORT_LIST[bench.task], budget, log)
-    log(f"fitting {model.cli_name} on all training samples")
+    log(f"fitting {model.cli_name} on the training samples, to be measured")
     fitted = fit_chosen(model, bench, task, choice)
-    fitted.source = options.remembered()
     report = score_fitted(fitted, bench, pictures=False)
     scores = {metric: report.scores[metric]["mean"] for metric in task.headlines_of(
         list(report.scores)) if metric in report.scores}
     log("on test: " + ", ".join(f"{metric} {100 * value:.1f}" for metric, value in scores.items()))
-    card = _card(name or place.name, bench, fitted.selection, tried, scores)
+    trained = "the training samples of the protocol"
+    if bench.task == "gzsl" and options.unseen is None:
+        log("fitting it again on all pictures, for use")
+        training = _all(whole.samples)
+        again = clone(model).set_params(**choice.params).fit(training[0], classes=training[1])
+        fitted = answering(again, bench, training, task, choice)
+        trained = "all pictures, after the scores were measured on held-out classes"
+    fitted.source = options.remembered()
+    card = _card(name or place.name, bench, choice.how, tried, scores) | {"trained_on": trained}
     space = Space(fitted, readers, ExactIndex(), card, _texts(bench))
-    _fill(space, bench, Path(str(options.name)), log)
+    _fill(space, whole.samples, Path(str(options.name)).expanduser(), log)
     with _beside(place) as draft:
         space.save(draft)
-    space.folder = place
     log(f"{len(space):,} items indexed; {duration(time.perf_counter() - started)} in all")
     return Space.open(place)
+
+
+def _task(options: DataOptions) -> str | None:
+    """Return the task that is asked for; else recognition wherever the data serve it."""
+    if options.task is not None:
+        return benchmark_of(options.task)
+    source, _, variant = locate(options.name)
+    return "gzsl" if source.raw and "gzsl" in source.tasks_of(variant) else None
+
+
+def _all(samples: Samples) -> tuple[Views, Classes]:
+    """Return all samples that have a class, and the classes, seen where there are samples."""
+    every = np.arange(len(samples.class_names))
+    used = np.flatnonzero(samples.used)
+    seen = np.isin(every, samples.labels[used])
+    return samples.views[used], samples.classes(every, seen)
 
 
 def _told(bench: Benchmark) -> str:
@@ -121,31 +146,31 @@ def _card(name: str, bench: Benchmark, selection: str, tried: Sequence[Tried],
                          if key in bench.protocol}}
 
 
-def _fill(space: Space, bench: Benchmark, root: Path, log: Log) -> None:
-    """Add all samples of a benchmark, each modality as items of its own."""
-    model, done = space.fitted.model, set()
-    for views in bench.splits.values():
-        for kind in (IMAGE, TEXT):
-            if kind not in views or kind not in model.views:
-                continue
-            here = views.having(kind)
-            names = [f"{kind}:{i}" if kind == TEXT else str(i) for i in here.ids.tolist()]
-            fresh = [n for n, item in enumerate(names) if item not in done]
-            if not fresh:
-                continue
-            here, names = here.take(np.array(fresh)), [names[n] for n in fresh]
-            done |= set(names)
-            vectors = model.index_vectors(encoded(model.similarity_inputs, here, kind))
-            space.index.add(vectors, names, _payload(here, kind, bench, root, log))
+def _fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
+    """Add all samples, each modality as items of its own; of a text that stands several times,
+    one.
+    """
+    model = space.fitted.model
+    for kind in (IMAGE, TEXT):
+        if kind not in samples.views or kind not in model.views:
+            continue
+        here = samples.views.having(kind)
+        names = here.ids.tolist()
+        if kind == TEXT:
+            words = here.meta[f"show:{TEXT}"]
+            first = np.sort(np.unique(words, return_index=True)[1])
+            here, names = here.take(first), [f"{TEXT}:{word}" for word in words[first].tolist()]
+        vectors = model.index_vectors(encoded(model.similarity_inputs, here, kind))
+        space.index.add(vectors, [str(n) for n in names], _payload(here, kind, samples, root, log))
 
 
-def _payload(views: Views, kind: str, bench: Benchmark, root: Path,
+def _payload(views: Views, kind: str, samples: Samples, root: Path,
              log: Log) -> list[dict[str, Any]]:
     """Return what an index keeps of samples: class, file, text and a small picture."""
     about: list[dict[str, Any]] = [{"modality": kind} for _ in range(len(views))]
     if views.labels is not None and views.labels.ndim == 1:
         for one, label in zip(about, views.truth.tolist(), strict=True):
-            one["class"] = bench.classes.names[label]
+            one["class"] = samples.class_names[label]
     for key, values in views.meta.items():
         what = key.partition(":")[0]
         if key == f"show:{kind}":

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.text_rows import class_rows
 from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG, CharNgrams
 from crossalign.encoders.encode import THREADS
@@ -87,9 +88,10 @@ class Readers:
         """Encode texts, ``(n, d)``."""
         return np.asarray(self.texts.encode(list(texts)))
 
-    def of_class(self, texts: Sequence[str]) -> Array:
-        """Encode the texts of one class as its row ``(d,)``, the mean of their rows."""
-        return np.asarray(self.of_texts(texts).mean(axis=0))
+    def of_classes(self, texts: Sequence[Sequence[str]]) -> Array:
+        """Encode the texts of C classes as their vectors ``(C, d)``, as in a benchmark."""
+        names = [of[0] for of in texts]
+        return class_rows(names, [tuple(of) for of in texts], self.texts, keep=False)[0]
 
 
 def _digest(encoder: Any) -> str:

@@ -84,6 +84,13 @@ class Space:
         self.card = dict(card)
         self.texts = {name: list(of) for name, of in texts.items()}
         self.folder: Path | None = None
+        self._balance()
+
+    def _balance(self) -> None:
+        """Calibrate for classes that are equally likely, with pictures or without."""
+        recogniser = self.fitted.recogniser
+        if recogniser is not None:
+            recogniser.gamma = self.fitted.gamma_at(float(np.mean(~recogniser.classes_.seen)))
 
     # -- what it is ----------------------------------------------------------------------------
     @property
@@ -149,15 +156,16 @@ class Space:
                              "it out.")
         if kind == VECTOR:
             return np.asarray(given, dtype=np.float32)
-        rows = self.readers.of_pictures(given) if kind == IMAGE else self.readers.of_texts(given)
-        return self.vectors(rows, kind)
-
-    def vectors(self, rows: Array, kind: str) -> Array:
-        """Turn rows of features ``(n, a)`` of a kind of items into vectors of the index."""
         side, model = self._side_of(kind), self.fitted.model
         if side is None:
             raise ValueError(f"item: this space does not embed {kind}s; it embeds "
-                             f"{' and '.join(m + 's' for m in self.modalities)}.")
+                             f"{' and '.join(m + 's' for m in self.modalities) or 'none'}.")
+        if kind == IMAGE:
+            rows = self.readers.of_pictures(given)
+        elif side == CLASS_MODALITY:
+            rows = self.readers.of_classes([[text] for text in given])
+        else:
+            rows = self.readers.of_texts(given)
         return np.asarray(model.index_vectors(model.similarity_inputs(rows, side)))
 
     def _side_of(self, kind: str) -> str | None:
@@ -305,11 +313,12 @@ class Space:
         of = [name] if text is None else [text] if isinstance(text, str) else list(text)
         if one_kind(of) != TEXT:
             raise ValueError(f"text: got {short(text)}; describe the class in words.")
-        vector = self.readers.of_class(of)
+        vector = self.readers.of_classes([of])
         assert self.fitted.recogniser is not None
         self.fitted.recogniser.add_classes(
-            Classes(vector[None], np.array([False]), (name,)))
+            Classes(vector, np.array([False]), (name,)))
         self.texts[name] = of
+        self._balance()
         if self.folder is not None:
             self._write(self.folder)
 

@@ -100,6 +100,14 @@ class Fitted(Task):
         found: Mapping[str, Any] = self.settings.get("confidences", NOTHING)
         return found
 
+    def gamma_at(self, unseen_share: float) -> float:
+        """Return the calibration that validation chose for a share of items of unseen classes, as
+        in a space whose classes are equally likely; that for H if it chose no other.
+        """
+        chosen = self.settings.get("gamma_by_share") or [[0.0, self.gamma or 0.0]]
+        shares, gammas = zip(*chosen, strict=True)
+        return float(np.interp(unseen_share, shares, gammas))
+
     def settings_for(self, task: str) -> Mapping[str, Any]:
         """Return the settings of a task: those chosen for it, or else the calibration alone."""
         if task == self.task:

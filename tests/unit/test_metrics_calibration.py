@@ -162,3 +162,17 @@ def test_a_wrong_argument_is_named():
         seen_unseen_curve([[1.0, -np.inf]], [0], [[0.0, 1.0]], [1], [True, False])
     with pytest.raises(ValueError, match="labels_unseen: got 0"):
         seen_unseen_curve([[1.0, 0.0]], [0], [[0.0, 1.0]], [0], [True, False])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_gamma_for_a_share_of_unseen_items_gives_the_most_right_answers(seed, share):
+    arguments = problem(seed)
+    _, u, s = naive_sweep(*arguments)
+    best = max(share * a + (1 - share) * b for a, b in zip(u, s, strict=True))
+    gamma = best_gamma(seen_unseen_curve(*arguments), share)
+    scores = gzsl_scores(*arguments, gamma=gamma)
+    assert np.isfinite(gamma)
+    assert share * scores["U"] + (1 - share) * scores["S"] == pytest.approx(best, abs=1e-12)
+    with pytest.raises(ValueError, match=r"unseen_share: got 1\.5"):
+        best_gamma(seen_unseen_curve(*arguments), 1.5)

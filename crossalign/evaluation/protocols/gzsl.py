@@ -30,6 +30,8 @@ from crossalign.models.catalog import serves
 from crossalign.tasks import ZeroShot
 from crossalign.types import Benchmark, Views
 
+SHARES = (0.0, 0.02, 0.05, *(n / 10 for n in range(1, 10)), 0.95, 0.98, 1.0)
+"""Shares of items of unseen classes for which validation chooses a gamma, beside that of H."""
 T1 = Metric("T1", "unseen classes, chosen among unseen classes only")
 
 
@@ -101,8 +103,12 @@ class GZSL(Protocol):
         return score_gzsl(fitted, validation)
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
-        """Return ``gamma``, and ``confidences``: threshold and temperature of each."""
+        """Return ``gamma``, ``confidences``: threshold and temperature of each, and
+        ``gamma_by_share``: pairs of a share of items of unseen classes and the gamma for it.
+        """
+        curve = outcome.details["curve"]
         return {"gamma": outcome.gamma,
+                "gamma_by_share": [[share, metrics.best_gamma(curve, share)] for share in SHARES],
                 "confidences": choose_confidences(outcome, validation)}
 
     def describe(self, settings: Settings) -> str:
