@@ -1,0 +1,147 @@
+// The page: what is asked, with which filters, and where the answers go.
+
+import { by, make, tell } from "./elements.js";
+import { loadMap, markFound, setUpMap } from "./map.js";
+import { sendable, setUpPictures } from "./picture.js";
+import { showClasses, showHits } from "./results.js";
+import { get, send, sendPicture, useToken } from "./server.js";
+import { setUpSketch } from "./sketch.js";
+
+const CLASSES = 6;
+let asked = null;             // the last question, a text or a picture
+let recognised = null;        // the answer about the last picture
+let turn = 0;                 // so that a late answer does not replace a newer one
+
+function filters() {
+  const where = {};
+  const key = by("field").value.trim(), value = by("value").value.trim();
+  if (key && value) {
+    const number = Number(value);
+    where[key] = Number.isFinite(number) ? [value, number] : value;
+  }
+  if (by("class").value) where.class = by("class").value;
+  return { k: Number(by("k").value), modality: by("modality").value || undefined,
+    where: Object.keys(where).length ? where : undefined };
+}
+
+async function search() {
+  if (!asked) return;
+  const mine = ++turn;
+  tell(by("status"), "Searching");
+  try {
+    const found = asked.text !== undefined ? await send("/search", { text: asked.text, ...filters() })
+      : await sendPicture("/search", asked.picture, filters());
+    if (mine !== turn) return;
+    showHits(found.hits);
+    markFound(found.hits.map((hit) => hit.id));
+    const what = asked.text !== undefined ? `“${asked.text}”` : "your picture";
+    tell(by("status"), `${found.hits.length} results for ${what}`);
+  } catch (error) {
+    if (mine === turn) complain(error, by("status"));
+  }
+}
+
+async function recognise(added = "") {
+  const before = new Map(added && recognised
+    ? recognised.classes.map((one) => [one.name, one.probability]) : []);
+  const mine = asked;
+  try {
+    const found = await sendPicture("/recognise", asked.picture, { k: CLASSES });
+    if (mine !== asked) return;
+    recognised = found;
+    showClasses(found, before, added);
+  } catch (error) {
+    by("bars").replaceChildren();
+    recognised = null;
+    tell(by("verdict"), error.message);
+  }
+}
+
+function complain(error, place) {
+  if (error.status === 401) by("token-form").hidden = false;
+  tell(place, error.message, true);
+}
+
+async function takePicture(file) {
+  try {
+    asked = { picture: await sendable(file) };
+  } catch (error) {
+    return complain(error, by("status"));
+  }
+  URL.revokeObjectURL(by("query").src);
+  by("query").src = URL.createObjectURL(asked.picture);
+  by("query").hidden = false;
+  return Promise.all([search(), recognise()]);
+}
+
+async function addClass(event) {
+  event.preventDefault();
+  const name = by("class-name").value.trim(), text = by("class-text").value.trim();
+  const status = by("class-status");
+  try {
+    await send("/classes", text ? { name, text } : { name });
+  } catch (error) {
+    return complain(error, status);
+  }
+  tell(status, `${name} is a class now.`);
+  by("class-form").reset();
+  await loadClasses();
+  return asked?.picture ? recognise(name) : undefined;
+}
+
+function fill(select, names) {
+  const chosen = select.value;
+  select.replaceChildren(make("option", { value: "", textContent: "any" }),
+    ...names.map((name) => make("option", { value: name, textContent: name })));
+  select.value = names.includes(chosen) ? chosen : "";
+}
+
+async function loadClasses() {
+  const { classes } = await get("/classes");
+  fill(by("class"), classes.map((one) => one.name).sort((a, b) => a.localeCompare(b)));
+  return classes;
+}
+
+async function start() {
+  try {
+    const about = await get("/space");
+    by("token-form").hidden = true;
+    document.title = by("name").textContent = about.name;
+    fill(by("modality"), about.modalities);
+    const classes = await loadClasses();
+    const unseen = classes.filter((one) => !one.seen).length;
+    tell(by("about"), `${about.items.toLocaleString("en")} items of ${about.modalities.join(" and ")}`
+      + (classes.length ? `; ${classes.length} classes, ${unseen} of them without training pictures`
+        : "; no classes"));
+    by("class-form").hidden = classes.length === 0;
+    if (!classes.length) tell(by("verdict"), "This space is searched only; it knows no classes.");
+  } catch (error) {
+    return complain(error, by("about"));
+  }
+  return loadMap().catch((error) => tell(by("map-about"), error.message, true));
+}
+
+by("text-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = by("text").value.trim();
+  if (!text) return;
+  asked = { text };
+  recognised = null;
+  by("query").hidden = true;
+  by("bars").replaceChildren();
+  tell(by("verdict"), "Give a picture to see which classes it may be of.");
+  search();
+});
+by("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  useToken(by("token").value.trim());
+  start();
+});
+for (const id of ["modality", "class", "field", "value", "k"]) {
+  by(id).addEventListener("change", search);
+}
+by("class-form").addEventListener("submit", addClass);
+setUpPictures(takePicture);
+setUpSketch(takePicture);
+setUpMap();
+start();

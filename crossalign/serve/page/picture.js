@@ -1,0 +1,44 @@
+// Pictures that are chosen, dropped or pasted, made small enough to be sent.
+
+import { by } from "./elements.js";
+
+const SIDE = 1600;
+const BYTES = 4e6;
+const SENT = new Set(["image/png", "image/jpeg", "image/webp"]);
+
+export async function sendable(file) {
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (!bitmap) throw new Error("This file is no picture that the browser can read.");
+  const scale = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
+  if (scale === 1 && SENT.has(file.type) && file.size < BYTES) return file;
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(scale * bitmap.width));
+  canvas.height = Math.max(1, Math.round(scale * bitmap.height));
+  const pen = canvas.getContext("2d");
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  return new Promise((done) => { canvas.toBlob(done, "image/jpeg", 0.92); });
+}
+
+export function setUpPictures(take) {
+  const drop = by("drop"), input = by("file");
+  const first = (files) => [...files].find((file) => file.type.startsWith("image/")) ?? files[0];
+  input.addEventListener("change", () => {
+    if (input.files.length) take(input.files[0]);
+    input.value = "";
+  });
+  document.addEventListener("paste", (event) => {
+    const files = event.clipboardData?.files ?? [];
+    if (files.length) take(first(files));
+  });
+  for (const name of ["dragover", "dragleave", "drop"]) {
+    document.addEventListener(name, (event) => {
+      if (name !== "dragleave") event.preventDefault();
+      drop.classList.toggle("over", name === "dragover");
+      if (name === "drop" && event.dataTransfer?.files.length) {
+        take(first(event.dataTransfer.files));
+      }
+    });
+  }
+}

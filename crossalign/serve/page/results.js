@@ -1,0 +1,55 @@
+// What was found: a grid of hits, and bars of recognised classes.
+
+import { by, isPicture, make, percent, tell, track } from "./elements.js";
+
+const SHOWN = new Set(["thumb", "text", "class", "modality"]);
+
+export function showHits(hits) {
+  by("hits").replaceChildren(...hits.map(card));
+  by("empty").hidden = hits.length > 0;
+  tell(by("empty"), "Nothing matches; ask for less in the filters.");
+}
+
+function card(hit) {
+  const about = hit.payload;
+  const title = about.class ?? (about.modality === "text" ? "" : hit.id);
+  const item = make("li", { className: "hit" });
+  if (isPicture(about.thumb)) {
+    item.append(make("img", { src: about.thumb, alt: title ? `A picture of ${title}` : hit.id,
+      loading: "lazy" }));
+  }
+  if (about.text !== undefined) item.append(make("blockquote", { textContent: about.text }));
+  if (title) item.append(make("div", { className: "title", textContent: title }));
+  item.append(make("div", { className: "score", title: "Similarity to what you asked with" },
+    track(hit.score), make("span", { textContent: hit.score.toFixed(3) })));
+  const list = make("dl");
+  for (const [key, value] of [["id", hit.id], ...Object.entries(about)]) {
+    if (!SHOWN.has(key) && !(key === "id" && (about.file === hit.id || title === hit.id))) {
+      list.append(make("dt", { textContent: key }), make("dd", { textContent: String(value) }));
+    }
+  }
+  if (list.children.length) item.append(list);
+  return item;
+}
+
+export function showClasses(found, before = new Map(), added = "") {
+  const sure = percent(found.confidence), unsure = percent(1 - found.confidence);
+  tell(by("verdict"), found.none
+    ? `None of these, rather: confidence is only ${sure} (uncertainty ${unsure}).`
+    : `${found.classes[0].name}, with confidence ${sure} (uncertainty ${unsure}).`);
+  by("bars").replaceChildren(...found.classes.map((one) => bar(one, before, added)));
+}
+
+function bar({ name, probability }, before, added) {
+  const label = make("span", { textContent: name });
+  if (name === added) label.append(make("span", { className: "mark", textContent: " new" }));
+  const number = make("span", { textContent: percent(probability) });
+  const line = track(probability);
+  if (before.has(name)) {
+    const mark = make("div", { className: "before" });
+    mark.style.left = `calc(${100 * before.get(name)}% - 1.5px)`;
+    line.append(mark);
+    number.textContent = `${percent(before.get(name))} → ${percent(probability)}`;
+  }
+  return make("li", {}, make("div", { className: "label" }, label, number), line);
+}
