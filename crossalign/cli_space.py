@@ -32,7 +32,7 @@ Where = Annotated[list[str] | None, typer.Option(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (build, search, recognise, add, add_class, remove, embed):
+    for command in (build, search, recognise, add, add_class, remove, embed, serve):
         app.command()(command)
 
 
@@ -152,6 +152,31 @@ def embed(space: Folder, files: Files,
     np.save(stream, vectors, allow_pickle=False)
     write_bytes(out, stream.getvalue())
     print(f"{len(vectors):,} vectors of width {vectors.shape[1]} in {out}")
+
+
+def serve(space: Folder,
+          host: Annotated[str, typer.Option(
+              help="Address to listen at; others than this machine's own need a token.")
+              ] = "127.0.0.1",
+          port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 is any free one.")
+                          ] = 8000,
+          token: Annotated[str | None, typer.Option(
+              envvar="CROSSALIGN_TOKEN", help="Bearer token that requests carry.")] = None) -> None:
+    """Serve a space over HTTP, with a page to try it, until Ctrl-C."""
+    try:
+        from crossalign.serve.start import door_of
+        from crossalign.serve.start import serve as listen
+    except ModuleNotFoundError as error:
+        raise ImportError(f"serve: the package {error.name} is missing: "
+                          "pip install 'crossalign[serve]'.") from None
+    from crossalign.space import Space
+
+    door_of(host, token)
+    opened = Space.open(space)
+    try:
+        listen(opened, host, port, token, log=log)
+    finally:
+        opened.close()
 
 
 def filters(words: list[str] | None) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -19,12 +20,15 @@ from crossalign.serve.limits import AskError, Limits
 from crossalign.serve.page import page_files
 from crossalign.serve.pool import Pool
 from crossalign.serve.questions import Desk, add_questions, add_views
-from crossalign.serve.served import Kept, Served
+from crossalign.serve.served import Served
+
+if TYPE_CHECKING:
+    from crossalign.space import Space
 
 HEALTH = "/health"
 
 
-def make_app(space: Kept, door: Door, limits: Limits) -> ASGIApp:
+def make_app(space: Space, door: Door, limits: Limits) -> ASGIApp:
     """Return the application that serves a space.
 
     Parameters

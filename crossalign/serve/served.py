@@ -4,50 +4,16 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from crossalign.serve.limits import AskError, Limits
 from crossalign.serve.plane import points
 
+if TYPE_CHECKING:
+    from crossalign.space import Space
+
 Plain = dict[str, Any]
-
-
-class Kept(Protocol):
-    """The part of a space that is served; see `crossalign.Space`."""
-
-    name: Any
-    card: Any
-    index: Any
-    modalities: Any
-    class_names: Any
-    seen: Any
-
-    def __len__(self) -> int:
-        """Count the items."""
-        ...  # pragma: no cover
-
-    def search(self, query: Any, k: int, where: Mapping[str, Any] | None,
-               modality: str | None) -> Sequence[Any]:
-        """Find items."""
-        ...  # pragma: no cover
-
-    def recognise(self, items: Any, k: int) -> Sequence[Any]:
-        """Name classes."""
-        ...  # pragma: no cover
-
-    def add(self, items: Any, ids: Sequence[str] | None,
-            payload: Sequence[Mapping[str, Any]] | None, modality: str | None) -> list[str]:
-        """Add items."""
-        ...  # pragma: no cover
-
-    def remove(self, ids: Sequence[str]) -> int:
-        """Remove items."""
-        ...  # pragma: no cover
-
-    def add_class(self, name: str, text: str | None) -> None:
-        """Add a class."""
-        ...  # pragma: no cover
 
 
 class Served:
@@ -61,7 +27,7 @@ class Served:
         Numbers of points of the map and of classes that may be added.
     """
 
-    def __init__(self, space: Kept, limits: Limits) -> None:
+    def __init__(self, space: Space, limits: Limits) -> None:
         self._space, self._limits = space, limits
         self._lock = threading.Lock()
         self._added = 0

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from crossalign.sentences import short
 from crossalign.serve.app import make_app
 from crossalign.serve.guard import LOOPBACK, Door
 from crossalign.serve.limits import Limits
 from crossalign.serve.patience import patient
-from crossalign.serve.served import Kept
+
+if TYPE_CHECKING:
+    from crossalign.space import Space
 
 SHORTEST_TOKEN = 16
 """Least number of characters of a token."""
@@ -19,7 +22,7 @@ GRACE = 5
 """Time in which requests that run may end after Ctrl-C, in seconds."""
 
 
-def serve(space: Kept, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, *,
+def serve(space: Space, host: str = "127.0.0.1", port: int = 8000, token: str | None = None, *,
           limits: Limits | None = None, log: Callable[[str], None] = print) -> None:
     """Serve a space until Ctrl-C.
 

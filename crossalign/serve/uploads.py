@@ -10,6 +10,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+from crossalign.data.formats import pictures as heads
 from crossalign.sentences import short
 from crossalign.serve.limits import AskError, Limits
 
@@ -41,25 +42,20 @@ def opened(content: bytes, kind: str, limits: Limits) -> Image.Image:
     AskError
         If it is no whole picture of that type, has several frames, or too many pixels.
     """
-    from PIL import Image
-
-    many = AskError(413, f"picture: it has more than {limits.pixels / 1e6:g} megapixels; send a "
-                    "smaller one.")
     try:
-        picture = Image.open(io.BytesIO(content), formats=[FORMATS[kind]])
-        if picture.width * picture.height > limits.pixels:
-            raise many
-        if getattr(picture, "is_animated", False):
-            raise AskError(400, "picture: it has several frames; send one.")
-        picture.load()
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise many from None
+        with heads.opened(content, [FORMATS[kind]]) as picture:
+            if picture.width * picture.height > limits.pixels:
+                raise AskError(413, f"picture: it has more than {limits.pixels / 1e6:g} "
+                                    "megapixels; send a smaller one.")
+            if getattr(picture, "is_animated", False):
+                raise AskError(400, "picture: it has several frames; send one.")
+            picture.load()
+            return picture
     except (AskError, MemoryError):
         raise
     except Exception as error:  # a damaged file raises a dozen kinds, from SyntaxError to zlib's
         raise AskError(400, f"picture: the body is no whole picture of type {kind}; send the bytes "
-                       "of a file of that type.") from error
-    return picture
+                            "of a file of that type.") from error
 
 
 def thumbnail(picture: Image.Image) -> str:

@@ -113,7 +113,7 @@ async function start() {
     tell(by("about"), `${about.items.toLocaleString("en")} items of ${about.modalities.join(" and ")}`
       + (classes.length ? `; ${classes.length} classes, ${unseen} of them without training pictures`
         : "; no classes"));
-    by("class-form").hidden = classes.length === 0;
+    by("add-class").hidden = classes.length === 0;
     if (!classes.length) tell(by("verdict"), "This space is searched only; it knows no classes.");
   } catch (error) {
     return complain(error, by("about"));
@@ -129,6 +129,7 @@ by("text-form").addEventListener("submit", (event) => {
   recognised = null;
   by("query").hidden = true;
   by("bars").replaceChildren();
+  by("verdict").classList.remove("none");
   tell(by("verdict"), "Give a picture to see which classes it may be of.");
   search();
 });

@@ -26,7 +26,7 @@ export function markFound(ids) {
 function colour(text) {
   let sum = 7;
   for (const letter of text) sum = (sum * 31 + letter.codePointAt(0)) % 100003;
-  return `hsl(${(sum * 137.5) % 360} ${55 + sum % 3 * 12}% ${44 + sum % 2 * 14}%)`;
+  return `hsl(${(sum * 137.5) % 360} ${55 + sum % 3 * 12}% ${50 + sum % 2 * 12}%)`;
 }
 
 function at(point) {
@@ -46,7 +46,7 @@ function draw() {
   for (const marked of [false, true]) {
     for (const point of points) {
       if (found.has(point.id) !== marked) continue;
-      dot(pen, point, size, found.size && !marked ? 0.35 : 0.95);
+      dot(pen, point, size, found.size && !marked ? 0.45 : 0.95);
       if (marked) ring(pen, point, size + 2.5, ink);
     }
   }

@@ -15,8 +15,7 @@ function card(hit) {
   const title = about.class ?? (about.modality === "text" ? "" : hit.id);
   const item = make("li", { className: "hit" });
   if (isPicture(about.thumb)) {
-    item.append(make("img", { src: about.thumb, alt: title ? `A picture of ${title}` : hit.id,
-      loading: "lazy" }));
+    item.append(make("img", { src: about.thumb, alt: title ? `A picture of ${title}` : hit.id }));
   }
   if (about.text !== undefined) item.append(make("blockquote", { textContent: about.text }));
   if (title) item.append(make("div", { className: "title", textContent: title }));
@@ -35,8 +34,9 @@ function card(hit) {
 export function showClasses(found, before = new Map(), added = "") {
   const sure = percent(found.confidence), unsure = percent(1 - found.confidence);
   tell(by("verdict"), found.none
-    ? `None of these, rather: confidence is only ${sure} (uncertainty ${unsure}).`
+    ? `None of these, rather: the likeliest has only ${sure} (uncertainty ${unsure}).`
     : `${found.classes[0].name}, with confidence ${sure} (uncertainty ${unsure}).`);
+  by("verdict").classList.toggle("none", found.none);
   by("bars").replaceChildren(...found.classes.map((one) => bar(one, before, added)));
 }
 

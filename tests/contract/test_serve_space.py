@@ -1,0 +1,116 @@
+"""A space that was built answers over HTTP as it does in Python, from the command too."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from PIL import Image, ImageDraw
+from serving import running
+
+import crossalign as ca
+from crossalign.cli import main
+from crossalign.data_options import DataOptions
+from crossalign.space import build_space
+
+NAMES = ("square", "disc", "bar", "post", "wedge", "ring", "frame", "cross")
+
+
+def drawn(n, shift):
+    """The n-th shape, a star of n + 3 rays."""
+    image = Image.new("L", (64, 64), 255)
+    draw = ImageDraw.Draw(image)
+    draw.regular_polygon((32 + shift % 4, 32 - shift % 3, 16 + shift % 5), n + 3, shift, fill=0)
+    draw.line((0, 8 * n, 63, 8 * n + shift), fill=0, width=3)
+    return image
+
+
+def content(n, shift):
+    stream = io.BytesIO()
+    drawn(n, shift).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    root, out = tmp_path_factory.mktemp("shapes"), tmp_path_factory.mktemp("spaces") / "shapes"
+    for n, name in enumerate(NAMES):
+        (root / name).mkdir()
+        for shift in range(12):
+            (root / name / f"{shift:02d}.png").write_bytes(content(n, shift))
+    build_space(DataOptions(data=str(root), task="gzsl"), out, models=["ridge_map"],
+                log=lambda line: None)
+    return out
+
+
+def test_it_answers_as_in_python(place):
+    space = ca.Space.open(place)
+    try:
+        with running(space) as server:
+            told = server.ask("GET", "/space")[2]
+            assert (told["items"], told["classes"]) == (len(space), len(NAMES))
+            sent = content(2, 5)
+            hits = server.ask("POST", "/search?k=5", sent, "image/png")[2]["hits"]
+            with Image.open(io.BytesIO(sent)) as image:
+                image.load()
+            assert [hit["id"] for hit in hits] == [hit.id for hit in space.search(image, 5)]
+            answer = server.ask("POST", "/recognise?k=3", sent, "image/png")[2]
+            (expected,) = space.recognise(image, 3)
+            assert [one["name"] for one in answer["classes"]] == expected.names
+            assert [one["probability"] for one in answer["classes"]] == pytest.approx(
+                expected.probabilities)
+            assert server.ask("POST", "/recognise", {"text": "disc"})[0] == 400
+            texts = "text" in told["modalities"]
+            assert server.ask("POST", "/search", {"text": "disc", "k": 3})[0] == (
+                200 if texts else 400)
+            assert server.ask("GET", f"/thumb/{hits[0]['id']}")[1]["Content-Type"] == "image/jpeg"
+            assert len(server.ask("GET", "/map")[2]["points"]) == len(space)
+            assert server.ask("POST", "/items?id=mine&thumb=true", sent, "image/png")[0] == 201
+            assert server.ask("POST", "/classes", {"name": "star", "text": "many rays"})[0] == (
+                201 if texts else 400)
+    finally:
+        space.close()
+    again = ca.Space.open(place)                              # what was added is in the folder
+    assert again.index.payload(["mine"])[0]["modality"] == "image"
+    assert ("star" in again.class_names) is texts
+    again.close()
+
+
+def test_the_command_serves_until_it_is_interrupted(place):
+    process = subprocess.Popen([sys.executable, "-m", "crossalign", "serve", str(place), "--port",
+                                "0"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                               env={**os.environ, "CROSSALIGN_TOKEN": "a-token-of-some-length"})
+    try:
+        address = process.stderr.readline()
+        assert address.startswith("http://127.0.0.1:")
+        connection = http.client.HTTPConnection(address.split("/")[2], timeout=20)
+        connection.request("GET", "/classes")
+        assert connection.getresponse().status == 401
+        connection.close()
+        connection.request("GET", "/classes", headers={
+            "Authorization": "Bearer a-token-of-some-length"})
+        assert len(json.loads(connection.getresponse().read())["classes"]) >= len(NAMES)
+        connection.close()
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert (out, err) == ("", "crossalign: interrupted.\n")
+    ca.Space.open(place).close()                              # nobody holds it any longer
+
+
+def test_wrong_words_end_with_one_sentence(place, monkeypatch, capsys):
+    for words, said in ((["--host", "0.0.0.0"], "--token"), (["--token", "short"], "16")):
+        monkeypatch.setattr(sys, "argv", ["crossalign", "serve", str(place), *words])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert stopped.value.code == 2
+        error = capsys.readouterr().err
+        assert said in error
+        assert error.count("\n") == 1
