@@ -77,7 +77,7 @@ class DriftAdapter(BaseEstimator):  # type: ignore[misc]
     matrix_ : (d', d) and added_ : (d,)
         The map, ``n @ matrix_ + added_`` for a unit row n.
     ridge_, offset_ : float
-        What was chosen or given; the ridge is 0 for an orthogonal map.
+        Numbers that were chosen or given; the ridge is 0 for an orthogonal map.
     recall_ : float
         Share of the nearest held-out pairs by the new encoder that are also found by the mapped
         queries, the mean over three folds; see `kept_recall`.

@@ -1,7 +1,8 @@
 """Tasks of a fitted space: recognise, also from a few samples, reject, retrieve, transfer.
 
 Each is a scikit-learn estimator that saves as a folder and answers from there without the training
-samples. `Adaptation` needs no fitted space: it learns one, for labels of another domain.
+samples. `Adaptation` needs no fitted space: it learns one, for labels of another domain. `explain`
+is a function: it names the training pairs that put a hit where it is.
 """
 
 import lazy_loader
