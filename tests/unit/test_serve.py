@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import socket
 import threading
 import time
 
@@ -125,6 +126,17 @@ def test_a_whole_answer_for_a_client_that_sends_no_more(server):
     found = server.say(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", half=True)
     assert found.startswith(b"HTTP/1.1 200")
     assert found.endswith(b'{"status":"ok"}')
+
+
+def test_an_answer_is_sent_at_once(server):
+    """Small parts of an answer do not wait for the client's acknowledgement (Nagle)."""
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.recv(10_000)
+        held = [one.transport.get_extra_info("socket") for one in
+                list(server.server.server_state.connections)]
+        assert held
+        assert all(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in held)
 
 
 def test_the_space_is_asked_by_one_thread_at_a_time():
