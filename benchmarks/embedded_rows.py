@@ -25,10 +25,10 @@ def counted() -> Iterator[list[int]]:
     rows: list[int] = []
     encode, fit = FusionNet.encode, FusionNetQSMA.fit
 
-    def counting(self: Any, x: Any, modality: str) -> Any:
+    def counting(self: Any, x: Any, modality: str, mask: Any = None) -> Any:
         if modality != CLASS_MODALITY:
             rows.append(len(x))
-        return encode(self, x, modality)
+        return encode(self, x, modality, mask)
 
     def pausing(self: Any, *samples: Any, **options: Any) -> Any:
         before = len(rows)
