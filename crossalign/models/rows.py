@@ -118,6 +118,8 @@ def check_table(x: Any, name: str) -> None:
                              f"required; give {what}s.")
     if values.dtype.kind == "c":
         raise ValueError(f"{name}: Complex data not supported; give real numbers, as x.real is.")
+    if hasattr(x, "isna"):                        # marks of missing numbers in a data frame
+        _refuse_bad(np.asarray(x.isna()), name)
     with suppress(TypeError):                     # of objects, which scikit-learn names itself
         _check_finite(values, name)
 
@@ -130,7 +132,11 @@ def _check_finite(values: Array, name: str) -> None:
         except ValueError as error:
             raise ValueError(f"{name}: not an array of numbers ({error}); encode raw items "
                              "first.") from None
-    bad = ~np.isfinite(values).all(axis=1)
+    _refuse_bad(~np.isfinite(values), name)
+
+
+def _refuse_bad(bad: Array, name: str) -> None:
+    """Raise ValueError if a number ``(n, d)`` is bad, with the first row that holds one."""
     if bad.any():
-        raise ValueError(f"{name}: row {int(bad.argmax())} holds NaN or infinity; repair or drop "
-                         "it.")
+        row = int(bad.any(axis=1).argmax())
+        raise ValueError(f"{name}: row {row} holds NaN or infinity; repair or drop it.")

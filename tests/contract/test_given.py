@@ -194,6 +194,7 @@ def test_masked_numbers_are_refused_unless_none_is():
 @pytest.mark.parametrize(("spoil", "words"), [
     (lambda x: np.where(np.arange(len(x))[:, None] == 3, np.nan, x), "row 3 holds NaN or infinity"),
     (lambda x: pd.DataFrame(x).replace(x[2, 0], np.inf), "row 2 holds NaN or infinity"),
+    (lambda x: pd.DataFrame(x).astype("Float64").replace(x[2, 0], pd.NA), "row 2 holds NaN"),
     (lambda x: scipy.sparse.csr_array(x), "a sparse matrix of shape"),
     (lambda x: x[:, 0], "Reshape your data"), (lambda x: x + 1j, "give real numbers"),
     (lambda x: x.astype(str).astype(object) + "a", "not an array of numbers"),
