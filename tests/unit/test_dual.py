@@ -17,6 +17,7 @@ from crossalign.data import load  # noqa: E402
 from crossalign.data_options import DataOptions  # noqa: E402
 from crossalign.encoders import DualEncoder, PretrainedPictures, PretrainedTexts  # noqa: E402
 from crossalign.encoders import dual as dual_file  # noqa: E402
+from crossalign.evaluation import evaluate  # noqa: E402
 from crossalign.models import FrozenDualEncoder  # noqa: E402
 from crossalign.tasks import Retriever, ZeroShot  # noqa: E402
 from crossalign.types import Views  # noqa: E402
@@ -250,46 +251,70 @@ def test_one_name_for_both_options_is_one_network_with_its_prompts(tmp_path):
 
 
 # -- the row of the space itself -------------------------------------------------------------------
-@pytest.mark.parametrize("make", [clip, siglip])
-def test_the_row_of_a_folder_says_what_the_network_says(tmp_path, monkeypatch, make):
-    """Best text of a picture, and best class, are those of the largest logit of transformers."""
+NAMES = ("black square", "blue square", "grey", "red", "small green square", "white")
+
+
+@pytest.fixture(params=[clip, siglip])
+def shown(request, tmp_path, monkeypatch):
+    """A folder of pictures by class, a network, and its logits of pictures by their names."""
     monkeypatch.setenv("CROSSALIGN_CACHE", str(tmp_path / "cache"))
-    names, rng = ["blue square", "grey", "red", "small green square"], np.random.default_rng(0)
-    for c, name in enumerate(names):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
+    make, rng, folder = request.param, np.random.default_rng(0), tmp_path / "pictures"
+    for name in NAMES:
+        (folder / name).mkdir(parents=True)
         for i in range(6):
-            shape = rng.integers(16, 40, 2)
-            pixels = rng.integers(0, 256, (*shape, 3)) // 2 + 40 * np.eye(3)[c % 3]
-            Image.fromarray(pixels.astype(np.uint8)).save(
-                tmp_path / "pictures" / name / f"{i}.png")
-    unmasked = {"model_input_names": ["input_ids"]} if make is siglip else {}
-    net = folder_of(make(), tmp_path / "net", **unmasked)
-    read = DataOptions(encoder=str(net), text_encoder=str(net)).read_as()
-    bench = load(tmp_path / "pictures", encoder=read["encoder"],
-                 text_encoder=read["text_encoder"])
-    samples = Views.concatenate(list(bench.splits.values()))
-    ids = [str(name) for part in bench.splits.values() for name in part.ids]
-    pictures = [np.asarray(Image.open(tmp_path / "pictures" / name)) for name in ids]
+            pixels = rng.integers(0, 256, (*rng.integers(16, 40, 2), 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / name / f"{i}.png")
+    net = folder_of(make(), tmp_path / "net",
+                    **({"model_input_names": ["input_ids"]} if make is siglip else {}))
     network = transformers.AutoModel.from_pretrained(net).eval()
     tokens = {"padding": "max_length", "max_length": 12} if make is siglip else {"padding": True}
-    inputs = transformers.AutoTokenizer.from_pretrained(net)(names, return_tensors="pt", **tokens)
-    with torch.inference_mode():
-        logits = network(pixel_values=pixels_of(pictures), **inputs).logits_per_image.numpy()
+    inputs = transformers.AutoTokenizer.from_pretrained(net)(list(NAMES), return_tensors="pt",
+                                                             **tokens)
 
-    texts = {name: samples["text"][[i.startswith(f"{name}/") for i in ids]][0]
-             for name in names}
-    model = FrozenDualEncoder().fit(bench["train"])
-    retriever = Retriever(model)
-    retriever.add(np.stack(list(texts.values())), "text")
-    found = retriever.search(samples["image"], "image", k=1)
-    best = logits.argmax(axis=1)
+    def logits(ids):
+        pictures = [np.asarray(Image.open(folder / name)) for name in ids]
+        with torch.inference_mode():
+            return network(pixel_values=pixels_of(pictures), **inputs).logits_per_image.numpy()
+
+    return folder, net, logits
+
+
+def accuracy(scores, ids):
+    """Mean over classes of the share of pictures whose largest score is their class's."""
+    names = np.array([name.partition("/")[0] for name in ids])
+    best = np.array(NAMES)[scores.argmax(axis=1)]
+    return np.mean([(best[names == name] == name).mean() for name in np.unique(names)])
+
+
+def test_the_row_of_a_folder_is_the_networks_own_zero_shot(shown):
+    """Scores, predictions and the report's numbers are those of the logits of transformers."""
+    folder, net, logits_of = shown
+    both = DualEncoder(net)
+    bench = load(folder, "gzsl", encoder=both, text_encoder=both)
+    assert bench.classes.names == NAMES
+    model = FrozenDualEncoder(temperature=1 / both.scale).fit(bench["train"],
+                                                             classes=bench.classes)
+    task = ZeroShot(model).fit(bench["train"], bench.classes)
+    report = evaluate(FrozenDualEncoder(), bench, pictures=False)
+    for split, metric in (("test_seen", "S_raw"), ("test_unseen", "U_raw")):
+        logits = logits_of(bench[split].ids)
+        np.testing.assert_allclose(task.decision_function(bench[split]) + both.bias, logits,
+                                   atol=1e-3)
+        np.testing.assert_array_equal(task.predict(bench[split]), logits.argmax(axis=1))
+        assert report.scores[metric]["mean"] == pytest.approx(accuracy(logits, bench[split].ids))
+    among = np.where(bench.classes.unseen, logits, -np.inf)
+    assert report.scores["T1"]["mean"] == pytest.approx(accuracy(among, bench["test_unseen"].ids))
+
+
+def test_the_text_found_for_a_picture_has_the_networks_largest_logit(shown):
+    folder, net, logits_of = shown
+    read = DataOptions(encoder=str(net), text_encoder=str(net)).read_as()
+    bench = load(folder, encoder=read["encoder"], text_encoder=read["text_encoder"])
+    ids = np.concatenate([part.ids for part in bench.splits.values()])
+    samples = Views.concatenate(list(bench.splits.values()))
+    texts = [samples["text"][[i.startswith(f"{name}/") for i in ids]][0] for name in NAMES]
+    retriever = Retriever(FrozenDualEncoder().fit(bench["train"])).add(np.stack(texts), "text")
+    best = logits_of(ids).argmax(axis=1)
     assert len(np.unique(best)) > 1
-    np.testing.assert_array_equal(found.indices[:, 0], best)
-
-    labels = [name.partition("/")[0] for name in ids]
-    model = FrozenDualEncoder(temperature=1 / DualEncoder(net).scale).fit(
-        samples["image"], labels, classes=texts)
-    task = ZeroShot(model).fit(samples["image"], texts, labels)
-    assert task.predict(samples["image"]).tolist() == [names[c] for c in best]
-    bias = DualEncoder(net).bias
-    np.testing.assert_allclose(task.decision_function(samples["image"]) + bias, logits, atol=1e-3)
+    np.testing.assert_array_equal(
+        retriever.search(samples["image"], "image", k=1).indices[:, 0], best)

@@ -71,13 +71,12 @@ def test_affine_and_residual_are_ridge_regressions():
 def test_a_rotation_loses_nothing_and_unrelated_rows_all_but_chance(kind):
     old, new = both(100)
     adapter = DriftAdapter(kind).fit(old[:60], new[:60])
-    # 3 folds of 20 rows, of which 10 others are asked for
-    assert adapter.recall_ > 0.98
+    assert adapter.recall_ > 0.9
     assert kept_recall(adapter, old[60:], new[60:], new[:20], k=5) > 0.95
     other = unit(RNG.normal(size=(100, D)))
     adapter = DriftAdapter(kind).fit(other[:60], new[:60])
     assert kept_recall(adapter, other[60:], new[60:], new[:20], k=5) < 0.3
-    assert adapter.recall_ < 0.75
+    assert adapter.recall_ < 0.3
 
 
 def test_recall_is_that_of_the_loop():
@@ -104,7 +103,7 @@ def test_ridge_and_offset_are_those_with_the_best_neighbours_of_pairs_held_out()
                 near = [NearestNeighbors(n_neighbors=20).fit(x).kneighbors(q)[1] for x, q in (
                     (new[out], new[out]), (old[out], one.transform(new[out])))]
                 for q, (true, found) in enumerate(zip(*near, strict=True)):
-                    shares.append(len({*true[true != q][:10]} & {*found[found != q][:10]}) / 10)
+                    shares.append(len({*true[true != q][:2]} & {*found[found != q][:2]}) / 2)
             tried[ridge, offset] = np.mean(shares)
     chosen = DriftAdapter("affine").fit(old, new)
     assert chosen.recall_ == pytest.approx(max(tried.values()), abs=1e-6)
