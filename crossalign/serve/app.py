@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from crossalign import __version__
 from crossalign.serve.changes import add_changes
 from crossalign.serve.guard import Door, Guard, answer
-from crossalign.serve.limits import AskError, Limits
+from crossalign.serve.limits import AskError, Limits, overload
 from crossalign.serve.page import page_files
 from crossalign.serve.pool import Pool
 from crossalign.serve.questions import Desk, add_questions, add_views
@@ -87,10 +87,15 @@ def _handle_errors(app: FastAPI) -> None:
     async def full(_: Request, error: Exception) -> JSONResponse:
         return answer(AskError(413, "request: it needs more memory than there is; send less."))
 
+    async def broken(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, OSError)
+        return answer(overload(f"space: its folder cannot be used ({error.strerror or 'error'}); "
+                               "ask again later."))
+
     async def bug(_: Request, error: Exception) -> JSONResponse:
         return answer(AskError(500, "this is a bug of the server and not your input; its log has "
                                "the traceback."))
 
     for kind, handler in ((AskError, refused), (ValueError, wrong), (HTTPException, unknown),
-                          (MemoryError, full), (Exception, bug)):
+                          (MemoryError, full), (OSError, broken), (Exception, bug)):
         app.add_exception_handler(kind, handler)

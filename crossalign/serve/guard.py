@@ -101,7 +101,9 @@ class Guard:
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the body; what is too large is read to its end, within bounds, and dropped."""
-        limit, parts, size = self._limits.body, [], 0
+        is_json = body_type(Headers(scope=scope)) == JSON
+        limit = min(self._limits.json, self._limits.body) if is_json else self._limits.body
+        parts, size = [], 0
         try:
             async with asyncio.timeout(self._limits.patience):
                 while True:
@@ -113,7 +115,7 @@ class Guard:
                         parts.append(message.get("body", b""))
                     else:
                         parts.clear()
-                    if not message.get("more_body", False) or size > 4 * limit:
+                    if not message.get("more_body", False) or size > 4 * self._limits.body:
                         break
         except TimeoutError:
             raise AskError(408, f"body: it took more than {self._limits.patience:g} seconds; "

@@ -14,6 +14,8 @@ class Limits:
     ----------
     body : int
         Bytes of a request's body.
+    json : int
+        Bytes of a body in JSON.
     head : int
         Bytes of a request's line and headers.
     pixels : int
@@ -44,6 +46,7 @@ class Limits:
     """
 
     body: int = 10 * 2**20
+    json: int = 2 * 2**20
     head: int = 16 * 2**10
     pixels: int = 25_000_000
     k: int = 100

@@ -10,7 +10,7 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
-from crossalign.data.formats import pictures as heads
+from crossalign.data.formats import pictures
 from crossalign.sentences import short
 from crossalign.serve.limits import AskError, Limits
 
@@ -43,7 +43,7 @@ def opened(content: bytes, kind: str, limits: Limits) -> Image.Image:
         If it is no whole picture of that type, has several frames, or too many pixels.
     """
     try:
-        with heads.opened(content, [FORMATS[kind]]) as picture:
+        with pictures.opened(content, [FORMATS[kind]]) as picture:
             if picture.width * picture.height > limits.pixels:
                 raise AskError(413, f"picture: it has more than {limits.pixels / 1e6:g} "
                                     "megapixels; send a smaller one.")
@@ -60,13 +60,12 @@ def opened(content: bytes, kind: str, limits: Limits) -> Image.Image:
 
 def thumbnail(picture: Image.Image) -> str:
     """Return a small copy of a picture as a data URI."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    small = ImageOps.exif_transpose(picture).convert("RGBA")
+    small = Image.fromarray(pictures.prepared(picture, None, "RGB").pixels)
     small.thumbnail((THUMB, THUMB))
-    paper = Image.new("RGBA", small.size, "white")
     stream = io.BytesIO()
-    Image.alpha_composite(paper, small).convert("RGB").save(stream, "JPEG", quality=80)
+    small.save(stream, "JPEG", quality=80)
     return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 

@@ -234,6 +234,13 @@ def test_a_large_body(server):
     is_refused(server.ask("POST", "/search", iter([b"x" * BODY, b"x" * BODY])), 413)
 
 
+def test_a_large_body_of_json():
+    with running() as other:
+        for body in (b"[" * 3_000_000, b'{"vector": [' + b"1," * 1_500_000 + b"1]}"):
+            is_refused(other.ask("POST", "/search", body), 413)
+        assert other.ask("POST", "/search", {"text": "red"})[0] == 200
+
+
 def test_a_body_that_never_ends(server):
     """It is dropped after some bounds, whatever length it claims."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
@@ -383,6 +390,18 @@ def test_a_bug_is_one_sentence_and_its_traceback_stays_inside(capfd):
         assert "bug" in is_refused(answer, 500)
         assert server.ask("GET", "/health")[0] == 200
     assert "ZeroDivisionError" in capfd.readouterr().err
+
+
+def test_a_full_disk_is_told_and_passes():
+    space = Colours()
+    with running(space) as server:
+        def full(*arguments):
+            raise OSError(28, "No space left on device", "/secret/place")
+
+        space.add = full
+        words = is_refused(server.ask("POST", "/items", {"items": [{"text": "red"}]}), 503)
+        assert "No space left on device" in words
+        assert "secret" not in words
 
 
 def test_nothing_is_written_to_the_disk(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import socket
 import threading
 import time
@@ -14,9 +15,11 @@ from PIL import Image
 from serving import COLOURS, Colours, picture, running
 
 from crossalign.serve.limits import AskError, Limits
+from crossalign.serve.page import page_files
 from crossalign.serve.plane import on_plane
 from crossalign.serve.pool import Pool
 from crossalign.serve.start import door_of, serve
+from crossalign.serve.uploads import picture_in, thumbnail
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +123,30 @@ def test_the_description_names_every_route_and_the_page_needs_no_other_host(serv
     assert headers["Content-Type"].startswith("text/html")
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert b"//" not in content.replace(b"http://www.w3.org/2000/svg", b"")
+
+
+def test_the_page_sets_texts_as_texts_and_asks_no_other_host():
+    files = page_files()
+    assert {path for path in files if path != "/"} == {
+        f"/page/{name}" for name in ("page.css", "elements.js", "main.js", "map.js", "picture.js",
+                                     "results.js", "server.js", "sketch.js")}
+    for content, _ in files.values():
+        assert not re.search(rb"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?:"
+                             rb"|<[^>]* (style|on\w+)=", content)
+    shown = files["/"][0].decode()
+    named = set(re.findall(r' id="([\w-]+)"', shown))
+    used = set(re.findall(r'by\("([\w-]+)"\)', b"".join(c for c, _ in files.values()).decode()))
+    assert used <= named
+    assert set(re.findall(r'(?:for|aria-controls|aria-labelledby|aria-describedby)="([\w-]+)"',
+                          shown)) <= named
+
+
+def test_a_small_picture_of_sixteen_bits_keeps_its_greys():
+    values = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
+    kind, content = picture_in(thumbnail(Image.fromarray(values)))
+    shown = np.asarray(Image.open(io.BytesIO(content)).convert("L"), int)
+    assert kind == "image/jpeg"
+    assert np.abs(shown - values // 257).max() < 12
 
 
 def test_a_whole_answer_for_a_client_that_sends_no_more(server):
