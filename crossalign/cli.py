@@ -360,6 +360,25 @@ def data_validate(path: Annotated[str, typer.Argument(
         print(f"ok  {name}: {detail}")
 
 
+@data_app.command("make")
+@takes_data("data")
+def data_make(path: Annotated[str, typer.Argument(
+        help="A built-in name, or a folder or file; a variant stands behind a colon.")],
+              out: Annotated[Path, typer.Option(help="Folder to make.", **HOME)],
+              options: DataOptions) -> None:
+    """Write a benchmark of recognition as a folder in the layout of xlsa17.
+
+    It holds features, side information, split and validation classes, and is read here and by
+    others' code. An existing folder is refused.
+    """
+    from crossalign.data.making import check_new, make_xlsa17
+
+    check_new(out)
+    check_writable(out)
+    bench = replace(options, data=path, task=options.task or "gzsl").load()
+    print(f"wrote {out}: {make_xlsa17(bench, out)}")
+
+
 @app.command()
 def doctor() -> None:
     """Describe this machine: versions, devices, extras, cache."""
