@@ -371,12 +371,31 @@ def data_make(path: Annotated[str, typer.Argument(
     It holds features, side information, split and validation classes, and is read here and by
     others' code. An existing folder is refused.
     """
-    from crossalign.data.making import check_new, make_xlsa17
+    from crossalign.data.making import make_xlsa17
+    from crossalign.files import check_new
 
     check_new(out)
     check_writable(out)
     bench = replace(options, data=path, task=options.task or "gzsl").load()
     print(f"wrote {out}: {make_xlsa17(bench, out)}")
+
+
+@data_app.command("make-emoji")
+def data_make_emoji(
+        openmoji: Annotated[Path, typer.Argument(help="What npm pack openmoji writes.", **HOME)],
+        emojibase: Annotated[Path, typer.Argument(
+            help="What npm pack emojibase-data writes.", **HOME)],
+        out: Annotated[Path, typer.Option(help="Folder to make.", **HOME)]) -> None:
+    """Make a data set of emoji from two archives: pictures, line drawings, names, keywords, groups.
+
+    Nothing is fetched. An existing folder is refused.
+    """
+    from crossalign.data.sources.emoji.making import make_emoji
+    from crossalign.files import check_new
+
+    check_new(out)
+    check_writable(out)
+    print(f"wrote {out}: {make_emoji(openmoji, emojibase, out)}")
 
 
 @app.command()

@@ -7,8 +7,9 @@ import platform
 import re
 from importlib import metadata, util
 
-EXTRAS = {"faiss": "faiss", "onnx": "onnxruntime", "parquet": "pyarrow", "qdrant": "qdrant_edge",
-          "serve": "fastapi", "text": "transformers", "vision": "ai_edge_litert"}
+EXTRAS = {"emoji": "resvg_py", "faiss": "faiss", "onnx": "onnxruntime", "parquet": "pyarrow",
+          "qdrant": "qdrant_edge", "serve": "fastapi", "text": "transformers",
+          "vision": "ai_edge_litert"}
 """Optional extras, and the module that shows that each is installed."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,40 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: str | os.PathLike[str], argument: str = "out") -> Iterator[Path]:
+    """Yield a draft of a folder to fill, which becomes ``path`` when the block ends well.
+
+    Raises
+    ------
+    ValueError
+        If there is something at the path already, now or at the end.
+    OSError
+        If the folder cannot be written; nothing is left.
+    """
+    check_new(path, argument)
+    target = Path(os.path.abspath(path))
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        draft.mkdir(parents=True)
+        yield draft
+        check_new(path, argument)
+        os.rename(draft, target)
+        _settle(target.parent)
+    except OSError as error:
+        raise OSError(f"cannot write {str(path)!r} ({error.strerror or error}); choose a new "
+                      "folder in a writable one with enough space.") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def check_new(path: str | os.PathLike[str], argument: str = "out") -> None:
+    """Raise ValueError if there is something at a path where a folder shall be made."""
+    if os.path.lexists(path):
+        raise ValueError(f"{argument}: {str(path)!r} exists, and nothing is overwritten; name a "
+                         "new folder.")
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> Path:

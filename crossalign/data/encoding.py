@@ -7,6 +7,7 @@ protocol are settled here, for every source alike.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -79,10 +80,14 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     reads = chosen_encoder(tokens, encoder)
     sides = {modality: encoded_classes(by_class, reads, keep=cache, log=log)
              for modality, by_class in raw.pictures.items()}
-    views = _joined({modality: _of_side(modality, side, raw, prefixed=len(sides) > 1)
-                     for modality, side in sides.items()})
+    parts = {modality: _of_side(modality, side, raw, prefixed=len(sides) > 1)
+             for modality, side in sides.items()}
     names = raw.class_names
-    digests = {"file": np.concatenate([side.digests for side in sides.values()])}
+    if raw.paired:
+        views, digests = _paired(parts, sides)
+    else:
+        views = _joined(parts)
+        digests = {"file": np.concatenate([side.digests for side in sides.values()])}
     about: dict[str, Any] = {**reads.facts, **raw.features}
     origin = [*(side.digests for side in sides.values()), dict(reads.facts)]
     noted = [raw.noted, *(side.noted for side in sides.values())]
@@ -136,6 +141,16 @@ def _joined(sides: Mapping[str, Views]) -> Views:
     whole.ids = np.concatenate([of.ids for of in views])
     whole.present = {modality: number == k for k, modality in enumerate(sides)}
     return whole.with_labels(np.concatenate([of.truth for of in views]))
+
+
+def _paired(parts: Mapping[str, Views],
+            sides: Mapping[str, Encoded]) -> tuple[Views, dict[str, Array]]:
+    """Put the pictures of all modalities side by side, those that all have, with their digests."""
+    common = reduce(np.intersect1d, [side.which for side in sides.values()])
+    rows = {modality: np.searchsorted(side.which, common) for modality, side in sides.items()}
+    first, *others = (parts[modality][of] for modality, of in rows.items())
+    views: Views = reduce(Views.beside, others, first)
+    return views, {modality: side.digests[rows[modality]] for modality, side in sides.items()}
 
 
 def _of_side(modality: str, side: Encoded, raw: RawSamples, *, prefixed: bool) -> Views:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.sources.xlsa17.files import FEATURES, SPLITS
-from crossalign.files import replacing
+from crossalign.files import check_new, new_folder, replacing
 from crossalign.reading import expanded
 from crossalign.types import Benchmark, Views, split_id
 
@@ -75,42 +72,20 @@ def make_xlsa17(bench: Benchmark, out: str | Path) -> Made:
         One sentence: another task, tokens or several modalities, no side information, more than
         4 GB of features, or a folder that exists.
     """
-    folder = check_new(out)
+    folder = expanded(out, "out")
+    check_new(folder)
     modality = _checked(bench)
     rows = _in_order(bench)
     whole = _samples(bench, rows, modality)
     features, lists = whole["features"], _lists(bench, rows)
-    draft = folder.absolute().with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
-    try:
-        draft.mkdir(parents=True)
+    with new_folder(folder) as draft:
         _save(draft / FEATURES, whole)
         _save(draft / SPLITS, {"att": bench.classes.embeddings.T.astype(np.float64), **lists,
                                "allclasses_names": _cells(bench.classes.names)})
-        os.rename(draft, folder)
-    except OSError as error:
-        raise OSError(f"cannot write {str(folder)!r} ({error.strerror or error}); choose a new "
-                      "folder in a writable one with enough space.") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     made = split_id({part: lists[name].ravel() - 1 for part, name in LISTS.items()
                      if name in lists})
     return Made(features.shape[1], len(bench.classes), features.shape[0],
                 bench.classes.embeddings.shape[1], made == bench.protocol.get("split_id"))
-
-
-def check_new(out: str | Path) -> Path:
-    """Return the path of a folder to make.
-
-    Raises
-    ------
-    ValueError
-        If there is something already.
-    """
-    folder = expanded(out, "out")
-    if os.path.lexists(folder):
-        raise ValueError(f"out: {str(folder)!r} exists, and nothing is overwritten; name a new "
-                         "folder.")
-    return folder
 
 
 def _checked(bench: Benchmark) -> str:

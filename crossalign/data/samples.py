@@ -186,6 +186,9 @@ class RawSamples:
     apart : bool
         Whether pictures and their texts are samples of their own, and each picture is a class with
         its texts, whatever its class above; default False: a picture and its texts are a sample.
+    paired : bool
+        Whether the pictures of several modalities show the same things in the same order, so that a
+        sample has all of them; default False.
     ids : n strings, optional
         Identifiers of the pictures, class by class, if there is one modality; by default the names
         of their folders and files.
@@ -206,6 +209,7 @@ class RawSamples:
     texts: Sequence[Texts] | None = None
     class_texts: Sequence[Texts] | None = None
     apart: bool = False
+    paired: bool = False
     ids: Sequence[str] | None = None
     meta: Mapping[str, Array] = field(default_factory=dict)
     features: Mapping[str, Any] = field(default_factory=dict)
