@@ -162,5 +162,5 @@ def _cells(texts: Any) -> Array:
 def _save(file: Path, variables: Mapping[str, Array]) -> None:
     from scipy.io import savemat
 
-    with replacing(file) as draft, draft.open("wb") as stream:
-        savemat(stream, dict(variables), do_compression=True)
+    with replacing(file) as draft:
+        savemat(draft, dict(variables), appendmat=False, do_compression=True)

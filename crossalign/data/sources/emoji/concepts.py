@@ -80,7 +80,9 @@ def _concept(row: dict[str, Any]) -> Concept:
     texts = [row[key] for key in ("id", "name", "group", "subgroup")]
     if not all(isinstance(text, str) and text for text in texts) or "/" in texts[0]:
         raise TypeError(texts)
-    return Concept(*map(written, texts), tuple(written(str(word)) for word in row["keywords"]))
+    code, name, group, subgroup = map(written, texts)
+    return Concept(code, name, group, subgroup,
+                   tuple(written(str(word)) for word in row["keywords"]))
 
 
 def drawn(folder: Path, concepts: Sequence[Concept],
