@@ -203,3 +203,51 @@ def test_tables_of_features_are_no_manifest(tmp_path):
     pd.DataFrame({"image_0": [1.0, 2], "image_1": [2.0, 1], "path": ["a.png", "b.png"],
                   "label": [0, 1]}).to_csv(tmp_path / "rows.csv", index=False)
     assert source_of(tmp_path / "rows.csv").name == "pairs"
+
+
+# -- COCO ------------------------------------------------------------------------------------------
+def coco(frame, folder, **changes):
+    """Captions as COCO writes them, two of each picture but the last, in no order."""
+    images = [{"id": 100 + i, "file_name": name.removeprefix("img/"), "height": 16, "license": 3}
+              for i, name in enumerate(sorted(frame["image"]))]
+    notes = [{"id": k, "image_id": image["id"], "caption": f"text {k % 2} of {image['id']}"}
+             for k, image in enumerate(images[:-1] * 2)]
+    notes = [{**note, "caption": f"{note['caption']} no {note['id']}"} for note in notes[::-1]]
+    (folder / "shop" / "annotations").mkdir(exist_ok=True)
+    file = folder / "shop" / "annotations" / "captions_img.json"
+    file.write_text(json.dumps({"info": {}, "images": images, "annotations": notes, **changes}))
+    return file, {note["caption"]: note["image_id"] for note in notes}
+
+
+def test_captions_of_coco_are_those_of_their_pictures(frame, tmp_path):
+    file, owner = coco(frame, tmp_path)
+    assert source_of(file).name == "manifest"
+    bench = data.load(file)
+    assert (bench.task, len(bench.classes), bench.class_splits) == ("retrieval", 35, 10)
+    for k in range(3):
+        found = bench.run(k)["gallery"]
+        for text, c in zip(found.meta["show:text"], found.labels, strict=True):
+            assert bench.classes.names[c] == str(owner[text])
+        asked = bench.run(k)["query"]
+        assert len(found) == 2 * len(asked)
+        assert [int(name.rpartition("/")[2][:2]) + 100 for name in asked.meta["file:image"]] == [
+            int(bench.classes.names[c]) for c in asked.labels]
+    assert asked.meta["height"].tolist() == [16] * len(asked)
+    assert bench.protocol["noted"]["pictures_without_a_caption"] == {"count": 1,
+                                                                     "first": ["35.png"]}
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"annotations": [{"image_id": 9, "caption": "x"}]}, "1 captions of"),
+    ({"annotations": [{"image_id": 100, "category_id": 1}]}, "no 'caption'"),
+    ({"annotations": []}, "has no captions"),
+    ({"images": [{"id": 1, "file_name": "no.png"}], "annotations": [
+        {"image_id": 1, "caption": "x"}]}, "is in none of"),
+    ({"images": [{"id": 1, "file_name": "../out.png"}], "annotations": [
+        {"image_id": 1, "caption": "x"}]}, "out.png"),
+    ({"images": 3}, "is damaged"),
+])
+def test_malformed_captions_of_coco_are_one_sentence(frame, tmp_path, changes, words):
+    (tmp_path / "out.png").write_bytes(b"x")
+    (tmp_path / "shop" / "out.png").write_bytes(b"x")
+    complaint(lambda: data.load(coco(frame, tmp_path, **changes)[0]), "path: ", words)

@@ -7,10 +7,17 @@ import json
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from crossalign.data.class_folders import is_picture
 from crossalign.data.named_files import FILE
+from crossalign.data.noted import Noted
+from crossalign.data.sources.manifest.coco import (
+    SUFFIX,
+    folder_of_pictures,
+    is_coco,
+    read_coco,
+)
 from crossalign.data.sources.manifest.columns import is_path
 from crossalign.reading import existing
 
@@ -24,9 +31,11 @@ LINES = 5
 
 
 def is_manifest(file: Path) -> bool:
-    """Return True for a file of lines of JSON or Parquet, and for a table of text that names
-    pictures and holds no features.
+    """Return True for a file of lines of JSON or Parquet, for captions of COCO, and for a table of
+    text that names pictures and holds no features.
     """
+    if is_coco(file):
+        return True
     if file.suffix.lower() in (".jsonl", ".parquet"):
         return True
     if file.suffix.lower() not in (".csv", ".tsv"):
@@ -55,6 +64,38 @@ def _first_lines(file: Path) -> list[list[str]]:
         return [*csv.reader(text, delimiter=sign)] or [[]]
     except (OSError, csv.Error):
         return [[]]
+
+
+class Listing(NamedTuple):
+    """Rows of a manifest.
+
+    Attributes
+    ----------
+    columns : mapping of name to n cells
+    folder : Path
+        Folder that the names of pictures are relative to.
+    noted : mapping of kind to names
+    """
+
+    columns: Columns
+    folder: Path
+    noted: Noted
+
+
+def read_listing(file: Path) -> Listing:
+    """Read a manifest, or the captions of COCO.
+
+    Raises
+    ------
+    ValueError
+        As `read_columns`, `read_coco` and `folder_of_pictures`.
+    """
+    if file.suffix.lower() != SUFFIX:
+        return Listing(read_columns(file), file.parent, {})
+    columns, noted = read_coco(existing(file))
+    if not columns["path"]:
+        raise ValueError(f"path: {str(file)!r} has no captions; give one with 'annotations'.")
+    return Listing(columns, folder_of_pictures(file, columns["path"]), noted)
 
 
 def read_columns(file: Path) -> Columns:

@@ -47,8 +47,8 @@ class Listed(NamedTuple):
     noted: Noted
 
 
-def listed_pictures(table: Columns, roles: Roles, file: Path) -> Listed:
-    """Gather the rows of each picture.
+def listed_pictures(table: Columns, roles: Roles, folder: Path) -> Listed:
+    """Gather the rows of each picture, whose file's name is relative to a folder.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def listed_pictures(table: Columns, roles: Roles, file: Path) -> Listed:
     classes = [written(single["class"][row]) for row in rows] if "class" in single else [ALL] * len(
         rows)
     rows = [row for _, row in sorted(zip(classes, rows, strict=True))]
-    whole = below(roles.path, np.array(names), file.parent)
+    whole = below(roles.path, np.array(names), folder)
     by_class: dict[str, list[Path]] = {}
     for row in rows:
         name = written(single["class"][row]) if "class" in single else ALL

@@ -21,7 +21,7 @@ from crossalign.data.encoding import encoded_benchmark
 from crossalign.data.noted import Noted, joined
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.data.sources.manifest.columns import roles_of
-from crossalign.data.sources.manifest.listing import COLUMNS, read_columns
+from crossalign.data.sources.manifest.listing import COLUMNS, read_listing
 from crossalign.data.sources.manifest.pictures import Listed, listed_pictures
 from crossalign.data.sources.pairs.gzsl import given_parts
 from crossalign.data.sources.pairs.source import ZERO_SHOT
@@ -72,7 +72,8 @@ def read_manifest(path: str | Path, task: str | None = None, *,
     ----------
     path : str or Path
         ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file with a row for each picture, or for each
-        caption of one. Files of pictures are relative to it and lie below its folder.
+        caption of one. Files of pictures are relative to it and lie below its folder. Or a
+        ``.json`` file of captions as COCO writes it, see `coco`.
     task : {"retrieval", "gzsl", "zsl"}, optional
         Task; by default retrieval if there are texts, else gzsl.
     columns : mapping of role to column, optional
@@ -92,9 +93,10 @@ def read_manifest(path: str | Path, task: str | None = None, *,
         One sentence for whatever is wrong with the file.
     """
     file = expanded(path)
-    table = read_columns(file)
+    table, place, noted = read_listing(file)
     roles = roles_of(list(table), columns)
-    listed = listed_pictures(table, roles, file)
+    listed = listed_pictures(table, roles, place)
+    listed = listed._replace(noted=joined(listed.noted, noted))
     classwise = attributes is not None or class_texts is not None or unseen is not None
     recognises = task in ZERO_SHOT or (task is None and (classwise or not roles.texts))
     if recognises and roles.class_name is None:
