@@ -22,7 +22,7 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | benchmarks, cuts | ways to cut samples, the benchmark of one cut |
 | formats | MATLAB, NumPy, delimited text, pictures |
 | table, named_files | the meaning of a table of aligned arrays, files that it names |
-| encoding | raw pictures and texts to samples, by encoders |
+| encoding, sides | raw pictures and texts to samples, by encoders; those of one modality each |
 | class_folders, picture_rows, text_rows | folders to files, pixels and texts to rows |
 | class_texts, descriptions, recognition | classes in words, their descriptions, zero-shot cuts |
 | side_information | one vector per class, matched by name |

@@ -3,6 +3,7 @@ from .catalog import load as load
 from .checks import validate as validate
 from .leaks import LEAKS as LEAKS
 from .sources.domains.source import load_domains as load_domains
+from .sources.embeddings.source import load_embeddings as load_embeddings
 from .sources.emoji.source import load_emoji as load_emoji
 from .sources.glyphs.source import load_glyphs as load_glyphs
 from .sources.manifest.source import load_manifest as load_manifest

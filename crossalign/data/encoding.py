@@ -6,7 +6,7 @@ protocol are settled here, for every source alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -24,6 +24,7 @@ from crossalign.data.picture_rows import (
     features_digest,
 )
 from crossalign.data.samples import RawSamples, Samples
+from crossalign.data.sides import apart, joined_sides
 from crossalign.data.text_rows import class_rows, several, text_views
 from crossalign.encoders.char_ngrams import CharNgrams
 from crossalign.pace import Log
@@ -86,7 +87,7 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     if raw.paired:
         views, digests = _paired(parts, sides)
     else:
-        views = _joined(parts)
+        views = joined_sides(parts)
         digests = {"file": np.concatenate([side.digests for side in sides.values()])}
     about: dict[str, Any] = {**reads.facts, **raw.features}
     origin = [*(side.digests for side in sides.values()), dict(reads.facts)]
@@ -101,7 +102,7 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
         noted, of_rows = [*noted, ambiguous], row_digests([of_text["text"]])
         if raw.apart:
             names = tuple(map(str, views.ids))
-            views = _apart(views, of_text, list(map(len, texts)))
+            views = apart(views, of_text, list(map(len, texts)))
             digests = {"item": np.concatenate([digests["file"], of_rows])}
         else:
             views, digests["text"] = views.beside(of_text), of_rows
@@ -128,21 +129,6 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
                    class_texts=raw.class_texts)
 
 
-def _joined(sides: Mapping[str, Views]) -> Views:
-    """Join the samples of all modalities, one after the other, each with its own only."""
-    views = list(sides.values())
-    first, *others = views
-    if not others:
-        return first
-    number = np.repeat(np.arange(len(views)), [len(of) for of in views])
-    whole = _spread(first, number == 0)
-    for k, of in enumerate(others, 1):
-        whole = whole.beside(_spread(of, number == k))
-    whole.ids = np.concatenate([of.ids for of in views])
-    whole.present = {modality: number == k for k, modality in enumerate(sides)}
-    return whole.with_labels(np.concatenate([of.truth for of in views]))
-
-
 def _paired(parts: Mapping[str, Views],
             sides: Mapping[str, Encoded]) -> tuple[Views, dict[str, Array]]:
     """Put the pictures of all modalities side by side, those that all have, with their digests."""
@@ -161,39 +147,3 @@ def _of_side(modality: str, side: Encoded, raw: RawSamples, *, prefixed: bool) -
                  ids=[f"{modality}/" * prefixed + name for name in names],
                  meta={**{name: values[side.which] for name, values in raw.meta.items()},
                        f"file:{modality}": np.array([str(file) for file in side.files])})
-
-
-def _apart(pictures: Views, texts: Views, counts: Sequence[int]) -> Views:
-    """Join pictures and their texts, so many of each, as samples; a picture is a class."""
-    owner = np.repeat(np.arange(len(pictures)), counts)
-    (modality,) = pictures.modalities
-    file = f"file:{modality}"
-    payload = {name: values for name, values in pictures.meta.items() if name != file}
-    own = pictures.with_labels(np.arange(len(pictures)))
-    own.ids = np.array([f"{modality}/{name}" for name in pictures.ids])
-    own.meta = {file: pictures.meta[file]}
-    of_text = texts.with_labels(owner)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
-    of_text.ids = np.array([f"text/{pictures.ids[i]}#{k}" for i, k in zip(owner, number,
-                                                                       strict=True)])
-    whole = _joined({modality: own, "text": of_text})
-    both = np.concatenate([np.arange(len(pictures)), owner])
-    whole.meta |= {name: values[both] for name, values in payload.items()}
-    return whole
-
-
-def _spread(views: Views, has: Array) -> Views:
-    """Spread samples of one modality to the rows, ``(n,)`` bool, that have it; rows between are
-    absent.
-
-    Features on disk stay there: an absent row points to the first, which ``present`` hides.
-    """
-    at = np.zeros(len(has), dtype=np.int64)
-    at[has] = np.arange(len(views))
-    (modality,) = views.modalities
-    spread = views[at]
-    if views.on_disk(modality):
-        return spread
-    data = np.zeros((len(has), *views[modality].shape[1:]), views[modality].dtype)
-    data[has] = views[modality]
-    return Views({modality: data}, meta=spread.meta, kinds=views.kinds, masks=spread.masks)

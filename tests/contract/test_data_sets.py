@@ -32,7 +32,8 @@ CASES = {"glyphs": {}, "glyphs:sketch": {}, "glyphs retrieval": {"task": "retrie
          "glyphs transfer": {"task": "transfer"}, "synthetic": {}, "pairs.npz": {},
          "pairs.npz transfer": {"task": "transfer"}, "gzsl.npz": {}, "domains.npz": {},
          "pairs.npz pooled": {"pool": "mean"}}
-SLOWLY_WRITTEN = {"xlsa17", "Wikipedia", "omniglot", "sketches", "pictures", "manifest", "emoji"}
+SLOWLY_WRITTEN = {"xlsa17", "Wikipedia", "omniglot", "sketches", "pictures", "manifest", "emoji",
+                  "embeddings"}
 """Layouts whose files tests of their own write."""
 
 

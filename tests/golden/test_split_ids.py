@@ -55,7 +55,7 @@ REAL = {
     "caltech30 tokens": ("pictures", "caltech30", {"tokens": True}),
 }
 """Its layout first, the same for data sets in the folder of real data."""
-UNPUBLISHED = {"pairs", "sketches", "manifest"}
+UNPUBLISHED = {"pairs", "sketches", "manifest", "embeddings"}
 """Layouts of which that folder holds none; other tests write small ones."""
 
 

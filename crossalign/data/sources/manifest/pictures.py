@@ -79,7 +79,7 @@ def listed_pictures(table: Columns, roles: Roles, folder: Path) -> Listed:
         [single["id"][row] if "id" in single else identifier(names[row]) for row in rows],
         _texts(table, roles.texts, owner, rows) if roles.texts else None,
         np.array([single["split"][row] for row in rows]) if "split" in single else None,
-        {column: _array([table[column][row] for row in rows]) for column in payload},
+        {column: payload_array([table[column][row] for row in rows]) for column in payload},
         {"columns_of_the_first_row_of_a_picture": differ} if differ else {})
 
 
@@ -113,7 +113,7 @@ def _texts(table: Columns, columns: Sequence[str], owner: Sequence[int],
     return [tuple(captions[row]) for row in rows]
 
 
-def _array(values: Sequence[Any]) -> Array:
+def payload_array(values: Sequence[Any]) -> Array:
     """Return values of one type as they are, others as text."""
     kinds = {type(value) for value in values}
     if len(kinds) == 1 and kinds <= {str, int, float, bool}:

@@ -148,7 +148,7 @@ def _retrieval(file: Path, listed: Listed, facts: dict[str, Any], seed: int,
         raise ValueError("unseen: given where no column says the class; name it by --columns "
                          "class=NAME.")
     fixed = None if unseen is None else unseen_mask(unseen, list(listed.by_class))
-    cut = partial(_of_captions if apart else _of_pairs, listed.split is not None, fixed)
+    cut = partial(captions_retrieval if apart else _of_pairs, listed.split is not None, fixed)
     return RawSamples(
         written(file.stem), {"image": listed.by_class}, cut,
         {**facts, "side_information": "none"}, np.zeros((len(listed.by_class), 0), np.float32),
@@ -167,7 +167,7 @@ def _of_pairs(split: bool, fixed: tuple[Array, str] | None, samples: Samples) ->
     return pairs_of_classes(fixed, samples, test)
 
 
-def _of_captions(split: bool, _: tuple[Array, str] | None, samples: Samples) -> Benchmark:
+def captions_retrieval(split: bool, _: tuple[Array, str] | None, samples: Samples) -> Benchmark:
     """Make retrieval of the captions of a picture: each picture is a class of its own."""
     asks = samples.sides["image"]
     if not split:
