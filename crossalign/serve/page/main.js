@@ -10,6 +10,8 @@ import { setUpSketch } from "./sketch.js";
 const CLASSES = 6;
 let asked = null;             // the last question, a text or a picture
 let recognised = null;        // the answer about the last picture
+let names = [];               // classes that are recognised
+let mapped = [];              // classes of items on the map
 let turn = 0;                 // so that a late answer does not replace a newer one
 
 function filters() {
@@ -71,7 +73,7 @@ async function takePicture(file) {
   URL.revokeObjectURL(by("query").src);
   by("query").src = URL.createObjectURL(asked.picture);
   by("query").hidden = false;
-  return Promise.all([search(), recognise()]);
+  return Promise.all([search(), names.length ? recognise() : undefined]);
 }
 
 async function addClass(event) {
@@ -96,9 +98,21 @@ function fill(select, names) {
   select.value = names.includes(chosen) ? chosen : "";
 }
 
+function fillClasses() {
+  fill(by("class"), [...new Set([...names, ...mapped])].sort((a, b) => a.localeCompare(b)));
+}
+
+function invite() {
+  by("bars").replaceChildren();
+  by("verdict").classList.remove("none");
+  tell(by("verdict"), names.length ? "Give a picture to see which classes it may be of."
+    : "This space is searched only; it recognises no classes.");
+}
+
 async function loadClasses() {
   const { classes } = await get("/classes");
-  fill(by("class"), classes.map((one) => one.name).sort((a, b) => a.localeCompare(b)));
+  names = classes.map((one) => one.name);
+  fillClasses();
   return classes;
 }
 
@@ -114,11 +128,16 @@ async function start() {
       + (classes.length ? `; ${classes.length} classes, ${unseen} of them without training pictures`
         : "; no classes"));
     by("add-class").hidden = classes.length === 0;
-    if (!classes.length) tell(by("verdict"), "This space is searched only; it knows no classes.");
+    invite();
   } catch (error) {
     return complain(error, by("about"));
   }
-  return loadMap().catch((error) => tell(by("map-about"), error.message, true));
+  try {
+    mapped = await loadMap();
+  } catch (error) {
+    return complain(error, by("map-about"));
+  }
+  return fillClasses();
 }
 
 by("text-form").addEventListener("submit", (event) => {
@@ -128,9 +147,7 @@ by("text-form").addEventListener("submit", (event) => {
   asked = { text };
   recognised = null;
   by("query").hidden = true;
-  by("bars").replaceChildren();
-  by("verdict").classList.remove("none");
-  tell(by("verdict"), "Give a picture to see which classes it may be of.");
+  invite();
   search();
 });
 by("token-form").addEventListener("submit", (event) => {

@@ -11,11 +11,12 @@ let points = [], found = new Set(), current = null, box = { width: 1, height: 1 
 export async function loadMap() {
   points = (await get("/map")).points;
   for (const point of points) point.colour = colour(point.class ?? point.modality ?? "");
-  const kinds = new Set(points.map((point) => point.class)).size;
-  by("map-about").textContent = `${points.length} items${kinds > 1 ? `, ${kinds} classes` : ""}, `
+  const kinds = new Set(points.map((point) => point.class));
+  by("map-about").textContent = `${points.length} items${kinds.size > 1 ? `, ${kinds.size} classes` : ""}, `
     + "placed by the two directions in which their vectors differ most; near here is not always "
     + "near in the space.";
   draw();
+  return [...kinds].filter((kind) => kind !== undefined).map(String);
 }
 
 export function markFound(ids) {
