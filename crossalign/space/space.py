@@ -13,6 +13,7 @@ from crossalign.data_options import remembered_options
 from crossalign.files import write_text
 from crossalign.folders import as_text, digest, read_record, why
 from crossalign.index.base import Index
+from crossalign.models.roles import Aligner
 from crossalign.reading import expanded
 from crossalign.sentences import nearest, short
 from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
@@ -173,7 +174,7 @@ class Space:
         are.
         """
         model = self.fitted.model
-        if not hasattr(model, "index_vectors"):
+        if not isinstance(model, Aligner):
             return None
         if kind in model.views:
             return kind
@@ -249,7 +250,8 @@ class Space:
         ----------
         items : item or items
         ids : n strings, optional
-            Ids; default the paths of files, and for others a number with the kind before it.
+            Ids; default the paths of files, and for others a digest of their vectors with the kind
+            before it, so that the same item is not there twice.
         payload : n mappings, optional
             Plain values by key; ``modality``, and of a text ``text``, are added.
         modality : str, optional
@@ -268,8 +270,9 @@ class Space:
         given = listed(items)
         kind = modality if one_kind(given) == VECTOR and modality else one_kind(given)
         vectors = self.embed(given, None if kind != one_kind(given) else modality)
-        names = ([str(item) if isinstance(item, Path) else f"{kind}-{len(self) + n}"
-                  for n, item in enumerate(given)] if ids is None else [str(i) for i in ids])
+        names = ([str(item) if isinstance(item, Path) else f"{kind}-{digest(row.tobytes())[:16]}"
+                  for item, row in zip(given, vectors, strict=True)] if ids is None
+                 else [str(i) for i in ids])
         more = [{}] * len(given) if payload is None else payload
         if len(names) != len(given) or len(more) != len(given):
             raise ValueError(f"ids: got {len(names)}, and {len(more)} payloads, for {len(given)} "

@@ -119,7 +119,12 @@ def test_items_come_and_go_and_stay_so(space, tmp_path):
     picture("ring", 99).save(tmp_path / "new.png")
     count = len(space)
     assert space.add(tmp_path / "new.png", ids=["mine"], payload=[{"price": 3}]) == ["mine"]
-    assert space.add("a ring", payload=[{"price": 5}]) == [f"text-{count + 1}"]
+    (name,) = space.add("a ring", payload=[{"price": 5}])
+    assert name.startswith("text-")
+    assert space.add("a ring") == [name]                       # the same item, not another
+    space.remove(name)
+    assert space.add(["a ring", "a disc"])[0] == name
+    space.remove(space.add("a disc"))
     space.close()
     again = ca.Space.open(space.folder)
     assert len(again) == count + 2
