@@ -176,7 +176,7 @@ class Space:
         model = self.fitted.model
         if not isinstance(model, Aligner):
             return None
-        if kind in model.views:
+        if kind in self.fitted.model.views:
             return kind
         return CLASS_MODALITY if kind == TEXT and self.texts and model.knows_classes else None
 
