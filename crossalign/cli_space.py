@@ -27,7 +27,8 @@ Count = Annotated[int, typer.Option("--k", min=1, help="Number of answers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated lines on standard output.")]
 Where = Annotated[list[str] | None, typer.Option(
-    help="Only items with this in their payload, as class=butterfly; may be repeated.")]
+    help="Only items with this in their payload, as class=butterfly; repeated for one key, any of "
+    "its values.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +46,10 @@ def build(source: Annotated[str, typer.Argument(
               help="Models to choose among, with commas between; by default a short list.")] = None,
           budget: Annotated[float, typer.Option(
               min=0, help="Seconds after which no further model is tried.")] = 300.0,
-          name: Annotated[str | None, typer.Option(help="Name of the space.")] = None) -> None:
+          name: Annotated[str | None, typer.Option(help="Name of the space.")] = None,
+          replace_: Annotated[bool, typer.Option(
+              "--replace", help="Replace a space that is there, with what was added.")] = False,
+          ) -> None:
     """Build a space of pictures and texts, which answers about raw ones.
 
     Encode, choose a model on validation classes, fit, calibrate, index.
@@ -55,7 +59,7 @@ def build(source: Annotated[str, typer.Argument(
 
     chosen = None if models is None else [word.strip() for word in models.split(",")]
     space = build_space(replace(options, data=source), out, models=chosen, budget=budget, name=name,
-                        log=log)
+                        replace=replace_, log=log)
     print(f"\n{out}: {len(space):,} items, {len(space.class_names)} classes\n\ntry next:")
     print(f'  crossalign search {out} "some words"')
     print(f"  crossalign search {out} --image FILE")
@@ -80,7 +84,12 @@ def search(space: Folder,
     found = Space.open(space).search(words if image is None else image, k, filters(where),
                                      modality)
     if as_json:
-        print(json.dumps({"hits": [hit._asdict() for hit in found]}))
+        print(json.dumps({"hits": [{**hit._asdict(), "payload": {
+            key: value for key, value in hit.payload.items() if key != "thumb"}}
+            for hit in found]}))
+        return
+    if not found:
+        print("nothing matches")
         return
     print("\n".join(aligned([["", "score", "item", "class", "text"], *(
         [str(n), f"{hit.score:.3f}", hit.id, *shown(hit)] for n, hit in enumerate(found, 1))],
@@ -105,12 +114,14 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
             print(f"{file}: {'none of the classes; nearest ' if answer.none else ''}{said}")
 
 
-def add(space: Folder, files: Files) -> None:
+def add(space: Folder, files: Files,
+        of: Annotated[str | None, typer.Option(
+            "--class", help="Name of their class, for filters.")] = None) -> None:
     """Add pictures to the index of a space; one that is there is replaced."""
     from crossalign.space import Space
 
     opened = Space.open(space)
-    opened.add(list(files))
+    opened.add(list(files), payload=None if of is None else [{"class": of}] * len(files))
     print(f"{len(files):,} added, {len(opened):,} items")
 
 
@@ -140,6 +151,8 @@ def embed(space: Folder, files: Files,
           out: Annotated[Path, typer.Option(help="File of the vectors, .npy.", **HOME)]) -> None:
     """Write the vectors of pictures, as the index of a space compares them."""
     check_writable(out)
+    if out.suffix != ".npy":
+        raise ValueError(f"--out: got {str(out)!r}; give a file of arrays, as vectors.npy.")
     import io
 
     import numpy as np
@@ -208,5 +221,6 @@ def write_csv(files: list[str], answers: list[Answer]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["file", "class", "probability", "none"])
     for file, answer in zip(files, answers, strict=True):
-        writer.writerow([csv_cell(file), csv_cell(answer.names[0]),
-                         f"{answer.probabilities[0]:.4f}", str(answer.none).lower()])
+        for name, chance in zip(answer.names, answer.probabilities, strict=True):
+            writer.writerow([csv_cell(file), csv_cell(name), f"{chance:.4f}",
+                             str(answer.none).lower()])

@@ -41,12 +41,15 @@ BUDGET = 300.0
 """Seconds after which no further model is tried."""
 THUMB = 96
 """Longer side of the small pictures that an index keeps, in pixels."""
+SAMPLED = 256
+"""Number of pictures whose features a space keeps."""
 MOST_THUMBS = 20_000
 """Number of pictures above which an index keeps no small ones."""
 
 
 def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] | None = None,
-                budget: float = BUDGET, name: str | None = None, log: Log = print) -> Space:
+                budget: float = BUDGET, name: str | None = None, replace: bool = False,
+                log: Log = print) -> Space:
     """Build a space from raw pictures and texts, and save it.
 
     Parameters
@@ -54,29 +57,38 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     options : DataOptions
         Where the data are, and the names of networks.
     out : str or Path
-        Folder of the space; one that is there is replaced at the end.
+        Folder of the space.
     models : sequence of str, optional
         Models to choose among on validation classes; default `SHORT_LIST`.
     budget : float
         Time in seconds after which no further model is tried; default `BUDGET`.
     name : str, optional
         Name of the space; default that of the folder.
+    replace : bool
+        Whether to replace a space that is there, with all that was added to it, once the new one is
+        whole; default False.
     log : callable
         Function called with a line for every step; default ``print``.
 
     Raises
     ------
     ValueError
-        If the data cannot be read, or the folder holds anything but a space.
+        If the data cannot be read, or the folder holds anything but a space, or a space that is not
+        to be replaced.
     """
     started, place = time.perf_counter(), expanded(out, "out")
     check_space_target(place)
+    if (place / RECORD).is_file() and not replace:
+        raise ValueError(f"out: {str(out)!r} holds a space already, and what was added to it would "
+                         "be lost; give another folder, or replace it with --replace.")
     whole = options.load_whole(_task(options), log)
     if whole.samples is None:
         raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
                          "pictures; give a folder of pictures, or use crossalign fit.")
     bench = whole.benchmark.run(0)
     readers, task = Readers(options), get(bench.task)()
+    log(f"pictures by {_facts(readers.pictures)}")
+    log(f"texts by {_facts(readers.texts)}")
     log(_told(bench))
     model, choice, tried = choose(bench, task, models or SHORT_LIST[bench.task], budget, log)
     log(f"fitting {model.cli_name} on the training samples, to be measured")
@@ -94,12 +106,28 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         trained = "all pictures, after the scores were measured on held-out classes"
     fitted.source = options.remembered()
     card = _card(name or place.name, bench, choice.how, tried, scores) | {"trained_on": trained}
-    space = Space(fitted, readers, ExactIndex(), card, _texts(bench))
+    space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(whole.samples))
     _fill(space, whole.samples, Path(str(options.name)).expanduser(), log)
     with _beside(place) as draft:
         space.save(draft)
     log(f"{len(space):,} items indexed; {duration(time.perf_counter() - started)} in all")
     return Space.open(place)
+
+
+def _facts(encoder: Any) -> str:
+    """Say in a line what an encoder makes of its items."""
+    facts = dict(encoder.facts)
+    return ", ".join(str(facts[key]) for key in ("encoder", "model", "name", "rows")
+                     if key in facts)
+
+
+def _sample(samples: Samples) -> Array | None:
+    """Return the features of some pictures, drawn evenly from all."""
+    if IMAGE not in samples.views or samples.labels.ndim != 1:
+        return None
+    used = np.flatnonzero(samples.used & samples.views.has(IMAGE))
+    places = np.unique(np.linspace(0, len(used) - 1, min(SAMPLED, len(used))).astype(int))
+    return np.asarray(samples.views[used[places]][IMAGE], dtype=np.float32)
 
 
 def _task(options: DataOptions) -> str | None:

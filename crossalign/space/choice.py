@@ -65,7 +65,11 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
                 f"{duration(budget)} are over")
             break
         model, begun = get(name)(), time.perf_counter()
-        choice = select(model, bench, task, model.grid())
+        try:
+            choice = select(model, bench, task, model.grid())
+        except ValueError as error:
+            log(f"{name} cannot be tried: {error}")
+            continue
         objective = max((value for _, value in choice.tried), default=0.0)
         tried.append(Tried(name, objective, time.perf_counter() - begun))
         log(f"{name}: {task.objective} {100 * objective:.1f} on validation classes, "
@@ -73,5 +77,6 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
         if best is None or objective > best[0]:
             best = objective, model, choice
     if best is None:
-        raise ValueError("models: got none; name at least one.")
+        raise ValueError(f"data: no model can be chosen on validation classes of "
+                         f"{len(bench.classes)} classes; give more, six at least, or other models.")
     return best[1], best[2], tried

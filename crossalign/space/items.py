@@ -84,7 +84,10 @@ def pixels_of(item: Any, side: int | None, mode: str) -> Array:
     from PIL import Image
 
     if isinstance(item, Path):
-        return read_picture(expanded(item, "path"), side, mode).pixels
+        file = expanded(item, "path")
+        if not file.is_file():
+            raise ValueError(f"path: {str(item)!r} is no file; give that of a picture.")
+        return read_picture(file, side, mode).pixels
     if isinstance(item, bytes):
         return read_picture(item, side, mode).pixels
     if isinstance(item, np.ndarray | list | tuple):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.class_folders import picture_id
 from crossalign.data_options import remembered_options
-from crossalign.files import write_text
+from crossalign.files import write_bytes, write_text
 from crossalign.folders import as_text, digest, read_record, why
 from crossalign.index.base import Index
 from crossalign.models.roles import Aligner
@@ -25,8 +29,10 @@ from crossalign.types import CLASS_MODALITY, Classes
 Array = npt.NDArray[Any]
 Where = Mapping[str, Any]
 FORMAT = 1
-RECORD, FITTED, INDEX = "space.json", "fitted", "index"
+RECORD, FITTED, INDEX, SAMPLE = "space.json", "fitted", "index", "sample.npy"
 """Names of the parts of a space's folder."""
+PATIENCE = 10.0
+"""Seconds to wait for another process that writes."""
 ALWAYS = float("-inf")
 """Threshold of a recogniser that validation gave none: it always answers."""
 
@@ -75,16 +81,20 @@ class Space:
         Name, protocol, scores, date and versions, as JSON.
     texts : mapping of class to texts
         Texts by which the classes are known; empty if they are known by other vectors.
+    sample : (n, a) array, optional
+        Features of some pictures, by which the threshold follows further classes; default none.
     """
 
     def __init__(self, fitted: Fitted, readers: Readers, index: Index, card: Mapping[str, Any],
-                 texts: Mapping[str, Sequence[str]]) -> None:
+                 texts: Mapping[str, Sequence[str]], sample: Array | None = None) -> None:
         self.fitted = fitted
         self.readers = readers
         self.index = index
         self.card = dict(card)
         self.texts = {name: list(of) for name, of in texts.items()}
+        self.sample = sample
         self.folder: Path | None = None
+        self._written = ""
         self._balance()
 
     def _balance(self) -> None:
@@ -250,8 +260,8 @@ class Space:
         ----------
         items : item or items
         ids : n strings, optional
-            Ids; default the paths of files, and for others a digest of their vectors with the kind
-            before it, so that the same item is not there twice.
+            Ids; default the whole paths of files, or what building called them, and for others a
+            digest of their vectors with the kind before it, so that none is there twice.
         payload : n mappings, optional
             Plain values by key; ``modality``, and of a text ``text``, are added.
         modality : str, optional
@@ -270,7 +280,8 @@ class Space:
         given = listed(items)
         kind = modality if one_kind(given) == VECTOR and modality else one_kind(given)
         vectors = self.embed(given, None if kind != one_kind(given) else modality)
-        names = ([str(item) if isinstance(item, Path) else f"{kind}-{digest(row.tobytes())[:16]}"
+        names = ([self._id_of(item) if isinstance(item, Path) else
+                  f"{kind}-{digest(row.tobytes())[:16]}"
                   for item, row in zip(given, vectors, strict=True)] if ids is None
                  else [str(i) for i in ids])
         more = [{}] * len(given) if payload is None else payload
@@ -282,6 +293,11 @@ class Space:
                  for item, of in zip(given, more, strict=True)]
         self.index.add(vectors, names, about)
         return names
+
+    def _id_of(self, file: Path) -> str:
+        """Return the id of a file: that which building gave it, or its whole path."""
+        path, root = Path(os.path.abspath(file)), self.fitted.source.get("data")
+        return picture_id(path) if root and path.is_relative_to(root) else str(path)
 
     def remove(self, ids: Sequence[str] | str) -> int:
         """Remove items by their ids, and return how many there were.
@@ -317,13 +333,40 @@ class Space:
         if one_kind(of) != TEXT:
             raise ValueError(f"text: got {short(text)}; describe the class in words.")
         vector = self.readers.of_classes([of])
+        with nullcontext() if self.folder is None else self._alone(self.folder):
+            self._take_class(name, vector)
+            self.texts[name] = of
+            if self.folder is not None:
+                self._write(self.folder)
+
+    def _take_class(self, name: str, vector: Array) -> None:
+        """Let the recogniser know a class; the threshold goes down as probabilities do."""
         assert self.fitted.recogniser is not None
-        self.fitted.recogniser.add_classes(
-            Classes(vector, np.array([False]), (name,)))
-        self.texts[name] = of
+        before = self._confidences()
+        self.fitted.recogniser.add_classes(Classes(vector, np.array([False]), (name,)))
         self._balance()
-        if self.folder is not None:
-            self._write(self.folder)
+        after, kind = self._confidences(), "max_probability"
+        if before is None or after is None:
+            return
+        chosen = self.fitted.confidences[kind]
+        threshold = chosen["threshold"] * float(np.median(after / before))
+        confidences = {**self.fitted.confidences, kind: {**chosen, "threshold": threshold}}
+        self.fitted.settings = {**self.fitted.settings, "confidences": confidences}
+
+    def _confidences(self) -> Array | None:
+        """Return the confidences ``(n,)`` in the answers for the sample; None without one."""
+        if self.sample is None or "max_probability" not in self.fitted.confidences:
+            return None
+        return self._judge().score_samples(self.sample)
+
+    @contextmanager
+    def _alone(self, place: Path) -> Iterator[None]:
+        """Keep other processes from writing, once it is sure that none has since it was opened."""
+        with _lock(place):
+            if self._written not in ("", _digest_of(place)):
+                raise ValueError("space: another process has changed it since it was opened; open "
+                                 "it again.")
+            yield
 
     # -- how it is kept ------------------------------------------------------------------------
     def save(self, folder: str | Path) -> Path:
@@ -337,6 +380,10 @@ class Space:
         place = expanded(folder, "folder")
         check_space_target(place)
         self.index.save(place / INDEX)
+        if self.sample is not None:
+            stream = io.BytesIO()
+            np.save(stream, self.sample, allow_pickle=False)
+            write_bytes(place / SAMPLE, stream.getvalue())
         self._write(place)
         self.folder = place
         return place
@@ -347,7 +394,8 @@ class Space:
         record = {"format": FORMAT, "class": "Space", "source": self.fitted.source,
                   "encoders": self.readers.digests(), "texts": self.texts, "card": self.card}
         try:
-            write_text(place / RECORD, as_text({**record, "digest": digest(as_text(record))}))
+            self._written = digest(as_text(record))
+            write_text(place / RECORD, as_text({**record, "digest": self._written}))
             write_text(place / "card.md", card_text(self.card))
         except OSError as error:
             raise ValueError(f"folder: {error}") from None
@@ -362,29 +410,36 @@ class Space:
             If the folder is no space, is of another format, or is damaged; or remembers a network
             that is not on this machine.
         """
-        from crossalign.tasks.store import load_fitted
-
         place = expanded(folder, "folder")
         if not (place / RECORD).is_file():
             raise ValueError(f"folder: {str(folder)!r} holds no {RECORD}; give a folder that "
                              "crossalign build wrote.")
         try:
-            record = read_record(place / RECORD)
-            stated = record.pop("digest")
-            if record["format"] != FORMAT:
-                raise ValueError(f"it has format {short(record['format'])}, this version reads "
-                                 f"{FORMAT}")
-            if digest(as_text(record)) != stated:
-                raise ValueError(f"{RECORD} is not what was written")
-            fitted = load_fitted(place / FITTED)
-            texts, card, encoders = record["texts"], record["card"], record["encoders"]
-            index = Index.open(place / INDEX)
+            with _lock(place):
+                return cls._opened(place)
         except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"folder: {str(folder)!r} is damaged or was edited ({why(error)}); "
                              "build the space again.") from error
-        readers = Readers(remembered_options(record["source"]), encoders)
-        space = cls(fitted, readers, index, card, texts)
-        space.folder = place
+
+    @classmethod
+    def _opened(cls, place: Path) -> Self:
+        """Read the parts of a space."""
+        from crossalign.tasks.store import load_fitted
+
+        record = read_record(place / RECORD)
+        stated = record.pop("digest")
+        if record["format"] != FORMAT:
+            raise ValueError(f"it has format {short(record['format'])}, this version reads "
+                             f"{FORMAT}")
+        if digest(as_text(record)) != stated:
+            raise ValueError(f"{RECORD} is not what was written")
+        fitted = load_fitted(place / FITTED)
+        readers = Readers(remembered_options(record["source"]), record["encoders"])
+        sample = (np.load(place / SAMPLE, allow_pickle=False) if (place / SAMPLE).is_file()
+                  else None)
+        space = cls(fitted, readers, Index.open(place / INDEX), record["card"], record["texts"],
+                    sample)
+        space.folder, space._written = place, stated
         return space
 
     def close(self) -> None:
@@ -392,12 +447,39 @@ class Space:
         self.index.close()
 
 
+@contextmanager
+def _lock(place: Path) -> Iterator[None]:
+    """Keep other processes from the record of a space; a folder nobody may write to needs none."""
+    from filelock import FileLock, Timeout
+
+    try:
+        lock = FileLock(place / ".lock", timeout=PATIENCE)
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"folder: {str(place)!r} is being written to by another process; try "
+                         "again.") from None
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _digest_of(place: Path) -> str:
+    """Return the digest that the record of a space states; empty if there is none to read."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        return str(read_record(place / RECORD)["digest"])
+    return ""
+
+
 def check_space_target(folder: Path) -> None:
     """Raise ValueError if a folder holds anything but a space or what an unfinished one left."""
     if not folder.exists():
         return
     foreign = (sorted(p.name for p in folder.iterdir() if p.name not in (
-        RECORD, FITTED, INDEX, "card.md") and not p.name.startswith("."))
+        RECORD, FITTED, INDEX, SAMPLE, "card.md") and not p.name.startswith("."))
         if folder.is_dir() else [folder.name])
     if foreign:
         raise ValueError(f"folder: {str(folder)!r} holds {foreign[0]!r}, which is no part of a "

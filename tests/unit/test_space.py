@@ -152,7 +152,7 @@ def test_it_answers_in_another_process_without_its_data(built, folder, tmp_path)
 @pytest.mark.parametrize(("item", "words"), [
     (3, "item: got 3"), (None, "item: got None"), ("", "text: got 0 characters"),
     (" " * 5, "text: got 5 characters"), ("x" * 200_000, "text: got 200000"),
-    (Path("nosuch.png"), "nosuch.png"), (b"no picture", "picture: its 10 bytes"),
+    (Path("nosuch.png"), "is no file"), (b"no picture", "picture: its 10 bytes"),
     (np.zeros((4, 4, 4, 4), np.uint8), "picture: pixels of shape"),
     (np.zeros(3), "vectors: "), (np.full(8, np.nan), "vectors: "),
     (["a", np.zeros((4, 4), np.uint8)], "items: got text and image"), ([], "items: got none")])
@@ -233,6 +233,52 @@ def test_classes_are_added_by_text_and_stay(sure):
     complaint(lambda: again.add_class("halo"), "name: there is a class 'halo' already")
     complaint(lambda: again.add_class(" "), "name: got ' '")
     complaint(lambda: again.add_class("moon", ""), "text: got 0 characters")
+
+
+def test_the_threshold_follows_further_classes(sure):
+    images = [picture(shape, n) for shape in SHAPES for n in range(80, 84)]
+    before = np.mean([answer.none for answer in sure.recognise(images)])
+    for name in ("a second disc", "a second ring", "lorry", "sea horse"):
+        sure.add_class(name)
+    after = np.mean([answer.none for answer in sure.recognise(images)])
+    assert abs(after - before) < 0.15
+    chosen = sure.fitted.confidences["max_probability"]["threshold"]
+    assert ca.Space.open(sure.folder).fitted.confidences["max_probability"]["threshold"] == chosen
+
+
+def test_two_who_add_classes_lose_none(sure):
+    other = ca.Space.open(sure.folder)
+    other.add_class("lorry")
+    complaint(lambda: sure.add_class("sea horse"), "another process has changed it",
+              "open it again")
+    again = ca.Space.open(sure.folder)
+    again.add_class("sea horse")
+    assert ca.Space.open(sure.folder).class_names[-2:] == ["lorry", "sea horse"]
+
+
+def test_a_file_is_one_item_however_it_is_written(sure, folder, tmp_path, monkeypatch):
+    count = len(sure)
+    assert sure.add(folder / "ring" / "03.png") == ["ring/03.png"]
+    picture("ring", 90).save(tmp_path / "new.png")
+    monkeypatch.chdir(tmp_path)
+    assert sure.add(Path("new.png")) == sure.add(tmp_path / "new.png") == [str(tmp_path / "new.png")]
+    assert len(sure) == count + 1
+
+
+def test_a_space_is_replaced_when_it_is_said_and_too_few_classes_are_a_sentence(
+        knowing, folder, tmp_path):
+    options = DataOptions(data=str(folder))
+    complaint(lambda: build_space(options, knowing[0], log=str), "holds a space already",
+              "--replace")
+    shutil.copytree(knowing[0], tmp_path / "space")
+    built = build_space(options, tmp_path / "space", models=["ridge_map"], replace=True, log=str)
+    assert "star" not in built.class_names
+    (tmp_path / "four").mkdir()
+    for shape in list(SHAPES)[:4]:
+        shutil.copytree(folder / shape, tmp_path / "four" / shape)
+    complaint(lambda: build_space(DataOptions(data=str(tmp_path / "four")), tmp_path / "no",
+                                  models=["ridge_map"], log=str), "of 4 classes", "six at least")
+    assert not (tmp_path / "no").exists()
 
 
 def test_words_find_pictures_by_what_classes_are_called(sure):
