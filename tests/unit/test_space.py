@@ -261,7 +261,8 @@ def test_a_file_is_one_item_however_it_is_written(sure, folder, tmp_path, monkey
     assert sure.add(folder / "ring" / "03.png") == ["ring/03.png"]
     picture("ring", 90).save(tmp_path / "new.png")
     monkeypatch.chdir(tmp_path)
-    assert sure.add(Path("new.png")) == sure.add(tmp_path / "new.png") == [str(tmp_path / "new.png")]
+    whole = tmp_path / "new.png"
+    assert sure.add(Path("new.png")) == sure.add(whole) == [str(whole)]
     assert len(sure) == count + 1
 
 
