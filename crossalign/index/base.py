@@ -126,7 +126,7 @@ class Index(BaseEstimator):  # type: ignore[misc]
         record = place.read()
         known = {name: getattr(index, name) for name in index.__all__}
         found = known.get(record.get("class", ""))
-        if found is None or not issubclass(found, cls):
+        if not isinstance(found, type) or not issubclass(found, cls):
             raise ValueError(f"folder: {str(place.path)!r} holds a {short(record.get('class'))}, "
                              f"not a {cls.__name__}; open it by its own class.")
         try:

@@ -51,7 +51,7 @@ def needs(model: type[Any]) -> str:
     """Return the data that a model is fitted on, in a few words."""
     if model.oracle:
         return "test labels"
-    pairs = "pairs of one encoder" if model.one_encoder else "pairs"
+    pairs = "one-encoder pairs" if model.one_encoder else "pairs"
     found = [pairs] if issubclass(model, Aligner) else []
     return " or ".join(found + (["class vectors"] if model.uses_side_information else []))
 

@@ -32,7 +32,7 @@ def registry() -> dict[str, type[Any]]:
                *(getattr(index, name) for name in index.__all__),
                *(getattr(heads, name) for name in heads.__all__),
                ITQ, BinaryCodes, ClassGaussians, Classes]
-    return {cls.__name__: cls for cls in classes}
+    return {cls.__name__: cls for cls in classes if isinstance(cls, type)}
 
 
 class Encoder:

@@ -122,7 +122,8 @@ for name, folder in {folders!r}.items():
 
 
 def test_every_task_is_covered(saved):
-    assert {type(task).__name__ for task, _ in saved.values()} == set(tasks.__all__)
+    assert {type(task).__name__ for task, _ in saved.values()} == {
+        name for name in tasks.__all__ if isinstance(getattr(tasks, name), type)}
 
 
 @pytest.mark.parametrize("name", MAKE)

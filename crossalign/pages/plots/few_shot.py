@@ -51,16 +51,15 @@ def few_shot(curves: Mapping[str, Mapping[str, npt.ArrayLike]], ks: Sequence[int
     of = f", mean ± sd of {max(draws)} draws" if max(draws) > 1 else ""
     frame(ax, "A few samples of each new class", "samples per new class",
           f"{metric} (%){of}", grid=True)
-    styles = iter([(series(i), marker(i))
-                   for i in range(len(curves))])
+    styles = iter([(series(i), marker(i)) for i in range(len(curves))])
     shifts = np.linspace(-APART / 2, APART / 2, len(curves)) if len(curves) > 1 else [0.0]
     for (row, scores), shift in zip(curves.items(), shifts, strict=True):
         values = 100 * _values(row, scores, metric, ks)
         dashed = row == baseline
-        colour, marker = (INK, "o") if dashed else next(styles)
+        colour, shape = (INK, "o") if dashed else next(styles)
         sd = values.std(axis=0, ddof=1) if len(values) > 1 else None
         ax.errorbar(np.arange(len(ks)) + shift, values.mean(axis=0), sd, color=colour,
-                    marker=marker, markersize=5.5, markeredgecolor=PAPER, linewidth=1.8,
+                    marker=shape, markersize=5.5, markeredgecolor=PAPER, linewidth=1.8,
                     elinewidth=1.1, capsize=2.5, linestyle=(0, (4, 1.8)) if dashed else "-",
                     zorder=2 if dashed else 3,
                     label=drawable(shorten(row.replace("_", " "), 28)) or " ")
