@@ -3,6 +3,7 @@
 - `space`: the noun, `Space`.
 - `build`: from pictures and texts to a space, in one call.
 - `choice`: the model of a space, chosen on validation classes among a short list.
+- `recognition`: calibrated answers. `folder`: the parts on disk, and who may write to them.
 - `readers`: encoders of a space, by the names with which it was built.
 - `items`: pictures, texts and vectors as people give them.
 """

@@ -1,5 +1,5 @@
 from .build import build_space as build_space
-from .space import Answer as Answer
+from .recognition import Answer as Answer
 from .space import Hit as Hit
 from .space import Space as Space
 

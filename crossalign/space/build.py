@@ -30,9 +30,10 @@ from crossalign.models.blockwise import encoded
 from crossalign.pace import Pace, duration
 from crossalign.reading import expanded
 from crossalign.space.choice import SHORT_LIST, Tried, choose
+from crossalign.space.folder import INDEX, RECORD, check_space_target
 from crossalign.space.items import IMAGE, TEXT
 from crossalign.space.readers import Readers
-from crossalign.space.space import INDEX, RECORD, Space, check_space_target
+from crossalign.space.space import Space
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -14,49 +12,31 @@ import numpy.typing as npt
 
 from crossalign.data.class_folders import picture_id
 from crossalign.data_options import remembered_options
-from crossalign.files import write_bytes, write_text
-from crossalign.folders import as_text, digest, read_record, why
+from crossalign.folders import digest, why
 from crossalign.index.base import Index
 from crossalign.models.roles import Aligner
 from crossalign.reading import expanded
 from crossalign.sentences import nearest, short
+from crossalign.space.folder import (
+    FITTED,
+    INDEX,
+    RECORD,
+    alone,
+    check_space_target,
+    checked_record,
+    read_sample,
+    stated_digest,
+    write_record,
+    write_sample,
+)
 from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
 from crossalign.space.readers import Readers
+from crossalign.space.recognition import Answer, Recognition
 from crossalign.tasks.fitted import Fitted
-from crossalign.tasks.rejection import Rejection
 from crossalign.types import CLASS_MODALITY, Classes
 
 Array = npt.NDArray[Any]
 Where = Mapping[str, Any]
-FORMAT = 1
-RECORD, FITTED, INDEX, SAMPLE = "space.json", "fitted", "index", "sample.npy"
-"""Names of the parts of a space's folder."""
-PATIENCE = 10.0
-"""Seconds to wait for another process that writes."""
-ALWAYS = float("-inf")
-"""Threshold of a recogniser that validation gave none: it always answers."""
-
-
-class Answer(NamedTuple):
-    """Answer of recognition for one item.
-
-    Attributes
-    ----------
-    names : k strings
-        Likeliest classes, best first.
-    probabilities : k floats
-        Their calibrated probabilities.
-    none : bool
-        True if the item is rather of none of the classes.
-    confidence : float
-        Probability of the likeliest class, by which ``none`` is decided.
-    """
-
-    names: list[str]
-    probabilities: list[float]
-    none: bool
-    confidence: float
-
 
 class Hit(NamedTuple):
     """Item that a search found: its id, its similarity and its payload."""
@@ -92,16 +72,9 @@ class Space:
         self.index = index
         self.card = dict(card)
         self.texts = {name: list(of) for name, of in texts.items()}
-        self.sample = sample
+        self.recognition = Recognition(fitted, sample)
         self.folder: Path | None = None
         self._written = ""
-        self._balance()
-
-    def _balance(self) -> None:
-        """Calibrate for classes that are equally likely, with pictures or without."""
-        recogniser = self.fitted.recogniser
-        if recogniser is not None:
-            recogniser.gamma = self.fitted.gamma_at(float(np.mean(~recogniser.classes_.seen)))
 
     # -- what it is ----------------------------------------------------------------------------
     @property
@@ -123,10 +96,7 @@ class Space:
         ValueError
             If it recognises none.
         """
-        if self.fitted.recogniser is None:
-            raise ValueError("space: it was built to be searched and recognises no classes; build "
-                             "one from pictures in a folder for each class.")
-        return self.fitted.recogniser.classes_
+        return self.recognition.classes
 
     @property
     def class_names(self) -> list[str]:
@@ -228,27 +198,10 @@ class Space:
         ValueError
             If the space recognises no classes, or items are no pictures or cannot be read.
         """
-        names = self.classes.names
         given = listed(items)
-        if one_kind(given) != IMAGE:
+        if len(self.classes) and one_kind(given) != IMAGE:
             raise ValueError(f"items: got {one_kind(given)}s; recognition is of pictures.")
-        if not isinstance(k, int) or k < 1:
-            raise ValueError(f"k: got {short(k)}; ask for at least one class.")
-        rows, judge = self.readers.of_pictures(given), self._judge()
-        chances, sure = judge.predict_proba(rows), judge.score_samples(rows)
-        answers = []
-        for chance, one in zip(chances, sure.tolist(), strict=True):
-            best = np.argsort(-chance, kind="stable")[:k]
-            answers.append(Answer([names[c] for c in best], chance[best].tolist(),
-                                  bool(one < judge.threshold_), float(one)))
-        return answers
-
-    def _judge(self) -> Rejection:
-        """Return the recogniser with the temperature and threshold that validation chose."""
-        if "max_probability" in self.fitted.confidences:
-            return self.fitted.rejection()
-        assert self.fitted.recogniser is not None
-        return Rejection(self.fitted.recogniser, threshold=ALWAYS)
+        return self.recognition.answers(self.readers.of_pictures(given), k)
 
     # -- how it grows --------------------------------------------------------------------------
     def add(self, items: Any, ids: Sequence[str] | None = None,
@@ -333,40 +286,17 @@ class Space:
         if one_kind(of) != TEXT:
             raise ValueError(f"text: got {short(text)}; describe the class in words.")
         vector = self.readers.of_classes([of])
-        with nullcontext() if self.folder is None else self._alone(self.folder):
-            self._take_class(name, vector)
+        if self.folder is None:
+            self.recognition.take_class(name, vector)
             self.texts[name] = of
-            if self.folder is not None:
-                self._write(self.folder)
-
-    def _take_class(self, name: str, vector: Array) -> None:
-        """Let the recogniser know a class; the threshold goes down as probabilities do."""
-        assert self.fitted.recogniser is not None
-        before = self._confidences()
-        self.fitted.recogniser.add_classes(Classes(vector, np.array([False]), (name,)))
-        self._balance()
-        after, kind = self._confidences(), "max_probability"
-        if before is None or after is None:
             return
-        chosen = self.fitted.confidences[kind]
-        threshold = chosen["threshold"] * float(np.median(after / before))
-        confidences = {**self.fitted.confidences, kind: {**chosen, "threshold": threshold}}
-        self.fitted.settings = {**self.fitted.settings, "confidences": confidences}
-
-    def _confidences(self) -> Array | None:
-        """Return the confidences ``(n,)`` in the answers for the sample; None without one."""
-        if self.sample is None or "max_probability" not in self.fitted.confidences:
-            return None
-        return self._judge().score_samples(self.sample)
-
-    @contextmanager
-    def _alone(self, place: Path) -> Iterator[None]:
-        """Keep other processes from writing, once it is sure that none has since it was opened."""
-        with _lock(place):
-            if self._written not in ("", _digest_of(place)):
+        with alone(self.folder):
+            if self._written not in ("", stated_digest(self.folder)):
                 raise ValueError("space: another process has changed it since it was opened; open "
                                  "it again.")
-            yield
+            self.recognition.take_class(name, vector)
+            self.texts[name] = of
+            self._write(self.folder)
 
     # -- how it is kept ------------------------------------------------------------------------
     def save(self, folder: str | Path) -> Path:
@@ -380,25 +310,17 @@ class Space:
         place = expanded(folder, "folder")
         check_space_target(place)
         self.index.save(place / INDEX)
-        if self.sample is not None:
-            stream = io.BytesIO()
-            np.save(stream, self.sample, allow_pickle=False)
-            write_bytes(place / SAMPLE, stream.getvalue())
+        write_sample(place, self.recognition.sample)
         self._write(place)
         self.folder = place
         return place
 
     def _write(self, place: Path) -> None:
-        """Write all but the index; the record, which counts, comes last."""
+        """Write all but index and sample; the record, which counts, comes last."""
         self.fitted.save(place / FITTED)
-        record = {"format": FORMAT, "class": "Space", "source": self.fitted.source,
-                  "encoders": self.readers.digests(), "texts": self.texts, "card": self.card}
-        try:
-            self._written = digest(as_text(record))
-            write_text(place / RECORD, as_text({**record, "digest": self._written}))
-            write_text(place / "card.md", card_text(self.card))
-        except OSError as error:
-            raise ValueError(f"folder: {error}") from None
+        self._written = write_record(place, source=self.fitted.source,
+                                     encoders=self.readers.digests(), texts=self.texts,
+                                     card=self.card)
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -414,31 +336,23 @@ class Space:
         if not (place / RECORD).is_file():
             raise ValueError(f"folder: {str(folder)!r} holds no {RECORD}; give a folder that "
                              "crossalign build wrote.")
-        try:
-            with _lock(place):
+        with alone(place):
+            try:
                 return cls._opened(place)
-        except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"folder: {str(folder)!r} is damaged or was edited ({why(error)}); "
-                             "build the space again.") from error
+            except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+                raise ValueError(f"folder: {str(folder)!r} is damaged or was edited "
+                                 f"({why(error)}); build the space again.") from error
 
     @classmethod
     def _opened(cls, place: Path) -> Self:
         """Read the parts of a space."""
         from crossalign.tasks.store import load_fitted
 
-        record = read_record(place / RECORD)
-        stated = record.pop("digest")
-        if record["format"] != FORMAT:
-            raise ValueError(f"it has format {short(record['format'])}, this version reads "
-                             f"{FORMAT}")
-        if digest(as_text(record)) != stated:
-            raise ValueError(f"{RECORD} is not what was written")
-        fitted = load_fitted(place / FITTED)
-        readers = Readers(remembered_options(record["source"]), record["encoders"])
-        sample = (np.load(place / SAMPLE, allow_pickle=False) if (place / SAMPLE).is_file()
-                  else None)
-        space = cls(fitted, readers, Index.open(place / INDEX), record["card"], record["texts"],
-                    sample)
+        record, stated = checked_record(place)
+        space = cls(load_fitted(place / FITTED),
+                    Readers(remembered_options(record["source"]), record["encoders"]),
+                    Index.open(place / INDEX), record["card"], record["texts"],
+                    read_sample(place))
         space.folder, space._written = place, stated
         return space
 
@@ -446,52 +360,3 @@ class Space:
         """Let another process write to the index."""
         self.index.close()
 
-
-@contextmanager
-def _lock(place: Path) -> Iterator[None]:
-    """Keep other processes from the record of a space; a folder nobody may write to needs none."""
-    from filelock import FileLock, Timeout
-
-    try:
-        lock = FileLock(place / ".lock", timeout=PATIENCE)
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"folder: {str(place)!r} is being written to by another process; try "
-                         "again.") from None
-    except OSError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _digest_of(place: Path) -> str:
-    """Return the digest that the record of a space states; empty if there is none to read."""
-    with suppress(OSError, ValueError, TypeError, KeyError):
-        return str(read_record(place / RECORD)["digest"])
-    return ""
-
-
-def check_space_target(folder: Path) -> None:
-    """Raise ValueError if a folder holds anything but a space or what an unfinished one left."""
-    if not folder.exists():
-        return
-    foreign = (sorted(p.name for p in folder.iterdir() if p.name not in (
-        RECORD, FITTED, INDEX, SAMPLE, "card.md") and not p.name.startswith("."))
-        if folder.is_dir() else [folder.name])
-    if foreign:
-        raise ValueError(f"folder: {str(folder)!r} holds {foreign[0]!r}, which is no part of a "
-                         "space; choose another folder.")
-
-
-def card_text(card: Mapping[str, Any]) -> str:
-    """Write a card in Markdown."""
-    lines = [f"# {card.get('name', 'Space')}", ""]
-    for key, value in card.items():
-        if isinstance(value, Mapping):
-            lines += [f"- {key}:", *(f"  - {k}: {short(v, 200)}" for k, v in value.items())]
-        elif key != "name":
-            lines.append(f"- {key}: {short(value, 300)}")
-    return "\n".join(lines) + "\n"

@@ -1,0 +1,123 @@
+"""Recognition in a space: calibrated answers, for classes with pictures and without."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.sentences import short
+from crossalign.tasks.fitted import Fitted
+from crossalign.tasks.rejection import Rejection
+from crossalign.types import Classes
+
+Array = npt.NDArray[Any]
+CONFIDENCE = "max_probability"
+"""Confidence by which an answer is given or not."""
+ALWAYS = float("-inf")
+"""Threshold of a recogniser that validation gave none: it always answers."""
+
+
+class Answer(NamedTuple):
+    """Answer of recognition for one item.
+
+    Attributes
+    ----------
+    names : k strings
+        Likeliest classes, best first.
+    probabilities : k floats
+        Their calibrated probabilities.
+    none : bool
+        True if the item is rather of none of the classes.
+    confidence : float
+        Probability of the likeliest class, by which ``none`` is decided.
+    """
+
+    names: list[str]
+    probabilities: list[float]
+    none: bool
+    confidence: float
+
+
+class Recognition:
+    """Recogniser of a space.
+
+    Parameters
+    ----------
+    fitted : Fitted
+        Model and its recogniser, whose calibration is changed here.
+    sample : (n, a) array, optional
+        Features of some pictures, by which the threshold follows further classes; default none.
+    """
+
+    def __init__(self, fitted: Fitted, sample: Array | None = None) -> None:
+        self.fitted = fitted
+        self.sample = sample
+        self._balance()
+
+    @property
+    def classes(self) -> Classes:
+        """Classes that are recognised.
+
+        Raises
+        ------
+        ValueError
+            If there are none.
+        """
+        if self.fitted.recogniser is None:
+            raise ValueError("space: it was built to be searched and recognises no classes; build "
+                             "one from pictures in a folder for each class.")
+        return self.fitted.recogniser.classes_
+
+    def answers(self, rows: Array, k: int) -> list[Answer]:
+        """Return the k likeliest classes of every row of features ``(n, a)``.
+
+        Raises
+        ------
+        ValueError
+            If ``k`` is no number of classes.
+        """
+        if not isinstance(k, int) or k < 1:
+            raise ValueError(f"k: got {short(k)}; ask for at least one class.")
+        names, judge = self.classes.names, self._judge()
+        chances, sure = judge.predict_proba(rows), judge.score_samples(rows)
+        answers = []
+        for chance, one in zip(chances, sure.tolist(), strict=True):
+            best = np.argsort(-chance, kind="stable")[:k]
+            answers.append(Answer([names[c] for c in best], chance[best].tolist(),
+                                  bool(one < judge.threshold_), float(one)))
+        return answers
+
+    def take_class(self, name: str, vector: Array) -> None:
+        """Know a class by its vector ``(1, a)``; the threshold goes down as probabilities do."""
+        assert self.fitted.recogniser is not None
+        before = self._confidences()
+        self.fitted.recogniser.add_classes(Classes(vector, np.array([False]), (name,)))
+        self._balance()
+        after = self._confidences()
+        if before is None or after is None:
+            return
+        chosen = self.fitted.confidences[CONFIDENCE]
+        threshold = chosen["threshold"] * float(np.median(after / before))
+        self.fitted.settings = {**self.fitted.settings, "confidences": {
+            **self.fitted.confidences, CONFIDENCE: {**chosen, "threshold": threshold}}}
+
+    def _balance(self) -> None:
+        """Calibrate for classes that are equally likely, with pictures or without."""
+        recogniser = self.fitted.recogniser
+        if recogniser is not None:
+            recogniser.gamma = self.fitted.gamma_at(float(np.mean(~recogniser.classes_.seen)))
+
+    def _judge(self) -> Rejection:
+        """Return the recogniser with the temperature and threshold that validation chose."""
+        if CONFIDENCE in self.fitted.confidences:
+            return self.fitted.rejection(CONFIDENCE)
+        assert self.fitted.recogniser is not None
+        return Rejection(self.fitted.recogniser, threshold=ALWAYS)
+
+    def _confidences(self) -> Array | None:
+        """Return the confidences ``(n,)`` in the answers for the sample; None without one."""
+        if self.sample is None or CONFIDENCE not in self.fitted.confidences:
+            return None
+        return self._judge().score_samples(self.sample)
