@@ -4,6 +4,7 @@
 |---|---|---|
 | bad input, a missing extra, a file that cannot be used, too little memory | 2 | one sentence |
 | Ctrl-C | 130 | that it was interrupted |
+| nobody reads the output any longer, as behind ``| head`` | 141, as of SIGPIPE | none |
 | anything else, a bug | 70 | the place of its traceback, and how to report it |
 """
 
@@ -19,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
 
-BAD_INPUT, BUG, INTERRUPTED = 2, 70, 130
+BAD_INPUT, BUG, INTERRUPTED, UNREAD = 2, 70, 130, 141
 STOPPED = "crossalign: interrupted."
 DEBUG_VARIABLE = "CROSSALIGN_DEBUG"
 """Environment variable that, if set, shows every error with its traceback."""
@@ -32,17 +33,24 @@ def run_command(command: Callable[[], object]) -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # a terminal of ASCII does not end a run
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    read = True
     try:
         try:
             command()
         finally:
-            flush_output()
+            read = flush_output()
+        if not read:
+            raise SystemExit(UNREAD)
+    except BrokenPipeError:
+        raise SystemExit(UNREAD) from None
     except KeyboardInterrupt:
         tell(STOPPED)
         raise SystemExit(INTERRUPTED) from None
     except SystemExit as ended:
         if ended.code == INTERRUPTED:  # typer makes it of Ctrl-C, without a word
             tell(STOPPED)
+        if isinstance(ended.__context__, BrokenPipeError) or (not read and not ended.code):
+            raise SystemExit(UNREAD) from None
         raise
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE):
@@ -72,14 +80,16 @@ def fill_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
-def flush_output() -> None:
-    """Write pending output, and stop writing if nobody reads it any longer."""
+def flush_output() -> bool:
+    """Write pending output; return False, and stop writing, if nobody reads it any longer."""
     if sys.stdout is None:
-        return
+        return True
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def sentence_of(error: Exception) -> str | None:

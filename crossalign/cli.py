@@ -371,9 +371,11 @@ def data_make(path: Annotated[str, typer.Argument(
     It holds features, side information, split and validation classes, and is read here and by
     others' code. An existing folder is refused.
     """
+    from crossalign.data.layouts import check_outside
     from crossalign.data.making import make_xlsa17
     from crossalign.files import check_new
 
+    check_outside(out, path)
     check_new(out)
     check_writable(out)
     bench = replace(options, data=path, task=options.task or "gzsl").load()

@@ -71,6 +71,20 @@ def locate(name_or_path: str | Path) -> Located:
                      f"exists, here or under {ROOT_VARIABLE}; give {layouts()}.")
 
 
+def check_outside(out: Path, name_or_path: str | Path, argument: str = "out") -> None:
+    """Raise ValueError if a folder that is to be written lies in that of a data set, whose part it
+    would become, or holds it.
+    """
+    source = locate(name_or_path).path
+    if source is None or not source.is_dir():
+        return
+    there, data = out.resolve(), source.resolve()
+    if there.is_relative_to(data) or data.is_relative_to(there):
+        how = "lies in" if there.is_relative_to(data) else "holds"
+        raise ValueError(f"{argument}: {str(out)!r} {how} the folder of the data, {str(source)!r}; "
+                         "choose a folder beside it.")
+
+
 def existing(text: str) -> Path | None:
     """Return a path as it is or under CROSSALIGN_DATA, where there is something."""
     path = expanded(text, "data")
@@ -102,8 +116,10 @@ def source_of(path: Path) -> Source:
         raise ValueError(f"data: {str(path)!r} lies too deep; the folder {str(above)!r} above it "
                          "is a data set, so give that.")
     if path.is_dir():
-        raise ValueError(f"data: the folder {str(path)!r} holds none of the layouts read here; "
-                         f"give {layouts()}.")
+        empty = all(inside.name.startswith(".") for inside in path.iterdir())
+        what = "is empty" if empty else "holds nothing that is read here"
+        raise ValueError(f"data: the folder {str(path)!r} {what}; put pictures into it, in a "
+                         "folder for each class, or give what crossalign data list names.")
     raise ValueError(f"data: {str(path)!r} has the suffix {path.suffix!r}; give {layouts()}.")
 
 

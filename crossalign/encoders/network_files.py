@@ -7,8 +7,10 @@ network, is refused before anything in it is opened.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,52 @@ import torch
 from torch import nn
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+KNOCK = 5.0
+"""Seconds in which the hub has to answer before anything is asked of it."""
+REMEMBERED = 60.0
+"""Seconds for which its answer, or silence, is remembered."""
+
+
+def from_here(name: str) -> bool:
+    """Return True if the files of a model come from this machine alone: it is a folder, or the hub
+    does not answer and the model is in its cache.
+
+    Raises
+    ------
+    ValueError
+        If there is no such folder and it is no name of the hub; or the hub does not answer and
+        there is no copy.
+    """
+    from huggingface_hub.utils import validate_repo_id
+
+    if Path(name).is_dir():
+        return True
+    try:
+        validate_repo_id(name)
+    except ValueError:
+        raise open_error(name, ValueError("there is no such folder")) from None
+    if _hub_answers(int(time.monotonic() // REMEMBERED)):
+        return False
+    from huggingface_hub.constants import HF_HUB_CACHE
+    from huggingface_hub.file_download import repo_folder_name
+
+    if not Path(HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model")).is_dir():
+        raise ValueError(f"encoder: {name!r} is no file or folder here and not in the cache of the "
+                         "Hugging Face hub, which cannot be reached; give the folder of a model, "
+                         "or try again with a connection.")
+    return True
+
+
+@cache
+def _hub_answers(_: int) -> bool:
+    """Tell if the hub gives any answer; a span of time is asked about once."""
+    from huggingface_hub import constants, get_session
+
+    try:
+        get_session().head(constants.ENDPOINT, timeout=KNOCK)
+    except Exception:  # of whichever client the hub's library uses, or because it is offline
+        return False
+    return True
 
 
 def pretrained_file(name: str, file: str) -> Path | None:
@@ -23,9 +71,11 @@ def pretrained_file(name: str, file: str) -> Path | None:
     _transformers()
     from transformers.utils import cached_file
 
+    here = from_here(name)
     with quietly():
         try:
-            path = cached_file(name, file, _raise_exceptions_for_missing_entries=False,
+            path = cached_file(name, file, local_files_only=here,
+                               _raise_exceptions_for_missing_entries=False,
                                _raise_exceptions_for_connection_errors=False)
         except Exception as error:  # of a name that is neither a folder nor of the hub
             raise open_error(name, error) from None
@@ -72,13 +122,16 @@ def open_network(name: str, subfolder: str = "") -> nn.Module:
     if kind and not any(pretrained_file(name, f"{inside}{file}") for file in WEIGHTS):
         raise ValueError(f"encoder: {name!r} cannot be opened (it has no {WEIGHTS[0]}, and weights "
                          "in other files are not read); save it again with safetensors.")
+    here = from_here(name)
     try:
         with quietly():
-            config = AutoConfig.from_pretrained(name, subfolder=subfolder, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(name, subfolder=subfolder, trust_remote_code=False,
+                                                local_files_only=here)
             reader = _projection_class(kind) or AutoModel
             network, loading = reader.from_pretrained(
                 name, subfolder=subfolder, config=config, use_safetensors=True,
-                trust_remote_code=False, dtype=torch.float32, output_loading_info=True)
+                trust_remote_code=False, local_files_only=here, dtype=torch.float32,
+                output_loading_info=True)
     except Exception as error:  # transformers raises many kinds, of its own and of its libraries
         raise open_error(name, error) from None
     pooled = reader is not AutoModel or hasattr(network, "get_text_features")
@@ -102,10 +155,11 @@ def open_tokenizer(name: str, subfolder: str = "") -> Any:
     from transformers import AutoTokenizer
 
     inside = f"{subfolder}/" if subfolder else ""
+    here = from_here(name)
     read_settings(name, f"{inside}tokenizer_config.json")
     try:
         with quietly():
-            return AutoTokenizer.from_pretrained(name, subfolder=subfolder,
+            return AutoTokenizer.from_pretrained(name, subfolder=subfolder, local_files_only=here,
                                                  trust_remote_code=False)
     except Exception as error:  # as many kinds as of networks
         raise ValueError(f"encoder: {name!r} has no tokenizer that can be opened "

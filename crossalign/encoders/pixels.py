@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.encoders.network_files import open_error, quietly, read_settings
+from crossalign.encoders.network_files import from_here, open_error, quietly, read_settings
 
 Array = npt.NDArray[Any]
 
@@ -161,8 +161,9 @@ def _open(name: str, config: Any, settings: dict[str, Any]) -> Any:
         return _default(name, config)
     try:
         with quietly():
-            processor = AutoImageProcessor.from_pretrained(name, config=config, backend="pil",
-                                                           trust_remote_code=False)
+            processor = AutoImageProcessor.from_pretrained(
+                name, config=config, backend="pil", trust_remote_code=False,
+                local_files_only=from_here(name))
     except Exception as error:  # transformers raises many kinds
         raise open_error(name, error, FILES[1]) from None
     return processor if {"size", "crop_size"} & set(settings) else _with_size(processor, config)

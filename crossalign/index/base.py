@@ -75,7 +75,8 @@ class Index(BaseEstimator):  # type: ignore[misc]
         k : int
             Number of neighbours, at least one.
         where : dict, optional
-            Filter on payloads, as `where` defines it; n is the number of items that match.
+            Filter on payloads, as `index.where` defines it; n is the number of items that match.
+            A key that no item has is a missing key everywhere.
 
         Raises
         ------
@@ -96,6 +97,10 @@ class Index(BaseEstimator):  # type: ignore[misc]
 
     def payload(self, ids: npt.ArrayLike) -> list[dict[str, Any]]:
         """Return the payloads of items ``(n,)``; ValueError if there is no item of an id."""
+        raise NotImplementedError("abstract")  # pragma: no cover
+
+    def keys(self) -> list[str]:
+        """Return the keys of the payloads that there are, sorted."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
     def save(self, folder: str | Path) -> Path:

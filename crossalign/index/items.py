@@ -34,6 +34,7 @@ class Items:
         self.following = 0
         self._ids: list[Id] = []
         self._payloads: list[Payload] = []
+        self._keys: list[str] | None = None                       # of the payloads
         self._slots: dict[Id, int] = {}                           # of the items that are there
         self._table: Array | None = None                          # ids by slot
         self._last: tuple[str, Array] | None = None               # filter and what it chose
@@ -67,13 +68,13 @@ class Items:
         self._ids.extend(ids)
         self._payloads.extend(payloads)
         self.following = following(self.following, ids)
-        self._table = self._last = None
+        self._table = self._last = self._keys = None
 
     def remove(self, ids: Iterable[Id]) -> None:
         """Empty the slots of items that are there."""
         for name in ids:
             del self._slots[name]
-        self._last = None
+        self._last = self._keys = None
 
     def unknown(self, ids: Iterable[Id]) -> list[Id]:
         """Return those of the ids that are not there."""
@@ -82,6 +83,13 @@ class Items:
     def payload(self, name: Id) -> Payload:
         """Return the payload of an item that is there."""
         return self._payloads[self._slots[name]]
+
+    def keys(self) -> list[str]:
+        """Return the keys of the payloads of the items that are there, sorted."""
+        if self._keys is None:
+            self._keys = sorted({key for slot in self._slots.values()
+                                 for key in self._payloads[slot]})
+        return self._keys
 
     def occupied(self) -> Array:
         """Return the slots that hold an item, ascending."""

@@ -62,21 +62,7 @@ class LocalIndex(Index):
 
     def search(self, queries: npt.ArrayLike, k: int, where: Where | None = None) -> Hits:
         """Find the ``min(k, n)`` best items of every query, best first; equal ones in the order of
-        adding.
-
-        Parameters
-        ----------
-        queries : array-like
-            Vectors ``(q, w)``.
-        k : int
-            Number of neighbours, at least one.
-        where : dict, optional
-            Filter on payloads, as `where` defines it; n is the number of items that match.
-
-        Raises
-        ------
-        ValueError
-            If ``k`` is below one, or the queries or the filter are not of this form.
+        adding. See `Index.search`.
         """
         return self._search(queries, k, where, self._nearest)
 
@@ -95,6 +81,10 @@ class LocalIndex(Index):
                  for name in checked_ids([one])]
         check_there(self._items.unknown(names))
         return [dict(self._items.payload(name)) for name in names]
+
+    def keys(self) -> list[str]:
+        """Return the keys of the payloads that there are, sorted."""
+        return self._items.keys()
 
     def sample(self, count: int) -> tuple[list[Id], Array, list[dict[str, Any]]]:
         """Return ids, rows ``(n, w)`` and payloads of at most ``count`` items, spread evenly over

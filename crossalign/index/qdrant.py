@@ -33,6 +33,8 @@ from crossalign.types import Hits
 
 NAMESPACE = uuid.UUID("2f1c8c1e-7f0a-5b43-9d0e-6c1f5f0f7a11")
 """Namespace of the ids of points."""
+FLAGS = {"_true": True, "_false": False}
+"""Fields of a point that name its flags."""
 
 
 class QdrantIndex(Index):
@@ -143,6 +145,14 @@ class QdrantIndex(Index):
                      if point not in found])
         return [_own(found[point]) for point in points]
 
+    def keys(self) -> list[str]:
+        """Return the keys of the payloads, sorted; those of flags are read from all items."""
+        found = {key for key in self._engine.keys if not key.startswith("_")}
+        if FLAGS.keys() & self._engine.keys:
+            found.update(key for page in self._engine.pages(vectors=False) for values, _ in page
+                         for field in FLAGS for key in values.get(field, ()))
+        return sorted(found)
+
     def save(self, folder: str | Path) -> Path:
         """Build what the engine builds, in its own folder, or copy the items to a new folder.
 
@@ -226,7 +236,7 @@ def _point(name: Id) -> str:
 def _kept(name: Id, values: Mapping[str, Any]) -> Values:
     """Return the payload of a point."""
     flags = {field: [key for key, value in values.items() if value is flag]
-             for field, flag in (("_true", True), ("_false", False))}
+             for field, flag in FLAGS.items()}
     return {**values, "_id": name, **{field: keys for field, keys in flags.items() if keys}}
 
 

@@ -19,7 +19,7 @@ from sklearn.base import clone
 
 from crossalign import __version__
 from crossalign.data.formats.pictures import read_picture
-from crossalign.data.layouts import locate
+from crossalign.data.layouts import check_outside, locate
 from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation import score_fitted
@@ -78,6 +78,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         to be replaced.
     """
     started, place = time.perf_counter(), expanded(out, "out")
+    check_outside(place, options.name)
     check_space_target(place)
     if (place / RECORD).is_file() and not replace:
         raise ValueError(f"out: {str(out)!r} holds a space already, and what was added to it would "

@@ -171,14 +171,16 @@ class Space:
         k : int
             Number of items; default 10.
         where : mapping, optional
-            Filter on payloads, see `index.where`; default none.
+            Filter on payloads, see `index.where`; default none. Its keys are those that payloads
+            have.
         modality : str, optional
             Modality of the items to find; default any.
 
         Raises
         ------
         ValueError
-            If the query cannot be read, or the filter is of no known form.
+            If the query cannot be read, the filter is of no known form, or it has a key that no
+            item has; then it names those that there are.
         """
         if modality is not None:
             if modality not in self.modalities:
@@ -186,9 +188,18 @@ class Space:
                                  f"{nearest(modality, self.modalities)}")
             where = {**(where or {}), "modality": modality}
         hits = self.index.search(self.embed(query)[:1], k, where)
+        self._check_keys(where or {})
         ids = hits.ids[0].tolist()
         return [Hit(str(name), float(score), payload) for name, score, payload in
                 zip(ids, hits.scores[0].tolist(), self.index.payload(ids), strict=True)]
+
+    def _check_keys(self, where: Where) -> None:
+        """Raise ValueError if a filter has a key that no item has."""
+        there = self.index.keys() if where and len(self) else list(where)
+        for key in where:
+            if key not in there:
+                raise ValueError(f"where: no item has {short(key)} in its payload; "
+                                 f"{nearest(key, there)}")
 
     def recognise(self, items: Any, k: int = 5) -> list[Answer]:
         """Name the k likeliest classes of every picture, with calibrated probabilities.

@@ -150,11 +150,12 @@ class FewShot(Recogniser):
     def _answers(self, X: npt.ArrayLike | Views) -> Array:
         return self.scores(self.encode(X))
 
-    def check_prepared(self) -> None:
-        """Raise ValueError before there are scores."""
-        self._check_started()
-        if not self.head_.ready:
-            raise ValueError("X: this task is not prepared; call fit_few_shot(support) first.")
+    @property
+    def lacking(self) -> str | None:
+        """What has to be called before there are scores."""
+        if not hasattr(self, "head_"):
+            return "fit(train, classes)"
+        return None if self.head_.ready else "fit_few_shot(support)"
 
     def _check_started(self) -> None:
         if not hasattr(self, "head_"):

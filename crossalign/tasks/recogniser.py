@@ -65,9 +65,17 @@ class Recogniser(Task):
         """Score samples ``(n, C)`` that are read at once."""
         raise NotImplementedError("abstract")  # pragma: no cover
 
+    @property
+    def lacking(self) -> str | None:
+        """Call that has to come before the task can answer, as ``"fit(train, classes)"``; None if
+        it can.
+        """
+        raise NotImplementedError("abstract")  # pragma: no cover
+
     def check_prepared(self) -> None:
         """Raise ValueError before the task can answer."""
-        raise NotImplementedError("abstract")  # pragma: no cover
+        if self.lacking is not None:
+            raise ValueError(f"X: this task is not prepared; call {self.lacking} first.")
 
     def decision_function(self, X: npt.ArrayLike | Views) -> Array:
         """Compute the scores ``(n, C)`` before calibration, larger is likelier: log-probabilities,
@@ -122,17 +130,10 @@ class Recogniser(Task):
     def try_out(self) -> None:
         """Score made-up samples, if the task is prepared."""
         rows = made_up(self.model)
-        if not self._ready() or self.modality_ not in rows:
+        if self.lacking is not None or self.modality_ not in rows:
             return
         with np.errstate(all="ignore"):
             scores = self._answers(rows[self.modality_])
         if scores.shape != (2, len(self.classes_)):
             raise ValueError(f"scores of shape {scores.shape} for 2 samples and "
                              f"{len(self.classes_)} classes")
-
-    def _ready(self) -> bool:
-        try:
-            self.check_prepared()
-        except ValueError:
-            return False
-        return True

@@ -110,10 +110,10 @@ class ZeroShot(Recogniser):
         self.head_ = type(head)(**head.get_params(deep=False))
         yield from self.head_.fit_epochs(self.model, samples, self.classes_, self.views_)
 
-    def check_prepared(self) -> None:
-        """Raise ValueError before `fit`."""
-        if not hasattr(self, "head_"):
-            raise ValueError("X: this task is not prepared; call fit(train, classes) first.")
+    @property
+    def lacking(self) -> str | None:
+        """What has to be called before `fit`."""
+        return None if hasattr(self, "head_") else "fit(train, classes)"
 
     def read(self, X: npt.ArrayLike | Views) -> tuple[Any, Any]:
         """Return samples as the model takes them, and the view or views through which.

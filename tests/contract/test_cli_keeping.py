@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from test_cli_errors import benchmark, check, run
 
-from crossalign.boundary import fill_closed_streams, flush_output
+from crossalign.boundary import UNREAD, fill_closed_streams, flush_output
 
 
 @pytest.fixture
@@ -148,3 +148,19 @@ def test_a_page_is_drawn_again_from_what_was_saved(tmp_path, folder, monkeypatch
     code, said, err = run(monkeypatch, capsys, "page", str(out))
     check(code, said, err)
     assert "figures.npz" in err
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_a_command_whose_reader_has_left_ends_as_if_by_its_signal(lines):
+    """As tools of Unix behind ``| head``: without a word, and not as if all had been read."""
+    code = ("import sys, typer\nfrom crossalign.boundary import run_command\n"
+            f"app = typer.Typer()\n@app.command()\ndef say():\n    sys.stdin.read()\n"
+            f"    for n in range({lines}): print('a line')\n"
+            "run_command(app)\n")
+    for written in (code, code.replace("run_command(app)", "run_command(say)")):
+        with subprocess.Popen([sys.executable, "-c", written], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env={**os.environ, "PYTHONUNBUFFERED": ""}) as process:
+            process.stdout.close()
+            process.stdin.close()
+            assert (process.stderr.read(), process.wait()) == ("", UNREAD)

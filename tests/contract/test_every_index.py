@@ -92,3 +92,18 @@ def test_ties_are_ordered_by_row(name):
     found.add(np.tile(items, (5, 1)))
     hits = found.search(items[:2], 3)
     np.testing.assert_array_equal(hits.indices, [[0, 4, 8], [1, 5, 9]])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_keys_are_those_of_the_items_that_are_there(name):
+    found = EVERY[name].make()
+    assert found.keys() == []
+    rows = EVERY[name].draw(300, 0)
+    found.add(rows, range(300), [{"n": i, "last": True} if i == 299 else {"n": i, "b": "x"}
+                                 for i in range(300)])
+    assert found.keys() == ["b", "last", "n"]
+    if "arrays" not in found.lacks:                           # an engine remembers keys
+        found.remove([299])
+        assert found.keys() == ["b", "n"]
+        found.add(rows[:1], [0], [{"new": 1}])
+        assert found.keys() == ["b", "n", "new"]

@@ -129,7 +129,7 @@ def test_a_source_that_only_finds_pictures_takes_every_encoder(tmp_path, dropped
 
 
 def test_without_the_file_there_is_no_such_data_set(folder):
-    complaint(lambda: data.load(folder), "none of the layouts")
+    complaint(lambda: data.load(folder), "nothing that is read here")
     assert "mine.txt" not in listing()
 
 

@@ -70,6 +70,9 @@ def test_it_answers_as_in_python(place):
             assert server.ask("POST", "/search", {"text": "disc", "k": 3})[0] == (
                 200 if texts else 400)
             assert server.ask("GET", f"/thumb/{hits[0]['id']}")[1]["Content-Type"] == "image/jpeg"
+            status, _, refused = server.ask("POST", "/search?where=%7B%22kolor%22:%22red%22%7D",
+                                            sent, "image/png")
+            assert (status, "'class', 'file'" in refused["error"]) == (400, True)
             assert len(server.ask("GET", "/map")[2]["points"]) == len(space)
             assert server.ask("POST", "/items?id=mine&thumb=true", sent, "image/png")[0] == 201
             assert server.ask("POST", "/classes", {"name": "star", "text": "many rays"})[0] == (

@@ -8,7 +8,7 @@ from complaints import complaint
 from PIL import Image
 
 from crossalign import data
-from crossalign.data.layouts import locate, source_of
+from crossalign.data.layouts import check_outside, locate, source_of
 
 
 def pictures(folder, *classes):
@@ -70,7 +70,7 @@ def test_what_lies_within_a_data_set_names_the_data_set(tmp_path):
 def test_an_empty_folder_beside_pictures_is_no_part_of_them(tmp_path):
     pictures(tmp_path, "auk", "owl")
     (tmp_path / "empty").mkdir()
-    complaint(lambda: source_of(tmp_path / "empty"), "none of the layouts", "att_splits.mat")
+    complaint(lambda: source_of(tmp_path / "empty"), "is empty", "a folder for each class")
 
 
 def test_home_folders_are_found(tmp_path, monkeypatch):
@@ -106,3 +106,23 @@ def test_every_path_may_begin_at_home(tmp_path, monkeypatch):
 def test_a_home_that_there_is_not_is_named():
     complaint(lambda: locate("~nobody-of-this-name/toy.npz"), "~nobody-of-this-name",
               "a home that there is not")
+
+
+def test_a_folder_without_data_is_a_short_sentence_with_the_fix(tmp_path):
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "bare" / ".DS_Store").touch()
+    text = complaint(lambda: source_of(tmp_path / "bare"), "is empty", "a folder for each class")
+    (tmp_path / "bare" / "notes.doc").touch()
+    other = complaint(lambda: source_of(tmp_path / "bare"), "holds nothing that is read here")
+    assert max(len(text), len(other)) - len(str(tmp_path)) < 200
+
+
+def test_a_benchmark_is_not_written_into_its_own_data(tmp_path):
+    source = pictures(tmp_path / "mine", "ant", "bee")
+    for out in (source, source / "ant" / "x"):
+        complaint(lambda out=out: check_outside(out, source), "out", "lies in", "beside it")
+    complaint(lambda: check_outside(tmp_path, source), "holds the folder of the data")
+    check_outside(tmp_path / "mine two", source)
+    check_outside(tmp_path / "x", "glyphs")
+    (tmp_path / "link").symlink_to(source)
+    complaint(lambda: check_outside(tmp_path / "link" / "x", source), "lies in")

@@ -431,7 +431,7 @@ def test_malformed_csv(tmp_path):
 def test_nothing_there(tmp_path):
     (tmp_path / "empty").mkdir()
     complaint(lambda: load_pairs(tmp_path / "empty"), "labels.npy")
-    complaint(lambda: data.load(tmp_path / "empty"), "none of the layouts", "att_splits.mat")
+    complaint(lambda: data.load(tmp_path / "empty"), "is empty")
     for name in ("none.npz", "none.csv", "none.mat"):
         complaint(lambda name=name: load_pairs(tmp_path / name), name)
     complaint(lambda: data.load("no-such-thing"), "glyphs", "synthetic", "CROSSALIGN_DATA", ".npz")

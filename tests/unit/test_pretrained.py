@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from complaints import complaint
 from PIL import Image
 
 from crossalign import data
@@ -20,7 +21,7 @@ transformers = pytest.importorskip("transformers", reason="needs the extra 'text
 
 from small_networks import PIXELS, SIZES, TEXT, VISION, saved, with_tokenizer  # noqa: E402
 
-from crossalign.encoders import Backbone, PretrainedPictures, PretrainedTexts  # noqa: E402
+from crossalign.encoders import Backbone, PretrainedPictures, PretrainedTexts, network_files  # noqa: E402
 
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (0, 255, 0), "grey": (90, 90, 90),
            "white": (250, 250, 250), "black": (9, 9, 9)}
@@ -315,3 +316,34 @@ def test_bases_that_do_not_fit_are_refused(raw, vit, bert, settings, says):
     wrong = Views({"image": raw["image"][:, :, :24], "text": raw["text"]}, raw.labels)
     with pytest.raises(ValueError, match="rows='raw'"):
         trained(wrong, vit, bert)
+
+
+def test_without_a_connection_a_network_that_is_not_here_is_one_sentence_at_once(tmp_path,
+                                                                                 monkeypatch, vit):
+    import huggingface_hub
+
+    asked = []
+
+    class Unreachable:
+        def head(self, address, timeout):
+            asked.append(timeout)
+            raise OSError("Name or service not known")
+
+    monkeypatch.setattr(huggingface_hub, "get_session", Unreachable)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(network_files.time, "monotonic", lambda: 1e6)
+    network_files._hub_answers.cache_clear()
+    try:
+        for make in (PretrainedPictures, PretrainedTexts):
+            for name in ("nosuch/model", "model"):
+                complaint(lambda make=make, name=name: make(name), repr(name), "cannot be reached")
+            for name in ("no such", "a/b/c", "/nowhere/at/all"):
+                complaint(lambda make=make, name=name: make(name), repr(name), "no such folder")
+        assert asked == [network_files.KNOCK]                    # once for all
+        assert PretrainedPictures(vit).encode(np.zeros((1, 16, 16, 3), np.uint8)).shape[0] == 1
+        (tmp_path / "models--nosuch--model").mkdir()             # a copy in the cache is enough
+        assert network_files.from_here("nosuch/model")
+        complaint(lambda: PretrainedPictures("nosuch/model"), "cannot be opened")
+        assert len(asked) == 1
+    finally:
+        network_files._hub_answers.cache_clear()

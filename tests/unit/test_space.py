@@ -313,3 +313,23 @@ def test_pictures_of_sixteen_bits_and_turned_ones_are_read_as_in_training(space,
     Image.fromarray(gray).save(stream, "PNG")
     np.testing.assert_allclose(space.embed(stream.getvalue()),
                                space.embed(folder / "ring" / "03.png"), atol=1e-6)
+
+
+def test_a_key_that_no_item_has_is_named_beside_those_that_there_are(space):
+    for where in ({"kolor": "red"}, {"class": "disc", "kolor": {"not": "red"}}):
+        complaint(lambda w=where: space.search("square", where=w), "'kolor'", "'class'", "'file'")
+    with pytest.raises(ValueError, match=r"'clas' in its payload; did you mean 'class'\?"):
+        space.search("square", where={"clas": "disc"})
+    assert space.search("square", where={"class": "none such"}) == []
+    space.remove([hit.id for hit in space.search("square", k=1000)])
+    assert space.search("square", where={"kolor": "red"}) == []
+
+
+@pytest.mark.parametrize("inside", ["space", "deep/in/space", ".hidden"])
+def test_a_space_is_not_built_into_its_own_data(folder, inside):
+    before = sorted(folder.rglob("*"))
+    complaint(lambda: build_space(DataOptions(data=str(folder)), folder / inside), "lies in",
+              "beside it")
+    complaint(lambda: build_space(DataOptions(data=str(folder)), folder), "lies in")
+    complaint(lambda: build_space(DataOptions(data=str(folder)), folder.parent), "holds")
+    assert sorted(folder.rglob("*")) == before
