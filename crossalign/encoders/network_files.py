@@ -34,7 +34,7 @@ def from_here(name: str) -> bool:
         If there is no such folder and it is no name of the hub; or the hub does not answer and
         there is no copy.
     """
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     if Path(name).is_dir():
         return True
