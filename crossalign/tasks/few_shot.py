@@ -152,7 +152,7 @@ class FewShot(Recogniser):
 
     @property
     def lacking(self) -> str | None:
-        """What has to be called before there are scores."""
+        """Name the call that has to come before there are scores; None if there can be."""
         if not hasattr(self, "head_"):
             return "fit(train, classes)"
         return None if self.head_.ready else "fit_few_shot(support)"

@@ -67,8 +67,8 @@ class Recogniser(Task):
 
     @property
     def lacking(self) -> str | None:
-        """Call that has to come before the task can answer, as ``"fit(train, classes)"``; None if
-        it can.
+        """Name the call that has to come before an answer, as ``"fit(train, classes)"``; None if it
+        can be given.
         """
         raise NotImplementedError("abstract")  # pragma: no cover
 

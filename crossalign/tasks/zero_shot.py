@@ -112,7 +112,7 @@ class ZeroShot(Recogniser):
 
     @property
     def lacking(self) -> str | None:
-        """What has to be called before `fit`."""
+        """Name the call that has to come before an answer; None if it can be given."""
         return None if hasattr(self, "head_") else "fit(train, classes)"
 
     def read(self, X: npt.ArrayLike | Views) -> tuple[Any, Any]:
