@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 DEFAULT = "glyphs"
 RAW = "raw:"
 """Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
-PLACES = ("attributes", "class_texts", "unseen", "encoder", "text_encoder", "prompts")
+OWN = "own"
+"""Word for the labels that a classifier's own files give."""
+PLACES = ("attributes", "class_texts", "unseen", "encoder", "text_encoder", "prompts", "labels")
 """Options whose value may be a path."""
 ONNX = re.compile(r"(?P<file>.+\.onnx)(:(?P<output>.+))?")
 """Name of an ONNX file, and of the output that is read."""
@@ -66,6 +68,8 @@ class DataOptions:
         File or name of a network.
     prompts : str, optional
         File of prompts, one a line.
+    labels : str, optional
+        File with the names of a classifier's outputs, one a line, or ``"own"``.
     modalities : str, optional
         Names with commas between.
     columns : str, optional
@@ -98,6 +102,10 @@ class DataOptions:
     prompts: Annotated[str | None, typer.Option(
         help="Text file of prompts for such a network, one a line, with {} in the place of the "
         "text.")] = None
+    labels: Annotated[str | None, typer.Option(
+        help="Names of the outputs of --encoder, an image classifier: a text file, one a line, or "
+        "own for those in its own files. Pictures are then where the text encoder puts their "
+        "likeliest labels (ConSE).")] = None
     pool: Annotated[str | None, typer.Option(
         help="mean or flat: tokens as vectors, for models that read nothing else.")] = None
     modalities: Annotated[str | None, typer.Option(
@@ -165,6 +173,8 @@ class DataOptions:
         """Return the encoders of pictures and of texts; one network, named for both, is opened
         once.
         """
+        if self.labels is not None:
+            return self._conse()
         both = self.encoder is not None and self.encoder == self.text_encoder
         if both and not self.tokens and not str(self.encoder).startswith(RAW):
             from crossalign.encoders import DualEncoder
@@ -177,6 +187,27 @@ class DataOptions:
             raise ValueError("prompts: they are for one network of pictures and texts; name it by "
                              "--encoder and --text-encoder alike, without --tokens.")
         return self._picture_encoder(), self._text_encoder()
+
+    def _conse(self) -> tuple[Any, Any]:
+        """Return the encoder of pictures by the labels of a classifier, and that of texts."""
+        if self.encoder is None or str(self.encoder).startswith(RAW) or self.tokens or (
+                self.prompts is not None):
+            raise ValueError("labels: they are names of what an image classifier tells apart; name "
+                             "it by --encoder, without raw:, --tokens and --prompts.")
+        from crossalign.encoders import CharNgrams, ConSE
+        from crossalign.encoders.classifiers import open_classifier
+        from crossalign.encoders.label_names import read_labels
+
+        given = None if self.labels == OWN else read_labels(str(self.labels))
+        onnx = ONNX.fullmatch(self.encoder)
+        classifier = open_classifier(*((self.encoder, None) if onnx is None else
+                                       (onnx["file"], onnx["output"])))
+        labels = classifier.labels if given is None else given
+        if labels is None:
+            raise ValueError(f"labels: the files of {self.encoder!r} give its outputs no names; "
+                             "give a text file with a name for each, one a line.")
+        texts = self._text_encoder()
+        return ConSE(classifier.outputs, labels, CharNgrams() if texts is None else texts), texts
 
     def _picture_encoder(self) -> Any:
         """Return the encoder of a network; it gives tokens where they are asked for."""
@@ -214,7 +245,8 @@ class DataOptions:
         kept["data"] = _absolute(self.name)
         if recipe is not None and recipe.tokens:
             kept["tokens"] = True
-        return kept | {name: _absolute(str(kept[name])) for name in PLACES if name in kept}
+        return kept | {name: _absolute(str(kept[name])) for name in PLACES
+                       if name in kept and kept[name] != OWN}
 
     def over(self, kept: Mapping[str, str | bool] | None) -> DataOptions:
         """Return these options, and where no data are named also those that a model remembers.

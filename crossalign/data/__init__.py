@@ -26,6 +26,7 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | class_folders, picture_rows, text_rows | folders to files, pixels and texts to rows |
 | class_texts, descriptions, recognition | classes in words, their descriptions, zero-shot cuts |
 | side_information | one vector per class, matched by name |
+| labelled | classes that a classifier which encodes pictures knows by name |
 | declaration, leaks, digest | protocols, ways to be wrong, equal rows |
 | noted | notes on data that were not read, or not as they are stored |
 """

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.declaration import declared
+from crossalign.data.labelled import labelled_unseen
+from crossalign.data.noted import NOTED
 from crossalign.data.samples import Samples
 from crossalign.data.splits import Rows
 from crossalign.labels import classes_held
@@ -51,8 +53,12 @@ def made(samples: Samples, task: str, cut: Cut) -> Benchmark:
     """
     splits, facts, leaks = KINDS[task](samples, cut)
     classes = samples.classes(cut.subset, cut.seen)
-    protocol = declared(cut.rows, {**samples.facts, **facts, **cut.facts}, classes,
-                        **{**leaks, **samples.leaks})
+    facts = {**samples.facts, **facts, **cut.facts}
+    of_labels = labelled_unseen(classes, samples.named)
+    if of_labels:
+        facts[NOTED] = {**facts.get(NOTED, {}), **of_labels}
+        leaks = {**leaks, "backbone_saw_unseen_classes": True}
+    protocol = declared(cut.rows, facts, classes, **{**leaks, **samples.leaks})
     if "test_unseen" in cut.rows:
         held = classes_held(samples.labels[np.concatenate(list(cut.rows.values()))])
         if len(held) < len(classes):

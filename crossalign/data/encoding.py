@@ -6,7 +6,7 @@ protocol are settled here, for every source alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from crossalign.data.class_folders import picture_id
 from crossalign.data.digest import row_digests
+from crossalign.data.labelled import labelled
 from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.noted import joined, noted_fact
 from crossalign.data.picture_rows import (
@@ -92,7 +93,8 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     about: dict[str, Any] = {**reads.facts, **raw.features}
     origin = [*(side.digests for side in sides.values()), dict(reads.facts)]
     noted = [raw.noted, *(side.noted for side in sides.values())]
-    leaks = NO_BACKBONE if encoder is None else {}
+    labels: Sequence[str] = getattr(reads, "labels", ())      # of a classifier
+    leaks = NO_BACKBONE if encoder is None else {"pseudo_labels": True} if labels else {}
     words = text_encoder or CharNgrams(reads.tokens)
     if raw.texts is not None:
         (side,) = sides.values()
@@ -121,12 +123,12 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
             "sha256": features_digest(raw.class_texts, dict(words.facts))}
     if raw.texts is not None or raw.class_texts is not None:
         if text_encoder is not None:
-            leaks = {}
+            leaks = {"pseudo_labels": True} if labels else {}
         elif encoder is not None:
-            leaks = {"text_features_fit_on_unseen": False}
+            leaks = {**leaks, "text_features_fit_on_unseen": False}
     return Samples(raw.name, views, names, embeddings,
                    {**facts, **noted_fact(joined(*noted))}, raw.seed, leaks, digests,
-                   class_texts=raw.class_texts)
+                   class_texts=raw.class_texts, named=labelled(names, labels))
 
 
 def _paired(parts: Mapping[str, Views],

@@ -57,6 +57,8 @@ class Samples:
         Group of each class, if whole groups are unseen; default None.
     class_texts : C tuples of strings, optional
         Texts from which the side information was encoded; default None.
+    named : names
+        Those classes whose names are among the labels of the classifier that encoded pictures.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Samples:
     digests: Mapping[str, Array] | None = None
     groups: Array | None = None
     class_texts: Sequence[Texts] | None = None
+    named: frozenset[str] = frozenset()
 
     @property
     def labels(self) -> Array:

@@ -6,7 +6,6 @@ tokens are those of all, one after another.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,8 +15,8 @@ import numpy.typing as npt
 from crossalign.arrays import unit_rows
 from crossalign.data.noted import Noted
 from crossalign.data.samples import Texts
-from crossalign.encoders.encode import Encoding, encode_items, row_key
 from crossalign.encoders.shards import padded
+from crossalign.encoders.text_cache import cached_texts
 from crossalign.pace import Log
 from crossalign.preprocessing.tokens import lengths_mask
 from crossalign.types import TextEncoder, Views
@@ -26,9 +25,6 @@ Array = npt.NDArray[Any]
 
 SHOWN = 1000
 """Number of characters of a text that a page may show."""
-
-BLOCK = 1024
-"""Number of texts encoded at a time."""
 
 
 def several(texts: Sequence[Texts]) -> dict[str, Any]:
@@ -50,7 +46,7 @@ def text_views(texts: Sequence[Texts], encoder: TextEncoder, keep: bool = True,
     number = {text: row for row, text in enumerate(distinct)}
     samples = {of: row for row, of in enumerate(dict.fromkeys(texts))}
     which = np.array([samples[of] for of in texts])
-    rows = _encoded(distinct, encoder, keep, log)
+    rows = cached_texts(distinct, encoder, keep, log)
     rows_of_samples = [[number[text] for text in of] for of in samples]
     words = encoder.words(distinct) if encoder.tokens else []
     lengths = [len(of) for of in words]
@@ -84,7 +80,7 @@ def class_rows(names: Sequence[str], texts: Sequence[Texts], encoder: TextEncode
                          "vector; name the network without 'raw:'.")
     distinct = list(dict.fromkeys(text for of in texts for text in of))
     number = {text: row for row, text in enumerate(distinct)}
-    rows = _encoded(distinct, encoder, keep, log)
+    rows = cached_texts(distinct, encoder, keep, log)
     if encoder.tokens:
         rows = np.stack([row[:max(1, len(words))].mean(axis=0)
                          for row, words in zip(rows, encoder.words(distinct), strict=True)])
@@ -92,16 +88,6 @@ def class_rows(names: Sequence[str], texts: Sequence[Texts], encoder: TextEncode
     of_classes = unit_rows(np.stack([rows[[number[text] for text in of]].mean(axis=0)
                                      for of in texts]))
     return of_classes, {"classes_of_one_text_row": _one_row(names, of_classes)}
-
-
-def _encoded(texts: Sequence[str], encoder: TextEncoder, keep: bool, log: Log | None) -> Array:
-    """Encode texts, each once; tokens get zeros up to the longest."""
-    digests = np.frombuffer(b"".join(
-        hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        for text in texts), dtype=np.uint64).reshape(-1, 2)
-    how = Encoding(encoder.encode, "texts", block=BLOCK, ragged=True)
-    return encode_items(texts, digests, how, row_key("text-rows", encoder) if keep else None,
-                        log).rows
 
 
 def _together(rows: Array, chosen: Sequence[Sequence[int]], lengths: Sequence[int]) -> Array:

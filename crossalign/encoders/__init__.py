@@ -7,7 +7,7 @@ a side. The loaders of `data` take an encoder. Any object with these five names 
 of pictures whose ``resizes`` is true gets them in their own sizes.
 
 - `encode`: the way of all items through any encoder: blocks, threads that read ahead. `shards` of
-  rows outlive a kill, `cache` keeps them and other arrays on disk.
+  rows outlive a kill, `cache` keeps them and other arrays on disk; `text_cache` is that of texts.
 - `hog`, `char_ngrams`: pictures and texts without a network; `gradients` and `patches` are the
   arithmetic of `hog`.
 - `tflite`: a TensorFlow Lite file (extra ``vision``).
@@ -18,6 +18,9 @@ of pictures whose ``resizes`` is true gets them in their own sizes.
 - `word_vectors`: texts by vectors of their words, which `word_vector_files` reads.
 - `dual`: pictures and texts through one such network with one space, and its logits; `dual_halves`
   are its two encoders, `prompts` the templates of its texts.
+- `conse`: pictures as means of the text vectors of a classifier's likeliest labels, so that it and
+  a text encoder are one space; `classifiers` opens one, `label_names` finds the names of its
+  outputs.
 - `backbone`: such a network as a module, which a model trains along.
 """
 

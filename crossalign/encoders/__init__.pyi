@@ -1,5 +1,6 @@
 from .backbone import Backbone as Backbone
 from .char_ngrams import CharNgrams as CharNgrams
+from .conse import ConSE as ConSE
 from .dual import DualEncoder as DualEncoder
 from .hog import HOG as HOG
 from .onnx import ONNXEncoder as ONNXEncoder

@@ -29,6 +29,10 @@ class DualPictures(PretrainedPictures):
         """Facts that its rows depend on."""
         return {**super().facts, "length": "unit"}
 
+    def in_space_of(self, texts: Any) -> bool:
+        """Return True if its rows are in the space of an encoder of texts."""
+        return _one_network(self, texts)
+
     def encode(self, pictures: Sequence[npt.ArrayLike]) -> Array:
         """Encode n pictures ``(h, w, 3)`` uint8 of any size as unit rows ``(n, d)``."""
         return unit_rows(super().encode(pictures))
@@ -64,6 +68,10 @@ class PatchPictures:
         """Facts that its rows depend on."""
         return {**network_facts(self._network, self.name), "rows": "vectors", "length": "unit",
                 "vectors": "projection of the network", "pixels": self._patches.facts}
+
+    def in_space_of(self, texts: Any) -> bool:
+        """Return True if its rows are in the space of an encoder of texts."""
+        return _one_network(self, texts)
 
     def encode(self, pictures: Sequence[npt.ArrayLike]) -> Array:
         """Encode n pictures ``(h, w, 3)`` uint8 of any size as unit rows ``(n, d)``."""
@@ -119,3 +127,9 @@ class DualTexts(PretrainedTexts):
     def arguments(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Return the network's arguments of texts, without prompts."""
         return self.inputs(torch.from_numpy(self.raw(texts)).to(self._device))
+
+
+def _one_network(pictures: Any, texts: Any) -> bool:
+    """Return True if an encoder of pictures and one of texts are the halves of one network."""
+    return isinstance(texts, DualTexts) and (
+        pictures.facts["model_sha256"] == texts.facts["model_sha256"])

@@ -103,8 +103,11 @@ def read_settings(name: str, file: str) -> Any:
     return settings
 
 
-def open_network(name: str, subfolder: str = "") -> nn.Module:
+def open_network(name: str, subfolder: str = "", classifies: bool = False) -> nn.Module:
     """Open the network of a folder, or of a name on the Hugging Face hub, with all of its weights.
+
+    If it ``classifies``, the part of an image classifier that gives its labels belongs to it;
+    default False.
 
     Raises
     ------
@@ -127,7 +130,7 @@ def open_network(name: str, subfolder: str = "") -> nn.Module:
         with quietly():
             config = AutoConfig.from_pretrained(name, subfolder=subfolder, trust_remote_code=False,
                                                 local_files_only=here)
-            reader = _projection_class(kind) or AutoModel
+            reader = _classifier_class() if classifies else _projection_class(kind) or AutoModel
             network, loading = reader.from_pretrained(
                 name, subfolder=subfolder, config=config, use_safetensors=True,
                 trust_remote_code=False, local_files_only=here, dtype=torch.float32,
@@ -195,6 +198,13 @@ def quietly() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+
+
+def _classifier_class() -> Any:
+    """Return the class that opens image classifiers of every kind."""
+    from transformers import AutoModelForImageClassification
+
+    return AutoModelForImageClassification
 
 
 def _projection_class(config: Mapping[str, Any]) -> Any:

@@ -73,6 +73,11 @@ class ONNXEncoder:
         """Height of the pictures that its network reads."""
         return self._pixels.size[0]
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Metadata that its file carries beside the network."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Facts that its rows depend on."""
@@ -181,10 +186,14 @@ def _other_files(file: Path) -> list[Path]:
     return sorted(path for name in names if (path := file.parent / name).is_file())
 
 
+def settings_folders(file: Path) -> list[Path]:
+    """Return the folders in which settings of a network may stand, nearest first."""
+    return [file.parent, *([file.parent.parent] if file.parent.name == SUBFOLDER else [])]
+
+
 def _pixels(file: Path, size: tuple[int, int] | None) -> Pixels:
     """Return the preparation of pictures that the settings beside a network say."""
-    folders = [file.parent, *([file.parent.parent] if file.parent.name == SUBFOLDER else [])]
-    for folder in folders:
+    for folder in settings_folders(file):
         whole, alone = (read_settings(str(folder), name) for name in FILES)
         settings = whole.get("image_processor") or alone
         if not settings:

@@ -87,6 +87,11 @@ class TFLiteEncoder:
         """Height and width of the pictures that it reads."""
         return self._input.shape[1]
 
+    @property
+    def width(self) -> int:
+        """Width of its rows."""
+        return self._output.shape[-1]
+
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Facts that its rows depend on."""
@@ -105,9 +110,8 @@ class TFLiteEncoder:
         """
         x = check_pictures(pictures, self.side)
         rows = [self._row(picture) for picture in x]
-        width = self._output.shape[-1]
         empty = np.zeros((0, *([int(np.prod(self._output.shape[1:-1]))] if self.tokens else []),
-                          width), np.float32)
+                          self.width), np.float32)
         return np.stack(rows) if rows else empty
 
     def _row(self, picture: Array) -> Array:
@@ -168,6 +172,22 @@ class TFLiteEncoder:
         tensors = {t.number: t for t in map(_tensor_of, self._interpreter.get_tensor_details())}
         order = [int(n) for step in self._interpreter._get_ops_details() for n in step["outputs"]]
         return [tensors[n] for n in dict.fromkeys(order) if n in tensors]
+
+
+def output_of(file: str | Path) -> str:
+    """Return the name of the tensor that a TensorFlow Lite file gives out.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or gives out several.
+    """
+    model = expanded(file, "model")
+    outputs = [_tensor_of(details) for details in _open(model, 1).get_output_details()]
+    if len(outputs) != 1:
+        raise ValueError(f"model: {model.name!r} has the outputs {[one.name for one in outputs]}; "
+                         "give a classifier, which has one.")
+    return outputs[0].name
 
 
 def _open(file: Path, threads: int) -> Any:

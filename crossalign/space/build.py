@@ -22,17 +22,17 @@ from crossalign.data.formats.pictures import read_picture
 from crossalign.data.layouts import check_outside, locate
 from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
-from crossalign.evaluation import score_fitted
 from crossalign.evaluation.fitted import answering, fit_chosen
 from crossalign.evaluation.protocols import benchmark_of, get
 from crossalign.index import ExactIndex
 from crossalign.models.blockwise import encoded
 from crossalign.pace import Pace, duration
 from crossalign.reading import expanded
-from crossalign.space.choice import SHORT_LIST, Tried, choose
+from crossalign.space.choice import Tried, choose, short_list
 from crossalign.space.folder import INDEX, RECORD, check_space_target
 from crossalign.space.items import IMAGE, TEXT
 from crossalign.space.readers import Readers
+from crossalign.space.scores import Scores, scores_on_test
 from crossalign.space.space import Space
 from crossalign.types import Benchmark, Classes, Views
 
@@ -60,7 +60,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     out : str or Path
         Folder of the space.
     models : sequence of str, optional
-        Models to choose among on validation classes; default `SHORT_LIST`.
+        Models to choose among on validation classes; default `choice.short_list`.
     budget : float
         Time in seconds after which no further model is tried; default `BUDGET`.
     name : str, optional
@@ -92,13 +92,11 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     log(f"pictures by {_facts(readers.pictures)}")
     log(f"texts by {_facts(readers.texts)}")
     log(_told(bench))
-    model, choice, tried = choose(bench, task, models or SHORT_LIST[bench.task], budget, log)
+    listed = models or short_list(bench.task, readers.one_space)
+    model, choice, tried = choose(bench, task, listed, budget, log)
     log(f"fitting {model.cli_name} on the training samples, to be measured")
     fitted = fit_chosen(model, bench, task, choice)
-    report = score_fitted(fitted, bench, pictures=False)
-    scores = {metric: report.scores[metric]["mean"] for metric in task.headlines_of(
-        list(report.scores)) if metric in report.scores}
-    log("on test: " + ", ".join(f"{metric} {100 * value:.1f}" for metric, value in scores.items()))
+    scores = scores_on_test(fitted, bench, task, readers.one_space, log)
     trained = "the training samples of the protocol"
     if bench.task == "gzsl" and options.unseen is None:
         log("fitting it again on all pictures, for use")
@@ -107,7 +105,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         fitted = answering(again, bench, training, task, choice)
         trained = "all pictures, after the scores were measured on held-out classes"
     fitted.source = options.remembered()
-    card = _card(name or place.name, bench, choice.how, tried, scores) | {"trained_on": trained}
+    card = _card(name or place.name, bench, choice.how, tried, scores) | {
+        "model": model.cli_name, "trained_on": trained}
     space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(whole.samples))
     _fill(space, whole.samples, Path(str(options.name)).expanduser(), log)
     with _beside(place) as draft:
@@ -165,12 +164,12 @@ def _texts(bench: Benchmark) -> dict[str, Sequence[str]]:
 
 
 def _card(name: str, bench: Benchmark, selection: str, tried: Sequence[Tried],
-          scores: dict[str, float]) -> dict[str, Any]:
+          scores: Scores) -> dict[str, Any]:
     """Return what a space says of itself."""
     return {"name": name, "data": bench.name, "task": bench.task,
             "built": datetime.now(UTC).isoformat(timespec="seconds"), "version": __version__,
             "tried": {one.model: round(one.objective, 4) for one in tried},
-            "selection": selection, "scores": {k: round(v, 4) for k, v in scores.items()},
+            "selection": selection, **scores,
             "protocol": {key: bench.protocol[key] for key in ("split_id", "features",
                                                               "side_information", "noted")
                          if key in bench.protocol}}

@@ -18,6 +18,18 @@ SHORT_LIST = {
     "zsl": ("ridge_map", "cca", "linear_cosine", "fusionnet_qsma"),
     "retrieval": ("ridge_map", "cca", "fusionnet_qsma")}
 """Models that are tried for each task, quick ones first; all can be searched."""
+FROZEN = "dual_encoder"
+"""Model that leaves a space of pictures and texts as its encoders make it."""
+FROM_FROZEN = {
+    "gzsl": (FROZEN, "tip_adapter", "residual_adapter"),
+    "zsl": (FROZEN, "residual_adapter"),
+    "retrieval": (FROZEN, "residual_adapter")}
+"""Models that are tried before these where encoders make one space."""
+
+
+def short_list(task: str, one_space: bool) -> tuple[str, ...]:
+    """Return the models to try for a task, if encoders make ``one_space`` or not."""
+    return (*(FROM_FROZEN[task] if one_space else ()), *SHORT_LIST[task])
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,12 @@ class Readers:
         """Encoder of texts."""
         return self._encoders[1]
 
+    @property
+    def one_space(self) -> bool:
+        """True if pictures and texts are encoded into one space, as by CLIP or `ConSE`."""
+        together = getattr(self.pictures, "in_space_of", None)
+        return together is not None and bool(together(self.texts))
+
     def digests(self) -> dict[str, str]:
         """Return digests of the encoders' facts, by kind."""
         return {IMAGE: _digest(self.pictures), "text": _digest(self.texts)}

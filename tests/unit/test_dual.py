@@ -237,6 +237,8 @@ def test_one_name_for_both_options_is_one_network_with_its_prompts(tmp_path):
     options = DataOptions(encoder=str(folder), text_encoder=str(folder), prompts=str(prompts))
     read = options.read_as()
     assert read["encoder"]._network is read["text_encoder"]._network
+    assert read["encoder"].in_space_of(read["text_encoder"])
+    assert not read["encoder"].in_space_of(PretrainedTexts(folder))
     np.testing.assert_allclose(read["text_encoder"].encode(TEXTS),
                                DualEncoder(folder, ["a {}", "small {}"]).encode(TEXTS), atol=1e-6)
     assert options.remembered()["prompts"] == str(prompts)
