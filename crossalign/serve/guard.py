@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -30,6 +30,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin", "Cache-Control": "no-store"}
 """Headers of every answer."""
+SENT = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class GoneError(Exception):
@@ -68,12 +69,13 @@ class Guard:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                message["headers"] = [*message["headers"], *SENT]
             await send(message)
 
         try:
-            self._check(scope, Headers(scope=scope))
-            content = await self._body(scope, receive)
+            headers = Headers(scope=scope)
+            self._check(scope, headers)
+            content = await self._body(receive, is_json=body_type(headers) == JSON)
         except AskError as refusal:
             return await answer(refusal)(scope, receive, with_headers)
         except GoneError:
@@ -99,9 +101,8 @@ class Guard:
             raise AskError(415, f"content-type: {short(body_type(headers))} is not read; send "
                            f"{JSON} or one of {', '.join(FORMATS)}.")
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _body(self, receive: Receive, *, is_json: bool) -> bytes:
         """Return the body; what is too large is read to its end, within bounds, and dropped."""
-        is_json = body_type(Headers(scope=scope)) == JSON
         limit = min(self._limits.json, self._limits.body) if is_json else self._limits.body
         parts, size = [], 0
         try:

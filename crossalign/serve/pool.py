@@ -6,7 +6,8 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar
 
 from crossalign.serve.limits import Limits, overload
 
@@ -35,31 +36,46 @@ class Pool:
         """
         if not self._places.acquire(blocking=False):
             raise overload("the server is busy; ask again in a second.")
-        over = threading.Event()
-        future = asyncio.wrap_future(self._executor.submit(self._worked, call, over))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Result] = loop.create_future()
+        self._executor.submit(self._worked, call, answer, loop)
+        timer = loop.call_later(self._limits.seconds, self._late, answer)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), self._limits.seconds)
-        except TimeoutError:
-            raise overload(f"the request took more than {self._limits.seconds:g} seconds; ask for "
-                           "less, or again later.") from None
+            return await answer
         finally:
-            over.set()
-            future.add_done_callback(_forget)
+            timer.cancel()
 
     def close(self) -> None:
         """Drop what waits; calls that run go on to their end."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _worked(self, call: Callable[[], Result], over: threading.Event) -> Result:
+    def _worked(self, call: Callable[[], Result], answer: asyncio.Future[Result],
+                loop: asyncio.AbstractEventLoop) -> None:
+        """Call, unless nobody waits any longer, and hand the result to the loop."""
+        result: Result | None = None
+        error: BaseException | None = None
         try:
-            if over.is_set():
-                raise overload("nobody waits for the answer; ask again.")
-            return call()
+            if answer.done():
+                return
+            result = call()
+        except BaseException as raised:
+            error = raised
         finally:
             self._places.release()
+        with suppress(RuntimeError):                              # the loop has been closed
+            loop.call_soon_threadsafe(_settle, answer, result, error)
+
+    def _late(self, answer: asyncio.Future[Result]) -> None:
+        _settle(answer, None, overload(
+            f"the request took more than {self._limits.seconds:g} seconds; ask for less, or again "
+            "later."))
 
 
-def _forget(future: asyncio.Future[Result]) -> None:
-    """Take note of an error that nobody waits for, lest asyncio report it."""
-    if not future.cancelled():
-        future.exception()
+def _settle(answer: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    """Give an answer to the one who waits, if somebody still does."""
+    if answer.done():
+        return
+    if error is None:
+        answer.set_result(result)
+    else:
+        answer.set_exception(error)
