@@ -146,7 +146,7 @@ class DataOptions:
         """
         from crossalign.data.catalog import load_whole
 
-        return load_whole(self.name, task, log=log, **self.read_as())
+        return load_whole(self.name, task, log=log, **self.read_raw_as())
 
     def read_as(self) -> dict[str, Any]:
         """Return the arguments that `data.load` and `data.validate` share."""
@@ -157,6 +157,14 @@ class DataOptions:
                 "modalities": None if self.modalities is None else [
                     word.strip() for word in self.modalities.split(",")],
                 "columns": self._columns()}
+
+    def read_raw_as(self) -> dict[str, Any]:
+        """Return `read_as`, with the encoders that the data bring along where none is named."""
+        from crossalign.data.registry import own_encoders
+
+        given = self.read_as()
+        return given | {name: encoder for name, encoder in own_encoders(self.name).items()
+                        if given[name] is None}
 
     def _columns(self) -> dict[str, str] | None:
         """Return the columns that are named, by their roles."""

@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import ROOT_VARIABLE, locate
 from crossalign.data.noted import digits_fact, say
-from crossalign.data.registry import ENCODERS, Source, layouts, named, source_at, takers
+from crossalign.data.registry import (
+    ENCODERS,
+    Source,
+    layouts,
+    named,
+    own_encoders,
+    source_at,
+    takers,
+)
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.preprocessing.pooling import pool_tokens
 from crossalign.tables import aligned, below
@@ -124,8 +132,11 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     _check(source, str(name_or_path), variant, task, tokens, given)
     where = () if path is None else (path,)
     encoders = {name: given.pop(name) for name in ENCODERS.values() if name in given}
+    read = source.read
+    if encoders and source.read_raw is not None:
+        read, encoders = source.read_raw, {**own_encoders(source.name), **encoders}
     with lost_digits_noted() as lost:
-        found = source.read(*where, task, variant=variant, tokens=tokens, seed=seed, log=log,
+        found = read(*where, task, variant=variant, tokens=tokens, seed=seed, log=log,
                             **given)
         bench, samples = (_encoded(found, tokens=tokens, log=log, **encoders)
                           if isinstance(found, RawSamples) else (found, None))

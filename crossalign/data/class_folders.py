@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from crossalign.data.formats.pictures import FORMATS, opened
+from crossalign.data.formats.pictures import FORMATS, Drawing, opened
 from crossalign.data.noted import NOT_READ, Noted
 from crossalign.names import identifier, written
 
@@ -92,9 +92,9 @@ def suffixes() -> frozenset[str]:
                      if form in FORMATS)
 
 
-def picture_id(file: Path) -> str:
+def picture_id(file: Path | Drawing) -> str:
     """Return a picture's name among all: its class folder's and its own."""
-    return identifier(f"{file.parent.name}/{file.name}")
+    return file.name if isinstance(file, Drawing) else identifier(f"{file.parent.name}/{file.name}")
 
 
 def _content(file: Path) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     reads = chosen_encoder(tokens, encoder)
     sides = {modality: encoded_classes(by_class, reads, keep=cache, log=log)
              for modality, by_class in raw.pictures.items()}
-    parts = {modality: _of_side(modality, side, raw, prefixed=len(sides) > 1)
+    parts = {modality: _of_side(modality, side, raw, prefixed=len(sides) > 1 and raw.ids is None)
              for modality, side in sides.items()}
     names = raw.class_names
     if raw.paired:
@@ -94,7 +95,8 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     origin = [*(side.digests for side in sides.values()), dict(reads.facts)]
     noted = [raw.noted, *(side.noted for side in sides.values())]
     labels: Sequence[str] = getattr(reads, "labels", ())      # of a classifier
-    leaks = NO_BACKBONE if encoder is None else {"pseudo_labels": True} if labels else {}
+    told = {"pseudo_labels": True} if labels else {}
+    leaks = told if _learned(reads) else NO_BACKBONE
     words = text_encoder or CharNgrams(reads.tokens)
     if raw.texts is not None:
         (side,) = sides.values()
@@ -122,13 +124,18 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
             "texts": sum(map(len, raw.class_texts)),
             "sha256": features_digest(raw.class_texts, dict(words.facts))}
     if raw.texts is not None or raw.class_texts is not None:
-        if text_encoder is not None:
-            leaks = {"pseudo_labels": True} if labels else {}
-        elif encoder is not None:
-            leaks = {**leaks, "text_features_fit_on_unseen": False}
+        if _learned(words):
+            leaks = told
+        elif _learned(reads):
+            leaks = {**told, "text_features_fit_on_unseen": False}
     return Samples(raw.name, views, names, embeddings,
                    {**facts, **noted_fact(joined(*noted))}, raw.seed, leaks, digests,
                    class_texts=raw.class_texts, named=labelled(names, labels))
+
+
+def _learned(encoder: Any) -> bool:
+    """Return True unless an encoder says that it is a formula."""
+    return getattr(encoder, "learned", True)
 
 
 def _paired(parts: Mapping[str, Views],
@@ -137,6 +144,8 @@ def _paired(parts: Mapping[str, Views],
     common = reduce(np.intersect1d, [side.which for side in sides.values()])
     rows = {modality: np.searchsorted(side.which, common) for modality, side in sides.items()}
     first, *others = (parts[modality][of] for modality, of in rows.items())
+    for other in others:
+        other.meta = {name: of for name, of in other.meta.items() if name not in first.meta}
     views: Views = reduce(Views.beside, others, first)
     return views, {modality: side.digests[rows[modality]] for modality, side in sides.items()}
 
@@ -145,7 +154,8 @@ def _of_side(modality: str, side: Encoded, raw: RawSamples, *, prefixed: bool) -
     """Return the pictures of one modality; among several, ids begin with its name."""
     names = [picture_id(file) for file in side.files] if raw.ids is None else [
         raw.ids[i] for i in side.which]
+    files = [str(file) for file in side.files if isinstance(file, Path)]
     return Views({modality: side.rows}, side.labels,
                  ids=[f"{modality}/" * prefixed + name for name in names],
                  meta={**{name: values[side.which] for name, values in raw.meta.items()},
-                       f"file:{modality}": np.array([str(file) for file in side.files])})
+                       **({f"file:{modality}": np.array(files)} if files else {})})

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.class_folders import picture_id
-from crossalign.data.formats.pictures import THREADS, read_picture
+from crossalign.data.formats.pictures import THREADS, Drawing, read_picture
 from crossalign.data.noted import NOT_READ, Noted
 from crossalign.encoders.cache import Kept
 from crossalign.encoders.encode import Encoding, Read, encode_items, row_key
@@ -53,7 +53,7 @@ class Encoded(NamedTuple):
 
     Attributes
     ----------
-    files : n paths
+    files : n paths or drawings
     which : (n,) integers
         Their numbers among all files, class by class.
     labels : (n,) classes
@@ -63,7 +63,7 @@ class Encoded(NamedTuple):
     noted : what is said of files, those among them that could not be read
     """
 
-    files: list[Path]
+    files: list[Path | Drawing]
     which: Array
     labels: Array
     digests: Array
@@ -71,8 +71,8 @@ class Encoded(NamedTuple):
     noted: Noted
 
 
-def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, keep: bool = True,
-                    log: Log | None = None) -> Encoded:
+def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: Encoder, *,
+                    keep: bool = True, log: Log | None = None) -> Encoded:
     """Encode the pictures of some classes, without those that cannot be read.
 
     Parameters
@@ -113,13 +113,15 @@ def encoded_classes(classes: Mapping[str, Sequence[Path]], encoder: Encoder, *, 
     return Encoded([files[i] for i in which], which, labels[read], digests[read], kept.rows, noted)
 
 
-def content_digests(files: Sequence[Path],
+def content_digests(files: Sequence[Path | Drawing],
                     log: Log | None = None) -> tuple[Array, dict[int, str]]:
     """Return ``(n,)`` uint64, equal where the contents of two files are, and why some have none.
 
     Every file is read whole: names, sizes and times do not tell its content.
     """
-    def content(file: Path) -> bytes | str:
+    def content(file: Path | Drawing) -> bytes | str:
+        if isinstance(file, Drawing):
+            return _digest(f"{file.pixels.shape}".encode() + file.pixels.tobytes()).digest()
         try:
             with file.open("rb") as stream:
                 return hashlib.file_digest(stream, _digest).digest()
@@ -139,13 +141,13 @@ def content_digests(files: Sequence[Path],
 _digest = partial(hashlib.blake2b, digest_size=8)
 
 
-def picture_rows(files: Sequence[Path], digests: Array, encoder: Encoder, *, keep: bool = True,
-                 log: Log | None = None) -> Kept:
+def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encoder, *,
+                 keep: bool = True, log: Log | None = None) -> Kept:
     """Return rows of the pictures that can be read, and notes ``[number, kind, what]`` on files.
 
     Parameters
     ----------
-    files : n paths
+    files : n paths or drawings
     digests : (n,) uint64
         Digests of their contents, see `content_digests`.
     encoder : Encoder
@@ -160,7 +162,7 @@ def picture_rows(files: Sequence[Path], digests: Array, encoder: Encoder, *, kee
     """
     whole = getattr(encoder, "resizes", False)
 
-    def read(file: Path) -> Read:
+    def read(file: Path | Drawing) -> Read:
         try:
             picture = read_picture(file, None if whole else encoder.side, encoder.mode)
         except ValueError as error:

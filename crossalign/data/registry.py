@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from crossalign.data.samples import RawSamples
 from crossalign.types import Benchmark
@@ -70,6 +71,12 @@ class Source:
         Further arguments of `load` that it takes.
     raw : tuple of str
         Raw items that it gives, ``"pictures"`` and ``"texts"``; `load` takes encoders of them.
+    read_raw : callable, optional
+        Reader as ``read``, to `RawSamples`, which is called where encoders are given; None if
+        ``read`` gives all that there is raw.
+    encoders : callable, optional
+        Function without arguments that returns the encoders that read raw items where none are
+        named, by argument of `load`; None for those of every source.
     recognises : callable, optional
         Test of a `Place`; None where the data are made here.
     precedence : int
@@ -87,6 +94,8 @@ class Source:
     tokens: bool = False
     options: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
+    read_raw: Callable[..., RawSamples] | None = None
+    encoders: Callable[[], dict[str, Any]] | None = None
     recognises: Callable[[Place], bool] | None = None
     precedence: int = 0
     encloses: bool = False
@@ -122,6 +131,12 @@ def sources() -> list[Source]:
 def named() -> dict[str, Source]:
     """Return the data sets that are made here, by name."""
     return {source.name: source for source in sources() if source.recognises is None}
+
+
+def own_encoders(name: str) -> dict[str, Any]:
+    """Return the encoders that data made here bring along, by argument of `load`; else none."""
+    source = named().get(name)
+    return {} if source is None or source.encoders is None else source.encoders()
 
 
 def source_at(path: Path) -> Source | None:

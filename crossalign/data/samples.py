@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.declaration import equal_digests, equal_rows
+from crossalign.data.formats.pictures import Drawing
 from crossalign.data.noted import Noted
 from crossalign.data.splits import pairs_within_classes
 from crossalign.types import Benchmark, Classes, Views
@@ -162,13 +163,14 @@ class Samples:
 class RawSamples:
     """Labelled pictures of C classes, and their texts, as a source has found them.
 
-    Pictures are paths, so that none is in memory before an encoder reads it.
+    Pictures are paths, so that none is in memory before an encoder reads it, but for those that
+    were made here.
 
     Parameters
     ----------
     name : str
         Name of the benchmarks that are cut from them.
-    pictures : mapping of modality to mapping of class to files
+    pictures : mapping of modality to mapping of class to files or drawings
         Pictures of every class, which are the same in all modalities and in one order. A sample is
         a picture: with two modalities it has one of them.
     cut : callable
@@ -195,7 +197,7 @@ class RawSamples:
     ids : n strings, optional
         Identifiers of the pictures, class by class, if there is one modality; by default the names
         of their folders and files.
-    meta : mapping of name to (n,) array
+    meta : mapping of name to (n, ...) array
         Further columns of the pictures, as ``ids``; default none.
     of_texts : mapping
         JSON-able facts of what the texts are, of pictures or else of classes; default none.
@@ -204,7 +206,7 @@ class RawSamples:
     """
 
     name: str
-    pictures: Mapping[str, Mapping[str, Sequence[Path]]]
+    pictures: Mapping[str, Mapping[str, Sequence[Path | Drawing]]]
     cut: Callable[[Samples], Benchmark]
     facts: Mapping[str, Any]
     embeddings: Array

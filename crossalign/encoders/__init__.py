@@ -4,12 +4,13 @@ An encoder (`types.Encoder`) has the side and mode of the pictures it reads, a f
 facts that its rows depend on; ``encode(pictures)`` gives ``(n, d)`` or ``(n, t, d)``. An encoder of
 texts (`types.TextEncoder`) has ``words(texts)``, the words or word pieces of its tokens, instead of
 a side. The loaders of `data` take an encoder. Any object with these five names will do; an encoder
-of pictures whose ``resizes`` is true gets them in their own sizes.
+of pictures whose ``resizes`` is true gets them in their own sizes, and one whose ``learned`` is
+false is a formula, which no class can leak into.
 
 - `encode`: the way of all items through any encoder: blocks, threads that read ahead. `shards` of
   rows outlive a kill, `cache` keeps them and other arrays on disk; `text_cache` is that of texts.
 - `hog`, `char_ngrams`: pictures and texts without a network; `gradients` and `patches` are the
-  arithmetic of `hog`.
+  arithmetic of `hog`, `ink` is `hog` of drawings and letters wherever they stand.
 - `tflite`: a TensorFlow Lite file (extra ``vision``).
 - `onnx`: an ONNX file, with the settings of its pictures beside it (extra ``onnx``).
 - `pretrained`: pictures and texts through networks of ``transformers`` (extra ``text``). `pixels`

@@ -3,6 +3,7 @@ from .char_ngrams import CharNgrams as CharNgrams
 from .conse import ConSE as ConSE
 from .dual import DualEncoder as DualEncoder
 from .hog import HOG as HOG
+from .ink import Ink as Ink
 from .onnx import ONNXEncoder as ONNXEncoder
 from .pretrained import PretrainedPictures as PretrainedPictures
 from .pretrained import PretrainedTexts as PretrainedTexts

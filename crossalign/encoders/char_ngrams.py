@@ -36,6 +36,8 @@ class CharNgrams:
         ``(n, 128)`` unit rows, the sums of all words; default False.
     """
 
+    learned = False
+
     def __init__(self, tokens: bool = False) -> None:
         self.tokens = tokens
 

@@ -27,6 +27,7 @@ class HOG:
 
     side = 64
     mode = "L"
+    learned = False
 
     def __init__(self, tokens: bool = False) -> None:
         self.tokens = tokens

@@ -30,7 +30,7 @@ from crossalign.pace import Pace, duration
 from crossalign.reading import expanded
 from crossalign.space.choice import Tried, choose, short_list
 from crossalign.space.folder import INDEX, RECORD, check_space_target
-from crossalign.space.items import IMAGE, TEXT
+from crossalign.space.items import IMAGE, SKETCH, TEXT
 from crossalign.space.readers import Readers
 from crossalign.space.scores import Scores, scores_on_test
 from crossalign.space.space import Space
@@ -98,7 +98,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     fitted = fit_chosen(model, bench, task, choice)
     scores = scores_on_test(fitted, bench, task, readers.one_space, log)
     trained = "the training samples of the protocol"
-    if bench.task == "gzsl" and options.unseen is None:
+    if bench.task == "gzsl" and options.unseen is None and locate(options.name).path is not None:
         log("fitting it again on all pictures, for use")
         training = _all(whole.samples)
         again = clone(model).set_params(**choice.params).fit(training[0], classes=training[1])
@@ -106,7 +106,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         trained = "all pictures, after the scores were measured on held-out classes"
     fitted.source = options.remembered()
     card = _card(name or place.name, bench, choice.how, tried, scores) | {
-        "model": model.cli_name, "trained_on": trained}
+        "model": model.cli_name, "trained_on": trained,
+        "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in whole.samples.views]}
     space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(whole.samples))
     _fill(space, whole.samples, Path(str(options.name)).expanduser(), log)
     with _beside(place) as draft:
@@ -180,16 +181,22 @@ def _fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
     one.
     """
     model = space.fitted.model
-    for kind in (IMAGE, TEXT):
-        if kind not in samples.views or kind not in model.views:
+    for kind in (IMAGE, SKETCH, TEXT):
+        if kind not in samples.views:
+            continue
+        side = IMAGE if kind == SKETCH and SKETCH not in model.views else kind
+        if side not in model.views:
             continue
         here = samples.views.having(kind)
         names = here.ids.tolist()
+        if kind == SKETCH:                                         # a picture may have that id
+            names = [f"{SKETCH}/{name.removeprefix(SKETCH + '/')}" for name in names]
         if kind == TEXT:
             words = here.meta[f"show:{TEXT}"]
             first = np.sort(np.unique(words, return_index=True)[1])
             here, names = here.take(first), [f"{TEXT}:{word}" for word in words[first].tolist()]
-        vectors = model.index_vectors(encoded(model.similarity_inputs, here, kind))
+        rows = here if side == kind else Views({side: here[kind]})
+        vectors = model.index_vectors(encoded(model.similarity_inputs, rows, side))
         space.index.add(vectors, [str(n) for n in names], _payload(here, kind, samples, root, log))
 
 
@@ -202,6 +209,10 @@ def _payload(views: Views, kind: str, samples: Samples, root: Path,
             one["class"] = samples.class_names[label]
     for key, values in views.meta.items():
         what = key.partition(":")[0]
+        if key == f"show:{kind}" and values.ndim > 1:              # pixels of what is in no file
+            for one, pixels in zip(about, values, strict=True):
+                one["thumb"] = thumb_of(pixels)
+            continue
         if key == f"show:{kind}":
             what = TEXT
         elif key != f"file:{kind}" and ":" in key:              # words, drawn pairs and the like
@@ -219,20 +230,25 @@ def _payload(views: Views, kind: str, samples: Samples, root: Path,
 
 def _add_thumbs(about: Sequence[dict[str, Any]], log: Log) -> None:
     """Add small pictures as data URIs; of one that cannot be read there is none."""
-    from PIL import Image
-
     pace = Pace(log, "kept", len(about), "small pictures")
     for n, one in enumerate(about):
         try:
-            image = Image.fromarray(read_picture(Path(one["file"]), None, "RGB").pixels)
+            one["thumb"] = thumb_of(read_picture(Path(one["file"]), None, "RGB").pixels)
         except ValueError:
             continue
-        image.thumbnail((THUMB, THUMB))
-        stream = io.BytesIO()
-        image.save(stream, "JPEG", quality=80)
-        one["thumb"] = ("data:image/jpeg;base64,"
-                        + base64.b64encode(stream.getvalue()).decode("ascii"))
         pace(n + 1)
+
+
+def thumb_of(pixels: Array) -> str:
+    """Return a small picture of pixels as a data URI; grey ones, as of drawings, without loss."""
+    from PIL import Image
+
+    image, stream = Image.fromarray(pixels), io.BytesIO()
+    image.thumbnail((THUMB, THUMB))
+    form, more = ("PNG", {}) if pixels.ndim == 2 else ("JPEG", {"quality": 80})
+    image.save(stream, form, **more)
+    return (f"data:image/{form.lower()};base64,"
+            f"{base64.b64encode(stream.getvalue()).decode('ascii')}")
 
 
 @contextmanager

@@ -20,6 +20,8 @@ from crossalign.sentences import short
 Array = npt.NDArray[Any]
 
 TEXT, IMAGE, VECTOR = "text", "image", "vector"
+SKETCH = "sketch"
+"""Kind of items that are pictures too, but line drawings; as a question one is a picture."""
 LONGEST = 100_000
 """Largest number of characters of a text."""
 

@@ -42,7 +42,7 @@ class Readers:
 
     @cached_property
     def _encoders(self) -> tuple[Encoder, TextEncoder]:
-        read = self.options.read_as()
+        read = self.options.read_raw_as()
         pictures = HOG() if read["encoder"] is None else read["encoder"]
         texts = CharNgrams() if read["text_encoder"] is None else read["text_encoder"]
         for kind, encoder in ((IMAGE, pictures), ("text", texts)):

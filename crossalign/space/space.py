@@ -29,7 +29,7 @@ from crossalign.space.folder import (
     write_record,
     write_sample,
 )
-from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
+from crossalign.space.items import IMAGE, SKETCH, TEXT, VECTOR, listed, one_kind
 from crossalign.space.readers import Readers
 from crossalign.space.recognition import Answer, Recognition
 from crossalign.tasks.fitted import Fitted
@@ -84,8 +84,10 @@ class Space:
 
     @property
     def modalities(self) -> list[str]:
-        """Modalities of items that it embeds and searches."""
-        return [m for m in (IMAGE, TEXT) if self._side_of(m) is not None]
+        """Modalities of items that it embeds and searches; line drawings are pictures of a kind."""
+        held = self.card.get("held", ())
+        return [m for m in (IMAGE, SKETCH, TEXT)
+                if (m in held if m == SKETCH else self._side_of(m) is not None)]
 
     @property
     def classes(self) -> Classes:

@@ -14,6 +14,7 @@ class Encoder(Protocol):
     """Encoder of pictures as feature rows or token rows; `encoders` holds some.
 
     An encoder whose attribute ``resizes`` is true gets the pictures in their own sizes, in a list.
+    One whose attribute ``learned`` is false is a formula.
     """
 
     @property

@@ -63,6 +63,20 @@ class Picture(NamedTuple):
     notes: dict[str, str]
 
 
+class Drawing(NamedTuple):
+    """Picture that was made here and is in no file.
+
+    Attributes
+    ----------
+    name : str
+        Name among all pictures, as that of a folder and a file.
+    pixels : (h, w) or (h, w, 3) uint8
+    """
+
+    name: str
+    pixels: Array
+
+
 def read_pictures(files: Sequence[Path], side: int, mode: str = "L") -> Array:
     """Read pixels ``(n, side, side)`` uint8, or ``(n, side, side, 3)`` for the mode "RGB".
 
@@ -76,17 +90,21 @@ def read_pictures(files: Sequence[Path], side: int, mode: str = "L") -> Array:
                          pool.map(lambda file: read_picture(file, side, mode), files)])
 
 
-def read_picture(file: Path | bytes, side: int | None, mode: str = "L") -> Picture:
+def read_picture(file: Path | bytes | Drawing, side: int | None, mode: str = "L") -> Picture:
     """Read one picture, turned upright if it says how, and put on white where it is transparent.
 
-    It is a file or the bytes of one. It is resized to ``side`` without regard to its proportions,
-    as is usual for networks, or, with None, left in its own size.
+    It is a file, the bytes of one, or a drawing. It is resized to ``side`` without regard to its
+    proportions, as is usual for networks, or, with None, left in its own size.
 
     Raises
     ------
     ValueError
         One sentence naming a file that is truncated, corrupt, larger than `LARGEST` or no picture.
     """
+    if isinstance(file, Drawing):
+        from PIL import Image
+
+        return prepared(Image.fromarray(file.pixels), side, mode)
     try:
         with opened(file) as image:
             pixels = image.width * image.height

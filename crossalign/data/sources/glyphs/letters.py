@@ -111,6 +111,17 @@ def unseen_combinations(letters: Sequence[Letter], candidates: npt.ArrayLike, sh
     return unseen
 
 
+def check_parts(letters: Sequence[Letter], unseen: npt.NDArray[np.bool_]) -> None:
+    """Raise ValueError if no seen letter has the base or the mark of an ``unseen`` one."""
+    seen = [x for x, out in zip(letters, unseen, strict=True) if not out]
+    bases, marks = {x.base for x in seen}, {x.mark for x in seen}
+    for letter, out in zip(letters, unseen, strict=True):
+        if out and (letter.base not in bases or letter.mark not in marks):
+            part = f"base {letter.base}" if letter.base not in bases else f"mark {letter.mark_name}"
+            raise ValueError(f"unseen: {letter.name!r} has the {part}, which no seen letter has; "
+                             "leave it, or another letter with it, seen.")
+
+
 def attribute_words(letter: Letter) -> tuple[str, ...]:
     """Return the attributes of a letter: ``("letter a", "capital", "script latin", "mark acute",
     ...)``.

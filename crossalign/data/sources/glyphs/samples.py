@@ -144,10 +144,7 @@ def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) ->
     tokens : bool
         Whether to make rows of tokens instead of vectors, see `patches` and `words`; default False.
     """
-    facts = {"version": VERSION, "seed": seed, "side": SIDE, "min_faces": MIN_FACES,
-             "per_base": PER_BASE, "per_mark": PER_MARK, "drawings": DRAWINGS,
-             "unicode": unidata_version,
-             **{name: version(name) for name in ("matplotlib", "pillow", "numpy")}}
+    facts = {"seed": seed, **_origin()}
     keep = cached_arrays if cache else (lambda _, build: build())
     arrays = keep({"name": "glyphs", **facts}, lambda: _draw(seed))
     letters = tuple(decompose(chr(code)) for code in arrays["code"])
@@ -164,9 +161,28 @@ def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) ->
                         arrays["drawing"], arrays["pictures"], arrays["outlines"], vectors, tokens)
 
 
-def _draw(seed: int) -> Arrays:
+def chosen_letters() -> tuple[Letter, ...]:
+    """Return the letters of the data set, in code point order, from the user's cache or anew."""
+    codes = cached_arrays({"name": "glyph-letters", **_origin()}, lambda: {"code": np.array(
+        [ord(x.character) for x in _covered()[0]])})["code"]
+    return tuple(x for code in codes if (x := decompose(chr(code))) is not None)
+
+
+def _origin() -> dict[str, Any]:
+    """Return what the letters and their drawings depend on."""
+    return {"version": VERSION, "side": SIDE, "min_faces": MIN_FACES, "per_base": PER_BASE,
+            "per_mark": PER_MARK, "drawings": DRAWINGS, "unicode": unidata_version,
+            **{name: version(name) for name in ("matplotlib", "pillow", "numpy")}}
+
+
+def _covered() -> tuple[list[Letter], list[Letter], Array]:
+    """Return the letters of the data set, and all that are in enough faces, with their faces."""
     covered, has = coverage(MIN_FACES)
-    letters = dense_core(without_lookalikes(covered), PER_BASE, PER_MARK)
+    return dense_core(without_lookalikes(covered), PER_BASE, PER_MARK), covered, has
+
+
+def _draw(seed: int) -> Arrays:
+    letters, covered, has = _covered()
     row = {x.character: i for i, x in enumerate(covered)}
     label, face, drawing = np.nonzero(np.repeat(
         has[[row[x.character] for x in letters], :, None], DRAWINGS, axis=2))

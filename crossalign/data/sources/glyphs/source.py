@@ -21,11 +21,13 @@ import numpy.typing as npt
 
 from crossalign.data.benchmarks import RUNS
 from crossalign.data.cuts import Cut, Drawn
+from crossalign.data.descriptions import Unseen
 from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.samples import Samples
-from crossalign.data.sources.glyphs.letters import attributes, unseen_combinations
+from crossalign.data.sources.glyphs.letters import attributes, check_parts, unseen_combinations
 from crossalign.data.sources.glyphs.samples import FEATURES, VERSION, GlyphSamples, draw_samples
 from crossalign.data.sources.glyphs.typefaces import FACES
+from crossalign.data.splits import unseen_mask
 from crossalign.encoders.char_ngrams import WORDS
 from crossalign.encoders.patches import PATCHES
 from crossalign.types import Benchmark
@@ -62,7 +64,8 @@ TRANSFER_LETTERS = 6
 
 
 def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
-                tokens: bool = False, seed: int = 0, cache: bool = True) -> Benchmark:
+                tokens: bool = False, seed: int = 0, unseen: Unseen = None,
+                cache: bool = True) -> Benchmark:
     """Load the embedded benchmark of a task.
 
     Parameters
@@ -83,6 +86,9 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
         `words`.
     seed : int
         Seed of the drawings and of the choice of unseen classes, 0 or larger; default 0.
+    unseen : str, Path or strings, optional
+        Unicode names of the unseen letters of gzsl, see `splits.unseen_mask`; by default a fifth of
+        the combinations.
     cache : bool
         Whether drawings are kept in the user's cache folder between runs; default True.
 
@@ -98,8 +104,12 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
     Raises
     ------
     ValueError
-        If the task, the variant or the features are unknown, or the seed is negative.
+        If the task, the variant or the features are unknown, the seed is negative, or an unseen
+        letter has a base or a mark that no seen one has.
     """
+    if unseen is not None and task != "gzsl":
+        raise ValueError(f"unseen: given for {task}, whose class splits are fixed; choose the task "
+                         "gzsl.")
     if task not in TASKS:
         raise ValueError(f"task: got {task!r}; choose one of {sorted(TASKS)}.")
     if variant not in ("", "sketch") or (variant and task != "retrieval"):
@@ -116,24 +126,37 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
         return Drawn(task, partial(_bases, samples, facts), validates=False,
                      runs_differ=False).benchmark()
     again = task != "gzsl"
-    return Drawn(task, partial(_combinations, samples, variant or task, facts), runs_differ=again,
-                 class_splits=RUNS if again else None).benchmark()
+    if unseen is not None:
+        fixed, called = unseen_mask(unseen, [letter.name for letter in samples.letters])
+        check_parts(samples.letters, fixed)
+        facts["unseen"] = called
+    else:
+        fixed = None
+    return Drawn(task, partial(_combinations, samples, variant or task, facts, fixed),
+                 runs_differ=again, class_splits=RUNS if again else None).benchmark()
 
 
-def _combinations(samples: GlyphSamples, kind: str, facts: Mapping[str, Any], run: int,
-                  validates: bool) -> tuple[Samples, Cut]:
-    """Draw unseen combinations of base and mark; in validation inside the training classes and the
-    training faces.
+def _combinations(samples: GlyphSamples, kind: str, facts: Mapping[str, Any],
+                  fixed: Array | None, run: int, validates: bool) -> tuple[Samples, Cut]:
+    """Return all drawings as a task sees them, and the cut of a run."""
+    cut = combinations(samples, kind, facts["seed"], fixed, run, validates)
+    return _samples(samples, kind, facts, cut.rows["train"]), cut
+
+
+def combinations(samples: GlyphSamples, kind: str, seed: int, fixed: Array | None, run: int,
+                 validates: bool) -> Cut:
+    """Cut drawings by unseen combinations of base and mark, drawn or ``fixed`` ``(C,)`` bool; in
+    validation inside the training classes and the training faces.
     """
     everything = np.ones(len(samples.letters), dtype=bool)
-    unseen = unseen_combinations(samples.letters, everything, UNSEEN[kind],
-                                 _order(samples, facts["seed"], kind, run))
+    unseen = fixed if fixed is not None else unseen_combinations(
+        samples.letters, everything, UNSEEN[kind], _order(samples, seed, kind, run))
     seen = ~unseen
     train_faces: tuple[str, ...] = TRAIN_FACES
     test_faces: tuple[str, ...] = TEST_FACES
     if validates:
         unseen = unseen_combinations(samples.letters, seen, UNSEEN_IN_VALIDATION[kind],
-                                     _order(samples, facts["seed"], kind, run, nested=True))
+                                     _order(samples, seed, kind, run, nested=True))
         seen, test_faces = seen & ~unseen, VALIDATION_FACES
         train_faces = tuple(face for face in train_faces if face not in VALIDATION_FACES)
     train = samples.rows(seen, train_faces)
@@ -146,8 +169,7 @@ def _combinations(samples: GlyphSamples, kind: str, facts: Mapping[str, Any], ru
     kept = np.flatnonzero(seen | unseen)
     of_cut = {"name": "glyphs" + " (validation)" * validates, "run": run,
               "held_out_faces": list(test_faces)}
-    return (_samples(samples, kind, facts, train),
-            Cut(rows, kept, seen[kept], validates, of_cut))
+    return Cut(rows, kept, seen[kept], validates, of_cut)
 
 
 def _samples(samples: GlyphSamples, kind: str, facts: Mapping[str, Any], train: Array) -> Samples:
