@@ -190,7 +190,7 @@ def _fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
         here = samples.views.having(kind)
         names = here.ids.tolist()
         if kind == SKETCH:                                         # a picture may have that id
-            names = [f"{SKETCH}/{name.removeprefix(SKETCH + '/')}" for name in names]
+            names = [f"{SKETCH}/{str(name).removeprefix(SKETCH + '/')}" for name in names]
         if kind == TEXT:
             words = here.meta[f"show:{TEXT}"]
             first = np.sort(np.unique(words, return_index=True)[1])

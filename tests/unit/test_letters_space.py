@@ -27,7 +27,8 @@ from crossalign.encoders.ink import MARGIN, PEN, placed
 
 UNSEEN = "éôũÄÈčńŚ"
 STROKES = {                     # x to the right, y downwards, as a hand draws on a canvas
-    "é": [[(10, 52), (48, 50), (44, 36), (30, 30), (14, 38), (10, 55), (18, 70), (32, 74), (46, 66)],
+    "é": [[(10, 52), (48, 50), (44, 36), (30, 30), (14, 38), (10, 55), (18, 70), (32, 74),
+           (46, 66)],
           [(28, 18), (40, 2)]],
     "Ä": [[(0, 80), (26, 14), (52, 80)], [(10, 56), (42, 56)], [(17, 0), (17, 1)],
           [(35, 0), (35, 1)]],
@@ -59,7 +60,8 @@ def test_ink_does_not_depend_on_place_margin_or_which_is_dark():
 def test_ink_fills_the_picture_but_for_its_margin():
     ink = placed(drawn("é"), 64)
     rows, columns = np.flatnonzero(ink.max(axis=1) > 99), np.flatnonzero(ink.max(axis=0) > 99)
-    assert abs(rows[0] - MARGIN) <= PEN // 2 and abs(64 - 1 - rows[-1] - MARGIN) <= PEN // 2
+    assert abs(rows[0] - MARGIN) <= PEN // 2
+    assert abs(64 - 1 - rows[-1] - MARGIN) <= PEN // 2
     assert abs((columns[0] + columns[-1]) / 2 - 31.5) <= 1
     np.testing.assert_allclose(Ink().encode([drawn("é")]), HOG().encode(255 - ink[None]))
 
