@@ -99,7 +99,7 @@ def main(
     chosen = [c for c in cases(options.quick) if options.only.lower() in c.name.lower()]
     if options.peak is not None:
         case = next(c for c in chosen if c.name == options.peak[0])
-        print(_peak_of(case, options.peak[1]))
+        print(peak_of(case, options.peak[1]))
         return
     told = Console(stderr=True)
     told.print(
@@ -133,7 +133,7 @@ def _options() -> argparse.Namespace:
 
 def _measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     """One entry of `cases`."""
-    ours, reference = _times(case, options.repeats or case.repeats)
+    ours, reference = times(case, options.repeats or case.repeats)
     scaled = None if reference is None else reference * case.reference_scale
     return {
         "name": case.name,
@@ -150,7 +150,7 @@ def _measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _times(case: Case, repeats: int) -> tuple[float, float | None]:
+def times(case: Case, repeats: int) -> tuple[float, float | None]:
     """Median seconds of each contender over interleaved runs, after a run of each to check."""
     inputs = case.setup()
     contenders = [case.ours] if case.reference is None else [case.ours, case.reference]
@@ -177,7 +177,7 @@ def _peak_in_fresh_process(case: Case, contender: str, quick: bool) -> float:
     return round(float(done.stdout) / 1e6, 1)
 
 
-def _peak_of(case: Case, contender: str) -> int:
+def peak_of(case: Case, contender: str) -> int:
     """Bytes of resident memory that one call adds at its highest, in this process."""
     call = case.ours if contender == "ours" else case.reference
     assert call is not None

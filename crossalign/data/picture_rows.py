@@ -16,9 +16,12 @@ import numpy.typing as npt
 from crossalign.data.class_folders import picture_id
 from crossalign.data.formats.pictures import THREADS, Drawing, read_picture
 from crossalign.data.noted import NOT_READ, Noted
+from crossalign.encoders.ahead import Read
+from crossalign.encoders.blocks import Encoding
 from crossalign.encoders.cache import Kept
-from crossalign.encoders.encode import Encoding, Read, encode_items, row_key
+from crossalign.encoders.encode import encode_items, row_key
 from crossalign.encoders.hog import HOG
+from crossalign.encoders.steps import steps_of
 from crossalign.fingerprints import LENGTH
 from crossalign.pace import Log, Pace
 from crossalign.types import Encoder
@@ -27,9 +30,6 @@ Array = npt.NDArray[Any]
 
 VERSION = 2
 """Version of the rows, raised when the same pictures would give other rows."""
-
-BLOCK, WHOLE = 64, 8
-"""Numbers of pictures encoded at a time; of those that an encoder resizes itself, fewer."""
 
 
 def chosen_encoder(tokens: bool, encoder: Encoder | None) -> Encoder:
@@ -160,17 +160,16 @@ def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encod
     notes : list
         Notes with the kind `NOT_READ` for every file that has no row, and those of `read_picture`.
     """
-    whole = getattr(encoder, "resizes", False)
+    steps = steps_of(encoder)
 
     def read(file: Path | Drawing) -> Read:
         try:
-            picture = read_picture(file, None if whole else encoder.side, encoder.mode)
+            picture = read_picture(file, steps.side, encoder.mode)
         except ValueError as error:
             return None, [(NOT_READ, str(error.__cause__ or error))]
-        return picture.pixels, list(picture.notes.items())
+        return steps.prepare(picture.pixels), list(picture.notes.items())
 
-    how = Encoding(lambda sound: encoder.encode(sound if whole else np.stack(sound)), "pictures",
-                   read, WHOLE if whole else BLOCK)
+    how = Encoding(steps.encode, "pictures", read, steps.block)
     kept = encode_items(files, digests, how, row_key("picture-rows", encoder) if keep else None,
                         log)
     if not len(kept.rows):

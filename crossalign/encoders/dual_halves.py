@@ -33,9 +33,9 @@ class DualPictures(PretrainedPictures):
         """Return True if its rows are in the space of an encoder of texts."""
         return _one_network(self, texts)
 
-    def encode(self, pictures: Sequence[npt.ArrayLike]) -> Array:
-        """Encode n pictures ``(h, w, 3)`` uint8 of any size as unit rows ``(n, d)``."""
-        return unit_rows(super().encode(pictures))
+    def encode_prepared(self, prepared: Sequence[Array]) -> Array:
+        """Encode n pictures that `prepare` has prepared as unit rows ``(n, d)``."""
+        return unit_rows(super().encode_prepared(prepared))
 
     def arguments(self, pictures: Sequence[Array]) -> dict[str, Tensor]:
         """Return the network's arguments of pictures."""

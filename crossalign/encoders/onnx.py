@@ -93,9 +93,17 @@ class ONNXEncoder:
         ValueError
             For pictures of another type.
         """
-        if not len(pictures):
+        return self.encode_prepared([self.prepare(picture) for picture in pictures])
+
+    def prepare(self, picture: npt.ArrayLike) -> Array:
+        """Return what the network reads of a picture, ``(height, width, 3)`` float32."""
+        return self._pixels(check_picture(picture))
+
+    def encode_prepared(self, prepared: Sequence[Array]) -> Array:
+        """Encode n pictures that `prepare` has prepared."""
+        if not len(prepared):
             return self._rows(self._run(self._blank()))[:0]
-        pixels = np.stack([self._pixels(check_picture(picture)) for picture in pictures])
+        pixels = np.stack(prepared)
         alone = self._input.shape[0] == 1
         blocks = np.split(pixels, len(pixels)) if alone else [pixels]
         return np.concatenate([self._rows(self._run(block)) for block in blocks])

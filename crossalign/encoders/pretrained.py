@@ -195,15 +195,24 @@ class PretrainedPictures(_Pretrained):
         ValueError
             For pictures of another type.
         """
-        return self.read(self.raw(pictures))
+        return self.encode_prepared([self.prepare(picture) for picture in pictures])
+
+    def prepare(self, picture: npt.ArrayLike) -> Array:
+        """Return the raw row ``(h, 3 w)`` of a picture."""
+        height, width = self._pixels.size
+        return self._pixels(check_picture(picture)).reshape(height, 3 * width)
+
+    def encode_prepared(self, prepared: Sequence[Array]) -> Array:
+        """Encode n pictures that `prepare` has prepared."""
+        return self.read(self._stacked(prepared))
 
     def raw(self, pictures: Sequence[npt.ArrayLike]) -> Array:
         """Return the raw rows ``(n, h, 3 w)`` of pictures."""
+        return self._stacked([self.prepare(picture) for picture in pictures])
+
+    def _stacked(self, prepared: Sequence[Array]) -> Array:
         height, width = self._pixels.size
-        pixels = np.zeros((len(pictures), height, width, 3), np.float32)
-        for row, picture in zip(pixels, pictures, strict=True):
-            row[:] = self._pixels(check_picture(picture))
-        return pixels.reshape(len(pixels), height, 3 * width)
+        return np.stack(prepared) if len(prepared) else np.zeros((0, height, 3 * width), np.float32)
 
 
 class PretrainedTexts(_Pretrained):

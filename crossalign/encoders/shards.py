@@ -55,6 +55,13 @@ class Shard:
         return sum(part.done for part in self.parts) if self.kept is None \
             else self.run.stop - self.run.start
 
+    @property
+    def missing(self) -> list[slice]:
+        """Runs of items whose rows will be made, in order."""
+        if self.kept is not None:
+            return []
+        return [run for part in self.parts for run in part.missing] if self.parts else [self.run]
+
     def rows(self, make: Callable[[slice], Blocks]) -> Kept:
         """Return the rows of the shard; ``make`` gives the blocks of items that are not kept."""
         if self.kept is None and not self.parts:

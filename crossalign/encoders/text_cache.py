@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.encoders.encode import Encoding, encode_items, row_key
+from crossalign.encoders.blocks import Encoding
+from crossalign.encoders.encode import encode_items, row_key
 from crossalign.pace import Log
 from crossalign.types import TextEncoder
 

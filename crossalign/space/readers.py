@@ -15,14 +15,12 @@ import numpy.typing as npt
 from crossalign.data.text_rows import class_rows
 from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG, CharNgrams
-from crossalign.encoders.encode import THREADS
+from crossalign.encoders.ahead import THREADS
+from crossalign.encoders.steps import steps_of
 from crossalign.space.items import IMAGE, pixels_of
 from crossalign.types import Encoder, TextEncoder
 
 Array = npt.NDArray[Any]
-
-BLOCK = 64
-"""Number of pictures read and encoded at a time."""
 
 
 class Readers:
@@ -80,14 +78,12 @@ class Readers:
         ValueError
             One sentence for the first that cannot be read.
         """
-        whole = getattr(self.pictures, "resizes", False)
-        side = None if whole else self.pictures.side
-        rows = []
+        steps, mode, rows = steps_of(self.pictures), self.pictures.mode, []
         with ThreadPoolExecutor(THREADS) as pool:
-            for start in range(0, len(items), BLOCK):
-                sound = list(pool.map(lambda item: pixels_of(item, side, self.pictures.mode),
-                                      items[start:start + BLOCK]))
-                rows.append(self.pictures.encode(sound if whole else np.stack(sound)))
+            for start in range(0, len(items), steps.block):
+                rows.append(steps.encode(list(pool.map(
+                    lambda item: steps.prepare(pixels_of(item, steps.side, mode)),
+                    items[start:start + steps.block]))))
         return np.concatenate(rows)
 
     def of_texts(self, texts: Sequence[str]) -> Array:

@@ -15,6 +15,8 @@ class Encoder(Protocol):
 
     An encoder whose attribute ``resizes`` is true gets the pictures in their own sizes, in a list.
     One whose attribute ``learned`` is false is a formula.
+    One with the methods ``prepare`` and ``encode_prepared`` lets threads prepare pictures: the
+    second, of a list of what the first gave for each, returns the rows that ``encode`` returns.
     """
 
     @property

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from crossalign.encoders import shards as shards_file
-from crossalign.encoders.encode import Encoding, encode_items, row_key
+from crossalign.encoders.blocks import Encoding
+from crossalign.encoders.encode import encode_items, row_key
 from crossalign.pace import Pace
 
 N, SHARD, PART = 23, 10, 5
