@@ -3,9 +3,9 @@
 Ours is what a data set goes through: contents are digested, threads decode ahead, rows are checked
 and kept in shards, in a cache that is empty at the start. The plain loop opens, prepares and
 encodes one batch after another with Pillow and the network's own package, and keeps rows in memory.
-The floor is what nobody escapes: the processor seconds of decoding, of preparing and of the network,
-on all cores at once, or the time of the network alone if that is more. On a machine that others
-keep busy, the seconds of the processor say more than those of the clock; both stand in the table.
+The floor is what nobody escapes: the processor seconds of decoding, of preparing and of the
+network, on all cores at once, or the time of the network alone if that is more. On a machine that
+others keep busy, the processor's milliseconds a picture say more than the speed; both are told.
 
     python benchmarks/encode.py [--pictures N] [--network FILE]... [--only TEXT] [--json]
 
@@ -15,7 +15,6 @@ A network is a ``.tflite`` or ``.onnx`` file, the latter with its settings besid
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import subprocess
@@ -156,7 +155,7 @@ def draw(place: Path, count: int) -> None:
     for n in range(count):
         coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
         smooth = np.asarray(coarse.resize(SIZE, Image.Resampling.BICUBIC), np.int16)
-        grain = rng.integers(-12, 13, smooth.shape[:2] + (1,))
+        grain = rng.integers(-12, 13, (*smooth.shape[:2], 1))
         pixels = np.clip(smooth + grain, 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(place / f"{n:05d}.jpg", quality=90)
 
@@ -293,8 +292,8 @@ def show(report: dict[str, Any]) -> None:
                                       for key, (_, digits) in HEADINGS.items()))
     out = Console(width=150)
     out.print(table)
-    out.print("again: all rows are kept from before. decode: with preparing, by threads. network: on "
-              "what is prepared. floor: both at once on all cores, nothing else done.",
+    out.print("again: all rows are kept from before. decode: with preparing, by threads. network: "
+              "on what is prepared. floor: both at once on all cores, nothing else done.",
               soft_wrap=True, highlight=False)
     for part in ("machine", "versions"):
         line = ", ".join(f"{name} {value}" for name, value in report[part].items())

@@ -31,6 +31,8 @@ PLACES = ("attributes", "class_texts", "unseen", "encoder", "text_encoder", "pro
 """Options whose value may be a path."""
 ONNX = re.compile(r"(?P<file>.+\.onnx)(:(?P<output>.+))?")
 """Name of an ONNX file, and of the output that is read."""
+OF_NOW = ("task", "engine")
+"""Options about a command, which a saved model does not keep."""
 NETWORKS = ("encoder", "text_encoder")
 """Options that may name a network of a hub, which only the user may ask for."""
 
@@ -74,6 +76,8 @@ class DataOptions:
         Names with commas between.
     columns : str, optional
         Roles and columns, as ``path=image``, with commas between.
+    engine : str, optional
+        Engine that encodes, as ``ray``.
     """
 
     data: Annotated[str | None, typer.Option(
@@ -113,6 +117,9 @@ class DataOptions:
     columns: Annotated[str | None, typer.Option(
         help="Columns of a file that lists pictures, as path=image,text=caption; the roles are "
         "path, text, class, split and id.")] = None
+    engine: Annotated[str | None, typer.Option(
+        help="Where raw pictures and texts are encoded: local, ray on all cores through Ray Data, "
+        "or ray:ADDRESS on a cluster, whose machines reach the files under the same paths.")] = None
 
     @property
     def name(self) -> str:
@@ -156,7 +163,7 @@ class DataOptions:
                 "encoder": encoder, "text_encoder": text_encoder,
                 "modalities": None if self.modalities is None else [
                     word.strip() for word in self.modalities.split(",")],
-                "columns": self._columns()}
+                "columns": self._columns(), "engine": self.engine}
 
     def read_raw_as(self) -> dict[str, Any]:
         """Return `read_as`, with the encoders that the data bring along where none is named."""
@@ -248,7 +255,7 @@ class DataOptions:
     def remembered(self, recipe: About | None = None) -> dict[str, str | bool]:
         """Return what a saved model keeps of the data it was fitted on; paths are absolute."""
         kept: dict[str, str | bool] = {
-            f.name: given for f in fields(self) if f.name != "task"
+            f.name: given for f in fields(self) if f.name not in OF_NOW
             and (given := getattr(self, f.name)) not in (None, False)}
         kept["data"] = _absolute(self.name)
         if recipe is not None and recipe.tokens:
@@ -290,7 +297,7 @@ def remembered_options(kept: Mapping[str, Any], asked: Collection[str] = ()) -> 
     ValueError
         If one is no option of data, or a network is not here.
     """
-    known = {f.name for f in fields(DataOptions)} - {"task"}
+    known = {f.name for f in fields(DataOptions)} - set(OF_NOW)
     foreign = sorted(set(kept) - known)
     if foreign:
         raise ValueError(f"source: the saved model remembers {foreign[0]!r}, which is no option of "

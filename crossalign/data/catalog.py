@@ -21,6 +21,7 @@ from crossalign.data.registry import (
     takers,
 )
 from crossalign.data.samples import RawSamples, Samples
+from crossalign.encoders.engines import LOCAL
 from crossalign.preprocessing.pooling import pool_tokens
 from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Encoder, TextEncoder
@@ -59,7 +60,7 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
          encoder: Encoder | DualEncoder | None = None,
          text_encoder: TextEncoder | DualEncoder | None = None, pool: str | None = None,
          modalities: Sequence[str] | None = None, columns: Mapping[str, str] | None = None,
-         log: Callable[[str], None] | None = None) -> Benchmark:
+         log: Callable[[str], None] | None = None, engine: str | None = None) -> Benchmark:
     """Load a benchmark by name or path.
 
     Parameters
@@ -99,6 +100,9 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     log : callable, optional
         Function that is told the progress of a long reading, and what was not read or is noted of
         the data.
+    engine : str, optional
+        Engine that encodes raw pictures and texts: ``"local"``, this process, or ``"ray"`` and
+        ``"ray:ADDRESS"``, see `encoders.engines.opened_engine`; default ``"local"``.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     bench = load_whole(
         name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
         seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
-        modalities=modalities, columns=columns, log=log).benchmark
+        modalities=modalities, columns=columns, log=log, engine=engine).benchmark
     return bench if pool is None else pool_tokens(bench, pool)
 
 
@@ -122,7 +126,7 @@ class Loaded(NamedTuple):
 
 def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
                seed: int = 0, log: Callable[[str], None] | None = None,
-               **arguments: Any) -> Loaded:
+               engine: str | None = None, **arguments: Any) -> Loaded:
     """Load a benchmark together with all samples that it was cut from.
 
     For the arguments and errors see `load`.
@@ -138,7 +142,11 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     with lost_digits_noted() as lost:
         found = read(*where, task, variant=variant, tokens=tokens, seed=seed, log=log,
                             **given)
-        bench, samples = (_encoded(found, tokens=tokens, log=log, **encoders)
+        if engine is not None and not isinstance(found, RawSamples):
+            raise ValueError(f"engine: {str(name_or_path)!r} has no raw pictures or texts to "
+                             "encode; leave it out.")
+        bench, samples = (_encoded(found, tokens=tokens, log=log, engine=engine or LOCAL,
+                                   **encoders)
                           if isinstance(found, RawSamples) else (found, None))
     _check_zsl(str(name_or_path), task, bench.task)
     if lost:

@@ -33,7 +33,7 @@ def validate(name_or_path: str | Path, task: str | None = None, *, tokens: bool 
              encoder: Encoder | DualEncoder | None = None,
              text_encoder: TextEncoder | DualEncoder | None = None,
              modalities: Sequence[str] | None = None, columns: Mapping[str, str] | None = None,
-             log: Log | None = None) -> list[Check]:
+             log: Log | None = None, engine: str | None = None) -> list[Check]:
     """Load a data set in every way it is used and list what was checked, with counts.
 
     Arguments are those of `load`.
@@ -45,7 +45,7 @@ def validate(name_or_path: str | Path, task: str | None = None, *, tokens: bool 
     """
     bench = load(name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
                  seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
-                 modalities=modalities, columns=columns, log=log)
+                 modalities=modalities, columns=columns, log=log, engine=engine)
     checks = [Check("readable", f"{bench.name}: {bench.task}; features: "
                                f"{_words(bench.protocol.get('features', 'not described'))}")]
     if "columns" in bench.protocol:

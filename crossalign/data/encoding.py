@@ -7,6 +7,7 @@ protocol are settled here, for every source alike.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from crossalign.data.class_folders import picture_id
 from crossalign.data.digest import row_digests
 from crossalign.data.labelled import labelled
 from crossalign.data.leaks import NO_BACKBONE
-from crossalign.data.noted import joined, noted_fact
+from crossalign.data.noted import Noted, joined, noted_fact
 from crossalign.data.picture_rows import (
     Encoded,
     chosen_encoder,
@@ -29,6 +30,7 @@ from crossalign.data.samples import RawSamples, Samples
 from crossalign.data.sides import apart, joined_sides
 from crossalign.data.text_rows import class_rows, several, text_views
 from crossalign.encoders.char_ngrams import CharNgrams
+from crossalign.encoders.engines import LOCAL, opened_engine
 from crossalign.pace import Log
 from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 
@@ -42,7 +44,7 @@ def encoded_benchmark(raw: RawSamples, **encoding: Any) -> Benchmark:
 
 def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = None,
             text_encoder: TextEncoder | None = None, cache: bool = True,
-            log: Log | None = None) -> Samples:
+            log: Log | None = None, engine: str = LOCAL) -> Samples:
     """Encode pictures and texts.
 
     Parameters
@@ -62,6 +64,9 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
         True.
     log : callable, optional
         Function called with lines on the progress of the encoding.
+    engine : str
+        Name of the engine that reads and encodes, see `encoders.engines.opened_engine`; default
+        ``"local"``, this process.
 
     Returns
     -------
@@ -81,56 +86,90 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     encoder = getattr(encoder, "pictures", encoder)      # of a network of both
     text_encoder = getattr(text_encoder, "texts", text_encoder)
     reads = chosen_encoder(tokens, encoder)
-    sides = {modality: encoded_classes(by_class, reads, keep=cache, log=log)
-             for modality, by_class in raw.pictures.items()}
-    parts = {modality: _of_side(modality, side, raw, prefixed=len(sides) > 1 and raw.ids is None)
-             for modality, side in sides.items()}
-    names = raw.class_names
-    if raw.paired:
-        views, digests = _paired(parts, sides)
-    else:
-        views = joined_sides(parts)
-        digests = {"file": np.concatenate([side.digests for side in sides.values()])}
-    about: dict[str, Any] = {**reads.facts, **raw.features}
-    origin = [*(side.digests for side in sides.values()), dict(reads.facts)]
-    noted = [raw.noted, *(side.noted for side in sides.values())]
-    labels: Sequence[str] = getattr(reads, "labels", ())      # of a classifier
-    told = {"pseudo_labels": True} if labels else {}
-    leaks = told if _learned(reads) else NO_BACKBONE
     words = text_encoder or CharNgrams(reads.tokens)
-    if raw.texts is not None:
-        (side,) = sides.values()
-        texts = [raw.texts[i] for i in side.which]
-        each = [(text,) for of in texts for text in of] if raw.apart else texts
-        of_text, ambiguous = text_views(each, words, cache, log)
-        noted, of_rows = [*noted, ambiguous], row_digests([of_text["text"]])
-        if raw.apart:
-            names = tuple(map(str, views.ids))
-            views = apart(views, of_text, list(map(len, texts)))
-            digests = {"item": np.concatenate([digests["file"], of_rows])}
-        else:
-            views, digests["text"] = views.beside(of_text), of_rows
-        about |= {"text": {**words.facts, **raw.of_texts, **several(texts)},
-                  "widths": views.widths}
-        origin += [texts, dict(words.facts)]
-    facts = {"features": {**about, "sha256": features_digest(*origin)},
-             "normalisation": "none (model's own)", **raw.facts}
-    embeddings = np.zeros((len(names), 0), np.float32) if raw.apart else raw.embeddings
-    if raw.class_texts is not None:
-        embeddings, alike = class_rows(raw.class_names, raw.class_texts, words, cache, log)
-        noted.append(alike)
-        facts["side_information"] = {
-            "width": embeddings.shape[1], **words.facts, **raw.of_texts,
-            "texts": sum(map(len, raw.class_texts)),
-            "sha256": features_digest(raw.class_texts, dict(words.facts))}
+    with opened_engine(engine) as opened:
+        work: dict[str, Any] = {"keep": cache, "log": log, "engine": opened}
+        sides = {modality: encoded_classes(by_class, reads, **work)
+                 for modality, by_class in raw.pictures.items()}
+        views, digests = _pictures(raw, sides)
+        names = tuple(map(str, views.ids)) if raw.apart else raw.class_names
+        told = _Told({**reads.facts, **raw.features},
+                     [*(side.digests for side in sides.values()), dict(reads.facts)],
+                     [raw.noted, *(side.noted for side in sides.values())])
+        if raw.texts is not None:
+            views, digests = _with_texts(raw, sides, views, digests, words, told, work)
+        embeddings, about_classes = _classes(raw, len(names), words, told, work)
+    facts = {"features": {**told.features, "sha256": features_digest(*told.origin)},
+             "normalisation": "none (model's own)", **raw.facts, **about_classes,
+             **noted_fact(joined(*told.noted))}
+    return Samples(raw.name, views, names, embeddings, facts, raw.seed,
+                   _leaks(raw, reads, words), digests, class_texts=raw.class_texts,
+                   named=labelled(names, getattr(reads, "labels", ())))      # of a classifier
+
+
+@dataclass
+class _Told:
+    """What is told of samples: facts of the features, all that they come from, and notes."""
+
+    features: dict[str, Any]
+    origin: list[Any]
+    noted: list[Noted]
+
+
+def _leaks(raw: RawSamples, reads: Encoder, words: TextEncoder) -> Mapping[str, Any]:
+    """Say what encoders may know of unseen classes, as far as it is known."""
+    told = {"pseudo_labels": True} if getattr(reads, "labels", ()) else {}
     if raw.texts is not None or raw.class_texts is not None:
         if _learned(words):
-            leaks = told
-        elif _learned(reads):
-            leaks = {**told, "text_features_fit_on_unseen": False}
-    return Samples(raw.name, views, names, embeddings,
-                   {**facts, **noted_fact(joined(*noted))}, raw.seed, leaks, digests,
-                   class_texts=raw.class_texts, named=labelled(names, labels))
+            return told
+        if _learned(reads):
+            return {**told, "text_features_fit_on_unseen": False}
+    return told if _learned(reads) else NO_BACKBONE
+
+
+def _pictures(raw: RawSamples, sides: Mapping[str, Encoded]) -> tuple[Views, dict[str, Array]]:
+    """Return the pictures of all modalities, and the digests of their files."""
+    parts = {modality: _of_side(modality, side, raw, prefixed=len(sides) > 1 and raw.ids is None)
+             for modality, side in sides.items()}
+    if raw.paired:
+        return _paired(parts, sides)
+    return joined_sides(parts), {
+        "file": np.concatenate([side.digests for side in sides.values()])}
+
+
+def _with_texts(raw: RawSamples, sides: Mapping[str, Encoded], views: Views,
+                digests: dict[str, Array], words: TextEncoder, told: _Told,
+                work: Mapping[str, Any]) -> tuple[Views, dict[str, Array]]:
+    """Return samples with their texts: beside the pictures, or apart, as samples of their own."""
+    assert raw.texts is not None
+    (side,) = sides.values()
+    texts = [raw.texts[i] for i in side.which]
+    each = [(text,) for of in texts for text in of] if raw.apart else texts
+    of_text, ambiguous = text_views(each, words, **work)
+    of_rows = row_digests([of_text["text"]])
+    if raw.apart:
+        views = apart(views, of_text, list(map(len, texts)))
+        digests = {"item": np.concatenate([digests["file"], of_rows])}
+    else:
+        views, digests = views.beside(of_text), {**digests, "text": of_rows}
+    told.features |= {"text": {**words.facts, **raw.of_texts, **several(texts)},
+                      "widths": views.widths}
+    told.origin += [texts, dict(words.facts)]
+    told.noted.append(ambiguous)
+    return views, digests
+
+
+def _classes(raw: RawSamples, n_classes: int, words: TextEncoder, told: _Told,
+             work: Mapping[str, Any]) -> tuple[Array, dict[str, Any]]:
+    """Return the vectors of the classes, and facts on them if they are made of texts."""
+    if raw.class_texts is None:
+        return np.zeros((n_classes, 0), np.float32) if raw.apart else raw.embeddings, {}
+    rows, alike = class_rows(raw.class_names, raw.class_texts, words, **work)
+    told.noted.append(alike)
+    return rows, {"side_information": {
+        "width": rows.shape[1], **words.facts, **raw.of_texts,
+        "texts": sum(map(len, raw.class_texts)),
+        "sha256": features_digest(raw.class_texts, dict(words.facts))}}
 
 
 def _learned(encoder: Any) -> bool:

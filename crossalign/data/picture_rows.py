@@ -20,8 +20,9 @@ from crossalign.encoders.ahead import Read
 from crossalign.encoders.blocks import Encoding
 from crossalign.encoders.cache import Kept
 from crossalign.encoders.encode import encode_items, row_key
+from crossalign.encoders.engines import Engine
 from crossalign.encoders.hog import HOG
-from crossalign.encoders.steps import steps_of
+from crossalign.encoders.steps import on_gpu, steps_of
 from crossalign.fingerprints import LENGTH
 from crossalign.pace import Log, Pace
 from crossalign.types import Encoder
@@ -72,7 +73,8 @@ class Encoded(NamedTuple):
 
 
 def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: Encoder, *,
-                    keep: bool = True, log: Log | None = None) -> Encoded:
+                    keep: bool = True, log: Log | None = None,
+                    engine: Engine | None = None) -> Encoded:
     """Encode the pictures of some classes, without those that cannot be read.
 
     Parameters
@@ -85,6 +87,8 @@ def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: En
         encoder's facts.
     log : callable, optional
         Function called with lines on the progress of reading and encoding.
+    engine : Engine, optional
+        Engine that reads and encodes; default this process.
 
     Raises
     ------
@@ -95,8 +99,9 @@ def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: En
     labels = np.repeat(np.arange(len(classes)), [len(listed) for listed in classes.values()])
     digests, closed = content_digests(files, log)
     there = np.array([i not in closed for i in range(len(files))])
-    kept = picture_rows([files[i] for i in np.flatnonzero(there)], digests[there], encoder,
-                        keep=keep, log=log) if there.any() else Kept(np.zeros((0, 0)), [])
+    open_ = [files[i] for i in np.flatnonzero(there)]
+    kept = picture_rows(open_, digests[there], encoder, keep=keep, log=log, engine=engine) \
+        if open_ else Kept(np.zeros((0, 0)), [])
     noted: Noted = {NOT_READ: [f"{picture_id(files[i])} ({why})" for i, why in closed.items()]}
     for number, kind, why in kept.notes:
         at = int(np.flatnonzero(there)[number])
@@ -142,7 +147,7 @@ _digest = partial(hashlib.blake2b, digest_size=8)
 
 
 def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encoder, *,
-                 keep: bool = True, log: Log | None = None) -> Kept:
+                 keep: bool = True, log: Log | None = None, engine: Engine | None = None) -> Kept:
     """Return rows of the pictures that can be read, and notes ``[number, kind, what]`` on files.
 
     Parameters
@@ -151,7 +156,7 @@ def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encod
     digests : (n,) uint64
         Digests of their contents, see `content_digests`.
     encoder : Encoder
-    keep, log
+    keep, log, engine
         See `encoded_classes`.
 
     Returns
@@ -169,9 +174,9 @@ def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encod
             return None, [(NOT_READ, str(error.__cause__ or error))]
         return steps.prepare(picture.pixels), list(picture.notes.items())
 
-    how = Encoding(steps.encode, "pictures", read, steps.block)
+    how = Encoding(steps.encode, "pictures", read, steps.block, gpu=on_gpu(encoder))
     kept = encode_items(files, digests, how, row_key("picture-rows", encoder) if keep else None,
-                        log)
+                        log, engine)
     if not len(kept.rows):
         raise ValueError(f"path: none of {len(files)} pictures can be read, first "
                          f"{picture_id(files[0])!r} ({kept.notes[0][2]}); copy them again.")

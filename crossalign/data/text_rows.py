@@ -15,6 +15,7 @@ import numpy.typing as npt
 from crossalign.arrays import unit_rows
 from crossalign.data.noted import Noted
 from crossalign.data.samples import Texts
+from crossalign.encoders.engines import Engine
 from crossalign.encoders.shards import padded
 from crossalign.encoders.text_cache import cached_texts
 from crossalign.pace import Log
@@ -34,7 +35,7 @@ def several(texts: Sequence[Texts]) -> dict[str, Any]:
 
 
 def text_views(texts: Sequence[Texts], encoder: TextEncoder, keep: bool = True,
-               log: Log | None = None) -> tuple[Views, Noted]:
+               log: Log | None = None, engine: Engine | None = None) -> tuple[Views, Noted]:
     """Return rows of n samples as the modality ``text``, with their texts and the words of tokens.
 
     An encoder of raw rows gets several captions as the lines of one text, because the network that
@@ -46,7 +47,7 @@ def text_views(texts: Sequence[Texts], encoder: TextEncoder, keep: bool = True,
     number = {text: row for row, text in enumerate(distinct)}
     samples = {of: row for row, of in enumerate(dict.fromkeys(texts))}
     which = np.array([samples[of] for of in texts])
-    rows = cached_texts(distinct, encoder, keep, log)
+    rows = cached_texts(distinct, encoder, keep, log, engine)
     rows_of_samples = [[number[text] for text in of] for of in samples]
     words = encoder.words(distinct) if encoder.tokens else []
     lengths = [len(of) for of in words]
@@ -63,7 +64,8 @@ def text_views(texts: Sequence[Texts], encoder: TextEncoder, keep: bool = True,
 
 
 def class_rows(names: Sequence[str], texts: Sequence[Texts], encoder: TextEncoder,
-               keep: bool = True, log: Log | None = None) -> tuple[Array, Noted]:
+               keep: bool = True, log: Log | None = None,
+               engine: Engine | None = None) -> tuple[Array, Noted]:
     """Return a vector of unit length for each of C classes, ``(C, d)`` float32, and the classes
     that share one.
 
@@ -80,7 +82,7 @@ def class_rows(names: Sequence[str], texts: Sequence[Texts], encoder: TextEncode
                          "vector; name the network without 'raw:'.")
     distinct = list(dict.fromkeys(text for of in texts for text in of))
     number = {text: row for row, text in enumerate(distinct)}
-    rows = cached_texts(distinct, encoder, keep, log)
+    rows = cached_texts(distinct, encoder, keep, log, engine)
     if encoder.tokens:
         rows = np.stack([row[:max(1, len(words))].mean(axis=0)
                          for row, words in zip(rows, encoder.words(distinct), strict=True)])

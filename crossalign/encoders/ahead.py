@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, Self
 
 THREADS = 8
@@ -41,7 +42,7 @@ class Ahead:
                  runs: Sequence[slice]) -> None:
         self.items, self.read, self.block = items, read, block
         pieces = pieces_of(runs, block)
-        self._behind = dict(zip(pieces, pieces[1:], strict=False))
+        self._behind = dict(pairwise(pieces))
         self._waiting: dict[Piece, Iterator[Read]] = {}
         self._pool = ThreadPoolExecutor(THREADS)
 

@@ -40,6 +40,8 @@ class Encoding:
         Number of items encoded at a time; default 64.
     ragged : bool
         Whether blocks differ in their number of tokens, and get zeros behind; default False.
+    gpu : bool
+        Whether it works on a GPU, which a worker of its own needs too; default False.
     """
 
     encode: Callable[[list[Any]], Array]
@@ -47,6 +49,7 @@ class Encoding:
     read: Callable[[Any], Read] | None = None
     block: int = 64
     ragged: bool = False
+    gpu: bool = False
 
     def of_block(self, items: Sequence[Read]) -> Block:
         """Encode items that were read; warnings to the user become notes."""

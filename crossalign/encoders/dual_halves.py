@@ -39,7 +39,7 @@ class DualPictures(PretrainedPictures):
 
     def arguments(self, pictures: Sequence[Array]) -> dict[str, Tensor]:
         """Return the network's arguments of pictures."""
-        return self.inputs(torch.from_numpy(self.raw(pictures)).to(self._device))
+        return self.inputs(torch.from_numpy(self.raw(pictures)).to(self.device))
 
 
 class PatchPictures:
@@ -59,8 +59,8 @@ class PatchPictures:
 
     def __init__(self, name: str, device: str, network: nn.Module) -> None:
         self._patches = Patches(name, network.config)
-        self.name, self._device = name, find_device(device)
-        self._network: Any = network.to(self._device).requires_grad_(False)
+        self.name, self.device = name, find_device(device)
+        self._network: Any = network.to(self.device).requires_grad_(False)
         self.side = self._patches.size[0]
 
     @cached_property
@@ -85,7 +85,7 @@ class PatchPictures:
     def arguments(self, pictures: Sequence[Array]) -> dict[str, Tensor]:
         """Return the network's arguments of pictures."""
         arrays = self._patches.arrays(pictures)
-        return {key: torch.from_numpy(array).to(self._device) for key, array in arrays.items()}
+        return {key: torch.from_numpy(array).to(self.device) for key, array in arrays.items()}
 
 
 class DualTexts(PretrainedTexts):
@@ -126,7 +126,7 @@ class DualTexts(PretrainedTexts):
 
     def arguments(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """Return the network's arguments of texts, without prompts."""
-        return self.inputs(torch.from_numpy(self.raw(texts)).to(self._device))
+        return self.inputs(torch.from_numpy(self.raw(texts)).to(self.device))
 
 
 def _one_network(pictures: Any, texts: Any) -> bool:

@@ -31,7 +31,7 @@ class Engine(Protocol):
 
 
 class Local:
-    """This process: threads read items ahead."""
+    """Engine that is this process, where threads read items ahead."""
 
     @contextmanager
     def begun(self, items: Sequence[Any], how: Encoding, runs: Sequence[slice]) -> Iterator[Blocks]:

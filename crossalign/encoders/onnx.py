@@ -68,6 +68,10 @@ class ONNXEncoder:
                              f"settings make {self._pixels.size} of them; correct the settings.")
         self._check_output(tokens)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the file again in another process."""
+        return type(self), (self.model, self.output, self.tokens)
+
     @property
     def side(self) -> int:
         """Height of the pictures that its network reads."""

@@ -76,7 +76,7 @@ class _Pretrained:
         if rows not in ROWS:
             raise ValueError(f"rows: got {rows!r}; choose one of {list(ROWS)}.")
         self.name, self.rows = str(name), rows
-        self._device = find_device(device)
+        self.device = find_device(device)
 
     @property
     def tokens(self) -> bool:
@@ -86,16 +86,16 @@ class _Pretrained:
     def _take(self, network: nn.Module, size: tuple[int, int] | None = None,
               pool: Callable[[Tensor, Tensor], Tensor] | None = None) -> None:
         """Keep the network, and the function from raw rows to the chosen output."""
-        self._network: Any = network.to(self._device).requires_grad_(False)
+        self._network: Any = network.to(self.device).requires_grad_(False)
         self.config = network.config if self.kind == "image" else reading_part(
             network, self.kind, self.name).config
         self._way, self._encode = "tokens", self._projected
         if self.rows == "vectors" and pool is None and self._projects:
-            check_steady(self._encode, probe(self.kind, size, self.config).to(self._device),
+            check_steady(self._encode, probe(self.kind, size, self.config).to(self.device),
                          self.name)
             self._way = "projection of the network"
             return
-        self._backbone = Backbone.of(network, self.name, self.kind, size).to(self._device)
+        self._backbone = Backbone.of(network, self.name, self.kind, size).to(self.device)
         self._encode = self._backbone
         if self.rows == "vectors":
             self._way = "mean of tokens" if pool is None else "sentence-transformers"
@@ -137,7 +137,7 @@ class _Pretrained:
         if not len(raw):
             return self.read(np.ones((1, *raw.shape[1:]), np.float32))[:0]
         with torch.inference_mode():
-            rows = self._encode(torch.from_numpy(raw).to(self._device))
+            rows = self._encode(torch.from_numpy(raw).to(self.device))
         return np.asarray(rows.cpu().numpy())
 
 

@@ -18,6 +18,11 @@ its network, and those that it takes in their own sizes.
 """
 
 
+def on_gpu(encoder: Any) -> bool:
+    """Tell whether a network is on a GPU."""
+    return getattr(getattr(encoder, "device", None), "type", "") == "cuda"
+
+
 class Steps(NamedTuple):
     """The steps of an encoder of pictures.
 

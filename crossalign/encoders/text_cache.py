@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from crossalign.encoders.blocks import Encoding
 from crossalign.encoders.encode import encode_items, row_key
+from crossalign.encoders.engines import Engine
+from crossalign.encoders.steps import on_gpu
 from crossalign.pace import Log
 from crossalign.types import TextEncoder
 
@@ -21,7 +23,7 @@ BLOCK = 1024
 
 
 def cached_texts(texts: Sequence[str], encoder: TextEncoder, keep: bool = True,
-                 log: Log | None = None) -> Array:
+                 log: Log | None = None, engine: Engine | None = None) -> Array:
     """Encode n texts as rows ``(n, d)``, or as tokens with zeros up to the longest.
 
     Rows are kept in the user's cache if ``keep``.
@@ -29,6 +31,6 @@ def cached_texts(texts: Sequence[str], encoder: TextEncoder, keep: bool = True,
     digests = np.frombuffer(b"".join(
         hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         for text in texts), dtype=np.uint64).reshape(-1, 2)
-    how = Encoding(encoder.encode, "texts", block=BLOCK, ragged=True)
+    how = Encoding(encoder.encode, "texts", block=BLOCK, ragged=True, gpu=on_gpu(encoder))
     return encode_items(texts, digests, how, row_key("text-rows", encoder) if keep else None,
-                        log).rows
+                        log, engine).rows

@@ -82,6 +82,10 @@ class TFLiteEncoder:
             raise ValueError(f"tokens: {self.tensor!r} has shape {self._output.shape}, one cell; "
                              "name a feature map (1, h, w, d), or ask for vectors.")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Open the file again in another process."""
+        return type(self), (self.model, self.tensor, self.tokens, self.pixels, self.threads)
+
     @property
     def side(self) -> int:
         """Height and width of the pictures that it reads."""
