@@ -176,8 +176,8 @@ class Worker:
                 block = self.how.of_block(list(pool.map(self.how.read, items)))
         rows, notes = block
         about = None if rows is None else [rows.dtype.str, list(rows.shape)]
-        return {"start": row["start"], "rows": b"" if rows is None else np.ascontiguousarray(rows).tobytes(),
-                "about": json.dumps(about), "notes": json.dumps(notes)}
+        return {"start": row["start"], "about": json.dumps(about), "notes": json.dumps(notes),
+                "rows": b"" if rows is None else np.ascontiguousarray(rows).tobytes()}
 
 
 def _as_block(row: dict[str, Any]) -> Block:
