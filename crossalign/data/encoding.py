@@ -109,7 +109,7 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
 
 @dataclass
 class _Told:
-    """What is told of samples: facts of the features, all that they come from, and notes."""
+    """Notebook about samples: facts of the features, all that they come from, and notes."""
 
     features: dict[str, Any]
     origin: list[Any]

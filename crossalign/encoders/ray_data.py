@@ -147,7 +147,7 @@ class RayData:
 
 
 class Worker:
-    """What a worker does: read the items of a block by threads, and encode them.
+    """Function of a worker: read the items of a block by threads, and encode them.
 
     Parameters
     ----------
