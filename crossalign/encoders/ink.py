@@ -7,12 +7,15 @@ the two is dark. Before the descriptor of `hog` all four are made alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from crossalign.encoders.hog import HOG
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Array = npt.NDArray[Any]
 
@@ -20,6 +23,8 @@ MARGIN = 6
 """Paper around the ink, in pixels of the descriptor's picture."""
 PEN = 4
 """Least mean width of strokes, in pixels of that picture; thinner ones are thickened."""
+FINER = 4
+"""Most times that the picture is finer while strokes are thickened."""
 DARK = 0.4
 """Share of the strongest contrast with the paper from which a pixel belongs to the ink."""
 
@@ -73,15 +78,19 @@ def placed(picture: Array, side: int) -> Array:
     ink = _contrast(picture)
     there = ink >= 255 * DARK
     rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
-    sheet = Image.new("L", (side, side))
     if not len(rows):
-        return np.asarray(sheet)
+        return np.zeros((side, side), dtype=np.uint8)
     cut = Image.fromarray(ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1])
     scale = (side - 2 * MARGIN) / max(cut.size)
-    width, height = (max(1, round(scale * of)) for of in cut.size)
-    how = Image.Resampling.BICUBIC if scale > 1 else Image.Resampling.BOX
-    sheet.paste(cut.resize((width, height), how), ((side - width) // 2, (side - height) // 2))
-    return _thickened(sheet)
+    finer = min(FINER, max(1, round(1 / scale)))              # so that small dots are not lost
+    width, height = (max(1, round(finer * scale * of)) for of in cut.size)
+    how = Image.Resampling.BICUBIC if finer * scale > 1 else Image.Resampling.BOX
+    sheet = Image.new("L", (finer * side, finer * side))
+    sheet.paste(cut.resize((width, height), how),
+                ((finer * side - width) // 2, (finer * side - height) // 2))
+    thick = np.asarray(_thickened(sheet, finer * PEN).resize((side, side), Image.Resampling.BOX),
+                       dtype=np.float64)
+    return np.asarray(np.rint(thick * (255 / thick.max())), dtype=np.uint8)
 
 
 def _contrast(picture: Array) -> Array:
@@ -92,8 +101,8 @@ def _contrast(picture: Array) -> Array:
     return np.zeros_like(picture) if most == 0 else np.rint(apart * (255 / most)).astype(np.uint8)
 
 
-def _thickened(sheet: Any) -> Array:
-    """Thicken strokes up to `PEN`.
+def _thickened(sheet: Image.Image, pen: float) -> Image.Image:
+    """Thicken strokes up to the width of a pen.
 
     The mean width of strokes is twice their area by the length of their outline. Cauchy's formula
     gives that length: pi / 4 times the sum of differences along rows and columns, for outlines
@@ -103,8 +112,6 @@ def _thickened(sheet: Any) -> Array:
 
     share = np.asarray(sheet, dtype=np.float64) / 255
     outline = np.pi / 4 * sum(np.abs(np.diff(share, axis=axis)).sum() for axis in (0, 1))
-    steps = round((PEN - 2 * share.sum() / max(outline, 1)) / 2)
-    thick = np.asarray(sheet.filter(ImageFilter.MaxFilter(2 * steps + 1)) if steps > 0 else sheet,
-                       dtype=np.float64)
-    most = thick.max()
-    return np.asarray(np.rint(thick * (255 / most)), dtype=np.uint8)
+    for _ in range(round((pen - 2 * share.sum() / max(outline, 1)) / 2)):
+        sheet = sheet.filter(ImageFilter.MaxFilter(3))
+    return sheet
