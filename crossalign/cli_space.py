@@ -1,4 +1,4 @@
-"""Commands about a space: build one, ask it, let it grow."""
+"""Commands about a space: build one, ask it, serve it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crossalign.arguments import check_writable, log
+from crossalign.cli_space_changes import HOME, Files, Folder, add, add_class, migrate, remove
 from crossalign.data_options import DataOptions, takes_data
-from crossalign.reading import expanded
 from crossalign.tables import aligned
 
 if TYPE_CHECKING:
     from crossalign.space import Answer, Hit
 
-HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
-"""Settings of a path that may begin with ``~``."""
-Folder = Annotated[Path, typer.Argument(help="Folder of the space.", **HOME)]
-Files = Annotated[list[Path], typer.Argument(help="Files of pictures.", **HOME)]
 Count = Annotated[int, typer.Option("--k", min=1, help="Number of answers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated lines on standard output.")]
@@ -33,7 +29,7 @@ Where = Annotated[list[str] | None, typer.Option(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (build, search, recognise, add, add_class, remove, embed, serve):
+    for command in (build, search, recognise, add, add_class, remove, embed, migrate, serve):
         app.command()(command)
 
 
@@ -112,39 +108,6 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
             said = ", ".join(f"{name} {100 * p:.0f} %" for name, p in
                              zip(answer.names, answer.probabilities, strict=True))
             print(f"{file}: {'none of the classes; nearest ' if answer.none else ''}{said}")
-
-
-def add(space: Folder, files: Files,
-        of: Annotated[str | None, typer.Option(
-            "--class", help="Name of their class, for filters.")] = None) -> None:
-    """Add pictures to the index of a space; one that is there is replaced."""
-    from crossalign.space import Space
-
-    opened = Space.open(space)
-    opened.add(list(files), payload=None if of is None else [{"class": of}] * len(files))
-    print(f"{len(files):,} added, {len(opened):,} items")
-
-
-def remove(space: Folder,
-           ids: Annotated[list[str], typer.Argument(help="Ids, as search shows them.")]) -> None:
-    """Remove items from the index of a space."""
-    from crossalign.space import Space
-
-    opened = Space.open(space)
-    opened.remove(ids)
-    print(f"{len(ids):,} removed, {len(opened):,} items")
-
-
-def add_class(space: Folder, name: Annotated[str, typer.Argument(help="Name of the class.")],
-              text: Annotated[list[str] | None, typer.Option(
-                  help="What it looks like; may be repeated. By default the name.")] = None,
-              ) -> None:
-    """Add a class that is known by a text alone; nothing is trained."""
-    from crossalign.space import Space
-
-    opened = Space.open(space)
-    opened.add_class(name, text)
-    print(f"{name} added, {len(opened.class_names)} classes")
 
 
 def embed(space: Folder, files: Files,

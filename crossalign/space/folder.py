@@ -14,6 +14,7 @@ import numpy.typing as npt
 from crossalign.files import write_bytes, write_text
 from crossalign.folders import as_text, digest, read_record
 from crossalign.sentences import short
+from crossalign.space.encoder_map import FILE, EncoderMap
 
 Array = npt.NDArray[Any]
 FORMAT = 1
@@ -55,7 +56,7 @@ def check_space_target(place: Path) -> None:
         return
     ours = (RECORD, FITTED, INDEX, SAMPLE, CARD)
     foreign = (sorted(p.name for p in place.iterdir()
-                      if p.name not in ours and not p.name.startswith("."))
+                      if p.name not in ours and not p.match(FILE) and not p.name.startswith("."))
                if place.is_dir() else [place.name])
     if foreign:
         raise ValueError(f"folder: {str(place)!r} holds {foreign[0]!r}, which is no part of a "
@@ -95,6 +96,34 @@ def checked_record(place: Path) -> tuple[dict[str, Any], str]:
     if digest(as_text(record)) != stated:
         raise ValueError(f"{RECORD} is not what was written")
     return record, stated
+
+
+def write_map(place: Path, mapped: EncoderMap | None) -> dict[str, Any]:
+    """Write the map of a space, if it has one, and return that part of its record.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be written.
+    """
+    try:
+        return {} if mapped is None else {"encoder_map": mapped.save(place)}
+    except OSError as error:
+        raise ValueError(f"folder: {error}") from None
+
+
+def read_map(place: Path, record: Mapping[str, Any]) -> EncoderMap | None:
+    """Read the map of a space; None if it has none."""
+    return EncoderMap.load(place, record["encoder_map"]) if "encoder_map" in record else None
+
+
+def remove_other_maps(place: Path, record: Mapping[str, Any]) -> None:
+    """Remove maps that a record does not name."""
+    kept = str(record.get("encoder_map", {}).get("sha256", ""))[:16]
+    for file in place.glob(FILE):
+        if not kept or kept not in file.name:
+            with suppress(OSError):
+                file.unlink()
 
 
 def stated_digest(place: Path) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.text_rows import class_rows
-from crossalign.data_options import DataOptions
+from crossalign.data_options import DataOptions, remembered_options
 from crossalign.encoders import HOG, CharNgrams
 from crossalign.encoders.ahead import THREADS
 from crossalign.encoders.steps import steps_of
+from crossalign.space.encoder_map import EncoderMap
 from crossalign.space.items import IMAGE, pixels_of
 from crossalign.types import Encoder, TextEncoder
 
@@ -32,15 +34,40 @@ class Readers:
         Names of the networks; the encoders that need none by default.
     digests : mapping of kind to str, optional
         Digests of the encoders' facts, as `digests` gave them when the space was built.
+    mapped : EncoderMap, optional
+        Map from the features of another encoder of pictures, which it names, to those that the
+        space was built with; default none.
     """
 
-    def __init__(self, options: DataOptions, digests: dict[str, str] | None = None) -> None:
+    def __init__(self, options: DataOptions, digests: dict[str, str] | None = None,
+                 mapped: EncoderMap | None = None) -> None:
         self.options = options
+        self.mapped = mapped
         self._expected = digests or {}
+
+    @classmethod
+    def remembered(cls, source: Mapping[str, Any], digests: dict[str, str],
+                   mapped: EncoderMap | None = None) -> Self:
+        """Return the readers that a space remembers.
+
+        Raises
+        ------
+        ValueError
+            If a network that they need is not on this machine.
+        """
+        if mapped is None:
+            return cls(remembered_options(source), digests)
+        remembered_options({**source, "encoder": mapped.encoder})
+        needed = () if _in_one(source) else ("encoder",)
+        return cls(remembered_options(source, needed), digests, mapped)
+
+    def under(self, mapped: EncoderMap) -> Readers:
+        """Return readers of the same texts, whose pictures another encoder reads."""
+        return Readers(self.options, {"text": _digest(self.texts)}, mapped)
 
     @cached_property
     def _encoders(self) -> tuple[Encoder, TextEncoder]:
-        read = self.options.read_raw_as()
+        read = self._read_as()
         pictures = HOG() if read["encoder"] is None else read["encoder"]
         texts = CharNgrams() if read["text_encoder"] is None else read["text_encoder"]
         for kind, encoder in ((IMAGE, pictures), ("text", texts)):
@@ -49,6 +76,15 @@ class Readers:
                                  "built with, so vectors would not compare; bring back that "
                                  "version, or build the space again.")
         return pictures, texts
+
+    def _read_as(self) -> dict[str, Any]:
+        """Return the networks of pictures and texts; None for one that needs none."""
+        own = self.options
+        if self.mapped is None:
+            return own.read_raw_as()
+        texts = own if _in_one(own.remembered()) else replace(own, encoder=None)
+        return {"encoder": pictures_alone(own, self.mapped.encoder).read_raw_as()["encoder"],
+                "text_encoder": texts.read_raw_as()["text_encoder"]}
 
     @property
     def pictures(self) -> Encoder:
@@ -71,7 +107,7 @@ class Readers:
         return {IMAGE: _digest(self.pictures), "text": _digest(self.texts)}
 
     def of_pictures(self, items: Sequence[Any]) -> Array:
-        """Encode pictures of any form, ``(n, d)``.
+        """Encode pictures of any form, ``(n, d)``, as the encoder that the space was built with.
 
         Raises
         ------
@@ -84,7 +120,8 @@ class Readers:
                 rows.append(steps.encode(list(pool.map(
                     lambda item: steps.prepare(pixels_of(item, steps.side, mode)),
                     items[start:start + steps.block]))))
-        return np.concatenate(rows)
+        found = np.concatenate(rows)
+        return found if self.mapped is None else self.mapped(found)
 
     def of_texts(self, texts: Sequence[str]) -> Array:
         """Encode texts, ``(n, d)``."""
@@ -94,6 +131,17 @@ class Readers:
         """Encode the texts of C classes as their vectors ``(C, d)``, as in a benchmark."""
         names = [of[0] for of in texts]
         return class_rows(names, [tuple(of) for of in texts], self.texts, keep=False)[0]
+
+
+def pictures_alone(options: DataOptions, encoder: str) -> DataOptions:
+    """Return options whose pictures an encoder reads, whatever reads the texts."""
+    return replace(options, encoder=encoder, text_encoder=None, prompts=None, labels=None)
+
+
+def _in_one(source: Mapping[str, Any]) -> bool:
+    """Return True if texts are read through the network of pictures, as options say it."""
+    return "labels" in source or ("encoder" in source
+                                  and source["encoder"] == source.get("text_encoder"))
 
 
 def _digest(encoder: Any) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -11,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.class_folders import picture_id
-from crossalign.data_options import remembered_options
 from crossalign.folders import digest, why
 from crossalign.index.base import Index
 from crossalign.models.roles import Aligner
@@ -24,12 +24,16 @@ from crossalign.space.folder import (
     alone,
     check_space_target,
     checked_record,
+    read_map,
     read_sample,
+    remove_other_maps,
     stated_digest,
+    write_map,
     write_record,
     write_sample,
 )
 from crossalign.space.items import IMAGE, SKETCH, TEXT, VECTOR, listed, one_kind
+from crossalign.space.migrate import SAMPLE, migrated, named
 from crossalign.space.readers import Readers
 from crossalign.space.recognition import Answer, Recognition
 from crossalign.tasks.fitted import Fitted
@@ -229,7 +233,8 @@ class Space:
             Ids; default the whole paths of files, or what building called them, and for others a
             digest of their vectors with the kind before it, so that none is there twice.
         payload : n mappings, optional
-            Plain values by key; ``modality``, and of a text ``text``, are added.
+            Plain values by key; ``modality``, of a text ``text``, and of a picture that a new
+            encoder read ``mapped_from``, its name, are added.
         modality : str, optional
             Kind of the items; default that of their form.
 
@@ -254,7 +259,9 @@ class Space:
         if len(names) != len(given) or len(more) != len(given):
             raise ValueError(f"ids: got {len(names)}, and {len(more)} payloads, for {len(given)} "
                              "items; give one each.")
-        about = [{"modality": kind, **({"text": item} if kind == TEXT else {}),
+        mapped = self.readers.mapped if kind == IMAGE == one_kind(given) else None
+        read_by = {} if mapped is None else {"mapped_from": named(mapped.encoder)}
+        about = [{"modality": kind, **read_by, **({"text": item} if kind == TEXT else {}),
                   **({"file": str(item)} if isinstance(item, Path) else {}), **of}
                  for item, of in zip(given, more, strict=True)]
         self.index.add(vectors, names, about)
@@ -299,16 +306,60 @@ class Space:
         if one_kind(of) != TEXT:
             raise ValueError(f"text: got {short(text)}; describe the class in words.")
         vector = self.readers.of_classes([of])
-        if self.folder is None:
+        with self._changed():
             self.recognition.take_class(name, vector)
             self.texts[name] = of
+
+    def migrate(self, encoder: str, sample: int = SAMPLE, *, accept: bool = False,
+                log: Callable[[str], None] = print) -> dict[str, Any]:
+        """Read pictures by a new encoder from now on; the vectors of the index stay.
+
+        What the new encoder makes of a picture is mapped to what the old one would have made, see
+        `space.migrate`. A space in a folder keeps it there.
+
+        Parameters
+        ----------
+        encoder : str
+            File or name of the network, as ``--encoder`` takes it.
+        sample : int
+            Number of pictures of the index that both encoders read; default 1000.
+        accept : bool
+            Whether to take a map that keeps less than 0.95 of the recall; default False.
+        log : callable
+            Function called with a line for every step; default ``print``.
+
+        Returns
+        -------
+        dict
+            What was measured on pictures held out, as the card keeps it under ``migrated``.
+
+        Raises
+        ------
+        ValueError
+            If too few pictures can be read, too little is kept, or it is the encoder already; then
+            nothing changes.
+        """
+        readers, about = migrated(self, encoder, sample, accept, log)
+        before = self.readers, self.card
+        try:
+            with self._changed():
+                self.readers, self.card = readers, {**self.card, "migrated": about}
+        except ValueError:
+            self.readers, self.card = before
+            raise
+        return about
+
+    @contextmanager
+    def _changed(self) -> Iterator[None]:
+        """Write a change to the folder, if there is one, unless another process changed it."""
+        if self.folder is None:
+            yield
             return
         with alone(self.folder):
             if self._written not in ("", stated_digest(self.folder)):
                 raise ValueError("space: another process has changed it since it was opened; open "
                                  "it again.")
-            self.recognition.take_class(name, vector)
-            self.texts[name] = of
+            yield
             self._write(self.folder)
 
     # -- how it is kept ------------------------------------------------------------------------
@@ -331,9 +382,11 @@ class Space:
     def _write(self, place: Path) -> None:
         """Write all but index and sample; the record, which counts, comes last."""
         self.fitted.save(place / FITTED)
+        mapped = write_map(place, self.readers.mapped)
         self._written = write_record(place, source=self.fitted.source,
                                      encoders=self.readers.digests(), texts=self.texts,
-                                     card=self.card)
+                                     card=self.card, **mapped)
+        remove_other_maps(place, mapped)
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -363,7 +416,8 @@ class Space:
 
         record, stated = checked_record(place)
         space = cls(load_fitted(place / FITTED),
-                    Readers(remembered_options(record["source"]), record["encoders"]),
+                    Readers.remembered(record["source"], record["encoders"],
+                                       read_map(place, record)),
                     Index.open(place / INDEX), record["card"], record["texts"],
                     read_sample(place))
         space.folder, space._written = place, stated

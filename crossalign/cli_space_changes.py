@@ -1,0 +1,68 @@
+"""Commands that change a space: items and classes come and go, another encoder reads pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crossalign.arguments import log
+from crossalign.reading import expanded
+
+HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
+"""Settings of a path that may begin with ``~``."""
+Folder = Annotated[Path, typer.Argument(help="Folder of the space.", **HOME)]
+Files = Annotated[list[Path], typer.Argument(help="Files of pictures.", **HOME)]
+
+
+def add(space: Folder, files: Files,
+        of: Annotated[str | None, typer.Option(
+            "--class", help="Name of their class, for filters.")] = None) -> None:
+    """Add pictures to the index of a space; one that is there is replaced."""
+    from crossalign.space import Space
+
+    opened = Space.open(space)
+    opened.add(list(files), payload=None if of is None else [{"class": of}] * len(files))
+    print(f"{len(files):,} added, {len(opened):,} items")
+
+
+def remove(space: Folder,
+           ids: Annotated[list[str], typer.Argument(help="Ids, as search shows them.")]) -> None:
+    """Remove items from the index of a space."""
+    from crossalign.space import Space
+
+    opened = Space.open(space)
+    opened.remove(ids)
+    print(f"{len(ids):,} removed, {len(opened):,} items")
+
+
+def add_class(space: Folder, name: Annotated[str, typer.Argument(help="Name of the class.")],
+              text: Annotated[list[str] | None, typer.Option(
+                  help="What it looks like; may be repeated. By default the name.")] = None,
+              ) -> None:
+    """Add a class that is known by a text alone; nothing is trained."""
+    from crossalign.space import Space
+
+    opened = Space.open(space)
+    opened.add_class(name, text)
+    print(f"{name} added, {len(opened.class_names)} classes")
+
+
+def migrate(space: Folder,
+            image_encoder: Annotated[str, typer.Option(
+                help="Network that reads pictures from now on, as for build's --encoder.")],
+            sample: Annotated[int, typer.Option(
+                min=1, help="Number of pictures of the space that both encoders read.")] = 1000,
+            accept: Annotated[bool, typer.Option(
+                "--accept", help="Take the map even if it keeps less than 0.95 of the recall.")
+                ] = False) -> None:
+    """Change the encoder of pictures and keep the index; a map of queries is learned.
+
+    What it keeps is measured on pictures held out, against encoding them anew.
+    """
+    from crossalign.space import Space
+
+    about = Space.open(space).migrate(image_encoder, sample, accept=accept, log=log)
+    print(f"{space}: pictures are read by {image_encoder}, mapped; {about['share']:.3f} of the "
+          "recall is kept")
