@@ -1,4 +1,4 @@
-"""What a space keeps of its answers under a new encoder, on pictures that its map has not read."""
+"""Recall that a space keeps under a new encoder, on pictures that its map has not read."""
 
 from __future__ import annotations
 

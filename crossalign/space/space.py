@@ -331,7 +331,7 @@ class Space:
         Returns
         -------
         dict
-            What was measured on pictures held out, as the card keeps it under ``migrated``.
+            Figures measured on pictures held out, as the card keeps them under ``migrated``.
 
         Raises
         ------
