@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import json
 import zipfile
@@ -323,8 +324,11 @@ def test_the_frozen_space_itself_is_chosen_and_said(options, tmp_path):
 
 
 def test_frozen_models_are_tried_first_where_encoders_make_one_space():
-    assert short_list("gzsl", True)[0] == "dual_encoder"
-    assert short_list("gzsl", True)[3:] == short_list("gzsl", False)
+    assert short_list("gzsl", True) == ("dual_encoder", "tip_adapter", "residual_adapter")
+    assert short_list("zsl", True) == ("dual_encoder", "residual_adapter")
+    assert short_list("retrieval", True) == ("dual_encoder", "residual_adapter",
+                                             *short_list("retrieval", False))
+    assert short_list("gzsl", False)[0] == "ridge_map"
     assert not Readers(DataOptions()).one_space
 
 
@@ -338,3 +342,25 @@ def test_the_command_line_takes_labels(options, tmp_path, folder):
     result = CliRunner().invoke(app, ["search", str(tmp_path / "space"), "a red thing", "--k", "3"])
     assert result.exit_code == 0, result.output
     assert len(result.output.splitlines()) == 4
+
+
+# -- the measured table ----------------------------------------------------------------------------
+def test_the_table_holds_means_spreads_and_differences_of_runs():
+    place = Path(__file__).parents[2] / "docs" / "named_outputs.py"
+    spec = importlib.util.spec_from_file_location("named_outputs", place)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    runs = [[dict.fromkeys(script.METRICS, value) for value in of] for of in (
+        (0.5, 0.6, 0.4), (0.7, 0.7, 0.55))]
+    splits = np.array([[True] * 20 + [False] * 10] * 3)
+    protocol = {"samples": {"train": 8, "test_seen": 2, "test_unseen": 4},
+                "noted": {KIND: {"count": 2, "first": ["a", "b"]}}}
+    text = script.written([script.Row("net", "frozen space", runs[0]),
+                           script.Row("net", "ridge_map", runs[1])], [[protocol] * 3], splits, 5)
+    first, second = (line for line in text.splitlines() if line.startswith("| net "))
+    assert first.split(" | ")[2] == f"{50.0} ± {100 * np.std([0.5, 0.6, 0.4], ddof=1):.1f}"
+    assert second.split(" | ")[5] == f"{65.0} ± {100 * np.std([0.7, 0.7, 0.55], ddof=1):.1f}"
+    assert "+15.0" in second
+    assert "splits 5 to 7 of seed 0, of 20 seen and 10 unseen" in text
+    assert "T1 10.0" in text
+    assert "2, 2, 2 have the name of a label" in text

@@ -11,7 +11,9 @@ from PIL import Image
 
 from crossalign import data
 from crossalign.data.formats.pictures import read_pictures
-from crossalign.encoders import TFLiteEncoder
+from crossalign.encoders import CharNgrams, ConSE, TFLiteEncoder
+from crossalign.encoders.classifiers import open_classifier
+from crossalign.encoders.tflite import output_of
 
 
 class Interpreter:
@@ -28,6 +30,9 @@ class Interpreter:
 
     def get_input_details(self):
         return [detail(0, "input", (1, 4, 4, 3), *INPUT)]
+
+    def get_output_details(self):
+        return [self.get_tensor_details()[OUTPUTS[0]], *self.get_tensor_details()[2:OUTPUTS[1]]]
 
     def get_tensor_details(self):
         return [*self.get_input_details(), detail(1, "weights", (1, 3, 3, 3), np.int8),
@@ -56,6 +61,8 @@ class Interpreter:
 
 
 INPUT = (np.uint8,)
+OUTPUTS = (5, 2)
+"""Place of the first output among all tensors, and the end of further ones, from 2."""
 
 
 def detail(index, name, shape, dtype, scale=(), zero=(), signature=None):
@@ -181,6 +188,14 @@ def test_an_encoder_reads_a_folder(network, tmp_path, monkeypatch):
     assert bench.protocol["features"]["tensor"] == "Relu;conv/fold"
 
 
+def test_the_tensor_that_a_network_gives_out_is_the_one_of_a_classifier(network, monkeypatch):
+    assert output_of(network) == "out"
+    assert TFLiteEncoder(network, output_of(network)).width == 7
+    monkeypatch.setattr(sys.modules[__name__], "OUTPUTS", (5, 4))
+    with pytest.raises(ValueError, match="which has one"):
+        output_of(network)
+
+
 @pytest.mark.shared
 def test_mobilenet_knows_what_is_on_the_pictures(shared):
     """The feature map, pooled, gives the classifier's own answer: index 402 is the accordion."""
@@ -193,5 +208,12 @@ def test_mobilenet_knows_what_is_on_the_pictures(shared):
     assert rows.shape == (1, 49, 1280)
     pooled = TFLiteEncoder(model, "MobilenetV2/Logits/AvgPool").encode(pictures)
     np.testing.assert_allclose(rows.mean(axis=1), pooled, atol=0.013)   # half a step of 0.0235
-    answer = TFLiteEncoder(model, "MobilenetV2/Predictions/Softmax").encode(pictures)
+    given_out = output_of(model)
+    assert given_out == "MobilenetV2/Predictions/Softmax"
+    answer = TFLiteEncoder(model, given_out).encode(pictures)
     assert answer.argmax() == 402
+    labels = [f"word{n:04d}" for n in range(1001)]
+    conse = ConSE(open_classifier(str(model)).outputs, labels, CharNgrams())
+    assert not conse.logits
+    np.testing.assert_allclose(conse.probabilities(pictures), answer, atol=1e-6)
+    assert (conse.encode(pictures) @ conse.label_vectors.T).argmax() == 402
