@@ -133,8 +133,8 @@ def content_digests(files: Sequence[Path | Drawing],
         except OSError as error:
             return f"cannot be opened: {error.strerror}"
 
-    pace, found = Pace(log, "read", len(files), "files"), []
-    with ThreadPoolExecutor(THREADS) as pool:
+    found = []
+    with Pace(log, "read", len(files), "files") as pace, ThreadPoolExecutor(THREADS) as pool:
         for number, one in enumerate(pool.map(content, files)):
             found.append(one)
             pace(number + 1)

@@ -65,8 +65,8 @@ def encode_items(items: Sequence[Any], digests: Array, how: Encoding,
     done = 0 if shard is None else shard.done
     if log is not None and 0 < done < len(items):
         log(f"going on: {done} of {len(items)} {how.things} were encoded before")
-    pace = Pace(log, "encoded", len(items), how.things, done)
-    with (engine or Local()).begun(items, how, runs) as blocks:
+    with (Pace(log, "encoded", len(items), how.things, done) as pace,
+          (engine or Local()).begun(items, how, runs) as blocks):
         make = _maker(blocks, how, pace, done)
         kept = gathered(make(slice(0, len(items)))) if shard is None else rows_of(shard, make)
     for message in dict.fromkeys(what for _, kind, what in kept.notes if kind == WARNED):

@@ -83,13 +83,13 @@ def _best(model: Any, validation: Benchmark, task: Protocol, points: Sequence[di
     tried = []
     samples, classes = task.training(validation)
     candidates = clone(model).fit_path(samples, points, classes=classes, callbacks=callbacks)
-    pace = Pace(log, "tried", len(points), "settings")
-    for params, candidate in zip(points, candidates, strict=True):
-        outcome = task.trial(embedded_once(candidate), validation)
-        tried.append((params, outcome.objective))
-        if best is None or outcome.objective > best[1].objective:
-            best = params, outcome
-        pace(len(tried))
+    with Pace(log, "tried", len(points), "settings") as pace:
+        for params, candidate in zip(points, candidates, strict=True):
+            outcome = task.trial(embedded_once(candidate), validation)
+            tried.append((params, outcome.objective))
+            if best is None or outcome.objective > best[1].objective:
+                best = params, outcome
+            pace(len(tried))
     assert best is not None
     return *best, tried
 

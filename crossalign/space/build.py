@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -230,13 +230,11 @@ def _payload(views: Views, kind: str, samples: Samples, root: Path,
 
 def _add_thumbs(about: Sequence[dict[str, Any]], log: Log) -> None:
     """Add small pictures as data URIs; of one that cannot be read there is none."""
-    pace = Pace(log, "kept", len(about), "small pictures")
-    for n, one in enumerate(about):
-        try:
-            one["thumb"] = thumb_of(read_picture(Path(one["file"]), None, "RGB").pixels)
-        except ValueError:
-            continue
-        pace(n + 1)
+    with Pace(log, "kept", len(about), "small pictures") as pace:
+        for n, one in enumerate(about):
+            with suppress(ValueError):
+                one["thumb"] = thumb_of(read_picture(Path(one["file"]), None, "RGB").pixels)
+            pace(n + 1)
 
 
 def thumb_of(pixels: Array) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from crossalign.boundary import tell
-from crossalign.pace import time_left
+from crossalign.pace import Bar, time_left
 from crossalign.training.history import History
 
 
@@ -88,8 +87,7 @@ class Progress(Callback):
     """
 
     def __init__(self) -> None:
-        self._bar: Any = None
-        self._task: Any = None
+        self._bar: Bar | None = None
         self._first = 0
         self._began = self._said = 0.0
 
@@ -100,32 +98,25 @@ class Progress(Callback):
             return
         if self._first:
             tell(f"going on from a checkpoint: {self._first} of {state.epochs} epochs are done")
-        if sys.stderr is None or not sys.stderr.isatty():
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        self._bar = Bar(TextColumn("epoch {task.completed}/{task.total}"), BarColumn(24),
-                        TimeRemainingColumn(), TextColumn("{task.description}"),
-                        console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("", total=state.epochs, completed=state.epoch + 1)
-        self._bar.start()
+        self._bar = Bar.opened(state.epochs)
+        if self._bar is not None:
+            self._bar.move(self._first, "")
 
     def on_epoch(self, state: TrainState) -> None:
         """Move the bar, or print a line when one is due."""
         now, done = monotonic(), state.epoch + 1
+        left = (now - self._began) / (done - self._first) * (state.epochs - done)
+        line = f"epoch {done}/{state.epochs}, {time_left(left)} left  {describe(state)}"
         if self._bar is not None:
-            self._bar.update(self._task, completed=done, description=describe(state))
+            self._bar.move(done, line)
         elif state.rank == 0 and now - self._said > PAUSE:
-            left = (now - self._began) / (done - self._first) * (state.epochs - done)
-            tell(f"epoch {done}/{state.epochs}, {time_left(left)} left  {describe(state)}")
+            tell(line)
             self._said = now
 
     def close(self) -> None:
         """Remove the bar."""
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.close()
             self._bar = None
 
 

@@ -12,7 +12,6 @@ import pytest
 from crossalign.encoders import shards as shards_file
 from crossalign.encoders.blocks import Encoding
 from crossalign.encoders.encode import encode_items, row_key
-from crossalign.pace import Pace
 
 N, SHARD, PART = 23, 10, 5
 
@@ -168,10 +167,3 @@ def test_a_warning_is_given_again_where_rows_were_kept(tmp_path):
             notes = encoded(range(N), encoder).notes
         assert (len(caught), notes) == (1, [])
     assert encoder.encoded == N
-
-
-def test_speed_and_time_left_are_of_what_is_done_now(monkeypatch):
-    monkeypatch.setattr("time.monotonic", iter([0.0, 10.0]).__next__)
-    lines = []
-    Pace(lines.append, "encoded", 100, "texts", before=40)(60)
-    assert lines == ["encoded 60 of 100 texts, 2 a second, 20 s left"]
