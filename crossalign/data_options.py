@@ -147,14 +147,6 @@ class DataOptions:
             tell(f"note: {note}")
         return bench
 
-    def load_whole(self, task: str | None = None, log: Callable[[str], None] | None = tell) -> Any:
-        """Load the benchmark of a task, and all samples that it was cut from; see
-        `data.catalog.load_whole`.
-        """
-        from crossalign.data.catalog import load_whole
-
-        return load_whole(self.name, task, log=log, **self.read_raw_as())
-
     def read_as(self) -> dict[str, Any]:
         """Return the arguments that `data.load` and `data.validate` share."""
         encoder, text_encoder = self._encoders()

@@ -1,7 +1,8 @@
 """A space that people keep: one folder that recognises and searches raw pictures and texts.
 
 - `space`: the noun, `Space`.
-- `build`: from pictures and texts to a space, in one call.
+- `build`: from pictures and texts to a space, in one call. `filling`: items of its index. `draft`:
+  a folder that takes its place once it is whole.
 - `choice`: the model of a space, chosen on validation classes among a short list.
 - `recognition`: calibrated answers. `folder`: the parts on disk, and who may write to them.
 - `readers`: encoders of a space, by the names with which it was built.

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import os
-import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,18 +13,19 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from crossalign import __version__
-from crossalign.data.formats.pictures import read_picture
+from crossalign.data.catalog import load_whole
 from crossalign.data.layouts import check_outside, locate
 from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.fitted import answering, fit_chosen
 from crossalign.evaluation.protocols import benchmark_of, get
 from crossalign.index import ExactIndex
-from crossalign.models.blockwise import encoded
-from crossalign.pace import Pace, duration
+from crossalign.pace import duration
 from crossalign.reading import expanded
 from crossalign.space.choice import Tried, choose, short_list
-from crossalign.space.folder import INDEX, RECORD, check_space_target
+from crossalign.space.draft import beside, tidy
+from crossalign.space.filling import fill
+from crossalign.space.folder import RECORD, check_space_target
 from crossalign.space.items import IMAGE, SKETCH, TEXT
 from crossalign.space.readers import Readers
 from crossalign.space.scores import Scores, scores_on_test
@@ -40,12 +36,8 @@ Array = npt.NDArray[Any]
 Log = Callable[[str], None]
 BUDGET = 300.0
 """Seconds after which no further model is tried."""
-THUMB = 96
-"""Longer side of the small pictures that an index keeps, in pixels."""
 SAMPLED = 256
 """Number of pictures whose features a space keeps."""
-MOST_THUMBS = 20_000
-"""Number of pictures above which an index keeps no small ones."""
 
 
 def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] | None = None,
@@ -79,41 +71,55 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     """
     started, place = time.perf_counter(), expanded(out, "out")
     check_outside(place, options.name)
+    tidy(place, log)
     check_space_target(place)
     if (place / RECORD).is_file() and not replace:
         raise ValueError(f"out: {str(out)!r} holds a space already, and what was added to it would "
                          "be lost; give another folder, or replace it with --replace.")
-    whole = options.load_whole(_task(options), log)
-    if whole.samples is None:
-        raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
-                         "pictures; give a folder of pictures, or use crossalign fit.")
-    bench = whole.benchmark.run(0)
-    readers, task = Readers(options), get(bench.task)()
-    log(f"pictures by {_facts(readers.pictures)}")
-    log(f"texts by {_facts(readers.texts)}")
-    log(_told(bench))
-    listed = models or short_list(bench.task, readers.one_space)
-    model, choice, tried = choose(bench, task, listed, budget, log)
+    bench, samples, readers = _read(options, log)
+    task = get(bench.task)()
+    model, choice, tried = choose(bench, task, models or short_list(bench.task, readers.one_space),
+                                  budget, log)
     log(f"fitting {model.cli_name} on the training samples, to be measured")
     fitted = fit_chosen(model, bench, task, choice)
     scores = scores_on_test(fitted, bench, task, readers.one_space, log)
     trained = "the training samples of the protocol"
     if bench.task == "gzsl" and options.unseen is None and locate(options.name).path is not None:
         log("fitting it again on all pictures, for use")
-        training = _all(whole.samples)
+        training = _all(samples)
         again = clone(model).set_params(**choice.params).fit(training[0], classes=training[1])
         fitted = answering(again, bench, training, task, choice)
         trained = "all pictures, after the scores were measured on held-out classes"
     fitted.source = options.remembered()
     card = _card(name or place.name, bench, choice.how, tried, scores) | {
         "model": model.cli_name, "trained_on": trained,
-        "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in whole.samples.views]}
-    space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(whole.samples))
-    _fill(space, whole.samples, Path(str(options.name)).expanduser(), log)
-    with _beside(place) as draft:
+        "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
+    space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples))
+    fill(space, samples, Path(str(options.name)).expanduser(), log)
+    with beside(place) as draft:
         space.save(draft)
     log(f"{len(space):,} items indexed; {duration(time.perf_counter() - started)} in all")
     return Space.open(place)
+
+
+def _read(options: DataOptions, log: Log) -> tuple[Benchmark, Samples, Readers]:
+    """Return the benchmark of the data, all their samples, and their encoders, opened once.
+
+    Raises
+    ------
+    ValueError
+        If the data are features.
+    """
+    arguments = options.read_raw_as()
+    whole = load_whole(options.name, _task(options), log=log, **arguments)
+    if whole.samples is None:
+        raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
+                         "pictures; give a folder of pictures, or use crossalign fit.")
+    bench, readers = whole.benchmark.run(0), Readers(options, opened=arguments)
+    log(f"pictures by {_facts(readers.pictures)}")
+    log(f"texts by {_facts(readers.texts)}")
+    log(_told(bench))
+    return bench, whole.samples, readers
 
 
 def _facts(encoder: Any) -> str:
@@ -174,97 +180,3 @@ def _card(name: str, bench: Benchmark, selection: str, tried: Sequence[Tried],
             "protocol": {key: bench.protocol[key] for key in ("split_id", "features",
                                                               "side_information", "noted")
                          if key in bench.protocol}}
-
-
-def _fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
-    """Add all samples, each modality as items of its own; of a text that stands several times,
-    one.
-    """
-    model = space.fitted.model
-    for kind in (IMAGE, SKETCH, TEXT):
-        if kind not in samples.views:
-            continue
-        side = IMAGE if kind == SKETCH and SKETCH not in model.views else kind
-        if side not in model.views:
-            continue
-        here = samples.views.having(kind)
-        names = here.ids.tolist()
-        if kind == SKETCH:                                         # a picture may have that id
-            names = [f"{SKETCH}/{str(name).removeprefix(SKETCH + '/')}" for name in names]
-        if kind == TEXT:
-            words = here.meta[f"show:{TEXT}"]
-            first = np.sort(np.unique(words, return_index=True)[1])
-            here, names = here.take(first), [f"{TEXT}:{word}" for word in words[first].tolist()]
-        rows = here if side == kind else Views({side: here[kind]})
-        vectors = model.index_vectors(encoded(model.similarity_inputs, rows, side))
-        space.index.add(vectors, [str(n) for n in names], _payload(here, kind, samples, root, log))
-
-
-def _payload(views: Views, kind: str, samples: Samples, root: Path,
-             log: Log) -> list[dict[str, Any]]:
-    """Return what an index keeps of samples: class, file, text and a small picture."""
-    about: list[dict[str, Any]] = [{"modality": kind} for _ in range(len(views))]
-    if views.labels is not None and views.labels.ndim == 1:
-        for one, label in zip(about, views.truth.tolist(), strict=True):
-            one["class"] = samples.class_names[label]
-    for key, values in views.meta.items():
-        what = key.partition(":")[0]
-        if key == f"show:{kind}" and values.ndim > 1:              # pixels of what is in no file
-            for one, pixels in zip(about, values, strict=True):
-                one["thumb"] = thumb_of(pixels)
-            continue
-        if key == f"show:{kind}":
-            what = TEXT
-        elif key != f"file:{kind}" and ":" in key:              # words, drawn pairs and the like
-            continue
-        for one, value in zip(about, values.tolist(), strict=True):
-            one[what] = value
-    if kind == IMAGE and f"file:{kind}" in views.meta and len(views) <= MOST_THUMBS:
-        _add_thumbs(about, log)
-    for one in about:
-        if "file" in one:
-            one["file"] = os.path.relpath(one["file"], root)
-    return about
-
-
-
-def _add_thumbs(about: Sequence[dict[str, Any]], log: Log) -> None:
-    """Add small pictures as data URIs; of one that cannot be read there is none."""
-    with Pace(log, "kept", len(about), "small pictures") as pace:
-        for n, one in enumerate(about):
-            with suppress(ValueError):
-                one["thumb"] = thumb_of(read_picture(Path(one["file"]), None, "RGB").pixels)
-            pace(n + 1)
-
-
-def thumb_of(pixels: Array) -> str:
-    """Return a small picture of pixels as a data URI; grey ones, as of drawings, without loss."""
-    from PIL import Image
-
-    image, stream = Image.fromarray(pixels), io.BytesIO()
-    image.thumbnail((THUMB, THUMB))
-    form, more = ("PNG", {}) if pixels.ndim == 2 else ("JPEG", {"quality": 80})
-    image.save(stream, form, **more)
-    return (f"data:image/{form.lower()};base64,"
-            f"{base64.b64encode(stream.getvalue()).decode('ascii')}")
-
-
-@contextmanager
-def _beside(place: Path) -> Iterator[Path]:
-    """Give a folder beside another, which it replaces once it is whole."""
-    draft = place.with_name(f".{place.name}.unfinished")
-    shutil.rmtree(draft, ignore_errors=True)
-    try:
-        yield draft
-        old = place.with_name(f".{place.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        if (place / RECORD).exists() or (place / INDEX).exists():
-            os.replace(place, old)
-        elif place.exists():
-            place.rmdir()
-        os.replace(draft, place)
-        shutil.rmtree(old, ignore_errors=True)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-
-

@@ -37,11 +37,15 @@ class Readers:
     mapped : EncoderMap, optional
         Map from the features of another encoder of pictures, which it names, to those that the
         space was built with; default none.
+    opened : mapping, optional
+        Open encoders, as ``options.read_raw_as()`` gives them; by default they are opened when
+        they are needed.
     """
 
     def __init__(self, options: DataOptions, digests: dict[str, str] | None = None,
-                 mapped: EncoderMap | None = None) -> None:
-        self.options = options
+                 mapped: EncoderMap | None = None,
+                 opened: Mapping[str, Any] | None = None) -> None:
+        self.options, self._opened = options, opened
         self.mapped = mapped
         self._expected = digests or {}
 
@@ -67,7 +71,7 @@ class Readers:
 
     @cached_property
     def _encoders(self) -> tuple[Encoder, TextEncoder]:
-        read = self._read_as()
+        read = self._read_as() if self._opened is None else self._opened
         pictures = HOG() if read["encoder"] is None else read["encoder"]
         texts = CharNgrams() if read["text_encoder"] is None else read["text_encoder"]
         for kind, encoder in ((IMAGE, pictures), ("text", texts)):

@@ -11,39 +11,29 @@ import subprocess
 import sys
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 from serving import running
+from shapes import SHAPES, picture_folder, picture
 
 import crossalign as ca
 from crossalign.cli import main
 from crossalign.data_options import DataOptions
 from crossalign.space import build_space
 
-NAMES = ("square", "disc", "bar", "post", "wedge", "ring", "frame", "cross")
+NAMES = tuple(SHAPES)
 
 
-def drawn(n, shift):
-    """The n-th shape, a star of n + 3 rays."""
-    image = Image.new("L", (64, 64), 255)
-    draw = ImageDraw.Draw(image)
-    draw.regular_polygon((32 + shift % 4, 32 - shift % 3, 16 + shift % 5), n + 3, shift, fill=0)
-    draw.line((0, 8 * n, 63, 8 * n + shift), fill=0, width=3)
-    return image
-
-
-def content(n, shift):
+def content(n, number):
+    """A picture of the n-th shape, as a file's bytes."""
     stream = io.BytesIO()
-    drawn(n, shift).save(stream, "PNG")
+    picture(NAMES[n], number).save(stream, "PNG")
     return stream.getvalue()
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     root, out = tmp_path_factory.mktemp("shapes"), tmp_path_factory.mktemp("spaces") / "shapes"
-    for n, name in enumerate(NAMES):
-        (root / name).mkdir()
-        for shift in range(12):
-            (root / name / f"{shift:02d}.png").write_bytes(content(n, shift))
+    picture_folder(root)
     build_space(DataOptions(data=str(root), task="gzsl"), out, models=["ridge_map"],
                 log=lambda line: None)
     return out

@@ -54,6 +54,14 @@ def test_building_says_every_step(built):
     assert "ridge_map" not in (built[0] / "card.md").read_text().splitlines()[0]
 
 
+def test_building_opens_its_encoders_once(folder, tmp_path, monkeypatch):
+    opened, count = DataOptions._encoders, []
+    monkeypatch.setattr(DataOptions, "_encoders", lambda self: count.append(1) or opened(self))
+    build_space(DataOptions(data=str(folder), task="retrieval"), tmp_path / "space",
+                models=["ridge_map"], log=str)
+    assert len(count) == 1
+
+
 def test_a_picture_finds_itself_in_every_form(space, folder):
     file = folder / "ring" / "03.png"
     with Image.open(file) as opened:

@@ -1,0 +1,101 @@
+"""What the index of a space is filled with: items of every modality, and what is kept of them."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.formats.pictures import read_picture
+from crossalign.data.samples import Samples
+from crossalign.models.blockwise import encoded
+from crossalign.pace import Pace
+from crossalign.space.items import IMAGE, SKETCH, TEXT
+from crossalign.space.space import Space
+from crossalign.types import Views
+
+Array = npt.NDArray[Any]
+Log = Callable[[str], None]
+THUMB = 96
+"""Longer side of the small pictures that an index keeps, in pixels."""
+MOST_THUMBS = 20_000
+"""Number of pictures above which an index keeps no small ones."""
+
+
+def fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
+    """Add all samples, each modality as items of its own; of a text that stands several times,
+    one.
+    """
+    model = space.fitted.model
+    for kind in (IMAGE, SKETCH, TEXT):
+        if kind not in samples.views:
+            continue
+        side = IMAGE if kind == SKETCH and SKETCH not in model.views else kind
+        if side not in model.views:
+            continue
+        here = samples.views.having(kind)
+        names = here.ids.tolist()
+        if kind == SKETCH:                                         # a picture may have that id
+            names = [f"{SKETCH}/{str(name).removeprefix(SKETCH + '/')}" for name in names]
+        if kind == TEXT:
+            words = here.meta[f"show:{TEXT}"]
+            first = np.sort(np.unique(words, return_index=True)[1])
+            here, names = here.take(first), [f"{TEXT}:{word}" for word in words[first].tolist()]
+        rows = here if side == kind else Views({side: here[kind]})
+        vectors = model.index_vectors(encoded(model.similarity_inputs, rows, side))
+        space.index.add(vectors, [str(n) for n in names], _payload(here, kind, samples, root, log))
+
+
+def _payload(views: Views, kind: str, samples: Samples, root: Path,
+             log: Log) -> list[dict[str, Any]]:
+    """Return what an index keeps of samples: class, file, text and a small picture."""
+    about: list[dict[str, Any]] = [{"modality": kind} for _ in range(len(views))]
+    if views.labels is not None and views.labels.ndim == 1:
+        for one, label in zip(about, views.truth.tolist(), strict=True):
+            one["class"] = samples.class_names[label]
+    for key, values in views.meta.items():
+        what = key.partition(":")[0]
+        if key == f"show:{kind}" and values.ndim > 1:              # pixels of what is in no file
+            for one, pixels in zip(about, values, strict=True):
+                one["thumb"] = thumb_of(pixels)
+            continue
+        if key == f"show:{kind}":
+            what = TEXT
+        elif key != f"file:{kind}" and ":" in key:              # words, drawn pairs and the like
+            continue
+        for one, value in zip(about, values.tolist(), strict=True):
+            one[what] = value
+    if kind == IMAGE and f"file:{kind}" in views.meta and len(views) <= MOST_THUMBS:
+        _add_thumbs(about, log)
+    for one in about:
+        if "file" in one:
+            one["file"] = os.path.relpath(one["file"], root)
+    return about
+
+
+def _add_thumbs(about: Sequence[dict[str, Any]], log: Log) -> None:
+    """Add small pictures as data URIs; of one that cannot be read there is none."""
+    with Pace(log, "kept", len(about), "small pictures") as pace:
+        for n, one in enumerate(about):
+            with suppress(ValueError):
+                one["thumb"] = thumb_of(read_picture(Path(one["file"]), None, "RGB").pixels)
+            pace(n + 1)
+
+
+def thumb_of(pixels: Array) -> str:
+    """Return a small picture of pixels as a data URI; grey ones, as of drawings, without loss."""
+    from PIL import Image
+
+    image, stream = Image.fromarray(pixels), io.BytesIO()
+    image.thumbnail((THUMB, THUMB))
+    form, more = ("PNG", {}) if pixels.ndim == 2 else ("JPEG", {"quality": 80})
+    image.save(stream, form, **more)
+    return (f"data:image/{form.lower()};base64,"
+            f"{base64.b64encode(stream.getvalue()).decode('ascii')}")
