@@ -1,4 +1,4 @@
-"""kill -9 in every step of building a space: the next start goes on, with nothing lost or double."""
+"""kill -9 in every step of building a space: the next start goes on; nothing is lost or double."""
 
 from __future__ import annotations
 
