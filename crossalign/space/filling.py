@@ -1,4 +1,4 @@
-"""What the index of a space is filled with: items of every modality, and what is kept of them."""
+"""Items of a space, of every modality, and what its index keeps of them."""
 
 from __future__ import annotations
 
