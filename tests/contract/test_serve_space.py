@@ -13,7 +13,7 @@ import sys
 import pytest
 from PIL import Image
 from serving import running
-from shapes import SHAPES, picture_folder, picture
+from shapes import SHAPES, picture, picture_folder
 
 import crossalign as ca
 from crossalign.cli import main
