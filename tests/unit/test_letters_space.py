@@ -7,7 +7,9 @@ import re
 import shutil
 import sys
 import unicodedata
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 import crossalign as ca
+from crossalign import demo
 from crossalign.cli import app, main
 from crossalign.data.catalog import load_whole
 from crossalign.data.registry import own_encoders
@@ -233,3 +236,31 @@ def test_a_letter_becomes_a_class_by_its_name(built, tmp_path):
     assert len(opened.recognise(sheet, k=400)[0].names) == 376
     complaint(lambda: opened.add_class("shoe", "red shoe"), "text: ")
     opened.close()
+
+
+# -- the demo -----------------------------------------------------------------------------------
+def test_the_demo_ends_with_a_space_and_the_command_that_serves_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "load_suite", lambda name: SimpleNamespace(runs=[name]))
+    monkeypatch.setattr(demo, "run_suite", lambda suite, out, **_: [])
+    assert demo.run_demo(tmp_path / "my report", lambda line: None) == []
+    place = tmp_path / "my report" / "letters"
+    said = capsys.readouterr().out.splitlines()
+    assert f"  crossalign serve '{place}'" in said
+    words = next(line for line in said if "crossalign search" in line).split('"')[1]
+    opened = ca.Space.open(place)
+    hits = opened.search(words, k=5)
+    opened.close()
+    wanted = "LATIN SMALL LETTER E WITH TILDE"
+    assert not opened.seen[opened.class_names.index(wanted)]
+    assert any(hit.payload["class"] == wanted for hit in hits)
+    for found in (find_spec, lambda name: None):
+        monkeypatch.setattr(demo, "find_spec", found)
+        ready = found("fastapi") is not None and found("uvicorn") is not None
+        assert ("pip install 'crossalign[serve]'" in demo.served(place)) == (not ready)
+
+
+def test_the_demo_leaves_a_folder_of_others_alone(tmp_path, monkeypatch):
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "mine.txt").write_text("mine")
+    monkeypatch.setattr(demo, "run_suite", lambda *_, **__: pytest.fail("it ran"))
+    complaint(lambda: demo.run_demo(tmp_path, lambda line: None), "mine.txt")
