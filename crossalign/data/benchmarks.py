@@ -91,6 +91,7 @@ class Retrieval:
         return replace(
             bench, validation_split=None if isinstance(inner, str) else partial(self._validation,
                                                                                 inner),
+            validation_again=partial(self._validation_again, seen),
             resplit=None if fixed else self.benchmark,
             class_splits=None if fixed else len(self.seen))
 
@@ -145,6 +146,12 @@ class Retrieval:
 
     def _validation(self, cut: Cut) -> Benchmark:
         return self._benchmark(cut, {"class_split": {"k": 0, "of": 1, "seed": self.samples.seed}})
+
+    def _validation_again(self, seen: Array, draw: int) -> Benchmark | None:
+        """Return a further validation benchmark, of other classes."""
+        drawn = replace(self, samples=replace(self.samples, seed=self.samples.seed + draw))
+        cut = drawn._validation_cut(seen)
+        return None if isinstance(cut, str) else drawn._validation(cut)
 
     def _benchmark(self, cut: Cut, facts: Mapping[str, Any]) -> Benchmark:
         more = {} if self.describe is None else self.describe(self.samples, cut)

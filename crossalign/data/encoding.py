@@ -77,8 +77,8 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     Raises
     ------
     ValueError
-        One sentence: an encoder without the tokens asked for, or of texts that there are not, or a
-        class of which no picture can be read.
+        One sentence: an encoder without the tokens asked for, or of texts that there are not, or no
+        picture that can be read.
     """
     if text_encoder is not None and raw.texts is None and raw.class_texts is None:
         raise ValueError(f"text_encoder: given for {raw.name!r}, whose pictures and classes have "
@@ -89,7 +89,7 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     words = text_encoder or CharNgrams(reads.tokens)
     with opened_engine(engine) as opened:
         work: dict[str, Any] = {"keep": cache, "log": log, "engine": opened}
-        sides = {modality: encoded_classes(by_class, reads, **work)
+        sides = {modality: encoded_classes(by_class, reads, each=len(raw.pictures) > 1, **work)
                  for modality, by_class in raw.pictures.items()}
         views, digests = _pictures(raw, sides)
         names = tuple(map(str, views.ids)) if raw.apart else raw.class_names

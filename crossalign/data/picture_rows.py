@@ -32,6 +32,9 @@ Array = npt.NDArray[Any]
 VERSION = 2
 """Version of the rows, raised when the same pictures would give other rows."""
 
+NO_READABLE = "classes_without_a_readable_picture"
+"""Kind of the notes on classes that have files and no sample."""
+
 
 def chosen_encoder(tokens: bool, encoder: Encoder | None) -> Encoder:
     """Return the encoder given, or `HOG`.
@@ -73,8 +76,8 @@ class Encoded(NamedTuple):
 
 
 def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: Encoder, *,
-                    keep: bool = True, log: Log | None = None,
-                    engine: Engine | None = None) -> Encoded:
+                    keep: bool = True, log: Log | None = None, engine: Engine | None = None,
+                    each: bool = False) -> Encoded:
     """Encode the pictures of some classes, without those that cannot be read.
 
     Parameters
@@ -89,11 +92,14 @@ def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: En
         Function called with lines on the progress of reading and encoding.
     engine : Engine, optional
         Engine that reads and encodes; default this process.
+    each : bool
+        Whether every class needs a picture, as where each has two sides; default False. If not, a
+        class of which none can be read is noted, and stays without samples.
 
     Raises
     ------
     ValueError
-        If of some class that has pictures none can be read.
+        If no picture can be read, or none of a class that needs one.
     """
     files = [file for listed in classes.values() for file in listed]
     labels = np.repeat(np.arange(len(classes)), [len(listed) for listed in classes.values()])
@@ -109,11 +115,16 @@ def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: En
         if kind == NOT_READ:
             closed[at] = why
     read = np.array([i not in closed for i in range(len(files))])
-    for c, (name, listed) in enumerate(classes.items()):
-        if listed and not read[labels == c].any():
-            raise ValueError(f"path: none of the {(labels == c).sum()} pictures of the class "
-                             f"{name!r} can be read, first {noted[NOT_READ][0]}; copy them again "
-                             "or remove the class.")
+    if files and not read.any():
+        raise ValueError(f"path: none of {len(files)} pictures can be read, first "
+                         f"{noted[NOT_READ][0]}; copy them again.")
+    without = [name for c, (name, listed) in enumerate(classes.items())
+               if listed and not read[labels == c].any()]
+    if without and each:
+        raise ValueError(f"path: none of the {len(classes[without[0]])} pictures of the class "
+                         f"{without[0]!r} can be read, first {noted[NOT_READ][0]}; copy them again "
+                         "or remove the class.")
+    noted |= {NO_READABLE: [f"{name} ({len(classes[name])} files)" for name in without]}
     which = np.flatnonzero(read)
     return Encoded([files[i] for i in which], which, labels[read], digests[read], kept.rows, noted)
 

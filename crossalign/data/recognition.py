@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,15 +62,25 @@ class Recognition:
         seen = self._seen(with_samples, k)
         rows, single = self._rows(seen)
         facts = self._facts(k, single)
-        validation, origin = tuning_rows(
-            self.samples.labels, rows["train"], seen[with_samples], {}, self.samples.seed,
-            seen_tested=self.seen_tested)
+        validation, origin = self._tuning(rows["train"], seen[with_samples], 0)
         facts |= ({"no_validation": origin} if validation is None
                   else {"validation": f"{origin}; seed {self.samples.seed}"})
         samples = replace(self.samples, leaks={"single_class_split": fixed, **self.samples.leaks})
         return replace(gzsl(samples, rows, validation, facts),
+                       validation_again=partial(self._again, samples, rows, seen[with_samples]),
                        resplit=None if fixed else self.benchmark,
                        class_splits=None if fixed else RUNS)
+
+    def _tuning(self, train: Array, seen: Array, draw: int) -> tuple[Rows | None, str]:
+        """Choose validation rows within the training rows, in one of several draws."""
+        return tuning_rows(self.samples.labels, train, seen, {}, self.samples.seed + draw,
+                           seen_tested=self.seen_tested)
+
+    def _again(self, samples: Samples, rows: Rows, seen: Array, draw: int) -> Benchmark | None:
+        """Return a further validation benchmark."""
+        validation, origin = self._tuning(rows["train"], seen, draw)
+        facts = {"validation": f"{origin}; seed {samples.seed + draw}"}
+        return gzsl(samples, rows, validation, facts).validation()
 
     def _seen(self, with_samples: Array, k: int) -> Array:
         """Return True for the classes that train, (C,) bool."""

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
 from crossalign.evaluation.embedded_once import embedded_once
@@ -41,11 +42,15 @@ class Selection:
 
 
 def select(model: Any, bench: Benchmark, task: Protocol, grid: Grid,
-           callbacks: Sequence[Any] = (), log: Log | None = None) -> Selection:
+           callbacks: Sequence[Any] = (), log: Log | None = None, draws: int = 1) -> Selection:
     """Fit every point of ``grid`` on the validation benchmark of ``bench`` and return the best.
 
     The objective is the task's; the first of equal points wins. Without a validation benchmark the
     model's own parameters stay, nothing is calibrated, and the selection says so.
+
+    With several ``draws`` of validation classes, as far as the data has them, the objective is the
+    mean over them, and the settings are those of the draw whose objective is the median: of few
+    classes, one draw says little.
     """
     validation = bench.validation()
     if validation is None:
@@ -57,9 +62,14 @@ def select(model: Any, bench: Benchmark, task: Protocol, grid: Grid,
     points = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     if log is not None:
         log(f"choosing on validation classes, {len(points)} setting{'s' * (len(points) != 1)}")
-    params, outcome, tried = _best(model, validation, task, points, callbacks, log)
-    settings = task.calibrate(outcome, validation)
-    how = _sentence(model, task, params, settings, outcome.objective, len(points))
+    drawn = [validation, *filter(None, map(bench.validation, range(1, draws)))]
+    if len(drawn) == 1:
+        params, outcome, tried = _best(model, validation, task, points, callbacks, log)
+        objective, settings = outcome.objective, task.calibrate(outcome, validation)
+    else:
+        params, objective, settings, tried = _best_on_average(model, drawn, task, points,
+                                                              callbacks, log)
+    how = _sentence(model, task, params, settings, objective, len(points), len(drawn))
     if ends := at_the_end(params, grid):
         how += f"; {' and '.join(ends)}, so a wider grid may do better"
         if log is not None:
@@ -94,14 +104,33 @@ def _best(model: Any, validation: Benchmark, task: Protocol, points: Sequence[di
     return *best, tried
 
 
+def _best_on_average(model: Any, drawn: Sequence[Benchmark], task: Protocol,
+                     points: Sequence[dict[str, Any]], callbacks: Sequence[Any], log: Log | None,
+                     ) -> tuple[dict[str, Any], float, dict[str, Any],
+                                list[tuple[dict[str, Any], float]]]:
+    """Return the best point over several benchmarks, its mean objective, the settings that the
+    benchmark of the median objective chooses for it, and every point with its mean objective.
+    """
+    each = np.array([[value for _, value in _best(model, one, task, points, callbacks, log)[2]]
+                     for one in drawn])                           # (benchmarks, points)
+    means = each.mean(axis=0)
+    best = int(means.argmax())
+    middle = drawn[np.argsort(each[:, best], kind="stable")[len(drawn) // 2]]
+    _, outcome, _ = _best(model, middle, task, [points[best]], callbacks, None)
+    return (points[best], float(means[best]), task.calibrate(outcome, middle),
+            list(zip(points, means.tolist(), strict=True)))
+
+
 def _sentence(model: Any, task: Protocol, params: Mapping[str, Any], settings: Mapping[str, Any],
-              objective: float, points: int) -> str:
+              objective: float, points: int, draws: int) -> str:
     """Say what was chosen, from how much, and how good it is on validation."""
     values = ", ".join(f"{name}={value}" for name, value in params.items())
     parts = [f"{values} of {points} settings"] if params else []
     parts += [task.describe(settings)] if settings else []
-    return (f"{' and '.join(parts)} chosen on validation classes "
-            f"({task.objective} {100 * objective:.1f} there){_epoch(model)}")
+    where = "validation classes" if draws == 1 else f"{draws} draws of validation classes"
+    there = "there" if draws == 1 else "there on average"
+    return (f"{' and '.join(parts)} chosen on {where} "
+            f"({task.objective} {100 * objective:.1f} {there}){_epoch(model)}")
 
 
 def at_the_end(params: Mapping[str, Any], grid: Mapping[str, Sequence[Any]]) -> list[str]:

@@ -42,6 +42,11 @@ def short_list(task: str, one_space: bool) -> tuple[str, ...]:
                                                                or name != "tip_adapter"))
     return (*own, *(() if own and task != "retrieval" else SHORT_LIST[task]))
 
+FEW, DRAWS = 5, 5
+"""Number of validation classes that play unseen below which one draw of them says too little, and
+the number of draws instead.
+"""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -55,6 +60,9 @@ class Tried:
 def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float,
            log: Callable[[str], None]) -> tuple[Any, Selection, list[Tried]]:
     """Choose a model and its hyper-parameters on the validation classes of a benchmark.
+
+    Where fewer than `FEW` of them play unseen, it is over `DRAWS` draws of them from the training
+    classes.
 
     Parameters
     ----------
@@ -80,6 +88,12 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
         If no model on the list can be tried.
     """
     started, best = time.perf_counter(), None
+    validation = bench.validation()
+    few = 0 if validation is None else int(validation.classes.unseen.sum())
+    draws = DRAWS if 0 < few < FEW and bench.validation(1) is not None else 1
+    if draws > 1:
+        log(f"validation has {few} classes that play unseen, so each model is tried on {draws} "
+            "draws of them")
     tried: list[Tried] = []
     for name in names:
         passed = time.perf_counter() - started
@@ -89,13 +103,14 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
             break
         model, begun = get(name)(), time.perf_counter()
         try:
-            choice = select(model, bench, task, model.grid())
+            choice = select(model, bench, task, model.grid(), draws=draws)
         except ValueError as error:
             log(f"{name} cannot be tried: {error}")
             continue
         objective = max((value for _, value in choice.tried), default=0.0)
         tried.append(Tried(name, objective, time.perf_counter() - begun))
-        log(f"{name}: {task.objective} {100 * objective:.1f} on validation classes, "
+        log(f"{name}: {task.objective} {100 * objective:.1f} on validation classes"
+            f"{f' on average over {draws} draws' * (draws > 1)}, "
             f"{duration(tried[-1].seconds)}")
         if best is None or objective > best[0]:
             best = objective, model, choice

@@ -15,6 +15,8 @@ from crossalign.types import Classes
 Array = npt.NDArray[Any]
 CONFIDENCE = "max_probability"
 """Confidence by which an answer is given or not."""
+UNSURE = 0.25
+"""Share of the sample, the least sure, whose confidences show where the threshold goes."""
 ALWAYS = float("-inf")
 """Threshold of a recogniser that validation gave none: it always answers."""
 
@@ -99,7 +101,8 @@ class Recognition:
         if before is None or after is None:
             return
         chosen = self.fitted.confidences[CONFIDENCE]
-        threshold = chosen["threshold"] * float(np.median(after / before))
+        unsure = before <= np.quantile(before, UNSURE)
+        threshold = chosen["threshold"] * float(np.median((after / before)[unsure]))
         self.fitted.settings = {**self.fitted.settings, "confidences": {
             **self.fitted.confidences, CONFIDENCE: {**chosen, "threshold": threshold}}}
 

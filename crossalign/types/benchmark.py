@@ -37,6 +37,10 @@ class Benchmark:
     validation_split : callable, optional
         Function that makes the benchmark on which hyper-parameters and gamma are chosen; it never
         touches test rows or test classes.
+    validation_again : callable, optional
+        Function ``validation_again(k)`` to a further validation benchmark, k from 1 on, for which
+        classes were drawn anew within the training classes, or None if that cannot be; by default
+        there is the one alone.
     resplit : callable, optional
         Function ``resplit(k)`` to the k-th fixed class split; None for a benchmark with one
         official split.
@@ -52,6 +56,7 @@ class Benchmark:
     validation_split: Callable[[], Benchmark] | None = None
     resplit: Callable[[int], Benchmark] | None = None
     class_splits: int | None = None
+    validation_again: Callable[[int], Benchmark | None] | None = None
 
     def __post_init__(self) -> None:
         if self.task not in TASK_SPLITS:
@@ -75,8 +80,14 @@ class Benchmark:
         """Names of the modalities, in order; by convention the first is the source or query."""
         return self.splits["train"].modalities
 
-    def validation(self) -> Benchmark | None:
-        """Return the leak-free validation benchmark, or None if the data has none."""
+    def validation(self, k: int = 0) -> Benchmark | None:
+        """Return the leak-free validation benchmark, or None if the data has none.
+
+        From ``k`` = 1 on it is a further one, with other classes drawn within the training classes,
+        or None where they are given for good.
+        """
+        if k:
+            return None if self.validation_again is None else self.validation_again(k)
         return None if self.validation_split is None else self.validation_split()
 
     def run(self, k: int) -> Benchmark:
@@ -111,10 +122,11 @@ class Benchmark:
         change : callable
             From a benchmark to one with other splits, protocol or name.
         """
-        validate, again = self.validation_split, self.resplit
+        validate, again, further = self.validation_split, self.resplit, self.validation_again
         return replace(
             change(self),
             validation_split=None if validate is None else partial(_changed, validate, change),
+            validation_again=None if further is None else partial(_changed, further, change),
             resplit=None if again is None else partial(_changed, again, change))
 
     def with_name(self, name: str) -> Benchmark:
@@ -122,10 +134,11 @@ class Benchmark:
         return self.map(partial(_renamed, self.name, name))
 
 
-def _changed(maker: Callable[..., Benchmark], change: Callable[[Benchmark], Benchmark],
-             *run: int) -> Benchmark:
-    """Return what a maker makes, changed on all of its own runs too."""
-    return maker(*run).map(change)
+def _changed(maker: Callable[..., Any], change: Callable[[Benchmark], Benchmark],
+             *run: int) -> Any:
+    """Return what a maker makes, changed on all of its own runs too; None if it makes none."""
+    made = maker(*run)
+    return None if made is None else made.map(change)
 
 
 def _renamed(old: str, new: str, bench: Benchmark) -> Benchmark:

@@ -160,7 +160,13 @@ def test_one_broken_picture_of_many_does_not_end_the_run(folder):
     assert report.protocol["noted"]["not_read"]["count"] == 1
     for i in range(4):
         (folder / f"cat/{i}.png").write_bytes(b"broken")
-    complaint(lambda: data.load(folder), "none of the 4 pictures of the class 'cat'", "cat/0.png")
+    said = []
+    bench = data.load(folder, log=said.append)
+    assert bench.protocol["noted"]["classes_without_a_readable_picture"] == {
+        "count": 1, "first": ["cat (4 files)"]}
+    assert "note: classes without a readable picture, 1: cat (4 files)" in said
+    assert everything(bench) == [i for i in everything(whole) if not i.startswith("cat/")]
+    assert bench.classes.names == whole.classes.names             # it stays a class
     for name in NAMES:
         for i in range(4):
             (folder / name / f"{i}.png").write_bytes(b"broken")

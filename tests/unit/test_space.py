@@ -19,7 +19,11 @@ from shapes import SHAPES, picture, picture_folder
 import crossalign as ca
 from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG
+from crossalign.evaluation.protocols import get
+from crossalign.evaluation.selection import select
+from crossalign.models import RidgeMap
 from crossalign.space import build_space
+from crossalign.space.choice import DRAWS, choose
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +222,7 @@ def test_classes_are_added_by_text_and_stay(sure):
 
 
 def test_the_threshold_follows_further_classes(sure):
-    images = [picture(shape, n) for shape in SHAPES for n in range(80, 84)]
+    images = [picture(shape, n) for shape in SHAPES for n in range(80, 100)]
     before = np.mean([answer.none for answer in sure.recognise(images)])
     for name in ("a second disc", "a second ring", "lorry", "sea horse"):
         sure.add_class(name)
@@ -315,3 +319,36 @@ def test_a_space_is_not_built_into_its_own_data(folder, inside):
     complaint(lambda: build_space(DataOptions(data=str(folder)), folder), "lies in")
     complaint(lambda: build_space(DataOptions(data=str(folder)), folder.parent), "holds")
     assert sorted(folder.rglob("*")) == before
+
+
+def test_of_few_validation_classes_several_draws_choose(folder):
+    """The objective is the mean over draws within the training classes."""
+    bench = DataOptions(data=str(folder)).load_whole("gzsl", None).benchmark
+    seen = {bench.classes.names[i] for i in np.flatnonzero(bench.classes.seen)}
+    drawn = [bench.validation(k) for k in range(DRAWS)]
+    unseen = [tuple(np.array(one.classes.names)[one.classes.unseen]) for one in drawn]
+    assert len(set(unseen)) > 1
+    trained = set(bench["train"].ids.tolist())
+    for one in drawn:
+        assert set(one.classes.names) <= seen
+        assert all(set(views.ids.tolist()) <= trained for views in one.splits.values())
+    task, model, said = get("gzsl")(), RidgeMap(), []
+    grid = {"alpha": [1.0, 100.0]}
+    alone = []
+    for one in drawn:
+        outcomes = [task.trial(RidgeMap(alpha=alpha).fit(one["train"], classes=one.classes), one)
+                    for alpha in grid["alpha"]]
+        alone.append(outcomes)
+    means = [np.mean([pair[i].objective for pair in alone]) for i in (0, 1)]
+    choice = select(model, bench, task, grid, draws=DRAWS)
+    np.testing.assert_allclose([value for _, value in choice.tried], means, rtol=1e-6)
+    best = int(np.argmax(means))
+    assert choice.params == {"alpha": grid["alpha"][best]}
+    middle = sorted(alone, key=lambda pair: pair[best].objective)[DRAWS // 2][best]
+    assert choice.settings["gamma"] == pytest.approx(middle.gamma)
+    assert f"{DRAWS} draws of validation classes" in choice.how
+    _, chosen, tried = choose(bench, task, ["ridge_map"], 10, said.append)
+    assert f"{DRAWS} draws" in chosen.how
+    assert any(f"2 classes that play unseen, so each model is tried on {DRAWS}" in line
+               for line in said)
+    assert tried[0].objective == max(value for _, value in chosen.tried)
