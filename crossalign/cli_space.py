@@ -26,6 +26,9 @@ Where = Annotated[list[str] | None, typer.Option(
     help="Only items with this in their payload, as class=butterfly; repeated for one key, any of "
     "its values.")]
 
+UNUSUAL = 0.05
+"""Share of random pairs above which a similarity is nothing unusual."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
@@ -87,9 +90,12 @@ def search(space: Folder,
     if not found:
         print("nothing matches")
         return
-    print("\n".join(aligned([["", "score", "item", "class", "text"], *(
-        [str(n), f"{hit.score:.3f}", hit.id, *shown(hit)] for n, hit in enumerate(found, 1))],
-        words=5)))
+    print("\n".join(aligned([["", "score", "chance", "item", "class", "text"], *(
+        [str(n), f"{hit.score:.3f}", likely(hit), hit.id, *shown(hit)]
+        for n, hit in enumerate(found, 1))], words=6)))
+    if all(hit.chance is not None and hit.chance > UNUSUAL for hit in found):
+        print(f"nothing stands out: more than {UNUSUAL:.0%} of random pairs are as similar as any "
+              "of these")
 
 
 def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
@@ -170,6 +176,11 @@ def filters(words: list[str] | None) -> dict[str, Any] | None:
             raise ValueError(f"--where: got {text!r}; write key=value.")
         found.setdefault(key, []).append(value)
     return {key: values[0] if len(values) == 1 else values for key, values in found.items()} or None
+
+
+def likely(hit: Hit) -> str:
+    """Return the share of random pairs that are as similar as a hit, for a table."""
+    return "" if hit.chance is None else f"{100 * hit.chance:.1f} %"
 
 
 def shown(hit: Hit) -> list[str]:

@@ -44,8 +44,19 @@ def identifier(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """Return the name without differences of case, blanks, hyphens and underscores."""
-    return re.sub(r"[\s_-]+", " ", written(name)).strip().casefold()
+    """Return the name without differences of case, form in Unicode, blanks, hyphens and
+    underscores.
+    """
+    plain = unicodedata.normalize("NFKC", written(name)).casefold()
+    return re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFKC", plain)).strip()
+
+
+def alike_names(names: Iterable[str]) -> list[list[str]]:
+    """Return the names that are equal after `folded`, together."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(folded(name), []).append(name)
+    return [group for group in found.values() if len(group) > 1]
 
 
 def matched(queries: Iterable[str], names: Sequence[str], where: str) -> list[int | None]:

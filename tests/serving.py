@@ -28,6 +28,7 @@ class Hit(NamedTuple):
     id: str
     score: float
     payload: dict
+    chance: float | None = None
 
 
 class Answer(NamedTuple):

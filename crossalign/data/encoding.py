@@ -31,6 +31,7 @@ from crossalign.data.sides import apart, joined_sides
 from crossalign.data.text_rows import class_rows, several, text_views
 from crossalign.encoders.char_ngrams import CharNgrams
 from crossalign.encoders.engines import LOCAL, opened_engine
+from crossalign.names import alike_names
 from crossalign.pace import Log
 from crossalign.types import Benchmark, Encoder, TextEncoder, Views
 
@@ -95,7 +96,7 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
         names = tuple(map(str, views.ids)) if raw.apart else raw.class_names
         told = _Told({**reads.facts, **raw.features},
                      [*(side.digests for side in sides.values()), dict(reads.facts)],
-                     [raw.noted, *(side.noted for side in sides.values())])
+                     [raw.noted, _alike(raw), *(side.noted for side in sides.values())])
         if raw.texts is not None:
             views, digests = _with_texts(raw, sides, views, digests, words, told, work)
         embeddings, about_classes = _classes(raw, len(names), words, told, work)
@@ -114,6 +115,12 @@ class _Told:
     features: dict[str, Any]
     origin: list[Any]
     noted: list[Noted]
+
+
+def _alike(raw: RawSamples) -> Noted:
+    """Note the classes whose names differ in case, blanks or form alone."""
+    return {"classes_of_names_alike": [" and ".join(group) for group in alike_names(
+        raw.class_names)]}
 
 
 def _leaks(raw: RawSamples, reads: Encoder, words: TextEncoder) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from crossalign.serve.limits import AskError, Limits
 from crossalign.serve.plane import points
@@ -47,11 +48,12 @@ class Served:
                     zip(self._space.class_names, self._space.seen, strict=True)]
 
     def search(self, query: Any, k: int, where: Plain | None, modality: str | None) -> list[Plain]:
-        """Return the items nearest to a query, best first."""
+        """Return the items nearest to a query, best first, with the address of a small picture of
+        those that have one.
+        """
         with self._lock:
             hits = self._space.search(query, k, where, modality)
-        return [{"id": hit.id, "score": float(hit.score), "payload": dict(hit.payload)}
-                for hit in hits]
+        return [_shown(hit) for hit in hits]
 
     def recognise(self, item: Any, k: int) -> Plain:
         """Return the likeliest classes of an item, and if it is rather of none."""
@@ -105,3 +107,12 @@ class Served:
         except ValueError:
             raise AskError(404, "id: there is no item of that id; search for the ids that there "
                            "are.") from None
+
+
+def _shown(hit: Any) -> Plain:
+    """Return a hit as plain values; a small picture is named by its address."""
+    payload = dict(hit.payload)
+    found = {"id": hit.id, "score": float(hit.score), "chance": hit.chance, "payload": payload}
+    if payload.pop("thumb", None) is not None:
+        found["thumb"] = f"/thumb/{quote(hit.id, safe='')}"
+    return found

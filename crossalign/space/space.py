@@ -15,8 +15,10 @@ from crossalign.data.class_folders import picture_id
 from crossalign.folders import digest, why
 from crossalign.index.base import Index
 from crossalign.models.roles import Aligner
+from crossalign.names import folded
 from crossalign.reading import expanded
 from crossalign.sentences import nearest, short
+from crossalign.space.chance import RandomPairs
 from crossalign.space.folder import (
     FITTED,
     INDEX,
@@ -43,11 +45,24 @@ Array = npt.NDArray[Any]
 Where = Mapping[str, Any]
 
 class Hit(NamedTuple):
-    """Item that a search found: its id, its similarity and its payload."""
+    """Item that a search found.
+
+    Attributes
+    ----------
+    id : str
+    score : float
+        Similarity.
+    payload : dict
+        Plain values by key.
+    chance : float or None
+        Share of random pairs of such a query and such an item that are at least as similar, see
+        `space.chance`; None if there are too few to say.
+    """
 
     id: str
     score: float
     payload: dict[str, Any]
+    chance: float | None = None
 
 
 class Space:
@@ -79,6 +94,7 @@ class Space:
         self.recognition = Recognition(fitted, sample)
         self.folder: Path | None = None
         self._written = ""
+        self._pairs = RandomPairs(index, self._class_texts)
 
     # -- what it is ----------------------------------------------------------------------------
     @property
@@ -195,9 +211,16 @@ class Space:
             where = {**(where or {}), "modality": modality}
         hits = self.index.search(self.embed(query)[:1], k, where)
         self._check_keys(where or {})
-        ids = hits.ids[0].tolist()
-        return [Hit(str(name), float(score), payload) for name, score, payload in
-                zip(ids, hits.scores[0].tolist(), self.index.payload(ids), strict=True)]
+        ids, scores = hits.ids[0].tolist(), hits.scores[0]
+        payloads = self.index.payload(ids)
+        likely = self._pairs.chances(one_kind(listed(query)), scores, payloads)
+        return [Hit(str(name), *found) for name, *found in
+                zip(ids, scores.tolist(), payloads, likely, strict=True)]
+
+    def _class_texts(self, places: Callable[[int], list[int]]) -> Array | None:
+        """Return the vectors of some texts of classes; None if there are none."""
+        texts = [known[0] for known in self.texts.values()]
+        return self.embed([texts[n] for n in places(len(texts))]) if texts else None
 
     def _check_keys(self, where: Where) -> None:
         """Raise ValueError if a filter has a key that no item has."""
@@ -265,6 +288,7 @@ class Space:
                   **({"file": str(item)} if isinstance(item, Path) else {}), **of}
                  for item, of in zip(given, more, strict=True)]
         self.index.add(vectors, names, about)
+        self._pairs.forget()
         return names
 
     def _id_of(self, file: Path) -> str:
@@ -282,6 +306,7 @@ class Space:
         """
         names = [ids] if isinstance(ids, str) else list(ids)
         self.index.remove(names)
+        self._pairs.forget()
         return len(names)
 
     def add_class(self, name: str, text: str | Sequence[str] | None = None) -> None:
@@ -292,13 +317,17 @@ class Space:
         Raises
         ------
         ValueError
-            If there is a class of that name, classes are not known by texts, or the recogniser has
-            to be built again for further classes.
+            If there is a class of that name, or of one that reads alike, classes are not known by
+            texts, or the recogniser has to be built again for further classes.
         """
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"name: got {short(name)}; give the class a name.")
         if name in self.class_names:
             raise ValueError(f"name: there is a class {name!r} already; give another name.")
+        alike = next((one for one in self.class_names if folded(one) == folded(name)), None)
+        if alike is not None:
+            raise ValueError(f"name: {short(name)} differs from the class {alike!r} only in case, "
+                             "blanks or spelling; give a name of its own.")
         if len(self.classes) and not self.texts:
             raise ValueError("text: classes of this space are known by vectors, not by texts; "
                              "build one from texts of the classes.")

@@ -49,6 +49,9 @@ def test_it_answers_as_in_python(place):
             hits = server.ask("POST", "/search?k=5", sent, "image/png")[2]["hits"]
             with Image.open(io.BytesIO(sent)) as image:
                 image.load()
+            assert all(hit["thumb"] == f"/thumb/{hit['id'].replace('/', '%2F')}"
+                       and "thumb" not in hit["payload"] and 0 < hit["chance"] <= 1 for hit in hits)
+            assert server.ask("GET", hits[0]["thumb"])[1]["Content-Type"] == "image/jpeg"
             assert [hit["id"] for hit in hits] == [hit.id for hit in space.search(image, 5)]
             answer = server.ask("POST", "/recognise?k=3", sent, "image/png")[2]
             (expected,) = space.recognise(image, 3)

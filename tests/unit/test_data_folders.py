@@ -173,6 +173,17 @@ def test_one_broken_picture_of_many_does_not_end_the_run(folder):
     complaint(lambda: data.load(folder), "none of 16 pictures can be read")
 
 
+def test_classes_whose_names_read_alike_are_named(folder):
+    (folder / "Cat").mkdir()
+    for i in range(4):
+        (folder / "Cat" / f"{i}.png").write_bytes((folder / f"dog/{i}.png").read_bytes())
+    bench = data.load(folder, "gzsl")
+    assert bench.protocol["noted"]["classes_of_names_alike"] == {
+        "count": 1, "first": ["Cat and cat"]}
+    assert any(check.name == "classes of names alike" and "Cat and cat" in check.detail
+               for check in data.validate(folder, "gzsl"))
+
+
 # -- texts -------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("text", "words"), [
     ("Boeing 747-400", ["boeing", "747", "400"]), ("C++ / C#", ["c", "++", "c"]),

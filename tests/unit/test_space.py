@@ -21,8 +21,10 @@ from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG
 from crossalign.evaluation.protocols import get
 from crossalign.evaluation.selection import select
+from crossalign.index import ExactIndex, HammingIndex
 from crossalign.models import RidgeMap
 from crossalign.space import build_space
+from crossalign.space.chance import RandomPairs
 from crossalign.space.choice import DRAWS, choose
 
 
@@ -352,3 +354,42 @@ def test_of_few_validation_classes_several_draws_choose(folder):
     assert any(f"2 classes that play unseen, so each model is tried on {DRAWS}" in line
                for line in said)
     assert tried[0].objective == max(value for _, value in chosen.tried)
+
+
+def test_the_chance_of_a_hit_is_the_share_of_random_pairs_that_are_as_similar(space, folder):
+    _, rows, payloads = space.index.sample(10_000)
+    kinds = [one["modality"] for one in payloads]
+    for query, kind in ((folder / "disc" / "03.png", "image"), ("disc", "text")):
+        for hit in space.search(query, k=5, modality="image"):
+            pairs = [float(np.float64(a) @ np.float64(b)) for i, a in enumerate(rows)
+                     for j, b in enumerate(rows)
+                     if (kinds[i], kinds[j]) == (kind, "image") and i != j]
+            if len(pairs) < 100:
+                assert hit.chance is None
+                continue
+            above = sum(one >= hit.score - 1e-6 for one in pairs)
+            below = sum(one >= hit.score + 1e-6 for one in pairs)
+            assert (1 + below) / (1 + len(pairs)) <= hit.chance <= (1 + above) / (1 + len(pairs))
+    best, *_, worst = space.search(folder / "disc" / "03.png", k=1000, modality="image")
+    assert best.chance < 0.02 < 0.9 < worst.chance
+
+
+def test_chances_of_few_pairs_and_of_other_indexes_are_not_told():
+    rows = np.eye(4, dtype=np.float32)
+    few = ExactIndex(4)
+    few.add(rows, payload=[{"modality": "image"}] * 4)
+    pairs = RandomPairs(few, lambda places: None)
+    assert pairs.chances("image", np.ones(2), [{"modality": "image"}] * 2) == [None, None]
+    assert pairs.chances("text", np.ones(1), [{"modality": "image"}]) == [None]
+    few.add(np.tile(rows, (10, 1)), payload=[{"modality": "image"}] * 40)
+    pairs.forget()
+    (share,) = pairs.chances("image", np.ones(1), [{"modality": "image"}])
+    assert share == pytest.approx((1 + 4 * 11 * 10) / (1 + 44 * 43))
+    codes = HammingIndex(8)
+    assert RandomPairs(codes, lambda places: None).chances("image", np.ones(1), [{}]) == [None]
+
+
+def test_a_class_that_reads_like_another_is_refused(sure):
+    for name in ("Disc", "DISC ", "\uff44isc", "di\u017fc"):
+        complaint(lambda name=name: sure.add_class(name), "name: ", "the class 'disc'")
+    assert "Disc" not in sure.class_names

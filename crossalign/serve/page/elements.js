@@ -19,10 +19,4 @@ export function tell(element, text, bad = false) {
   element.classList.toggle("bad", bad);
 }
 
-const PICTURE = /^data:image\/(png|jpeg|webp|bmp);base64,[A-Za-z0-9+/=]+$/;
-
-export function isPicture(value) {
-  return typeof value === "string" && PICTURE.test(value);
-}
-
 export const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;

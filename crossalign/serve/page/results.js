@@ -1,8 +1,9 @@
 // What was found: a grid of hits, and bars of recognised classes.
 
-import { by, isPicture, make, percent, tell, track } from "./elements.js";
+import { by, make, percent, tell, track } from "./elements.js";
+import { smallPicture } from "./server.js";
 
-const SHOWN = new Set(["thumb", "text", "class", "modality"]);
+const SHOWN = new Set(["text", "class", "modality"]);
 
 export function showHits(hits) {
   by("hits").replaceChildren(...hits.map(card));
@@ -14,13 +15,15 @@ function card(hit) {
   const about = hit.payload;
   const title = about.class ?? (about.modality === "text" ? "" : hit.id);
   const item = make("li", { className: "hit" });
-  if (isPicture(about.thumb)) {
-    item.append(make("img", { src: about.thumb, alt: title ? `A picture of ${title}` : hit.id }));
-  }
+  if (hit.thumb) item.append(picture(hit, title ? `A picture of ${title}` : hit.id));
   if (about.text !== undefined) item.append(make("blockquote", { textContent: about.text }));
   if (title) item.append(make("div", { className: "title", textContent: title }));
   item.append(make("div", { className: "score", title: "Similarity to what you asked with" },
     track(hit.score), make("span", { textContent: hit.score.toFixed(3) })));
+  if (typeof hit.chance === "number") {
+    item.append(make("div", { className: "quiet", textContent:
+      `chance ${percent(hit.chance)}`, title: "Share of random pairs that are at least as similar" }));
+  }
   const list = make("dl");
   for (const [key, value] of [["id", hit.id], ...Object.entries(about)]) {
     if (!SHOWN.has(key) && !(key === "id" && (about.file === hit.id || title === hit.id))) {
@@ -29,6 +32,13 @@ function card(hit) {
   }
   if (list.children.length) item.append(list);
   return item;
+}
+
+function picture(hit, alt) {
+  const image = make("img", { alt });
+  image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+  smallPicture(hit.id).then((address) => { image.src = address; }, () => image.remove());
+  return image;
 }
 
 export function showClasses(found, before = new Map(), added = "") {
