@@ -6,7 +6,7 @@
 - `choice`: the model of a space, chosen on validation classes among a short list.
 - `recognition`: calibrated answers. `folder`: the parts on disk, and who may write to them.
 - `readers`: encoders of a space, by the names with which it was built.
-- `chance`: how unusual a similarity is.
+- `chance`: the share of random pairs that are as similar as a hit.
 - `items`: pictures, texts and vectors as people give them.
 """
 

@@ -1,4 +1,4 @@
-"""How unusual a similarity is: the share of random pairs that are at least as similar.
+"""Chances of hits: the share of random pairs that are at least as similar.
 
 A similarity is in no unit: 0.4 may be much between a text and a picture, and little between two
 pictures. What it is worth shows beside pairs that nobody chose, of a query and an item of the same
@@ -89,7 +89,7 @@ class RandomPairs:
         return found
 
     def forget(self) -> None:
-        """Draw anew when asked next, as after a change of the items."""
+        """Drop the pairs, which are drawn anew when asked for, as after a change of the items."""
         self._drawn.clear()
 
     def _draw(self, kind: str, of: str) -> Array | None:
