@@ -264,3 +264,16 @@ def test_the_demo_leaves_a_folder_of_others_alone(tmp_path, monkeypatch):
     (tmp_path / "letters" / "mine.txt").write_text("mine")
     monkeypatch.setattr(demo, "run_suite", lambda *_, **__: pytest.fail("it ran"))
     complaint(lambda: demo.run_demo(tmp_path, lambda line: None), "mine.txt")
+
+
+# -- emoji --------------------------------------------------------------------------------------
+@pytest.mark.shared
+def test_emoji_are_built_searched_and_recognised_from_their_folder(shared, tmp_path):
+    space = str(tmp_path / "space")
+    for words in (["build", str(shared / "emoji"), "--out", space, "--models", "ridge_map"],
+                  ["search", space, "red heart", "--k", "5"],
+                  ["recognise", space, str(shared / "emoji" / "sketch" / "1f431.png"), "--k", "1"]):
+        ran = CliRunner().invoke(app, words)
+        assert ran.exit_code == 0, ran.output
+        said = {"build": "1636 classes", "search": "red heart", "recognise": "cat face"}[words[0]]
+        assert said in ran.output
