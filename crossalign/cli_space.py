@@ -74,18 +74,21 @@ def search(space: Folder,
                help="A picture to search with.", **HOME)] = None,
            k: Count = 10, where: Where = None,
            modality: Annotated[str | None, typer.Option(help="image or text.")] = None,
+           why: Annotated[bool, typer.Option(
+               "--why", help="Say which training pairs and words put each item there.")] = False,
            as_json: AsJson = False) -> None:
     """Search a space by a text or a picture."""
     if (words is None) == (image is None):
         raise ValueError("words: give a text, or a picture by --image FILE; one of them.")
     from crossalign.space import Space
 
-    found = Space.open(space).search(words if image is None else image, k, filters(where),
-                                     modality)
+    opened, query = Space.open(space), words if image is None else image
+    found = opened.search(query, k, filters(where), modality)
+    said = opened.why(query, [hit.id for hit in found]) if why else []
     if as_json:
         print(json.dumps({"hits": [{**hit._asdict(), "payload": {
             key: value for key, value in hit.payload.items() if key != "thumb"}}
-            for hit in found]}))
+            for hit in found], **({"why": [one._asdict() for one in said]} if why else {})}))
         return
     if not found:
         print("nothing matches")
@@ -96,6 +99,11 @@ def search(space: Folder,
     if all(hit.chance is not None and hit.chance > UNUSUAL for hit in found):
         print(f"nothing stands out: more than {UNUSUAL:.0%} of random pairs are as similar as any "
               "of these")
+    for one in said:
+        print(f"\n{one.id}")
+        print("  pairs: " + ", ".join(f"{name} {share:+.3f}" for name, share in one.pairs))
+        if one.words:
+            print("  words: " + ", ".join(f"{word} {drop:+.3f}" for word, drop in one.words))
 
 
 def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,

@@ -30,6 +30,7 @@ from crossalign.space.items import IMAGE, SKETCH, TEXT
 from crossalign.space.readers import Readers
 from crossalign.space.scores import Scores, scores_on_test
 from crossalign.space.space import Space
+from crossalign.space.training import kept_training
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -83,18 +84,19 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     log(f"fitting {model.cli_name} on the training samples, to be measured")
     fitted = fit_chosen(model, bench, task, choice)
     scores = scores_on_test(fitted, bench, task, readers.one_space, log)
-    trained = "the training samples of the protocol"
+    trained, used = "the training samples of the protocol", bench["train"]
     if bench.task == "gzsl" and options.unseen is None and locate(options.name).path is not None:
         log("fitting it again on all pictures, for use")
         training = _all(samples)
         again = clone(model).set_params(**choice.params).fit(training[0], classes=training[1])
-        fitted = answering(again, bench, training, task, choice)
+        fitted, used = answering(again, bench, training, task, choice), training[0]
         trained = "all pictures, after the scores were measured on held-out classes"
     fitted.source = options.remembered()
     card = _card(name or place.name, bench, choice.how, tried, scores) | {
         "model": model.cli_name, "trained_on": trained,
         "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
-    space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples))
+    space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
+                  kept_training(fitted.model, used))
     fill(space, samples, Path(str(options.name)).expanduser(), log)
     with beside(place) as draft:
         space.save(draft)

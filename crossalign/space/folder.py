@@ -15,6 +15,8 @@ from crossalign.files import write_bytes, write_text
 from crossalign.folders import as_text, digest, read_record
 from crossalign.sentences import short
 from crossalign.space.encoder_map import FILE, EncoderMap
+from crossalign.space.training import FILE as TRAINING
+from crossalign.space.training import Training
 
 Array = npt.NDArray[Any]
 FORMAT = 1
@@ -54,7 +56,7 @@ def check_space_target(place: Path) -> None:
     """Raise ValueError if a folder holds anything but a space or what an unfinished one left."""
     if not place.exists():
         return
-    ours = (RECORD, FITTED, INDEX, SAMPLE, CARD)
+    ours = (RECORD, FITTED, INDEX, SAMPLE, CARD, TRAINING)
     foreign = (sorted(p.name for p in place.iterdir()
                       if p.name not in ours and not p.match(FILE) and not p.name.startswith("."))
                if place.is_dir() else [place.name])
@@ -115,6 +117,11 @@ def write_map(place: Path, mapped: EncoderMap | None) -> dict[str, Any]:
 def read_map(place: Path, record: Mapping[str, Any]) -> EncoderMap | None:
     """Read the map of a space; None if it has none."""
     return EncoderMap.load(place, record["encoder_map"]) if "encoder_map" in record else None
+
+
+def read_training(place: Path, record: Mapping[str, Any]) -> Training | None:
+    """Return the training samples of a space, to be read when asked for; None without any."""
+    return Training(None, place, record["training"]) if "training" in record else None
 
 
 def remove_other_maps(place: Path, record: Mapping[str, Any]) -> None:

@@ -9,8 +9,6 @@ The map that is used is then fitted on all.
 
 from __future__ import annotations
 
-import base64
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -27,6 +25,7 @@ from crossalign.sentences import short
 from crossalign.space.encoder_map import EncoderMap, fit_map
 from crossalign.space.items import IMAGE
 from crossalign.space.kept import Kept, kept_of
+from crossalign.space.originals import original
 from crossalign.space.readers import Readers, pictures_alone
 
 if TYPE_CHECKING:
@@ -44,8 +43,6 @@ ENOUGH = 0.95
 """Share of recall below which a map is refused unless it is accepted."""
 HELD_OUT = 0.25
 """Share of the pictures on which is measured what is kept."""
-WHOLE = "data:image/png;base64,"
-"""Beginning of a small picture without loss, as an index keeps what is in no file."""
 SEED = 0
 """Seed of the draw of those."""
 
@@ -121,17 +118,10 @@ def _pictures(space: Space, count: int) -> list[tuple[Path | bytes, str | None]]
     if not len(space):
         return []
     names, _, payloads = space.index.sample(4 * count)
-    root = str(space.fitted.source.get("data", ""))
-    found: list[tuple[Path | bytes, str | None]] = []
-    for name, about in zip(names, payloads, strict=True):
-        if about.get("modality") != IMAGE:
-            continue
-        if "file" in about:
-            inside, own = Path(os.path.normpath(os.path.join(root, about["file"]))), Path(str(name))
-            found.append((own if own.is_absolute() and not inside.exists() else inside,
-                          about.get("class")))
-        elif str(about.get("thumb", "")).startswith(WHOLE):
-            found.append((base64.b64decode(about["thumb"].removeprefix(WHOLE)), about.get("class")))
+    root = space.fitted.source.get("data")
+    every = [(original(root, str(name), about), about.get("class"))
+             for name, about in zip(names, payloads, strict=True) if about.get("modality") == IMAGE]
+    found = [(item, of) for item, of in every if item is not None]
     even = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).astype(int))
     return [found[i] for i in even] if found else []
 

@@ -28,6 +28,7 @@ from crossalign.space.folder import (
     checked_record,
     read_map,
     read_sample,
+    read_training,
     remove_other_maps,
     stated_digest,
     write_map,
@@ -38,6 +39,8 @@ from crossalign.space.items import IMAGE, SKETCH, TEXT, VECTOR, listed, one_kind
 from crossalign.space.migrate import SAMPLE, migrated, named
 from crossalign.space.readers import Readers
 from crossalign.space.recognition import Answer, Recognition
+from crossalign.space.training import Training
+from crossalign.space.why import Why, explained
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import CLASS_MODALITY, Classes
 
@@ -82,16 +85,20 @@ class Space:
         Texts by which the classes are known; empty if they are known by other vectors.
     sample : (n, a) array, optional
         Features of some pictures, by which the threshold follows further classes; default none.
+    training : Training, optional
+        Samples that the model was fitted on, by which hits are explained; default none.
     """
 
     def __init__(self, fitted: Fitted, readers: Readers, index: Index, card: Mapping[str, Any],
-                 texts: Mapping[str, Sequence[str]], sample: Array | None = None) -> None:
+                 texts: Mapping[str, Sequence[str]], sample: Array | None = None,
+                 training: Training | None = None) -> None:
         self.fitted = fitted
         self.readers = readers
         self.index = index
         self.card = dict(card)
         self.texts = {name: list(of) for name, of in texts.items()}
         self.recognition = Recognition(fitted, sample)
+        self.training = training
         self.folder: Path | None = None
         self._written = ""
         self._pairs = RandomPairs(index, self._class_texts)
@@ -159,17 +166,28 @@ class Space:
                              "it out.")
         if kind == VECTOR:
             return np.asarray(given, dtype=np.float32)
-        side, model = self._side_of(kind), self.fitted.model
+        model = self.fitted.model
+        return np.asarray(model.index_vectors(model.similarity_inputs(*self.features(given))))
+
+    def features(self, items: Any) -> tuple[Array, str]:
+        """Encode texts or pictures as features ``(n, a)`` of the model's modality that reads them.
+
+        Raises
+        ------
+        ValueError
+            As `embed`.
+        """
+        given = listed(items)
+        kind = one_kind(given)
+        side = self._side_of(kind)
         if side is None:
             raise ValueError(f"item: this space does not embed {kind}s; it embeds "
                              f"{' and '.join(m + 's' for m in self.modalities) or 'none'}.")
         if kind == IMAGE:
-            rows = self.readers.of_pictures(given)
-        elif side == CLASS_MODALITY:
-            rows = self.readers.of_classes([[text] for text in given])
-        else:
-            rows = self.readers.of_texts(given)
-        return np.asarray(model.index_vectors(model.similarity_inputs(rows, side)))
+            return self.readers.of_pictures(given), side
+        if side == CLASS_MODALITY:
+            return self.readers.of_classes([[text] for text in given]), side
+        return self.readers.of_texts(given), side
 
     def _side_of(self, kind: str) -> str | None:
         """Return the model's modality that reads a kind of items: texts may be read as classes
@@ -229,6 +247,26 @@ class Space:
             if key not in there:
                 raise ValueError(f"where: no item has {short(key)} in its payload; "
                                  f"{nearest(key, there)}")
+
+    def why(self, query: Any, ids: Sequence[str] | str, k: int = 5) -> list[Why]:
+        """Say why items are hits of a query: the training pairs that voted for them, and words.
+
+        Parameters
+        ----------
+        query : item
+            Text or picture that was searched with.
+        ids : strings
+            Ids of the hits.
+        k : int
+            Number of training pairs to name for each; default 5.
+
+        Raises
+        ------
+        ValueError
+            If the space keeps no training pairs, or an item can neither be found among them nor be
+            read again.
+        """
+        return explained(self, query, [ids] if isinstance(ids, str) else ids, k)
 
     def recognise(self, items: Any, k: int = 5) -> list[Answer]:
         """Name the k likeliest classes of every picture, with calibrated probabilities.
@@ -412,9 +450,10 @@ class Space:
         """Write all but index and sample; the record, which counts, comes last."""
         self.fitted.save(place / FITTED)
         mapped = write_map(place, self.readers.mapped)
+        kept = {} if self.training is None else self.training.save(place)
         self._written = write_record(place, source=self.fitted.source,
                                      encoders=self.readers.digests(), texts=self.texts,
-                                     card=self.card, **mapped)
+                                     card=self.card, **mapped, **kept)
         remove_other_maps(place, mapped)
 
     @classmethod
@@ -448,7 +487,7 @@ class Space:
                     Readers.remembered(record["source"], record["encoders"],
                                        read_map(place, record)),
                     Index.open(place / INDEX), record["card"], record["texts"],
-                    read_sample(place))
+                    read_sample(place), read_training(place, record))
         space.folder, space._written = place, stated
         return space
 

@@ -23,7 +23,8 @@ class Explanation(NamedTuple):
     ids : (q, k)
         Ids of the training samples with the largest shares, largest first.
     shares : (q, k)
-        Shares of their pairs in the score. Those of all pairs, some of them negative, add up to it.
+        Shares of their pairs in the score. Those of all pairs, some of them negative, add up to it,
+        but for what components of a CCA without any correlation add, on which no pair votes.
     scores : (q,)
         Scores, cosines of query and hit.
     """
@@ -73,11 +74,13 @@ def explain(model: Any, train: Views, queries: npt.ArrayLike, modality: str,
     if isinstance(model, RidgeMap) and modality == model.target_:
         near, far = far, near
     voted, reached = votes(model, train, *near, classes), model.embed(*far)
+    known = model.project(*near)
     if len(voted.weights) != len(reached):
         raise ValueError(f"hits: {len(np.asarray(hits))} for {len(np.asarray(queries))} queries; "
                          "give one hit of each query.")
-    lengths = np.linalg.norm(voted.weights @ voted.rows, axis=1, keepdims=True)
+    known = known if model.whitening is None else known @ model.whitener_
+    lengths = np.linalg.norm(known, axis=1, keepdims=True)
     shares = voted.weights * (reached @ voted.rows.T) / np.where(lengths > 0, lengths, 1)
     best = np.argsort(-shares, axis=1, kind="stable")[:, :k]
     return Explanation(voted.ids[best], np.take_along_axis(shares, best, axis=1),
-                       shares.sum(axis=1))
+                       (model.embed(*near) * reached).sum(axis=1))

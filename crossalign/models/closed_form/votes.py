@@ -28,11 +28,14 @@ from crossalign.preprocessing.scaling import apply_scaling
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 LEAST = 1e-4
-"""Smallest correlation of a component whose votes can be told from rounding."""
+"""Smallest correlation of a component whose votes can be told from rounding; on others no pair
+votes.
+"""
 
 
 class Votes(NamedTuple):
-    """Votes of n pairs on q rows: ``weights @ rows`` are the projections.
+    """Votes of n pairs on q rows: ``weights @ rows`` are the projections, but for components
+    without any correlation, on which no pair votes.
 
     Attributes
     ----------
@@ -69,8 +72,8 @@ def votes(model: Any, train: Views, x: npt.ArrayLike, modality: str,
     Raises
     ------
     ValueError
-        For another model or modality, components without any correlation, or samples whose votes do
-        not add up to the model's own projection, so that it was fitted on others.
+        For another model or modality, or samples whose votes do not add up to the model's own
+        projection, so that it was fitted on others.
     """
     if getattr(model, "pairs", None) == "class":
         raise ValueError("pairs: those of this model are of whole classes, and votes are of "
@@ -80,8 +83,10 @@ def votes(model: Any, train: Views, x: npt.ArrayLike, modality: str,
     both = (train if CLASS_MODALITY in pairs.names
             else train.having(pairs.names[0]).having(pairs.names[1]))
     weights, rows = _votes(model, pairs, known, modality)
-    projected = model.project(x, modality)
-    if not np.allclose(weights @ rows, projected, atol=1e-3 * np.abs(projected).max(initial=1e-9)):
+    voted = rows.any(axis=0)
+    projected = model.project(x, modality)[:, voted]
+    if not np.allclose((weights @ rows)[:, voted], projected,
+                       atol=1e-3 * np.abs(projected).max(initial=1e-9)):
         raise ValueError(f"train: these are not the samples that this {type(model).__name__} was "
                          "fitted on; give those.")
     return Votes(both.ids, weights, rows if model.whitening is None else rows @ model.whitener_)
@@ -110,12 +115,8 @@ def _(model: CCA, pairs: Pairs, x: Array, modality: str) -> tuple[Array, Array]:
     values, axes = linalg.eigh(S.T @ S / len(S))
     root = inverse_root(values, axes, model.reg)
     centred = _scaled(model, x, modality) - model.means_[modality]
-    common = int((model.correlations_ > LEAST).sum())
-    if common < len(model.correlations_):
-        raise ValueError(f"model: {len(model.correlations_) - common} components of this CCA have "
-                         "no correlation, and no pair votes on them; fit it with n_components="
-                         f"{common}.")
-    there = T @ model.projections_[other] / model.correlations_
+    shown = np.where(model.correlations_ > LEAST, model.correlations_, np.inf)
+    there = T @ model.projections_[other] / shown
     return (centred @ root) @ (root @ S.T) / len(S), there
 
 

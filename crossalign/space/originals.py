@@ -1,0 +1,33 @@
+"""Originals of items: the files they were read from, or what an index keeps of those in no file."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+WHOLE = "data:image/png;base64,"
+"""Beginning of a small picture without loss, as an index keeps what is in no file."""
+
+
+def original(root: Any, name: str, about: Mapping[str, Any]) -> Path | bytes | None:
+    """Return the picture of an item, to be read again; None if its payload says nothing of it.
+
+    Parameters
+    ----------
+    root : str or None
+        Path of the data that a space was built from, which its files are named relative to.
+    name : str
+        Id of the item, the whole path of a file that was added.
+    about : mapping
+        Its payload.
+    """
+    if "file" in about:
+        inside = Path(os.path.normpath(os.path.join(str(root or ""), str(about["file"]))))
+        own = Path(name)
+        return own if own.is_absolute() and not inside.exists() else inside
+    if str(about.get("thumb", "")).startswith(WHOLE):
+        return base64.b64decode(str(about["thumb"]).removeprefix(WHOLE))
+    return None
