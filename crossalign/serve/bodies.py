@@ -41,6 +41,12 @@ class Search(Recognise):
     modality: str | None = None
 
 
+class Why(Recognise):
+    """One text, and the id of a hit to explain."""
+
+    id: str
+
+
 class Item(Body):
     """One item to keep: a text or a vector."""
 

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from crossalign.serve.bodies import (
     Recognise,
     Search,
+    Why,
     asked,
     check_k,
     check_plain,
@@ -50,6 +51,12 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
         """Name the likeliest classes, with calibrated probabilities."""
         return JSONResponse(await _asked(
             desk, request, Recognise, lambda item, body: desk.served.recognise(item, body.k)))
+
+    @app.post("/why", openapi_extra=described(Why, Why))
+    async def why(request: Request) -> Response:
+        """Name the training pairs and words that put an item among the hits."""
+        return JSONResponse(await _asked(
+            desk, request, Why, lambda item, body: desk.served.why(item, body.id, body.k)))
 
 
 def add_views(app: FastAPI, desk: Desk) -> None:

@@ -55,6 +55,15 @@ class Served:
             hits = self._space.search(query, k, where, modality)
         return [_shown(hit) for hit in hits]
 
+    def why(self, item: Any, name: str, k: int) -> Plain:
+        """Return the training pairs and words that put an item among the hits of a query."""
+        with self._lock:
+            self._payload(name)
+            said = self._space.why(item, name, k)[0]
+        return {"id": said.id, "score": said.score,
+                "pairs": [{"id": one, "share": share} for one, share in said.pairs],
+                "words": [{"word": word, "drop": drop} for word, drop in said.words]}
+
     def recognise(self, item: Any, k: int) -> Plain:
         """Return the likeliest classes of an item, and if it is rather of none."""
         with self._lock:

@@ -116,7 +116,7 @@ def test_the_description_names_every_route_and_the_page_needs_no_other_host(serv
     status, _, found = server.ask("GET", "/docs")
     assert status == 200
     assert set(found["paths"]) == {"/health", "/space", "/classes", "/map", "/thumb/{name}",
-                                   "/search", "/recognise", "/items", "/items/{name}"}
+                                   "/search", "/recognise", "/why", "/items", "/items/{name}"}
     assert "$ref" not in str(found["paths"]["/items"]["post"])
     status, headers, content = server.ask("GET", "/")
     assert status == 200

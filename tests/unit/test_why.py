@@ -105,6 +105,22 @@ def test_the_command_names_pairs_and_words(space):
             assert ran.stdout.count("words: ") == 2
 
 
+def test_the_server_says_it_too(space):
+    pytest.importorskip("fastapi", reason="needs the extra 'serve'")
+    from serving import running
+
+    hit = space.search("a disc", k=1)[0]
+    expected = space.why("a disc", hit.id, 3)[0]
+    with running(space) as server:
+        status, _, found = server.ask("POST", "/why", {"text": "a disc", "id": hit.id, "k": 3})
+        assert status == 200
+        assert (found["id"], found["score"]) == (hit.id, pytest.approx(expected.score))
+        assert [one["id"] for one in found["pairs"]] == [name for name, _ in expected.pairs]
+        assert [one["word"] for one in found["words"]] == [word for word, _ in expected.words]
+        assert server.ask("POST", "/why", {"text": "a disc", "id": "none"})[0] == 404
+        assert server.ask("POST", "/why", {"text": "a disc"})[0] == 400
+
+
 def test_other_models_and_damaged_samples_are_one_sentence(folder, tmp_path):
     built = build_space(DataOptions(data=str(folder)), tmp_path / "space", models=["linear_cosine"],
                         log=str)
