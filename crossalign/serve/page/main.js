@@ -34,7 +34,9 @@ async function search() {
     const found = asked.text !== undefined ? await send("/search", { text: asked.text, ...filters() })
       : await sendPicture("/search", asked.picture, filters());
     if (mine !== turn) return;
-    showHits(found.hits);
+    const question = asked;
+    showHits(found.hits, (id) => question.text !== undefined
+      ? send("/why", { text: question.text, id }) : sendPicture("/why", question.picture, { id }));
     markFound(found.hits.map((hit) => hit.id));
     const what = asked.text !== undefined ? `“${asked.text}”` : "your picture";
     tell(by("status"), `${found.hits.length} results for ${what}`);

@@ -5,13 +5,13 @@ import { smallPicture } from "./server.js";
 
 const SHOWN = new Set(["text", "class", "modality"]);
 
-export function showHits(hits) {
-  by("hits").replaceChildren(...hits.map(card));
+export function showHits(hits, why) {
+  by("hits").replaceChildren(...hits.map((hit) => card(hit, why)));
   by("empty").hidden = hits.length > 0;
   tell(by("empty"), "Nothing matches; ask for less in the filters.");
 }
 
-function card(hit) {
+function card(hit, why) {
   const about = hit.payload;
   const title = about.class ?? (about.modality === "text" ? "" : hit.id);
   const item = make("li", { className: "hit" });
@@ -31,7 +31,29 @@ function card(hit) {
     }
   }
   if (list.children.length) item.append(list);
+  item.append(reasons(hit, why));
   return item;
+}
+
+function reasons(hit, why) {
+  const panel = make("details", {}, make("summary", { textContent: "Why" }));
+  panel.addEventListener("toggle", async () => {
+    const list = make("dl", { className: "quiet" });
+    try {
+      const { pairs, words } = await why(hit.id);
+      for (const { id, share } of pairs) list.append(...line(id, share));
+      for (const { word, drop } of words) list.append(...line(`“${word}”`, drop));
+    } catch (error) {
+      list.append(make("dd", { textContent: error.message }));
+    }
+    panel.append(list);
+  }, { once: true });
+  return panel;
+}
+
+function line(name, share) {
+  return [make("dt", { textContent: name }),
+    make("dd", { textContent: (share < 0 ? "−" : "+") + Math.abs(share).toFixed(3) })];
 }
 
 function picture(hit, alt) {
