@@ -51,6 +51,9 @@ Tune = Annotated[list[str] | None, typer.Option(
     "--tune", help="key=[a, b]: choose among these on validation classes. May be repeated.")]
 BestEpoch = Annotated[bool, typer.Option(
     "--best-epoch", help="Add the best head epoch on test: a diagnostic, not a result.")]
+Adapt = Annotated[str | None, typer.Option(
+    help="heldout or transductive: unlabelled test samples move the unseen classes, of gzsl; "
+    "heldout scores other samples than those.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Number of runs.")]
 Ks = Annotated[list[int] | None, typer.Option(
     "--k", min=1, help="Samples of each new class, of few_shot; may be repeated.")]
@@ -97,7 +100,7 @@ def run(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
         out: Annotated[Path | None, typer.Option(
             help="Folder for report.json, .html.", **HOME)] = None,
         as_json: AsJson = False, no_tune: NoTune = False, tune: Tune = None,
-        best_epoch: BestEpoch = False, bits: Bits = None) -> None:
+        best_epoch: BestEpoch = False, adapt: Adapt = None, bits: Bits = None) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. All choices are made on
@@ -114,7 +117,8 @@ def run(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
 
     bench = options.load(recipe)
     check_used(estimator, bench, options.task, set_, tune)
-    protocol = with_options(options.task or bench.task, bits=bits, best_epoch=best_epoch)
+    protocol = with_options(options.task or bench.task, bits=bits, best_epoch=best_epoch,
+                            adapt=adapt)
     report = evaluate(estimator, bench, seeds, task=protocol, tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, keep=runs_in(out))
     publish(report, out, as_json, recipe)

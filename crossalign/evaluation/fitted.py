@@ -11,7 +11,6 @@ from typing import Any
 from sklearn.base import clone
 
 from crossalign.data.noted import digits_fact
-from crossalign.evaluation.embedded_once import embedded_once
 from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.protocols import (
     Protocol,
@@ -24,6 +23,7 @@ from crossalign.evaluation.runs import by_class, grid_of
 from crossalign.evaluation.selection import Selection, fit_on, select
 from crossalign.evaluation.settled import protocol_of
 from crossalign.models.catalog import serves
+from crossalign.models.embedded_once import embedded_once
 from crossalign.models.trained_classes import trained_unseen
 from crossalign.tasks import Fitted, ZeroShot
 from crossalign.types import Benchmark, Classes, Views

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crossalign.evaluation.embedded_once import embedded_once
 from crossalign.evaluation.kept import kept, work_of
 from crossalign.evaluation.protocols import Outcome, Protocol, resolve
 from crossalign.evaluation.report import Report
 from crossalign.evaluation.seeds import check_runs, each_run, seeded
 from crossalign.evaluation.selection import Selection, fit_on, select
 from crossalign.evaluation.settled import of_runs, protocol_of
+from crossalign.models.embedded_once import embedded_once
 from crossalign.types import Benchmark
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from crossalign.evaluation.embedded_once import embedded_once
 from crossalign.evaluation.protocols import Outcome, Protocol
+from crossalign.models.embedded_once import embedded_once
 from crossalign.pace import Log, Pace
 from crossalign.types import Benchmark
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,30 @@ from crossalign.types import Classes, Views
 Array = npt.NDArray[Any]
 Modalities = str | Sequence[str]
 """Name of the one modality that rows are of, or of the views that `Views` are read through."""
+
+
+class Places(NamedTuple):
+    """Places of classes in a space, and of samples in the same one.
+
+    Attributes
+    ----------
+    means : (C, d)
+        Means of the classes, to which a head compares samples.
+    rows : (m, d)
+        Samples that have a place.
+    here : (n,) bool
+        Which of n samples these are.
+    sphere : bool
+        Whether means have unit length.
+    settle : callable
+        Function of means ``(C, d)``, by which the head compares from then on.
+    """
+
+    means: Array
+    rows: Array
+    here: Array
+    sphere: bool
+    settle: Callable[[Array], None]
 
 
 class Head(Part):
@@ -107,6 +131,17 @@ class Head(Part):
         """
         raise ValueError(f"head: {self.name!r} cannot take classes after fit; use "
                          "another, as head='prototype', or fit again with all classes.")
+
+    def places(self, model: Any, rows: Any, views: Modalities) -> list[Places]:
+        """Return where classes and samples lie, in every space in which the head compares them.
+
+        Raises
+        ------
+        ValueError
+            If the head has no means of classes.
+        """
+        raise ValueError(f"head: {self.name!r} has no means of classes that unlabelled samples "
+                         "could move; use another, as head='gaussian'.")
 
 
 def codes_of(model: Any, rows: Any, views: Modalities) -> Array:

@@ -66,7 +66,7 @@ class Cache(Prototype, FewShotHead):
 
     def learn(self, model: Any, train: Views, classes: Classes, views: Sequence[str]) -> None:
         """Embed the classes, and cache samples of the seen ones."""
-        self.take_classes(model, classes)
+        super().learn(model, train, classes, views)
         rows = (spread_rows(train.truth, self.shots) if self.reads_samples(classes)
                 else np.zeros(0, np.int64))
         self._remember(_unit_rows_of(model, train[rows], views), train.truth[rows])
@@ -79,7 +79,7 @@ class Cache(Prototype, FewShotHead):
     def take_classes(self, model: Any, classes: Classes) -> None:
         """Embed the classes; further ones have no cached sample."""
         super().take_classes(model, classes)
-        if hasattr(self, "counts_"):
+        if hasattr(self, "counts_"):                       # not before the few samples are there
             self.counts_ = np.pad(self.counts_, (0, len(classes) - len(self.counts_)))
 
     def scores(self, model: Any, rows: Any, views: Modalities) -> Array:
@@ -112,7 +112,7 @@ class Cache(Prototype, FewShotHead):
     def start_few(self, model: Any, train: Views, classes: Classes, view: str) -> None:
         """Embed the classes and the training samples to cache."""
         self.check(model, train, classes)
-        self.take_classes(model, classes)
+        super().learn(model, train, classes, [view])
         rows = spread_rows(train.truth, self.shots)
         self.trained_ = _unit_rows_of(model, train[rows], [view])
         self.trained_labels_ = train.truth[rows]

@@ -26,14 +26,18 @@ class Code(Gaussian):
     def learn(self, model: Any, train: Views, classes: Classes, views: Sequence[str]) -> None:
         """Fit the Gaussians on codes, and move the means of unseen classes."""
         super().learn(model, train, classes, views)
-        self.take_classes(model, classes)
+        self._take(model, classes, np.setdiff1d(np.arange(len(classes)), self.gaussians_.seen_))
 
     def take_classes(self, model: Any, classes: Classes) -> None:
         """Score ``classes`` from now on; the means of further ones are their codes."""
+        known = len(self.gaussians_.means_)
         super().take_classes(model, classes)
+        self._take(model, classes, np.arange(known, len(classes)))
+
+    def _take(self, model: Any, classes: Classes, which: Array) -> None:
+        """Put some classes where their codes are."""
         means = self.gaussians_.means_.copy()
-        self._move(model, means, classes,
-                   np.setdiff1d(np.arange(len(classes)), self.gaussians_.seen_))
+        self._move(model, means, classes, which)
         self.gaussians_ = self.gaussians_.with_means(means)
 
     def _prior(self, model: Any, classes: Classes) -> Array:

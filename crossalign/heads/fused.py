@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from crossalign.heads.base import Array, Head, Modalities
+from crossalign.heads.base import Array, Head, Modalities, Places
 from crossalign.heads.gaussian import Gaussian
 from crossalign.heads.inputs import Inputs
 from crossalign.heads.prototype import Prototype
@@ -59,6 +59,11 @@ class Fused(Head):
         """Score ``classes`` from now on, by every head."""
         for head in self.heads_.values():
             head.take_classes(model, classes)
+
+    def places(self, model: Any, rows: Any, views: Modalities) -> list[Places]:
+        """Return the places of every head."""
+        return [places for head in self.heads_.values()
+                for places in head.places(model, rows, views)]
 
     def scores(self, model: Any, rows: Any, views: Modalities) -> Array:
         """Return weighted sums ``(n, C)`` of standardised scores."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from crossalign.heads.base import Array, Modalities, codes_of, read_through
+from crossalign.heads.base import Array, Modalities, Places, codes_of, read_through
 from crossalign.heads.few_shot import FewShotHead, posterior_means
 from crossalign.models.blockwise import as_given, in_blocks
 from crossalign.models.closed_form.gfzsl import GFZSL
@@ -79,7 +79,16 @@ class Gaussian(FewShotHead):
 
     def take_classes(self, model: Any, classes: Classes) -> None:
         """Score ``classes`` from now on; the means of further ones are regressed."""
-        self.gaussians_ = self.gaussians_.with_classes(classes)
+        self.gaussians_ = self.gaussians_.with_further(classes)
+
+    def places(self, model: Any, rows: Any, views: Modalities) -> list[Places]:
+        """Return class means and scaled codes."""
+        codes = codes_of(model, rows, views)
+        return [Places(self.gaussians_.means_, self.gaussians_.placed(codes),
+                       np.ones(len(codes), dtype=bool), False, self._take_means)]
+
+    def _take_means(self, means: Array) -> None:
+        self.gaussians_ = self.gaussians_.with_means(means)
 
     # -- few samples ---------------------------------------------------------------------------
     def start_few(self, model: Any, train: Views, classes: Classes, view: str) -> None:

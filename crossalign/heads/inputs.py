@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from crossalign.heads.base import Array, Modalities
+from crossalign.heads.base import Array, Modalities, Places
 from crossalign.heads.gaussian import Gaussian
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.closed_form.gfzsl import GFZSL
@@ -59,7 +60,20 @@ class Inputs(Gaussian):
 
     def take_classes(self, model: Any, classes: Classes) -> None:
         """Score ``classes`` from now on; the means of further ones are regressed."""
-        self.views_ = {m: gaussians.with_classes(classes) for m, gaussians in self.views_.items()}
+        self.views_ = {m: gaussians.with_further(classes) for m, gaussians in self.views_.items()}
+
+    def places(self, model: Any, rows: Any, views: Modalities) -> list[Places]:
+        """Return class means and scaled features, in every view."""
+        if isinstance(views, str):
+            parts = [(views, np.ones(len(rows), dtype=bool), vectors_in(rows, views))]
+        else:
+            parts = [(m, here, vectors_in(rows[here], m))
+                     for m, here in zip(views, presence(rows, views).T, strict=True)]
+        return [Places(self.views_[m].means_, self.views_[m].placed(x), here, False,
+                       partial(self._take_view, m)) for m, here, x in parts]
+
+    def _take_view(self, view: str, means: Array) -> None:
+        self.views_ = {**self.views_, view: self.views_[view].with_means(means)}
 
     def read(self, model: Any, rows: Any, view: str) -> Array:
         """Return the features themselves."""

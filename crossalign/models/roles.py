@@ -89,7 +89,7 @@ class Aligner:
         """
         if prototypes is None:
             prototypes = self.embed_classes(embeddings)
-        return np.asarray(self._unit_rows(x, modality) @ prototypes.T)
+        return np.asarray(self.unit_rows(x, modality) @ prototypes.T)
 
     def similarity_inputs(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
         """Compute the rows ``(n, w)`` that `compare` takes; unit rows of the space by default.
@@ -97,9 +97,9 @@ class Aligner:
         The input is rows ``(n, d)`` or ``(n, t, d)`` of a modality, or `Views` with several
         modalities, each sample by all that it has.
         """
-        return self._unit_rows(x, modality)
+        return self.unit_rows(x, modality)
 
-    def _unit_rows(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
+    def unit_rows(self, x: npt.ArrayLike | Views, modality: str | Sequence[str]) -> Array:
         """Return unit rows ``(n, d)`` of samples through a modality or through several."""
         if not isinstance(modality, str):
             assert isinstance(x, Views)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from crossalign.arrays import refuse_masked
 from crossalign.heads.base import Head, read_through
+from crossalign.models.embedded_once import embedded_once
 from crossalign.models.parts import head_range
 from crossalign.models.ranges import check_values
 from crossalign.models.roles import ZeroShotClassifier
@@ -18,8 +20,10 @@ from crossalign.models.rows import check_columns
 from crossalign.models.supervision import checked_side
 from crossalign.nested import Part
 from crossalign.tasks.base import task_classes
+from crossalign.tasks.class_em import ClassEM
 from crossalign.tasks.recogniser import LEARNED, RANGES, Recogniser
-from crossalign.types import Classes, Samples, Views
+from crossalign.types import Classes, Samples, Views, samples_given
+from crossalign.types.given import by_modality
 
 Array = npt.NDArray[Any]
 
@@ -135,6 +139,29 @@ class ZeroShot(Recogniser):
 
     def _answers(self, X: npt.ArrayLike | Views) -> Array:
         return self.head_.scores(self.model, *self.read(X))
+
+    def adapt(self, X: Samples, by: ClassEM | None = None) -> Self:
+        """Return a recogniser that has learned from unlabelled samples where unseen classes lie.
+
+        Labels are not read. Scores of the very samples that it learned from are transductive.
+
+        Parameters
+        ----------
+        X : Views, mapping of modality to array, array, or data frame
+            Samples, among them some of unseen classes.
+        by : ClassEM, optional
+            Way of learning; default one with default parameters.
+
+        Raises
+        ------
+        ValueError
+            If the head has no means of classes, or is not prepared.
+        """
+        rows, views = self.read(samples_given(X) if by_modality(X) else X)
+        other = copy(self)
+        other.head_ = (by or ClassEM()).moved(self.head_, embedded_once(self.model), rows, views,
+                                              self.classes_.seen, self.gamma)
+        return other
 
     def add_classes(self, classes: Classes | Any, names: Sequence[str] | None = None) -> Self:
         """Let the head score further classes, known by their side information alone.

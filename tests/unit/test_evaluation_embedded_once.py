@@ -5,9 +5,9 @@ import pytest
 import small
 
 from crossalign.evaluation import evaluate, fit_for, score_fitted
-from crossalign.evaluation.embedded_once import KEPT, embedded_once, embedded_rows
 from crossalign.evaluation.protocols import GZSL, Retrieval
 from crossalign.models import ESZSL, FusionNetQSMA, RidgeMap
+from crossalign.models.embedded_once import KEPT, embedded_once, embedded_rows
 from crossalign.models.fusionnet.fusionnet_objective import FusionNet
 from crossalign.types import CLASS_MODALITY
 

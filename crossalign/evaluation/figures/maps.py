@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.embedded_once import embedded_rows
 from crossalign.evaluation.figures.items import some_rows
 from crossalign.labels import rarest
 from crossalign.models.blockwise import as_given
+from crossalign.models.embedded_once import embedded_rows
 from crossalign.models.roles import Aligner, Generator
 from crossalign.preprocessing.pooling import vectors_in
 from crossalign.types import CLASS_MODALITY, Benchmark, Views

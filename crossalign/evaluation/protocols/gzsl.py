@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,15 +19,25 @@ from crossalign.evaluation.figures.recognition import recognition
 from crossalign.evaluation.figures.tokens import tokens
 from crossalign.evaluation.protocols.base import (
     NOTHING,
+    Array,
     Metric,
     Outcome,
     Protocol,
     Settings,
     accuracies,
 )
+from crossalign.evaluation.protocols.unlabelled import (
+    GRID,
+    MODES,
+    adapted,
+    check_mode,
+    choose_adaptation,
+    told,
+)
 from crossalign.metrics.classification import candidates_without_items
 from crossalign.models.catalog import serves
 from crossalign.tasks import ZeroShot
+from crossalign.tasks.class_em import ClassEM
 from crossalign.types import Benchmark, Views
 
 SHARES = (0.0, 0.02, 0.05, *(n / 10 for n in range(1, 10)), 0.95, 0.98, 1.0)
@@ -43,9 +53,16 @@ class GZSL(Protocol):
     ----------
     best_epoch : bool
         Whether to report ``H_best_epoch_diagnostic`` too; see `best_epoch_on_test`.
+    adapt : {"heldout", "transductive"}, optional
+        Mode in which unlabelled test samples move the unseen classes, see
+        `protocols.unlabelled`; default None, they do not.
     """
 
     best_epoch: bool = False
+    adapt: str | None = None
+
+    def __post_init__(self) -> None:
+        check_mode(self.adapt)
 
     name: ClassVar[str] = "gzsl"
     benchmark: ClassVar[str] = "gzsl"
@@ -68,6 +85,9 @@ class GZSL(Protocol):
                "H at the best calibration in hindsight; a ceiling, not a result", None),
         Metric("H_best_epoch_diagnostic",
                "H_raw at the epoch that is best on test; a diagnostic, not a result", None),
+        Metric("T1_base", "T1 without adaptation"), Metric("U_base", "U without adaptation"),
+        Metric("S_base", "S without adaptation"), Metric("H_base", "H without adaptation"),
+        Metric("AUSUC_base", "AUSUC without adaptation"),
         Metric("AURC", "wrong answers on average when only the surest are given; lower is better",
                "lower"),
         Metric("AURC_tempered",
@@ -75,8 +95,9 @@ class GZSL(Protocol):
         Metric("ECE", "gap between how sure it is and how often right; lower is better", "lower"),
         Metric("sigma_error", "rank correlation of a sample's variance with its being wrong",
                None, least=-1.0))
-    headlines: ClassVar[tuple[str, ...]] = ("H", "U", "S", "T1", "AUSUC")
-    columns: ClassVar[tuple[str, ...]] = ("T1", "U", "S", "H", "U_raw", "S_raw", "H_raw", "AUSUC")
+    headlines: ClassVar[tuple[str, ...]] = ("H", "H_base", "U", "S", "T1", "AUSUC")
+    columns: ClassVar[tuple[str, ...]] = ("T1", "U", "S", "H", "H_base", "U_raw", "S_raw",
+                                          "H_raw", "AUSUC")
     calibrates: ClassVar[bool] = True
     heads: ClassVar[bool] = True
 
@@ -93,10 +114,31 @@ class GZSL(Protocol):
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
         """Score at the chosen ``gamma``, with the chosen ``confidences``."""
         outcome = score_gzsl(fitted, bench, settings.get("gamma"))
+        if self.adapt is not None:
+            outcome = self._adapted(outcome, bench, settings)
         add_confidences(outcome, settings.get("confidences") or {}, bench)
         if self.best_epoch:
             outcome.scores.update(best_epoch_on_test(fitted, bench))
         return outcome
+
+    def _adapted(self, base: Outcome, bench: Benchmark, settings: Settings) -> Outcome:
+        """Return the outcome after adaptation, with the scores without it as ``H_base`` and so
+        on.
+        """
+        assert self.adapt is not None
+        chosen, head = settings.get("adaptation") or {}, base.details["head"]
+        names = ("T1", "U", "S", "H", "AUSUC")
+        outcome = base
+        if "prior" in chosen:
+            tests = Views.concatenate([bench["test_seen"], bench["test_unseen"]])
+            by = ClassEM(**{name: chosen[name] for name in GRID})
+            rows = adapted(head, tests, self.adapt, by, settings.get("gamma") or 0.0)
+            outcome = outcome_of(head, bench, np.split(rows, [len(bench["test_seen"])]),
+                                 chosen["gamma"])
+        base_of = {f"{name}_base": base.scores[name] for name in names}
+        per_class = {f"{name}_base": base.per_class[name] for name in ("T1", "U", "S")}
+        return replace(outcome, scores={**outcome.scores, **base_of},
+                       per_class={**outcome.per_class, **per_class})
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
         """Score a candidate at its own best gamma, by which it would be calibrated."""
@@ -104,16 +146,22 @@ class GZSL(Protocol):
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
         """Return ``gamma``, ``confidences``: threshold and temperature of each, and
-        ``gamma_by_share``: pairs of a share of items of unseen classes and the gamma for it.
+        ``gamma_by_share``: pairs of a share of items of unseen classes and the gamma for it; with
+        `adapt` also ``adaptation``, see `choose_adaptation`.
         """
         curve = outcome.details["curve"]
-        return {"gamma": outcome.gamma,
+        more = {} if self.adapt is None else {"adaptation": choose_adaptation(
+            outcome.details["head"], validation, self.adapt, outcome.gamma or 0.0,
+            outcome.objective)}
+        return {"gamma": outcome.gamma, **more,
                 "gamma_by_share": [[share, metrics.best_gamma(curve, share)] for share in SHARES],
                 "confidences": choose_confidences(outcome, validation)}
 
     def describe(self, settings: Settings) -> str:
         """Say which gamma was chosen."""
-        return f"gamma {settings['gamma']:.4g}"
+        calibration = f"gamma {settings['gamma']:.4g}"
+        return (calibration if self.adapt is None else
+                f"{calibration}; {told(self.adapt, settings['adaptation'])}; both")
 
     def without_validation(self, model: Any, reason: str,
                            log: Callable[[str], None] | None) -> str:
@@ -126,6 +174,14 @@ class GZSL(Protocol):
         if log is not None:
             log(said)
         return said
+
+    def stated(self) -> dict[str, Any]:
+        """Return the mode of adaptation."""
+        return {} if self.adapt is None else {"adaptation": MODES[self.adapt]}
+
+    def saw_test(self, bench: Benchmark) -> bool | None:
+        """Tell whether the scored samples were adapted on."""
+        return self.adapt == "transductive"
 
     def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         """Return curves, accuracies and confusions of classes, hits, and maps of the space."""
@@ -194,10 +250,16 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
     sample, and no accuracy is averaged over it; the protocol counts them.
     """
     head = ZeroShot(model).fit(bench["train"], bench.classes)
+    return outcome_of(head, bench, [head.decision_function(bench[part])
+                                    for part in ("test_seen", "test_unseen")], gamma)
+
+
+def outcome_of(head: ZeroShot, bench: Benchmark, rows: Sequence[Array],
+               gamma: float | None) -> Outcome:
+    """Return the outcome of scores ``(n, C)`` of the samples of seen and of unseen classes."""
     seen = bench.classes.seen
     test_seen, test_unseen = bench["test_seen"], bench["test_unseen"]
-    parts = (head.decision_function(test_seen), test_seen.truth,
-             head.decision_function(test_unseen), test_unseen.truth)
+    parts = rows[0], test_seen.truth, rows[1], test_unseen.truth
     with candidates_without_items():
         raw = metrics.gzsl_scores(*parts, seen)
         chosen = metrics.gzsl_scores(*parts, seen, 0.0 if gamma is None else gamma)

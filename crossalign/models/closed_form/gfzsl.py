@@ -162,9 +162,12 @@ class GFZSL(ZeroShotClassifier, Model):
 
     def _class_scores(self, x: Array, classes: Classes | None) -> Array:
         """Return log-densities ``(n, C)`` up to a constant per sample."""
-        x = apply_scaling(x, self.scaling, **self.scaling_).astype(np.float64)
         model = self if classes is None else self.with_classes(classes)
-        return np.asarray(x @ model.coef_ + model.intercept_)
+        return np.asarray(self.placed(x) @ model.coef_ + model.intercept_)
+
+    def placed(self, x: Array) -> Array:
+        """Return rows ``(n, d)`` where class means are: scaled, in float64."""
+        return apply_scaling(x, self.scaling, **self.scaling_).astype(np.float64)
 
     def with_classes(self, classes: Classes) -> Self:
         """Return a model that scores these classes, further ones by regressed means."""
@@ -173,10 +176,16 @@ class GFZSL(ZeroShotClassifier, Model):
             return self
         return self.with_means(means)
 
+    def with_further(self, classes: Classes) -> Self:
+        """Return a model that scores further classes too, which stand behind those it scores."""
+        means = self.regress(classes.embeddings)
+        means[:len(self.means_)] = self.means_
+        return self.with_means(means)
+
     def with_means(self, means: Array) -> Self:
         """Return a model with other class means ``(C, d)``."""
         other = copy(self)
-        other.means_ = means
+        other.means_ = np.asarray(means, dtype=np.float64)
         other.coef_, other.intercept_ = self._scores_of(means)
         return other
 

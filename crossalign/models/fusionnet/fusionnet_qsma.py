@@ -305,10 +305,11 @@ class FusionNetQSMA(LatentModel):
     def class_scores(self, x: npt.ArrayLike | Views, modality: str | Sequence[str],
                      embeddings: npt.ArrayLike, prototypes: Array | None = None) -> Array:
         """Compute log-odds ``(n, C)`` of classes by the expected squared distance to their
-        Gaussians.
+        Gaussians, around ``prototypes`` if these are given.
         """
         mean, std = self.embed_distribution(x, modality)
         centre, spread = self.class_distribution(embeddings)
+        centre = centre if prototypes is None else prototypes.astype(np.float32)
         parts = (mean, centre, 2 * np.log(std), 2 * np.log(spread))
         with torch.inference_mode():
             scores = self.network_.attention(*(torch.from_numpy(a).to(self._place) for a in parts))

@@ -1,0 +1,155 @@
+"""Unlabelled samples move the means of unseen classes: expectation-maximisation with a prior.
+
+    s_ic  scores of sample i for class c, less gamma for seen classes
+    P     = argmin_P  <P, -s> / t + sum P (log P - 1),   sum_c P_ic = 1,   and for unseen classes
+            sum_i P_ic = (1 - b) n_c + b mean_c(n_c),     n_c what the samples themselves ask for
+    m_c   = (k m0_c + sum_i P_ic z_i) / (k + sum_i P_ic)          for unseen classes c
+
+and so on, `steps` times. With b = 0 the plan P is the posterior of a mixture, and the iteration
+that of EM with a prior of k samples on every mean (Dempster et al. 1977). With b = 1 it is an
+entropic transport plan from samples to classes of equal size (Cuturi, NeurIPS 2013), whose size is
+estimated. Between, the size of a class is shrunk towards the mean size.
+
+Whatever has means of classes is moved by the same plan: the Gaussians on features and on codes, and
+the prototypes, each in its own space, while the plan comes from the scores of all together.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logsumexp
+
+from crossalign.arrays import unit_rows
+from crossalign.models.ranges import COUNT, RATE, SHARE
+from crossalign.nested import Part
+
+if TYPE_CHECKING:
+    from crossalign.heads.base import Head, Places
+
+Array = npt.NDArray[Any]
+
+ROUNDS = 50
+"""Largest number of rounds in which the sizes of classes are brought to what they should be."""
+NEAR = 1e-3
+"""Largest relative error of a size at which the rounds end."""
+LEAST = 1e-9
+"""Size of a class below which it counts as this large."""
+
+
+class ClassEM(Part):
+    """Expectation-maximisation of the means of unseen classes on unlabelled samples.
+
+    Parameters
+    ----------
+    steps : int
+        Number of times that samples are assigned and means moved; default 6.
+    prior : float
+        Number of samples that the mean from side information is worth; default 10.
+    temperature : float
+        Temperature of the plan, in deviations of a sample's scores over the classes; default 0.1.
+    balance : float in [0, 1]
+        Share of the way from the size of an unseen class, as samples ask for it, to the mean size;
+        default 0.5.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "steps": [COUNT], "prior": [RATE], "temperature": [RATE], "balance": [SHARE]}
+
+    def __init__(self, steps: int = 6, prior: float = 10.0, temperature: float = 0.1,
+                 balance: float = 0.5) -> None:
+        self.steps = steps
+        self.prior = prior
+        self.temperature = temperature
+        self.balance = balance
+
+    def moved(self, head: Head, model: Any, rows: Any, views: Any, seen: Array,
+              gamma: float = 0.0, on: Array | None = None) -> Head:
+        """Return a copy of a fitted head whose unseen classes lie where unlabelled samples ask.
+
+        Parameters
+        ----------
+        head : Head
+            Fitted head with means of classes, see `Head.places`.
+        model : fitted model
+            Model of the head.
+        rows, views
+            Samples, as `Head.scores` takes them.
+        seen : (C,) bool
+            Seen classes, which stay where they are.
+        gamma : float
+            Number subtracted from the scores of seen classes; default 0.
+        on : (n,) bool, optional
+            Samples that move classes; default all.
+
+        Raises
+        ------
+        ValueError
+            If the head has no means of classes.
+        """
+        other, unit = deepcopy(head), None
+        on = np.ones(len(rows), dtype=bool) if on is None else on
+        start = [places.means for places in head.places(model, rows, views)]
+        for _ in range(self.steps):
+            scores = other.scores(model, rows, views)[on]
+            unit = np.std(scores, axis=1).mean() if unit is None else unit
+            plan = class_plan(scores - gamma * seen, ~seen,
+                              max(self.temperature * unit, np.finfo(float).tiny), self.balance)
+            for places, first in zip(other.places(model, rows, views), start, strict=True):
+                places.settle(moved_means(places, plan, first, ~seen, self.prior, on))
+        return other
+
+
+def class_plan(scores: Array, unseen: Array, temperature: float, balance: float) -> Array:
+    """Assign samples to classes, in shares ``(n, C)`` that sum to 1 for every sample.
+
+    Parameters
+    ----------
+    scores : (n, C)
+        Scores, larger is likelier.
+    unseen : (C,) bool
+        Classes whose sizes are balanced.
+    temperature : float
+        Difference of scores by which shares differ by a factor of e.
+    balance : float in [0, 1]
+        Share of the way from the size that samples ask for to the mean size.
+    """
+    logits = scores / temperature
+    offset = np.zeros(scores.shape[1])
+    plan = _shares(logits)
+    sizes = plan[:, unseen].sum(axis=0)
+    if balance == 0 or not unseen.any():
+        return plan
+    wanted = (1 - balance) * sizes + balance * sizes.mean()
+    for _ in range(ROUNDS):
+        correction = np.log((wanted + LEAST) / (sizes + LEAST))
+        if np.abs(correction).max() <= NEAR:
+            break
+        offset[unseen] += correction
+        plan = _shares(logits + offset)
+        sizes = plan[:, unseen].sum(axis=0)
+    return plan
+
+
+def moved_means(places: Places, plan: Array, start: Array, which: Array, prior: float,
+                on: Array) -> Array:
+    """Return the means ``(C, d)`` after a step.
+
+    Those of ``which (C,)`` move from ``start (C, d)`` by the samples ``on (n,)`` that a plan
+    gives them, ``(n, C)``.
+    """
+    shares = plan[places.here[on]][:, which]                                    # (m, u)
+    rows = places.rows[on[places.here]]
+    means = places.means.copy()
+    means[which] = ((prior * start[which] + shares.T @ rows)
+                    / (prior + shares.sum(axis=0))[:, None])
+    if places.sphere:
+        means[which] = unit_rows(means[which])
+    return means
+
+
+def _shares(logits: Array) -> Array:
+    return np.asarray(np.exp(logits - logsumexp(logits, axis=1, keepdims=True)))
