@@ -379,7 +379,8 @@ class Views:
         whole = object.__new__(Views)
         whole._n = sum(len(part) for part in parts)
         whole._kinds = {m: first.kind(m) for m in names}
-        whole.lost_digits = tuple(dict.fromkeys(told for part in parts for told in part.lost_digits))
+        whole.lost_digits = tuple(dict.fromkeys(
+            told for part in parts for told in part.lost_digits))
         whole.column_names = {m: first.column_names[m] for m in names if m in first.column_names}
         whole._data, whole._rows = {}, {}
         for m in names:

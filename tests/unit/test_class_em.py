@@ -1,4 +1,4 @@
-"""Unlabelled samples move unseen classes: against a naive loop, POT and the conditions of the plan."""
+"""Unlabelled samples move unseen classes: a naive loop, POT and the conditions of the plan."""
 
 from __future__ import annotations
 
