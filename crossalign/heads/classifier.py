@@ -28,6 +28,8 @@ class Classifier(Head):
         The model with class means that unlabelled samples have moved, if they have.
     """
 
+    moved_: GFZSL
+
     learned = MappingProxyType({"classes_": Classes, "moved_": GFZSL})
     embeds = False
     embeds_classes = True

@@ -157,7 +157,8 @@ class ZeroShot(Recogniser):
         ValueError
             If the head has no means of classes, or is not prepared.
         """
-        rows, views = self.read(samples_given(X) if by_modality(X) else X)
+        given: Any = samples_given(X) if by_modality(X) else X
+        rows, views = self.read(given)
         other = copy(self)
         other.head_ = (by or ClassEM()).moved(self.head_, embedded_once(self.model), rows, views,
                                               self.classes_.seen, self.gamma)

@@ -328,9 +328,9 @@ def test_few_classes_and_unknown_tasks(tmp_path):
     three = unpacked(tmp_path / "three", names=NAMES[:3])
     complaint(lambda: data.load(three), "3 classes; retrieval needs four")
     complaint(lambda: data.load(three, "transfer"), "task: got 'transfer'")
-    complaint(lambda: data.load("glyphs", unseen="x"), "unseen: given for glyphs",
+    complaint(lambda: data.load("synthetic", unseen="x"), "unseen: given for synthetic",
               "class folders of sketches")
-    complaint(lambda: data.load("glyphs", encoder=HOG()), "encoder: given for glyphs")
+    complaint(lambda: data.load("synthetic", encoder=HOG()), "encoder: given for synthetic")
 
 
 def test_encoders_that_do_not_fit_are_refused_before_a_picture_is_read(folder, monkeypatch):

@@ -94,7 +94,7 @@ def choose_adaptation(head: ZeroShot, validation: Benchmark, mode: str, gamma: f
     tests, n = Views.concatenate(parts), len(parts[0])
     best: dict[str, Any] = {"gain": 0.0}
     for values in product(*GRID.values()):
-        params = dict(zip(GRID, values, strict=True))
+        params: dict[str, Any] = dict(zip(GRID, values, strict=True))
         rows = adapted(head, tests, mode, ClassEM(**params), gamma)
         known = rows[:n], parts[0].truth, rows[n:], parts[1].truth
         with candidates_without_items():
