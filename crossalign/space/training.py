@@ -1,4 +1,4 @@
-"""Training: the pairs that a linear model of a space learned from, kept to explain its hits."""
+"""Training: the pairs that a closed form of a space learned from, kept to explain its hits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from crossalign.files import write_bytes
 from crossalign.folders import content_of, digest
-from crossalign.models.closed_form.cca import CCA
-from crossalign.models.closed_form.ridge_map import RidgeMap
+from crossalign.models.closed_form.votes import explains
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
@@ -26,10 +25,10 @@ LARGEST = 1 << 28
 def kept_training(model: Any, train: Views) -> Training | None:
     """Return the samples that explain a model's hits, as it was fitted on them.
 
-    None where they would not: a model that is no weighted sum of its own pairs, or features of more
-    than 256 MiB.
+    None where they would not: a model that is no sum over its own pairs, or features of more than
+    256 MiB.
     """
-    if not isinstance(model, RidgeMap | CCA) or model.pairs != "own":
+    if not explains(model):
         return None
     rows = {m: np.asarray(train[m], dtype=np.float32) for m in model.views
             if m in train.modalities}

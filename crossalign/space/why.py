@@ -47,7 +47,7 @@ def explained(space: Space, query: Any, ids: Sequence[str], k: int) -> list[Why]
     if train is None:
         raise ValueError(f"space: {type(space.fitted.model).__name__} is explained by no training "
                          "pairs, or they were too many to keep; build the space with --models "
-                         "ridge_map or cca.")
+                         "ridge_map, cca or asif.")
     item = listed(query)[0]
     kind = one_kind([item])
     if kind not in (IMAGE, TEXT):

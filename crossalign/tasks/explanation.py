@@ -1,4 +1,4 @@
-"""Explanation of a hit: the training pairs by which a linear aligner put it there."""
+"""Explanation of a hit: the training pairs by which a closed form put it there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from crossalign.index.base import check_count
 from crossalign.models.closed_form.ridge_map import RidgeMap
-from crossalign.models.closed_form.votes import votes
+from crossalign.models.closed_form.votes import votes, whitened
 from crossalign.types import Classes, Views
 
 Array = npt.NDArray[Any]
@@ -39,15 +39,15 @@ def explain(model: Any, train: Views, queries: npt.ArrayLike, modality: str,
             classes: Classes | None = None) -> Explanation:
     """Say which training pairs voted for hits, and how much of the score each gave.
 
-    A linear map puts a query at a weighted sum of the training pairs (see
-    `models.closed_form.votes`), so that the score is a sum over pairs, exactly. A map that is
-    fitted again without the pairs that gave most scores the hit lower, as a rule; by how much
-    depends on how many other pairs say the same.
+    A linear map puts a query at a weighted sum of the training pairs, and `ASIF` at its similarity
+    to each (see `models.closed_form.votes`), so that the score is a sum over pairs, exactly. A map
+    that is fitted again without the pairs that gave most scores the hit lower, as a rule; by how
+    much depends on how many other pairs say the same.
 
     Parameters
     ----------
-    model : fitted RidgeMap or CCA
-        Model that embeds both, with ``pairs="own"``.
+    model : fitted RidgeMap, CCA or ASIF
+        Model that embeds both; of the first two, with ``pairs="own"``.
     train : Views
         Samples that it was fitted on.
     queries : array-like
@@ -74,11 +74,10 @@ def explain(model: Any, train: Views, queries: npt.ArrayLike, modality: str,
     if isinstance(model, RidgeMap) and modality == model.target_:
         near, far = far, near
     voted, reached = votes(model, train, *near, classes), model.embed(*far)
-    known = model.project(*near)
+    known = whitened(model, model.project(*near))
     if len(voted.weights) != len(reached):
         raise ValueError(f"hits: {len(np.asarray(hits))} for {len(np.asarray(queries))} queries; "
                          "give one hit of each query.")
-    known = known if model.whitening is None else known @ model.whitener_
     lengths = np.linalg.norm(known, axis=1, keepdims=True)
     shares = voted.weights * (reached @ voted.rows.T) / np.where(lengths > 0, lengths, 1)
     best = np.argsort(-shares, axis=1, kind="stable")[:, :k]

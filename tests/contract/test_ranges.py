@@ -16,8 +16,9 @@ from crossalign.recipes import load_recipe
 WRONG = {
     "acmr": {"latent": 0, "kl_ramp": (3,), "hidden": (5, 5), "compile": 1, "variant": "x",
              "epochs": True, "lr": float("nan"), "device": "tpu"},
+    "asif": {"k": 0, "power": 0.0, "scaling": "x"},
     "cada_vae": {"latent": 10**11, "batch_size": 1, "precision": "8", "kl": -1.0},
-    "cca": {"n_components": 2.5, "reg": float("inf")},
+    "cca": {"n_components": 2.5, "reg": float("inf"), "covariances": "own", "weighting": 1},
     "chance": {"n_components": -1, "random_state": -1},
     "class_mean_oracle": {"scaling": "x"},
     "common_pca": {"n_components": 0},
@@ -31,6 +32,7 @@ WRONG = {
     "lcale": {"hidden": (0,), "regressor_hidden": 3, "decay_every": 0},
     "linear_cosine": {"temperature": 0.0, "dropout": 1.0, "head__weights": (1.0,), "modality": 3},
     "perfect_alignment": {"rank": 0, "random_state": 2**32, "tol": 1.0},
+    "procrustes": {"n_components": 0, "whiten": 2, "pairs": "x", "covariances": "own"},
     "residual_adapter": {"ridge": 0.0, "ratio": 2.0},
     "ridge_map": {"alpha": 0.0, "target": 1, "whitening": 0.0},
     "tip_adapter": {"head__alpha": -1.0, "head__beta": 0.0, "head__shots": 0},

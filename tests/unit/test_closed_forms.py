@@ -112,8 +112,9 @@ def test_pairs_of_a_class_need_labels_and_a_class_of_both(toy):
     with pytest.raises(ValueError, match="no class has samples of 'image' and of 'text'"):
         CCA(pairs="class").fit(apart)
     assert set(RidgeMap().idle(views.with_labels(None))) == {"whitening", "pairs"}
-    assert set(CCA().idle(views)) == set()
-    assert set(CCA().idle(views.select("image"))) == {"pairs"}
+    assert set(CCA().idle(views)) == {"covariances"}
+    assert set(CCA().idle(apart)) == set()
+    assert set(CCA().idle(views.select("image"))) == {"pairs", "covariances"}
 
 
 @pytest.mark.parametrize("name", ["CCA", "RidgeMap", "CADAVAE", "ACMR", "FGAN"])
@@ -293,7 +294,8 @@ def test_weights_of_the_head_of_the_linear_layer_share_a_fit(toy):
     assert second.get_params()["head__weights"] == (0.0, 0.0, 1.0)
 
 
-@pytest.mark.parametrize("model", [CCA(), RidgeMap(), CommonPCA()], ids=lambda m: m.cli_name)
+@pytest.mark.parametrize("model", [CCA(), RidgeMap(), CommonPCA(), models.Procrustes(),
+                                   models.ASIF()], ids=lambda m: m.cli_name)
 def test_nothing_is_aligned_with_one_sample_or_with_equal_ones(model):
     rows = np.random.default_rng(0).standard_normal((6, 3))
     model.fit(Views({"image": rows, "text": rows[::-1]}))

@@ -125,7 +125,7 @@ def test_other_models_and_damaged_samples_are_one_sentence(folder, tmp_path):
     built = build_space(DataOptions(data=str(folder)), tmp_path / "space", models=["linear_cosine"],
                         log=str)
     complaint(lambda: built.why("disc", "disc/03.png"), "explained by no training pairs",
-              "--models ridge_map or cca")
+              "--models ridge_map, cca or asif")
     built.close()
     built = build_space(DataOptions(data=str(folder)), tmp_path / "other", models=["ridge_map"],
                         log=str)

@@ -6,14 +6,15 @@ projections. Row one of every zero-shot retrieval table.
 
 How we differ: published rows leave the regulariser at zero or unsaid; ours is
 ``r_m = reg * tr(C_mm) / d_m``, so it does not depend on a modality's scale. It and the width are
-chosen on validation classes, as are square roots of features, within-class whitening, and pairs
-within classes (cluster CCA: Rasiwasia et al., AISTATS 2014).
+chosen on validation classes, as are square roots of features, within-class whitening, pairs within
+classes (cluster CCA: Rasiwasia et al., AISTATS 2014), and covariances of all rows, where some
+belong to no pair.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,35 +23,22 @@ from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.base import Model
-from crossalign.models.pairing import (
-    PAIRINGS,
-    Pairs,
-    check_pairs,
-    class_covariance,
-    idle_choices,
-    paired_rows,
+from crossalign.models.closed_form.pair_statistics import (
+    COVARIANCES,
+    PairStatistics,
+    all_are_paired,
+    pair_statistics,
 )
+from crossalign.models.pairing import PAIRINGS, idle_choices
 from crossalign.models.ranges import RATE, SIZE, WEIGHT
 from crossalign.models.roles import Aligner
 from crossalign.models.rows import Array, unit_rows
 from crossalign.models.supervision import labels_of
 from crossalign.models.whitening import whitening_of, within_class_covariance
-from crossalign.preprocessing.rows import mean_row, products, scatter
-from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
+from crossalign.preprocessing.scaling import KINDS, apply_scaling
 from crossalign.types import Classes, Samples, Views
 
 __all__ = ["CCA"]
-
-
-class _Statistics(NamedTuple):
-    """Statistics of samples, scaling and pairs: centred rows, axes of their covariances, C_12."""
-
-    pairs: Pairs
-    shift: dict[str, Array]
-    scale: dict[str, Array]
-    means: dict[str, Array]
-    axes: dict[str, tuple[Array, Array]]
-    cross: Array
 
 
 class CCA(Aligner, Model):
@@ -71,41 +59,56 @@ class CCA(Aligner, Model):
         Pairs of rows; default ``"own"``, those of samples that have both modalities. ``"class"``
         pairs each row with all rows of its class, which needs labels but no sample with both; see
         `models.pairing`.
+    covariances : {"pairs", "all"}
+        Rows that each modality's mean, scaling and covariance are of: those of the pairs, the
+        default, or all, also those of samples that lack the other modality; see
+        `models.closed_form.pair_statistics`. Where pairs are fewer than columns, covariances of all
+        rows let noise in C_12 through, unless ``reg`` is about 1 or more.
+    weighting : {"none", "correlation"}
+        Weights of components. ``"correlation"`` counts each by its canonical correlation rho, and
+        compares by ``sum_i rho_i a_i b_i`` over the lengths of ``sqrt(rho) a`` and ``sqrt(rho) b``
+        (CSA: Li et al., ICLR 2025, divides by the lengths of a and b); default ``"none"``.
 
     Attributes
     ----------
     correlations_ : (k,)
-        Canonical correlations on the training rows, descending.
+        Canonical correlations on the training rows, descending. With covariances of all rows they
+        are estimates that can be above one.
     """
 
     many_labels = True
     uses_side_information = True
     handles_missing = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "scaling": ("none", "root"), "pairs": PAIRINGS, "reg": (1e-3, 1e-2, 0.1, 1.0),
-        "n_components": (None, 8, 32), "whitening": (None, 1.0)}
+        "scaling": ("none", "root"), "pairs": PAIRINGS, "covariances": COVARIANCES,
+        "reg": (1e-3, 1e-2, 0.1, 1.0), "n_components": (None, 8, 32), "whitening": (None, 1.0)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_components": [SIZE, None],
         "reg": [WEIGHT],
         "whitening": [RATE, None],
         "scaling": [StrOptions(set(KINDS))],
         "pairs": [StrOptions(set(PAIRINGS))],
+        "covariances": [StrOptions(set(COVARIANCES))],
+        "weighting": [StrOptions({"none", "correlation"})],
     }
 
     def __init__(self, n_components: int | None = None, reg: float = 1e-3,
                  whitening: float | None = None, scaling: str = "none",
-                 pairs: str = "own") -> None:
+                 pairs: str = "own", covariances: str = "pairs",
+                 weighting: str = "none") -> None:
         self.n_components = n_components
         self.reg = reg
         self.whitening = whitening
         self.scaling = scaling
         self.pairs = pairs
+        self.covariances = covariances
+        self.weighting = weighting
 
     def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
         """Solve for the two projections; labels are used for pairs of a class and for whitening."""
         X, classes = self._start(X, y, classes)
-        statistics = self._statistics(X, classes)
+        statistics = pair_statistics(X, classes, self)
         self._project_by(statistics, self._decompose(statistics))
         self._whiten(statistics, X)
         return self
@@ -114,14 +117,14 @@ class CCA(Aligner, Model):
                  classes: Classes | None = None,
                  callbacks: Sequence[Any] = ()) -> Iterator[Self]:
         """Fit every point of a grid, with one decomposition for all widths of a regulariser."""
-        shared: dict[tuple[Any, ...], _Statistics] = {}
+        shared: dict[tuple[Any, ...], PairStatistics] = {}
         solved: dict[tuple[Any, ...], tuple[Array, Array, Array]] = {}
         for params in points:
             model = clone(self).set_params(**params)
             X, classes = model._start(X, None, classes)
-            key = model.scaling, model.pairs
+            key = model.scaling, model.pairs, model.covariances
             if key not in shared:
-                shared[key] = model._statistics(X, classes)
+                shared[key] = pair_statistics(X, classes, model)
             if (*key, model.reg) not in solved:
                 solved[*key, model.reg] = model._decompose(shared[key])
             model._project_by(shared[key], solved[*key, model.reg])
@@ -130,42 +133,25 @@ class CCA(Aligner, Model):
 
     def idle(self, X: Views) -> Collection[str]:
         """Return the parameters that need labels or two views that the samples do not have."""
-        return idle_choices(X)
+        return [*idle_choices(X), *(["covariances"] if all_are_paired(X) else [])]
 
-    def _statistics(self, X: Views, classes: Classes | None) -> _Statistics:
-        """Compute everything that depends on the samples and not on the regulariser."""
-        pairs = paired_rows(X, classes, self, self.pairs)
-        check_pairs(pairs)
-        shift, scale, means, axes, centred = {}, {}, {}, {}, {}
-        for name, rows in pairs.rows.items():
-            fitted = fit_scaling(rows, self.scaling)
-            shift[name], scale[name] = fitted["shift"], fitted["scale"]
-            x = scaled_rows(rows, self.scaling, fitted)
-            means[name] = mean_row(x)
-            centred[name] = x.less(means[name])
-            axes[name] = linalg.eigh(scatter(centred[name]) / len(x))
-        pairs = pairs._replace(rows=centred)
-        a, b = pairs.names
-        cross = (products(centred[a], centred[b]) / len(centred[a]) if self.pairs == "own"
-                 else class_covariance(pairs, a, b))                      # (d_a, d_b)
-        return _Statistics(pairs, shift, scale, means, axes, cross)
-
-    def _decompose(self, statistics: _Statistics) -> tuple[Array, Array, Array]:
+    def _decompose(self, statistics: PairStatistics) -> tuple[Array, Array, Array]:
         """Return projections ``(d_m, r)`` of both sides, and their correlations ``(r,)``."""
         a, b = (inverse_root(*statistics.axes[m], self.reg) for m in statistics.pairs.names)
         U, rho, Vt = linalg.svd(a @ statistics.cross @ b, full_matrices=False)
         return a @ U, b @ Vt.T, rho
 
-    def _project_by(self, statistics: _Statistics, solved: tuple[Array, Array, Array]) -> None:
+    def _project_by(self, statistics: PairStatistics, solved: tuple[Array, Array, Array]) -> None:
         a, b = statistics.pairs.names
         self._remember({m: len(statistics.means[m]) for m in (a, b)})
         self.shift_, self.scale_, self.means_ = statistics.shift, statistics.scale, statistics.means
         limit = max(1, min(statistics.cross.shape) - 1)
         k = limit if self.n_components is None else min(self.n_components, limit + 1)
-        self.projections_ = {a: solved[0][:, :k], b: solved[1][:, :k]}
         self.correlations_ = solved[2][:k]
+        weights = np.sqrt(self.correlations_) if self.weighting == "correlation" else np.ones(k)
+        self.projections_ = {a: solved[0][:, :k] * weights, b: solved[1][:, :k] * weights}
 
-    def _whiten(self, statistics: _Statistics, X: Views) -> None:
+    def _whiten(self, statistics: PairStatistics, X: Views) -> None:
         if self.whitening is None:
             return
         labels_of(X, self)
@@ -175,7 +161,7 @@ class CCA(Aligner, Model):
                                       self.whitening)
 
     def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Return canonical variates ``(n, k)``, before they are scaled to unit length."""
+        """Return canonical variates ``(n, k)``, weighted, before they are scaled to unit length."""
         rows = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
                              self.scale_[modality])
         return np.asarray((rows - self.means_[modality]) @ self.projections_[modality])

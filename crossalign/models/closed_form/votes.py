@@ -1,4 +1,4 @@
-"""Votes of training pairs: what a linear map gives, as the weighted sum of what it learned from.
+"""Votes of training pairs: what a closed form gives, as the weighted sum of what it learned from.
 
 For rows S of the modality that is mapped and T of the other one, scaled as the model scales them,
 
@@ -6,9 +6,13 @@ For rows S of the modality that is mapped and T of the other one, scaled as the 
     CCA         s A_1 = sum_i w_i (t_i A_2) / rho,  w = S (C_11 + r_1 I)^-1 s / n
 
 rho are the canonical correlations: A_1 = (C_11 + r_1 I)^-1 C_12 A_2 / rho by the singular value
-decomposition that CCA takes. Both are the dual form of a ridge regression (Saunders, Gammerman and
-Vovk, ICML 1998). The inner product of the sum with anything is the sum of the inner products, so a
-pair's part in a score is exact, not an estimate.
+decomposition that CCA takes.
+
+    ASIF        r(s) = sum_i r_i(s) e_i,            e_i the i-th axis of a space of pairs
+
+The first two are the dual form of a ridge regression (Saunders, Gammerman and Vovk, ICML 1998). The
+inner product of the sum with anything is the sum of the inner products, so a pair's part in a score
+is exact, not an estimate.
 """
 
 from __future__ import annotations
@@ -20,10 +24,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
+from crossalign.models.closed_form.asif import ASIF, relative_rows
 from crossalign.models.closed_form.cca import CCA, inverse_root
+from crossalign.models.closed_form.pair_statistics import covariance_rows
 from crossalign.models.closed_form.ridge_map import RidgeMap
 from crossalign.models.pairing import Pairs, paired_rows
-from crossalign.models.rows import Array
+from crossalign.models.rows import Array, unit_rows
 from crossalign.preprocessing.scaling import apply_scaling
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
@@ -58,7 +64,7 @@ def votes(model: Any, train: Views, x: npt.ArrayLike, modality: str,
 
     Parameters
     ----------
-    model : fitted RidgeMap or CCA
+    model : fitted RidgeMap, CCA or ASIF
         Model whose pairs are those of samples, ``pairs="own"``.
     train : Views
         Samples that it was fitted on.
@@ -82,24 +88,36 @@ def votes(model: Any, train: Views, x: npt.ArrayLike, modality: str,
     pairs = paired_rows(train, classes, model)
     both = (train if CLASS_MODALITY in pairs.names
             else train.having(pairs.names[0]).having(pairs.names[1]))
-    weights, rows = _votes(model, pairs, known, modality)
+    weights, rows = _votes(model, train, pairs, known, modality)
+    said, projected = weights @ rows, model.project(x, modality)
     voted = rows.any(axis=0)
-    projected = model.project(x, modality)[:, voted]
-    if not np.allclose((weights @ rows)[:, voted], projected,
-                       atol=1e-3 * np.abs(projected).max(initial=1e-9)):
+    if said.shape != projected.shape or not np.allclose(
+            said[:, voted], projected[:, voted],
+            atol=1e-3 * np.abs(projected[:, voted]).max(initial=1e-9)):
         raise ValueError(f"train: these are not the samples that this {type(model).__name__} was "
                          "fitted on; give those.")
-    return Votes(both.ids, weights, rows if model.whitening is None else rows @ model.whitener_)
+    return Votes(both.ids, weights, whitened(model, rows))
+
+
+def explains(model: Any) -> bool:
+    """Return True if a model's hits are sums over pairs that `votes` can tell."""
+    return (_votes.dispatch(type(model)) is not _votes.dispatch(object)
+            and getattr(model, "pairs", "own") == "own")
+
+
+def whitened(model: Any, rows: Array) -> Array:
+    """Return projected rows ``(n, d)`` as a model compares them, before unit length."""
+    return rows if getattr(model, "whitening", None) is None else rows @ model.whitener_
 
 
 @singledispatch
-def _votes(model: Any, pairs: Pairs, x: Array, modality: str) -> tuple[Array, Array]:
+def _votes(model: Any, train: Views, pairs: Pairs, x: Array, modality: str) -> tuple[Array, Array]:
     raise ValueError(f"model: {type(model).__name__} is no weighted sum of training pairs; give a "
-                     "RidgeMap or a CCA.")
+                     "RidgeMap, a CCA or an ASIF.")
 
 
 @_votes.register
-def _(model: RidgeMap, pairs: Pairs, x: Array, modality: str) -> tuple[Array, Array]:
+def _(model: RidgeMap, train: Views, pairs: Pairs, x: Array, modality: str) -> tuple[Array, Array]:
     if modality != model.source_:
         raise ValueError(f"modality: {modality!r} is not mapped by this RidgeMap; give "
                          f"{model.source_!r}.")
@@ -109,21 +127,30 @@ def _(model: RidgeMap, pairs: Pairs, x: Array, modality: str) -> tuple[Array, Ar
 
 
 @_votes.register
-def _(model: CCA, pairs: Pairs, x: Array, modality: str) -> tuple[Array, Array]:
+def _(model: CCA, train: Views, pairs: Pairs, x: Array, modality: str) -> tuple[Array, Array]:
     (other,) = set(pairs.names) - {modality}
     S, T = (_scaled(model, _all(pairs, m), m) - model.means_[m] for m in (modality, other))
-    values, axes = linalg.eigh(S.T @ S / len(S))
+    whole = _scaled(model, covariance_rows(train, pairs, model.covariances)[modality].read(
+        slice(None)), modality) - model.means_[modality]
+    values, axes = linalg.eigh(whole.T @ whole / len(whole))
     root = inverse_root(values, axes, model.reg)
     centred = _scaled(model, x, modality) - model.means_[modality]
     shown = np.where(model.correlations_ > LEAST, model.correlations_, np.inf)
     there = T @ model.projections_[other] / shown
-    return (centred @ root) @ (root @ S.T) / len(S), there
+    return (centred @ root) @ (root @ (S - S.mean(axis=0)).T) / len(S), there
+
+
+@_votes.register
+def _(model: ASIF, train: Views, pairs: Pairs, x: Array, modality: str) -> tuple[Array, Array]:
+    near, there = (unit_rows(_scaled(model, rows, modality))
+                   for rows in (x, _all(pairs, modality)))
+    return (relative_rows(near, there, model.k, model.power), np.eye(len(there), dtype=np.float32))
 
 
 def _all(pairs: Pairs, modality: str) -> Array:
     return pairs.rows[modality].read(slice(None))
 
 
-def _scaled(model: RidgeMap | CCA, x: Array, modality: str) -> Array:
+def _scaled(model: RidgeMap | CCA | ASIF, x: Array, modality: str) -> Array:
     return np.asarray(apply_scaling(x, model.scaling, model.shift_[modality],
                                     model.scale_[modality]), dtype=np.float64)

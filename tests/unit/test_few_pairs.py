@@ -1,0 +1,234 @@
+"""Models for few pairs, against scipy, scikit-learn or their formula written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import linalg
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler, normalize
+
+from crossalign.models import ASIF, CCA, Procrustes
+from crossalign.models.closed_form.votes import explains
+from crossalign.tasks import explain
+from crossalign.types import Views
+
+
+def pairs(n=60, noise=0.3, seed=0, widths=(9, 6)):
+    """Samples with two views of four hidden numbers."""
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal((n, 4))
+    return Views({m: z @ rng.standard_normal((4, d)) + noise * rng.standard_normal((n, d)) + 2
+                  for m, d in zip(("image", "text"), widths, strict=True)})
+
+
+def some_unpaired(views, every=3):
+    """The same samples, of which only each third has both views; the others have one, by turns."""
+    i = np.arange(len(views))
+    both = i % every == 0
+    return Views({m: views[m] for m in views.modalities}, views.labels, present={
+        "image": both | (i % 2 == 0), "text": both | (i % 2 == 1)})
+
+
+# -- Procrustes --------------------------------------------------------------------------------
+@pytest.mark.parametrize("whiten", [False, True])
+def test_procrustes_is_scipys_between_scikit_learns_components(whiten):
+    views = pairs()
+    model = Procrustes(n_components=3, whiten=whiten).fit(views)
+    codes = {m: PCA(3, whiten=whiten).fit_transform(
+        StandardScaler().fit_transform(views[m].astype(float))) for m in views.modalities}
+    R, _ = linalg.orthogonal_procrustes(codes["image"], codes["text"])
+    expected = normalize(codes["image"] @ R) @ normalize(codes["text"]).T
+    found = model.embed(views["image"], "image") @ model.embed(views["text"], "text").T
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_procrustes_turns_without_changing_distances():
+    views = pairs(noise=0.0)
+    model = Procrustes(n_components=99, scaling="none").fit(views)
+    assert model.project(views["image"], "image").shape[1] == 4      # the rank of both
+    for m in views.modalities:
+        rows, known = model.project(views[m], m), views[m] - views[m].mean(axis=0)
+        np.testing.assert_allclose(rows @ rows.T, known @ known.T, rtol=1e-3, atol=1e-2)
+
+
+def test_three_pairs_fix_a_rotation_that_no_noise_hides():
+    """A made-up case: the second view is the first, turned; few pairs tell how."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 3)) * [3, 2, 1]
+    turn, _ = np.linalg.qr(rng.standard_normal((3, 3)))
+    views = Views({"a": x, "b": x @ turn}, present={"b": np.arange(200) % 40 == 0})
+    model = Procrustes(scaling="none", n_components=3).fit(views)
+    cosines = model.embed(x, "a") @ model.embed(x @ turn, "b").T
+    np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-4)
+    assert (cosines.argmax(axis=1) == np.arange(200)).mean() > 0.95
+
+
+def test_components_of_all_rows_are_those_of_scikit_learn_on_all_rows():
+    views = some_unpaired(pairs())
+    model = Procrustes(n_components=3, covariances="all").fit(views)
+    both = views.has("image") & views.has("text")
+    codes, spread = {}, {}
+    for m in views.modalities:
+        scaler = StandardScaler().fit(views[m][views.has(m)].astype(float))
+        pca = PCA(3).fit(scaler.transform(views[m][views.has(m)]))
+        codes[m] = pca.transform(scaler.transform(views[m][both]))
+        spread[m] = codes[m] - codes[m].mean(axis=0)
+    R, _ = linalg.orthogonal_procrustes(spread["image"], spread["text"])
+    expected = normalize(codes["image"] @ R) @ normalize(codes["text"]).T
+    found = model.embed(views["image"][both], "image") @ model.embed(views["text"][both], "text").T
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", [Procrustes(), CCA()], ids=lambda m: m.cli_name)
+def test_a_path_is_its_points_with_unpaired_rows_too(model):
+    views = some_unpaired(pairs()).with_labels(np.arange(60) % 5)
+    points = [{"covariances": c, "n_components": k, "pairs": p}
+              for c in ("pairs", "all") for p in ("own", "class") for k in (2, 3)]
+    for point, candidate in zip(points, model.fit_path(views, points), strict=True):
+        alone = type(model)(**point).fit(views)
+        for m in views.modalities:
+            np.testing.assert_allclose(candidate.embed(views[m], m), alone.embed(views[m], m),
+                                       atol=1e-6)
+    assert "covariances" not in model.idle(views)
+    assert "covariances" in model.idle(pairs())
+
+
+# -- CCA ---------------------------------------------------------------------------------------
+def test_cca_weighted_by_correlation_is_its_formula():
+    views = pairs()
+    plain = CCA(n_components=4, reg=1e-2).fit(views)
+    model = CCA(n_components=4, reg=1e-2, weighting="correlation").fit(views)
+    a, b = (plain.project(views[m], m).astype(float) for m in views.modalities)
+    rho = plain.correlations_
+    assert rho[0] - rho[-1] > 0.02                                  # weights that differ
+    expected = np.array([[sum(rho * x * y) / np.sqrt(sum(rho * x**2) * sum(rho * y**2))
+                          for y in b] for x in a])
+    found = model.embed(views["image"], "image") @ model.embed(views["text"], "text").T
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_array_equal(model.correlations_, rho)
+
+
+def test_covariances_of_all_rows_are_those_of_the_equation_written_out():
+    views = some_unpaired(pairs(90))
+    model = CCA(n_components=3, reg=1e-2, covariances="all").fit(views)
+    here = {m: views[m][views.has(m)].astype(float) for m in views.modalities}
+    both = views.has("image") & views.has("text")
+    a, b = (views[m][both].astype(float) for m in views.modalities)
+    cab = (a - a.mean(0)).T @ (b - b.mean(0)) / both.sum()
+    roots = []
+    for rows in here.values():
+        c = np.cov(rows.T, bias=True)
+        roots.append(linalg.inv(linalg.sqrtm(c + 1e-2 * np.trace(c) / len(c) * np.eye(len(c)))))
+    U, rho, Vt = linalg.svd(roots[0] @ cab @ roots[1])
+    np.testing.assert_allclose(model.correlations_, rho[:3], rtol=1e-4)
+    maps = roots[0] @ U[:, :3], roots[1] @ Vt.T[:, :3]
+    codes = [(views[m] - here[m].mean(0)) @ A for m, A in zip(views.modalities, maps, strict=True)]
+    found = model.project(views["image"], "image") @ model.project(views["text"], "text").T
+    np.testing.assert_allclose(found, codes[0] @ codes[1].T, rtol=1e-3, atol=1e-3)
+
+
+def test_covariances_of_all_rows_are_those_of_pairs_where_all_are_paired():
+    views = pairs()
+    for kind in (CCA, Procrustes):
+        one, other = (kind(covariances=c).fit(views) for c in ("pairs", "all"))
+        np.testing.assert_allclose(one.embed(views["text"], "text"),
+                                   other.embed(views["text"], "text"), atol=1e-5)
+
+
+def mean_rank(model, views, test):
+    """Mean number of texts that an image finds nearer than its own."""
+    model.fit(views)
+    cosines = model.embed(test["image"], "image") @ model.embed(test["text"], "text").T
+    return (cosines > np.diag(cosines)[:, None]).sum(axis=1).mean()
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_components_of_many_unpaired_rows_help_twelve_pairs(whiten):
+    ranks = {"pairs": [], "all": []}
+    for seed in range(5):
+        whole = pairs(700, noise=0.7, seed=seed, widths=(14, 14))
+        i = np.random.default_rng(seed).permutation(600)
+        views = Views({m: whole[m][:600] for m in whole.modalities}, present={
+            "image": (i < 12) | (i % 2 == 0), "text": (i < 12) | (i % 2 == 1)})
+        for c, kept in ranks.items():
+            model = Procrustes(n_components=4, whiten=whiten, covariances=c)
+            kept.append(mean_rank(model, views, whole[600:]))
+    assert np.mean(ranks["all"]) < np.mean(ranks["pairs"]) < 25                # chance: 50
+
+
+# -- ASIF --------------------------------------------------------------------------------------
+def written_out(x, anchors, k, power):
+    """Relative rows, one number at a time."""
+    rows = np.zeros((len(x), len(anchors)))
+    for i, row in enumerate(x):
+        cosines = [row @ a / np.linalg.norm(row) / np.linalg.norm(a) for a in anchors]
+        for j in sorted(range(len(anchors)), key=lambda j: -cosines[j])[:k]:
+            rows[i, j] = max(cosines[j], 0) ** power
+        rows[i] /= np.linalg.norm(rows[i])
+    return rows
+
+
+@pytest.mark.parametrize(("k", "power"), [(5, 1.0), (3, 4.0), (None, 2.0), (999, 8.0)])
+def test_asif_is_its_loop_written_out(k, power):
+    views, later = pairs(), pairs(20, seed=0)
+    model = ASIF(k=k, power=power).fit(views)
+    for m in views.modalities:
+        scaler = StandardScaler().fit(views[m].astype(float))
+        expected = written_out(scaler.transform(later[m]), scaler.transform(views[m]), k, power)
+        np.testing.assert_allclose(model.embed(later[m], m), expected, atol=1e-5)
+
+
+def test_a_pair_is_a_column_that_comes_and_goes():
+    views, later = pairs(), pairs(10, seed=3)
+    whole = ASIF(k=None, scaling="l2").fit(views)
+    part = ASIF(k=None, scaling="l2").fit(views[:50])
+    before = part.project(later["image"], "image")
+    part.add_pairs(views[50:])
+    np.testing.assert_array_equal(part.project(later["image"], "image")[:, :50], before)
+    np.testing.assert_allclose(part.embed(later["text"], "text"),
+                               whole.embed(later["text"], "text"), atol=1e-6)
+    part.drop_pairs(np.arange(50, 60))
+    np.testing.assert_array_equal(part.project(later["image"], "image"), before)
+    with pytest.raises(ValueError, match="places: got 50; the pairs are 0 to 49"):
+        part.drop_pairs([50])
+    with pytest.raises(ValueError, match="all 50 pairs; leave at least one"):
+        part.drop_pairs(range(50))
+    with pytest.raises(ValueError, match="not fitted"):
+        ASIF().add_pairs(views)
+
+
+def test_asif_finds_the_mates_of_rows_it_never_saw():
+    views = pairs(300, noise=0.2)
+    model = ASIF(k=20).fit(views[:100])
+    cosines = model.embed(views["image"][100:], "image") @ model.embed(
+        views["text"][100:], "text").T
+    ranks = (cosines > np.diag(cosines)[:, None]).sum(axis=1)
+    assert np.median(ranks) < 10                                    # chance: 100
+
+
+@pytest.mark.parametrize("model", [ASIF(k=10), ASIF(k=None, power=3.0), CCA(
+    reg=0.1, weighting="correlation"), CCA(reg=0.1, covariances="all")], ids=str)
+def test_shares_of_all_pairs_add_up_to_the_score(model):
+    views, later = some_unpaired(pairs(90)), pairs(8, seed=5)
+    model.fit(views)
+    both = views.having("image").having("text")
+    assert explains(model)
+    found = explain(model, views, later["image"], "image", later["text"], "text", k=len(both))
+    scores = (model.embed(later["image"], "image") * model.embed(later["text"], "text")).sum(1)
+    np.testing.assert_allclose(found.scores, scores, atol=1e-5)
+    np.testing.assert_allclose(found.shares.sum(axis=1), scores, atol=1e-4)
+    assert set(found.ids[0]) == set(both.ids)
+
+
+def test_without_the_pair_that_asif_names_the_score_drops_by_its_share():
+    views, later = pairs(), pairs(5, seed=5)
+    model = ASIF(k=None).fit(views)
+    found = explain(model, views, later["image"], "image", later["text"], "text", k=1)
+    a, b = model.embed(later["image"], "image"), model.embed(later["text"], "text")
+    for q in range(5):
+        i = found.ids[q, 0]
+        rest = np.arange(60) != i
+        assert a[q] @ b[q] - a[q][rest] @ b[q][rest] == pytest.approx(found.shares[q, 0], abs=1e-5)
+    with pytest.raises(ValueError, match="not the samples that this ASIF was fitted on"):
+        explain(model, views[:40], later["image"], "image", later["text"], "text")
