@@ -38,7 +38,9 @@ CLOSED = ("gfzsl", "eszsl", "ridge_map", "cca", "common_pca")
 SURENESS = ("AURC", "AURC_tempered", "ECE", "sigma_error")
 """Whether a model knows when it is wrong; a table of their own, where a report has them."""
 COMPARED = {"CUB": (("cub-gfzsl", "cub-gfzsl-sentences", "cub-acmr-clean-whole",
-                     "cub-fusionnet_qsma", "cub-fusionnet_qsma-sentences"), "H"),
+                     "cub-fusionnet_qsma", "cub-fusionnet_qsma-sentences",
+                     "heldout-cub-gfzsl-em", "heldout-cub-gfzsl", "heldout-cub-fusionnet_qsma",
+                     "heldout-cub-gfzsl-sentences", "transductive-cub-gfzsl"), "H"),
             "wikipedia": (("wikipedia-cca", "wikipedia-ridge_map", "wikipedia-lcale",
                            "wikipedia-fusionnet_qsma"), "mAP"),
             "omniglot": (("omniglot-ridge_map", "omniglot-ridge_map-whitened", "omniglot-lcale",
@@ -270,7 +272,8 @@ def task_of(run: Entry, reports: Mapping[str, Any]) -> Any:
 
 def problem(run: Entry) -> tuple[str, ...]:
     """What rows must share to stand in one table."""
-    return (run.data, run.task, "tokens" if run.tokens else "", run.attributes or "",
+    adapted = f"adapted ({run.adapt})" if run.adapt else ""
+    return (run.data, run.task, adapted, "tokens" if run.tokens else "", run.attributes or "",
             (run.text_encoder or "").removeprefix("package:"))
 
 
@@ -315,6 +318,7 @@ def title(run: Entry) -> str:
     parts = [f"recipe {run.recipe}"] if run.recipe else []
     parts += [run.row] if run.row else []
     parts += [f"{key}={value}" for key, value in own.items()]
+    parts += [f"balance {run.adapt_balance:g}"] if run.adapt_balance is not None else []
     parts += [run.attributes] if run.attributes else []
     parts += [f"tokens {run.pool}"] if run.pool else []
     parts += [f"texts by {run.text_encoder.removeprefix('package:')}"] if run.text_encoder else []

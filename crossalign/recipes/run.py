@@ -49,6 +49,10 @@ class Run(BaseModel):
         ``package:NAME`` is the folder ``model`` of an installed package.
     baseline : bool
         Whether ``few_shot`` also scores the softmax on codes of CADA-VAE.
+    adapt : {"heldout", "transductive"}, optional
+        Mode in which unlabelled test samples move the unseen classes of ``gzsl``.
+    adapt_balance : float, optional
+        Balance of that adaptation, which validation chooses otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +67,9 @@ class Run(BaseModel):
     tune: Annotated[bool, Field(strict=True)] = Field(True, description="true or false")
     seeds: Count = Field(1, description="a number of runs, from 1")
     baseline: Annotated[bool, Field(strict=True)] = Field(False, description="true or false")
+    adapt: Literal["heldout", "transductive"] | None = Field(
+        None, description="heldout or transductive")
+    adapt_balance: float | None = Field(None, description="a number from 0 to 1")
     attributes: Words | None = Field(None, description="a file name, as sent_splits.mat")
     class_texts: Words | None = Field(None, description="a file of texts of the classes")
     unseen: Words | None = Field(None, description="a published split or a file of class names")
@@ -99,10 +106,11 @@ class Run(BaseModel):
                 pictures: bool = True, keep: Path | None = None) -> Report:
         """Return the report of the whole run; the arguments are those of `evaluate`."""
         from crossalign.evaluation import evaluate
-        from crossalign.evaluation.protocols import FewShotRecognition
+        from crossalign.evaluation.protocols import with_options
 
         bench, model = self.benchmark(root, log), self.estimator()
-        task = FewShotRecognition(baseline=self.baseline) if self.task == "few_shot" else None
+        task = with_options(self.task, baseline=self.baseline, adapt=self.adapt,
+                            adapt_balance=self.adapt_balance)
         return evaluate(model, bench, self.seeds, task=task, tune=self.grid(), log=log,
                         pictures=pictures, keep=keep)
 

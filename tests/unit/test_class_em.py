@@ -10,8 +10,13 @@ import pytest
 from complaints import complaint
 
 import crossalign as ca
-from crossalign.evaluation.protocols import GZSL
-from crossalign.evaluation.protocols.unlabelled import GRID, adapted, halves
+from crossalign.evaluation.protocols import GZSL, with_options
+from crossalign.evaluation.protocols.unlabelled import (
+    GRID,
+    adapted,
+    choose_adaptation,
+    halves,
+)
 from crossalign.models import ESZSL, GFZSL, FusionNetQSMA, RidgeMap
 from crossalign.tasks import ZeroShot
 from crossalign.tasks.class_em import ClassEM, class_plan
@@ -192,6 +197,12 @@ def test_it_is_refused_where_validation_classes_do_not_gain():
     refused = "helps on none of the validation classes" in report.selection
     gains = report.scores["H"]["mean"] != report.scores["H_base"]["mean"]
     assert refused != gains
+
+
+def test_a_balance_that_is_given_is_not_chosen():
+    found = choose_adaptation(TASK, BENCH, "transductive", 0.0, 0.0, balance=0.0)
+    assert found["balance"] == 0.0
+    assert with_options("gzsl", adapt="heldout", adapt_balance=0.0).adapt_balance == 0.0
 
 
 def test_an_unknown_mode_is_named():

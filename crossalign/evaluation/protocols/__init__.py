@@ -58,7 +58,8 @@ def with_options(name: str, **options: Any) -> Protocol:
     ValueError
         For an option that the task does not have.
     """
-    given = {key: value for key, value in options.items() if value not in (None, False)}
+    given = {key: value for key, value in options.items()
+             if value is not None and value is not False}
     own = {option.name for option in fields(get(name))}
     for key in given:
         if key not in own:

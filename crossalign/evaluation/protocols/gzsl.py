@@ -56,10 +56,14 @@ class GZSL(Protocol):
     adapt : {"heldout", "transductive"}, optional
         Mode in which unlabelled test samples move the unseen classes, see
         `protocols.unlabelled`; default None, they do not.
+    adapt_balance : float in [0, 1], optional
+        Balance of `tasks.ClassEM` in that adaptation, 0 for plain EM; by default chosen on
+        validation classes.
     """
 
     best_epoch: bool = False
     adapt: str | None = None
+    adapt_balance: float | None = None
 
     def __post_init__(self) -> None:
         check_mode(self.adapt)
@@ -152,7 +156,7 @@ class GZSL(Protocol):
         curve = outcome.details["curve"]
         more = {} if self.adapt is None else {"adaptation": choose_adaptation(
             outcome.details["head"], validation, self.adapt, outcome.gamma or 0.0,
-            outcome.objective)}
+            outcome.objective, self.adapt_balance)}
         return {"gamma": outcome.gamma, **more,
                 "gamma_by_share": [[share, metrics.best_gamma(curve, share)] for share in SHARES],
                 "confidences": choose_confidences(outcome, validation)}

@@ -72,7 +72,7 @@ def halves(n: int, mode: str) -> list[tuple[Array, Array]]:
 
 
 def choose_adaptation(head: ZeroShot, validation: Benchmark, mode: str, gamma: float,
-                      reached: float) -> dict[str, Any]:
+                      reached: float, balance: float | None = None) -> dict[str, Any]:
     """Choose on validation classes how to adapt.
 
     Parameters
@@ -83,6 +83,8 @@ def choose_adaptation(head: ZeroShot, validation: Benchmark, mode: str, gamma: f
     mode : {"heldout", "transductive"}
     gamma, reached : float
         Calibration without adaptation, and H with it.
+    balance : float, optional
+        Balance that is not to be chosen.
 
     Returns
     -------
@@ -93,7 +95,8 @@ def choose_adaptation(head: ZeroShot, validation: Benchmark, mode: str, gamma: f
     parts = validation["test_seen"], validation["test_unseen"]
     tests, n = Views.concatenate(parts), len(parts[0])
     best: dict[str, Any] = {"gain": 0.0}
-    for values in product(*GRID.values()):
+    grid = GRID if balance is None else {**GRID, "balance": (balance,)}
+    for values in product(*grid.values()):
         params: dict[str, Any] = dict(zip(GRID, values, strict=True))
         rows = adapted(head, tests, mode, ClassEM(**params), gamma)
         known = rows[:n], parts[0].truth, rows[n:], parts[1].truth
