@@ -1,6 +1,8 @@
 """A space that people keep: one folder that recognises and searches raw pictures and texts.
 
-- `space`: the noun, `Space`.
+- `space`: the noun, `Space`, and how it grows. `embedding`: its parts, and rows of raw items.
+  `answering`: hits and names. `stored`: how it is kept. `why`: what made a hit. `migrate`: a new
+  encoder of pictures.
 - `build`: from pictures and texts to a space, in one call. `filling`: items of its index. `draft`:
   a folder that takes its place once it is whole.
 - `choice`: the model of a space, chosen on validation classes among a short list.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +22,12 @@ from crossalign.index.drift import KINDS
 from crossalign.pace import Pace
 from crossalign.reading import expanded
 from crossalign.sentences import short
+from crossalign.space.embedding import EmbeddingSpace
 from crossalign.space.encoder_map import EncoderMap, fit_map
 from crossalign.space.items import IMAGE
 from crossalign.space.kept import Kept, kept_of
 from crossalign.space.originals import original
 from crossalign.space.readers import Readers, pictures_alone
-
-if TYPE_CHECKING:
-    from crossalign.space.space import Space
 
 Array = npt.NDArray[Any]
 Log = Callable[[str], None]
@@ -56,7 +54,7 @@ class _Both(NamedTuple):
     unread: list[str]
 
 
-def migrated(space: Space, encoder: str, sample: int, accept: bool, log: Log) -> tuple[
+def migrated(space: EmbeddingSpace, encoder: str, sample: int, accept: bool, log: Log) -> tuple[
         Readers, dict[str, Any]]:
     """Return readers with a map, and what the card says of it; see `Space.migrate`."""
     readers = _new_readers(space, encoder)
@@ -94,7 +92,7 @@ def migrated(space: Space, encoder: str, sample: int, accept: bool, log: Log) ->
     return space.readers.under(found), about
 
 
-def _new_readers(space: Space, encoder: str) -> Readers:
+def _new_readers(space: EmbeddingSpace, encoder: str) -> Readers:
     """Return readers whose pictures are read by the new encoder."""
     if not isinstance(encoder, str) or not encoder:
         raise ValueError(f"encoder: got {short(encoder)}; name a network, as for build's "
@@ -109,7 +107,7 @@ def _new_readers(space: Space, encoder: str) -> Readers:
     return readers
 
 
-def _pictures(space: Space, count: int) -> list[tuple[Path | bytes, str | None]]:
+def _pictures(space: EmbeddingSpace, count: int) -> list[tuple[Path | bytes, str | None]]:
     """Return some pictures of the index, drawn evenly, each a file or what an index keeps of
     one that is in no file, and their classes.
     """
@@ -126,8 +124,8 @@ def _pictures(space: Space, count: int) -> list[tuple[Path | bytes, str | None]]
     return [found[i] for i in even] if found else []
 
 
-def _read(space: Space, readers: Readers, pictures: Sequence[tuple[Path | bytes, str | None]],
-          log: Log) -> _Both:
+def _read(space: EmbeddingSpace, readers: Readers,
+          pictures: Sequence[tuple[Path | bytes, str | None]], log: Log) -> _Both:
     """Encode pictures by both encoders; those that cannot be read are named."""
     pairs: list[tuple[Array, Array]] = []
     classes: list[str | None] = []
@@ -152,14 +150,14 @@ def _read(space: Space, readers: Readers, pictures: Sequence[tuple[Path | bytes,
     return _Both(old, new, classes, unread)
 
 
-def _pair(space: Space, readers: Readers, items: list[Any]) -> tuple[Array, Array]:
+def _pair(space: EmbeddingSpace, readers: Readers, items: list[Any]) -> tuple[Array, Array]:
     rows = space.readers.of_pictures(items), readers.of_pictures(items)
     if any(one.ndim != 2 for one in rows):
         raise ValueError("encoder: it gives tokens or pixels; name a network that gives vectors.")
     return rows
 
 
-def _kept(space: Space, found: EncoderMap, both: _Both, held: Array) -> Kept:
+def _kept(space: EmbeddingSpace, found: EncoderMap, both: _Both, held: Array) -> Kept:
     """Measure a map on pictures that it has not read."""
     model = space.fitted.model
     mapped, old = found(both.new[held]), both.old[held]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.space.embedding import EmbeddingSpace
 from crossalign.space.items import IMAGE, TEXT, listed, one_kind
 from crossalign.space.originals import original
 from crossalign.tasks.explanation import explain
-
-if TYPE_CHECKING:
-    from crossalign.space.space import Space
 
 Array = npt.NDArray[Any]
 
@@ -41,7 +39,7 @@ class Why(NamedTuple):
     words: list[tuple[str, float]]
 
 
-def explained(space: Space, query: Any, ids: Sequence[str], k: int) -> list[Why]:
+def explained(space: EmbeddingSpace, query: Any, ids: Sequence[str], k: int) -> list[Why]:
     """Explain hits of a query; see `Space.why`."""
     train = space.training
     if train is None:
@@ -67,7 +65,7 @@ def explained(space: Space, query: Any, ids: Sequence[str], k: int) -> list[Why]
     return found
 
 
-def _features_of(space: Space, name: str, about: dict[str, Any]) -> tuple[Array, str]:
+def _features_of(space: EmbeddingSpace, name: str, about: dict[str, Any]) -> tuple[Array, str]:
     """Return the features of an item ``(1, d)`` and the model's modality that reads them."""
     assert space.training is not None
     train = space.training.views
@@ -83,7 +81,7 @@ def _features_of(space: Space, name: str, about: dict[str, Any]) -> tuple[Array,
     return space.features(item)
 
 
-def _words(space: Space, text: str, hit: Array, hit_side: str) -> list[tuple[str, float]]:
+def _words(space: EmbeddingSpace, text: str, hit: Array, hit_side: str) -> list[tuple[str, float]]:
     """Return every word and by how much the score goes down without it."""
     words = text.split()
     if len(words) < 2:

@@ -1,0 +1,115 @@
+"""What a space answers: hits of a search, why they are hits, and names of classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from crossalign.sentences import nearest, short
+from crossalign.space.embedding import EmbeddingSpace
+from crossalign.space.items import IMAGE, listed, one_kind
+from crossalign.space.recognition import Answer
+from crossalign.space.why import Why, explained
+
+Where = Mapping[str, Any]
+
+
+class Hit(NamedTuple):
+    """Item that a search found.
+
+    Attributes
+    ----------
+    id : str
+    score : float
+        Similarity.
+    payload : dict
+        Plain values by key.
+    chance : float or None
+        Share of random pairs of such a query and such an item that are at least as similar, see
+        `space.chance`; None if there are too few to say.
+    """
+
+    id: str
+    score: float
+    payload: dict[str, Any]
+    chance: float | None = None
+
+
+class AnsweringSpace(EmbeddingSpace):
+    """Space that is searched, explains its hits and recognises."""
+
+    def search(self, query: Any, k: int = 10, where: Where | None = None,
+               modality: str | None = None) -> list[Hit]:
+        """Find the k nearest items of a text, a picture or a vector, best first.
+
+        Parameters
+        ----------
+        query : item
+            Text, picture or vector ``(d,)``, see `space.items`.
+        k : int
+            Number of items; default 10.
+        where : mapping, optional
+            Filter on payloads, see `index.where`; default none. Its keys are those that payloads
+            have.
+        modality : str, optional
+            Modality of the items to find; default any.
+
+        Raises
+        ------
+        ValueError
+            If the query cannot be read, the filter is of no known form, or it has a key that no
+            item has; then it names those that there are.
+        """
+        if modality is not None:
+            if modality not in self.modalities:
+                raise ValueError(f"modality: got {short(modality)}; "
+                                 f"{nearest(modality, self.modalities)}")
+            where = {**(where or {}), "modality": modality}
+        hits = self.index.search(self.embed(query)[:1], k, where)
+        self._check_keys(where or {})
+        ids, scores = hits.ids[0].tolist(), hits.scores[0]
+        payloads = self.index.payload(ids)
+        likely = self._pairs.chances(one_kind(listed(query)), scores, payloads)
+        return [Hit(str(name), *found) for name, *found in
+                zip(ids, scores.tolist(), payloads, likely, strict=True)]
+
+    def _check_keys(self, where: Where) -> None:
+        """Raise ValueError if a filter has a key that no item has."""
+        there = self.index.keys() if where and len(self) else list(where)
+        for key in where:
+            if key not in there:
+                raise ValueError(f"where: no item has {short(key)} in its payload; "
+                                 f"{nearest(key, there)}")
+
+    def why(self, query: Any, ids: Sequence[str] | str, k: int = 5) -> list[Why]:
+        """Say why items are hits of a query: the training pairs that voted for them, and words.
+
+        Parameters
+        ----------
+        query : item
+            Text or picture that was searched with.
+        ids : strings
+            Ids of the hits.
+        k : int
+            Number of training pairs to name for each; default 5.
+
+        Raises
+        ------
+        ValueError
+            If the space keeps no training pairs, or an item can neither be found among them nor be
+            read again.
+        """
+        return explained(self, query, [ids] if isinstance(ids, str) else ids, k)
+
+    def recognise(self, items: Any, k: int = 5) -> list[Answer]:
+        """Name the k likeliest classes of every picture, with calibrated probabilities.
+
+        Raises
+        ------
+        ValueError
+            If the space recognises no classes, or items are no pictures or cannot be read.
+        """
+        given = listed(items)
+        if len(self.classes) and one_kind(given) != IMAGE:
+            raise ValueError(f"items: got {one_kind(given)}s; recognition is of pictures.")
+        return self.recognition.answers(self.readers.of_pictures(given), k)

@@ -1,0 +1,144 @@
+"""Parts of a space, and rows of raw items: texts, pictures and vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.index.base import Index
+from crossalign.models.roles import Aligner
+from crossalign.sentences import short
+from crossalign.space.chance import RandomPairs
+from crossalign.space.items import IMAGE, SKETCH, TEXT, VECTOR, listed, one_kind
+from crossalign.space.readers import Readers
+from crossalign.space.recognition import Recognition
+from crossalign.space.training import Training
+from crossalign.tasks.fitted import Fitted
+from crossalign.types import CLASS_MODALITY, Classes
+
+Array = npt.NDArray[Any]
+
+
+class EmbeddingSpace:
+    """Encoders, fitted model, classes and index of a space, which embed raw items.
+
+    It is made of the parameters of `Space`.
+    """
+
+    def __init__(self, fitted: Fitted, readers: Readers, index: Index, card: Mapping[str, Any],
+                 texts: Mapping[str, Sequence[str]], sample: Array | None = None,
+                 training: Training | None = None) -> None:
+        self.fitted = fitted
+        self.readers = readers
+        self.index = index
+        self.card = dict(card)
+        self.texts = {name: list(of) for name, of in texts.items()}
+        self.recognition = Recognition(fitted, sample)
+        self.training = training
+        self.folder: Path | None = None
+        self._written = ""
+        self._pairs = RandomPairs(index, self._class_texts)
+
+    @property
+    def name(self) -> str:
+        """Name of the space."""
+        return str(self.card.get("name", "space"))
+
+    @property
+    def modalities(self) -> list[str]:
+        """Modalities of items that it embeds and searches; line drawings are pictures of a kind."""
+        held = self.card.get("held", ())
+        return [m for m in (IMAGE, SKETCH, TEXT)
+                if (m in held if m == SKETCH else self._side_of(m) is not None)]
+
+    @property
+    def classes(self) -> Classes:
+        """Classes that it recognises.
+
+        Raises
+        ------
+        ValueError
+            If it recognises none.
+        """
+        return self.recognition.classes
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes; none of a space that is only searched."""
+        return [] if self.fitted.recogniser is None else list(self.classes.names)
+
+    @property
+    def seen(self) -> Array:
+        """True for classes that had training pictures, ``(C,)`` bool."""
+        return (np.zeros(0, dtype=bool) if self.fitted.recogniser is None
+                else np.asarray(self.classes.seen))
+
+    def __len__(self) -> int:
+        """Count the items in the index."""
+        return len(self.index)
+
+    def embed(self, items: Any, modality: str | None = None) -> Array:
+        """Embed items of one kind as rows ``(n, d)``, which the index compares.
+
+        Parameters
+        ----------
+        items : item or items
+            Texts, pictures or vectors, see `space.items`; vectors are returned as they are.
+        modality : str, optional
+            Kind of the items, ``"image"`` or ``"text"``; default that of their form.
+
+        Raises
+        ------
+        ValueError
+            If items are of several kinds, cannot be read or are of a kind that the space does not
+            embed.
+        """
+        given = listed(items)
+        kind = one_kind(given)
+        if modality not in (None, kind):
+            raise ValueError(f"modality: got {short(modality)} for items that are {kind}s; leave "
+                             "it out.")
+        if kind == VECTOR:
+            return np.asarray(given, dtype=np.float32)
+        model = self.fitted.model
+        return np.asarray(model.index_vectors(model.similarity_inputs(*self.features(given))))
+
+    def features(self, items: Any) -> tuple[Array, str]:
+        """Encode texts or pictures as features ``(n, a)`` of the model's modality that reads them.
+
+        Raises
+        ------
+        ValueError
+            As `embed`.
+        """
+        given = listed(items)
+        kind = one_kind(given)
+        side = self._side_of(kind)
+        if side is None:
+            raise ValueError(f"item: this space does not embed {kind}s; it embeds "
+                             f"{' and '.join(m + 's' for m in self.modalities) or 'none'}.")
+        if kind == IMAGE:
+            return self.readers.of_pictures(given), side
+        if side == CLASS_MODALITY:
+            return self.readers.of_classes([[text] for text in given]), side
+        return self.readers.of_texts(given), side
+
+    def _side_of(self, kind: str) -> str | None:
+        """Return the model's modality that reads a kind of items: texts may be read as classes
+        are.
+        """
+        model = self.fitted.model
+        if not isinstance(model, Aligner):
+            return None
+        if kind in self.fitted.model.views:
+            return kind
+        return CLASS_MODALITY if kind == TEXT and self.texts and model.knows_classes else None
+
+    def _class_texts(self, places: Callable[[int], list[int]]) -> Array | None:
+        """Return the vectors of some texts of classes; None if there are none."""
+        texts = [known[0] for known in self.texts.values()]
+        return self.embed([texts[n] for n in places(len(texts))]) if texts else None
