@@ -13,14 +13,14 @@ import crossalign as ca
 from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG, shards, steps
 from crossalign.index import ExactIndex
-from crossalign.space import build, build_space, space
+from crossalign.space import build, build_space, stored
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
 PART = 16
 """Pictures of a block and of a part that is kept."""
 STEPS = {"encode": (HOG, "encode", 3), "choose": (build, "choose", 1),
          "fit": (build, "fit_chosen", 1), "index": (ExactIndex, "add", 2),
-         "save": (space, "write_record", 1), "replace": (os, "replace", "draft")}
+         "save": (stored, "write_record", 1), "replace": (os, "replace", "draft")}
 """What is called in a step, and the call that is the last."""
 
 

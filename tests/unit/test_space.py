@@ -17,6 +17,7 @@ from PIL import Image
 from shapes import SHAPES, picture, picture_folder
 
 import crossalign as ca
+from crossalign.data.catalog import load_whole
 from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG
 from crossalign.evaluation.protocols import get
@@ -325,7 +326,7 @@ def test_a_space_is_not_built_into_its_own_data(folder, inside):
 
 def test_of_few_validation_classes_several_draws_choose(folder):
     """The objective is the mean over draws within the training classes."""
-    bench = DataOptions(data=str(folder)).load_whole("gzsl", None).benchmark
+    bench = load_whole(str(folder), "gzsl", **DataOptions(data=str(folder)).read_raw_as()).benchmark
     seen = {bench.classes.names[i] for i in np.flatnonzero(bench.classes.seen)}
     drawn = [bench.validation(k) for k in range(DRAWS)]
     unseen = [tuple(np.array(one.classes.names)[one.classes.unseen]) for one in drawn]
