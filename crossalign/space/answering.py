@@ -1,4 +1,4 @@
-"""What a space answers: hits of a search, why they are hits, and names of classes."""
+"""Answers of a space: hits of a search, why they are hits, and names of classes."""
 
 from __future__ import annotations
 

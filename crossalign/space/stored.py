@@ -1,4 +1,4 @@
-"""How a space is kept: its folder, which is opened, saved and changed by one process at a time."""
+"""Folder of a space: it is opened, saved, and changed by one process at a time."""
 
 from __future__ import annotations
 
