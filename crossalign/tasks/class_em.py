@@ -16,6 +16,7 @@ the prototypes, each in its own space, while the plan comes from the scores of a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -101,6 +102,16 @@ class ClassEM(Part):
             for places, first in zip(other.places(model, rows, views), start, strict=True):
                 places.settle(moved_means(places, plan, first, ~seen, self.prior, on))
         return other
+
+
+def moves(chosen: Mapping[str, Any]) -> bool:
+    """Tell whether validation chose a way of moving classes, among its other settings."""
+    return "prior" in chosen
+
+
+def way_of(chosen: Mapping[str, Any]) -> ClassEM:
+    """Return the way of moving classes whose parameters stand among settings."""
+    return ClassEM(**{key: chosen[key] for key in ClassEM().get_params() if key in chosen})
 
 
 def class_plan(scores: Array, unseen: Array, temperature: float, balance: float) -> Array:

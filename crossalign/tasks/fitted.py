@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,11 @@ from sklearn.utils._param_validation import Interval
 
 from crossalign.models.ranges import Having, check_values
 from crossalign.tasks.base import Task
+from crossalign.tasks.class_em import moves, way_of
 from crossalign.tasks.recogniser import SCORED
 from crossalign.tasks.rejection import Rejection
 from crossalign.tasks.zero_shot import ZeroShot
-from crossalign.types import Views
+from crossalign.types import Samples, Views
 
 
 class Nothing(Mapping[str, Any]):
@@ -134,6 +136,28 @@ class Fitted(Task):
             raise ValueError(f"confidence: got {confidence!r}; validation chose for "
                              f"{list(self.confidences)}.")
         return Rejection(self._head(), confidence, **self.confidences[confidence])
+
+    def adapt(self, X: Samples) -> Self:
+        """Return the same with a recogniser that unlabelled samples have taught where unseen
+        classes lie, in the way and with the calibration that validation chose.
+
+        Raises
+        ------
+        ValueError
+            If it was fitted without adaptation, or validation found that it helps nothing.
+        """
+        chosen = self.settings.get("adaptation")
+        if not chosen or not moves(chosen):
+            raise ValueError("X: validation classes chose no way of adapting; fit with the task "
+                             "GZSL(adapt='heldout')." if chosen is None else
+                             "X: validation classes found that adapting helps none of them, so "
+                             "nothing was moved; leave it out.")
+        other = copy(self)
+        other.recogniser = self._head().adapt(X, way_of(chosen))
+        other.recogniser.gamma = chosen["gamma"]
+        other.settings = {**self.settings, **{
+            key: chosen[key] for key in ("gamma", "gamma_by_share", "confidences")}}
+        return other
 
     def try_out(self) -> None:
         """Let the recogniser, if there is one, score made-up samples."""

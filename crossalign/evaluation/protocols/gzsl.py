@@ -27,17 +27,17 @@ from crossalign.evaluation.protocols.base import (
     accuracies,
 )
 from crossalign.evaluation.protocols.unlabelled import (
-    GRID,
     MODES,
     adapted,
     check_mode,
     choose_adaptation,
+    tests_of,
     told,
 )
 from crossalign.metrics.classification import candidates_without_items
 from crossalign.models.catalog import serves
 from crossalign.tasks import ZeroShot
-from crossalign.tasks.class_em import ClassEM
+from crossalign.tasks.class_em import moves, way_of
 from crossalign.types import Benchmark, Views
 
 SHARES = (0.0, 0.02, 0.05, *(n / 10 for n in range(1, 10)), 0.95, 0.98, 1.0)
@@ -119,30 +119,29 @@ class GZSL(Protocol):
         """Score at the chosen ``gamma``, with the chosen ``confidences``."""
         outcome = score_gzsl(fitted, bench, settings.get("gamma"))
         if self.adapt is not None:
-            outcome = self._adapted(outcome, bench, settings)
+            outcome, settings = self._adapted(outcome, bench, settings)
         add_confidences(outcome, settings.get("confidences") or {}, bench)
         if self.best_epoch:
             outcome.scores.update(best_epoch_on_test(fitted, bench))
         return outcome
 
-    def _adapted(self, base: Outcome, bench: Benchmark, settings: Settings) -> Outcome:
-        """Return the outcome after adaptation, with the scores without it as ``H_base`` and so
-        on.
+    def _adapted(self, base: Outcome, bench: Benchmark,
+                 settings: Settings) -> tuple[Outcome, Settings]:
+        """Return the outcome after adaptation and its settings.
+
+        Scores without adaptation stand beside, as ``H_base`` and so on.
         """
         assert self.adapt is not None
-        chosen, head = settings.get("adaptation") or {}, base.details["head"]
-        names = ("T1", "U", "S", "H", "AUSUC")
-        outcome = base
-        if "prior" in chosen:
-            tests = Views.concatenate([bench["test_seen"], bench["test_unseen"]])
-            by = ClassEM(**{name: chosen[name] for name in GRID})
-            rows = adapted(head, tests, self.adapt, by, settings.get("gamma") or 0.0)
-            outcome = outcome_of(head, bench, np.split(rows, [len(bench["test_seen"])]),
-                                 chosen["gamma"])
-        base_of = {f"{name}_base": base.scores[name] for name in names}
+        chosen, outcome = settings.get("adaptation") or {}, base
+        if moves(chosen):
+            rows = adapted(base.details["head"], tests_of(bench), self.adapt, way_of(chosen),
+                           settings.get("gamma") or 0.0)
+            settings = {**settings, **chosen}
+            outcome = outcome_of(base.details["head"], bench, rows, settings["gamma"])
+        scores = {f"{name}_base": base.scores[name] for name in ("T1", "U", "S", "H", "AUSUC")}
         per_class = {f"{name}_base": base.per_class[name] for name in ("T1", "U", "S")}
-        return replace(outcome, scores={**outcome.scores, **base_of},
-                       per_class={**outcome.per_class, **per_class})
+        return replace(outcome, scores={**outcome.scores, **scores},
+                       per_class={**outcome.per_class, **per_class}), settings
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
         """Score a candidate at its own best gamma, by which it would be calibrated."""
@@ -153,13 +152,16 @@ class GZSL(Protocol):
         ``gamma_by_share``: pairs of a share of items of unseen classes and the gamma for it; with
         `adapt` also ``adaptation``, see `choose_adaptation`.
         """
-        curve = outcome.details["curve"]
-        more = {} if self.adapt is None else {"adaptation": choose_adaptation(
-            outcome.details["head"], validation, self.adapt, outcome.gamma or 0.0,
-            outcome.objective, self.adapt_balance)}
-        return {"gamma": outcome.gamma, **more,
-                "gamma_by_share": [[share, metrics.best_gamma(curve, share)] for share in SHARES],
-                "confidences": choose_confidences(outcome, validation)}
+        chosen = calibration(outcome, validation)
+        if self.adapt is None:
+            return chosen
+        head, gamma = outcome.details["head"], outcome.gamma or 0.0
+        found = choose_adaptation(head, validation, self.adapt, gamma, outcome.objective,
+                                  self.adapt_balance)
+        if moves(found):
+            rows = adapted(head, tests_of(validation), self.adapt, way_of(found), gamma)
+            found |= calibration(outcome_of(head, validation, rows, None), validation)
+        return {**chosen, "adaptation": found}
 
     def describe(self, settings: Settings) -> str:
         """Say which gamma was chosen."""
@@ -245,6 +247,14 @@ def all_tests(bench: Benchmark) -> Views:
                  np.concatenate([part.truth for part in parts]))
 
 
+def calibration(outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
+    """Return what the scores of a `trial` on validation choose, see `GZSL.calibrate`."""
+    curve = outcome.details["curve"]
+    return {"gamma": outcome.gamma,
+            "gamma_by_share": [[share, metrics.best_gamma(curve, share)] for share in SHARES],
+            "confidences": choose_confidences(outcome, validation)}
+
+
 def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:
     """Score generalized zero-shot classification (T1, U, S, H, AUSUC) at gamma 0 and at ``gamma``.
 
@@ -254,16 +264,15 @@ def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outc
     sample, and no accuracy is averaged over it; the protocol counts them.
     """
     head = ZeroShot(model).fit(bench["train"], bench.classes)
-    return outcome_of(head, bench, [head.decision_function(bench[part])
-                                    for part in ("test_seen", "test_unseen")], gamma)
+    rows = [head.decision_function(bench[part]) for part in ("test_seen", "test_unseen")]
+    return outcome_of(head, bench, np.concatenate(rows), gamma)
 
 
-def outcome_of(head: ZeroShot, bench: Benchmark, rows: Sequence[Array],
-               gamma: float | None) -> Outcome:
-    """Return the outcome of scores ``(n, C)`` of the samples of seen and of unseen classes."""
+def outcome_of(head: ZeroShot, bench: Benchmark, rows: Array, gamma: float | None) -> Outcome:
+    """Return the outcome of scores ``(n, C)``, those of samples of seen classes first."""
     seen = bench.classes.seen
     test_seen, test_unseen = bench["test_seen"], bench["test_unseen"]
-    parts = rows[0], test_seen.truth, rows[1], test_unseen.truth
+    parts = rows[:len(test_seen)], test_seen.truth, rows[len(test_seen):], test_unseen.truth
     with candidates_without_items():
         raw = metrics.gzsl_scores(*parts, seen)
         chosen = metrics.gzsl_scores(*parts, seen, 0.0 if gamma is None else gamma)

@@ -19,7 +19,7 @@ from crossalign import metrics
 from crossalign.evaluation.protocols.base import Array, Settings
 from crossalign.metrics.classification import candidates_without_items
 from crossalign.tasks import ZeroShot
-from crossalign.tasks.class_em import ClassEM
+from crossalign.tasks.class_em import ClassEM, moves
 from crossalign.types import Benchmark, Views
 
 MODES = {
@@ -63,6 +63,11 @@ def adapted(head: ZeroShot, tests: Views, mode: str, by: ClassEM, gamma: float) 
     return scores
 
 
+def tests_of(bench: Benchmark) -> Views:
+    """Return the test samples, those of seen classes first."""
+    return Views.concatenate([bench["test_seen"], bench["test_unseen"]])
+
+
 def halves(n: int, mode: str) -> list[tuple[Array, Array]]:
     """Return pairs of the samples ``(n,)`` bool that are adapted on, and of those then scored."""
     if mode == "transductive":
@@ -89,29 +94,28 @@ def choose_adaptation(head: ZeroShot, validation: Benchmark, mode: str, gamma: f
     Returns
     -------
     dict
-        Parameters of `ClassEM` by name, ``gamma`` after adaptation and ``gain`` in H; only a
-        ``gain`` of 0 if nothing gains.
+        Parameters of `ClassEM` by name and the ``gain`` in H; only a ``gain`` of 0 if nothing
+        gains.
     """
-    parts = validation["test_seen"], validation["test_unseen"]
-    tests, n = Views.concatenate(parts), len(parts[0])
+    tests, n = tests_of(validation), len(validation["test_seen"])
     best: dict[str, Any] = {"gain": 0.0}
     grid = GRID if balance is None else {**GRID, "balance": (balance,)}
     for values in product(*grid.values()):
         params: dict[str, Any] = dict(zip(GRID, values, strict=True))
         rows = adapted(head, tests, mode, ClassEM(**params), gamma)
-        known = rows[:n], parts[0].truth, rows[n:], parts[1].truth
+        known = rows[:n], tests.truth[:n], rows[n:], tests.truth[n:]
         with candidates_without_items():
             after = metrics.best_gamma(
                 metrics.seen_unseen_curve(*known, validation.classes.seen))
             gain = metrics.gzsl_scores(*known, validation.classes.seen, after)["H"] - reached
         if gain > best["gain"]:
-            best = {**params, "gamma": float(after), "gain": float(gain)}
+            best = {**params, "gain": float(gain)}
     return best
 
 
 def told(mode: str, settings: Settings) -> str:
     """Say in a few words what was chosen."""
-    if "prior" not in settings:
+    if not moves(settings):
         return f"no adaptation ({mode}), as it helps on none of the validation classes"
     chosen = ", ".join(f"{name} {settings[name]:g}" for name in GRID)
     return (f"adaptation ({mode}): {chosen}, gamma {settings['gamma']:.4g} "
