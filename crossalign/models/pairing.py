@@ -109,6 +109,11 @@ def class_targets(pairs: Pairs, source: str, target: str) -> tuple[Rows, Rows]:
     return rows, rows_at(means, codes, rows)
 
 
+def shared_means(pairs: Pairs, a: str, b: str) -> tuple[Array, Array]:
+    """Return the means ``(C, d_a)`` and ``(C, d_b)`` of the classes that two modalities share."""
+    return _shared(pairs, b, a)[2], _shared(pairs, a, b)[2]
+
+
 def class_covariance(pairs: Pairs, a: str, b: str) -> Array:
     """Compute the mean product ``(d_a, d_b)`` of centred rows of two modalities over pairs of a
     class.

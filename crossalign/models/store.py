@@ -195,7 +195,7 @@ def load_model(folder: str | Path, model: str | type[Any] | None = None) -> Any:
         fitted = cls().set_params(
             **{name: rebuilt(value, dict) for name, value in record["params"].items()})
         fitted._validate_params()
-        _join_state(fitted, arrays, checked_values(fitted, record["attributes"]))
+        join_state(fitted, arrays, checked_values(fitted, record["attributes"]))
         try_out(fitted)
     except Exception as error:  # what was edited or made up may be wrong in any way
         raise ValueError(f"folder: {str(folder)!r} does not fit {name} ({why(error)}); save the "
@@ -251,7 +251,8 @@ def _split_state(model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return arrays, values
 
 
-def _join_state(model: Any, arrays: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+def join_state(model: Any, arrays: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    """Set what a model has learned: arrays by path, as `learned_arrays` gives them, and values."""
     for name, value in values.items():
         setattr(model, name, recorded_labels(value) if name == CLASSES else value)
     nested: dict[str, dict[str, Any]] = {}

@@ -8,9 +8,9 @@ from scipy import linalg
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler, normalize
 
-from crossalign.models import ASIF, CCA, Procrustes
+from crossalign.models import ASIF, CCA, Committee, Procrustes, RidgeMap
 from crossalign.models.closed_form.votes import explains
-from crossalign.tasks import explain
+from crossalign.tasks import Retriever, explain
 from crossalign.types import Views
 
 
@@ -232,3 +232,84 @@ def test_without_the_pair_that_asif_names_the_score_drops_by_its_share():
         assert a[q] @ b[q] - a[q][rest] @ b[q][rest] == pytest.approx(found.shares[q, 0], abs=1e-5)
     with pytest.raises(ValueError, match="not the samples that this ASIF was fitted on"):
         explain(model, views[:40], later["image"], "image", later["text"], "text")
+
+
+def test_of_pairs_of_a_class_asif_takes_the_means():
+    views = some_unpaired(pairs()).with_labels(np.arange(60) % 5)
+    model = ASIF(k=3, power=2.0, pairs="class").fit(views)
+    for m in views.modalities:
+        rows, y = views[m][views.has(m)].astype(float), views.labels[views.has(m)]
+        scaler = StandardScaler().fit(rows)
+        means = np.stack([scaler.transform(rows[y == c]).mean(axis=0) for c in range(5)])
+        expected = written_out(scaler.transform(rows), means, 3, 2.0)
+        np.testing.assert_allclose(model.embed(rows, m), expected, atol=1e-5)
+    assert not explains(model)
+
+
+# -- Committee ---------------------------------------------------------------------------------
+def standardised(models_of, train, queries, gallery):
+    """Mean over members of standardised scores, each member's cosines averaged first."""
+    total = 0.0
+    for bench in models_of:
+        known, new = (np.mean([m.embed(a["image"], "image") @ m.embed(b["text"], "text").T
+                               for m in bench], axis=0)
+                      for a, b in ((train, train), (queries, gallery)))
+        apart = [known[i, j] for i in range(len(train)) for j in range(len(train)) if i != j]
+        total = total + (new - np.mean(apart)) / np.std(apart) / len(models_of)
+    return total
+
+
+def test_a_committee_ranks_by_the_mean_of_standardised_scores_in_its_index_too():
+    views, later = pairs(), pairs(30, seed=4)
+    model = Committee(alpha=5.0, n_components=3, k=10, power=2.0).fit(views)
+    alone = [[RidgeMap(5.0).fit(views), RidgeMap(5.0, target="image").fit(views)],
+             [Procrustes(3).fit(views)], [ASIF(10, 2.0).fit(views)]]
+    expected = standardised(alone, views, later[:12], later)
+    cosines = model.embed(later["image"][:12], "image") @ model.embed(later["text"], "text").T
+    slope, shift = np.polyfit(expected.ravel(), cosines.ravel(), 1)
+    assert slope > 0
+    np.testing.assert_allclose(cosines, slope * expected + shift, atol=1e-5)
+    hits = Retriever(model).add(later, "text").search(later["image"][:12], "image", k=10)
+    np.testing.assert_array_equal(hits.indices, np.argsort(-expected, axis=1)[:, :10])
+
+
+def test_members_of_a_committee_are_the_models_alone_after_loading_too(tmp_path):
+    views = pairs()
+    model = Committee(alpha=5.0, n_components=3).fit(views)
+    for committee in (model, Committee.load(model.save(tmp_path / "model"))):
+        members = committee.members()
+        assert list(members) == ["forth", "back", "procrustes", "asif"]
+        for name, alone in {"forth": RidgeMap(5.0), "back": RidgeMap(5.0, target="image"),
+                            "procrustes": Procrustes(3), "asif": ASIF()}.items():
+            alone.fit(views)
+            for m in views.modalities:
+                np.testing.assert_array_equal(members[name].embed(views[m], m),
+                                              alone.embed(views[m], m))
+    assert np.sum(model.weights_**2) == pytest.approx(1)
+
+
+def test_a_path_of_committees_is_its_points():
+    views = some_unpaired(pairs(90)).with_labels(np.arange(90) % 5)
+    points = [{"alpha": a, "n_components": c, "power": p, "pairs": w}
+              for w in ("own", "class") for a in (1.0, 100.0) for c in (2, 3) for p in (1.0, 3.0)]
+    for point, candidate in zip(points, Committee().fit_path(views, points), strict=True):
+        alone = Committee(**point).fit(views)
+        assert candidate.get_params() == alone.get_params()
+        for m in views.modalities:
+            np.testing.assert_allclose(candidate.embed(views[m], m), alone.embed(views[m], m),
+                                       atol=1e-6)
+
+
+def test_a_committee_is_better_than_its_members_on_average():
+    """A made-up case of thirty pairs: two noisy views of six hidden numbers."""
+    rng = np.random.default_rng(0)
+    ranks = {"ridge": [], "procrustes": [], "asif": [], "committee": []}
+    for _ in range(8):
+        z = rng.standard_normal((230, 6))
+        views = Views({m: np.tanh(z @ rng.standard_normal((6, 40))) + 0.8 * rng.standard_normal(
+            (230, 40)) for m in ("image", "text")})
+        for name, model in (("ridge", RidgeMap(100.0)), ("procrustes", Procrustes(16)),
+                            ("asif", ASIF(k=10)), ("committee", Committee(n_components=16, k=10))):
+            ranks[name].append(mean_rank(model, views[:30], views[30:]))
+    found = {name: np.mean(values) for name, values in ranks.items()}
+    assert found.pop("committee") < min(found.values()) < 60                # chance: 100

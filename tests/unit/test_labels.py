@@ -168,8 +168,8 @@ def samples(labels):
 
 LABELS = np.repeat([0, 1, 2], 4)
 CLASSES = Classes(np.eye(4), np.array([True, True, True, False]))
-EVERY = ["ACMR", "ASIF", "CADAVAE", "CCA", "Chance", "CommonPCA", "ESZSL", "FGAN", "FusionNetQSMA",
-         "GFZSL", "LCALE", "PerfectAlignment", "Procrustes", "RidgeMap"]
+EVERY = ["ACMR", "ASIF", "CADAVAE", "CCA", "Chance", "Committee", "CommonPCA", "ESZSL", "FGAN",
+         "FusionNetQSMA", "GFZSL", "LCALE", "PerfectAlignment", "Procrustes", "RidgeMap"]
 
 
 @pytest.mark.parametrize("name", EVERY)

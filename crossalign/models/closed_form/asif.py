@@ -14,7 +14,8 @@ million pairs; here both are chosen on validation classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -22,7 +23,13 @@ import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.models.base import Model
-from crossalign.models.pairing import check_pairs, paired_rows
+from crossalign.models.pairing import (
+    PAIRINGS,
+    check_pairs,
+    idle_choices,
+    paired_rows,
+    shared_means,
+)
 from crossalign.models.ranges import RATE, SIZE
 from crossalign.models.roles import Aligner
 from crossalign.models.rows import Array, check_fitted, unit_rows
@@ -46,6 +53,9 @@ class ASIF(Aligner, Model):
         Power p of a cosine; default 1. Larger powers let the most similar pairs decide.
     scaling : {"standard", "root", "minmax", "l2", "none"}
         Scaling of both modalities, fitted on the pairs; default ``"standard"``.
+    pairs : {"own", "class"}
+        Pairs of rows; default ``"own"``, those of samples that have both modalities. ``"class"``
+        takes one pair for each class, of its mean rows, which needs labels but no sample with both.
 
     Attributes
     ----------
@@ -57,33 +67,45 @@ class ASIF(Aligner, Model):
     uses_side_information = True
     handles_missing = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "scaling": ("standard", "root"), "k": (10, 25, 50, 200, None),
+        "scaling": ("standard", "root"), "pairs": PAIRINGS, "k": (10, 25, 50, 200, None),
         "power": (1.0, 2.0, 4.0, 8.0)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "k": [SIZE, None],
         "power": [RATE],
         "scaling": [StrOptions(set(KINDS))],
+        "pairs": [StrOptions(set(PAIRINGS))],
     }
 
     def __init__(self, k: int | None = 50, power: float = 1.0,
-                 scaling: str = "standard") -> None:
+                 scaling: str = "standard", pairs: str = "own") -> None:
         self.k = k
         self.power = power
         self.scaling = scaling
+        self.pairs = pairs
 
     def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
-        """Keep the pairs, scaled; labels are not used where samples have two modalities."""
+        """Keep the pairs, scaled; labels are used for pairs of a class."""
         X, classes = self._start(X, y, classes)
-        pairs = paired_rows(X, classes, self)
+        pairs = paired_rows(X, classes, self, self.pairs)
         check_pairs(pairs)
         self._remember({m: rows.width for m, rows in pairs.rows.items()})
         self.shift_, self.scale_ = {}, {}
         for name, rows in pairs.rows.items():
             fitted = fit_scaling(rows, self.scaling)
             self.shift_[name], self.scale_[name] = fitted["shift"], fitted["scale"]
-        self.pairs_ = {m: self._kept(rows, m) for m, rows in pairs.rows.items()}
+        if self.pairs == "class":
+            scaled = {m: rows.then(partial(self._scaled, modality=m))
+                      for m, rows in pairs.rows.items()}
+            means = shared_means(pairs._replace(rows=scaled), *pairs.names)
+            self.pairs_ = {m: unit_rows(x) for m, x in zip(pairs.names, means, strict=True)}
+        else:
+            self.pairs_ = {m: self._kept(rows, m) for m, rows in pairs.rows.items()}
         return self
+
+    def idle(self, X: Views) -> Collection[str]:
+        """Return the parameters that need labels or two views that the samples do not have."""
+        return idle_choices(X)
 
     def add_pairs(self, X: Samples) -> Self:
         """Add pairs as columns, without changing those that are there or the scaling.
@@ -133,9 +155,11 @@ class ASIF(Aligner, Model):
         """Return rows of pairs as they are kept, in memory."""
         return np.concatenate([self._unit(x, modality) for _, x in rows.blocks()])
 
+    def _scaled(self, x: Array, modality: str) -> Array:
+        return apply_scaling(x, self.scaling, self.shift_[modality], self.scale_[modality])
+
     def _unit(self, x: Array, modality: str) -> Array:
-        return unit_rows(apply_scaling(x, self.scaling, self.shift_[modality],
-                                       self.scale_[modality]))
+        return unit_rows(self._scaled(x, modality))
 
     def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return relative rows ``(n, pairs)``, before they are scaled to unit length."""
