@@ -98,6 +98,50 @@ def build_several(names: list[str], assignments: list[str] | None) -> list[Any]:
                   no_tune=True)[0] for name in names]
 
 
+def build_contenders(words: list[str], assignments: list[str] | None,
+                     no_tune: bool) -> dict[str, Any]:
+    """Build the models of a comparison by row; settings of one stand behind commas after its name.
+
+    With several, a parameter of ``--set`` is set in those that have it.
+
+    Raises
+    ------
+    ValueError
+        As `build`; for a row that stands twice; or for a parameter that none of them has.
+    """
+    from crossalign.evaluation.learning_curve import CHANCE, Contender
+
+    names = {word: word.split(",") for word in words}
+    known = {word: set(build(name, None, no_tune=True)[0].get_params())
+             for word, (name, *_) in names.items()}
+    rows: dict[str, Any] = {}
+    for word in words:
+        name, *own = names[word]
+        shared = [text for text in assignments or []
+                  if text.partition("=")[0] in known[word]
+                  or not any(text.partition("=")[0] in params for params in known.values())]
+        estimator, grid, _ = build(name, [*shared, *own], no_tune)
+        row = name + (f" ({', '.join(own)})" if own else "")
+        if row in rows or row == CHANCE:
+            raise ValueError(f"model: {row!r} stands twice, or is the row of chance, which is "
+                             "always there; give each once.")
+        rows[row] = Contender(estimator, grid)
+    return rows
+
+
+def list_of_pairs(text: str) -> list[int | None]:
+    """Read numbers of training pairs with commas between; None for all.
+
+    Raises
+    ------
+    ValueError
+        For what is no number.
+    """
+    from crossalign.data.supervision import Supervision
+
+    return [Supervision.read(word.strip()).pairs for word in text.split(",")]
+
+
 def parse_assignments(assignments: list[str], estimator: Any,
                       option: str = "--set") -> dict[str, Any]:
     """Read ``key=value`` strings as parameters, in YAML; for ``--tune``, lists of values.

@@ -19,17 +19,19 @@ from crossalign.arguments import (
     RECIPE,
     OnceCommand,
     build,
+    build_contenders,
     build_several,
     check_seeds_free,
     check_used,
     check_writable,
     chosen_rows,
+    list_of_pairs,
     log,
     sets,
 )
 from crossalign.boundary import run_command
 from crossalign.cli_space import register
-from crossalign.data_options import DataOptions, takes_data
+from crossalign.data_options import SUPERVISED, DataOptions, takes_data
 from crossalign.reading import expanded
 
 if TYPE_CHECKING:
@@ -237,7 +239,7 @@ def profile(model: Annotated[list[str], typer.Argument(help="One model or severa
 
 
 @app.command()
-@takes_data("task")
+@takes_data("task", *SUPERVISED)
 def few_shot(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
              k: Ks = None,
              draws: Annotated[int, typer.Option(min=1, help="How often they are drawn.")] = 10,
@@ -264,6 +266,45 @@ def few_shot(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds
         found = report.artefacts["few_shot"]
         print(f"{FewShotCurve(tuple(found['ks']), found['curves'])}\n")
     publish(report, out, as_json)
+
+
+@app.command()
+@takes_data("task", "pairs")
+def learning_curve(
+        model: Annotated[list[str], typer.Argument(
+            help="Models as for run; settings may stand behind commas, as "
+            "ridge_map,pairs=class.")],
+        options: DataOptions,
+        pairs: Annotated[str, typer.Option(
+            help="Numbers of training pairs with commas between; all for all.")] = "20,50,100",
+        set_: Sets = None, seeds: Seeds = 1, no_tune: NoTune = False,
+        metric: Annotated[str | None, typer.Option(
+            help="Score to draw; by default the one that validation maximises.")] = None,
+        out: Annotated[Path | None, typer.Option(
+            help="Folder for the figure, the numbers and the reports.", **HOME)] = None,
+        as_json: AsJson = False) -> None:
+    """Score retrieval over the number of training pairs, for several models in one figure.
+
+    Training rows that are no pairs stay, through one modality each. Pairs are drawn by the seed of
+    the run, nested and the same for all models. With --out every finished run is saved, and the
+    same command resumes.
+    """
+    if out is not None:
+        check_writable(out)
+    check_seeds_free(set_)
+    counts = list_of_pairs(pairs)
+    models = build_contenders(model, set_, no_tune)
+    from crossalign.recipes.learning_curve import run_learning_curve
+
+    supervision = options.supervision
+    bench = replace(options, task="retrieval", unpaired=None, labels=None, wrong=None).load()
+    curve = run_learning_curve(models, bench, counts, supervision, seeds=seeds, metric=metric,
+                               out=out, callbacks=progress(), log=log)
+    print(json.dumps(curve.to_dict()) if as_json else str(curve))
+    if out is not None:
+        log(f"wrote {out / 'learning_curve.png'}")
+    if curve.interrupted:
+        raise KeyboardInterrupt
 
 
 @app.command()
@@ -353,7 +394,7 @@ def data_list() -> None:
 
 
 @data_app.command("validate")
-@takes_data("data", "pool")
+@takes_data("data", "pool", *SUPERVISED)
 def data_validate(path: Annotated[str, typer.Argument(
         help="A built-in name, or a folder or file; a variant stands behind a colon.")],
                   options: DataOptions) -> None:
@@ -365,7 +406,7 @@ def data_validate(path: Annotated[str, typer.Argument(
 
 
 @data_app.command("make")
-@takes_data("data")
+@takes_data("data", *SUPERVISED)
 def data_make(path: Annotated[str, typer.Argument(
         help="A built-in name, or a folder or file; a variant stands behind a colon.")],
               out: Annotated[Path, typer.Option(help="Folder to make.", **HOME)],

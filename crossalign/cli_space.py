@@ -13,7 +13,7 @@ import typer
 
 from crossalign.arguments import check_writable, log
 from crossalign.cli_space_changes import HOME, Files, Folder, add, add_class, migrate, remove
-from crossalign.data_options import DataOptions, takes_data
+from crossalign.data_options import SUPERVISED, DataOptions, takes_data
 from crossalign.tables import aligned
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@takes_data("data")
+@takes_data("data", *SUPERVISED)
 def build(source: Annotated[str, typer.Argument(
               help="A folder or file of your own, or a built-in name.")],
           options: DataOptions,

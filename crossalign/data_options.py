@@ -20,6 +20,7 @@ from crossalign.boundary import tell
 from crossalign.sentences import short
 
 if TYPE_CHECKING:
+    from crossalign.data.supervision import Supervision
     from crossalign.types import Benchmark
 
 DEFAULT = "glyphs"
@@ -27,12 +28,15 @@ RAW = "raw:"
 """Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
 OWN = "own"
 """Word for the labels that a classifier's own files give."""
-PLACES = ("attributes", "class_texts", "unseen", "encoder", "text_encoder", "prompts", "labels")
+PLACES = ("attributes", "class_texts", "unseen", "encoder", "text_encoder", "prompts",
+          "output_names")
 """Options whose value may be a path."""
 ONNX = re.compile(r"(?P<file>.+\.onnx)(:(?P<output>.+))?")
 """Name of an ONNX file, and of the output that is read."""
 OF_NOW = ("task", "engine")
 """Options about a command, which a saved model does not keep."""
+SUPERVISED = ("pairs", "unpaired", "labels", "wrong")
+"""Options about the supervision of training pairs, which only retrieval has."""
 NETWORKS = ("encoder", "text_encoder")
 """Options that may name a network of a hub, which only the user may ask for."""
 
@@ -70,7 +74,7 @@ class DataOptions:
         File or name of a network.
     prompts : str, optional
         File of prompts, one a line.
-    labels : str, optional
+    output_names : str, optional
         File with the names of a classifier's outputs, one a line, or ``"own"``.
     modalities : str, optional
         Names with commas between.
@@ -78,6 +82,8 @@ class DataOptions:
         Roles and columns, as ``path=image``, with commas between.
     engine : str, optional
         Engine that encodes, as ``ray``.
+    pairs, unpaired, labels, wrong : str, optional
+        Arguments of `data.supervision.Supervision`, as its ``read`` takes them.
     """
 
     data: Annotated[str | None, typer.Option(
@@ -106,7 +112,7 @@ class DataOptions:
     prompts: Annotated[str | None, typer.Option(
         help="Text file of prompts for such a network, one a line, with {} in the place of the "
         "text.")] = None
-    labels: Annotated[str | None, typer.Option(
+    output_names: Annotated[str | None, typer.Option(
         help="Names of the outputs of --encoder, an image classifier: a text file, one a line, or "
         "own for those in its own files. Pictures are then where the text encoder puts their "
         "likeliest labels (ConSE).")] = None
@@ -120,6 +126,16 @@ class DataOptions:
     engine: Annotated[str | None, typer.Option(
         help="Where raw pictures and texts are encoded: local, ray on all cores through Ray Data, "
         "or ray:ADDRESS on a cluster, whose machines reach the files under the same paths.")] = None
+    pairs: Annotated[str | None, typer.Option(
+        help="Number of training pairs of retrieval, or all; every other training row is seen "
+        "through one modality.")] = None
+    unpaired: Annotated[str | None, typer.Option(
+        help="Number of these other rows of each modality, or all.")] = None
+    labels: Annotated[str | None, typer.Option(
+        help="Side of training rows that is labelled: none, one, which is the first, both, or the "
+        "name of a modality.")] = None
+    wrong: Annotated[str | None, typer.Option(
+        help="Share of the training pairs that are wrong, as 0.1.")] = None
 
     @property
     def name(self) -> str:
@@ -137,15 +153,25 @@ class DataOptions:
              log: Callable[[str], None] | None = tell) -> Benchmark:
         """Load the benchmark; tell where it is not what the recipe is about."""
         from crossalign.data import load
+        from crossalign.data.supervision import supervised
 
         own = self if recipe is None else replace(
             self, task=recipe.task if self.task is None else self.task,
             tokens=self.tokens or recipe.tokens)
-        bench = load(own.name, own.purpose, pool=own.pool, log=log, **own.read_as())
+        supervision = own.supervision
+        bench = supervised(
+            load(own.name, own.purpose, pool=own.pool, log=log, **own.read_as()), supervision)
         note = None if recipe is None else recipe.mismatch(bench)
         if note is not None:
             tell(f"note: {note}")
         return bench
+
+    @property
+    def supervision(self) -> Supervision:
+        """Supervision that is asked for; full where nothing is."""
+        from crossalign.data.supervision import Supervision
+
+        return Supervision.read(self.pairs, self.unpaired, self.labels, self.wrong)
 
     def read_as(self) -> dict[str, Any]:
         """Return the arguments that `data.load` and `data.validate` share."""
@@ -180,7 +206,7 @@ class DataOptions:
         """Return the encoders of pictures and of texts; one network, named for both, is opened
         once.
         """
-        if self.labels is not None:
+        if self.output_names is not None:
             return self._conse()
         both = self.encoder is not None and self.encoder == self.text_encoder
         if both and not self.tokens and not str(self.encoder).startswith(RAW):
@@ -199,20 +225,20 @@ class DataOptions:
         """Return the encoder of pictures by the labels of a classifier, and that of texts."""
         if self.encoder is None or str(self.encoder).startswith(RAW) or self.tokens or (
                 self.prompts is not None):
-            raise ValueError("labels: they are names of what an image classifier tells apart; name "
-                             "it by --encoder, without raw:, --tokens and --prompts.")
+            raise ValueError("output_names: they are names of what an image classifier tells "
+                             "apart; name it by --encoder, without raw:, --tokens and --prompts.")
         from crossalign.encoders import CharNgrams, ConSE
         from crossalign.encoders.classifiers import open_classifier
         from crossalign.encoders.label_names import read_labels
 
-        given = None if self.labels == OWN else read_labels(str(self.labels))
+        given = None if self.output_names == OWN else read_labels(str(self.output_names))
         onnx = ONNX.fullmatch(self.encoder)
         classifier = open_classifier(*((self.encoder, None) if onnx is None else
                                        (onnx["file"], onnx["output"])))
         labels = classifier.labels if given is None else given
         if labels is None:
-            raise ValueError(f"labels: the files of {self.encoder!r} give its outputs no names; "
-                             "give a text file with a name for each, one a line.")
+            raise ValueError(f"output_names: the files of {self.encoder!r} give its outputs no "
+                             "names; give a text file with a name for each, one a line.")
         texts = self._text_encoder()
         return ConSE(classifier.outputs, labels, CharNgrams() if texts is None else texts), texts
 

@@ -224,8 +224,17 @@ def recorded_labels(record: Any) -> Array:
 
 
 def classes_held(labels: Array) -> Array:
-    """Return the sorted rows of the classes that occur in labels ``(n,)`` or ``(n, L)``."""
-    return np.unique(labels) if labels.ndim == 1 else np.flatnonzero(labels.any(axis=0))
+    """Return the sorted rows of the classes that occur in labels ``(n,)`` or ``(n, L)``; `NO_CLASS`
+    is none.
+    """
+    if labels.ndim == 2:
+        return np.flatnonzero(labels.any(axis=0))
+    return np.unique(labels[labels != NO_CLASS])
+
+
+def has_class(labels: Array) -> Array:
+    """Return True for samples that are of a class, ``(n,)`` bool."""
+    return np.asarray(labels != NO_CLASS if labels.ndim == 1 else labels.any(axis=1))
 
 
 def rarest(labels: Array) -> Array:

@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     splits = class_splits(len(names), len(names) - given.unseen, runs, seed=0)[given.first:]
     rows, facts = [], []
     for file, labels in given.network:
-        found, protocols = measured(DataOptions(given.photos, "gzsl", encoder=file, labels=labels,
+        found, protocols = measured(DataOptions(given.photos, "gzsl", encoder=file,
+                                                output_names=labels,
                                                 text_encoder=given.text_encoder), names, splits,
                                     given.first)
         rows += found

@@ -18,3 +18,5 @@ from .splits import gzsl_validation as gzsl_validation
 from .splits import hold_out as hold_out
 from .splits import sempcyc_sketchy_unseen as sempcyc_sketchy_unseen
 from .splits import validation_rows as validation_rows
+from .supervision import Supervision as Supervision
+from .supervision import supervised as supervised

@@ -17,6 +17,7 @@ from crossalign.data.declaration import equal_digests, equal_rows
 from crossalign.data.formats.pictures import Drawing
 from crossalign.data.noted import Noted
 from crossalign.data.splits import pairs_within_classes
+from crossalign.labels import has_class
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -82,8 +83,7 @@ class Samples:
     @property
     def used(self) -> Array:
         """True for samples that are of a class, ``(n,)`` bool."""
-        labels = self.labels
-        return np.asarray(labels >= 0 if labels.ndim == 1 else labels.any(axis=1))
+        return has_class(self.labels)
 
     @property
     def sides(self) -> dict[str, Array]:

@@ -36,15 +36,15 @@ def read_labels(file: str | Path) -> Labels:
         If it cannot be read as UTF-8 text, is larger than 16 MB, has no line, or an empty one
         between others.
     """
-    path = expanded(file, "labels")
-    check_regular(path, "labels")
+    path = expanded(file, "output_names")
+    check_regular(path, "output_names")
     if path.stat().st_size > LARGEST:
-        raise ValueError(f"labels: {str(path)!r} is larger than {LARGEST >> 20} MB; give a text "
-                         "file with a name a line.")
+        raise ValueError(f"output_names: {str(path)!r} is larger than {LARGEST >> 20} MB; give a "
+                         "text file with a name a line.")
     try:
         return lines_of(path.read_bytes(), str(path))
     except OSError as error:
-        raise ValueError(f"labels: {str(path)!r} cannot be read ({error.strerror}); copy it "
+        raise ValueError(f"output_names: {str(path)!r} cannot be read ({error.strerror}); copy it "
                          "again.") from None
 
 
@@ -59,12 +59,12 @@ def lines_of(content: bytes, where: str) -> Labels:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ValueError(f"labels: {where!r} cannot be read as UTF-8 text; save it again.") \
+        raise ValueError(f"output_names: {where!r} cannot be read as UTF-8 text; save it again.") \
             from None
     lines = [written(line).strip() for line in text.rstrip().split("\n")]
     if "" in lines:
-        raise ValueError(f"labels: line {lines.index('') + 1} of {where!r} is empty; write the "
-                         "name of every output in a line of its own, in their order.")
+        raise ValueError(f"output_names: line {lines.index('') + 1} of {where!r} is empty; write "
+                         "the name of every output in a line of its own, in their order.")
     return tuple(lines)
 
 
@@ -122,11 +122,12 @@ def labels_in_archive(file: Path, outputs: int) -> Labels | None:
                     if len(names) == outputs:
                         found.setdefault(names, entry.filename)
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:
-        raise ValueError(f"labels: the archive in {file.name!r} cannot be read ({error}); give the "
-                         "names in a text file, by --labels FILE.") from None
+        raise ValueError(f"output_names: the archive in {file.name!r} cannot be read ({error}); "
+                         "give the names in a text file, by --output-names FILE.") from None
     if len(found) > 1:
-        raise ValueError(f"labels: {file.name!r} carries {' and '.join(map(repr, found.values()))},"
-                         f" each with {outputs} lines; give the right one by --labels FILE.")
+        raise ValueError(f"output_names: {file.name!r} carries "
+                         f"{' and '.join(map(repr, found.values()))}, each with {outputs} lines; "
+                         "give the right one by --output-names FILE.")
     return next(iter(found), None)
 
 

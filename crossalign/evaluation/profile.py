@@ -14,6 +14,7 @@ from sklearn.base import clone
 from crossalign.evaluation.peak_memory import Peak, peak_memory
 from crossalign.evaluation.protocols import Protocol, resolve
 from crossalign.evaluation.selection import fit_on
+from crossalign.evaluation.training_part import training_of
 from crossalign.models.blockwise import as_given
 from crossalign.models.roles import Aligner
 from crossalign.models.store import learned_arrays
@@ -120,7 +121,7 @@ def check_suited(model: Any, bench: Benchmark, task: str | Protocol | None = Non
     """
     task = resolve(model, bench, task)
     if not model.oracle:
-        samples, classes = task.training(bench)
+        samples, classes = training_of(model, bench, task)
         clone(model)._start(samples, classes=classes)
     return task
 
@@ -177,7 +178,7 @@ def _items(model: Any, bench: Benchmark, task: Protocol) -> dict[str, Any]:
 def _samples(model: Any, bench: Benchmark, task: Protocol) -> int:
     """Return the number of samples that `fit_on` fits on."""
     oracle = model.oracle
-    return len(task.ceiling_samples(bench) if oracle else task.training(bench)[0])
+    return len(task.ceiling_samples(bench) if oracle else training_of(model, bench, task)[0])
 
 
 class _Clock(Callback):

@@ -302,10 +302,11 @@ KEYS = tuple(SavedReport.model_fields)
 
 WHEN = "%Y-%m-%d %H:%M UTC"
 
-OF_THE_MODEL = ("leaks.stochastic_evaluation", "codes", "pseudo_labels", "tokens")
+OF_THE_MODEL = ("leaks.stochastic_evaluation", "codes", "pseudo_labels", "tokens", "fitted_on")
 """Entries of a protocol that concern the model and not the question; models may differ in them."""
 
-TOLD = ("split_id", "split", "features", "normalisation", "side_information", "codes")
+TOLD = ("split_id", "split", "features", "normalisation", "side_information", "supervision",
+        "fitted_on", "codes")
 """Parts of the protocol that the plain table shows; a saved report and its page show all."""
 
 

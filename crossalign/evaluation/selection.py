@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 
 from crossalign.evaluation.protocols import Outcome, Protocol
+from crossalign.evaluation.training_part import training_of
 from crossalign.models.embedded_once import embedded_once
 from crossalign.pace import Log, Pace
 from crossalign.types import Benchmark
@@ -91,7 +92,7 @@ def _best(model: Any, validation: Benchmark, task: Protocol, points: Sequence[di
     """Return the best point, its outcome, and every point with its objective."""
     best: tuple[dict[str, Any], Outcome] | None = None
     tried = []
-    samples, classes = task.training(validation)
+    samples, classes = training_of(model, validation, task)
     candidates = clone(model).fit_path(samples, points, classes=classes, callbacks=callbacks)
     with Pace(log, "tried", len(points), "settings") as pace:
         for params, candidate in zip(points, candidates, strict=True):
@@ -156,5 +157,5 @@ def fit_on(model: Any, bench: Benchmark, task: Protocol, callbacks: Sequence[Any
     options = {"checkpoint": checkpoint} if model.resumable and checkpoint is not None else {}
     if model.oracle:
         return model.fit(task.ceiling_samples(bench), classes=bench.classes)
-    samples, classes = task.training(bench)
+    samples, classes = training_of(model, bench, task)
     return model.fit(samples, classes=classes, callbacks=callbacks, **options)

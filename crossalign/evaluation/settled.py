@@ -9,8 +9,10 @@ import numpy as np
 
 from crossalign.data.noted import digits_fact
 from crossalign.evaluation.protocols import Protocol
+from crossalign.evaluation.training_part import training_of
 from crossalign.fingerprints import arrays_fingerprint, classes_fingerprint, samples_fingerprint
 from crossalign.types import Benchmark
+from crossalign.types.benchmark import SUPERVISION
 
 FREE = ("random_state", "device", "precision", "compile")
 """Parameters that say where and with which draws a model runs, and not what it is."""
@@ -53,6 +55,8 @@ def protocol_of(bench: Benchmark, model: Any, task: Protocol, *,
     own = {name: True for name, leaks in getattr(model, "leaks_", {}).items() if leaks}
     protocol = {**_of_arrays(bench), **bench.protocol}
     known = {**protocol.get("leaks", {}), **settled, **own}
+    if SUPERVISION in bench.protocol and not oracle:
+        protocol["fitted_on"] = len(training_of(model, bench, task)[0])
     source = getattr(model, "pseudo_labels_", None)
     return {**protocol, "leaks": known, **task.stated(),
             **({} if source is None else {"pseudo_labels": source})}

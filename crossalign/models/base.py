@@ -56,8 +56,8 @@ class Model(Nested):
         Kinds of modalities (`Views.kind`) that the model reads.
     oracle : bool
         Whether it is fitted on test samples, unseen classes included.
-    uses_side_information, many_modalities, handles_missing, many_labels, one_encoder, \
-stochastic : bool
+    uses_side_information, many_modalities, handles_missing, handles_unlabelled, many_labels, \
+one_encoder, stochastic : bool
         Traits of the model, from which the table of models is made.
     ablations : mapping of row to parameters
         Rows of the module ablation: the parameters that each changes.
@@ -75,6 +75,7 @@ stochastic : bool
     uses_side_information: ClassVar[bool] = False
     many_modalities: ClassVar[bool] = False
     handles_missing: ClassVar[bool] = False
+    handles_unlabelled: ClassVar[bool] = False
     many_labels: ClassVar[bool] = False
     one_encoder: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False

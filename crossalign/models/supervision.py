@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.labels import check_class_rows, classes_held
+from crossalign.labels import check_class_rows, classes_held, has_class
 from crossalign.models.rows import Array
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 def check_labels(labels: Array | None, classes: Classes | None, model: Model) -> None:
     """Raise ValueError unless training labels are of seen classes, one per sample for most models.
 
-    A sample without a class (`NO_CLASS`) is refused, because its label would index the last row.
+    A sample without a class (`NO_CLASS`) is refused, because its label would index the last row,
+    unless the model says that it handles unlabelled samples among others.
     """
     if labels is None:
         return
     if not model.many_labels:
         _check_single(labels, model)
+    if model.handles_unlabelled:
+        labels = labels[has_class(labels)]
     n_classes = int(labels.max(initial=0)) + 1 if labels.ndim == 1 else labels.shape[1]
     check_class_rows(labels, n_classes if classes is None else len(classes))
     if classes is None or model.oracle:

@@ -139,7 +139,7 @@ class Readers:
 
 def pictures_alone(options: DataOptions, encoder: str) -> DataOptions:
     """Return options whose pictures an encoder reads, whatever reads the texts."""
-    return replace(options, encoder=encoder, text_encoder=None, prompts=None, labels=None)
+    return replace(options, encoder=encoder, text_encoder=None, prompts=None, output_names=None)
 
 
 def _in_one(source: Mapping[str, Any]) -> bool:

@@ -56,7 +56,7 @@ class BinaryCodes(BaseEstimator):  # type: ignore[misc]
             If the model's embeddings are narrower than the codes.
         """
         modalities = [m for m in train.modalities if m in self.model.widths_]
-        rows = {m: embedded(self.model, train, m) for m in modalities}
+        rows = {m: embedded(self.model, train.having(m), m) for m in modalities}
         self.means_ = {m: x.mean(axis=0) for m, x in rows.items()}
         self.itq_ = ITQ(self.bits, seed=self.seed).fit(
             np.concatenate([x - self.means_[m] for m, x in rows.items()]))

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from crossalign.labels import check_class_rows, classes_held
+from crossalign.labels import check_class_rows, classes_held, has_class
 from crossalign.types.classes import Classes
 from crossalign.types.views import Views
+
+SUPERVISION = "supervision"
+"""Entry of a protocol about training rows that are less than all pairs with all labels."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,10 @@ class Benchmark:
             if len(views) == 0:
                 raise ValueError(f"splits[{split!r}]: holds no sample; check the split file.")
             if views.labels is not None:
-                check_class_rows(views.labels, len(self.classes), f"splits[{split!r}]: labels")
+                labels = views.labels
+                if split == "train" and SUPERVISION in self.protocol:
+                    labels = labels[has_class(labels)]
+                check_class_rows(labels, len(self.classes), f"splits[{split!r}]: labels")
         check_splits(self)
 
     def __getitem__(self, split: str) -> Views:
@@ -159,13 +165,16 @@ def check_splits(bench: Benchmark) -> None:
     """Raise ValueError if a zero-shot split leaks.
 
     Training rows must be of seen classes, unseen test rows of unseen classes, and no sample may
-    stand in two splits (compared by ``ids``).
+    stand in two splits (compared by ``ids``). Training rows may lack labels where the protocol
+    states their supervision.
     """
     seen = bench.classes.seen
     wants = {split: seen_only for split, seen_only in TASK_SPLITS[bench.task].items()
              if seen_only is not None}
     for split, is_seen in wants.items():
         labels = bench.splits[split].labels
+        if labels is None and split == "train" and SUPERVISION in bench.protocol:
+            continue
         if labels is None:
             raise ValueError(f"splits[{split!r}]: unlabelled; {bench.task} needs labels.")
         held = classes_held(labels)

@@ -339,6 +339,23 @@ class Views:
         """Return the samples that have a modality."""
         return self[self.present[modality]] if modality in self.present else self
 
+    def without(self, absent: Mapping[str, npt.ArrayLike]) -> Views:
+        """Return the same samples, some of which lack a modality; its rows are then read as zeros.
+
+        Parameters
+        ----------
+        absent : mapping of modality to (n,) bool
+            True where a sample loses the modality.
+        """
+        part = self._same()
+        for name, flagged in absent.items():
+            there = self.has(name) & ~flags(flagged, f"absent[{name!r}]")
+            part.present[name] = there
+            if not self.on_disk(name):
+                part._data[name] = blanked(self._data[name], there)
+        part._check()
+        return part
+
     def beside(self, other: Views) -> Views:
         """Return the same samples with the modalities of as many others, whose labels and ids are
         dropped.

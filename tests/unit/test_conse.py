@@ -123,8 +123,8 @@ def test_a_file_has_a_name_in_every_line(tmp_path):
     assert read_labels(file) == ("background", "tench, Tinca tinca", "café")
     for content, says in ((b"a\n\nb\n", "line 2"), (b"", "line 1"), (b"\xff\xfe", "UTF-8")):
         file.write_bytes(content)
-        assert says in complaint(lambda: read_labels(file), "labels: ")
-    complaint(lambda: read_labels(tmp_path / "none.txt"), "labels: ")
+        assert says in complaint(lambda: read_labels(file), "output_names: ")
+    complaint(lambda: read_labels(tmp_path / "none.txt"), "output_names: ")
 
 
 def test_names_by_number_are_whole_or_none():
@@ -156,7 +156,7 @@ def test_names_in_the_archive_behind_a_network_are_the_one_list_of_its_length(tm
     file.write_bytes(b"network" * 99 + archive_of(a_txt="cat\ndog\n", b_txt="cat\ndog"))
     assert labels_in_archive(file, 2) == ("cat", "dog")
     file.write_bytes(b"network" * 99 + archive_of(a_txt="cat\ndog\n", b_txt="Katze\nHund\n"))
-    assert "a.txt" in complaint(lambda: labels_in_archive(file, 2), "labels: ")
+    assert "a.txt" in complaint(lambda: labels_in_archive(file, 2), "output_names: ")
 
 
 # -- networks --------------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def test_names_of_an_onnx_network_are_in_its_metadata_or_beside_it(tmp_path):
     assert opened.labels == ("red", "green", "blue")
     means = (np.stack(noise(2)) / 255).mean(axis=(1, 2)) * 2 - 1
     np.testing.assert_allclose(opened.outputs.encode(noise(2)), means, atol=1e-5)
-    read = DataOptions(encoder=f"{file}:logits", labels="own").read_as()
+    read = DataOptions(encoder=f"{file}:logits", output_names="own").read_as()
     assert read["encoder"].labels == opened.labels
 
 
@@ -246,7 +246,7 @@ def folder(tmp_path, monkeypatch):
 def options(folder, tmp_path):
     (tmp_path / "unseen.txt").write_text("red\nsea horse\nyellow\n")
     return DataOptions(data=str(folder), task="gzsl", encoder=str(vit(tmp_path / "net")),
-                       labels="own", unseen=str(tmp_path / "unseen.txt"))
+                       output_names="own", unseen=str(tmp_path / "unseen.txt"))
 
 
 def test_classes_are_labels_by_any_of_their_names():
@@ -285,10 +285,10 @@ def test_a_network_whose_files_name_nothing_asks_for_a_file(options, tmp_path):
     with pytest.raises(ValueError, match="give its outputs no names"):
         nameless.read_as()
     (tmp_path / "labels.txt").write_text("\n".join(NAMES))
-    named = replace(nameless, labels=str(tmp_path / "labels.txt"))
+    named = replace(nameless, output_names=str(tmp_path / "labels.txt"))
     assert named.read_as()["encoder"].labels == tuple(NAMES)
-    assert Path(named.remembered()["labels"]).is_absolute()
-    assert options.remembered()["labels"] == "own"
+    assert Path(named.remembered()["output_names"]).is_absolute()
+    assert options.remembered()["output_names"] == "own"
 
 
 def test_a_space_says_what_its_encoders_reach_alone(options, tmp_path):
@@ -336,7 +336,7 @@ def test_the_command_line_takes_labels(options, tmp_path, folder):
     from typer.testing import CliRunner
 
     result = CliRunner().invoke(app, ["build", str(folder), "--out", str(tmp_path / "space"),
-                                      "--encoder", options.encoder, "--labels", "own",
+                                      "--encoder", options.encoder, "--output-names", "own",
                                       "--models", "dual_encoder"])
     assert result.exit_code == 0, result.output
     result = CliRunner().invoke(app, ["search", str(tmp_path / "space"), "a red thing", "--k", "3"])

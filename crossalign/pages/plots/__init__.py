@@ -8,6 +8,7 @@ with ``figure.savefig("name.svg")``.
 - `trade_off`, `precision_recall`: curves of recognition and of retrieval.
 - `coverage_risk`: what is wrong among the surest answers, by confidence.
 - `few_shot`: a score over the number of samples per new class.
+- `learning_curve`: a score over the number of training pairs.
 - `class_accuracy`, `confusion`: which classes are hard, and what they are taken for.
 - `hits`: queries with their best results.
 - `saliency`: the weights of patches and words, and which are kept.
@@ -23,6 +24,7 @@ from crossalign.pages.plots.cross_modal import cross_modal
 from crossalign.pages.plots.curves import precision_recall, trade_off
 from crossalign.pages.plots.few_shot import few_shot
 from crossalign.pages.plots.latent_space import latent
+from crossalign.pages.plots.learning_curve import learning_curve
 from crossalign.pages.plots.projection import principal, tsne
 from crossalign.pages.plots.saliency import saliency
 from crossalign.pages.plots.sensitivity import sensitivity
@@ -30,5 +32,5 @@ from crossalign.pages.plots.sheet import hits
 from crossalign.pages.plots.training_curves import history
 
 __all__ = ["class_accuracy", "confusion", "coverage_risk", "cross_modal", "few_shot", "history",
-           "hits", "latent", "precision_recall", "principal", "saliency", "sensitivity",
-           "trade_off", "tsne"]
+           "hits", "latent", "learning_curve", "precision_recall", "principal", "saliency",
+           "sensitivity", "trade_off", "tsne"]

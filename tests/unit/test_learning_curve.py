@@ -1,0 +1,184 @@
+"""Learning curve: one run for all models, kept and resumed, refusals said, and one figure."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from interrupting import interrupting
+from small import recognition, retrieval
+
+from crossalign.arguments import build_contenders, list_of_pairs
+from crossalign.data import Supervision, supervised
+from crossalign.evaluation import Report, evaluate
+from crossalign.evaluation.learning_curve import Contender, metric_of
+from crossalign.models import CCA, Chance, RidgeMap
+from crossalign.pages import plots
+from crossalign.recipes.learning_curve import run_learning_curve
+
+MODELS = {"ridge_map": Contender(RidgeMap(), {"alpha": (1.0, 1000.0)}),
+          "cca": Contender(CCA(reg=0.1), {})}
+
+
+def curve(models=MODELS, pairs=(10, 40), labels="none", bench=None, **given):
+    return run_learning_curve(models, retrieval() if bench is None else bench, pairs,
+                              Supervision(labels=labels), **given)
+
+
+def test_every_point_is_the_evaluation_of_its_own_under_that_supervision():
+    found = curve(seeds=2)
+    assert list(found.rows) == ["chance", "ridge_map", "cca"]
+    for place, n in enumerate((10, 40)):
+        bench = supervised(retrieval(), Supervision(n, labels="none"))
+        own = evaluate(RidgeMap(), bench, 2, tune={"alpha": (1.0, 1000.0)})
+        assert found.rows["ridge_map"][:, place].tolist() == own.scores["mAP"]["runs"]
+    chance = evaluate(Chance(), retrieval(), 2, tune=False).scores["mAP"]["runs"]
+    np.testing.assert_array_equal(found.rows["chance"], np.array([chance, chance]).T)
+    assert (found.rows["cca"] > found.rows["chance"]).all()
+
+
+def test_the_table_and_the_json_say_the_same():
+    found = curve(seeds=2)
+    told = json.loads(json.dumps(found.to_dict()))
+    assert (told["pairs"], told["seeds"], told["labels"], told["metric"]) == (
+        [10, 40], [0, 1], "none", "mAP")
+    row = found.rows["cca"][:, 1]
+    assert told["rows"]["cca"]["runs"][1][1] == row[1]
+    line = next(line for line in str(found).splitlines() if line.startswith("cca"))
+    assert line.endswith(f"{100 * row.mean():.1f} ± {100 * row.std(ddof=1):.1f}")
+    assert "labels none" in str(found)
+
+
+def test_a_model_that_refuses_is_said_and_leaves_a_gap(tmp_path):
+    said = []
+    models = {"ridge_map": MODELS["ridge_map"], "by class": Contender(RidgeMap(pairs="class"), {})}
+    found = curve(models, (0, 10), "both", out=tmp_path, log=said.append)
+    assert np.isnan(found.rows["ridge_map"][:, 0]).all()
+    assert not np.isnan(found.rows["by class"]).any()
+    assert "no sample has both" in found.refused["ridge_map"]["0"]
+    assert any("ridge_map, 0 pairs: refused. X: no sample has both" in line for line in said)
+    told = json.loads((tmp_path / "learning_curve.json").read_text())
+    assert told["rows"]["ridge_map"]["mean"][0] is None
+    assert "   -" in str(found)
+
+
+def test_where_every_model_refuses_the_first_sentence_ends_it():
+    with pytest.raises(ValueError, match="no sample has both"):
+        curve({"ridge_map": MODELS["ridge_map"]}, (0,))
+
+
+@pytest.mark.parametrize(("given", "says"), [
+    ({"pairs": (10, 10)}, "pairs: got 10,10; give numbers, each once."),
+    ({"pairs": (1000,)}, "pairs: got 1000, and the training part of 'pairs' has 72"),
+    ({"metric": "MRR"}, r"metric: got 'MRR'; choose one of \['mAP', 'P@100'\]"),
+    ({"seeds": 5}, "there are 4 fixed class splits"),
+    ({"bench": recognition()}, "loaded for gzsl")])
+def test_bad_input_is_one_sentence_before_any_run(given, says):
+    said = []
+    with pytest.raises(ValueError, match=says):
+        curve(log=said.append, **given)
+    assert not any("run 1" in line for line in said)
+
+
+def test_finished_runs_are_kept_and_a_second_time_fits_nothing(tmp_path, monkeypatch):
+    first = curve(seeds=2, out=tmp_path)
+    files = sorted(p.name for p in (tmp_path / "points").iterdir())
+    assert files == ["cca-10.json", "cca-40.json", "chance-all.json", "ridge_map-10.json",
+                     "ridge_map-40.json"]
+    point = Report.load(tmp_path / "points" / "cca-40.json")
+    assert point.protocol["supervision"]["pairs"] == 40
+    assert (tmp_path / "learning_curve.png").read_bytes()[:4] == b"\x89PNG"
+
+    def fit(*_, **__):
+        raise AssertionError("fitted again")
+
+    for model in (RidgeMap, CCA, Chance):
+        monkeypatch.setattr(model, "fit", fit)
+        monkeypatch.setattr(model, "fit_path", fit)
+    again = curve(seeds=2, out=tmp_path)
+    for row, values in first.rows.items():
+        np.testing.assert_array_equal(values, again.rows[row])
+
+
+def test_an_interruption_keeps_what_was_finished(tmp_path):
+    broken = Contender(interrupting(CCA, 3)(reg=0.1), {})
+    found = curve({"cca": broken}, seeds=2, out=tmp_path)
+    assert found.interrupted
+    assert not np.isnan(found.rows["cca"][:, 0]).any()
+    assert np.isnan(found.rows["cca"][:, 1]).all()
+    told = json.loads((tmp_path / "learning_curve.json").read_text())
+    assert told["rows"]["cca"]["mean"][1] is None
+    with pytest.raises(KeyboardInterrupt):
+        curve({"chance": broken}, bench=_Broken(retrieval()))
+
+
+class _Broken:
+    """Benchmark whose first run is broken off."""
+
+    def __init__(self, bench):
+        self._bench = bench
+
+    def __getattr__(self, name):
+        return getattr(self._bench, name)
+
+    def run(self, k):
+        raise KeyboardInterrupt
+
+
+def test_the_metric_is_the_one_that_validation_maximises_or_named():
+    assert metric_of(retrieval()) == "mAP"
+    assert metric_of(retrieval(), "P@100") == "P@100"
+    named = curve({"cca": MODELS["cca"]}, (10,), metric="P@100")
+    own = evaluate(CCA(reg=0.1), supervised(retrieval(), Supervision(10, labels="none")), 1,
+                   tune=False)
+    assert named.rows["cca"].tolist() == [own.scores["P@100"]["runs"]]
+
+
+# -- words of the command line -------------------------------------------------------------------
+def test_settings_of_one_model_stand_behind_its_name():
+    rows = build_contenders(["ridge_map", "ridge_map,pairs=class,alpha=10", "cca"], ["reg=0.5"],
+                            False)
+    assert list(rows) == ["ridge_map", "ridge_map (pairs=class, alpha=10)", "cca"]
+    by_class = rows["ridge_map (pairs=class, alpha=10)"]
+    assert (by_class.model.pairs, by_class.model.alpha) == ("class", 10)
+    assert not {"pairs", "alpha"} & set(by_class.grid)
+    assert "pairs" in rows["ridge_map"].grid
+    assert rows["cca"].model.reg == 0.5
+    assert not build_contenders(["cca"], None, True)["cca"].grid
+
+
+@pytest.mark.parametrize(("words", "sets", "says"), [
+    (["cca", "cca"], None, "'cca' stands twice"), (["chance"], None, "row of chance"),
+    (["cca,regg=1"], None, "regg"), (["cca", "ridge_map"], ["depth=2"], "depth"),
+    (["cca,reg"], None, "key=value"), (["nosuch"], None, "no 'nosuch'")])
+def test_bad_models_are_one_sentence(words, sets, says):
+    with pytest.raises(ValueError, match=says):
+        build_contenders(words, sets, True)
+
+
+def test_numbers_of_pairs_are_read():
+    assert list_of_pairs("0, 20,all") == [0, 20, None]
+    with pytest.raises(ValueError, match="pairs: got '2x'"):
+        list_of_pairs("20,2x")
+
+
+# -- the figure ----------------------------------------------------------------------------------
+def test_the_figure_has_a_line_a_row_and_chance_is_dashed():
+    rows = {"chance": np.full((3, 3), 0.01), "a": np.array([[0.1, np.nan, 0.3]] * 3)}
+    rows |= {f"m{i}": np.full((3, 3), i / 10) for i in range(8)}
+    figure = plots.learning_curve(rows, (20, 1000, None), metric="mAP")
+    (ax,) = figure.axes
+    lines = [container[0] for container in ax.containers]
+    assert len(lines) == 10
+    np.testing.assert_allclose(lines[1].get_ydata(), [10, np.nan, 30])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["20", "1,000", "all"]
+    assert lines[0].get_linestyle() == "--"
+    assert len({(line.get_color(), line.get_marker()) for line in lines}) == 10
+    assert ax.get_ylabel() == "mAP (%), mean ± sd of 3 runs"
+
+
+@pytest.mark.parametrize("rows", [{}, {"a": np.zeros((2, 4))}, {"a": np.zeros((0, 3))}])
+def test_a_figure_of_nothing_is_refused(rows):
+    with pytest.raises(ValueError, match="rows"):
+        plots.learning_curve(rows, (1, 2, 3), metric="mAP")
