@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crossalign.arguments import check_writable, log
-from crossalign.cli_space_changes import HOME, Files, Folder, add, add_class, migrate, remove
+from crossalign.cli_space_changes import (
+    HOME,
+    Files,
+    Folder,
+    adapt,
+    add,
+    add_class,
+    migrate,
+    remove,
+)
 from crossalign.data_options import SUPERVISED, DataOptions, takes_data
 from crossalign.tables import aligned
 
@@ -32,7 +41,7 @@ UNUSUAL = 0.05
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (build, search, recognise, add, add_class, remove, embed, migrate, serve):
+    for command in (build, search, recognise, add, add_class, adapt, remove, embed, migrate, serve):
         app.command()(command)
 
 
@@ -48,6 +57,9 @@ def build(source: Annotated[str, typer.Argument(
           name: Annotated[str | None, typer.Option(help="Name of the space.")] = None,
           replace_: Annotated[bool, typer.Option(
               "--replace", help="Replace a space that is there, with what was added.")] = False,
+          adapt_: Annotated[bool, typer.Option(
+              "--adapt", help="Let unlabelled pictures teach where classes without training "
+              "pictures lie; the way is chosen on validation classes.")] = False,
           ) -> None:
     """Build a space of pictures and texts, which answers about raw ones.
 
@@ -58,7 +70,7 @@ def build(source: Annotated[str, typer.Argument(
 
     chosen = None if models is None else [word.strip() for word in models.split(",")]
     space = build_space(replace(options, data=source), out, models=chosen, budget=budget, name=name,
-                        replace=replace_, log=log)
+                        replace=replace_, adapt=adapt_, log=log)
     print(f"\n{out}: {len(space):,} items, {len(space.class_names)} classes\n\ntry next:")
     print(f'  crossalign search {out} "some words"')
     print(f"  crossalign search {out} --image FILE")

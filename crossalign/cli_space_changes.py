@@ -49,6 +49,17 @@ def add_class(space: Folder, name: Annotated[str, typer.Argument(help="Name of t
     print(f"{name} added, {len(opened.class_names)} classes")
 
 
+def adapt(space: Folder, files: Files) -> None:
+    """Let unlabelled pictures teach a space where classes that are known by a text alone lie.
+
+    The space was built with --adapt.
+    """
+    from crossalign.space import Space
+
+    Space.open(space).adapt(list(files))
+    print(f"{space}: {len(files):,} pictures moved the classes without training pictures")
+
+
 def migrate(space: Folder,
             image_encoder: Annotated[str, typer.Option(
                 help="Network that reads pictures from now on, as for build's --encoder.")],

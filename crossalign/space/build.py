@@ -18,7 +18,8 @@ from crossalign.data.layouts import check_outside, locate
 from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.fitted import answering, fit_chosen
-from crossalign.evaluation.protocols import benchmark_of, get
+from crossalign.evaluation.protocols import benchmark_of, with_options
+from crossalign.evaluation.protocols.unlabelled import tests_of
 from crossalign.index import ExactIndex
 from crossalign.pace import duration
 from crossalign.reading import expanded
@@ -31,6 +32,7 @@ from crossalign.space.readers import Readers
 from crossalign.space.scores import Scores, scores_on_test
 from crossalign.space.space import Space
 from crossalign.space.training import kept_training
+from crossalign.tasks.class_em import moves
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -43,7 +45,7 @@ SAMPLED = 256
 
 def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] | None = None,
                 budget: float = BUDGET, name: str | None = None, replace: bool = False,
-                log: Log = print) -> Space:
+                adapt: bool = False, log: Log = print) -> Space:
     """Build a space from raw pictures and texts, and save it.
 
     Parameters
@@ -61,6 +63,10 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     replace : bool
         Whether to replace a space that is there, with all that was added to it, once the new one is
         whole; default False.
+    adapt : bool
+        Whether unlabelled pictures may teach the space where classes without training pictures lie,
+        in a way that is chosen on validation classes. Those of classes that are held out teach it
+        at once, others by `Space.adapt`; default False.
     log : callable
         Function called with a line for every step; default ``print``.
 
@@ -78,7 +84,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         raise ValueError(f"out: {str(out)!r} holds a space already, and what was added to it would "
                          "be lost; give another folder, or replace it with --replace.")
     bench, samples, readers = _read(options, log)
-    task = get(bench.task)()
+    task = with_options(bench.task, adapt="heldout" if adapt else None)
     model, choice, tried = choose(bench, task, models or short_list(bench.task, readers.one_space),
                                   budget, log)
     log(f"fitting {model.cli_name} on the training samples, to be measured")
@@ -91,6 +97,11 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         again = clone(model).set_params(**choice.params).fit(training[0], classes=training[1])
         fitted, used = answering(again, bench, training, task, choice), training[0]
         trained = "all pictures, after the scores were measured on held-out classes"
+    recogniser = fitted.recogniser
+    if (adapt and moves(fitted.settings["adaptation"]) and recogniser is not None
+            and recogniser.classes_.unseen.any()):
+        log("unlabelled pictures teach where unseen classes lie")
+        fitted = fitted.adapt(tests_of(bench))
     fitted.source = options.remembered()
     card = _card(name or place.name, bench, choice.how, tried, scores) | {
         "model": model.cli_name, "trained_on": trained,

@@ -93,16 +93,40 @@ class Recognition:
 
     def take_class(self, name: str, vector: Array) -> None:
         """Know a class by its vector ``(1, a)``; the threshold goes down as probabilities do."""
-        assert self.fitted.recogniser is not None
-        before = self._confidences()
-        self.fitted.recogniser.add_classes(Classes(vector, np.array([False]), (name,)))
+        recogniser, before = self.fitted.recogniser, self._confidences()
+        assert recogniser is not None
+        recogniser.add_classes(Classes(vector, np.array([False]), (name,)))
         self._balance()
+        self._follow(before)
+
+    def adapt(self, rows: Array) -> None:
+        """Learn from unlabelled rows of features ``(n, a)`` where unseen classes lie; the threshold
+        goes as probabilities do.
+
+        Raises
+        ------
+        ValueError
+            See `Fitted.adapt`.
+        """
+        before, threshold = self._confidences(), self.fitted.confidences.get(CONFIDENCE, {})
+        adapted = self.fitted.adapt(rows)
+        self.fitted.recogniser, self.fitted.settings = adapted.recogniser, adapted.settings
+        self._balance()
+        if before is not None and CONFIDENCE in self.fitted.confidences:
+            self._set_threshold(threshold["threshold"])
+            self._follow(before)
+
+    def _follow(self, before: Array | None) -> None:
+        """Move the threshold as the confidences in the sample have moved since ``before (n,)``."""
         after = self._confidences()
         if before is None or after is None:
             return
         chosen = self.fitted.confidences[CONFIDENCE]
         unsure = before <= np.quantile(before, UNSURE)
-        threshold = chosen["threshold"] * float(np.median((after / before)[unsure]))
+        self._set_threshold(chosen["threshold"] * float(np.median((after / before)[unsure])))
+
+    def _set_threshold(self, threshold: float) -> None:
+        chosen = self.fitted.confidences[CONFIDENCE]
         self.fitted.settings = {**self.fitted.settings, "confidences": {
             **self.fitted.confidences, CONFIDENCE: {**chosen, "threshold": threshold}}}
 

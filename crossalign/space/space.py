@@ -135,6 +135,33 @@ class Space(StoredSpace):
             self.recognition.take_class(name, vector)
             self.texts[name] = of
 
+    def adapt(self, items: Any) -> None:
+        """Learn from unlabelled pictures where the classes without training pictures lie.
+
+        The way was chosen on validation classes when the space was built for it. A space in a
+        folder keeps what it learned.
+
+        Parameters
+        ----------
+        items : item or items
+            Pictures, see `space.items`; what they show need not be known.
+
+        Raises
+        ------
+        ValueError
+            If the space was not built for it, it helped no validation class, every class had
+            training pictures, or items are no pictures or cannot be read.
+        """
+        given = listed(items)
+        if len(self.classes) and one_kind(given) != IMAGE:
+            raise ValueError(f"items: got {one_kind(given)}s; a space learns from pictures.")
+        if self.seen.all():
+            raise ValueError("items: every class of this space had training pictures; add one that "
+                             "is known by a text first, as with add-class.")
+        rows = self.readers.of_pictures(given)
+        with self._changed():
+            self.recognition.adapt(rows)
+
     def migrate(self, encoder: str, sample: int = SAMPLE, *, accept: bool = False,
                 log: Callable[[str], None] = print) -> dict[str, Any]:
         """Read pictures by a new encoder from now on; the vectors of the index stay.
