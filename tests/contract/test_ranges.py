@@ -17,6 +17,7 @@ WRONG = {
     "acmr": {"latent": 0, "kl_ramp": (3,), "hidden": (5, 5), "compile": 1, "variant": "x",
              "epochs": True, "lr": float("nan"), "device": "tpu"},
     "asif": {"k": 0, "power": 0.0, "scaling": "x", "pairs": 1},
+    "blind_procrustes": {"n_clusters": 0, "runs": 0.5, "restarts": 0, "neighbours": 0, "steps": 0},
     "cada_vae": {"latent": 10**11, "batch_size": 1, "precision": "8", "kl": -1.0},
     "cca": {"n_components": 2.5, "reg": float("inf"), "covariances": "own", "weighting": 1},
     "chance": {"n_components": -1, "random_state": -1},

@@ -117,7 +117,7 @@ class Procrustes(Aligner, Model):
         a, b = statistics.pairs.names
         self._remember({m: len(statistics.means[m]) for m in (a, b)})
         self.shift_, self.scale_, self.means_ = statistics.shift, statistics.scale, statistics.means
-        k = min(self.n_components, *(_rank(statistics.axes[m][0]) for m in (a, b)))
+        k = min(self.n_components, *(rank_of(statistics.axes[m][0]) for m in (a, b)))
         first, second = (components(*statistics.axes[m], k, self.whiten) for m in (a, b))
         self.maps_ = {a: first @ rotation(first.T @ statistics.cross @ second), b: second}
 
@@ -148,6 +148,6 @@ def rotation(cross: Array) -> Array:
     return np.asarray(U @ Vt)
 
 
-def _rank(values: Array) -> int:
+def rank_of(values: Array) -> int:
     """Count the eigenvalues that can be told from rounding."""
     return int((values > values.max() * 1e-9).sum())
