@@ -35,6 +35,8 @@ Where = Annotated[list[str] | None, typer.Option(
     help="Only items with this in their payload, as class=butterfly; repeated for one key, any of "
     "its values.")]
 
+LISTED = 8
+"""Number of classes of a set that are named."""
 UNUSUAL = 0.05
 """Share of random pairs above which a similarity is nothing unusual."""
 
@@ -134,6 +136,8 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
             said = ", ".join(f"{name} {100 * p:.0f} %" for name, p in
                              zip(answer.names, answer.probabilities, strict=True))
             print(f"{file}: {'none of the classes; nearest ' if answer.none else ''}{said}")
+            if answer.set:
+                print(f"  with 90 % one of {len(answer.set)}: {named(answer.set)}")
 
 
 def embed(space: Folder, files: Files,
@@ -208,13 +212,21 @@ def shown(hit: Hit) -> list[str]:
     return [str(hit.payload.get("class", "")), str(hit.payload.get("text", ""))[:60]]
 
 
+def named(classes: list[str]) -> str:
+    """Return the first names of a set, and how many more there are."""
+    more = f" and {len(classes) - LISTED} more" if len(classes) > LISTED else ""
+    return f"{', '.join(classes[:LISTED])}{more}"
+
+
 def write_csv(files: list[str], answers: list[Answer]) -> None:
-    """Write answers as lines of file, class, probability and whether it is none of them."""
+    """Write answers as lines of file, class, probability, whether it is none of them, and whether
+    the class is in the set.
+    """
     from crossalign.tables import csv_cell
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["file", "class", "probability", "none"])
+    writer.writerow(["file", "class", "probability", "none", "in_set"])
     for file, answer in zip(files, answers, strict=True):
         for name, chance in zip(answer.names, answer.probabilities, strict=True):
             writer.writerow([csv_cell(file), csv_cell(name), f"{chance:.4f}",
-                             str(answer.none).lower()])
+                             str(answer.none).lower(), str(name in answer.set).lower()])

@@ -36,6 +36,7 @@ class Answer(NamedTuple):
     probabilities: list
     none: bool
     confidence: float
+    set: list
 
 
 class Colours:
@@ -85,7 +86,8 @@ class Colours:
         chances /= chances.sum()
         best = np.argsort(-chances)[:k]
         return [Answer([self.class_names[i] for i in best], chances[best].tolist(),
-                       bool(chances.max() < 0.4), chances.max())]
+                       bool(chances.max() < 0.4), chances.max(),
+                       [self.class_names[i] for i in best if chances[i] > 0.1])]
 
     def add(self, items, ids, payload, modality):
         kind = modality or ("text" if isinstance(items[0], str) else "image")

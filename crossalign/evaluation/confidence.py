@@ -3,12 +3,14 @@
 Reported for generalized zero-shot recognition, after calibrated stacking: ``AURC`` and ``ECE`` of
 the largest probability, at the temperature that validation chose; of a model with latent Gaussians
 also ``AURC_tempered``, whose temperature follows their variances, and ``sigma_error``, the rank
-correlation between a sample's variance and its being wrong.
+correlation between a sample's variance and its being wrong. Sets of `Conformal` are judged by how
+many hold the right class, ``coverage_seen`` and ``coverage_unseen``, which should be `COVERAGE`,
+and by their sizes, ``set_size_seen`` and ``set_size_unseen``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,8 @@ import numpy.typing as npt
 from crossalign import metrics
 from crossalign.models.roles import Distributional
 from crossalign.models.several_views import joined
-from crossalign.tasks import ZeroShot
+from crossalign.tasks import Conformal, ZeroShot
+from crossalign.tasks.conformal import COVERAGE
 from crossalign.tasks.rejection import Rejection
 from crossalign.types import Benchmark, Views
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-COVERAGE = 0.8
+ANSWERED = 0.8
 """Share of the validation samples that the threshold answers."""
 BASELINE = "max_probability"
 
@@ -54,7 +57,7 @@ def choose_confidences(outcome: Outcome, validation: Benchmark) -> Settings:
     for kind in kinds:
         try:
             fitted = Rejection(_calibrated(head, outcome.gamma or 0.0), kind).fit(
-                samples, coverage=COVERAGE, scores=raw, variances=variances)
+                samples, coverage=ANSWERED, scores=raw, variances=variances)
         except ValueError:
             continue
         settings[kind] = {"threshold": fitted.threshold_,
@@ -94,6 +97,45 @@ def add_confidences(outcome: Outcome, settings: Settings, bench: Benchmark) -> N
         correlation = metrics.rank_correlation(variances, wrong)
         # 0 if nothing is wrong
         outcome.scores["sigma_error"] = float(np.nan_to_num(correlation))
+
+
+def choose_sets(outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
+    """Choose the limits of sets, as `Conformal` takes them; nothing if the scores allow none.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Result of `score_gzsl` on the validation benchmark; its gamma calibrates.
+    validation : Benchmark
+        Validation benchmark.
+    """
+    head = _calibrated(outcome.details["head"], outcome.gamma or 0.0)
+    try:
+        return Conformal(head).fit(_tests(head, validation), scores=_raw(outcome)).settings
+    except ValueError:
+        return {}
+
+
+def add_sets(outcome: Outcome, limits: Mapping[str, Any], bench: Benchmark) -> None:
+    """Add coverage and size of sets to the scores.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Result of `score_gzsl` on a benchmark; changed. Its own gamma calibrates.
+    limits : mapping
+        Choice of `choose_sets`; nothing is added if it is empty.
+    bench : Benchmark
+        Benchmark of the outcome.
+    """
+    if not limits:
+        return
+    judged = Conformal(outcome.details["head"], **{**limits, "gamma": outcome.details["gamma"]})
+    seen, of_seen, unseen, of_unseen = outcome.details["parts"]
+    for kind, scores, labels in (("seen", seen, of_seen), ("unseen", unseen, of_unseen)):
+        sets = judged.sets(scores, COVERAGE)
+        outcome.scores[f"coverage_{kind}"] = metrics.set_coverage(sets, labels)
+        outcome.scores[f"set_size_{kind}"] = metrics.set_size(sets)
 
 
 def _raw(outcome: Outcome) -> Array:

@@ -13,6 +13,7 @@
 | `selective` | does a confidence point out wrong answers: risk over coverage, AURC, E-AURC |
 | `reliability` | is a probability of p right in a share p of cases: ECE |
 | `temperature` | by what must scores be divided, so that their softmax is a probability |
+| `conformal` | which classes may be right, with a promised probability: coverage, size |
 | `open_set` | are known classes told from unknown ones: AUROC, FPR at a TPR, OSCR |
 
 Four conventions hold everywhere. A class without items, and a query without a relevant item, is
@@ -40,6 +41,12 @@ from crossalign.metrics.classification import (
     harmonic_mean,
     micro_accuracy,
     per_class_accuracy,
+)
+from crossalign.metrics.conformal import (
+    conformal_quantile,
+    set_coverage,
+    set_size,
+    standardised_margins,
 )
 from crossalign.metrics.open_set import auroc, fpr_at_tpr, oscr
 from crossalign.metrics.reliability import expected_calibration_error
@@ -82,6 +89,7 @@ __all__ = [
     "chance_map",
     "class_accuracies",
     "cmae",
+    "conformal_quantile",
     "cosine",
     "dot",
     "euclidean",
@@ -103,4 +111,7 @@ __all__ = [
     "recall_at_k",
     "risk_coverage_curve",
     "seen_unseen_curve",
+    "set_coverage",
+    "set_size",
+    "standardised_margins",
 ]

@@ -70,7 +70,8 @@ class Served:
             found = self._space.recognise([item], k)[0]
         return {"classes": [{"name": str(name), "probability": float(chance)} for name, chance in
                             zip(found.names, found.probabilities, strict=True)],
-                "none": bool(found.none), "confidence": float(found.confidence)}
+                "none": bool(found.none), "confidence": float(found.confidence),
+                "set": list(found.set)}
 
     def add(self, items: Sequence[Any], ids: Sequence[str | None],
             payload: Sequence[Plain | None], modality: str | None) -> list[str]:

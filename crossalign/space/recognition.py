@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.metrics import calibrated_stacking
 from crossalign.sentences import short
 from crossalign.tasks.fitted import Fitted
 from crossalign.tasks.rejection import Rejection
@@ -34,12 +35,16 @@ class Answer(NamedTuple):
         True if the item is rather of none of the classes.
     confidence : float
         Probability of the likeliest class, by which ``none`` is decided.
+    set : strings
+        Classes that may be right, the likeliest first: the right one is among them in 90 % of the
+        cases, see `tasks.Conformal`. Empty if validation chose no limits for it.
     """
 
     names: list[str]
     probabilities: list[float]
     none: bool
     confidence: float
+    set: list[str]
 
 
 class Recognition:
@@ -83,13 +88,25 @@ class Recognition:
         if not isinstance(k, int) or k < 1:
             raise ValueError(f"k: got {short(k)}; ask for at least one class.")
         names, judge = self.classes.names, self._judge()
-        chances, sure = judge.predict_proba(rows), judge.score_samples(rows)
-        answers = []
-        for chance, one in zip(chances, sure.tolist(), strict=True):
-            best = np.argsort(-chance, kind="stable")[:k]
-            answers.append(Answer([names[c] for c in best], chance[best].tolist(),
-                                  bool(one < judge.threshold_), float(one)))
+        assert self.fitted.recogniser is not None
+        scores, sure = self.fitted.recogniser.decision_function(rows), judge.score_samples(rows)
+        chances, sets, answers = judge.predict_proba(rows, scores), self._sets(scores), []
+        for chance, one, maybe in zip(chances, sure.tolist(), sets, strict=True):
+            order = np.argsort(-chance, kind="stable")
+            answers.append(Answer([names[c] for c in order[:k]], chance[order[:k]].tolist(),
+                                  bool(one < judge.threshold_), float(one),
+                                  [names[c] for c in order if maybe[c]]))
         return answers
+
+    def _sets(self, scores: Array) -> Array:
+        """Return which classes are in the sets, ``(n, C)`` bool, and the best always is."""
+        if not self.fitted.settings.get("sets"):
+            return np.zeros(scores.shape, dtype=bool)
+        held = self.fitted.conformal().sets(scores)
+        assert self.fitted.gamma is not None
+        best = calibrated_stacking(scores, self.classes.seen, self.fitted.gamma).argmax(axis=1)
+        held[np.arange(len(held)), best] = True
+        return held
 
     def take_class(self, name: str, vector: Array) -> None:
         """Know a class by its vector ``(1, a)``; the threshold goes down as probabilities do."""

@@ -14,6 +14,7 @@ from sklearn.utils._param_validation import Interval
 from crossalign.models.ranges import Having, check_values
 from crossalign.tasks.base import Task
 from crossalign.tasks.class_em import moves, way_of
+from crossalign.tasks.conformal import COVERAGE, Conformal
 from crossalign.tasks.recogniser import SCORED
 from crossalign.tasks.rejection import Rejection
 from crossalign.tasks.zero_shot import ZeroShot
@@ -59,7 +60,8 @@ class Fitted(Task):
         Prepared and calibrated head of the model, where it is to recognise classes.
     settings : mapping
         Settings of the task besides hyper-parameters, as validation chose them: of gzsl ``gamma``
-        and ``confidences``, the threshold and temperature of each; see `Rejection`.
+        ``confidences``, the threshold and temperature of each, see `Rejection`, and ``sets``, the
+        limits of `Conformal`.
     selection : str
         Sentence that says what was chosen, and by what.
     run : int
@@ -137,6 +139,25 @@ class Fitted(Task):
                              f"{list(self.confidences)}.")
         return Rejection(self._head(), confidence, **self.confidences[confidence])
 
+    def conformal(self) -> Conformal:
+        """Return a recogniser that answers with sets of classes, as validation chose.
+
+        Raises
+        ------
+        ValueError
+            If validation chose no limits.
+        """
+        limits = self.settings.get("sets")
+        if not limits:
+            raise ValueError("coverage: validation chose no limits for sets; fit the model for "
+                             "gzsl on a benchmark with a validation_split.")
+        return Conformal(self._head(), **limits)
+
+    def predict_set(self, X: npt.ArrayLike | Views,
+                    coverage: float = COVERAGE) -> list[npt.NDArray[Any]]:
+        """Return for every sample the classes that may be right, see `Conformal.predict_set`."""
+        return self.conformal().predict_set(X, coverage)
+
     def adapt(self, X: Samples) -> Self:
         """Return the same with a recogniser that unlabelled samples have taught where unseen
         classes lie, in the way and with the calibration that validation chose.
@@ -156,7 +177,7 @@ class Fitted(Task):
         other.recogniser = self._head().adapt(X, way_of(chosen))
         other.recogniser.gamma = chosen["gamma"]
         other.settings = {**self.settings, **{
-            key: chosen[key] for key in ("gamma", "gamma_by_share", "confidences")}}
+            key: chosen[key] for key in ("gamma", "gamma_by_share", "confidences", "sets")}}
         return other
 
     def try_out(self) -> None:
@@ -165,6 +186,8 @@ class Fitted(Task):
             self.recogniser.try_out()
             for confidence in self.confidences:
                 self.rejection(confidence)
+            if self.settings.get("sets"):
+                self.conformal()
 
     def _head(self) -> ZeroShot:
         if self.recogniser is None:

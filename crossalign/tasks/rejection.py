@@ -221,20 +221,9 @@ class Rejection(Task):
 
     def _labelled(self, views: Views | Sequence[Views],
                   scores: Array | None = None) -> tuple[Views, Array]:
-        """Join all samples, with their scores ``(n, C)``."""
-        if not isinstance(views, Views):
-            if not hasattr(self.head, "views_"):
-                raise ValueError("head: it is not prepared; call fit(train, classes) of it first.")
-            if not isinstance(views, list | tuple) or not views or not all(
-                    isinstance(part, Views) for part in views):
-                raise ValueError(f"validation: got {short(views)}; give labelled Views, or a list "
-                                 "of them.")
-            views = joined(views, self.head.views_)
-        scores, labels = self._scores(views, scores), views.truth
-        if len(labels) and (labels.min() < NONE or labels.max() >= scores.shape[1]):
-            raise ValueError(f"labels: {labels.min()}..{labels.max()} for {scores.shape[1]} "
-                             "classes; give rows of the head's classes, or -1, as relabel does.")
-        return views, scores
+        """Join all samples, with their scores ``(n, C)`` after calibrated stacking."""
+        samples, scores = labelled_samples(self.head, views, scores)
+        return samples, self._scores(samples, scores)
 
     def _scores(self, X: npt.ArrayLike | Views, scores: Array | None = None) -> Array:
         """Return the scores ``(n, C)`` after calibrated stacking; ``scores`` are those before, if
@@ -285,6 +274,33 @@ class Rejection(Task):
             columns.append(_total(deviation)[scores.argmax(axis=1)])
         positive = np.maximum(np.column_stack(columns), np.finfo(np.float64).tiny)
         return np.asarray(np.log(positive))
+
+
+def labelled_samples(head: ZeroShot, views: Views | Sequence[Views],
+                     scores: Array | None = None) -> tuple[Views, Array]:
+    """Join labelled samples, and score them by a prepared head, ``(n, C)``, unless scores are
+    given.
+
+    Raises
+    ------
+    ValueError
+        If they are no labelled samples, or labels are neither rows of the head's classes nor
+        `NONE`.
+    """
+    if not isinstance(views, Views):
+        if not hasattr(head, "views_"):
+            raise ValueError("head: it is not prepared; call fit(train, classes) of it first.")
+        if not isinstance(views, list | tuple) or not views or not all(
+                isinstance(part, Views) for part in views):
+            raise ValueError(f"validation: got {short(views)}; give labelled Views, or a list of "
+                             "them.")
+        views = joined(views, head.views_)
+    scores = head.decision_function(views) if scores is None else scores
+    labels = views.truth
+    if len(labels) and (labels.min() < NONE or labels.max() >= scores.shape[1]):
+        raise ValueError(f"labels: {labels.min()}..{labels.max()} for {scores.shape[1]} classes; "
+                         "give rows of the head's classes, or -1, as relabel does.")
+    return views, scores
 
 
 def _total(deviation: Array) -> Array:

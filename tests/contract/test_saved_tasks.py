@@ -21,13 +21,23 @@ from small_models import SMALL, fitted, toy
 
 from crossalign import models, tasks
 from crossalign.index import ExactIndex, FaissIndex
-from crossalign.tasks import Adaptation, FewShot, Fitted, Rejection, Retriever, Transfer, ZeroShot
+from crossalign.tasks import (
+    Adaptation,
+    Conformal,
+    FewShot,
+    Fitted,
+    Rejection,
+    Retriever,
+    Transfer,
+    ZeroShot,
+)
 from crossalign.tasks.store import load_task, save_task
 from crossalign.types import Views
 
 VIEWS, CLASSES = toy()
 TEXTS = VIEWS.select("image")
 ROWS = VIEWS["image"][:7]
+LIMITS = [n / 25 for n in range(50)]
 
 
 def aligner(name, **params):
@@ -63,6 +73,7 @@ MAKE = {
     "rejection": lambda: Rejection(zero_shot("ESZSL"), "margin").fit(TEXTS, coverage=0.8),
     "tempered": lambda: Rejection(zero_shot("CADAVAE", "prototype"), "tempered").fit(
         TEXTS, coverage=0.8),
+    "sets": lambda: Conformal(zero_shot("ESZSL"), seen=LIMITS, unseen=LIMITS),
     "retriever": lambda: retriever("CCA", ids=[f"ü{i}" for i in range(48)]),
     "retriever of codes": lambda: retriever("RidgeMap", bits=3, ids=[*range(46), "a", 2.5]),
     "retriever of tokens": lambda: retriever("FGAN"),
@@ -74,7 +85,8 @@ MAKE = {
     "marginal": lambda: transfer("marginal"),
     "fitted": lambda: Fitted(aligner("ESZSL").fit(TEXTS, classes=CLASSES), "gzsl",
                              zero_shot("ESZSL"), {"gamma": 0.5, "confidences": {
-                                 "margin": {"threshold": 0.5, "temperature": 2.0}}},
+                                 "margin": {"threshold": 0.5, "temperature": 2.0}},
+                                 "sets": {"gamma": 0.5, "seen": LIMITS, "unseen": LIMITS}},
                              "chosen", 1, {"split_id": "x", "leaks": {"a": None, "b": False}},
                              {"data": "glyphs"}, {"ks": (1, 2), "draws": 3, "baseline": None}),
     "adaptation": lambda: Adaptation(epochs=2, latent=4, hidden=8, batch_size=32).fit(

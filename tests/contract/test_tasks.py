@@ -10,7 +10,15 @@ from complaints import complaint
 from sklearn.base import clone
 
 from crossalign import Classes, Views, models
-from crossalign.tasks import Adaptation, FewShot, Rejection, Retriever, Transfer, ZeroShot
+from crossalign.tasks import (
+    Adaptation,
+    Conformal,
+    FewShot,
+    Rejection,
+    Retriever,
+    Transfer,
+    ZeroShot,
+)
 from crossalign.tasks.fitted import Fitted
 
 RNG = np.random.default_rng(0)
@@ -25,6 +33,7 @@ MAKE = {
     ZeroShot: lambda **given: ZeroShot(**{"model": RIDGE, **given}),
     FewShot: lambda **given: FewShot(**{"model": RIDGE, **given}),
     Rejection: lambda **given: Rejection(**{"head": HEAD, **given}),
+    Conformal: lambda **given: Conformal(**{"head": HEAD, **given}),
     Retriever: lambda **given: Retriever(**{"model": ALIGNER, **given}),
     Transfer: lambda **given: Transfer(**given).fit(TRAIN, TRAIN, "image", "text", 3),
     Adaptation: lambda **given: Adaptation(**{"epochs": 1, **given}).fit(
@@ -53,6 +62,16 @@ def test_infinite_numbers_are_numbers_where_they_mean_something():
     assert set(ZeroShot(RIDGE, gamma=np.inf).fit(TRAIN, CLASSES).predict(TRAIN)) == {3}
     assert (Rejection(HEAD, threshold=np.inf).predict(TRAIN) == -1).all()
     assert (Rejection(HEAD, threshold=-np.inf).predict(TRAIN) != -1).all()
+
+
+def test_a_coverage_is_a_share_that_can_be_promised():
+    limits = [float(n) for n in range(50)]
+    sets = Conformal(HEAD, seen=limits, unseen=limits)
+    for coverage in ("0.9", [0.9], True, 1.5, -0.1, 0, 1.0):
+        complaint(lambda coverage=coverage: sets.predict_set(TRAIN, coverage), "coverage: got")
+    complaint(lambda: Conformal(HEAD).predict_set(TRAIN), "call fit(validation) first")
+    complaint(lambda: Conformal(HEAD).fit(TRAIN), "validation: none", "unseen class")
+    complaint(lambda: Fitted(RIDGE, "gzsl", HEAD).predict_set(TRAIN), "coverage: validation chose")
 
 
 def test_retriever_wants_one_identifier_per_row():

@@ -27,6 +27,8 @@ from crossalign.models import RidgeMap
 from crossalign.space import build_space
 from crossalign.space.chance import RandomPairs
 from crossalign.space.choice import DRAWS, choose
+from crossalign.space.recognition import Recognition
+from crossalign.tasks import Fitted
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +207,20 @@ def test_probabilities_are_softmax_of_calibrated_scores_over_the_chosen_temperat
     answer = sure.recognise(image, k=len(sure.class_names))[0]
     np.testing.assert_allclose(answer.probabilities, np.sort(chances)[::-1], atol=1e-6)
     assert answer.none == (chances.max() < chosen["threshold"])
+
+
+def test_the_set_holds_the_best_and_what_is_within_the_limits_of_validation(sure):
+    images = [picture(shape, n) for shape in SHAPES for n in (60, 61)]
+    limits = sure.fitted.settings["sets"]
+    scores = sure.fitted.recogniser.decision_function(sure.readers.of_pictures(images))
+    scores -= limits["gamma"] * sure.seen
+    for row, answer in zip(scores, sure.recognise(images, k=1), strict=True):
+        inside = {name for name, score, seen in zip(sure.class_names, row, sure.seen, strict=True)
+                  if (row.max() - score) / row.std() <= limits["seen" if seen else "unseen"][40]}
+        assert set(answer.set) == inside | set(answer.names)
+        assert answer.set[0] == answer.names[0]
+    bare = Recognition(Fitted(sure.fitted.model, "gzsl", sure.fitted.recogniser))
+    assert bare.answers(sure.readers.of_pictures(images[:1]), 1)[0].set == []
 
 
 def test_classes_are_added_by_text_and_stay(sure):

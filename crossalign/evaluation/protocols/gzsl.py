@@ -13,7 +13,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from crossalign import metrics
-from crossalign.evaluation.confidence import add_confidences, choose_confidences, latent_variances
+from crossalign.evaluation.confidence import (
+    add_confidences,
+    add_sets,
+    choose_confidences,
+    choose_sets,
+    latent_variances,
+)
 from crossalign.evaluation.figures.maps import cross_modal, latent
 from crossalign.evaluation.figures.recognition import recognition
 from crossalign.evaluation.figures.tokens import tokens
@@ -98,7 +104,13 @@ class GZSL(Protocol):
                "the same, with temperatures that follow the model's own variances", "lower"),
         Metric("ECE", "gap between how sure it is and how often right; lower is better", "lower"),
         Metric("sigma_error", "rank correlation of a sample's variance with its being wrong",
-               None, least=-1.0))
+               None, least=-1.0),
+        Metric("coverage_seen", "seen classes: samples whose set of classes, made to hold the "
+               "right one in 90 %, does", None),
+        Metric("coverage_unseen", "the same of unseen classes", None),
+        Metric("set_size_seen", "seen classes: share of all classes in such a set; lower is better",
+               "lower"),
+        Metric("set_size_unseen", "the same of unseen classes; lower is better", "lower"))
     headlines: ClassVar[tuple[str, ...]] = ("H", "H_base", "U", "S", "T1", "AUSUC")
     columns: ClassVar[tuple[str, ...]] = ("T1", "U", "S", "H", "H_base", "U_raw", "S_raw",
                                           "H_raw", "AUSUC")
@@ -116,11 +128,12 @@ class GZSL(Protocol):
         return all_tests(bench)
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
-        """Score at the chosen ``gamma``, with the chosen ``confidences``."""
+        """Score at the chosen ``gamma``, with the chosen ``confidences`` and ``sets``."""
         outcome = score_gzsl(fitted, bench, settings.get("gamma"))
         if self.adapt is not None:
             outcome, settings = self._adapted(outcome, bench, settings)
         add_confidences(outcome, settings.get("confidences") or {}, bench)
+        add_sets(outcome, settings.get("sets") or {}, bench)
         if self.best_epoch:
             outcome.scores.update(best_epoch_on_test(fitted, bench))
         return outcome
@@ -148,9 +161,9 @@ class GZSL(Protocol):
         return score_gzsl(fitted, validation)
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
-        """Return ``gamma``, ``confidences``: threshold and temperature of each, and
-        ``gamma_by_share``: pairs of a share of items of unseen classes and the gamma for it; with
-        `adapt` also ``adaptation``, see `choose_adaptation`.
+        """Return ``gamma``, ``confidences``: threshold and temperature of each, ``sets``: the
+        limits of `Conformal`, and ``gamma_by_share``: pairs of a share of items of unseen classes
+        and the gamma for it; with `adapt` also ``adaptation``, see `choose_adaptation`.
         """
         chosen = calibration(outcome, validation)
         if self.adapt is None:
@@ -252,7 +265,8 @@ def calibration(outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
     curve = outcome.details["curve"]
     return {"gamma": outcome.gamma,
             "gamma_by_share": [[share, metrics.best_gamma(curve, share)] for share in SHARES],
-            "confidences": choose_confidences(outcome, validation)}
+            "confidences": choose_confidences(outcome, validation),
+            "sets": choose_sets(outcome, validation)}
 
 
 def score_gzsl(model: Any, bench: Benchmark, gamma: float | None = None) -> Outcome:

@@ -58,6 +58,7 @@ async function recognise(added = "") {
     by("bars").replaceChildren();
     recognised = null;
     tell(by("verdict"), error.message);
+    tell(by("among"), "");
   }
 }
 
@@ -107,6 +108,7 @@ function fillClasses() {
 function invite() {
   by("bars").replaceChildren();
   by("verdict").classList.remove("none");
+  tell(by("among"), "");
   tell(by("verdict"), names.length ? "Give a picture to see which classes it may be of."
     : "This space is searched only; it recognises no classes.");
 }

@@ -68,6 +68,8 @@ export function showClasses(found, before = new Map(), added = "") {
   tell(by("verdict"), found.none
     ? `None of these, rather: the likeliest has only ${sure} (uncertainty ${unsure}).`
     : `${found.classes[0].name}, with confidence ${sure} (uncertainty ${unsure}).`);
+  tell(by("among"), found.set.length > 1
+    ? `With 90 % it is one of ${found.set.length}: ${found.set.join(", ")}.` : "");
   by("verdict").classList.toggle("none", found.none);
   by("bars").replaceChildren(...found.classes.map((one) => bar(one, before, added)));
 }
