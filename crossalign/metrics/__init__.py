@@ -8,6 +8,7 @@
 | `retrieval/mean_average_precision` | what are AP and mAP of many queries |
 | `retrieval/precision` | what is the precision at k and over recall |
 | `retrieval/instance` | does a query find its own counterpart: R@k, median rank |
+| `retrieval/absence` | does the best of a gallery stand out, or has the query no answer there |
 | `retrieval/chance` | what does a random ranking score |
 | `alignment` | do paired rows coincide: CMAE, modality gap |
 | `selective` | does a confidence point out wrong answers: risk over coverage, AURC, E-AURC |
@@ -50,6 +51,7 @@ from crossalign.metrics.conformal import (
 )
 from crossalign.metrics.open_set import auroc, fpr_at_tpr, oscr
 from crossalign.metrics.reliability import expected_calibration_error
+from crossalign.metrics.retrieval.absence import Strengths, match_strength, match_strengths
 from crossalign.metrics.retrieval.average_precision import average_precision
 from crossalign.metrics.retrieval.chance import chance_average_precision, chance_map
 from crossalign.metrics.retrieval.instance import (
@@ -78,6 +80,7 @@ __all__ = [
     "PrecisionRecallCurve",
     "RiskCoverageCurve",
     "SeenUnseenCurve",
+    "Strengths",
     "aurc",
     "auroc",
     "ausuc",
@@ -98,6 +101,8 @@ __all__ = [
     "fpr_at_tpr",
     "gzsl_scores",
     "harmonic_mean",
+    "match_strength",
+    "match_strengths",
     "mean_average_precision",
     "median_rank",
     "micro_accuracy",

@@ -14,6 +14,7 @@ from crossalign.arrays import refuse_masked, refuse_rows
 from crossalign.index.base import Index
 from crossalign.index.hamming import HammingIndex
 from crossalign.labels import is_missing, refuse_repeated
+from crossalign.metrics import match_strength
 from crossalign.models.blockwise import encoded, in_blocks
 from crossalign.models.learned import made_up
 from crossalign.models.ranges import SIZE, Having, check_values
@@ -121,6 +122,21 @@ class Retriever(Task):
         queries = _rows_of(queries, "queries")
         hits: Hits = self.index_.search(self._vectors(queries, modality), k)
         return hits
+
+    def strength(self, queries: Views | npt.ArrayLike, modality: str | Sequence[str]) -> Array:
+        """Measure how far the best item of every query stands out from the gallery, ``(q,)``.
+
+        See `metrics.match_strength`. A query below the cut-off that validation chose, of
+        ``Fitted.settings["cutoff"]`` that of ``"image->text"`` for images that ask for texts, has
+        no answer in the gallery. All items are compared.
+
+        Raises
+        ------
+        ValueError
+            As `search`, or the gallery holds fewer than two items.
+        """
+        every = max(1, len(getattr(self, "ids_", ())))
+        return match_strength(self.search(queries, modality, every).scores)
 
     def try_out(self) -> None:
         """Search for made-up queries of every modality that the codes, if there are any, know."""

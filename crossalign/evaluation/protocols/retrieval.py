@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -27,6 +27,9 @@ from crossalign.metrics.retrieval.score_sources import ScoreSource
 from crossalign.models.blockwise import embedded, encoded
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Benchmark, Views
+
+FALSE = 0.1
+"""Share of queries without an answer in the gallery that may get one."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,10 @@ class Retrieval(Protocol):
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("mAP", "mean average precision over the whole list, mean of both directions"),
         Metric("P@100", "share of right ones among the first 100"),
-        Metric("chance_mAP", "what a random order would give", None))
+        Metric("chance_mAP", "what a random order would give", None),
+        Metric("false_match", "queries without an answer in the gallery that get one, at a cut-off "
+               "for 10 %; lower is better", "lower"),
+        Metric("kept_match", "queries with an answer in the gallery that get one at this cut-off"))
     headlines: ClassVar[tuple[str, ...]] = ("mAP", "chance_mAP", "P@100")
     columns: ClassVar[tuple[str, ...]] = ("mAP", "P@100", "chance_mAP")
 
@@ -66,8 +72,20 @@ class Retrieval(Protocol):
             raise ValueError(f"bits: got {self.bits} for retrieval; give one bit or more.")
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
-        """Score both directions."""
-        return score_retrieval(fitted, bench, self.bits)
+        """Score both directions, and the chosen ``cutoff`` of each."""
+        outcome = score_retrieval(fitted, bench, self.bits)
+        add_matches(outcome, bench, settings.get("cutoff") or {})
+        return outcome
+
+    def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
+        """Return ``cutoff``: for each direction the least strength of a match, which at most a
+        tenth of the validation queries exceed whose class was taken out of the gallery.
+        """
+        return {"cutoff": choose_cutoffs(outcome, validation)}
+
+    def describe(self, settings: Settings) -> str:
+        """Say that cut-offs were chosen."""
+        return "cut-offs of matches"
 
     def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         """Return precision-recall curves, queries with their hits, and maps of the space."""
@@ -145,6 +163,64 @@ def score_retrieval(model: Any, bench: Benchmark, bits: int | None = None) -> Ou
         raise ValueError(f"splits: no {first!r} or {second!r} asks for the other in "
                          f"{bench.name!r}; give queries of one and a gallery of the other.")
     return replace(_both_directions(found, directions), per_class=per_class)
+
+
+def choose_cutoffs(outcome: Outcome, validation: Benchmark) -> dict[str, float]:
+    """Choose the least strength of a match in every direction, see `metrics.match_strength`.
+
+    Classes count alike, and the promise is for queries of further classes; with fewer than nine,
+    none can be given, and the cut-off is the largest strength among them.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Result of `score_retrieval` on the validation benchmark.
+    validation : Benchmark
+        Validation benchmark.
+    """
+    found = {}
+    for way, (strengths, labels) in _strengths(outcome, validation).items():
+        there = np.isfinite(strengths.absent)
+        if there.any():
+            absent = strengths.absent[there]
+            found[way] = min(metrics.conformal_quantile(absent, 1 - FALSE, labels[there]),
+                             float(absent.max()))
+    return found
+
+
+def add_matches(outcome: Outcome, bench: Benchmark, cutoffs: Mapping[str, float]) -> None:
+    """Add ``false_match`` and ``kept_match``, means over queries and then directions.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Result of `score_retrieval` on a benchmark; changed.
+    bench : Benchmark
+        Benchmark of the outcome.
+    cutoffs : mapping of direction to float
+        Choice of `choose_cutoffs`; nothing is added for a direction without one.
+    """
+    shares = []
+    for way, (strengths, _) in _strengths(outcome, bench, cutoffs).items():
+        absent = strengths.absent[np.isfinite(strengths.absent)]
+        if len(absent):
+            shares.append([np.mean(absent > cutoffs[way]), np.mean(strengths.whole > cutoffs[way])])
+    if shares:
+        false, kept = np.mean(shares, axis=0)
+        outcome.scores.update(false_match=float(false), kept_match=float(kept))
+
+
+def _strengths(outcome: Outcome, bench: Benchmark,
+               ways: Container[str] | None = None) -> dict[str, tuple[metrics.Strengths, Array]]:
+    """Return the strengths of matches and a class of every query, by direction."""
+    found = {}
+    for way, likeness in outcome.details["directions"].items():
+        if ways is None or way in ways:
+            a, b = way.split("->")
+            asked, there = bench["query"].having(a).truth, bench["gallery"].having(b).truth
+            if len(there) > 1:
+                found[way] = metrics.match_strengths(likeness, asked, there), rarest(asked)
+    return found
 
 
 def _mean_by_class(values: Array, labels: Array) -> tuple[Array, Array, Array]:
