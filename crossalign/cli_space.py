@@ -23,7 +23,7 @@ from crossalign.cli_space_changes import (
     remove,
 )
 from crossalign.data_options import SUPERVISED, DataOptions, takes_data
-from crossalign.tables import aligned
+from crossalign.tables import aligned, printable
 
 if TYPE_CHECKING:
     from crossalign.space import Answer, Hit
@@ -114,10 +114,11 @@ def search(space: Folder,
         print(f"nothing stands out: more than {UNUSUAL:.0%} of random pairs are as similar as any "
               "of these")
     for one in said:
-        print(f"\n{one.id}")
-        print("  pairs: " + ", ".join(f"{name} {share:+.3f}" for name, share in one.pairs))
-        if one.words:
-            print("  words: " + ", ".join(f"{word} {drop:+.3f}" for word, drop in one.words))
+        print(f"\n{printable(one.id)}")
+        for kind, parts in (("pairs", one.pairs), ("words", one.words)):
+            if parts:
+                print(f"  {kind}: "
+                      + printable(", ".join(f"{name} {worth:+.3f}" for name, worth in parts)))
 
 
 def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
@@ -135,9 +136,9 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
         for file, answer in zip(files, answers, strict=True):
             said = ", ".join(f"{name} {100 * p:.0f} %" for name, p in
                              zip(answer.names, answer.probabilities, strict=True))
-            print(f"{file}: {'none of the classes; nearest ' if answer.none else ''}{said}")
+            print(printable(f"{file}: {'none of the classes; nearest ' * answer.none}{said}"))
             if answer.set:
-                print(f"  with 90 % one of {len(answer.set)}: {named(answer.set)}")
+                print(printable(f"  with 90 % one of {len(answer.set)}: {named(answer.set)}"))
 
 
 def embed(space: Folder, files: Files,

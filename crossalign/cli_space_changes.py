@@ -9,6 +9,7 @@ import typer
 
 from crossalign.arguments import log
 from crossalign.reading import expanded
+from crossalign.tables import printable
 
 HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
 """Settings of a path that may begin with ``~``."""
@@ -23,8 +24,11 @@ def add(space: Folder, files: Files,
     from crossalign.space import Space
 
     opened = Space.open(space)
+    before = len(opened)
     opened.add(list(files), payload=None if of is None else [{"class": of}] * len(files))
-    print(f"{len(files):,} added, {len(opened):,} items")
+    new = len(opened) - before
+    replaced = f", {len(files) - new:,} replaced" * (new < len(files))
+    print(f"{new:,} added{replaced}, {len(opened):,} items")
 
 
 def remove(space: Folder,
@@ -46,7 +50,7 @@ def add_class(space: Folder, name: Annotated[str, typer.Argument(help="Name of t
 
     opened = Space.open(space)
     opened.add_class(name, text)
-    print(f"{name} added, {len(opened.class_names)} classes")
+    print(f"{printable(name)} added, {len(opened.class_names)} classes")
 
 
 def adapt(space: Folder, files: Files) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -135,7 +136,7 @@ class Index(BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"folder: {str(place.path)!r} holds a {short(record.get('class'))}, "
                              f"not a {cls.__name__}; open it by its own class.")
         try:
-            opened: Self = found(**found._parameters(place))
+            opened: Self = found(**_of_their_types(found, found._parameters(place)))
         except TypeError as error:
             raise ValueError(f"folder: {str(place.path)!r} is damaged ({error}); save the index "
                              "again.") from error
@@ -167,6 +168,18 @@ class Index(BaseEstimator):  # type: ignore[misc]
     def _open(self, folder: Folder) -> None:
         """Take the items of a folder, and write changes there."""
         raise NotImplementedError("abstract")  # pragma: no cover
+
+
+def _of_their_types(kind: type[Index], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the parameters of a manifest; TypeError unless each is of its default's type."""
+    usual = signature(kind).parameters
+    for name, value in params.items():
+        default = usual[name].default if name in usual else None
+        kinds = (int, float) if isinstance(default, float) else type(default)
+        if isinstance(default, int | float) and (isinstance(value, bool)
+                                                 or not isinstance(value, kinds)):
+            raise TypeError(f"{name} is {short(value)}")
+    return params
 
 
 def check_count(k: int) -> None:

@@ -72,6 +72,9 @@ class Folder:
         if not isinstance(found, dict) or found.get("format") != FORMAT:
             raise ValueError(f"folder: {str(self.path)!r} holds no index of format {FORMAT}; save "
                              "it again with this version.")
+        if not isinstance(found.get("params"), dict):
+            raise ValueError(f"folder: {str(self.path)!r} is damaged (params is "
+                             f"{short(found.get('params'))}); save the index again.")
         self.manifest = found
         return found
 
@@ -95,6 +98,9 @@ class Folder:
             if not all(PART.fullmatch(self.manifest[part]) for part in ("vectors", "items")):
                 raise ValueError("names of other files")
             items = self._replayed()
+            for count in ("width", "slots", "journal", "following"):
+                if type(self.manifest[count]) is not int or self.manifest[count] < 0:
+                    raise ValueError(f"{count} is {short(self.manifest[count])}")
             stride = np.dtype(self.manifest["dtype"]).itemsize * self.manifest["width"]
             size = (self.path / self.manifest["vectors"]).stat().st_size
             if self.manifest["dtype"] not in DTYPES or size < stride * items.slots:
@@ -188,8 +194,8 @@ class Folder:
         try:
             lock.acquire()
         except Timeout:
-            raise ValueError(f"folder: {str(self.path)!r} is being written to by another index; "
-                             "close that one first.") from None
+            raise ValueError(f"folder: {str(self.path)!r} is being written to by another index, "
+                             "as that of a server; close that one first.") from None
         self._lock = lock
         known = self.manifest
         if known and Folder(self.path).read() != known:

@@ -21,6 +21,7 @@ from crossalign.evaluation.fitted import answering, fit_chosen
 from crossalign.evaluation.protocols import benchmark_of, with_options
 from crossalign.evaluation.protocols.unlabelled import tests_of
 from crossalign.index import ExactIndex
+from crossalign.models import get as get_model
 from crossalign.pace import duration
 from crossalign.reading import expanded
 from crossalign.space.choice import Tried, choose, short_list
@@ -83,6 +84,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     if (place / RECORD).is_file() and not replace:
         raise ValueError(f"out: {str(out)!r} holds a space already, and what was added to it would "
                          "be lost; give another folder, or replace it with --replace.")
+    for asked in models or ():
+        get_model(asked)                                       # a wrong name is told at once
     bench, samples, readers = _read(options, log)
     task = with_options(bench.task, adapt="heldout" if adapt else None)
     model, choice, tried = choose(bench, task, models or short_list(bench.task, readers.one_space),

@@ -85,15 +85,20 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
     Raises
     ------
     ValueError
-        If no model on the list can be tried.
+        If no model on the list can be tried, or fewer than three classes are trained on.
     """
     started, best = time.perf_counter(), None
+    too_few = ValueError(f"data: no model can be chosen on validation classes of "
+                         f"{len(bench.classes)} classes; give more, five at least, or other "
+                         "models.")
+    if bench.task != "retrieval" and bench.classes.seen.sum() < 3:
+        raise too_few
     validation = bench.validation()
     few = 0 if validation is None else int(validation.classes.unseen.sum())
     draws = DRAWS if 0 < few < FEW and bench.validation(1) is not None else 1
     if draws > 1:
-        log(f"validation has {few} classes that play unseen, so each model is tried on {draws} "
-            "draws of them")
+        log(f"validation has {few} class{'es' * (few > 1)} to play unseen, so each model is tried "
+            f"on {draws} draws of them")
     tried: list[Tried] = []
     for name in names:
         passed = time.perf_counter() - started
@@ -115,6 +120,5 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
         if best is None or objective > best[0]:
             best = objective, model, choice
     if best is None:
-        raise ValueError(f"data: no model can be chosen on validation classes of "
-                         f"{len(bench.classes)} classes; give more, six at least, or other models.")
+        raise too_few
     return best[1], best[2], tried

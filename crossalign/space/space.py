@@ -14,6 +14,10 @@ from crossalign.sentences import short
 from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
 from crossalign.space.migrate import SAMPLE, migrated, named
 from crossalign.space.stored import StoredSpace
+from crossalign.tables import printable
+
+LONGEST_NAME = 200
+"""Longest name of a class that is added, in characters."""
 
 
 class Space(StoredSpace):
@@ -113,17 +117,11 @@ class Space(StoredSpace):
         Raises
         ------
         ValueError
-            If there is a class of that name, or of one that reads alike, classes are not known by
-            texts, or the recogniser has to be built again for further classes.
+            If there is a class of that name, or of one that reads alike, the name is longer than
+            200 characters or more than a line, classes are not known by texts, or the recogniser
+            has to be built again for further classes.
         """
-        if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"name: got {short(name)}; give the class a name.")
-        if name in self.class_names:
-            raise ValueError(f"name: there is a class {name!r} already; give another name.")
-        alike = next((one for one in self.class_names if folded(one) == folded(name)), None)
-        if alike is not None:
-            raise ValueError(f"name: {short(name)} differs from the class {alike!r} only in case, "
-                             "blanks or spelling; give a name of its own.")
+        _check_name(name, self.class_names)
         if len(self.classes) and not self.texts:
             raise ValueError("text: classes of this space are known by vectors, not by texts; "
                              "build one from texts of the classes.")
@@ -200,3 +198,20 @@ class Space(StoredSpace):
             self.readers, self.card = before
             raise
         return about
+
+
+def _check_name(name: str, there: Sequence[str]) -> None:
+    """Raise ValueError unless a new class may have this name."""
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"name: got {short(name)}; give the class a name.")
+    hidden = printable(name).count("\ufffd") > name.count("\ufffd")
+    if len(name) > LONGEST_NAME or len(name.splitlines()) > 1 or hidden:
+        raise ValueError(f"name: got {short(name)}, of {len(name):,} characters; give the class a "
+                         f"name of one line, {LONGEST_NAME} characters at most, and put what it "
+                         "looks like into its text.")
+    if name in there:
+        raise ValueError(f"name: there is a class {name!r} already; give another name.")
+    alike = next((one for one in there if folded(one) == folded(name)), None)
+    if alike is not None:
+        raise ValueError(f"name: {short(name)} differs from the class {alike!r} only in case, "
+                         "blanks or spelling; give a name of its own.")

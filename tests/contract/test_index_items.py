@@ -415,7 +415,10 @@ def test_damage_and_foreign_folders_are_one_sentence(name, tmp_path):
     saved(name, place)
     manifest = json.loads((place / "index.json").read_text())
     for change in ({"slots": 289}, {"items": "../x"}, {"journal": 10**9}, {"dtype": "O"},
-                   {"width": 10**9}, {"params": {"a": 1}}, {"slots": "x"}, {"following": None}):
+                   {"width": 10**9}, {"params": {"a": 1}}, {"slots": "x"}, {"following": None},
+                   {"width": -7}, {"slots": -1}, {"slots": True}, {"params": None}, {"params": []},
+                   {"params": {"block_bytes": "x"}}, {"params": {"block_bytes": None}},
+                   {"params": {"block_bytes": float("nan")}}):
         (place / "index.json").write_text(json.dumps({**manifest, **change}))
         with pytest.raises(ValueError, match=r"^folder: .* is damaged \("):
             Index.open(place)

@@ -15,8 +15,10 @@ import pytest
 from complaints import complaint
 from PIL import Image
 from shapes import SHAPES, picture, picture_folder
+from typer.testing import CliRunner
 
 import crossalign as ca
+from crossalign.cli import app
 from crossalign.data.catalog import load_whole
 from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG
@@ -279,12 +281,22 @@ def test_a_space_is_replaced_when_it_is_said_and_too_few_classes_are_a_sentence(
     shutil.copytree(knowing[0], tmp_path / "space")
     built = build_space(options, tmp_path / "space", models=["ridge_map"], replace=True, log=str)
     assert "star" not in built.class_names
-    (tmp_path / "four").mkdir()
-    for shape in list(SHAPES)[:4]:
-        shutil.copytree(folder / shape, tmp_path / "four" / shape)
-    complaint(lambda: build_space(DataOptions(data=str(tmp_path / "four")), tmp_path / "no",
-                                  models=["ridge_map"], log=str), "of 4 classes", "six at least")
+    for count in (3, 4):
+        (tmp_path / f"{count}").mkdir()
+        for shape in list(SHAPES)[:count]:
+            shutil.copytree(folder / shape, tmp_path / f"{count}" / shape)
+        complaint(lambda data=tmp_path / f"{count}": build_space(
+            DataOptions(data=str(data)), tmp_path / "no", models=["ridge_map"], log=str),
+            f"of {count} classes", "five at least")
     assert not (tmp_path / "no").exists()
+
+
+def test_a_model_that_is_not_there_is_told_before_anything_is_encoded(folder, tmp_path):
+    said = []
+    complaint(lambda: build_space(DataOptions(data=str(folder)), tmp_path / "no",
+                                  models=["ridge_map", "nonsense"], log=said.append),
+              "there is no 'nonsense'")
+    assert said == []
 
 
 def test_words_find_pictures_by_what_classes_are_called(sure):
@@ -368,7 +380,7 @@ def test_of_few_validation_classes_several_draws_choose(folder):
     assert f"{DRAWS} draws of validation classes" in choice.how
     _, chosen, tried = choose(bench, task, ["ridge_map"], 10, said.append)
     assert f"{DRAWS} draws" in chosen.how
-    assert any(f"2 classes that play unseen, so each model is tried on {DRAWS}" in line
+    assert any(f"2 classes to play unseen, so each model is tried on {DRAWS}" in line
                for line in said)
     assert tried[0].objective == max(value for _, value in chosen.tried)
 
@@ -404,6 +416,30 @@ def test_chances_of_few_pairs_and_of_other_indexes_are_not_told():
     assert share == pytest.approx((1 + 4 * 11 * 10) / (1 + 44 * 43))
     codes = HammingIndex(8)
     assert RandomPairs(codes, lambda places: None).chances("image", np.ones(1), [{}]) == [None]
+
+
+def test_what_commands_print_controls_no_terminal(sure, tmp_path):
+    """Names, ids and files come with data; a picture that is added again is replaced, and told."""
+    folder = tmp_path / "red\x1b[31m"
+    folder.mkdir()
+    picture("disc", 60).save(folder / "new.png")
+    sure.close()
+    for words, said in ((["add", str(sure.folder)], "1 added, "),
+                        (["add", str(sure.folder)], "0 added, 1 replaced, "),
+                        (["recognise", str(sure.folder)], "red\ufffd[31m"),
+                        (["search", str(sure.folder), "--k", "1", "--image"], "red\ufffd[31m")):
+        ran = CliRunner().invoke(app, [*words, str(folder / "new.png")])
+        assert said in ran.output
+        assert "\x1b" not in ran.output
+
+
+def test_a_name_of_a_class_is_one_line(sure):
+    """Names stand in tables and on terminals: what controls these, or fills them, is refused."""
+    for name in ("a\nb", "red\x1b[31m", "turned\u202e", "a" * 201, "a\u2028b"):
+        complaint(lambda name=name: sure.add_class(name), "name: got ", "of one line")
+    for name in ("a" * 200, "\u65e5\u672c \u8a9e", "\U0001f469\u200d\U0001f467"):
+        sure.add_class(name)
+    assert len(sure.class_names) == len(SHAPES) + 4
 
 
 def test_a_class_that_reads_like_another_is_refused(sure):
