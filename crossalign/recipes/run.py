@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from crossalign.types import Benchmark
 
 Count = Annotated[int, Field(ge=1, strict=True)]
+Number = Annotated[int, Field(ge=0, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Words = Annotated[str, Field(min_length=1)]
 Task = Literal["gzsl", "zsl", "retrieval", "transfer", "few_shot"]
 
@@ -47,6 +49,12 @@ class Run(BaseModel):
     encoder, text_encoder : str, optional
         Options of ``crossalign run``. Files of encoders lie under the folder of all data sets, too;
         ``package:NAME`` is the folder ``model`` of an installed package.
+    pairs, unpaired : int, optional
+        Options of ``crossalign run``: numbers of training pairs and of other rows.
+    labels : str, optional
+        Option of ``crossalign run``: the side that is labelled.
+    wrong : float, optional
+        Option of ``crossalign run``: the share of wrong pairs.
     baseline : bool
         Whether ``few_shot`` also scores the softmax on codes of CADA-VAE.
     adapt : {"heldout", "transductive"}, optional
@@ -80,6 +88,11 @@ class Run(BaseModel):
     text_encoder: Words | None = Field(
         None, description="the name of a network, or package:NAME")
 
+    pairs: Number | None = Field(None, description="a number of training pairs, from 0")
+    unpaired: Number | None = Field(None, description="a number of other rows, from 0")
+    labels: Words | None = Field(None, description="none, one, both or a modality")
+    wrong: Share | None = Field(None, description="a share of wrong pairs, from 0 to 1")
+
     def estimator(self) -> Any:
         """Return a new estimator of the model with these hyper-parameters."""
         from crossalign import models
@@ -99,8 +112,10 @@ class Run(BaseModel):
             data=under(root, self.data), task=self.task, tokens=self.tokens,
             attributes=self.attributes, class_texts=under(root, self.class_texts),
             unseen=self.unseen, pool=self.pool, modalities=self.modalities, columns=self.columns,
-            encoder=under(root, self.encoder),
-            text_encoder=_package(self.text_encoder)).load(log=log)
+            encoder=under(root, self.encoder), text_encoder=_package(self.text_encoder),
+            labels=self.labels, **{name: None if value is None else str(value) for name, value in (
+                ("pairs", self.pairs), ("unpaired", self.unpaired), ("wrong", self.wrong))},
+            ).load(log=log)
 
     def measure(self, root: Path | None = None, *, log: Callable[[str], None] | None = None,
                 pictures: bool = True, keep: Path | None = None) -> Report:

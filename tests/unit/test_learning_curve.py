@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -182,3 +184,30 @@ def test_the_figure_has_a_line_a_row_and_chance_is_dashed():
 def test_a_figure_of_nothing_is_refused(rows):
     with pytest.raises(ValueError, match="rows"):
         plots.learning_curve(rows, (1, 2, 3), metric="mAP")
+
+
+# -- the page ------------------------------------------------------------------------------------
+def test_the_page_has_the_numbers_of_the_curves_that_are_kept(tmp_path, monkeypatch):
+    place = Path(__file__).parents[2] / "docs" / "few_pairs.py"
+    spec = importlib.util.spec_from_file_location("few_pairs_page", place)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    (tmp_path / "docs" / "results").mkdir(parents=True)
+    page = tmp_path / "docs" / "few_pairs.md"
+    page.write_text("above\n<!-- few_pairs:start -->\nold\n<!-- few_pairs:end -->\nbelow\n")
+    monkeypatch.setattr(script, "DOCS", page.parent)
+    monkeypatch.setattr(script, "PAGE", page)
+    models = {"cca": MODELS["cca"], "by class": Contender(RidgeMap(pairs="class"), {})}
+    found = curve(models, labels="none", seeds=2, out=tmp_path / "small")
+    for folders in ([str(tmp_path / "small")], []):
+        script.main(folders)
+        text = page.read_text()
+        row = found.rows["cca"]
+        cells = [f"{100 * m:.1f} ± {100 * s:.1f}" for m, s in
+                 zip(row.mean(axis=0), row.std(axis=0, ddof=1), strict=True)]
+        assert f"| cca | {' | '.join(cells)} |" in text
+        assert "| by class | - | - |" in text
+        assert "old" not in text
+        assert text.startswith("above\n")
+        assert text.endswith("below\n")
+    assert (page.parent / "results" / "few_pairs-small.svg").exists()

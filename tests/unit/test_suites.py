@@ -126,3 +126,20 @@ def test_several_at_a_time_give_the_same(tmp_path):
         one, two = (json.loads((tmp_path / jobs / f"{run.name}.json").read_text())["scores"]
                     for jobs in ("one", "two"))
         assert one == two
+
+
+def test_a_run_states_its_supervision(tmp_path):
+    text = """
+groups:
+- title: Few pairs
+  common: {data: glyphs, task: retrieval, pairs: 0, labels: text, wrong: 0.5}
+  runs:
+  - {name: all_rows, model: cca}
+  - {name: no_rows, model: cca, pairs: 20, unpaired: 0}
+"""
+    first, second = load_suite(written(tmp_path, text)).runs
+    assert first.benchmark().protocol["supervision"]["pairs"] == 0
+    assert second.benchmark().protocol["supervision"] == {
+        "pairs": 20, "wrong_pairs": 10, "unpaired": {"image": 0, "text": 0}, "labels": "text"}
+    with pytest.raises(ValueError, match="wrong: .*a share of wrong pairs, from 0 to 1"):
+        load_suite(written(tmp_path, text.replace("wrong: 0.5", "wrong: 2")))
