@@ -141,5 +141,5 @@ groups:
     assert first.benchmark().protocol["supervision"]["pairs"] == 0
     assert second.benchmark().protocol["supervision"] == {
         "pairs": 20, "wrong_pairs": 10, "unpaired": {"image": 0, "text": 0}, "labels": "text"}
-    with pytest.raises(ValueError, match="wrong: .*a share of wrong pairs, from 0 to 1"):
+    with pytest.raises(ValueError, match=r"wrong: .*a share of wrong pairs, from 0 to 1"):
         load_suite(written(tmp_path, text.replace("wrong: 0.5", "wrong: 2")))
