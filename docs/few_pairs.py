@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from crossalign.evaluation.learning_curve import heading
 from crossalign.files import replacing, write_text
 from crossalign.pages import plots
 from crossalign.tables import markdown, percent
@@ -47,13 +48,8 @@ def figure(found: Mapping[str, Any]) -> Any:
     """Return the figure of a curve."""
     rows = {row: np.array(of["runs"], dtype=float) for row, of in found["rows"].items()}
     return plots.learning_curve(rows, [None if n == "all" else n for n in found["pairs"]],
-                                metric=found["metric"], title=title(found))
-
-
-def title(found: Mapping[str, Any]) -> str:
-    """Return data and labels in words."""
-    labels = {"none": "no labels", "both": "labels on both sides"}
-    return f"{found['data']}: {labels.get(found['labels'], 'labels ' + found['labels'])}"
+                                metric=found["metric"],
+                                title=heading(found["data"], found["labels"]))
 
 
 def section(name: str, found: Mapping[str, Any]) -> str:
@@ -66,8 +62,9 @@ def section(name: str, found: Mapping[str, Any]) -> str:
         spread = values.std(axis=0, ddof=1) if runs > 1 else np.zeros(values.shape[1])
         rows.append([row, *("-" if np.isnan(mean) else percent(mean, sd, runs)
                             for mean, sd in zip(values.mean(axis=0), spread, strict=True))])
-    return (f"### {title(found)}\n\n{markdown(header, rows)}\n\n"
-            f"![{title(found)}](results/{KEPT}{name}.svg)")
+    title = heading(found["data"], found["labels"])
+    return (f"### {title}\n\n{markdown(header, rows)}\n\n"
+            f"![{title}](results/{KEPT}{name}.svg)")
 
 
 if __name__ == "__main__":

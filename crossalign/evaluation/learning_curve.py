@@ -199,5 +199,11 @@ def named(pairs: int | None) -> str:
     return ALL if pairs is None else f"{pairs}"
 
 
+def heading(data: str, labels: str) -> str:
+    """Write what a curve is of: its data, and the side of training rows that is labelled."""
+    sides = {"none": "no labels", "both": "labels on both sides", "one": "labels on the first side"}
+    return f"{data}: {sides.get(labels, f'labels of {labels}')}"
+
+
 def _plain(values: Array) -> list[float | None]:
     return [None if np.isnan(value) else float(value) for value in values]

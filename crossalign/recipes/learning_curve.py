@@ -12,6 +12,7 @@ from crossalign.data.supervision import Supervision
 from crossalign.evaluation.learning_curve import (
     Contender,
     LearningCurve,
+    heading,
     learning_curve,
     metric_of,
     named,
@@ -65,7 +66,7 @@ def _write(curve: LearningCurve, out: Path) -> None:
 
     write_text(out / "learning_curve.json", json.dumps(curve.to_dict(), indent=2) + "\n")
     figure = plots.learning_curve(curve.rows, curve.pairs, metric=curve.metric,
-                                  title=f"{curve.data}: labels {curve.supervision.labels}")
+                                  title=heading(curve.data, curve.supervision.labels))
     for suffix in ("svg", "png"):
         with replacing(out / f"learning_curve.{suffix}") as draft:
             figure.savefig(draft, format=suffix, dpi=170)
