@@ -79,12 +79,21 @@ class LearningCurve:
     interrupted: bool = False
 
     def add(self, point: Point) -> None:
-        """Add a point; one of `CHANCE` stands at every number of pairs."""
+        """Add a point; one of `CHANCE` stands at every number of pairs.
+
+        Raises
+        ------
+        ValueError
+            If its report does not have the score.
+        """
         values = self.rows.setdefault(point.row, np.full((len(self.seeds), len(self.pairs)),
                                                          np.nan))
         places = slice(None) if point.row == CHANCE else [self.pairs.index(point.pairs)]
         if point.report is None:
             self.refused.setdefault(point.row, {})[named(point.pairs)] = point.refusal
+        elif self.metric not in point.report.scores:
+            raise ValueError(f"metric: {point.row} on {self.data} has no {self.metric!r}; choose "
+                             f"one of {list(point.report.scores)}.")
         else:
             values[:, places] = np.array(point.report.scores[self.metric]["runs"])[:, None]
 

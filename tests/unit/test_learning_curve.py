@@ -14,7 +14,7 @@ from small import recognition, retrieval
 from crossalign.arguments import build_contenders, list_of_pairs
 from crossalign.data import Supervision, supervised
 from crossalign.evaluation import Report, evaluate
-from crossalign.evaluation.learning_curve import Contender, metric_of
+from crossalign.evaluation.learning_curve import Contender, LearningCurve, Point, metric_of
 from crossalign.models import CCA, Chance, RidgeMap
 from crossalign.pages import plots
 from crossalign.recipes.learning_curve import run_learning_curve
@@ -73,7 +73,7 @@ def test_where_every_model_refuses_the_first_sentence_ends_it():
 @pytest.mark.parametrize(("given", "says"), [
     ({"pairs": (10, 10)}, "pairs: got 10,10; give numbers, each once."),
     ({"pairs": (1000,)}, "pairs: got 1000, and the training part of 'pairs' has 72"),
-    ({"metric": "MRR"}, r"metric: got 'MRR'; choose one of \['mAP', 'P@100'\]"),
+    ({"metric": "MRR"}, r"metric: got 'MRR'; choose one of \['mAP', 'P@100'"),
     ({"seeds": 5}, "there are 4 fixed class splits"),
     ({"bench": recognition()}, "loaded for gzsl")])
 def test_bad_input_is_one_sentence_before_any_run(given, says):
@@ -211,3 +211,10 @@ def test_the_page_has_the_numbers_of_the_curves_that_are_kept(tmp_path, monkeypa
         assert text.startswith("above\n")
         assert text.endswith("below\n")
     assert (page.parent / "results" / "few_pairs-small.svg").exists()
+
+
+def test_a_score_that_the_data_do_not_have_is_refused():
+    empty = LearningCurve("pairs", "nothing", (10,), [0], Supervision())
+    report = evaluate(CCA(), retrieval(), 1, tune=False)
+    with pytest.raises(ValueError, match="metric: cca on pairs has no 'nothing'; choose one of"):
+        empty.add(Point("cca", 10, report))
