@@ -445,7 +445,7 @@ def test_nothing_there(tmp_path):
 def test_names_reach_their_makers(monkeypatch):
     asked = []
     maker = types.ModuleType("maker")
-    maker.load_glyphs = lambda task, *, variant, tokens, seed: (
+    maker.load_glyphs = lambda task, *, variant, tokens, seed, unseen: (
         asked.append((task, variant, tokens, seed))
         or types.SimpleNamespace(protocol={}, task=task))
     monkeypatch.setitem(sys.modules, "crossalign.data.sources.glyphs.source", maker)

@@ -395,7 +395,7 @@ class Counting:
 
 
 def test_rows_are_encoded_once(folder, monkeypatch):
-    monkeypatch.setattr("crossalign.data.picture_rows.BLOCK", 5)
+    monkeypatch.setattr("crossalign.encoders.steps.BLOCK", 5)
     monkeypatch.setattr("time.monotonic", iter(range(1000)).__next__)    # a second each time
     files = photos(folder)
     digests, _ = content_digests(files)
