@@ -89,10 +89,12 @@ class ClassEM(Part):
         Raises
         ------
         ValueError
-            If the head has no means of classes.
+            If the head has no means of classes, or there are no samples.
         """
         other, unit = deepcopy(head), None
         on = np.ones(len(rows), dtype=bool) if on is None else on
+        if not on.any():
+            raise ValueError("X: got no samples; give some, as no class can be moved by none.")
         start = [places.means for places in head.places(model, rows, views)]
         for _ in range(self.steps):
             scores = other.scores(model, rows, views)[on]

@@ -19,7 +19,7 @@ from crossalign.models.roles import ZeroShotClassifier
 from crossalign.models.rows import check_columns
 from crossalign.models.supervision import checked_side
 from crossalign.nested import Part
-from crossalign.tasks.base import task_classes
+from crossalign.tasks.base import check_samples, task_classes
 from crossalign.tasks.class_em import ClassEM
 from crossalign.tasks.recogniser import LEARNED, RANGES, Recogniser
 from crossalign.types import Classes, Samples, Views, samples_given
@@ -155,8 +155,10 @@ class ZeroShot(Recogniser):
         Raises
         ------
         ValueError
-            If the head has no means of classes, or is not prepared.
+            If the head has no means of classes or is not prepared, or there are no samples.
         """
+        self.check_prepared()
+        check_samples(X, "X")
         given: Any = samples_given(X) if by_modality(X) else X
         rows, views = self.read(given)
         other = copy(self)

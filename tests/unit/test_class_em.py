@@ -106,6 +106,13 @@ def test_adapting_helps_classes_that_lie_off():
     assert task.adapt(tests).score(other["test_unseen"]) > task.score(other["test_unseen"]) + 0.05
 
 
+@pytest.mark.parametrize(("samples", "words"), [
+    (None, "X: got None"), (3, "X: got 3"), (np.zeros((0, TESTS["image"].shape[1])), "no samples"),
+    (np.full(TESTS["image"].shape, np.nan), "holds NaN or infinity")])
+def test_what_teaches_nothing_is_one_sentence(samples, words):
+    complaint(lambda: TASK.adapt(samples), words)
+
+
 def test_a_recogniser_stays_as_it_is_and_labels_are_not_read():
     before = TASK.decision_function(TESTS)
     shuffled = TESTS.with_labels(RNG.permutation(TESTS.truth))
