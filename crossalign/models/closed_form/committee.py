@@ -76,7 +76,7 @@ class Committee(Aligner, Model):
     uses_side_information = True
     handles_missing = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
-        "scaling": ("standard", "root"), "pairs": PAIRINGS, "alpha": (10.0, 100.0, 1000.0),
+        "scaling": ("standard", "root"), "pairs": PAIRINGS, "alpha": (1.0, 10.0, 100.0, 1000.0),
         "n_components": (32, 128), "k": (25, 50, None), "power": (1.0, 4.0)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [RATE],
