@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.cores import one_thread, usable_cores
 from crossalign.index.base import Array, check_vectors
 from crossalign.index.local import LocalIndex
+
+FEW = 8
+"""Number of queries up to which a search is as quick as the vectors can be read."""
+SHARE = 1 << 24
+"""Numbers of vectors of which a thread takes that many, or more where cores are few."""
 
 
 class ExactIndex(LocalIndex):
@@ -51,7 +59,37 @@ class ExactIndex(LocalIndex):
         return self._vectors[slots]
 
     def _nearest(self, queries: Array, k: int, slots: Array | None) -> tuple[Array, Array]:
-        return nearest_products(queries, self._vectors, k, slots, self.block_bytes)
+        find = nearest_of_few if len(queries) <= FEW else nearest_products
+        return find(queries, self._vectors, k, slots, self.block_bytes)
+
+
+def nearest_of_few(queries: Array, vectors: Array, k: int, slots: Array | None = None,
+                   block_bytes: int = 64 << 20) -> tuple[Array, Array]:
+    """Find what `nearest_products` finds for few queries, in threads with a share of vectors each.
+
+    Each product has one thread, and threads meet once: those of one product that wait for each
+    other are slow on a busy machine.
+    """
+    n = len(vectors) if slots is None else len(slots)
+    parts = min(usable_cores(), n, -(-n * vectors.shape[1] // SHARE))
+    with one_thread():
+        if parts < 2:
+            return nearest_products(queries, vectors, k, slots, block_bytes)
+        ends = [n * part // parts for part in range(parts + 1)]
+
+        def of(part: int) -> tuple[Array, Array]:
+            some = slice(ends[part], ends[part + 1])
+            most = min(k, some.stop - some.start)
+            if slots is not None:
+                return nearest_products(queries, vectors, most, slots[some], block_bytes)
+            found, scores = nearest_products(queries, vectors[some], most, None, block_bytes)
+            return found + some.start, scores
+
+        with ThreadPoolExecutor(parts) as pool:
+            best = zip(*pool.map(of, range(parts)), strict=True)
+            found, scores = (np.hstack(side) for side in best)
+    kept, scores = top_k(scores, k)
+    return np.take_along_axis(found, kept, axis=1), scores
 
 
 def nearest_products(queries: Array, vectors: Array, k: int, slots: Array | None = None,

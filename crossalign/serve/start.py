@@ -47,10 +47,11 @@ def serve(space: Space, host: str = "127.0.0.1", port: int = 8000, token: str | 
         If the address cannot be used, or the token is missing or weak.
     """
     import uvicorn
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     limits = limits or Limits()
     door = door_of(host, token)
-    with _listening(host, port) as listener:
+    with _listening(host, port) as listener, threadpool_limits(1, user_api="blas"):
         app = make_app(space, door, limits)
         config = uvicorn.Config(
             app, http=patient(limits), ws="none", loop="asyncio", lifespan="on",
