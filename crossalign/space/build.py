@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign import __version__
 from crossalign.data.catalog import load_whole
@@ -24,16 +26,17 @@ from crossalign.index import ExactIndex
 from crossalign.models import get as get_model
 from crossalign.pace import duration
 from crossalign.reading import expanded
-from crossalign.space.choice import Tried, choose, short_list
-from crossalign.space.draft import beside, tidy
+from crossalign.space.choice import choose, short_list
+from crossalign.space.draft import beside, building
 from crossalign.space.filling import fill
 from crossalign.space.folder import RECORD, check_space_target
 from crossalign.space.items import IMAGE, SKETCH, TEXT
 from crossalign.space.readers import Readers
-from crossalign.space.scores import Scores, scores_on_test
+from crossalign.space.scores import scores_on_test
 from crossalign.space.space import Space
 from crossalign.space.training import kept_training
 from crossalign.tasks.class_em import moves
+from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -42,6 +45,8 @@ BUDGET = 300.0
 """Seconds after which no further model is tried."""
 SAMPLED = 256
 """Number of pictures whose features a space keeps."""
+SHORT = 1_024
+"""Numbers in a row up to which products have one thread."""
 
 
 def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] | None = None,
@@ -79,43 +84,67 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     """
     started, place = time.perf_counter(), expanded(out, "out")
     check_outside(place, options.name)
-    tidy(place, log)
-    check_space_target(place)
-    if (place / RECORD).is_file() and not replace:
-        raise ValueError(f"out: {str(out)!r} holds a space already, and what was added to it would "
-                         "be lost; give another folder, or replace it with --replace.")
-    for asked in models or ():
-        get_model(asked)                                       # a wrong name is told at once
-    bench, samples, readers = _read(options, log)
+    with building(place, log):
+        check_space_target(place)
+        if (place / RECORD).is_file() and not replace:
+            raise ValueError(f"out: {str(out)!r} holds a space already, and what was added to it "
+                             "would be lost; give another folder, or replace it with --replace.")
+        for asked in models or ():
+            get_model(asked)                                   # a wrong name is told at once
+        bench, samples, readers = _read(options, log)
+        with _products(bench):
+            fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
+                                          readers.one_space, log)
+        fitted.source = options.remembered()
+        card = {**_card(name or place.name, bench), **about,
+                "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
+        space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
+                      kept_training(fitted.model, used))
+        fill(space, samples, Path(str(options.name)).expanduser(), log)
+        with beside(place) as draft:
+            space.save(draft)
+        log(f"{len(space):,} items indexed; {duration(time.perf_counter() - started)} in all")
+        return Space.open(place)
+
+
+def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
+            models: Sequence[str] | None, budget: float, adapt: bool, one_space: bool,
+            log: Log) -> tuple[Fitted, Views, dict[str, Any]]:
+    """Choose a model, fit it and measure it; fit it again on all pictures where test is drawn here.
+
+    Returns
+    -------
+    fitted, used, about
+        What answers, the samples that it was fitted on, and what the card says of it.
+    """
     task = with_options(bench.task, adapt="heldout" if adapt else None)
-    model, choice, tried = choose(bench, task, models or short_list(bench.task, readers.one_space),
+    model, choice, tried = choose(bench, task, models or short_list(bench.task, one_space),
                                   budget, log)
     log(f"fitting {model.cli_name} on the training samples, to be measured")
     fitted = fit_chosen(model, bench, task, choice)
-    scores = scores_on_test(fitted, bench, task, readers.one_space, log)
+    scores = scores_on_test(fitted, bench, task, one_space, log)
     trained, used = "the training samples of the protocol", bench["train"]
     if bench.task == "gzsl" and options.unseen is None and locate(options.name).path is not None:
         log("fitting it again on all pictures, for use")
-        training = _all(samples)
-        again = clone(model).set_params(**choice.params).fit(training[0], classes=training[1])
-        fitted, used = answering(again, bench, training, task, choice), training[0]
+        used, classes = _all(samples)
+        again = clone(model).set_params(**choice.params).fit(used, classes=classes)
+        fitted = answering(again, bench, (used, classes), task, choice)
         trained = "all pictures, after the scores were measured on held-out classes"
     recogniser = fitted.recogniser
     if (adapt and moves(fitted.settings["adaptation"]) and recogniser is not None
             and recogniser.classes_.unseen.any()):
         log("unlabelled pictures teach where unseen classes lie")
         fitted = fitted.adapt(tests_of(bench))
-    fitted.source = options.remembered()
-    card = _card(name or place.name, bench, choice.how, tried, scores) | {
-        "model": model.cli_name, "trained_on": trained,
-        "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
-    space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
-                  kept_training(fitted.model, used))
-    fill(space, samples, Path(str(options.name)).expanduser(), log)
-    with beside(place) as draft:
-        space.save(draft)
-    log(f"{len(space):,} items indexed; {duration(time.perf_counter() - started)} in all")
-    return Space.open(place)
+    return fitted, used, {"tried": {one.model: round(one.objective, 4) for one in tried},
+                          "selection": choice.how, **scores, "model": model.cli_name,
+                          "trained_on": trained}
+
+
+def _products(bench: Benchmark) -> AbstractContextManager[Any]:
+    """Give products one thread where rows are short: decompositions of such are many and small."""
+    train = bench["train"]
+    width = max(train[kind].shape[-1] for kind in train.modalities)
+    return threadpool_limits(1, user_api="blas") if width <= SHORT else nullcontext()
 
 
 def _read(options: DataOptions, log: Log) -> tuple[Benchmark, Samples, Readers]:
@@ -186,13 +215,10 @@ def _texts(bench: Benchmark) -> dict[str, Sequence[str]]:
     return dict(zip(classes.names, classes.texts, strict=True))
 
 
-def _card(name: str, bench: Benchmark, selection: str, tried: Sequence[Tried],
-          scores: Scores) -> dict[str, Any]:
-    """Return what a space says of itself."""
+def _card(name: str, bench: Benchmark) -> dict[str, Any]:
+    """Return what a space says of itself, before it is fitted."""
     return {"name": name, "data": bench.name, "task": bench.task,
             "built": datetime.now(UTC).isoformat(timespec="seconds"), "version": __version__,
-            "tried": {one.model: round(one.objective, 4) for one in tried},
-            "selection": selection, **scores,
             "protocol": {key: bench.protocol[key] for key in ("split_id", "features",
                                                               "side_information", "noted")
                          if key in bench.protocol}}

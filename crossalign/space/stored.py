@@ -11,6 +11,7 @@ from crossalign.folders import why
 from crossalign.index.base import Index
 from crossalign.reading import expanded
 from crossalign.space.answering import AnsweringSpace
+from crossalign.space.draft import bring_back
 from crossalign.space.folder import (
     FITTED,
     INDEX,
@@ -63,6 +64,8 @@ class StoredSpace(AnsweringSpace):
     def open(cls, folder: str | Path) -> Self:
         """Open a space from its folder; encoders are opened when they are needed.
 
+        A space that was being replaced when that was cut off is brought back as it was.
+
         Raises
         ------
         ValueError
@@ -70,6 +73,7 @@ class StoredSpace(AnsweringSpace):
             that is not on this machine.
         """
         place = expanded(folder, "folder")
+        bring_back(place)
         if not (place / RECORD).is_file():
             raise ValueError(f"folder: {str(folder)!r} holds no {RECORD}; give a folder that "
                              "crossalign build wrote.")

@@ -2,7 +2,7 @@
 
 JSON values stand for themselves. Everything else is a mapping with one key, its kind: ``tuple``,
 ``mapping``, ``pairs`` (a mapping whose keys are not all strings), ``array``, ``words``, ``model``,
-``template`` (a model that is not fitted) or ``object`` (a class of `registry`, with its parameters,
+``template`` (a model that is not fitted) or ``object`` (a `part_class`, with its parameters,
 fields or items).
 """
 
@@ -20,19 +20,22 @@ from crossalign.sentences import short
 from crossalign.trees import TAGS, nested, rebuilt, tagged, untagged
 
 
-def registry() -> dict[str, type[Any]]:
-    """Return the classes that a saved task may consist of, besides models."""
+def part_class(name: str) -> type[Any] | None:
+    """Return the class, besides models, of that name that a saved task may consist of; None if
+    there is none.
+    """
     from crossalign import heads, index, tasks
     from crossalign.index.itq import ITQ
     from crossalign.tasks.binary_codes import BinaryCodes
     from crossalign.tasks.class_gaussians import ClassGaussians
     from crossalign.types import Classes
 
-    classes = [*(getattr(tasks, name) for name in tasks.__all__),
-               *(getattr(index, name) for name in index.__all__),
-               *(getattr(heads, name) for name in heads.__all__),
-               ITQ, BinaryCodes, ClassGaussians, Classes]
-    return {cls.__name__: cls for cls in classes if isinstance(cls, type)}
+    parts = ITQ, BinaryCodes, ClassGaussians, Classes
+    found: Any = {cls.__name__: cls for cls in parts}.get(name)
+    for room in (tasks, index, heads):
+        if name in room.__all__:                      # no other is loaded, as some bring torch
+            found = getattr(room, name)
+    return found if isinstance(found, type) else None
 
 
 class Encoder:
@@ -49,7 +52,6 @@ class Encoder:
     def __init__(self) -> None:
         self.arrays: dict[str, Any] = {}
         self.models: dict[str, Any] = {}
-        self._known = registry()
 
     def encode(self, value: Any, path: str) -> Any:
         """Return JSON for the value at a path.
@@ -93,7 +95,7 @@ class Encoder:
 
     def _object(self, value: Any, path: str) -> Any:
         name = type(value).__name__
-        if self._known.get(name) is not type(value):
+        if part_class(name) is not type(value):
             raise ValueError(f"folder: {path} is a {name}, which can only be kept by pickling it; "
                              "save a task without one.")
         if is_dataclass(value):
@@ -124,7 +126,6 @@ class Decoder:
 
     def __init__(self, arrays: Mapping[str, Any], models: Mapping[str, Any]) -> None:
         self.arrays, self.models = arrays, models
-        self._known = registry()
 
     def decode(self, value: Any) -> Any:
         """Return the value.
@@ -165,9 +166,9 @@ class Decoder:
         return model
 
     def _object(self, value: Mapping[str, Any]) -> Any:
-        if value["object"] not in self._known:
+        cls = part_class(value["object"])
+        if cls is None:
             raise ValueError(f"{short(value['object'])} is no known class")
-        cls = self._known[value["object"]]
         if is_dataclass(cls):
             return cls(**self.decode(value["fields"]))
         instance = cls(**self.decode(value["params"]))

@@ -13,7 +13,7 @@ import crossalign as ca
 from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG, shards, steps
 from crossalign.index import ExactIndex
-from crossalign.space import build, build_space, stored
+from crossalign.space import build, build_space, draft, stored
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
 PART = 16
@@ -109,8 +109,21 @@ def test_a_space_that_was_being_replaced_is_brought_back(folder, clean, tmp_path
     complaint(lambda: build_space(DataOptions(data=str(folder)), place, log=said.append),
               "holds a space already", "--replace")
     assert said[0].startswith("brought back")
+    os.rename(place, place.with_name(".shop.old"))                 # as the kill had left it
     again = ca.Space.open(place)
     assert len(again) == len(clean) + 1                            # with what was added to it
     again.close()
     assert [entry.name for entry in place.parent.iterdir()] == ["shop"]
     assert contents(built(folder, place, replace=True)[0]) == clean
+
+
+def test_a_second_build_into_one_folder_is_refused(folder, tmp_path):
+    place = tmp_path / "spaces" / "shop"
+    with draft.building(place, print):
+        for work in (lambda: built(folder, place), lambda: built(folder, place, replace=True)):
+            complaint(work, "is being built by another process", "give another folder")
+        place.with_name(".shop.old").mkdir()                       # as while it replaces another
+        complaint(lambda: ca.Space.open(place), "is being built by another process")
+        place.with_name(".shop.old").rmdir()
+        assert [entry.name for entry in place.parent.iterdir()] == [".shop.lock"]
+    assert not place.parent.exists()

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from crossalign import index
+from crossalign.cores import _libraries, one_thread
 from crossalign.models import RidgeMap
 from crossalign.tasks import Retriever
 from crossalign.types import Views
@@ -9,6 +11,43 @@ from crossalign.types import Views
 
 def exact(vectors, queries, k):
     return np.argsort(-(queries @ vectors.T), axis=1, kind="stable")[:, :k]
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 7])
+@pytest.mark.parametrize("where", [None, {"odd": 1}])
+def test_a_few_queries_in_shares_of_the_vectors_find_all_and_ties_by_place(cores, where,
+                                                                           monkeypatch):
+    monkeypatch.setattr(index.exact, "SHARE", 40)
+    monkeypatch.setattr(index.exact, "usable_cores", lambda: cores)
+    rng = np.random.default_rng(0)
+    vectors = rng.integers(-2, 3, (101, 4)).astype(np.float32)      # whole numbers: many ties
+    found = index.ExactIndex()
+    found.add(vectors, payload=[{"odd": n % 2} for n in range(len(vectors))])
+    there = np.arange(len(vectors))[(1 if where else 0)::(2 if where else 1)]
+    for count in (1, 3):
+        queries = rng.integers(-2, 3, (count, 4)).astype(np.float32)
+        for k in (1, 10, 40, 200):
+            hits = found.search(queries, k, where)
+            right = there[exact(vectors[there], queries, k)]
+            np.testing.assert_array_equal(hits.ids, right)
+            np.testing.assert_array_equal(
+                hits.scores, np.take_along_axis(queries @ vectors.T, right, axis=1))
+
+
+def test_products_have_one_thread_while_anyone_asks_for_it():
+    def threads():
+        return [one["num_threads"] for one in _libraries().info() if one["user_api"] == "blas"]
+
+    with threadpool_limits(2, user_api="blas"):
+        before = threads()
+        first, second = one_thread(), one_thread()
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)                            # the other still holds it
+        assert before
+        assert threads() == [1] * len(before)
+        second.__exit__(None, None, None)
+        assert threads() == before
 
 
 def lists(width, factory, nprobe=None):
