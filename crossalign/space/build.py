@@ -115,7 +115,7 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     Returns
     -------
     fitted, used, about
-        What answers, the samples that it was fitted on, and what the card says of it.
+        Fitted model, the samples that it was fitted on, and what the card says of it.
     """
     task = with_options(bench.task, adapt="heldout" if adapt else None)
     model, choice, tried = choose(bench, task, models or short_list(bench.task, one_space),

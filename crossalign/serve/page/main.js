@@ -120,6 +120,10 @@ async function loadClasses() {
   return classes;
 }
 
+function listed(words) {
+  return new Intl.ListFormat("en").format(words);
+}
+
 async function start() {
   try {
     const about = await get("/space");
@@ -128,7 +132,7 @@ async function start() {
     fill(by("modality"), about.modalities);
     const classes = await loadClasses();
     const unseen = classes.filter((one) => !one.seen).length;
-    tell(by("about"), `${about.items.toLocaleString("en")} items of ${about.modalities.join(" and ")}`
+    tell(by("about"), `${about.items.toLocaleString("en")} items of ${listed(about.modalities)}`
       + (classes.length ? `; ${classes.length} classes, ${unseen} of them without training pictures`
         : "; no classes"));
     by("add-class").hidden = classes.length === 0;
