@@ -277,7 +277,7 @@ def test_members_of_a_committee_are_the_models_alone_after_loading_too(tmp_path)
     views = pairs()
     model = Committee(alpha=5.0, n_components=3).fit(views)
     for committee in (model, Committee.load(model.save(tmp_path / "model"))):
-        members = committee.members()
+        members = committee.maps()
         assert list(members) == ["forth", "back", "procrustes", "asif"]
         for name, alone in {"forth": RidgeMap(5.0), "back": RidgeMap(5.0, target="image"),
                             "procrustes": Procrustes(3), "asif": ASIF()}.items():
@@ -288,10 +288,21 @@ def test_members_of_a_committee_are_the_models_alone_after_loading_too(tmp_path)
     assert np.sum(model.weights_**2) == pytest.approx(1)
 
 
+def test_a_committee_of_the_ridge_alone_is_the_mean_of_both_ways():
+    views, later = pairs(), pairs(12, seed=4)
+    model = Committee(alpha=5.0, members=["ridge"]).fit(views)
+    both = [RidgeMap(5.0).fit(views), RidgeMap(5.0, target="image").fit(views)]
+    expected = np.mean([m.embed(later["image"], "image") @ m.embed(later["text"], "text").T
+                        for m in both], axis=0)
+    found = model.embed(later["image"], "image") @ model.embed(later["text"], "text").T
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_a_path_of_committees_is_its_points():
     views = some_unpaired(pairs(90)).with_labels(np.arange(90) % 5)
-    points = [{"alpha": a, "n_components": c, "power": p, "pairs": w}
-              for w in ("own", "class") for a in (1.0, 100.0) for c in (2, 3) for p in (1.0, 3.0)]
+    points = [{"alpha": a, "n_components": c, "power": p, "pairs": w, "members": m}
+              for w in ("own", "class") for a in (1.0, 100.0) for c in (2, 3) for p in (1.0, 3.0)
+              for m in (("ridge",), ("asif", "ridge"), ("procrustes",))]
     for point, candidate in zip(points, Committee().fit_path(views, points), strict=True):
         alone = Committee(**point).fit(views)
         assert candidate.get_params() == alone.get_params()

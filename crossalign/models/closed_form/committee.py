@@ -4,7 +4,8 @@
 
 of ridge regression both ways (`RidgeMap` onto either modality, the mean of both cosines),
 `Procrustes` and `ASIF`. With few pairs the three are about as good as each other and err
-differently, so that their mean is better than each.
+differently, so that their mean can be better than each; whether it is better than the ridge alone
+is decided on validation classes.
 
 Means and deviations are those of the scores of training rows that do not belong together. A
 deviation is one number for a member, so that a member's rows of unit length, times the root of
@@ -28,7 +29,7 @@ from crossalign.models.closed_form.asif import ASIF
 from crossalign.models.closed_form.procrustes import Procrustes
 from crossalign.models.closed_form.ridge_map import RidgeMap
 from crossalign.models.pairing import PAIRINGS, Pairs, idle_choices, paired_rows, two_of
-from crossalign.models.ranges import RATE, SIZE
+from crossalign.models.ranges import RATE, SIZE, Each
 from crossalign.models.roles import Aligner
 from crossalign.models.rows import Array, check_fitted
 from crossalign.preprocessing.scaling import KINDS
@@ -36,6 +37,7 @@ from crossalign.types import Classes, Samples, Views
 
 __all__ = ["Committee"]
 
+MEMBERS = ("ridge", "procrustes", "asif")
 MOST = 1000
 """Most rows of each modality whose scores tell a member's deviation."""
 
@@ -63,11 +65,13 @@ class Committee(Aligner, Model):
     pairs : {"own", "class"}
         Pairs of rows; default ``"own"``, those of samples that have both modalities. ``"class"``
         pairs rows within classes, as each member does.
+    members : list of {"ridge", "procrustes", "asif"}
+        Members; default all three. ``("ridge",)`` is ridge regression both ways alone.
 
     Attributes
     ----------
-    weights_ : (4,)
-        Factors of the rows of the four maps, whose squares add up to one.
+    weights_ : (maps,)
+        Factors of the rows of the maps, of which the ridge has two, whose squares add up to one.
     members_ : mapping of path to array
         Arrays that the maps have learned.
     """
@@ -77,7 +81,8 @@ class Committee(Aligner, Model):
     handles_missing = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("standard", "root"), "pairs": PAIRINGS, "alpha": (1.0, 10.0, 100.0, 1000.0),
-        "n_components": (32, 128), "k": (25, 50, None), "power": (1.0, 4.0)}
+        "n_components": (32, 128), "whiten": (False, True), "power": (1.0, 4.0),
+        "members": (MEMBERS, ("ridge",))}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "alpha": [RATE],
         "n_components": [SIZE],
@@ -86,11 +91,12 @@ class Committee(Aligner, Model):
         "power": [RATE],
         "scaling": [StrOptions(set(KINDS))],
         "pairs": [StrOptions(set(PAIRINGS))],
+        "members": [Each(StrOptions(set(MEMBERS)))],
     }
 
     def __init__(self, alpha: float = 100.0, n_components: int = 64, whiten: bool = False,
                  k: int | None = 50, power: float = 1.0, scaling: str = "standard",
-                 pairs: str = "own") -> None:
+                 pairs: str = "own", members: Sequence[str] = MEMBERS) -> None:
         self.alpha = alpha
         self.n_components = n_components
         self.whiten = whiten
@@ -98,6 +104,7 @@ class Committee(Aligner, Model):
         self.power = power
         self.scaling = scaling
         self.pairs = pairs
+        self.members = members
 
     def fit(self, X: Samples, y: npt.ArrayLike | None = None, *, classes: Any = None,
             callbacks: Sequence[Any] = ()) -> Self:
@@ -117,7 +124,8 @@ class Committee(Aligner, Model):
             X, classes = model._start(X, None, classes)
         for member in MEMBERS if models else ():
             own: list[dict[str, Any]] = []
-            own += [c for m in models if (c := m._choices()[member]) not in own]
+            for choice in (m._choices().get(member) for m in models):
+                own += [choice] if choice is not None and choice not in own else []
             known[member] = list(zip(own, _fitted(member, own, X, classes, self), strict=True))
         for model in models:
             model._seat(X, [next(fitted for choice, fitted in known[member] if choice == mine)
@@ -129,11 +137,13 @@ class Committee(Aligner, Model):
         return idle_choices(X)
 
     def _choices(self) -> dict[str, dict[str, Any]]:
-        """Return the parameters of each member."""
+        """Return the parameters of each member that there is."""
         shared = {"scaling": self.scaling, "pairs": self.pairs}
-        return {"ridge": {"alpha": self.alpha, **shared},
-                "procrustes": {"n_components": self.n_components, "whiten": self.whiten, **shared},
-                "asif": {"k": self.k, "power": self.power, **shared}}
+        every: dict[str, dict[str, Any]] = {
+            "ridge": {"alpha": self.alpha, **shared},
+            "procrustes": {"n_components": self.n_components, "whiten": self.whiten, **shared},
+            "asif": {"k": self.k, "power": self.power, **shared}}
+        return {member: every[member] for member in MEMBERS if member in self.members}
 
     def _seat(self, X: Views, members: Sequence[tuple[Bench, float]]) -> None:
         """Take over fitted members, each with the deviation of its scores."""
@@ -149,8 +159,8 @@ class Committee(Aligner, Model):
                          for name, model in bench.items()
                          for path, array in learned_arrays(model).items()}
 
-    def members(self) -> Bench:
-        """Return the fitted maps: ridge forth and back, Procrustes, ASIF.
+    def maps(self) -> Bench:
+        """Return the fitted maps: ridge forth and back, Procrustes, ASIF, as far as they are there.
 
         Raises
         ------
@@ -179,10 +189,7 @@ class Committee(Aligner, Model):
         """Return unit rows ``(n, d)``: those of all maps, weighted, beside each other."""
         rows = self._rows(x, modality)
         return np.concatenate([np.float32(weight) * model.embed(rows, modality) for weight, model
-                               in zip(self.weights_, self.members().values(), strict=True)], axis=1)
-
-
-MEMBERS = ("ridge", "procrustes", "asif")
+                               in zip(self.weights_, self.maps().values(), strict=True)], axis=1)
 
 
 def _made(member: str, names: Sequence[str]) -> dict[str, Any]:
