@@ -308,6 +308,21 @@ def learning_curve(
 
 
 @app.command()
+@takes_data("data", "task", *SUPERVISED)
+def alignability(source: Annotated[str, typer.Argument(
+                     help="A folder or file of your own, or a built-in name.")],
+                 options: DataOptions, as_json: AsJson = False) -> None:
+    """Say whether two encoders have anything in common, before a model is fitted on their rows.
+
+    Only training pairs are read, of the first class split.
+    """
+    from crossalign.evaluation.alignability import alignability as measure
+
+    found = measure(replace(options, data=source, task="retrieval").load().run(0))
+    print(json.dumps(found.to_dict()) if as_json else found)
+
+
+@app.command()
 @takes_data()
 def evaluate(folder: Annotated[Path, typer.Argument(help="Folder that fit or save wrote.", **HOME)],
              options: DataOptions, out: ReportFolder = None, as_json: AsJson = False,

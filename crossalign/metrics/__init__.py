@@ -11,6 +11,7 @@
 | `retrieval/absence` | does the best of a gallery stand out, or has the query no answer there |
 | `retrieval/chance` | what does a random ranking score |
 | `alignment` | do paired rows coincide: CMAE, modality gap |
+| `neighbourhoods` | are the same items alike in two representations: mutual neighbours, CKA |
 | `selective` | does a confidence point out wrong answers: risk over coverage, AURC, E-AURC |
 | `reliability` | is a probability of p right in a share p of cases: ECE |
 | `temperature` | by what must scores be divided, so that their softmax is a probability |
@@ -49,6 +50,7 @@ from crossalign.metrics.conformal import (
     set_size,
     standardised_margins,
 )
+from crossalign.metrics.neighbourhoods import linear_cka, mutual_neighbours
 from crossalign.metrics.open_set import auroc, fpr_at_tpr, oscr
 from crossalign.metrics.reliability import expected_calibration_error
 from crossalign.metrics.retrieval.absence import Strengths, match_strength, match_strengths
@@ -101,12 +103,14 @@ __all__ = [
     "fpr_at_tpr",
     "gzsl_scores",
     "harmonic_mean",
+    "linear_cka",
     "match_strength",
     "match_strengths",
     "mean_average_precision",
     "median_rank",
     "micro_accuracy",
     "modality_gap",
+    "mutual_neighbours",
     "normalised_cmae",
     "oscr",
     "per_class_accuracy",
