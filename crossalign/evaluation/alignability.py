@@ -55,7 +55,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Alignability:
-    """What two modalities have in common on paired rows.
+    """Figures of what two modalities have in common on paired rows.
 
     Attributes
     ----------
