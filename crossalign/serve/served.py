@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from crossalign.serve.limits import AskError, Limits
 from crossalign.serve.plane import points
+from crossalign.space.stored import ChangedError
 
 if TYPE_CHECKING:
     from crossalign.space import Space
@@ -94,8 +95,18 @@ class Served:
             if self._added >= self._limits.classes:
                 raise AskError(409, f"name: {self._added} classes were added already; restart the "
                                "server to add more.")
-            self._space.add_class(name, text)
+            try:
+                self._space.add_class(name, text)
+            except ChangedError:
+                self._open_again()
+                self._space.add_class(name, text)
             self._added += 1
+
+    def _open_again(self) -> None:
+        """Serve what another process, as the command line, has made of the folder."""
+        assert self._space.folder is not None
+        self._space.close()
+        self._space, self._map = type(self._space).open(self._space.folder), None
 
     def thumb(self, name: str) -> Any:
         """Return what an item's payload holds as its small picture; None if nothing."""

@@ -82,6 +82,11 @@ class Space(StoredSpace):
         if len(names) != len(given) or len(more) != len(given):
             raise ValueError(f"ids: got {len(names)}, and {len(more)} payloads, for {len(given)} "
                              "items; give one each.")
+        ours = next((key for of in more for key in ("modality", "text") if key in of
+                     and (key == "modality" or kind == TEXT)), None)
+        if ours is not None:
+            raise ValueError(f"payload: {ours!r} is what the space says of an item itself; give it "
+                             "another key.")
         mapped = self.readers.mapped if kind == IMAGE == one_kind(given) else None
         read_by = {} if mapped is None else {"mapped_from": named(mapped.encoder)}
         about = [{"modality": kind, **read_by, **({"text": item} if kind == TEXT else {}),

@@ -31,6 +31,10 @@ from crossalign.space.folder import (
 from crossalign.space.readers import Readers
 
 
+class ChangedError(ValueError):
+    """A space was changed by another process, so that this one has to open it again."""
+
+
 class StoredSpace(AnsweringSpace):
     """Space in a folder."""
 
@@ -110,7 +114,7 @@ class StoredSpace(AnsweringSpace):
             return
         with alone(self.folder):
             if self._written not in ("", stated_digest(self.folder)):
-                raise ValueError("space: another process has changed it since it was opened; open "
-                                 "it again.")
+                raise ChangedError("space: another process has changed it since it was opened; "
+                                   "open it again.")
             yield
             self._write(self.folder)

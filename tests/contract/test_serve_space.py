@@ -6,11 +6,13 @@ import http.client
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
+from complaints import complaint
 from PIL import Image
 from serving import running
 from shapes import SHAPES, picture, picture_folder
@@ -76,6 +78,28 @@ def test_it_answers_as_in_python(place):
     assert again.index.payload(["mine"])[0]["modality"] == "image"
     assert ("star" in again.class_names) is texts
     again.close()
+
+
+def test_a_class_that_another_process_added_is_there_for_the_next(place, tmp_path):
+    shutil.copytree(place, tmp_path / "space")
+    space = ca.Space.open(tmp_path / "space")
+    with running(space) as server:
+        other = ca.Space.open(tmp_path / "space")
+        other.add_class("moon")
+        other.close()
+        code, _, told = server.ask("POST", "/classes", {"name": "comet", "text": "a tail"})
+        assert code == 201, told
+        names = [one["name"] for one in server.ask("GET", "/classes")[2]["classes"]]
+        assert names[-2:] == ["moon", "comet"]
+
+
+def test_what_a_space_says_of_an_item_is_not_for_payloads(place, tmp_path):
+    shutil.copytree(place, tmp_path / "space")
+    space = ca.Space.open(tmp_path / "space")
+    picture("ring", 1).save(tmp_path / "ring.png")
+    complaint(lambda: space.add([tmp_path / "ring.png"], payload=[{"modality": "text"}]),
+              "payload: 'modality' is what the space says")
+    space.close()
 
 
 def test_the_command_serves_until_it_is_interrupted(place):
