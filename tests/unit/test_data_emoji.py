@@ -6,6 +6,7 @@ import io
 import json
 import os
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,6 +167,9 @@ def test_recognition_has_names_and_keywords_as_side_information(folder):
     texts = [f"{name}: word{int(name[-2:])}, all" for name in bench.classes.names]
     np.testing.assert_allclose(bench.classes.embeddings, CharNgrams().encode(texts), atol=1e-6)
     assert (bench.task, bench.classes.unseen.sum(), bench.class_splits) == ("gzsl", 3, 10)
+    train = bench["train"]
+    assert train.meta["painter"].tolist() == [
+        Path(file).parent.name for file in train.meta["file:image"]]
     assert len(bench["test_unseen"]) == 9
     assert len(bench["test_seen"]) == 9
     named = data.load(folder, "zsl", unseen=["emoji 01", "emoji 07"])

@@ -105,7 +105,8 @@ def read_emoji(folder: str | Path, task: str | None = None, *, variant: str = ""
                       recognition_of(names, unseen, seen_tested=task == "gzsl"), _facts(there),
                       np.zeros((0, 0), np.float32), seed,
                       class_texts=[(concept.text,) for concept in kept],
-                      of_texts={"of": "the emoji's name and keywords"}, noted=noted)
+                      of_texts={"of": "the emoji's name and keywords"}, noted=noted,
+                      meta={"painter": np.tile(there, len(kept))})
 
 
 def _facts(painters: Sequence[str]) -> dict[str, Any]:
