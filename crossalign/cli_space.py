@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crossalign.arguments import check_writable, log
+from crossalign.boundary import tell
 from crossalign.cli_space_changes import (
     HOME,
     Files,
@@ -99,6 +100,8 @@ def search(space: Folder,
     opened, query = Space.open(space), words if image is None else image
     found = opened.search(query, k, filters(where), modality)
     said = opened.why(query, [hit.id for hit in found]) if why else []
+    if words is not None and "note" in opened.card:
+        tell(f"note: {opened.card['note']}")
     if as_json:
         print(json.dumps({"hits": [{**hit._asdict(), "payload": {
             key: value for key, value in hit.payload.items() if key != "thumb"}}

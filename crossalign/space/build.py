@@ -32,7 +32,7 @@ from crossalign.space.filling import fill
 from crossalign.space.folder import RECORD, check_space_target
 from crossalign.space.items import IMAGE, SKETCH, TEXT
 from crossalign.space.readers import Readers
-from crossalign.space.scores import scores_on_test
+from crossalign.space.scores import guessing, scores_on_test
 from crossalign.space.space import Space
 from crossalign.space.training import kept_training
 from crossalign.tasks.class_em import moves
@@ -123,6 +123,9 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     log(f"fitting {model.cli_name} on the training samples, to be measured")
     fitted = fit_chosen(model, bench, task, choice)
     scores = scores_on_test(fitted, bench, task, one_space, log)
+    note = guessing(scores["scores"], bench)
+    if note is not None:
+        log(f"note: {note}")
     trained, used = "the training samples of the protocol", bench["train"]
     if bench.task == "gzsl" and options.unseen is None and locate(options.name).path is not None:
         log("fitting it again on all pictures, for use")
@@ -137,7 +140,7 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
         fitted = fitted.adapt(tests_of(bench))
     return fitted, used, {"tried": {one.model: round(one.objective, 4) for one in tried},
                           "selection": choice.how, **scores, "model": model.cli_name,
-                          "trained_on": trained}
+                          "trained_on": trained, **({} if note is None else {"note": note})}
 
 
 def _products(bench: Benchmark) -> AbstractContextManager[Any]:

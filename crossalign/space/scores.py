@@ -12,6 +12,8 @@ from crossalign.evaluation.protocols import Protocol
 from crossalign.space.choice import FROZEN
 from crossalign.types import Benchmark
 
+GUESSES = 2.0
+"""Accuracy on unseen classes, in that of guessing, below which words tell little of them."""
 Scores = dict[str, dict[str, float]]
 """Scores by metric, under ``scores``, and where there is a frozen space ``scores_frozen``."""
 
@@ -45,6 +47,24 @@ def scores_on_test(fitted: Any, bench: Benchmark, task: Protocol, one_space: boo
         if not frozen:
             log(f"beside it the frozen space, nothing learned: {_told(found['scores_frozen'])}")
     return found
+
+
+def guessing(scores: dict[str, float], bench: Benchmark) -> str | None:
+    """Say where words tell little more of unseen classes than a guess would; None elsewhere.
+
+    Parameters
+    ----------
+    scores : mapping of metric to fraction
+        Scores on test.
+    bench : Benchmark
+        Benchmark that they are of.
+    """
+    unseen = int(bench.classes.unseen.sum())
+    if "T1" not in scores or not unseen or scores["T1"] >= GUESSES / unseen:
+        return None
+    return (f"of {unseen} unseen classes {100 * scores['T1']:.1f} % are told by their texts, and "
+            f"{100 / unseen:.1f} % by guessing: with these encoders words say little of pictures; "
+            "name networks with --encoder and --text-encoder when building")
 
 
 def _scores(fitted: Any, bench: Benchmark, task: Protocol) -> dict[str, float]:

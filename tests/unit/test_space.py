@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,7 +31,9 @@ from crossalign.space import build_space
 from crossalign.space.chance import RandomPairs
 from crossalign.space.choice import DRAWS, choose
 from crossalign.space.recognition import Recognition
+from crossalign.space.scores import guessing
 from crossalign.tasks import Fitted
+from crossalign.types import Classes
 
 
 @pytest.fixture(scope="module")
@@ -446,3 +449,13 @@ def test_a_class_that_reads_like_another_is_refused(sure):
     for name in ("Disc", "DISC ", "\uff44isc", "di\u017fc"):
         complaint(lambda name=name: sure.add_class(name), "name: ", "the class 'disc'")
     assert "Disc" not in sure.class_names
+
+
+@pytest.mark.parametrize(("t1", "told"), [(0.3, True), (0.51, False)])
+def test_words_that_tell_no_more_than_guessing_are_told(t1, told):
+    seen = np.arange(8) < 4
+    bench = SimpleNamespace(classes=Classes(np.eye(8, dtype=np.float32), seen))
+    note = guessing({"T1": t1, "H": 0.2}, bench)
+    assert (note is not None) == told                         # twice a guess among four is 0.5
+    assert not told or "25.0 % by guessing" in note
+    assert guessing({"mAP": 0.1}, bench) is None
