@@ -141,7 +141,7 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
                              zip(answer.names, answer.probabilities, strict=True))
             print(printable(f"{file}: {'none of the classes; nearest ' * answer.none}{said}"))
             if answer.set:
-                print(printable(f"  with 90 % one of {len(answer.set)}: {named(answer.set)}"))
+                print(printable(f"  meant to hold the right one in 90 %: {named(answer.set)}"))
 
 
 def embed(space: Folder, files: Files,

@@ -234,7 +234,7 @@ class DataOptions:
         given = None if self.output_names == OWN else read_labels(str(self.output_names))
         onnx = ONNX.fullmatch(self.encoder)
         classifier = open_classifier(*((self.encoder, None) if onnx is None else
-                                       (onnx["file"], onnx["output"])))
+                                       (onnx["file"], onnx["output"])), named=given is not None)
         labels = classifier.labels if given is None else given
         if labels is None:
             raise ValueError(f"output_names: the files of {self.encoder!r} give its outputs no "

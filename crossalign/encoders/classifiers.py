@@ -89,7 +89,7 @@ class PretrainedOutputs:
             return np.asarray(self._network(pixel_values=x).logits.cpu().numpy())
 
 
-def open_classifier(name: str, output: str | None = None) -> Classifier:
+def open_classifier(name: str, output: str | None = None, *, named: bool = False) -> Classifier:
     """Open a classifier with the names that its own files give.
 
     Parameters
@@ -98,6 +98,8 @@ def open_classifier(name: str, output: str | None = None) -> Classifier:
         A ``.tflite`` file, an ``.onnx`` file, a folder of ``transformers`` or a name on the hub.
     output : str, optional
         Output of an ``.onnx`` file; default the only one.
+    named : bool
+        Whether names are known already, so that none are looked for; default False.
 
     Raises
     ------
@@ -107,13 +109,13 @@ def open_classifier(name: str, output: str | None = None) -> Classifier:
     """
     if name.endswith(".tflite"):
         lite = TFLiteEncoder(name, output_of(name))
-        return Classifier(lite, labels_in_archive(lite.model, lite.width))
+        return Classifier(lite, None if named else labels_in_archive(lite.model, lite.width))
     if name.endswith(".onnx"):
         exported = ONNXEncoder(name, output)
-        return Classifier(exported, labels_in_metadata(exported.metadata)
+        return Classifier(exported, None if named else labels_in_metadata(exported.metadata)
                           or _configured(*settings_folders(exported.model)))
     outputs = PretrainedOutputs(name)
-    return Classifier(outputs, _configured(name))
+    return Classifier(outputs, None if named else _configured(name))
 
 
 def _configured(*places: str | Path) -> Labels | None:

@@ -118,7 +118,10 @@ def labels_in_archive(file: Path, outputs: int) -> Labels | None:
                 if entry.filename.endswith(".txt") and entry.file_size <= LARGEST:
                     with archive.open(entry) as stream:
                         content = stream.read(LARGEST)
-                    names = lines_of(content, f"{file.name}/{entry.filename}")
+                    try:
+                        names = lines_of(content, f"{file.name}/{entry.filename}")
+                    except ValueError:                                     # no list of names
+                        continue
                     if len(names) == outputs:
                         found.setdefault(names, entry.filename)
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError) as error:

@@ -30,7 +30,9 @@ WIDTH = 32
 SHUFFLES = 99
 """Number of times that pairs are shuffled."""
 LEVEL = 0.05
-"""Share of shuffles that may reach a figure that counts as more than chance."""
+"""Share of shuffles that may reach a figure that counts as more than chance, shared by the three
+figures.
+"""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class Alignability:
         a, b = self.modalities
         told = [words for words, figure in (
             ("neighbours agree", self.neighbours), ("similarities agree", self.cka),
-            ("correlations hold on further pairs", self.correlation)) if figure.p <= LEVEL]
+            ("correlations hold on further pairs", self.correlation)) if figure.p <= LEVEL / 3]
         if not told:
             return (f"On {self.pairs} pairs {a} and {b} have nothing in common beyond chance: try "
                     "other encoders, or more pairs.")

@@ -20,14 +20,12 @@ def original(root: Any, name: str, about: Mapping[str, Any]) -> Path | bytes | N
     root : str or None
         Path of the data that a space was built from, which its files are named relative to.
     name : str
-        Id of the item, the whole path of a file that was added.
+        Id of the item.
     about : mapping
-        Its payload.
+        Its payload, whose file a space alone sets: the whole path of one that was added.
     """
     if "file" in about:
-        inside = Path(os.path.normpath(os.path.join(str(root or ""), str(about["file"]))))
-        own = Path(name)
-        return own if own.is_absolute() and not inside.exists() else inside
+        return Path(os.path.normpath(os.path.join(str(root or ""), str(about["file"]))))
     if str(about.get("thumb", "")).startswith(WHOLE):
         return base64.b64decode(str(about["thumb"]).removeprefix(WHOLE))
     return None

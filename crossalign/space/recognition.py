@@ -36,8 +36,9 @@ class Answer(NamedTuple):
     confidence : float
         Probability of the likeliest class, by which ``none`` is decided.
     set : strings
-        Classes that may be right, the likeliest first: the right one is among them in 90 % of the
-        cases, see `tasks.Conformal`. Empty if validation chose no limits for it.
+        Classes that may be right, the likeliest first: they are meant to hold the right one in 90 %
+        of the cases, and for classes without training pictures can only where validation had nine
+        such classes, see `tasks.Conformal`. Empty if validation chose no limits for it.
     """
 
     names: list[str]

@@ -19,6 +19,9 @@ from crossalign.tables import printable
 LONGEST_NAME = 200
 """Longest name of a class that is added, in characters."""
 
+OURS = ("modality", "file", "mapped_from")
+"""Keys of payloads that a space alone sets: it reads files again that they name."""
+
 
 class Space(StoredSpace):
     """Fitted space of pictures and texts, with its encoders, classes and index.
@@ -56,8 +59,8 @@ class Space(StoredSpace):
             Ids; default the whole paths of files, or what building called them, and for others a
             digest of their vectors with the kind before it, so that none is there twice.
         payload : n mappings, optional
-            Plain values by key; ``modality``, of a text ``text``, and of a picture that a new
-            encoder read ``mapped_from``, its name, are added.
+            Plain values by key; ``modality``, of a text ``text``, of a file ``file``, its whole
+            path, and of a picture that a new encoder read ``mapped_from``, its name, are added.
         modality : str, optional
             Kind of the items; default that of their form.
 
@@ -69,11 +72,13 @@ class Space(StoredSpace):
         Raises
         ------
         ValueError
-            As `embed`; also if ids are not one for each item. Then none is added.
+            As `embed`; also if ids are not one for each item, or a payload has a key that the space
+            sets. Then none is added.
         """
         given = listed(items)
-        kind = modality if one_kind(given) == VECTOR and modality else one_kind(given)
-        vectors = self.embed(given, None if kind != one_kind(given) else modality)
+        form = one_kind(given)
+        kind = modality if form == VECTOR and modality else form
+        vectors = self.embed(given, None if kind != form else modality)
         names = ([self._id_of(item) if isinstance(item, Path) else
                   f"{kind}-{digest(row.tobytes())[:16]}"
                   for item, row in zip(given, vectors, strict=True)] if ids is None
@@ -82,15 +87,15 @@ class Space(StoredSpace):
         if len(names) != len(given) or len(more) != len(given):
             raise ValueError(f"ids: got {len(names)}, and {len(more)} payloads, for {len(given)} "
                              "items; give one each.")
-        ours = next((key for of in more for key in ("modality", "text") if key in of
-                     and (key == "modality" or kind == TEXT)), None)
+        ours = next((key for of in more for key in of
+                     if key in OURS or (key == "text" and form == TEXT)), None)
         if ours is not None:
             raise ValueError(f"payload: {ours!r} is what the space says of an item itself; give it "
                              "another key.")
-        mapped = self.readers.mapped if kind == IMAGE == one_kind(given) else None
+        mapped = self.readers.mapped if kind == IMAGE == form else None
         read_by = {} if mapped is None else {"mapped_from": named(mapped.encoder)}
-        about = [{"modality": kind, **read_by, **({"text": item} if kind == TEXT else {}),
-                  **({"file": str(item)} if isinstance(item, Path) else {}), **of}
+        about = [{"modality": kind, **read_by, **({"text": item} if form == TEXT else {}),
+                  **({"file": os.path.abspath(item)} if isinstance(item, Path) else {}), **of}
                  for item, of in zip(given, more, strict=True)]
         self.index.add(vectors, names, about)
         self._pairs.forget()

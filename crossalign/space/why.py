@@ -14,6 +14,8 @@ from crossalign.space.originals import original
 from crossalign.tasks.explanation import explain
 
 Array = npt.NDArray[Any]
+MOST_WORDS = 64
+"""Largest number of words of a query that are weighed one by one."""
 
 
 class Why(NamedTuple):
@@ -84,11 +86,11 @@ def _features_of(space: EmbeddingSpace, name: str, about: dict[str, Any]) -> tup
 def _words(space: EmbeddingSpace, text: str, hit: Array, hit_side: str) -> list[tuple[str, float]]:
     """Return every word and by how much the score goes down without it."""
     words = text.split()
-    if len(words) < 2:
+    if not 1 < len(words) <= MOST_WORDS:
         return []
     model = space.fitted.model
     texts = [text, *(" ".join(words[:i] + words[i + 1:]) for i in range(len(words)))]
-    rows = np.concatenate([space.features(one)[0] for one in texts])
-    scores = model.embed(rows, space.features(text)[1]) @ model.embed(hit, hit_side)[0]
+    rows, side = space.features(texts)
+    scores = model.embed(rows, side) @ model.embed(hit, hit_side)[0]
     drops = scores[0] - scores[1:]
     return [(words[i], float(drops[i])) for i in np.argsort(-drops, kind="stable")]

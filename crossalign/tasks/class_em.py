@@ -25,7 +25,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from crossalign.arrays import unit_rows
-from crossalign.models.ranges import COUNT, RATE, SHARE
+from crossalign.models.ranges import COUNT, RATE, SHARE, check_values
 from crossalign.nested import Part
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class ClassEM(Part):
         ValueError
             If the head has no means of classes, or there are no samples.
         """
+        check_values(self.get_params(), self._parameter_constraints)
         other, unit = deepcopy(head), None
         on = np.ones(len(rows), dtype=bool) if on is None else on
         if not on.any():

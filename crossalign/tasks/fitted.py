@@ -59,9 +59,10 @@ class Fitted(Task):
     recogniser : ZeroShot, optional
         Prepared and calibrated head of the model, where it is to recognise classes.
     settings : mapping
-        Settings of the task besides hyper-parameters, as validation chose them: of gzsl ``gamma``
-        ``confidences``, the threshold and temperature of each, see `Rejection`, and ``sets``, the
-        limits of `Conformal`.
+        Settings of the task besides hyper-parameters, as validation chose them: of gzsl ``gamma``,
+        ``gamma_by_share``, ``confidences``, the threshold and temperature of each, see
+        `Rejection`, ``sets``, the limits of `Conformal`, and ``adaptation``, see `adapt`; of
+        retrieval ``cutoff``.
     selection : str
         Sentence that says what was chosen, and by what.
     run : int
@@ -176,8 +177,8 @@ class Fitted(Task):
         other = copy(self)
         other.recogniser = self._head().adapt(X, way_of(chosen))
         other.recogniser.gamma = chosen["gamma"]
-        other.settings = {**self.settings, **{
-            key: chosen[key] for key in ("gamma", "gamma_by_share", "confidences", "sets")}}
+        other.settings = {**self.settings,
+                          **{key: chosen[key] for key in self.settings if key in chosen}}
         return other
 
     def try_out(self) -> None:

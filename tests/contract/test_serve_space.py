@@ -10,9 +10,9 @@ import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from complaints import complaint
 from PIL import Image
 from serving import running
 from shapes import SHAPES, picture, picture_folder
@@ -21,6 +21,7 @@ import crossalign as ca
 from crossalign.cli import main
 from crossalign.data_options import DataOptions
 from crossalign.space import build_space
+from crossalign.space.originals import original
 
 NAMES = tuple(SHAPES)
 
@@ -93,12 +94,30 @@ def test_a_class_that_another_process_added_is_there_for_the_next(place, tmp_pat
         assert names[-2:] == ["moon", "comet"]
 
 
-def test_what_a_space_says_of_an_item_is_not_for_payloads(place, tmp_path):
+def test_no_request_names_a_file_that_is_read(place, tmp_path):
+    shutil.copytree(place, tmp_path / "space")
+    space = ca.Space.open(tmp_path / "space")
+    picture("ring", 1).save(tmp_path / "secret.png")
+    with running(space) as server:
+        vector = space.embed("ring")[0].tolist()
+        for key in ("file", "modality", "mapped_from"):
+            code, _, told = server.ask("POST", "/items", {"modality": "image", "items": [
+                {"vector": vector, "id": "x", "payload": {key: str(tmp_path / "secret.png")}}]})
+            assert code == 400
+            assert f"payload: {key!r} is what the space says" in told["error"], told
+
+
+def test_files_are_read_again_wherever_the_command_runs(place, tmp_path, monkeypatch):
     shutil.copytree(place, tmp_path / "space")
     space = ca.Space.open(tmp_path / "space")
     picture("ring", 1).save(tmp_path / "ring.png")
-    complaint(lambda: space.add([tmp_path / "ring.png"], payload=[{"modality": "text"}]),
-              "payload: 'modality' is what the space says")
+    monkeypatch.chdir(tmp_path)
+    (name,) = space.add([Path("ring.png")])
+    about = space.index.payload([name])[0]
+    assert (name, about["file"]) == (str(tmp_path / "ring.png"),) * 2
+    assert original("/elsewhere", name, about) == tmp_path / "ring.png"
+    space.add(space.embed("ring"), ["row"], modality="text")      # a vector of a text has no text
+    assert "text" not in space.index.payload(["row"])[0]
     space.close()
 
 

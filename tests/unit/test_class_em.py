@@ -216,6 +216,14 @@ def test_an_unknown_mode_is_named():
     complaint(lambda: GZSL(adapt="always"), "adapt")
 
 
+@pytest.mark.parametrize("wrong", [{"steps": -1}, {"prior": 0.0}, {"balance": 5.0},
+                                   {"temperature": 0.0}])
+def test_parameters_out_of_range_are_named(wrong):
+    complaint(lambda: TASK.adapt(TESTS, ClassEM(**wrong)), *wrong)
+    complaint(lambda: GZSL(adapt="heldout", adapt_balance=7.0), "adapt_balance: got 7.0")
+    complaint(lambda: GZSL(adapt_balance=0.5), "adapt_balance: got 0.5")
+
+
 def test_the_grid_is_of_the_parameters():
     assert set(GRID) < set(ClassEM().get_params())
 

@@ -150,7 +150,8 @@ def test_names_in_the_archive_behind_a_network_are_the_one_list_of_its_length(tm
     file = tmp_path / "net.tflite"
     file.write_bytes(b"network" * 99)
     assert labels_in_archive(file, 2) is None
-    file.write_bytes(b"network" * 99 + archive_of(a_txt="cat\ndog\n", b_txt="one\n", c_json="{}"))
+    file.write_bytes(b"network" * 99 + archive_of(
+        README_txt="about\n\nit\n", a_txt="cat\ndog\n", b_txt="one\n", c_json="{}"))
     assert labels_in_archive(file, 2) == ("cat", "dog")
     assert labels_in_archive(file, 3) is None
     file.write_bytes(b"network" * 99 + archive_of(a_txt="cat\ndog\n", b_txt="cat\ndog"))

@@ -72,7 +72,7 @@ class GZSL(Protocol):
     adapt_balance: float | None = None
 
     def __post_init__(self) -> None:
-        check_mode(self.adapt)
+        check_mode(self.adapt, self.adapt_balance)
 
     name: ClassVar[str] = "gzsl"
     benchmark: ClassVar[str] = "gzsl"

@@ -32,10 +32,13 @@ GRID = {"prior": (3.0, 10.0, 30.0), "temperature": (0.05, 0.1, 0.2), "balance": 
 """Parameters of `ClassEM` that validation chooses among."""
 
 
-def check_mode(mode: str | None) -> None:
-    """Raise ValueError for an unknown mode."""
+def check_mode(mode: str | None, balance: float | None) -> None:
+    """Raise ValueError for an unknown mode, or a balance without one or out of range."""
     if mode is not None and mode not in MODES:
         raise ValueError(f"adapt: got {mode!r}; choose one of {list(MODES)}.")
+    if balance is not None and (mode is None or not 0 <= balance <= 1):
+        raise ValueError(f"adapt_balance: got {balance!r} with adapt {mode!r}; give a number from "
+                         "0 to 1, with a mode.")
 
 
 def adapted(head: ZeroShot, tests: Views, mode: str, by: ClassEM, gamma: float) -> Array:

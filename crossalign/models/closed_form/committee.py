@@ -10,8 +10,9 @@ is decided on validation classes.
 Means and deviations are those of the scores of training rows that do not belong together. A
 deviation is one number for a member, so that a member's rows of unit length, times the root of
 1 / deviation and beside those of the others, have the sum of standardised scores as their inner
-product, but for a constant that changes no ranking. The rows keep one length; hence the committee
-is a space as others are, with an index that ranks by its scores.
+product, but for a constant that changes no ranking. The rows keep one length, but for one
+that is similar to no pair; hence the committee is a space as others are, with an index that ranks
+by its scores.
 """
 
 from __future__ import annotations
