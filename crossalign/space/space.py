@@ -200,13 +200,8 @@ class Space(StoredSpace):
             nothing changes.
         """
         readers, about = migrated(self, encoder, sample, accept, log)
-        before = self.readers, self.card
-        try:
-            with self._changed():
-                self.readers, self.card = readers, {**self.card, "migrated": about}
-        except ValueError:
-            self.readers, self.card = before
-            raise
+        with self._changed():
+            self.readers, self.card = readers, {**self.card, "migrated": about}
         return about
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from crossalign.folders import why
 from crossalign.index.base import Index
@@ -108,7 +109,36 @@ class StoredSpace(AnsweringSpace):
 
     @contextmanager
     def _changed(self) -> Iterator[None]:
-        """Write a change to the folder, if there is one, unless another process changed it."""
+        """Write a change to the folder, if there is one, unless another process changed it.
+
+        What cannot be written is not changed here either.
+        """
+        before = self._state()
+        try:
+            with self._written_to():
+                yield
+        except BaseException:
+            self._put_back(before)
+            raise
+
+    def _state(self) -> tuple[Any, ...]:
+        """Return what a change may change."""
+        recogniser = self.fitted.recogniser
+        known = None if recogniser is None else {**vars(recogniser),
+                                                 "head_": deepcopy(recogniser.head_)}
+        return recogniser, known, self.fitted.settings, dict(self.texts), self.readers, self.card
+
+    def _put_back(self, state: tuple[Any, ...]) -> None:
+        """Be again what `_state` said."""
+        recogniser, known, self.fitted.settings, self.texts, self.readers, self.card = state
+        self.fitted.recogniser = recogniser
+        if recogniser is not None:
+            vars(recogniser).clear()
+            vars(recogniser).update(known)
+
+    @contextmanager
+    def _written_to(self) -> Iterator[None]:
+        """Write to the folder, if there is one, after what is done meanwhile."""
         if self.folder is None:
             yield
             return

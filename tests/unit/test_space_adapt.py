@@ -77,6 +77,22 @@ def test_a_class_added_later_leaves_those_that_moved(space):
     np.testing.assert_allclose(wider[:, :7], moved, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("change", [lambda space: space.add_class("wedge"),
+                                    lambda space: space.adapt(RINGS)])
+def test_what_cannot_be_written_is_not_changed(space, monkeypatch, change):
+    taught(space).add_class("ring")
+    before = space.recognise(RINGS[:3], k=9)
+    gamma, texts = space.fitted.recogniser.gamma, dict(space.texts)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(space), "_write", lambda *_: (_ for _ in ()).throw(
+            OSError(28, "No space left on device")))
+        with pytest.raises(OSError, match="No space"):
+            change(space)
+    assert (space.fitted.recogniser.gamma, space.texts) == (gamma, texts)
+    assert space.recognise(RINGS[:3], k=9) == before
+    change(space)                                              # once there is room
+
+
 def test_what_cannot_learn_says_why(space):
     complaint(lambda: taught(space).adapt(RINGS), "every class of this space had training pictures")
     space.add_class("ring")
