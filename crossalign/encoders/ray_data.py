@@ -122,7 +122,8 @@ class RayData:
                     came |= {row["start"]: _as_block(row) for row in next(tables).to_pylist()}
                 yield stop - start, came.pop(start)
         except self._ray.exceptions.RayError as error:
-            raise RuntimeError(f"a worker of Ray died: {str(error).strip()[-300:]}") from None
+            raise ValueError("engine: a worker of Ray died; give workers more memory, or use "
+                             f"--engine local ({' '.join(str(error).split())[-300:]}).") from None
         finally:
             tables.close()
 

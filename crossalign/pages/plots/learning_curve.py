@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.evaluation.learning_curve import CHANCE
 from crossalign.pages.plots.steps import steps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-CHANCE = "chance"
-"""Row that is dashed."""
 
 
 def learning_curve(rows: Mapping[str, npt.ArrayLike], pairs: Sequence[int | None], *,
