@@ -129,7 +129,7 @@ class StoredSpace(AnsweringSpace):
         return recogniser, known, self.fitted.settings, dict(self.texts), self.readers, self.card
 
     def _put_back(self, state: tuple[Any, ...]) -> None:
-        """Be again what `_state` said."""
+        """Restore what `_state` returned."""
         recogniser, known, self.fitted.settings, self.texts, self.readers, self.card = state
         self.fitted.recogniser = recogniser
         if recogniser is not None:
