@@ -1,4 +1,4 @@
-"""Models whose network encodes every modality to a Gaussian: training, embedding, sampling.
+"""Models whose network encodes every modality to a Gaussian: embedding and sampling.
 
 The network has ``encode(rows, modality) -> (mean, logvar)``, ``decode(codes, modality)``, and the
 attributes ``latent`` and ``sampler``.
@@ -7,109 +7,37 @@ attributes ``latent`` and ``sampler``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
-from crossalign.devices import DEVICES
-from crossalign.models.base import Model
-from crossalign.models.learned import check_network
 from crossalign.models.parts import head_range
-from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE
+from crossalign.models.ranges import SIZE
 from crossalign.models.roles import Distributional, Generator, Translator
 from crossalign.models.rows import Array, unit_rows
 from crossalign.models.several_views import gaussians_of_views
-from crossalign.networks import initialise, product_of_experts
+from crossalign.models.trained import BLOCK, TrainedModel
+from crossalign.networks import product_of_experts
 from crossalign.networks.gaussian import noise_width
-from crossalign.preprocessing.rows import Rows, rows_of
-from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, undo_scaling
-from crossalign.preprocessing.tokens import real_rows
-from crossalign.training import train, transformed
-from crossalign.training.fabric import PRECISIONS
+from crossalign.preprocessing.scaling import undo_scaling
 from crossalign.types import Views
 
-BLOCK = 8192
-"""Number of samples encoded at a time."""
 
-
-class LatentModel(Distributional, Generator, Translator, Model):
+class LatentModel(Distributional, Generator, Translator, TrainedModel):
     """Base of the models with a latent Gaussian per sample.
 
-    A subclass has the parameters that ``_parameter_constraints`` lists, builds ``network_`` in
-    `_restore` and gives the schedules of its loss terms by `_active`.
+    See `TrainedModel` for what a subclass says.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "latent": [SIZE], "epochs": [COUNT], "batch_size": [BATCH], "lr": [RATE],
-        "precision": [StrOptions(set(PRECISIONS))], "device": [StrOptions(set(DEVICES))],
-        "compile": ["boolean"],
-        "scaling": [StrOptions(set(KINDS))],
-        "head": head_range(),
-        "random_state": [SEED],
-    }
+        **TrainedModel._parameter_constraints, "latent": [SIZE], "head": head_range()}
 
     parts: ClassVar[tuple[str, ...]] = ("head",)
     uses_side_information = True
-    many_modalities = True
-    stochastic = True
-    resumable = True
-    init: str = "torch"
-    side_scaling: str = "none"
 
-    def _active(self) -> dict[str, Any]:
-        """Return the schedules of the loss terms that are ever on."""
-        raise NotImplementedError("abstract")  # pragma: no cover
-
-    # -- training ------------------------------------------------------------------------------
-    def _prepare(self, X: Views) -> None:
-        """Learn the scale of training rows, and build the network for their widths.
-
-        Missing modalities of samples and padding do not count for the scale.
-        """
-        self._remember(X.widths)
-        self.shift_: dict[str, Array] = {}
-        self.scale_: dict[str, Array] = {}
-        for m in X.modalities:
-            self._learn_scale(m, real_rows(X.having(m), m))
-        check_network(self)
-        self._restore()
-        initialise(self.network_, torch.Generator().manual_seed(self.random_state), self.init)
-
-    def _learn_scale(self, modality: str, rows: npt.ArrayLike | Rows) -> None:
-        """Learn the scale of a modality from its training rows."""
-        fitted = fit_scaling(rows, self._scaling(modality))
-        self.shift_[modality], self.scale_[modality] = fitted["shift"], fitted["scale"]
-
-    def _scaled_rows(self, X: Views, modality: str) -> Rows:
-        """Return the rows of the samples that have a modality, as the network reads them."""
-        return rows_of(X.having(modality), modality).then(lambda x: self._scaled(x, modality))
-
-    def _train(self, X: Views, checkpoint: str | Path | None, **options: Any) -> None:
-        """Train, resuming from the checkpoint folder if there is one."""
-        data = transformed(X, self._scaled)
-        history = train(self.network_, data, weights=self._active(), seed=self.random_state,
-                        device=self.device, checkpoint=checkpoint,
-                        resume=checkpoint is not None, work=self._work(), **options)
-        self.network_.eval()
-        self.history_ = history.losses
-        self.selected_epoch_ = history.selected_epoch
-
-    def _work(self) -> dict[str, Any]:
-        """Return all that training depends on besides its data: all parameters."""
-        return self.plain_params()
-
-    @property
-    def _place(self) -> torch.device:
-        """Return the device of the network."""
-        device: torch.device = next(self.network_.parameters()).device
-        return device
-
-    # -- use -----------------------------------------------------------------------------------
     def embed_distribution(self, x: npt.ArrayLike | Views,
                            modality: str | Sequence[str]) -> tuple[Array, Array]:
         """Return mean and standard deviation of the code of every row, ``(n, latent)`` each.
@@ -184,14 +112,3 @@ class LatentModel(Distributional, Generator, Translator, Model):
         with torch.inference_mode():
             rows = self.network_.decode(codes.to(self._place), target).float().cpu().numpy()
         return undo_scaling(rows, self._scaling(target), self.shift_[target], self.scale_[target])
-
-    def _scaling(self, modality: str) -> str:
-        """Return the kind of scaling: ``scaling`` for features, ``side_scaling`` for side
-        information.
-        """
-        return self._by_modality(str(self.scaling), str(self.side_scaling))[modality]
-
-    def _scaled(self, x: Array, modality: str) -> Array:
-        """Scale rows as the network reads them."""
-        return apply_scaling(x, self._scaling(modality), self.shift_[modality],
-                             self.scale_[modality])
