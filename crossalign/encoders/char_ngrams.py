@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from crossalign.words import words_of
 
 Array = npt.NDArray[Any]
 
@@ -97,35 +97,3 @@ def word_vector(word: str) -> Array:
     bits = np.unpackbits(np.frombuffer(digests, dtype=np.uint8)).reshape(-1, WORD)
     total = (2.0 * bits - 1.0).sum(axis=0)
     return np.asarray(total / np.linalg.norm(total))
-
-
-def words_of(text: str) -> list[str]:
-    """Return the words of a text in any script, in lower case; see `written_words`."""
-    return written_words(text.lower())
-
-
-def written_words(text: str) -> list[str]:
-    """Return the words of a text in any script; a text without any gives its parts between blanks.
-
-    A word is a run of letters, digits and the marks that combine with them (Unicode's L, N and M),
-    so that those of Indic, Arabic, Hebrew and Thai scripts stay inside; or a run of symbols (S), as
-    an emoji or the plus signs of "C++". Blanks and punctuation part words and are dropped.
-    """
-    composed = unicodedata.normalize("NFC", text)
-    runs = ("".join(sign for _, sign in run) for kind, run in
-            groupby(_kinds(composed), key=lambda pair: pair[0]) if kind)
-    return list(runs) or composed.split()
-
-
-def _kinds(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each character with its kind before it: "word", "symbol", or "" between words."""
-    kind = ""
-    for sign in text:
-        category = unicodedata.category(sign)
-        if category[0] not in "M" and sign not in _JOINERS:  # which go on with what they follow
-            kind = {"L": "word", "N": "word", "S": "symbol"}.get(category[0], "")
-        yield kind, sign
-
-
-_JOINERS = "\u200c\u200d"
-"""Signs of zero width, inside words of Persian and Indic scripts and between parts of an emoji."""

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.encoders.char_ngrams import LONGEST, written_words
+from crossalign.encoders.char_ngrams import LONGEST
 from crossalign.encoders.word_vector_files import read_word_vectors
 from crossalign.fingerprints import file_digest
 from crossalign.reading import expanded
+from crossalign.words import written_words
 
 Array = npt.NDArray[Any]
 

@@ -1,4 +1,6 @@
-"""Metrics: pure functions of NumPy arrays, fractions in [0, 1], arithmetic in float64.
+"""Metrics: pure functions of NumPy arrays or of texts, arithmetic in float64.
+
+All but CIDEr-D, which is in [0, 10], are fractions in [0, 1].
 
 | file | question |
 |---|---|
@@ -16,6 +18,11 @@
 | `reliability` | is a probability of p right in a share p of cases: ECE |
 | `temperature` | by what must scores be divided, so that their softmax is a probability |
 | `conformal` | which classes may be right, with a promised probability: coverage, size |
+| `captions/bleu` | which share of the runs of words is in a reference: BLEU-1 to BLEU-4 |
+| `captions/rouge` | how long a sequence is shared with a reference: ROUGE-L |
+| `captions/cider` | are words used that these references have and others lack: CIDEr-D |
+| `captions/exact` | is a caption a reference, word by word |
+| `answers` | how many people gave that answer: accuracy of VQA, by type of question |
 | `open_set` | are known classes told from unknown ones: AUROC, FPR at a TPR, OSCR |
 
 Four conventions hold everywhere. A class without items, and a query without a relevant item, is
@@ -30,6 +37,13 @@ arguments.
 """
 
 from crossalign.metrics.alignment import cmae, modality_gap, normalised_cmae
+from crossalign.metrics.answer_words import normalised_answer
+from crossalign.metrics.answers import (
+    answer_scores,
+    vqa_accuracies,
+    vqa_accuracy,
+    vqa_accuracy_by_type,
+)
 from crossalign.metrics.calibration import (
     SeenUnseenCurve,
     ausuc,
@@ -37,6 +51,10 @@ from crossalign.metrics.calibration import (
     calibrated_stacking,
     seen_unseen_curve,
 )
+from crossalign.metrics.captions.bleu import bleu, bleu_counts, bleu_of_counts
+from crossalign.metrics.captions.cider import cider_d, cider_d_scores
+from crossalign.metrics.captions.exact import exact_match, exact_matches
+from crossalign.metrics.captions.rouge import rouge_l, rouge_l_scores
 from crossalign.metrics.classification import (
     class_accuracies,
     gzsl_scores,
@@ -83,21 +101,29 @@ __all__ = [
     "RiskCoverageCurve",
     "SeenUnseenCurve",
     "Strengths",
+    "answer_scores",
     "aurc",
     "auroc",
     "ausuc",
     "average_precision",
     "average_precisions",
     "best_gamma",
+    "bleu",
+    "bleu_counts",
+    "bleu_of_counts",
     "calibrated_stacking",
     "chance_average_precision",
     "chance_map",
+    "cider_d",
+    "cider_d_scores",
     "class_accuracies",
     "cmae",
     "conformal_quantile",
     "cosine",
     "dot",
     "euclidean",
+    "exact_match",
+    "exact_matches",
     "excess_aurc",
     "expected_calibration_error",
     "fpr_at_tpr",
@@ -111,6 +137,7 @@ __all__ = [
     "micro_accuracy",
     "modality_gap",
     "mutual_neighbours",
+    "normalised_answer",
     "normalised_cmae",
     "oscr",
     "per_class_accuracy",
@@ -119,8 +146,13 @@ __all__ = [
     "rank_correlation",
     "recall_at_k",
     "risk_coverage_curve",
+    "rouge_l",
+    "rouge_l_scores",
     "seen_unseen_curve",
     "set_coverage",
     "set_size",
     "standardised_margins",
+    "vqa_accuracies",
+    "vqa_accuracy",
+    "vqa_accuracy_by_type",
 ]

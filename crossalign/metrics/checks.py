@@ -3,7 +3,7 @@
 Each error is one sentence that names the argument, its value and the fix.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sized
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def as_floats(name: str, array: Array) -> Array:
     return array.astype(np.float32 if exact_in_float32 else np.float64, copy=False)
 
 
-def check_same_length(name: str, array: Array, other_name: str, other: Array) -> None:
+def check_same_length(name: str, array: Sized, other_name: str, other: Sized) -> None:
     """Raise ValueError unless two arrays describe the same number of items.
 
     Raises

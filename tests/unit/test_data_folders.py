@@ -18,7 +18,8 @@ from crossalign.data.sources.picture_folder.source import load_picture_folder
 from crossalign.data.sources.picture_folder.texts import names_as_words
 from crossalign.data.text_rows import text_views
 from crossalign.encoders import CharNgrams
-from crossalign.encoders.char_ngrams import word_vector, words_of
+from crossalign.encoders.char_ngrams import word_vector
+from crossalign.words import words_of
 
 NAMES = ("ant", "bee", "cat", "dog")
 

@@ -1,0 +1,39 @@
+"""Words of a text in any script: the one tokenisation of captions, answers and descriptions."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from itertools import groupby
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in any script, in lower case; see `written_words`."""
+    return written_words(text.lower())
+
+
+def written_words(text: str) -> list[str]:
+    """Return the words of a text in any script; a text without any gives its parts between blanks.
+
+    A word is a run of letters, digits and the marks that combine with them (Unicode's L, N and M),
+    so that those of Indic, Arabic, Hebrew and Thai scripts stay inside; or a run of symbols (S), as
+    an emoji or the plus signs of "C++". Blanks and punctuation part words and are dropped.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    runs = ("".join(sign for _, sign in run) for kind, run in
+            groupby(_kinds(composed), key=lambda pair: pair[0]) if kind)
+    return list(runs) or composed.split()
+
+
+def _kinds(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each character with its kind before it: "word", "symbol", or "" between words."""
+    kind = ""
+    for sign in text:
+        category = unicodedata.category(sign)
+        if category[0] not in "M" and sign not in _JOINERS:  # which go on with what they follow
+            kind = {"L": "word", "N": "word", "S": "symbol"}.get(category[0], "")
+        yield kind, sign
+
+
+_JOINERS = "\u200c\u200d"
+"""Signs of zero width, inside words of Persian and Indic scripts and between parts of an emoji."""
