@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from harness import Case, cores, main
 from torch import Tensor
@@ -125,10 +126,14 @@ def _floor(n: int) -> str:
     wide = projected.double().numpy()
     with_places = _best(lambda: wide.copy().sort(axis=1))
     pairs = _best(lambda: torch.sort(projected, dim=1))
+    halves = (keys.view(np.uint32) >> np.uint32(16)).astype(np.uint16)
+    counted = 2 * _best(lambda: halves.argsort(axis=1, kind="stable"))
+    least = min(with_places, counted)
     return (f"floor at n = {n:,} on {cores()} cores: products {2e3 * product:.2f} ms, "
             f"{2 * SLICES * n:,} 32-bit keys sorted in {2e3 * sort:.2f} ms, 64-bit keys that hold "
-            f"the place too in {2e3 * with_places:.2f} ms (torch.sort {2e3 * pairs:.2f} ms); "
-            f"products and wide keys {2e3 * (product + with_places):.2f} ms, ours "
+            f"the place too in {2e3 * with_places:.2f} ms, by counting of 16 bits and again of 16 "
+            f"in {2e3 * counted:.2f} ms (torch.sort {2e3 * pairs:.2f} ms); "
+            f"products and the faster of the two {2e3 * (product + least):.2f} ms, ours "
             f"{1e3 * ours:.2f} ms")
 
 

@@ -33,6 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crossalign.cores import usable_cores as cores
+from crossalign.instructions import numpy_sets
 
 Contender = Callable[[Any], Any]
 
@@ -232,8 +233,28 @@ def machine() -> dict[str, Any]:
         "cores": cores(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "system": f"{platform.system()} {platform.machine()}",
+        "instructions": instructions(),
         "load_average": round(os.getloadavg()[0], 2),
     }
+
+
+def instructions() -> str:
+    """The vector instructions that this process's libraries use, each by its own word for them.
+
+    To see what a lesser processor would give, take some away before the start:
+    ``ATEN_CPU_CAPABILITY=avx2`` from torch, ``MKL_ENABLE_INSTRUCTIONS=AVX2`` from its products,
+    ``NPY_DISABLE_CPU_FEATURES=X86_V4,AVX512_ICL,AVX512_SPR`` from NumPy.
+    """
+    from threadpoolctl import threadpool_info
+
+    said = [f"NumPy {' '.join(numpy_sets())}"]
+    if "torch" in sys.modules:
+        said.append(f"torch {sys.modules['torch'].backends.cpu.get_cpu_capability()}")
+    said += sorted({f"OpenBLAS {library['architecture']}" for library in threadpool_info()
+                    if library["internal_api"] == "openblas"})
+    if limit := os.environ.get("MKL_ENABLE_INSTRUCTIONS"):
+        said.append(f"MKL at most {limit}")
+    return "; ".join(said)
 
 
 def versions(packages: Sequence[str]) -> dict[str, str]:

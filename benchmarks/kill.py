@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import random
 import shutil
 import signal
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness import machine, versions
 
 SEED = 0
 Find = Callable[[Path], dict[str, str]]
@@ -172,8 +172,8 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=SEED)
     asked = options.parse_args()
     _import_first()
-    print(json.dumps({"machine": platform.platform(), "cores": os.cpu_count(),
-                      "python": platform.python_version(), "seed": asked.seed}))
+    print(json.dumps({"machine": machine(), "versions": versions(("numpy", "torch")),
+                      "seed": asked.seed}))
     chance = random.Random(asked.seed)
     with tempfile.TemporaryDirectory() as scratch:
         chosen = [job for job in jobs(make_data(Path(scratch) / "data"))

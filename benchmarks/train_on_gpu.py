@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from harness import cores
+from harness import cores, instructions
 from rich.console import Console
 from rich.table import Table
 
@@ -107,6 +107,7 @@ def main() -> None:
         table.add_row(name, f"{full:,.0f}", f"{half:,.0f}", f"{slow:,.0f}", f"{full / slow:.1f}",
                       f"{memory:,.0f}")
     Console().print(table)
+    print(f"CPU: {instructions()}")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from crossalign.instructions import sorts_by_vectors
 from crossalign.losses.batch_mean import no_pairs
 
 
@@ -78,14 +81,19 @@ class _SlicedW2(torch.autograd.Function):
 
 
 def _sort(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Sort rows ``(L, n)`` in ascending order, and give the column that each value came from.
-
-    On a CPU, float32 is widened to float64, the column is written into the low bits that the
-    widening left empty, and the whole is sorted by NumPy, several times faster than a sort of
-    pairs. Rounding back to float32 drops the column.
-    """
+    """Sort rows ``(L, n)`` in ascending order, and give the column that each value came from."""
     if rows.device.type != "cpu" or rows.dtype != torch.float32:
         return torch.sort(rows, dim=1)
+    return _sort_wide(rows) if sorts_by_vectors() else _sort_by_digits(rows)
+
+
+def _sort_wide(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Sort float32 rows where NumPy sorts numbers by vector instructions.
+
+    They are widened to float64, the column is written into the low bits that the widening left
+    empty, and the whole is sorted, several times faster than a sort of pairs. Rounding back to
+    float32 drops the column.
+    """
     keys = rows.double()
     bits = keys.view(torch.int64)
     bits |= torch.arange(rows.shape[1])
@@ -93,6 +101,25 @@ def _sort(rows: Tensor) -> tuple[Tensor, Tensor]:
     values = keys.float()
     bits &= 2**29 - 1
     return values, bits.clamp_(max=rows.shape[1] - 1)                        # NaN loses its column
+
+
+def _sort_by_digits(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Sort float32 rows where comparing numbers one by one is all that a processor can.
+
+    The bits of a float32, the lower ones turned over if it is negative, are in the order of the
+    number. Their halves are sorted one after the other, which of 16 bits NumPy does by counting.
+    """
+    bits = rows.contiguous().view(torch.int32)
+    digits = (bits ^ ((bits >> 31) | -2**31)).view(torch.int16).view(*rows.shape, 2)
+    low, high = digits.unbind(2) if sys.byteorder == "little" else digits.flip(2).unbind(2)
+    by_low = _by_counting(low)
+    order = by_low.gather(1, _by_counting(high.gather(1, by_low)))
+    return rows.gather(1, order), order
+
+
+def _by_counting(halves: Tensor) -> Tensor:
+    """Return the stable order of rows ``(L, n)`` of unsigned 16-bit numbers, kept as int16."""
+    return torch.from_numpy(halves.numpy().view(np.uint16).argsort(axis=1, kind="stable"))
 
 
 def _coupling(n: int, m: int, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:

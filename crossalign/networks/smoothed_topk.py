@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 CHUNK, CHUNK_ON_GPU = 2**21, 2**26
 """Values perturbed at a time: 8 MB of them stay in a cache, 256 MB keep a GPU busy."""
+TRIALS, SURE = 40, 8
+"""Trials of a cut at the most, and those before every other one halves what is left."""
 
 
 class SmoothedTopK(torch.autograd.Function):
@@ -26,6 +29,7 @@ class SmoothedTopK(torch.autograd.Function):
                 sigma: float, pool: str | None, grad: str, antithetic: bool) -> Tensor:
         """Return ``(b, k, n)``, or ``(b, n)`` when pooled, for scores ``(b, n)``."""
         b, n = scores.shape
+        noise = _drawn_once(noise, scores, samples, antithetic)
         ctx.noise, ctx.samples, ctx.sigma, ctx.grad = noise, samples, sigma, grad
         ctx.antithetic = antithetic
         ctx.state = None if isinstance(noise, Tensor) else noise.get_state()
@@ -75,20 +79,60 @@ def top_columns(values: Tensor, k: int) -> Tensor:
 
 
 def _top_on_cpu(values: Tensor, k: int) -> Tensor:
-    """Use NumPy's partition, which is several times as fast as torch's."""
+    """Mark what reaches the cut of its row; the few rows without a cut are sorted."""
     rows, n = values.shape
-    kth = torch.from_numpy(np.partition(values.numpy(), n - k, axis=1)[:, n - k].copy())
-    is_top = values >= kth.clamp_min(torch.finfo(values.dtype).min)[:, None]
-    flat = torch.from_numpy(np.flatnonzero(is_top.numpy()))
-    if len(flat) == rows * k:
+    cut = cuts(values, k)
+    is_top = torch.from_numpy(np.greater_equal(values.numpy(), cut[:, None].numpy()))
+    odd = cut.isnan()
+    if not odd.any():
+        flat = torch.from_numpy(np.flatnonzero(is_top.numpy()))
         return flat.view(rows, k) - torch.arange(0, rows * n, n)[:, None]
-    # a tie at the k-th value, or fewer than k finite values
-    odd = is_top.sum(dim=1) != k
     best = values[odd].sort(dim=1, descending=True, stable=True)
     columns = torch.empty(rows, k, dtype=torch.int64)
     columns[odd] = best.indices.masked_fill_(best.values == -torch.inf, n)[:, :k].sort().values
     columns[~odd] = is_top[~odd].nonzero()[:, 1].view(-1, k)
     return columns
+
+
+def cuts(values: Tensor, k: int) -> Tensor:
+    """Find a number that exactly k of each row ``(rows, n)`` reach, ``(rows,)``, NaN if not found.
+
+    Any number between the k-th and the next will do. It is searched between the ends of a row,
+    where the count of what reaches it, interpolated, would be k (regula falsi). A trial compares
+    and sums, which is fast on every processor; a partition is fast only where NumPy has one for
+    the processor's vectors. There is none to find where values tie for the k-th place, or fewer
+    than k are finite.
+    """
+    low, more = _least(values)
+    high, fewer = values.amax(dim=1), torch.ones_like(more)
+    cut = low.where(more == k, torch.nan)
+    found, at, marks = cut.clone(), torch.arange(len(values)), torch.empty_like(values)
+    wanted = (more > k) & (low < high)
+    for step in range(TRIALS):
+        if 2 * int(wanted.sum()) <= len(at):  # cheaper to copy the rest than to try all again
+            left = torch.nonzero(wanted)[:, 0]
+            found.index_copy_(0, at, cut)
+            values, low, high, more, fewer, at, cut = (
+                z.index_select(0, left) for z in (values, low, high, more, fewer, at, cut))
+        if not len(at):
+            break
+        share = 0.5 if step > SURE and step % 2 else (more - k) / (more - fewer)
+        trial = torch.lerp(low, high, share)
+        reached = torch.ge(values, trial[:, None], out=marks[:len(at)]).sum(dim=1)
+        cut = trial.where(reached == k, cut)
+        wanted, many = cut.isnan(), reached > k
+        low, more = trial.where(many, low), reached.where(many, more)
+        high, fewer = high.where(many, trial), fewer.where(many, reached)
+    return found.index_copy_(0, at, cut)
+
+
+def _least(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the least finite number of each row ``(rows, n)``, and how many reach it."""
+    least = values.amin(dim=1)
+    if not torch.isneginf(least).any():
+        return least, torch.full_like(least, values.shape[1])
+    finite = values > -torch.inf
+    return values.where(finite, torch.inf).amin(dim=1), finite.sum(dim=1).to(values.dtype)
 
 
 def _top_on_gpu(values: Tensor, k: int) -> Tensor:
@@ -125,6 +169,17 @@ def count_columns(columns: Tensor, n: int, pool: str | None) -> tuple[Tensor, Te
     return counts.view(shape)[..., :n], cells
 
 
+def _drawn_once(noise: Tensor | torch.Generator, like: Tensor, samples: int,
+                antithetic: bool) -> Tensor | torch.Generator:
+    """Draw the noise at once if a chunk on a CPU holds it, where drawing takes longer than the
+    rest; otherwise return what was given.
+    """
+    shape = (len(like), samples // 2 if antithetic else samples, like.shape[1])
+    if isinstance(noise, Tensor) or like.device.type != "cpu" or math.prod(shape) > CHUNK:
+        return noise
+    return torch.randn(shape, generator=noise, device=noise.device).to(like)
+
+
 def _draws(noise: Tensor | torch.Generator, like: Tensor, samples: int,
            antithetic: bool) -> Iterator[Tensor]:
     """Yield noise ``(b, s, n)``, some samples at a time; if antithetic, only half of it is
@@ -144,3 +199,4 @@ def _draws(noise: Tensor | torch.Generator, like: Tensor, samples: int,
         yield z
         if antithetic:
             yield z.neg_()
+            z.neg_()

@@ -38,8 +38,9 @@ def perturbed_topk(scores: Tensor, k: int, noise: Tensor | torch.Generator, *, s
     is ``E_Z[onehot(position of the j-th selected token)]``, the selected tokens sorted by position.
     Its Jacobian is ``E_Z[Y Z^T] / sigma``. Both expectations are means over ``samples`` draws.
 
-    Only the positions are kept (``b * samples * k`` integers), one-hot vectors never exist, and
-    noise from a generator is drawn a second time in the backward pass instead of stored.
+    Only the positions are kept (``b * samples * k`` integers), and one-hot vectors never exist.
+    Noise from a generator is drawn a second time in the backward pass instead of stored, except
+    for up to 8 MB of it on a CPU.
 
     Parameters
     ----------

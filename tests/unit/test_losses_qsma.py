@@ -24,6 +24,7 @@ from crossalign.losses import (
     sliced_w2,
     spanning_tree,
 )
+from crossalign.losses.sliced_wasserstein import _sort_by_digits, _sort_wide
 from crossalign.sampling import directions
 
 
@@ -89,6 +90,38 @@ def test_sliced_of_nan_is_nan_and_no_crash(draw):
     value, gradient = _gradients(lambda a: sliced_w2(a, x[:9], directions(draw(3, 3)).float()), x)
     assert torch.isnan(value)
     assert torch.isnan(gradient).any()
+
+
+@pytest.mark.parametrize("sort", [_sort_wide, _sort_by_digits])
+def test_rows_are_sorted_with_the_place_of_every_value(draw, sort):
+    rows = draw(40, 300).float() * 10 ** (6 * draw(40, 1).float())
+    rows[3, 20:40] = rows[3, 0]
+    rows[4, ::2], rows[4, 1::7] = 0.0, -0.0
+    rows[5] = 1e-42 * torch.arange(-150, 150)                # too small for a normal float32
+    values, places = sort(rows)
+    assert torch.equal(values, torch.from_numpy(np.sort(rows.numpy(), axis=1)))
+    assert torch.equal(rows.gather(1, places), values)
+    assert torch.equal(places.sort(dim=1).values, torch.arange(300).expand(40, 300))
+
+
+@pytest.mark.parametrize("sort", [_sort_wide, _sort_by_digits])
+def test_rows_with_nan_are_sorted_to_places_that_exist(draw, sort):
+    rows = draw(3, 50).float()
+    rows[1, 7], rows[2, :] = torch.nan, torch.nan
+    values, places = sort(rows)
+    assert torch.equal(values.isnan().any(dim=1), torch.tensor([False, True, True]))
+    assert ((places >= 0) & (places < 50)).all()
+
+
+def test_sliced_is_the_same_with_either_sort(draw, monkeypatch):
+    x, y, along = draw(70, 6).float(), draw(50, 6).float(), directions(draw(6, 6)).float()
+    found = []
+    for by_vectors in (True, False):
+        monkeypatch.setattr("crossalign.losses.sliced_wasserstein.sorts_by_vectors",
+                            lambda answer=by_vectors: answer)
+        found.append(_gradients(lambda a, b: sliced_w2(a, b, along), x, y))
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_sliced_takes_half_precision_and_autocast(draw):

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from crossalign.networks.smoothed_topk import _top_on_cpu, _top_on_gpu
+from crossalign.networks.smoothed_topk import _top_on_cpu, _top_on_gpu, cuts
 from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 
 
@@ -173,6 +173,51 @@ def test_ties_take_the_first_positions(top_columns):
                     for row in values.numpy()]
         found = [[j for j in row if j < 90] for row in top_columns(values, k).tolist()]
         assert found == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("k", [1, 7, 49, 50])
+def test_exactly_k_values_reach_a_cut(k, dtype):
+    values = torch.randn(400, 50, generator=seeded(), dtype=dtype)
+    values[:100] *= 10 ** (20 * torch.rand(100, 50, generator=seeded(1), dtype=dtype) - 10)
+    values[100:200] -= 1e4
+    values[200:210, :40] = -torch.inf                       # ten finite values
+    found = cuts(values, k)
+    ordered = values.sort(dim=1, descending=True).values
+    there = (ordered[:, k - 1] > -torch.inf) & (
+        ordered[:, k - 1] > ordered[:, k] if k < 50 else True)
+    has_cut = ~found.isnan()
+    assert torch.equal((values >= found[:, None]).sum(1)[has_cut], torch.full_like(
+        found, k, dtype=torch.int64)[has_cut])
+    assert not has_cut[~there].any()
+    assert has_cut[there].float().mean() > 0.95             # others are sorted
+
+
+def test_no_cut_parts_equal_values():
+    values = torch.tensor([[2.0, 1, 1, 0], [3, 3, 3, 3], [torch.inf, torch.inf, 0, 0]])
+    assert cuts(values[:2], 2).isnan().all()
+    assert _top_on_cpu(values, 2).tolist() == [[0, 1], [0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize("chunk", [1, 10**6])
+@pytest.mark.parametrize("antithetic", [True, False])
+def test_the_gradient_is_of_the_noise_of_the_forward_pass(monkeypatch, chunk, antithetic):
+    monkeypatch.setattr("crossalign.networks.smoothed_topk.CHUNK", chunk)
+    scores = torch.rand(2, 9, generator=seeded(3), requires_grad=True)
+    weights = torch.randn(2, 9, generator=seeded(4))
+    y = perturbed_topk(scores, 3, seeded(5), samples=6, sigma=0.3, pool="sum",
+                       antithetic=antithetic)
+    source, draws = seeded(5), 3 if antithetic else 6
+    noise = torch.cat([torch.randn(2, draws // parts, 9, generator=source)
+                       for parts in [draws if chunk == 1 else 1] for _ in range(parts)], dim=1)
+    noise = torch.cat([noise, -noise], dim=1) if antithetic else noise
+    given = scores.detach().clone().requires_grad_()
+    expected = perturbed_topk(given, 3, noise, sigma=0.3, pool="sum")
+    torch.testing.assert_close(y, expected)
+    for _ in range(2):                                      # a graph may be walked again
+        found, = torch.autograd.grad(y, scores, weights, retain_graph=True)
+        torch.testing.assert_close(found, torch.autograd.grad(
+            expected, given, weights, retain_graph=True)[0], rtol=1e-4, atol=1e-5)
 
 
 def test_masked_tokens_are_never_selected():
