@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Benchmark, Captions, Classes, Questions, Views
 
 LENGTH = 16
 """Number of hexadecimal digits of a fingerprint."""
@@ -93,13 +93,19 @@ def classes_fingerprint(classes: Classes) -> str:
     return arrays_fingerprint([classes.embeddings, classes.seen, np.array(classes.names)])
 
 
+def said_fingerprint(said: Captions | Questions) -> str:
+    """Hash captions or questions: texts, answers, types and the ids of samples."""
+    return hashlib.sha256(json.dumps(said.plain()).encode()).hexdigest()[:LENGTH]
+
+
 def benchmark_fingerprint(bench: Benchmark) -> str:
     """Hash splits, classes, protocol, and the benchmark's validation set."""
     validation = bench.validation()
     parts = [bench.task, bench.name, classes_fingerprint(bench.classes),
              json.dumps(dict(bench.protocol), sort_keys=True, default=repr),
              *(f"{split} {samples_fingerprint(views)}" for split, views in bench.splits.items()),
-             "" if validation is None else benchmark_fingerprint(validation)]
+             "" if validation is None else benchmark_fingerprint(validation),
+             *([] if bench.said is None else [said_fingerprint(bench.said)])]
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:LENGTH]
 
 

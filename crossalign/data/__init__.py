@@ -7,6 +7,7 @@
     bench = data.load("path/to/omniglot:alphabets")                     # a variant
     bench = data.load("path/to/Sketchy", unseen="sketchy25-sake")       # sketches and photos
     bench = data.load("path/to/caltech", tokens=True)                   # class folders of pictures
+    bench = data.load("glyphs", task="caption")                         # captions; "vqa": answers
 
 Files are checked once, when they are read, and every complaint is one sentence. Features come as
 they are in the file (`preprocessing` is for models, on their training rows). The protocol of a

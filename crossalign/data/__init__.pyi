@@ -12,6 +12,7 @@ from .sources.pairs.source import load_pairs as load_pairs
 from .sources.picture_folder.source import load_picture_folder as load_picture_folder
 from .sources.sketches.source import load_sketches as load_sketches
 from .sources.synthetic import load_synthetic as load_synthetic
+from .sources.vqa.source import load_vqa as load_vqa
 from .sources.xlsa17.source import load_xlsa17 as load_xlsa17
 from .splits import class_splits as class_splits
 from .splits import gzsl_validation as gzsl_validation

@@ -27,7 +27,7 @@ Array = npt.NDArray[Any]
 QUERIES = 0.25
 """Share of each class that are queries in validation, if the source does not choose them."""
 HELD_OUT = 0.25
-"""Share of each class that is held out for the validation of a transfer."""
+"""Share of each class that is held out for the validation of a transfer, captions or answers."""
 RUNS = 10
 """Number of fixed class splits, unless a source has others."""
 
@@ -180,12 +180,15 @@ def gzsl(samples: Samples, rows: Rows, validation: Rows | None,
          facts: Mapping[str, Any]) -> Benchmark:
     """Make a zero-shot benchmark, generalized if seen classes are tested.
 
+    It is for captions or answers if samples come with them.
+
     Parameters
     ----------
     samples : Samples
         All samples.
     rows : mapping
-        Rows of ``train``, ``test_unseen`` and, for gzsl, ``test_seen``.
+        Rows of ``train``, ``test_unseen`` and, for gzsl, ``test_seen``; for captions and answers
+        those of one of the two tests are enough.
     validation : mapping or None
         The same inside the training rows; its classes alone are those of the validation benchmark.
     facts : mapping
@@ -204,8 +207,42 @@ def gzsl(samples: Samples, rows: Rows, validation: Rows | None,
 def _zero_shot(samples: Samples, rows: Rows, subset: Array, facts: Mapping[str, Any], *,
                validates: bool) -> Benchmark:
     seen = np.isin(subset, samples.labels[rows["train"]])
-    return made(samples, "gzsl" if "test_seen" in rows else "zsl",
+    task = "gzsl" if "test_seen" in rows else "zsl"
+    return made(samples, task if samples.said is None else samples.said.task,
                 Cut(rows, subset, seen, validates, facts))
+
+
+def held_out_pictures(samples: Samples, test: Array | None, how: str) -> Benchmark:
+    """Make a benchmark for captions or answers, of samples without classes of their own.
+
+    Parameters
+    ----------
+    samples : Samples
+        All samples, of one class, with captions or questions.
+    test : (n,) bool, optional
+        Samples that are tested; by default a quarter of them is drawn.
+    how : str
+        Description of the choice.
+
+    Raises
+    ------
+    ValueError
+        If one side would be empty.
+    """
+    if test is None:
+        test = hold_out(samples.labels, HELD_OUT, seed=samples.seed)
+    train, tested = np.flatnonzero(~test), np.flatnonzero(test)
+    if not (len(train) and len(tested)):
+        raise ValueError(f"split: {len(train)} pictures train and {len(tested)} are tested; give "
+                         "both sides one or more.")
+    inner = hold_out(samples.labels[train], HELD_OUT, seed=samples.seed)
+    validation = {"train": train[~inner], "test_seen": train[inner]}
+    if not inner.any():
+        return gzsl(samples, {"train": train, "test_seen": tested}, None,
+                    {"split": how, "no_validation": "there is one training picture"})
+    return gzsl(samples, {"train": train, "test_seen": tested}, validation, {
+        "split": how,
+        "validation": f"{HELD_OUT:.0%} of the training pictures, seed {samples.seed}"})
 
 
 def transfer(samples: Samples, test: Array) -> Benchmark:

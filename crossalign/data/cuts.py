@@ -19,10 +19,14 @@ from crossalign.data.labelled import labelled_unseen
 from crossalign.data.noted import NOTED
 from crossalign.data.samples import Samples
 from crossalign.data.splits import Rows
+from crossalign.fingerprints import said_fingerprint
 from crossalign.labels import classes_held
 from crossalign.types import Benchmark, Views
+from crossalign.types.benchmark import SAID
 
 Array = npt.NDArray[Any]
+TEXT = "text"
+"""Name of the modality of captions and other texts of samples."""
 
 
 class Cut(NamedTuple):
@@ -45,11 +49,12 @@ def made(samples: Samples, task: str, cut: Cut) -> Benchmark:
     ----------
     samples : Samples
         All samples.
-    task : {"gzsl", "zsl", "retrieval", "transfer"}
+    task : {"gzsl", "zsl", "retrieval", "transfer", "caption", "vqa"}
         Kind of the benchmark.
     cut : Cut
         Cut with the splits of the task: ``train``, ``test_unseen`` and for gzsl ``test_seen``;
-        ``train``, ``query`` and ``gallery``; or ``pairs``, ``train`` and ``test``.
+        ``train``, ``query`` and ``gallery``; ``pairs``, ``train`` and ``test``; or for caption and
+        vqa ``train``, ``test_seen``, ``test_unseen`` or without one of the two.
     """
     splits, facts, leaks = KINDS[task](samples, cut)
     classes = samples.classes(cut.subset, cut.seen)
@@ -64,7 +69,8 @@ def made(samples: Samples, task: str, cut: Cut) -> Benchmark:
         if len(held) < len(classes):
             protocol["classes"]["unseen_without_samples"] = len(classes) - len(held)
     name = samples.name + " (validation)" * cut.validates
-    return Benchmark(name, task, splits, classes, protocol)
+    return Benchmark(name, task, splits, classes, protocol,
+                     said=samples.said if task in SAID else None)
 
 
 Kind = tuple[dict[str, Views], dict[str, Any], dict[str, bool]]
@@ -75,6 +81,16 @@ def _recognised(samples: Samples, cut: Cut) -> Kind:
     return ({split: samples.part(index, cut.subset, cut.subset)
              for split, index in cut.rows.items()}, {},
             {"duplicate_gallery_rows": False, "query_in_gallery": False})
+
+
+def _told(samples: Samples, cut: Cut) -> Kind:
+    """Recognise, with what is said; features of captions are for training alone."""
+    splits, _, leaks = _recognised(samples, cut)
+    seen_alone = {split: views if split == "train" or len(views.modalities) == 1 else views.select(
+        *(m for m in views.modalities if m != TEXT)) for split, views in splits.items()}
+    said = samples.said
+    facts = {} if said is None else {**said.counts(seen_alone), "said": said_fingerprint(said)}
+    return seen_alone, facts, leaks
 
 
 def _searched(samples: Samples, cut: Cut) -> Kind:
@@ -95,7 +111,8 @@ def _carried(samples: Samples, cut: Cut) -> Kind:
 
 
 KINDS: dict[str, Callable[[Samples, Cut], Kind]] = {
-    "gzsl": _recognised, "zsl": _recognised, "retrieval": _searched, "transfer": _carried}
+    "gzsl": _recognised, "zsl": _recognised, "retrieval": _searched, "transfer": _carried,
+    "caption": _told, "vqa": _told}
 """Function that makes the splits of each task."""
 
 

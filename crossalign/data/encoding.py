@@ -105,7 +105,8 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
              **noted_fact(joined(*told.noted))}
     return Samples(raw.name, views, names, embeddings, facts, raw.seed,
                    _leaks(raw, reads, words), digests, class_texts=raw.class_texts,
-                   named=labelled(names, getattr(reads, "labels", ())))      # of a classifier
+                   named=labelled(names, getattr(reads, "labels", ())),      # of a classifier
+                   said=raw.said)
 
 
 @dataclass

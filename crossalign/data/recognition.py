@@ -13,7 +13,7 @@ import numpy.typing as npt
 from crossalign.data.benchmarks import RUNS, gzsl
 from crossalign.data.noted import NOTED, noted_fact
 from crossalign.data.samples import Samples
-from crossalign.data.splits import Rows, class_splits, hold_out, tuning_rows
+from crossalign.data.splits import Rows, class_splits, group_splits, hold_out, tuning_rows
 from crossalign.data.splits.rows import HELD_OUT
 from crossalign.labels import classes_held
 from crossalign.types import Benchmark
@@ -28,7 +28,8 @@ UNSEEN = 0.25
 class Recognition:
     """Samples of one label each, and the way in which they are cut for zero-shot recognition.
 
-    Classes without samples are candidates: unseen, and possible answers for every sample.
+    Classes without samples are candidates: unseen, and possible answers for every sample. Where the
+    samples have groups of classes, whole groups are unseen, about half of the classes.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ class Recognition:
         with_samples = classes_held(self.samples.labels[self.samples.used])
         seen = self._seen(with_samples, k)
         rows, single = self._rows(seen)
-        facts = self._facts(k, single)
+        facts = self._facts(k, with_samples, single)
         validation, origin = self._tuning(rows["train"], seen[with_samples], 0)
         facts |= ({"no_validation": origin} if validation is None
                   else {"validation": f"{origin}; seed {self.samples.seed}"})
@@ -69,12 +70,39 @@ class Recognition:
         return replace(gzsl(samples, rows, validation, facts),
                        validation_again=partial(self._again, samples, rows, seen[with_samples]),
                        resplit=None if fixed else self.benchmark,
-                       class_splits=None if fixed else RUNS)
+                       class_splits=None if fixed else len(self._divisions(with_samples)))
 
     def _tuning(self, train: Array, seen: Array, draw: int) -> tuple[Rows | None, str]:
         """Choose validation rows within the training rows, in one of several draws."""
-        return tuning_rows(self.samples.labels, train, seen, {}, self.samples.seed + draw,
-                           seen_tested=self.seen_tested)
+        seed = self.samples.seed + draw
+        tuning: Rows = {}
+        if self.samples.groups is not None:
+            classes = np.unique(self.samples.labels[train])
+            try:
+                apart = self._groups_apart(self.samples.groups[classes], 1, seed)[0]
+            except ValueError:
+                return None, "the seen classes are of one group, and none of it could play unseen"
+            tuning = {"train_loc": train[np.isin(self.samples.labels[train], classes[apart])],
+                      "val_loc": train[np.isin(self.samples.labels[train], classes[~apart])]}
+        rows, how = tuning_rows(self.samples.labels, train, seen, tuning, seed,
+                                seen_tested=self.seen_tested)
+        if tuning:
+            held = f"{HELD_OUT:.0%} per class" if self.seen_tested else "nothing"
+            how = f"whole groups of seen classes play unseen, {held} of the others held out"
+        return rows, how
+
+    def _divisions(self, with_samples: Array) -> Array:
+        """Return True where a class is seen in a class split, ``(runs, m)`` bool; few groups have
+        fewer.
+        """
+        if self.samples.groups is not None:
+            return self._groups_apart(self.samples.groups[with_samples], RUNS, self.samples.seed)
+        n = len(with_samples)
+        return class_splits(n, n - max(2, round(UNSEEN * n)), RUNS, seed=self.samples.seed)
+
+    @staticmethod
+    def _groups_apart(groups: Array, runs: int, seed: int) -> Array:
+        return group_splits(np.unique(groups, return_inverse=True)[1], runs, seed=seed)
 
     def _again(self, samples: Samples, rows: Rows, seen: Array, draw: int) -> Benchmark | None:
         """Return a further validation benchmark."""
@@ -96,8 +124,7 @@ class Recognition:
         if n < 3:
             raise ValueError(f"classes: {n} have samples; zero-shot recognition needs three, two "
                              "of them unseen, or every answer would be right.")
-        n_unseen = max(2, round(UNSEEN * n))
-        seen[with_samples] = class_splits(n, n - n_unseen, RUNS, seed=self.samples.seed)[k]
+        seen[with_samples] = self._divisions(with_samples)[k]
         return seen
 
     def _rows(self, seen: Array) -> tuple[Rows, list[str]]:
@@ -115,13 +142,13 @@ class Recognition:
         return ({"train": of_seen[~held], "test_seen": of_seen[held], **rows},
                 [self.samples.class_names[c] for c in single])
 
-    def _facts(self, k: int, single: list[str]) -> dict[str, Any]:
+    def _facts(self, k: int, with_samples: Array, single: list[str]) -> dict[str, Any]:
         """Return facts of the split, and what is noted of it beside what is noted of the
         samples.
         """
         seed = self.samples.seed
-        of: Mapping[str, Any] = ({"k": k, "of": RUNS, "seed": seed} if self.unseen is None
-                                 else {"unseen": self.called})
+        of: Mapping[str, Any] = {"unseen": self.called} if self.unseen is not None else {
+            "k": k, "of": len(self._divisions(with_samples)), "seed": seed}
         held = f"{HELD_OUT:.0%} of each seen class held out, seed {seed}"
         notes = noted_fact({"seen_classes_of_one_sample_not_tested": single})
         both = {**self.samples.facts.get(NOTED, {}), **notes.get(NOTED, {})}

@@ -18,7 +18,7 @@ from crossalign.data.formats.pictures import Drawing
 from crossalign.data.noted import Noted
 from crossalign.data.splits import pairs_within_classes
 from crossalign.labels import has_class
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Benchmark, Captions, Classes, Questions, Views
 
 Array = npt.NDArray[Any]
 
@@ -61,6 +61,8 @@ class Samples:
         Texts from which the side information was encoded; default None.
     named : names
         Those classes whose names are among the labels of the classifier that encoded pictures.
+    said : Captions or Questions, optional
+        Captions of the samples, or questions about them, by their ids; default None.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Samples:
     groups: Array | None = None
     class_texts: Sequence[Texts] | None = None
     named: frozenset[str] = frozenset()
+    said: Captions | Questions | None = None
 
     @property
     def labels(self) -> Array:
@@ -203,6 +206,8 @@ class RawSamples:
         JSON-able facts of what the texts are, of pictures or else of classes; default none.
     noted : mapping of kind to names
         Notes on files that were passed over.
+    said : Captions or Questions, optional
+        Captions of the pictures, or questions about them, by ``ids``; default None.
     """
 
     name: str
@@ -220,6 +225,7 @@ class RawSamples:
     features: Mapping[str, Any] = field(default_factory=dict)
     of_texts: Mapping[str, Any] = field(default_factory=dict)
     noted: Noted = field(default_factory=dict)
+    said: Captions | Questions | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -7,14 +7,16 @@ pages and plots, which this floor must not know about.
 """
 
 from crossalign.types.benchmark import TASK_SPLITS, Benchmark, check_splits
+from crossalign.types.captions import Captions
 from crossalign.types.classes import CLASS_MODALITY, Classes
 from crossalign.types.encoders import Encoder, TextEncoder
 from crossalign.types.given import Samples, samples_given, training_given
 from crossalign.types.hits import Hits
 from crossalign.types.kinds import KINDS
+from crossalign.types.questions import Questions
 from crossalign.types.split_id import split_id
 from crossalign.types.views import NoSuchModalityError, Views
 
-__all__ = ["CLASS_MODALITY", "KINDS", "TASK_SPLITS", "Benchmark", "Classes", "Encoder", "Hits",
-           "NoSuchModalityError", "Samples", "TextEncoder", "Views", "check_splits",
-           "samples_given", "split_id", "training_given"]
+__all__ = ["CLASS_MODALITY", "KINDS", "TASK_SPLITS", "Benchmark", "Captions", "Classes", "Encoder",
+           "Hits", "NoSuchModalityError", "Questions", "Samples", "TextEncoder", "Views",
+           "check_splits", "samples_given", "split_id", "training_given"]

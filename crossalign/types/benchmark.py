@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from crossalign.labels import check_class_rows, classes_held, has_class
+from crossalign.types.captions import Captions
 from crossalign.types.classes import Classes
+from crossalign.types.questions import Questions
 from crossalign.types.views import Views
 
 SUPERVISION = "supervision"
@@ -25,11 +27,12 @@ class Benchmark:
     ----------
     name : str
         Name that the user typed, or the folder's name.
-    task : {"gzsl", "zsl", "retrieval", "transfer"}
+    task : {"gzsl", "zsl", "retrieval", "transfer", "caption", "vqa"}
         Purpose of the benchmark. ``gzsl`` has splits ``train``, ``test_seen``, ``test_unseen``;
         ``zsl`` has those without ``test_seen``, and its score, T1, is one of ``gzsl`` too;
         ``retrieval`` has ``train``, ``query``, ``gallery``; ``transfer`` has ``pairs``
-        (unlabelled), ``train`` (labelled source), ``test``.
+        (unlabelled), ``train`` (labelled source), ``test``; ``caption`` and ``vqa`` have ``train``
+        and ``test_seen``, ``test_unseen`` or both.
     splits : mapping of split name to Views
         Samples of each split.
     classes : Classes
@@ -49,6 +52,9 @@ class Benchmark:
         official split.
     class_splits : int, optional
         Number of fixed class splits that ``resplit`` has; by default it takes any ``k``.
+    said : Captions or Questions, optional
+        Captions of the samples, which ``caption`` needs, or questions about them, which ``vqa``
+        needs: ``said.of(bench["train"])`` are those of a split.
     """
 
     name: str
@@ -60,12 +66,14 @@ class Benchmark:
     resplit: Callable[[int], Benchmark] | None = None
     class_splits: int | None = None
     validation_again: Callable[[int], Benchmark | None] | None = None
+    said: Captions | Questions | None = None
 
     def __post_init__(self) -> None:
         if self.task not in TASK_SPLITS:
             raise ValueError(f"task: got {self.task!r}; choose one of {sorted(TASK_SPLITS)}.")
         missing = [s for s in TASK_SPLITS[self.task] if s not in self.splits]
-        if missing:
+        either = self.task in SAID and "train" in self.splits and len(missing) == 1
+        if missing and not either:
             raise ValueError(f"splits: {self.task} needs {list(TASK_SPLITS[self.task])}; "
                              f"missing {missing}.")
         for split, views in self.splits.items():
@@ -77,6 +85,7 @@ class Benchmark:
                     labels = labels[has_class(labels)]
                 check_class_rows(labels, len(self.classes), f"splits[{split!r}]: labels")
         check_splits(self)
+        check_said(self)
 
     def __getitem__(self, split: str) -> Views:
         return self.splits[split]
@@ -157,8 +166,13 @@ TASK_SPLITS: dict[str, dict[str, bool | None]] = {
     "zsl": {"train": True, "test_unseen": False},
     "retrieval": {"train": True, "query": False, "gallery": False},
     "transfer": {"pairs": None, "train": None, "test": None},
+    "caption": {"train": True, "test_seen": True, "test_unseen": False},
+    "vqa": {"train": True, "test_seen": True, "test_unseen": False},
 }
 """Splits of each task: of seen classes only (True), of unseen ones only (False), of any (None)."""
+
+SAID: dict[str, type[Captions] | type[Questions]] = {of.task: of for of in (Captions, Questions)}
+"""Tasks about what is said of samples, by what they need; one of their two tests is enough."""
 
 
 def check_splits(bench: Benchmark) -> None:
@@ -170,7 +184,7 @@ def check_splits(bench: Benchmark) -> None:
     """
     seen = bench.classes.seen
     wants = {split: seen_only for split, seen_only in TASK_SPLITS[bench.task].items()
-             if seen_only is not None}
+             if seen_only is not None and split in bench.splits}
     for split, is_seen in wants.items():
         labels = bench.splits[split].labels
         if labels is None and split == "train" and SUPERVISION in bench.protocol:
@@ -191,3 +205,17 @@ def check_splits(bench: Benchmark) -> None:
             if len(both):
                 raise ValueError(f"splits: {len(both)} samples stand in both {first!r} and "
                                  f"{second!r}, for example {both[0]!r}; make them disjoint.")
+
+
+def check_said(bench: Benchmark) -> None:
+    """Raise ValueError where a task lacks captions or questions, of some split or altogether."""
+    wanted = SAID.get(bench.task)
+    if wanted is None:
+        return
+    if not isinstance(bench.said, wanted):
+        raise ValueError(f"said: got {type(bench.said).__name__} for {bench.task}; give "
+                         f"{wanted.__name__}.")
+    for split, views in bench.splits.items():
+        if len(bench.said.of(views)) == 0:
+            raise ValueError(f"splits[{split!r}]: no question is about its samples alone; give "
+                             "some.")

@@ -29,11 +29,12 @@ def folders(tmp_path):
 
 
 CASES = {"glyphs": {}, "glyphs:sketch": {}, "glyphs retrieval": {"task": "retrieval"},
-         "glyphs transfer": {"task": "transfer"}, "synthetic": {}, "pairs.npz": {},
+         "glyphs transfer": {"task": "transfer"}, "glyphs caption": {"task": "caption"},
+         "glyphs vqa": {"task": "vqa"}, "synthetic": {}, "pairs.npz": {},
          "pairs.npz transfer": {"task": "transfer"}, "gzsl.npz": {}, "domains.npz": {},
          "pairs.npz pooled": {"pool": "mean"}}
 SLOWLY_WRITTEN = {"xlsa17", "Wikipedia", "omniglot", "sketches", "pictures", "manifest", "emoji",
-                  "embeddings"}
+                  "embeddings", "vqa"}
 """Layouts whose files tests of their own write."""
 
 
@@ -53,7 +54,7 @@ def test_every_source_has_a_case(folders):
 
 def ids(bench):
     inner = bench.validation()
-    return bench.name, bench.protocol["split_id"], inner and inner.protocol["split_id"]
+    return bench.name, bench.protocol["split_id"], inner and inner.protocol["split_id"], bench.said
 
 
 @pytest.mark.parametrize("case", CASES)

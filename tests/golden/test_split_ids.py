@@ -25,10 +25,14 @@ BUILT_IN = {
     "glyphs": ("glyphs", {}),
     "glyphs retrieval": ("glyphs", {"task": "retrieval"}),
     "glyphs transfer": ("glyphs", {"task": "transfer"}),
+    "glyphs caption": ("glyphs", {"task": "caption"}),
+    "glyphs vqa": ("glyphs", {"task": "vqa"}),
     "glyphs sketch": ("glyphs:sketch", {}),
     "glyphs tokens": ("glyphs", {"task": "retrieval", "tokens": True}),
     "glyphs gzsl tokens": ("glyphs", {"tokens": True}),
     "glyphs transfer tokens": ("glyphs", {"task": "transfer", "tokens": True}),
+    "glyphs caption tokens": ("glyphs", {"task": "caption", "tokens": True}),
+    "glyphs vqa tokens": ("glyphs", {"task": "vqa", "tokens": True}),
     "glyphs sketch tokens": ("glyphs:sketch", {"tokens": True}),
     "glyphs, seed 3": ("glyphs", {"seed": 3}),
     "synthetic": ("synthetic", {}),
@@ -48,6 +52,7 @@ REAL = {
     "emoji": ("emoji", "emoji", {}),
     "emoji retrieval": ("emoji", "emoji", {"task": "retrieval"}),
     "emoji sketch": ("emoji", "emoji:sketch", {}),
+    "emoji caption": ("emoji", "emoji", {"task": "caption"}),
     "emoji google-twitter": ("emoji", "emoji:google-twitter", {}),
     "caltech30": ("pictures", "caltech30", {}),
     "caltech30 gzsl": ("pictures", "caltech30", {"task": "gzsl"}),
@@ -55,7 +60,7 @@ REAL = {
     "caltech30 tokens": ("pictures", "caltech30", {"tokens": True}),
 }
 """Its layout first, the same for data sets in the folder of real data."""
-UNPUBLISHED = {"pairs", "sketches", "manifest", "embeddings"}
+UNPUBLISHED = {"pairs", "sketches", "manifest", "embeddings", "vqa"}
 """Layouts of which that folder holds none; other tests write small ones."""
 
 

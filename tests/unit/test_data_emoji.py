@@ -1,4 +1,4 @@
-"""Emoji: folders that are made of two archives, unsafe archives, and four tasks."""
+"""Emoji: folders that are made of two archives, unsafe archives, and five tasks."""
 
 from __future__ import annotations
 
@@ -233,3 +233,46 @@ def test_what_does_not_fit_is_one_sentence(folder):
         complaint(lambda: read_emoji(folder), "is damaged")
     file.write_text(text + "\n" + text.splitlines()[0])
     complaint(lambda: read_emoji(folder), "stands twice")
+
+
+# -- captions ------------------------------------------------------------------------------------
+def test_captions_are_names_and_keywords_and_whole_subgroups_are_unseen(folder):
+    bench = data.load(folder, "caption")
+    assert (bench.task, bench["train"].modalities) == ("caption", ("image", "text"))
+    group = {f"emoji {i:02}": f"kind-{i // 2}" for i in range(12)}
+    of = {kind: {group[name] for name, seen in zip(bench.classes.names, bench.classes.seen,
+                                                   strict=True) if seen == kind}
+          for kind in (True, False)}
+    assert of[True]
+    assert of[False]
+    assert not of[True] & of[False]
+    for made in (bench, bench.validation(), bench.run(1)):
+        for split, views in made.splits.items():
+            names = [made.classes.names[c] for c in views.labels]
+            assert made.said.of(views) == tuple((name, f"word{int(name[-2:])}, all")
+                                                for name in names)
+            assert ("text" in views) == (split == "train")
+    inner = bench.validation()
+    unseen = {group[inner.classes.names[c]] for c in inner["test_unseen"].labels}
+    assert unseen <= of[True]
+    assert not unseen & {group[inner.classes.names[c]] for c in inner["train"].labels}
+    assert set(inner["test_unseen"].ids) <= set(bench["train"].ids)
+    assert len({bench.run(k).protocol["split_id"] for k in range(bench.class_splits)}) == (
+        bench.class_splits)
+
+
+def test_captions_are_in_a_language_of_the_list(folder):
+    lines = [json.loads(line) for line in (folder / "concepts.jsonl").read_text().splitlines()]
+    for i, line in enumerate(lines[:-1]):
+        line |= {"names": {"en": line["name"], "de": f"Zeichen {i}"},
+                 "keywords_by_language": {"de": [f"Wort{i}"] * (i % 2)}}
+    (folder / "concepts.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    bench = data.load(f"{folder}:de", "caption")
+    said = {of for views in bench.splits.values() for of in bench.said.of(views)}
+    assert said == {(f"Zeichen {i}", f"Wort{i}") if i % 2 else (f"Zeichen {i}",)
+                    for i in range(11)}
+    assert bench.protocol["noted"]["concepts_without_a_name_in_de"]["first"] == ["emoji 11"]
+    complaint(lambda: data.load(f"{folder}:xx", "caption"), "the variant 'xx'", "['en', 'de']")
+    lines[0]["names"] = 3
+    (folder / "concepts.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    complaint(lambda: data.load(folder, "caption"), "is damaged")

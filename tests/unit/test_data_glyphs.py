@@ -28,7 +28,7 @@ from crossalign.encoders.cache import cache_folder, cache_path, cached_arrays
 from crossalign.encoders.gradients import oriented_gradients
 from crossalign.preprocessing.bag_of_words import tf_idf
 
-TASKS = ("gzsl", "retrieval", "sketch", "transfer")
+TASKS = ("gzsl", "retrieval", "sketch", "transfer", "caption", "vqa")
 
 
 def glyphs(task, **options):

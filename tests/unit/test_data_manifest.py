@@ -1,4 +1,4 @@
-"""Files that list pictures: columns, captions, payload, recognition and retrieval."""
+"""Files that list pictures: columns, captions, payload, recognition, retrieval and captions."""
 
 from __future__ import annotations
 
@@ -251,3 +251,56 @@ def test_malformed_captions_of_coco_are_one_sentence(frame, tmp_path, changes, w
     (tmp_path / "out.png").write_bytes(b"x")
     (tmp_path / "shop" / "out.png").write_bytes(b"x")
     complaint(lambda: data.load(coco(frame, tmp_path, **changes)[0]), "path: ", words)
+
+
+# -- the task of captions -----------------------------------------------------------------------
+def test_captions_of_coco_as_a_task(frame, tmp_path):
+    file, owner = coco(frame, tmp_path)
+    bench = data.load(file, "caption")
+    assert {split: len(of) for split, of in bench.splits.items()}.keys() == {"train", "test_seen"}
+    assert bench["train"].modalities == ("image", "text")
+    assert bench["test_seen"].modalities == ("image",)
+    for made in (bench, bench.validation()):
+        for views in made.splits.values():
+            for name, of in zip(views.ids, made.said.of(views), strict=True):
+                assert sorted(of) == sorted(text for text, image in owner.items()
+                                            if str(image) == name)
+    assert set(bench.validation()["test_seen"].ids) <= set(bench["train"].ids)
+    sizes = [len(bench[split]) for split in ("train", "test_seen")]
+    assert sizes[1] == round(sum(sizes) / 4)
+
+
+def test_captions_with_classes_keep_some_unseen(frame, tmp_path):
+    bench = data.load(written(frame, tmp_path), "caption")
+    assert set(bench.splits) == {"train", "test_seen", "test_unseen"}
+    told = dict(zip(frame["image"], frame["caption"], strict=True))
+    for views in bench.splits.values():
+        assert bench.said.of(views) == tuple((told[name],) for name in views.ids)
+    assert bench.classes.unseen.sum() == 2
+    named = data.load(written(frame, tmp_path), "caption", unseen=["cat", "dog"])
+    assert {name for name, seen in zip(named.classes.names, named.classes.seen, strict=True)
+            if not seen} == {"cat", "dog"}
+
+
+def test_captions_take_the_parts_of_the_file(frame, tmp_path):
+    parts = frame.assign(split=["train" if i % 3 else "test" for i in range(36)])
+    seen = data.load(written(parts, tmp_path), "caption")
+    assert set(seen["test_seen"].ids) == set(parts["image"][parts["split"] == "test"])
+    plain = data.load(written(parts.drop(columns="category"), tmp_path), "caption")
+    assert set(plain["test_seen"].ids) == set(seen["test_seen"].ids)
+    apart = frame.assign(split=["test" if name in ("cat", "dog") else "train"
+                                for name in frame["category"]])
+    assert set(data.load(written(apart, tmp_path), "caption").splits) == {"train", "test_unseen"}
+
+
+def test_what_cannot_be_captioned_is_refused(frame, tmp_path):
+    complaint(lambda: data.load(written(frame.drop(columns="caption"), tmp_path), "caption"),
+              "known as that of a text, which caption needs")
+    empty = frame.assign(caption=["", *frame["caption"][1:]])
+    complaint(lambda: data.load(written(empty, tmp_path), "caption"), "which caption needs")
+    complaint(lambda: data.load(written(frame.drop(columns="category"), tmp_path), "caption",
+                                unseen=["cat"]), "unseen: given where no column says the class")
+    complaint(lambda: data.load(written(frame, tmp_path), "caption",
+                                class_texts=tmp_path / "x.json"), "class_texts: ")
+    everything = frame.assign(split="train").drop(columns="category")
+    complaint(lambda: data.load(written(everything, tmp_path), "caption"), "split: ")

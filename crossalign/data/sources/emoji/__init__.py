@@ -22,6 +22,6 @@ def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
 
 
 SOURCE = Source("emoji", f"a folder with {CONCEPTS} and folders of emoji by painter", _read,
-                ("gzsl", "retrieval", "transfer"), {SKETCH: ("retrieval",)}, any_variant=True,
-                tokens=True, options=("unseen",), raw=("pictures", "texts"),
+                ("gzsl", "retrieval", "transfer", "caption"), {SKETCH: ("retrieval",)},
+                any_variant=True, tokens=True, options=("unseen",), raw=("pictures", "texts"),
                 recognises=_recognises, precedence=50, encloses=True)

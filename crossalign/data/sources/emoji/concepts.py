@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ CONCEPTS = "concepts.jsonl"
 """File with an object a line: ``id``, ``name``, ``group``, ``subgroup`` and ``keywords``."""
 PAINTERS = ("openmoji", "google", "twitter")
 """Folders of coloured pictures, ``<id>.png``."""
+ENGLISH = "en"
 SKETCH = "sketch"
 """Folder of line drawings."""
 LARGEST = 2**26
@@ -28,6 +29,8 @@ class Concept(NamedTuple):
     ----------
     id, name, group, subgroup : str
     keywords : tuple of str
+    captions_by_language : mapping of language to captions
+        Name, and all keywords as a second text, in English and every other language of the list.
     """
 
     id: str
@@ -35,6 +38,7 @@ class Concept(NamedTuple):
     group: str
     subgroup: str
     keywords: tuple[str, ...]
+    captions_by_language: Mapping[str, tuple[str, ...]] = {}
 
     @property
     def text(self) -> str:
@@ -44,7 +48,11 @@ class Concept(NamedTuple):
     @property
     def captions(self) -> tuple[str, ...]:
         """The name, and all keywords as a second text."""
-        return (self.name, ", ".join(self.keywords)) if self.keywords else (self.name,)
+        return _captions(self.name, self.keywords)
+
+
+def _captions(name: str, keywords: Sequence[str]) -> tuple[str, ...]:
+    return (name, ", ".join(keywords)) if keywords else (name,)
 
 
 def read_concepts(folder: Path) -> list[Concept]:
@@ -63,7 +71,8 @@ def read_concepts(folder: Path) -> list[Concept]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
         concepts = [_concept(json.loads(line)) for line in lines if line.strip()]
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, KeyError, TypeError,
+            AttributeError) as error:
         raise ValueError(f"path: {str(file)!r} is damaged ({type(error).__name__}); make it "
                          "again.") from None
     for key in ("id", "name"):
@@ -81,8 +90,13 @@ def _concept(row: dict[str, Any]) -> Concept:
     if not all(isinstance(text, str) and text for text in texts) or "/" in texts[0]:
         raise TypeError(texts)
     code, name, group, subgroup = map(written, texts)
-    return Concept(code, name, group, subgroup,
-                   tuple(written(str(word)) for word in row["keywords"]))
+    keywords = {ENGLISH: row["keywords"], **row.get("keywords_by_language", {})}
+    words = {language: tuple(written(str(word)) for word in of)
+             for language, of in keywords.items()}
+    names = {**{language: written(str(of)) for language, of in row.get("names", {}).items()},
+             ENGLISH: name}
+    return Concept(code, name, group, subgroup, words[ENGLISH], {
+        language: _captions(of, words.get(language, ())) for language, of in names.items()})
 
 
 def drawn(folder: Path, concepts: Sequence[Concept],
@@ -107,3 +121,8 @@ def drawn(folder: Path, concepts: Sequence[Concept],
     files = {painter: [folder / painter / f"{concept.id}.png" for concept in kept]
              for painter in painters}
     return kept, files, {"concepts_that_a_painter_lacks": lacking} if lacking else {}
+
+
+def facts_of(painters: Sequence[str]) -> dict[str, Any]:
+    """Return the facts of a protocol about the painters of its pictures."""
+    return {"painters": list(painters)}

@@ -1,7 +1,9 @@
-"""Emoji as four tasks: recognition, search of names, search by sketches, change of the painter.
+"""Emoji as five tasks: recognition, search of names, search by sketches, change of the painter,
+captions.
 
-In retrieval whole subgroups are unseen, as "face-smiling", over ten fixed splits. In recognition a
-quarter of the emoji are. Every painter drew each, so that a class has two to four pictures.
+In retrieval and captions whole subgroups are unseen, as "face-smiling", over ten fixed splits. In
+recognition a quarter of the emoji are. Every painter drew each, so that a class has two to four
+pictures.
 """
 
 from __future__ import annotations
@@ -20,11 +22,14 @@ from crossalign.data.cuts import Cut
 from crossalign.data.descriptions import Unseen, recognition_of
 from crossalign.data.encoding import encoded_benchmark
 from crossalign.data.samples import RawSamples, Samples
+from crossalign.data.sources.emoji.captions import captioned_emoji
 from crossalign.data.sources.emoji.concepts import (
+    ENGLISH,
     PAINTERS,
     SKETCH,
     Concept,
     drawn,
+    facts_of,
     read_concepts,
 )
 from crossalign.data.splits import group_splits, hold_out
@@ -66,11 +71,12 @@ def read_emoji(folder: str | Path, task: str | None = None, *, variant: str = ""
     ----------
     folder : str or Path
         Folder with ``concepts.jsonl`` and a folder of pictures for each painter.
-    task : {"gzsl", "zsl", "retrieval", "transfer"}, optional
+    task : {"gzsl", "zsl", "retrieval", "transfer", "caption"}, optional
         Task; by default gzsl, or that of the variant.
     variant : str
         ``"sketch"`` for retrieval of pictures by line drawings, or two painters with a hyphen, as
-        ``"openmoji-sketch"``, for transfer from one to the other; default none.
+        ``"openmoji-sketch"``, for transfer from one to the other; for captions a language of the
+        list, as ``"de"``, by default English; default none.
     unseen : str, Path or strings, optional
         Names of unseen emoji, for recognition.
     seed : int
@@ -97,20 +103,18 @@ def read_emoji(folder: str | Path, task: str | None = None, *, variant: str = ""
         return _transfer(name, folder, concepts, variant or "-".join(there[:1] + there[-1:]), seed)
     if task == "retrieval":
         return (_by_sketch if variant else _by_name)(name, folder, concepts, there, seed)
+    if task == "caption":
+        return captioned_emoji(name, folder, concepts, there, seed, variant or ENGLISH)
     kept, files, noted = drawn(folder, concepts, there)
     names = [concept.name for concept in kept]
     by_class = {concept.name: [files[painter][i] for painter in there]
                 for i, concept in enumerate(kept)}
     return RawSamples(name, {"image": by_class},
-                      recognition_of(names, unseen, seen_tested=task == "gzsl"), _facts(there),
+                      recognition_of(names, unseen, seen_tested=task == "gzsl"), facts_of(there),
                       np.zeros((0, 0), np.float32), seed,
                       class_texts=[(concept.text,) for concept in kept],
                       of_texts={"of": "the emoji's name and keywords"}, noted=noted,
                       meta={"painter": np.tile(there, len(kept))})
-
-
-def _facts(painters: Sequence[str]) -> dict[str, Any]:
-    return {"painters": list(painters)}
 
 
 def _by_name(name: str, folder: Path, concepts: Sequence[Concept], there: Sequence[str],
@@ -120,7 +124,7 @@ def _by_name(name: str, folder: Path, concepts: Sequence[Concept], there: Sequen
     groups = np.array([concept.subgroup for concept in kept])
     return RawSamples(
         name, {"image": {"(all)": files[there[0]]}}, partial(_subgroups, "image", None),
-        {**_facts(there[:1]), "side_information": "none"}, np.zeros((1, 0), np.float32), seed,
+        {**facts_of(there[:1]), "side_information": "none"}, np.zeros((1, 0), np.float32), seed,
         texts=[concept.captions for concept in kept], apart=True,
         ids=[concept.name for concept in kept], meta={"subgroup": groups},
         of_texts={"of": "the emoji's name, and its keywords"}, noted=noted)
@@ -139,7 +143,7 @@ def _by_sketch(name: str, folder: Path, concepts: Sequence[Concept], there: Sequ
                           for i, concept in enumerate(kept)}}
     groups = np.array([concept.subgroup for concept in kept])
     return RawSamples(name, pictures, partial(_subgroups, SKETCH, groups),
-                      {**_facts(there), "side_information": "none",
+                      {**facts_of(there), "side_information": "none",
                        "pairs": f"drawn within the emoji, every sample at least once, seed {seed}"},
                       np.zeros((len(kept), 0), np.float32), seed, noted=noted)
 
@@ -173,7 +177,7 @@ def _transfer(name: str, folder: Path, concepts: Sequence[Concept], variant: str
             pictures[painter].setdefault(kept[i].group, []).append(files[painter][i])
     groups = dict.fromkeys(kept[i].group for i in at)
     return RawSamples(name, pictures, _painters, {
-        **_facts(painters), "side_information": "none",
+        **facts_of(painters), "side_information": "none",
         "test_part": f"{TESTED:.0%} of each group, seed {seed}"},
         np.zeros((len(groups), 0), np.float32), seed, paired=True, noted=noted)
 

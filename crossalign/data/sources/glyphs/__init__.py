@@ -34,6 +34,6 @@ def _encoders() -> dict[str, Any]:
 
 SOURCE = Source("glyphs", "letters of the typefaces that matplotlib ships: image, text and "
                 "attributes; 'glyphs:sketch' is retrieval between sketch and image", _read,
-                ("gzsl", "retrieval", "transfer"), {"sketch": ("retrieval",)}, tokens=True,
-                options=("unseen",), raw=("pictures", "texts"), read_raw=_read_raw,
-                encoders=_encoders)
+                ("gzsl", "retrieval", "transfer", "caption", "vqa"),
+                {"sketch": ("retrieval",)}, tokens=True, options=("unseen",),
+                raw=("pictures", "texts"), read_raw=_read_raw, encoders=_encoders)

@@ -152,8 +152,12 @@ def attributes(letters: Sequence[Letter]) -> tuple[npt.NDArray[np.float32], tupl
     return embeddings, names
 
 
+QUESTION_TYPES = ("letter", "mark", "place", "capital", "script")
+"""Types of the questions about a picture."""
+
+
 def questions(letter: Letter) -> tuple[tuple[str, str], ...]:
-    """Return questions about a picture of the letter, each with its answer."""
+    """Return questions about a picture of the letter, one of each type, with their answers."""
     return (("which letter is under the mark?", letter.base),
             ("which mark?", letter.mark_name),
             ("where is the mark?", letter.position),

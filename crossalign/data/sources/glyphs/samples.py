@@ -84,51 +84,66 @@ class GlyphSamples:
         """Side information of the letters, (C, a)."""
         return attributes(self.letters)[0]
 
-    def views(self, modalities: Sequence[str], fitted_on: Array) -> Views:
-        """Return all n samples; words weigh as in the samples ``fitted_on``."""
-        data = {m: self._text(fitted_on) if m == "text" else self.vectors[m] for m in modalities}
-        masks = {"text": self._real_words(data["text"])} if self.tokens and "text" in data else {}
-        return Views(data, self.label, masks=masks, meta=self._meta)
+    def views(self, modalities: Sequence[str], fitted_on: Array, *, style: bool = True) -> Views:
+        """Return all n samples; words weigh as in the samples ``fitted_on``.
 
-    def _real_words(self, words: Array) -> Array:
-        """Return True for words ``(n, t)`` that are no padding."""
-        counts = np.array([len(document.split()) for document in self._documents()])
-        return lengths_mask(counts[self.label * len(FACES) + self.face], words.shape[1])
-
-    def _documents(self) -> list[str]:
-        """Return C * F texts, letter by letter: the letter's name and the words of a face's
-        style.
+        Texts are the letter's name and, unless told otherwise, the words of the face's style.
         """
-        names = [x.name.lower().replace("-", " ") for x in self.letters]
-        return [f"{name} {style}" for name in names for style in FACES.values()]
+        documents = self._documents(style)
+        data = {m: self._text(documents, fitted_on) if m == "text" else self.vectors[m]
+                for m in modalities}
+        masks = ({"text": self._real_words(documents, data["text"])}
+                 if self.tokens and "text" in data else {})
+        return Views(data, self.label, masks=masks, meta=self._meta(documents))
 
-    def _text(self, fitted_on: Array) -> Array:
-        document = self.label * len(FACES) + self.face                 # (n,)
-        if self.tokens:
-            return np.asarray(word_tokens(self._documents())[document])
-        weighted, _ = tf_idf(self._documents(), document[fitted_on])   # (C * F, V)
-        return np.asarray(weighted[document])
+    def _real_words(self, documents: Sequence[str], words: Array) -> Array:
+        """Return True for words ``(n, t)`` that are no padding."""
+        counts = np.array([len(document.split()) for document in documents])
+        return lengths_mask(counts[self._document], words.shape[1])
 
     @cached_property
-    def _meta(self) -> dict[str, Array]:
+    def captions(self) -> tuple[str, ...]:
+        """Captions of the letters, C of them: their Unicode names in lower case."""
+        return tuple(x.name.lower() for x in self.letters)
+
+    @property
+    def _document(self) -> Array:
+        """Number of the text of each sample, ``(n,)``."""
+        return self.label * len(FACES) + self.face
+
+    def _documents(self, style: bool) -> list[str]:
+        """Return C * F texts, letter by letter: the letter's name, and words of the face's
+        style.
+        """
+        names = [name.replace("-", " ") for name in self.captions]
+        return [f"{name} {words}" if style else name for name in names for words in FACES.values()]
+
+    def _text(self, documents: Sequence[str], fitted_on: Array) -> Array:
+        document = self._document
+        if self.tokens:
+            return np.asarray(word_tokens(documents)[document])
+        weighted, _ = tf_idf(documents, document[fitted_on])           # (C * F, V)
+        return np.asarray(weighted[document])
+
+    def _meta(self, documents: Sequence[str]) -> dict[str, Array]:
         letter_questions = np.array([questions(x) for x in self.letters])  # (C, q, 2)
         label, face = self.label, self.face
-        document = label * len(FACES) + face
+        texts = np.array(documents)[self._document]
         return {
-            **(self._behind_tokens(document) if self.tokens else {}),
-            "caption": np.array([x.name.lower() for x in self.letters])[label],
+            **(self._behind_tokens(texts) if self.tokens else {}),
+            "caption": np.array(self.captions)[label],
             "face": np.array(list(FACES))[face],
             "question": letter_questions[label, :, 0],              # (n, q)
             "answer": letter_questions[label, :, 1],
             "show:image": 255 - self.pictures,
             "show:sketch": 255 - self.outlines,
-            "show:text": np.array(self._documents())[document],
+            "show:text": texts,
         }
 
-    def _behind_tokens(self, document: Array) -> dict[str, Array]:
-        grid = np.tile(patch_grid(SIDE), (len(document), 1))
-        return {"words:text": np.array(self._documents())[document],
-                "grid:image": grid, "grid:sketch": grid}
+    @staticmethod
+    def _behind_tokens(texts: Array) -> dict[str, Array]:
+        grid = np.tile(patch_grid(SIDE), (len(texts), 1))
+        return {"words:text": texts, "grid:image": grid, "grid:sketch": grid}
 
 
 def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) -> GlyphSamples:

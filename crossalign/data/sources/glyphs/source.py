@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,12 +26,13 @@ from crossalign.data.descriptions import Unseen
 from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.samples import Samples
 from crossalign.data.sources.glyphs.letters import attributes, check_parts, unseen_combinations
+from crossalign.data.sources.glyphs.questions import ABOUT, glyph_questions
 from crossalign.data.sources.glyphs.samples import FEATURES, VERSION, GlyphSamples, draw_samples
 from crossalign.data.sources.glyphs.typefaces import FACES
 from crossalign.data.splits import unseen_mask
 from crossalign.encoders.char_ngrams import WORDS
 from crossalign.encoders.patches import PATCHES
-from crossalign.types import Benchmark
+from crossalign.types import Benchmark, Captions, Questions
 
 Array = npt.NDArray[Any]
 
@@ -44,11 +46,13 @@ TRAIN_FACES = tuple(face for face in FACES if face not in TEST_FACES)
 
 MODALITIES: dict[str, tuple[str, ...]] = {
     "gzsl": ("image",), "retrieval": ("image", "text"), "sketch": ("sketch", "image"),
-    "transfer": ("image", "sketch"),
+    "transfer": ("image", "sketch"), "caption": ("image", "text"), "vqa": ("image",),
 }
 """Modalities of each task or variant, the source or query first."""
 
-TASKS = ("gzsl", "retrieval", "transfer")
+TASKS = ("gzsl", "retrieval", "transfer", "caption", "vqa")
+SPLIT_AS_GZSL = ("gzsl", "caption", "vqa")
+"""Tasks of one split: pictures of seen and unseen letters in faces that are held out."""
 
 UNSEEN = {"gzsl": 0.2, "retrieval": 0.5, "sketch": 0.5}
 """Share of the classes that is unseen; zero-shot retrieval splits them in half."""
@@ -56,8 +60,8 @@ UNSEEN = {"gzsl": 0.2, "retrieval": 0.5, "sketch": 0.5}
 UNSEEN_IN_VALIDATION = {"gzsl": 0.2, "retrieval": 0.3, "sketch": 0.3}
 """Share of the training classes that validation treats as unseen."""
 
-BAGS = ("words of the Unicode name and of the style of the face, binary times idf of training "
-        "rows, unit rows")
+BAG = "binary times idf of training rows, unit rows"
+BAGS = f"words of the Unicode name and of the style of the face, {BAG}"
 
 TRANSFER_LETTERS = 6
 """Number of marks that a base letter must carry to be a class of the transfer task."""
@@ -70,11 +74,12 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
 
     Parameters
     ----------
-    task : {"gzsl", "retrieval", "transfer"}
+    task : {"gzsl", "retrieval", "transfer", "caption", "vqa"}
         Task; default ``"gzsl"``, which recognises pictures of seen and unseen letters.
         ``"retrieval"`` finds unseen letters across image and text, over ten class splits
         ``benchmark.run(k)``. ``"transfer"`` carries a classifier of base letters from pictures to
-        outlines with the help of unlabelled pairs.
+        outlines with the help of unlabelled pairs. ``"caption"`` says the letter's name and
+        ``"vqa"`` answers questions about one picture or two, on the pictures of ``"gzsl"``.
     variant : {"", "sketch"}
         Modalities of retrieval: sketch and image instead of image and text.
     features : {"hog", "pixels"}
@@ -87,8 +92,8 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
     seed : int
         Seed of the drawings and of the choice of unseen classes, 0 or larger; default 0.
     unseen : str, Path or strings, optional
-        Unicode names of the unseen letters of gzsl, see `splits.unseen_mask`; by default a fifth of
-        the combinations.
+        Unicode names of the unseen letters of gzsl, captions and answers, see
+        `splits.unseen_mask`; by default a fifth of the combinations.
     cache : bool
         Whether drawings are kept in the user's cache folder between runs; default True.
 
@@ -107,7 +112,7 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
         If the task, the variant or the features are unknown, the seed is negative, or an unseen
         letter has a base or a mark that no seen one has.
     """
-    if unseen is not None and task != "gzsl":
+    if unseen is not None and task not in SPLIT_AS_GZSL:
         raise ValueError(f"unseen: given for {task}, whose class splits are fixed; choose the task "
                          "gzsl.")
     if task not in TASKS:
@@ -125,7 +130,7 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
     if task == "transfer":
         return Drawn(task, partial(_bases, samples, facts), validates=False,
                      runs_differ=False).benchmark()
-    again = task != "gzsl"
+    again = task not in SPLIT_AS_GZSL
     if unseen is not None:
         fixed, called = unseen_mask(unseen, [letter.name for letter in samples.letters])
         check_parts(samples.letters, fixed)
@@ -139,8 +144,17 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
 def _combinations(samples: GlyphSamples, kind: str, facts: Mapping[str, Any],
                   fixed: Array | None, run: int, validates: bool) -> tuple[Samples, Cut]:
     """Return all drawings as a task sees them, and the cut of a run."""
-    cut = combinations(samples, kind, facts["seed"], fixed, run, validates)
-    return _samples(samples, kind, facts, cut.rows["train"]), cut
+    cut = combinations(samples, "gzsl" if kind in SPLIT_AS_GZSL else kind, facts["seed"], fixed,
+                       run, validates)
+    made = _samples(samples, kind, facts, cut.rows["train"])
+    if kind == "caption":
+        said: Captions | Questions = Captions(tuple(made.views.ids.tolist()), tuple(
+            (samples.captions[c],) for c in samples.label))
+    elif kind == "vqa":
+        said = glyph_questions(samples.letters, samples.label, cut.rows, facts["seed"])
+    else:
+        return made, cut
+    return replace(made, said=said), cut
 
 
 def combinations(samples: GlyphSamples, kind: str, seed: int, fixed: Array | None, run: int,
@@ -179,7 +193,11 @@ def _samples(samples: GlyphSamples, kind: str, facts: Mapping[str, Any], train: 
         described["text_features"] = (
             f"words of the Unicode name and of the style of the face, {WORDS}" if samples.tokens
             else BAGS)
-    return Samples("glyphs", samples.views(MODALITIES[kind], train),
+    if kind == "caption":
+        described["text_features"] = f"words of the caption, {WORDS if samples.tokens else BAG}"
+    if kind == "vqa":
+        described["asked"] = ABOUT
+    return Samples("glyphs", samples.views(MODALITIES[kind], train, style=kind != "caption"),
                    tuple(letter.name for letter in samples.letters), samples.embeddings, described,
                    facts["seed"], NO_BACKBONE)
 

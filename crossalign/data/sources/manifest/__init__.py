@@ -26,6 +26,6 @@ def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
 
 SOURCE = Source("manifest", "a .csv, .tsv, .jsonl or .parquet file that lists "
                 "pictures, or a .json file of captions as COCO's", _read,
-                ("retrieval", "gzsl"), tokens=True,
+                ("retrieval", "gzsl", "caption"), tokens=True,
                 options=("attributes", "class_texts", "unseen", "columns"),
                 raw=("pictures", "texts"), recognises=_recognises, precedence=40)

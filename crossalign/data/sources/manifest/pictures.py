@@ -120,3 +120,19 @@ def payload_array(values: Sequence[Any]) -> Array:
         return np.array(values)
     return np.array([value if isinstance(value, str) else "" if value is None else json.dumps(
         value, default=str, ensure_ascii=False) for value in values])
+
+
+def texts_of(listed: Listed, task: str) -> list[Texts]:
+    """Return the captions of every picture.
+
+    Raises
+    ------
+    ValueError
+        If a picture has none.
+    """
+    texts: list[Texts] = listed.texts or [()] * len(listed.ids)
+    empty = next((i for i, of in zip(listed.ids, texts, strict=True) if not of), None)
+    if empty is not None:
+        raise ValueError(f"text: the picture {empty!r} has none, which {task} needs; write one or "
+                         "remove the row.")
+    return texts

@@ -1,8 +1,8 @@
-"""Pictures that one file lists, with what it says of them: recognition and retrieval.
+"""Pictures that one file lists, with what it says of them: recognition, retrieval and captions.
 
-Classes make recognition, texts make retrieval. With both, retrieval is that of `pairs`. Without
-classes a picture and its captions belong to nothing but each other: pictures ask, and the gallery
-are captions.
+Classes make recognition, texts make retrieval and captions. With both, retrieval is that of
+`pairs`. Without classes a picture and its captions belong to nothing but each other: pictures ask,
+and the gallery are captions.
 """
 
 from __future__ import annotations
@@ -15,27 +15,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.benchmarks import Retrieval, gzsl, random_halves
+from crossalign.data.benchmarks import Retrieval, random_halves
 from crossalign.data.descriptions import Unseen, described, recognition_of
 from crossalign.data.encoding import encoded_benchmark
 from crossalign.data.noted import Noted, joined
 from crossalign.data.samples import RawSamples, Samples
+from crossalign.data.sources.manifest.captions import captioned
 from crossalign.data.sources.manifest.columns import roles_of
 from crossalign.data.sources.manifest.listing import COLUMNS, read_listing
-from crossalign.data.sources.manifest.pictures import Listed, listed_pictures
-from crossalign.data.sources.pairs.gzsl import given_parts
+from crossalign.data.sources.manifest.parts import of_parts, with_parts
+from crossalign.data.sources.manifest.pictures import Listed, listed_pictures, texts_of
 from crossalign.data.sources.pairs.source import ZERO_SHOT
 from crossalign.data.sources.picture_folder.source import pairs_of_classes
 from crossalign.data.sources.picture_folder.texts import names_as_words
-from crossalign.data.splits import tuning_rows, unseen_mask
+from crossalign.data.splits import unseen_mask
 from crossalign.data.table import words_of_parts
 from crossalign.names import written
 from crossalign.reading import expanded
 from crossalign.types import Benchmark
 
 Array = npt.NDArray[Any]
-SPLIT = "split"
-"""Name under which the part of each picture is kept."""
 
 
 def load_manifest(path: str | Path, task: str | None = None, *,
@@ -74,7 +73,7 @@ def read_manifest(path: str | Path, task: str | None = None, *,
         ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file with a row for each picture, or for each
         caption of one. Files of pictures are relative to it and lie below its folder. Or a
         ``.json`` file of captions as COCO writes it, see `coco`.
-    task : {"retrieval", "gzsl", "zsl"}, optional
+    task : {"retrieval", "gzsl", "zsl", "caption"}, optional
         Task; by default retrieval if there are texts, else gzsl.
     columns : mapping of role to column, optional
         Columns of the roles ``path``, ``text``, ``class``, ``split`` and ``id``; by default those
@@ -104,12 +103,17 @@ def read_manifest(path: str | Path, task: str | None = None, *,
                          "recognition needs; name it by --columns class=NAME.")
     if not recognises and not roles.texts:
         raise ValueError(f"columns: none of {list(table)} is known as that of a text, which "
-                         "retrieval needs; name it by --columns text=NAME, or choose the task "
-                         "gzsl.")
+                         f"{task or 'retrieval'} needs; name it by --columns text=NAME, or choose "
+                         "the task gzsl.")
     if unseen is not None and listed.split is not None:
         raise ValueError(f"unseen: given beside the column {roles.split!r}, which says the split; "
                          "leave one out, as by --columns split=.")
     facts = {COLUMNS: roles.named}
+    if task == "caption":
+        if attributes is not None or class_texts is not None:
+            raise ValueError("class_texts: descriptions of classes are given for captions, which "
+                             "are those of the pictures; choose the task gzsl, or leave them out.")
+        return captioned(file, listed, facts, seed, unseen)
     if recognises:
         return _recognition(file, listed, facts, task, seed, attributes, class_texts, unseen)
     if attributes is not None or class_texts is not None:
@@ -125,7 +129,7 @@ def _recognition(file: Path, listed: Listed, facts: dict[str, Any], task: str | 
     own = [(text,) for text in names_as_words(names)], {"of": "the class's name"}
     about = described(file.parent, names, own, attributes=attributes, class_texts=class_texts)
     cut = (recognition_of(about.names, unseen, seen_tested=task != "zsl")
-           if listed.split is None else partial(_of_parts, task))
+           if listed.split is None else partial(of_parts, task))
     unread: Noted = {} if listed.texts is None else {
         "captions_not_read_for_recognition": [i for i, of in zip(listed.ids, listed.texts,
                                                                  strict=True) if of]}
@@ -133,16 +137,13 @@ def _recognition(file: Path, listed: Listed, facts: dict[str, Any], task: str | 
         written(file.stem), {"image": {name: listed.by_class.get(name, [])
                                        for name in about.names}},
         cut, {**facts, **about.facts}, about.embeddings, seed, class_texts=about.texts,
-        of_texts=about.of_texts, ids=listed.ids, meta=_meta(listed),
+        of_texts=about.of_texts, ids=listed.ids, meta=with_parts(listed),
         noted=joined(listed.noted, about.noted, unread))
 
 
 def _retrieval(file: Path, listed: Listed, facts: dict[str, Any], seed: int,
                unseen: Unseen) -> RawSamples:
-    if listed.texts is None or not all(listed.texts):
-        empty = next(i for i, of in zip(listed.ids, listed.texts or [()], strict=False) if not of)
-        raise ValueError(f"text: the picture {empty!r} has none, which retrieval needs; write one "
-                         "or remove the row.")
+    texts = texts_of(listed, "retrieval")
     apart = listed.one_class
     if apart and unseen is not None:
         raise ValueError("unseen: given where no column says the class; name it by --columns "
@@ -152,12 +153,8 @@ def _retrieval(file: Path, listed: Listed, facts: dict[str, Any], seed: int,
     return RawSamples(
         written(file.stem), {"image": listed.by_class}, cut,
         {**facts, "side_information": "none"}, np.zeros((len(listed.by_class), 0), np.float32),
-        seed, texts=listed.texts, of_texts={"of": "captions of the pictures"}, apart=apart,
-        ids=listed.ids, meta=_meta(listed), noted=listed.noted)
-
-
-def _meta(listed: Listed) -> dict[str, Array]:
-    return {**listed.meta, **({} if listed.split is None else {SPLIT: listed.split})}
+        seed, texts=texts, of_texts={"of": "captions of the pictures"}, apart=apart,
+        ids=listed.ids, meta=with_parts(listed), noted=listed.noted)
 
 
 def _of_pairs(split: bool, fixed: tuple[Array, str] | None, samples: Samples) -> Benchmark:
@@ -182,26 +179,3 @@ def captions_retrieval(split: bool, _: tuple[Array, str] | None, samples: Sample
 
 def _gallery(_: Samples, __: Any) -> dict[str, str]:
     return {"test_part": "pictures of no training caption ask", "gallery": "their captions"}
-
-
-def _of_parts(task: str | None, samples: Samples) -> Benchmark:
-    """Make recognition with the parts that the file says."""
-    table = {SPLIT: samples.views.meta[SPLIT]}
-    rows = given_parts(table, samples.labels, samples.class_names, None)
-    rows = {part: index for part, index in rows.items() if len(index) or part != "test_seen"}
-    if "test_seen" in rows and task == "zsl":
-        rows.pop("test_seen")
-    if "test_seen" not in rows and task == "gzsl":
-        raise ValueError("split: tests no sample of a seen class, so there is no gzsl; choose the "
-                         "task zsl.")
-    empty = next((part for part in ("train", "test_unseen") if not len(rows[part])), None)
-    if empty is not None:
-        raise ValueError(f"split: no sample is of {empty!r}; mark some as 'train' and some of "
-                         "classes that do not train as 'test', or leave the column out by "
-                         "--columns split=.")
-    seen = np.isin(np.unique(samples.labels), samples.labels[rows["train"]])
-    validation, origin = tuning_rows(samples.labels, rows["train"], seen, {}, samples.seed,
-                                     seen_tested="test_seen" in rows)
-    how = {"no_validation": origin} if validation is None else {
-        "validation": f"{origin}; seed {samples.seed}"}
-    return gzsl(samples, rows, validation, {"split": "the file's", **how})

@@ -1,0 +1,49 @@
+"""Parts that a manifest gives: training and test, of seen and of unseen classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.data.benchmarks import gzsl
+from crossalign.data.samples import Samples
+from crossalign.data.sources.manifest.pictures import Listed
+from crossalign.data.sources.pairs.gzsl import given_parts
+from crossalign.data.splits import tuning_rows
+from crossalign.types import Benchmark
+
+Array = npt.NDArray[Any]
+SPLIT = "split"
+"""Name under which the part of each picture is kept."""
+
+
+def with_parts(listed: Listed) -> dict[str, Array]:
+    """Return the payload of pictures, with their parts if the file gives some."""
+    return {**listed.meta, **({} if listed.split is None else {SPLIT: listed.split})}
+
+
+def of_parts(task: str | None, samples: Samples) -> Benchmark:
+    """Make recognition with the parts that the file says."""
+    table = {SPLIT: samples.views.meta[SPLIT]}
+    rows = given_parts(table, samples.labels, samples.class_names, None)
+    rows = {part: index for part, index in rows.items() if len(index) or part != "test_seen"}
+    if "test_seen" in rows and task == "zsl":
+        rows.pop("test_seen")
+    if "test_seen" not in rows and task == "gzsl":
+        raise ValueError("split: tests no sample of a seen class, so there is no gzsl; choose the "
+                         "task zsl.")
+    if samples.said is not None and len(rows["test_unseen"]) == 0 and "test_seen" in rows:
+        rows.pop("test_unseen")                       # what is said of seen classes is a task too
+    empty = next((part for part in ("train", "test_unseen") if not len(rows.get(part, "-"))), None)
+    if empty is not None:
+        raise ValueError(f"split: no sample is of {empty!r}; mark some as 'train' and some of "
+                         "classes that do not train as 'test', or leave the column out by "
+                         "--columns split=.")
+    seen = np.isin(np.unique(samples.labels), samples.labels[rows["train"]])
+    validation, origin = tuning_rows(samples.labels, rows["train"], seen, {}, samples.seed,
+                                     seen_tested="test_seen" in rows)
+    how = {"no_validation": origin} if validation is None else {
+        "validation": f"{origin}; seed {samples.seed}"}
+    return gzsl(samples, rows, validation, {"split": "the file's", **how})

@@ -1,0 +1,89 @@
+"""VQA: a file of questions and one of annotations for every part, and folders of pictures.
+
+Of ``v2_OpenEnded_mscoco_train2014_questions.json`` and ``v2_mscoco_train2014_annotations.json`` the
+part is ``train2014``; its pictures are in the folder of that name, here, in ``images`` or beside,
+and end with their number, as ``COCO_train2014_000000000009.jpg``. An annotation has the answers of
+ten people. The type of a question is that of its answer: yes/no, number or other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from crossalign.data.class_folders import is_picture
+from crossalign.data.sources.vqa.part import Part, checked, read_json
+
+QUESTIONS = re.compile(r"(?:.*_)?(?P<part>(train|val|test|minival)\w*?)_questions\.json")
+ANNOTATIONS = re.compile(r"(?:.*_)?(?P<part>(train|val|test|minival)\w*?)_annotations\.json")
+NUMBER = re.compile(r"(\d+)$")
+
+
+def is_annotated(names: Collection[str]) -> bool:
+    """Return True where a file of questions and one of annotations are of one part."""
+    return bool(_parts(QUESTIONS, names).keys() & _parts(ANNOTATIONS, names).keys())
+
+
+def read_annotated(folder: Path) -> list[Part]:
+    """Read every part of which there are annotations.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged, a question has no annotation, or its picture is not there.
+    """
+    names = sorted(file.name for file in folder.iterdir())
+    questions, annotations = _parts(QUESTIONS, names), _parts(ANNOTATIONS, names)
+    parts = [_part(folder, part, folder / questions[part], folder / annotations[part])
+             for part in questions if part in annotations]
+    silent = [questions[part] for part in questions if part not in annotations]
+    if silent:
+        parts[0].noted["questions_without_annotations"] = silent
+    return parts
+
+
+def _parts(pattern: re.Pattern[str], names: Collection[str]) -> dict[str, str]:
+    """Return the file of each part among names."""
+    return {match["part"]: name for name in names if (match := pattern.fullmatch(name))}
+
+
+def _part(folder: Path, part: str, questions: Path, annotations: Path) -> Part:
+    try:
+        answered = {one["question_id"]: one for one in read_json(annotations)["annotations"]}
+        asked: list[dict[str, Any]] = read_json(questions)["questions"]
+        texts = [str(one["question"]) for one in asked]
+        about = [int(one["image_id"]) for one in asked]
+        ids = [one["question_id"] for one in asked]
+        lacking = [name for name in ids if name not in answered]
+        of = [answered[name] for name in ids if name in answered]
+        answers = [tuple(str(answer["answer"]) for answer in one["answers"]) for one in of]
+        types = [str(one.get("answer_type", "other")) for one in of]
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"no {error}" if isinstance(error, KeyError) else "another form"
+        raise ValueError(f"path: {str(questions)!r} and {annotations.name!r} are no questions and "
+                         f"annotations of VQA ({what}); get them again.") from None
+    if lacking:
+        raise ValueError(f"path: {len(lacking)} questions of {str(questions)!r} have no annotation "
+                         f"in {annotations.name!r}, first the question_id {lacking[0]}; give files "
+                         "of one part.")
+    return checked(Part(part, _pictures(folder, part), texts, answers, types, about, {}), questions)
+
+
+def _pictures(folder: Path, part: str) -> dict[int, Path]:
+    """Return the pictures of a part by number.
+
+    Raises
+    ------
+    ValueError
+        If there is no folder of them.
+    """
+    places = [folder / part, folder / "images" / part, folder.parent / part,
+              folder.parent / "images" / part]
+    found = next((place for place in places if place.is_dir()), None)
+    if found is None:
+        raise ValueError(f"path: the pictures of {part!r} are in none of "
+                         f"{[str(place) for place in places]}; put them into one.")
+    return {int(match[0]): file for file in sorted(found.iterdir())
+            if (match := NUMBER.search(file.stem)) and is_picture(file)}
