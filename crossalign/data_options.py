@@ -90,7 +90,7 @@ class DataOptions:
         "--data", "-d", help="A built-in name, or a folder or file; a variant stands behind a "
         "colon, as glyphs:sketch. By default glyphs, or what a saved model was fitted on.")] = None
     task: Annotated[str | None, typer.Option(
-        help="gzsl, zsl, few_shot, retrieval or transfer.")] = None
+        help="gzsl, zsl, few_shot, retrieval, transfer, caption or vqa.")] = None
     tokens: Annotated[bool, typer.Option(
         "--tokens", help="Token rows instead of vectors, of data that have both.")] = False
     attributes: Annotated[str | None, typer.Option(

@@ -69,7 +69,7 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
         Name, ``"glyphs"`` or ``"synthetic"``, or a path. A variant stands behind a colon, as in
         ``"glyphs:sketch"`` or ``"path/to/omniglot:alphabets"``; of a file of several domains two
         of them, as ``"path/to/pacs.npz:sketch-photo"``.
-    task : {"gzsl", "zsl", "retrieval", "transfer"}, optional
+    task : {"gzsl", "zsl", "retrieval", "transfer", "caption", "vqa"}, optional
         Purpose of the benchmark, by default the data set's first. ``zsl`` is that of files
         that test no seen class; where seen classes are tested too, ``gzsl`` reports its score, T1.
     tokens : bool, default False

@@ -84,6 +84,9 @@ def _checks(bench: Benchmark) -> list[Check]:
     only = "" if empty is None else f", {empty} of them candidates without a sample"
     checks.append(Check("classes", f"{int(bench.classes.seen.sum())} seen, "
                                    f"{int(bench.classes.unseen.sum())} unseen{only}, disjoint"))
+    if bench.said is not None:
+        facts = bench.said.counts(bench.splits)
+        checks += [Check(name, _words(fact)) for name, fact in facts.items()]
     width = bench.classes.embeddings.shape[1]
     checks.append(Check("side information", f"{len(bench.classes)} rows of width {width}" if width
                         else "none, no class has a vector"))

@@ -295,7 +295,9 @@ def test_unseen_bases_and_marks_occur_in_seen_classes(nested):
 
 def test_test_faces_never_train(benches):
     for task, bench in benches.items():
-        tests = {"gzsl": ("test_seen", "test_unseen"), "transfer": ("test",)}.get(task, ("query",))
+        both = ("test_seen", "test_unseen")
+        tests = {"gzsl": both, "caption": both, "vqa": both, "transfer": ("test",)}.get(
+            task, ("query",))
         for split, views in bench.splits.items():
             faces = set(views.meta["face"])
             assert (faces <= set(TEST_FACES)) if split in tests else not faces & set(TEST_FACES)

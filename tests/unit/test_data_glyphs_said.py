@@ -8,10 +8,13 @@ from collections import Counter
 import numpy as np
 import pytest
 from complaints import complaint
+from typer.testing import CliRunner
 
 from crossalign import data
+from crossalign.cli import app
 from crossalign.data.sources.glyphs.letters import QUESTION_TYPES, decompose
 from crossalign.data.sources.glyphs.source import load_glyphs
+from crossalign.encoders import Ink
 from crossalign.metrics import (
     exact_match,
     normalised_answer,
@@ -197,3 +200,26 @@ def test_unseen_letters_can_be_chosen_and_variants_cannot(warm):
     assert set(bench.said.of(bench["test_unseen"])) == {(name.lower(),) for name in names}
     complaint(lambda: data.load("glyphs:sketch", "caption"), "task: got 'caption'")
     assert load_glyphs("caption", tokens=True)["train"].kind("text") == "tokens"
+
+
+def test_encoders_read_the_same_captions_and_questions(captions, vqa):
+    """Ids of raw drawings are names; what is said of each is the same."""
+    for own in (captions, vqa):
+        raw = data.load("glyphs", own.task, encoder=Ink())
+        assert raw.protocol["split_id"] == own.protocol["split_id"]
+        assert raw["train"].modalities == own["train"].modalities
+        for split, views in own.splits.items():
+            of, told = raw.said.of(raw[split]), own.said.of(views)
+            if own is captions:
+                assert of == told
+            else:
+                assert (of.texts, of.answers, of.types) == (told.texts, told.answers, told.types)
+                assert of.rows(raw[split]).tolist() == told.rows(views).tolist()
+    complaint(lambda: data.load("glyphs", "retrieval", encoder=Ink()), "encoder: ")
+
+
+def test_data_validate_counts_what_is_said(warm):
+    ran = CliRunner().invoke(app, ["data", "validate", "glyphs", "--task", "vqa"])
+    assert ran.exit_code == 0, ran.output
+    assert "ok  questions: train 26322, test_seen 8774, test_unseen 2085" in ran.output
+    assert "ok  types: train (letter 6228, mark 6228," in ran.output

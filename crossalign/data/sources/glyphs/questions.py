@@ -38,7 +38,8 @@ class _Asked(NamedTuple):
     pictures: tuple[int, ...]
 
 
-def glyph_questions(letters: Sequence[Letter], label: Array, rows: Rows, seed: int) -> Questions:
+def glyph_questions(letters: Sequence[Letter], label: Array, rows: Rows, seed: int,
+                    ids: Sequence[Any] | None = None) -> Questions:
     """Ask about the pictures of every split.
 
     Parameters
@@ -47,18 +48,22 @@ def glyph_questions(letters: Sequence[Letter], label: Array, rows: Rows, seed: i
     label : (n,) integers
         Letter of every picture.
     rows : mapping of split to integers
-        Numbers of its pictures, which are their ids too.
+        Numbers of its pictures.
     seed : int
         Seed of the choice of pictures.
+    ids : n ids, optional
+        Ids of the pictures; default their numbers.
     """
     asked: list[_Asked] = []
-    for split, (index) in enumerate(rows.values()):
+    for split, index in enumerate(rows.values()):
         if len(index):
             of = [letters[c] for c in label[index]]
             numbers = [int(row) for row in index]
             asked += [*_of_one(of, numbers, seed, split), *_of_two(of, numbers, seed, split)]
     return Questions(tuple(one.text for one in asked), tuple((one.answer,) for one in asked),
-                     tuple(one.type for one in asked), tuple(one.pictures for one in asked))
+                     tuple(one.type for one in asked), tuple(
+                         one.pictures if ids is None else tuple(ids[i] for i in one.pictures)
+                         for one in asked))
 
 
 def _of_one(letters: Sequence[Letter], numbers: Sequence[int], seed: int,
@@ -68,7 +73,7 @@ def _of_one(letters: Sequence[Letter], numbers: Sequence[int], seed: int,
     for k, kind in enumerate(QUESTION_TYPES):
         answers = np.array([of[k][1] for of in each])
         chosen = np.arange(len(each)) if kind in OPEN else _equally_often(answers, seed, split, k)
-        for i in chosen:
+        for i in map(int, chosen):
             text, answer = each[i][k]
             yield _Asked(text, answer, kind, (numbers[i],))
 

@@ -147,14 +147,19 @@ def _combinations(samples: GlyphSamples, kind: str, facts: Mapping[str, Any],
     cut = combinations(samples, "gzsl" if kind in SPLIT_AS_GZSL else kind, facts["seed"], fixed,
                        run, validates)
     made = _samples(samples, kind, facts, cut.rows["train"])
+    return replace(made, said=said_of(samples, kind, cut, facts["seed"], made.views.ids)), cut
+
+
+def said_of(samples: GlyphSamples, kind: str, cut: Cut, seed: int,
+            ids: Array) -> Captions | Questions | None:
+    """Return the captions of all drawings, or questions about those of a cut, by the drawings'
+    ids; None for other tasks.
+    """
     if kind == "caption":
-        said: Captions | Questions = Captions(tuple(made.views.ids.tolist()), tuple(
-            (samples.captions[c],) for c in samples.label))
-    elif kind == "vqa":
-        said = glyph_questions(samples.letters, samples.label, cut.rows, facts["seed"])
-    else:
-        return made, cut
-    return replace(made, said=said), cut
+        return Captions(tuple(ids), tuple((samples.captions[c],) for c in samples.label))
+    if kind == "vqa":
+        return glyph_questions(samples.letters, samples.label, cut.rows, seed, ids.tolist())
+    return None
 
 
 def combinations(samples: GlyphSamples, kind: str, seed: int, fixed: Array | None, run: int,

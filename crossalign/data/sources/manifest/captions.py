@@ -6,6 +6,7 @@ file says, or a quarter.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def captioned(file: Path, listed: Listed, facts: dict[str, Any], seed: int,
     if listed.one_class and unseen is not None:
         raise ValueError("unseen: given where no column says the class; name it by --columns "
                          "class=NAME.")
+    cut: Callable[[Samples], Benchmark]
     if listed.one_class:
         cut = partial(_held_out, listed.split is not None)
     elif listed.split is not None:
@@ -44,14 +46,14 @@ def captioned(file: Path, listed: Listed, facts: dict[str, Any], seed: int,
     else:
         cut = recognition_of(names, unseen,
                              seen_tested=max(map(len, listed.by_class.values())) > 1)
-    about = {} if listed.one_class else {
-        "class_texts": [(text,) for text in names_as_words(names)]}
+    classes = None if listed.one_class else [(text,) for text in names_as_words(names)]
     return RawSamples(
         written(file.stem), {"image": listed.by_class}, cut,
         {**facts, **({"side_information": "none"} if listed.one_class else {})},
         np.zeros((len(names), 0), np.float32), seed, texts=texts,
         of_texts={"of": "captions of the pictures"}, ids=listed.ids, meta=with_parts(listed),
-        noted=listed.noted, said=Captions(tuple(listed.ids), tuple(texts)), **about)
+        noted=listed.noted, said=Captions(tuple(listed.ids), tuple(texts)),
+        class_texts=classes)
 
 
 def _held_out(split: bool, samples: Samples) -> Benchmark:
