@@ -12,6 +12,7 @@ from crossalign.types import CLASS_MODALITY, Classes, Views
 SMALL = {
     "ACMR": {"epochs": 2, "latent": 4},
     "BlindProcrustes": {"n_components": 3, "n_clusters": 4, "runs": 2, "restarts": 1, "steps": 2},
+    "ContrastiveAlignment": {"epochs": 2, "latent": 4, "hidden": 8},
     "CADAVAE": {"epochs": 2, "head__epochs": 1, "latent": 4},
     "FGAN": {"epochs": 2, "dim": 8, "heads": 2},
     "FusionNetQSMA": {"epochs": 2, "network__latent": 4, "network__hidden": 8},

@@ -1,4 +1,4 @@
-"""Debiased entropic transport between two samples."""
+"""Entropic transport between two samples: its debiased cost, and its plan."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from torch import Tensor
 
 from crossalign.losses.batch_mean import no_pairs
 from crossalign.losses.pairwise import squared_distances
+
+STEPS = 10
+"""Number of steps in a round of `log_plan` that are not on logarithms."""
 
 
 def sinkhorn_divergence(x: Tensor, y: Tensor, blur: float = 0.05, iterations: int = 50) -> Tensor:
@@ -59,3 +62,30 @@ def _dual(cost: Tensor, f: Tensor, g: Tensor, strength: Tensor) -> Tensor:
     """Compute the dual value of entropic transport, a lower bound at any potentials."""
     plan = ((f[:, None] + g[None, :] - cost) / strength).exp()               # times n m
     return f.mean() + g.mean() - strength * (plan.mean() - 1)
+
+
+def log_plan(affinity: Tensor, epsilon: float, rounds: int = 10,
+             tolerance: float = 1e-3) -> Tensor:
+    """Return log P ``(n, m)`` of the plan P that maximises ``sum P affinity + epsilon H(P)``.
+
+    Its rows sum to 1/n and its columns to 1/m (Cuturi, NeurIPS 2013). A round is a step on
+    logarithms, so that nothing overflows, and ten on what that leaves (Schmitzer, SIAM J. Sci.
+    Comput. 2019). Rounds end when row sums are wrong by less than ``tolerance`` of what they should
+    be, on average.
+    """
+    n, m = affinity.shape
+    logits = affinity / epsilon
+    rows, columns = logits.new_zeros(n, 1), logits.new_zeros(1, m)
+    tiny = torch.finfo(logits.dtype).tiny ** 0.5
+    for _ in range(rounds):
+        rows = -math.log(n) - torch.logsumexp(logits + columns, dim=1, keepdim=True)
+        columns = -math.log(m) - torch.logsumexp(logits + rows, dim=0, keepdim=True)
+        plan = (logits + rows + columns).exp()
+        if (n * plan.sum(dim=1) - 1).abs().mean() < tolerance:
+            break
+        left, right = logits.new_ones(n), logits.new_ones(m)
+        for _ in range(STEPS):
+            left = 1 / (n * (plan @ right)).clamp_min(tiny)
+            right = 1 / (m * (left @ plan)).clamp_min(tiny)
+        rows, columns = rows + left.log()[:, None], columns + right.log()[None, :]
+    return logits + rows + columns

@@ -3,6 +3,7 @@
 - `mlp`: stacks of linear layers, and the initialisations that papers prescribe.
 - `gaussian`: an encoder to a diagonal Gaussian, and two ways of sampling from it.
 - `vae`: encoders and decoders of several modalities around one latent space.
+- `gated`: a hidden layer gated by another one.
 - `gate`: weights on a latent Gaussian that depend on all of it.
 - `cross_weighting`: two codes of a sample, weighted by each other.
 - `adapter`: features of one modality to a diagonal Gaussian.
@@ -26,6 +27,7 @@ from crossalign.networks.class_memory import ClassMemory
 from crossalign.networks.cross_weighting import cross_weighting
 from crossalign.networks.experts import product_of_experts
 from crossalign.networks.gate import InformationGate
+from crossalign.networks.gated import GatedMLP
 from crossalign.networks.gaussian import GaussianEncoder, reparametrise
 from crossalign.networks.manifold import ManifoldProjection
 from crossalign.networks.mlp import MLP, initialise
@@ -33,8 +35,8 @@ from crossalign.networks.region_pool import RegionPool, as_vectors
 from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 from crossalign.networks.vae import CrossVAE
 
-__all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "GaussianEncoder",
-           "GaussianHead", "InformationGate", "ManifoldProjection", "ModalityFusion",
-           "PerturbedTopK", "RegionAttention", "RegionPool", "as_vectors", "class_distances",
-           "cross_weighting", "hard_topk", "initialise", "perturbed_topk", "product_of_experts",
-           "reparametrise", "tokens_kept"]
+__all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "GatedMLP",
+           "GaussianEncoder", "GaussianHead", "InformationGate", "ManifoldProjection",
+           "ModalityFusion", "PerturbedTopK", "RegionAttention", "RegionPool", "as_vectors",
+           "class_distances", "cross_weighting", "hard_topk", "initialise", "perturbed_topk",
+           "product_of_experts", "reparametrise", "tokens_kept"]

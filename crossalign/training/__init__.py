@@ -30,7 +30,7 @@ from crossalign.training.history import History
 from crossalign.training.loop import train
 from crossalign.training.loss_meter import DivergedError
 from crossalign.training.players import Group, Player, build_optimizer, build_optimizers
-from crossalign.training.samplers import ClassBalanced, Independent, Sampler, Shuffle
+from crossalign.training.samplers import ClassBalanced, Independent, PairsFirst, Sampler, Shuffle
 from crossalign.training.schedules import Constant, Cosine, Ramp, Schedule, StepDecay, Warmup
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "Group",
     "History",
     "Independent",
+    "PairsFirst",
     "Player",
     "Progress",
     "Ramp",

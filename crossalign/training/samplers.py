@@ -69,6 +69,31 @@ class Independent:
 
 
 @dataclass(frozen=True)
+class PairsFirst:
+    """Batches of pairs with other rows beside them, for data whose first rows are the pairs.
+
+    An epoch goes over the pairs once, as `Shuffle` does. Each batch also has ``others`` of the
+    remaining rows, or all if they are fewer, which are drawn without replacement for it alone.
+    """
+
+    pairs: int
+    batch_size: int
+    others: int
+
+    def __post_init__(self) -> None:
+        for name in ("pairs", "batch_size", "others"):
+            _at_least_one(name, getattr(self, name))
+
+    def epoch(self, n: int, labels: Tensor | None, generator: torch.Generator) -> Tensor:
+        """Draw the row numbers ``(ceil(pairs / batch), batch + others)`` of one epoch."""
+        paired = Shuffle(self.batch_size).epoch(self.pairs, None, generator)
+        rest = n - self.pairs
+        beside = _distinct(len(paired), min(self.others, rest), rest, generator) if rest else \
+            paired[:, :0]
+        return torch.cat([paired, self.pairs + beside], dim=1)
+
+
+@dataclass(frozen=True)
 class ClassBalanced:
     """Batches of P classes with K samples each; rows of a class stand together.
 

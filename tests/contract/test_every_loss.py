@@ -9,7 +9,7 @@ from crossalign import losses
 from crossalign.losses import MARGINALS, marginal_divergence
 
 PARTS = {"MARGINALS", "barycentre", "class_moments", "sampled_distance", "cross_distances",
-         "slerp", "spanning_tree"}
+         "log_plan", "slerp", "spanning_tree"}
 """What losses are made of."""
 
 
@@ -23,8 +23,10 @@ CALLS = {
         [x, y], [x.exp(), y.exp()], [_labels(len(x)), _labels(len(y))]),
     "coral": losses.coral,
     "gaussian_w2": lambda x, y: losses.gaussian_w2(x, x.exp(), y, y.exp()),
+    "info_nce": lambda x, y: losses.info_nce(x @ y.T),
     "interpolation_gap": lambda x, y: losses.interpolation_gap(x, x, y, 0.3),
     "kl_standard_normal": lambda x, y: losses.kl_standard_normal(x, y),
+    "klot": lambda x, y: losses.klot((x @ y.T).detach().square(), x @ y.T),
     "label_alignment": lambda x, y: losses.label_alignment(x, y, x.detach().softmax(dim=1)),
     "marginal_divergence": lambda x, y: marginal_divergence([x, y], torch.eye(3)),
     "mmd": losses.mmd,
@@ -37,12 +39,14 @@ CALLS = {
     "reconstruction": losses.reconstruction,
     "selective_triplets": lambda x, y: losses.selective_triplets(
         losses.cross_distances(x, y), _labels(len(x)))[0],
+    "sigmoid_contrast": lambda x, y: losses.sigmoid_contrast(x @ y.T),
     "sinkhorn_divergence": losses.sinkhorn_divergence,
     "sliced_w2": lambda x, y: losses.sliced_w2(x, y, torch.eye(3)),
+    "structure_gap": losses.structure_gap,
 }
-BY_PAIR = {"gaussian_w2", "interpolation_gap", "kl_standard_normal",
+BY_PAIR = {"gaussian_w2", "info_nce", "interpolation_gap", "kl_standard_normal",
            "label_alignment", "pairwise_contrast", "persistence_gap", "reconstruction",
-           "selective_triplets"}
+           "selective_triplets", "sigmoid_contrast", "structure_gap"}
 """Of two samples of which row i belongs to row i."""
 ONE_SIDED = sorted(set(CALLS) - BY_PAIR)
 

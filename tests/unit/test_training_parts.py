@@ -19,6 +19,7 @@ from crossalign.training import (
     Group,
     History,
     Independent,
+    PairsFirst,
     Player,
     Progress,
     Ramp,
@@ -109,6 +110,19 @@ def test_independent_draws_without_replacement_uniformly(n, size):
     assert 0.7 < ratio < 1.3 if n > 100 else 0.3 < ratio < 2.0
     first = Independent(size).epoch(n, None, seeded(5))
     assert len(first.unique()) < n  # some sample is left out, some comes twice
+
+
+@pytest.mark.parametrize(("pairs", "size", "others", "rest"), [(10, 4, 3, 20), (3, 8, 30, 5)])
+def test_pairs_first_covers_pairs_as_shuffle_does_with_others_beside(pairs, size, others, rest):
+    drawn = PairsFirst(pairs, size, others).epoch(pairs + rest, None, seeded(3))
+    width = min(size, pairs)
+    first = Shuffle(size).epoch(pairs, None, seeded(3))
+    torch.testing.assert_close(drawn[:, :width], first)
+    assert drawn.shape == (len(first), width + min(others, rest))
+    assert ((drawn[:, width:] >= pairs) & (drawn[:, width:] < pairs + rest)).all()
+    assert all(len(row.unique()) == drawn.shape[1] for row in drawn)
+    alone = PairsFirst(pairs, size, others).epoch(pairs, None, seeded(3))
+    torch.testing.assert_close(alone, first)
 
 
 def test_class_balanced_has_p_classes_of_k_and_deals_each_class_in_turn():
