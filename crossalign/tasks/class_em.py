@@ -35,6 +35,8 @@ Array = npt.NDArray[Any]
 
 ROUNDS = 50
 """Largest number of rounds in which the sizes of classes are brought to what they should be."""
+TOGETHER = 10
+"""Number of rounds between which shares are not computed anew from their logarithms."""
 NEAR = 1e-3
 """Largest relative error of a size at which the rounds end."""
 LEAST = 1e-9
@@ -132,20 +134,36 @@ def class_plan(scores: Array, unseen: Array, temperature: float, balance: float)
         Share of the way from the size that samples ask for to the mean size.
     """
     logits = scores / temperature
-    offset = np.zeros(scores.shape[1])
     plan = _shares(logits)
-    sizes = plan[:, unseen].sum(axis=0)
     if balance == 0 or not unseen.any():
         return plan
+    offset = np.zeros(scores.shape[1])
+    sizes = plan[:, unseen].sum(axis=0)
     wanted = (1 - balance) * sizes + balance * sizes.mean()
-    for _ in range(ROUNDS):
-        correction = np.log((wanted + LEAST) / (sizes + LEAST))
-        if np.abs(correction).max() <= NEAR:
-            break
-        offset[unseen] += correction
+    for _ in range(ROUNDS // TOGETHER):
+        factor = _factor(plan[:, unseen], plan[:, ~unseen].sum(axis=1), wanted)
+        offset[unseen] += np.log(factor)
         plan = _shares(logits + offset)
-        sizes = plan[:, unseen].sum(axis=0)
+        if _error(plan[:, unseen].sum(axis=0), wanted).max() <= NEAR:
+            break
     return plan
+
+
+def _factor(shares: Array, rest: Array, wanted: Array) -> Array:
+    """Return factors ``(u,)`` of the shares ``(n, u)`` of unseen classes that bring their sizes
+    near to ``wanted (u,)``, where ``rest (n,)`` goes to other classes.
+    """
+    factor = np.ones(len(wanted))
+    for _ in range(TOGETHER):
+        sizes = factor * ((1 / (rest + shares @ factor)) @ shares)
+        if _error(sizes, wanted).max() <= NEAR:
+            break
+        factor *= (wanted + LEAST) / (sizes + LEAST)
+    return factor
+
+
+def _error(sizes: Array, wanted: Array) -> Array:
+    return np.abs(np.log((wanted + LEAST) / (sizes + LEAST)))
 
 
 def moved_means(places: Places, plan: Array, start: Array, which: Array, prior: float,
