@@ -70,7 +70,7 @@ class ClassEM(Part):
         self.balance = balance
 
     def moved(self, head: Head, model: Any, rows: Any, views: Any, seen: Array,
-              gamma: float = 0.0, on: Array | None = None) -> Head:
+              gamma: float = 0.0) -> Head:
         """Return a copy of a fitted head whose unseen classes lie where unlabelled samples ask.
 
         Parameters
@@ -80,13 +80,11 @@ class ClassEM(Part):
         model : fitted model
             Model of the head.
         rows, views
-            Samples, as `Head.scores` takes them.
+            Samples that move classes, as `Head.scores` takes them.
         seen : (C,) bool
             Seen classes, which stay where they are.
         gamma : float
             Number subtracted from the scores of seen classes; default 0.
-        on : (n,) bool, optional
-            Samples that move classes; default all.
 
         Raises
         ------
@@ -95,17 +93,16 @@ class ClassEM(Part):
         """
         check_values(self.get_params(), self._parameter_constraints)
         other, unit = deepcopy(head), None
-        on = np.ones(len(rows), dtype=bool) if on is None else on
-        if not on.any():
+        if not len(rows):
             raise ValueError("X: got no samples; give some, as no class can be moved by none.")
         start = [places.means for places in head.places(model, rows, views)]
         for _ in range(self.steps):
-            scores = other.scores(model, rows, views)[on]
+            scores = other.scores(model, rows, views)
             unit = np.std(scores, axis=1).mean() if unit is None else unit
             plan = class_plan(scores - gamma * seen, ~seen,
                               max(self.temperature * unit, np.finfo(float).tiny), self.balance)
             for places, first in zip(other.places(model, rows, views), start, strict=True):
-                places.settle(moved_means(places, plan, first, ~seen, self.prior, on))
+                places.settle(moved_means(places, plan, first, ~seen, self.prior))
         return other
 
 
@@ -166,17 +163,15 @@ def _error(sizes: Array, wanted: Array) -> Array:
     return np.abs(np.log((wanted + LEAST) / (sizes + LEAST)))
 
 
-def moved_means(places: Places, plan: Array, start: Array, which: Array, prior: float,
-                on: Array) -> Array:
+def moved_means(places: Places, plan: Array, start: Array, which: Array, prior: float) -> Array:
     """Return the means ``(C, d)`` after a step.
 
-    Those of ``which (C,)`` move from ``start (C, d)`` by the samples ``on (n,)`` that a plan
-    gives them, ``(n, C)``.
+    Those of ``which (C,)`` move from ``start (C, d)`` by the samples that a plan gives them, ``(n,
+    C)``.
     """
-    shares = plan[places.here[on]][:, which]                                    # (m, u)
-    rows = places.rows[on[places.here]]
+    shares = plan[places.here][:, which]                                        # (m, u)
     means = places.means.copy()
-    means[which] = ((prior * start[which] + shares.T @ rows)
+    means[which] = ((prior * start[which] + shares.T @ places.rows)
                     / (prior + shares.sum(axis=0))[:, None])
     if places.sphere:
         means[which] = unit_rows(means[which])

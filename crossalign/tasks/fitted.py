@@ -166,13 +166,13 @@ class Fitted(Task):
         Raises
         ------
         ValueError
-            If it was fitted without adaptation, or validation found that it helps nothing.
+            If it was fitted without adaptation, or validation found no clear gain by it.
         """
         chosen = self.settings.get("adaptation")
         if not chosen or not moves(chosen):
             raise ValueError("X: validation classes chose no way of adapting; fit with the task "
                              "GZSL(adapt='heldout')." if chosen is None else
-                             "X: validation classes found that adapting helps none of them, so "
+                             "X: no gain by adapting is clear on validation classes, so "
                              "nothing was moved; leave it out.")
         other = copy(self)
         other.recogniser = self._head().adapt(X, way_of(chosen))

@@ -11,15 +11,17 @@ from complaints import complaint
 
 import crossalign as ca
 from crossalign.evaluation.protocols import GZSL, with_options
+from crossalign.evaluation.protocols.base import Outcome
 from crossalign.evaluation.protocols.unlabelled import (
     GRID,
     adapted,
+    apart,
     choose_adaptation,
     halves,
 )
 from crossalign.models import ESZSL, GFZSL, FusionNetQSMA, RidgeMap
 from crossalign.tasks import ZeroShot
-from crossalign.tasks.class_em import ClassEM, class_plan
+from crossalign.tasks.class_em import ClassEM, class_plan, moves, way_of
 from crossalign.types import Benchmark, Classes, Views
 
 RNG = np.random.default_rng(0)
@@ -164,12 +166,13 @@ def test_a_head_without_means_says_so():
 
 def test_heldout_scores_no_sample_that_it_adapted_on():
     by = ClassEM()
-    first = adapted(TASK, TESTS, "heldout", by, 0.0)
+    first = adapted(TASK, apart(TASK, TESTS, "heldout"), by, 0.0)
     for adapts, scored in halves(len(TESTS), "heldout"):
         assert not (adapts & scored).any()
         rows = TESTS["image"].copy()
         rows[scored] += 7                                    # other scored samples, same classes
-        again = adapted(TASK, Views({"image": rows}, TESTS.truth), "heldout", by, 0.0)
+        again = adapted(TASK, apart(TASK, Views({"image": rows}, TESTS.truth), "heldout"), by,
+                        0.0)
         rows[scored] -= 7
         means = TASK.adapt(TESTS[np.flatnonzero(adapts)], by).head_
         np.testing.assert_allclose(first[scored], means.scores(MODEL, rows[scored], "image"),
@@ -179,12 +182,12 @@ def test_heldout_scores_no_sample_that_it_adapted_on():
 
 def test_transductive_adapts_on_all():
     by = ClassEM()
-    np.testing.assert_allclose(adapted(TASK, TESTS, "transductive", by, 0.0),
+    np.testing.assert_allclose(adapted(TASK, apart(TASK, TESTS, "transductive"), by, 0.0),
                                TASK.adapt(TESTS, by).decision_function(TESTS), rtol=1e-9)
 
 
 def test_a_report_has_both_and_is_not_compared_with_one_without():
-    bench = replace(BENCH, validation_split=lambda: made(seed=2))
+    bench = replace(BENCH, validation_split=lambda: made(n_classes=20, unseen=8, seed=1))
     with_it = ca.evaluate(GFZSL(), bench, task=GZSL(adapt="heldout"), tune=False, pictures=False)
     without = ca.evaluate(GFZSL(), bench, tune=False, pictures=False)
     assert with_it.scores["H_base"]["mean"] == without.scores["H"]["mean"]
@@ -197,17 +200,51 @@ def test_a_report_has_both_and_is_not_compared_with_one_without():
     assert both.protocol["leaks"]["transductive"] is True
 
 
-def test_it_is_refused_where_validation_classes_do_not_gain():
-    exact = made(noise=5.0)                                    # samples that tell nothing
-    bench = replace(BENCH, validation_split=lambda: exact)
+def base_of(bench: Benchmark) -> tuple[Outcome, ZeroShot]:
+    """Outcome without adaptation at the best calibration, as on validation classes."""
+    model = GFZSL().fit(bench["train"], classes=bench.classes)
+    outcome = GZSL().trial(model, bench)
+    return outcome, outcome.details["head"]
+
+
+def test_a_gain_that_is_not_clear_moves_nothing():
+    noisy = made(noise=20.0)                                   # samples that tell nothing
+    bench = replace(BENCH, validation_split=lambda: noisy)
     report = ca.evaluate(GFZSL(), bench, task=GZSL(adapt="heldout"), tune=False, pictures=False)
-    refused = "helps on none of the validation classes" in report.selection
-    gains = report.scores["H"]["mean"] != report.scores["H_base"]["mean"]
-    assert refused != gains
+    assert "no adaptation (heldout), as no gain is clear (H " in report.selection
+    assert report.scores["H"] == report.scores["H_base"]
+
+
+@pytest.mark.parametrize(("noise", "clear"), [(0.5, True), (20.0, False)])
+def test_the_gain_is_of_a_bootstrap_over_classes_by_a_naive_loop(noise, clear):
+    bench = made(n_classes=20, unseen=8, noise=noise, seed=1)
+    base, head = base_of(bench)
+    found = choose_adaptation(base, bench, "transductive", balance=1.0)
+    assert moves(found) == clear
+    low, high = found["between"]
+    assert low <= found["gain"] <= high
+    assert (low > 0) == clear
+    if not clear:
+        return
+    tests = Views.concatenate([bench["test_seen"], bench["test_unseen"]])
+    rows = adapted(head, apart(head, tests, "transductive"), way_of(found), base.gamma)
+    n, seen, rng = len(bench["test_seen"]), bench.classes.seen, np.random.default_rng(7)
+    labels, accuracy = tests.truth, []
+    for scores in (rows, np.concatenate([base.details["parts"][0], base.details["parts"][2]])):
+        curve = ca.metrics.seen_unseen_curve(scores[:n], labels[:n], scores[n:], labels[n:], seen)
+        right = (scores - ca.metrics.best_gamma(curve) * seen).argmax(axis=1) == labels
+        accuracy.append(np.array([right[labels == c].mean() for c in range(20)]))
+    gains = []
+    for _ in range(4000):
+        drawn = [rng.choice(np.flatnonzero(which), which.sum()) for which in (seen, ~seen)]
+        s, u = (np.array([one[part].mean() for one in accuracy]) for part in drawn)
+        gains.append(np.diff((2 * s * u / (s + u))[::-1])[0])
+    np.testing.assert_allclose(np.quantile(gains, [0.025, 0.975]), [low, high], atol=0.01)
 
 
 def test_a_balance_that_is_given_is_not_chosen():
-    found = choose_adaptation(TASK, BENCH, "transductive", 0.0, 0.0, balance=0.0)
+    bench = made(n_classes=20, unseen=8, seed=1)
+    found = choose_adaptation(base_of(bench)[0], bench, "transductive", balance=0.0)
     assert found["balance"] == 0.0
     assert with_options("gzsl", adapt="heldout", adapt_balance=0.0).adapt_balance == 0.0
 

@@ -35,6 +35,7 @@ from crossalign.evaluation.protocols.base import (
 from crossalign.evaluation.protocols.unlabelled import (
     MODES,
     adapted,
+    apart,
     check_mode,
     choose_adaptation,
     tests_of,
@@ -147,10 +148,10 @@ class GZSL(Protocol):
         assert self.adapt is not None
         chosen, outcome = settings.get("adaptation") or {}, base
         if moves(chosen):
-            rows = adapted(base.details["head"], tests_of(bench), self.adapt, way_of(chosen),
-                           settings.get("gamma") or 0.0)
+            head, before = base.details["head"], settings.get("gamma") or 0.0
+            rows = adapted(head, apart(head, tests_of(bench), self.adapt), way_of(chosen), before)
             settings = {**settings, **chosen}
-            outcome = outcome_of(base.details["head"], bench, rows, settings["gamma"])
+            outcome = outcome_of(head, bench, rows, settings["gamma"])
         scores = {f"{name}_base": base.scores[name] for name in ("T1", "U", "S", "H", "AUSUC")}
         per_class = {f"{name}_base": base.per_class[name] for name in ("T1", "U", "S")}
         return replace(outcome, scores={**outcome.scores, **scores},
@@ -169,10 +170,10 @@ class GZSL(Protocol):
         if self.adapt is None:
             return chosen
         head, gamma = outcome.details["head"], outcome.gamma or 0.0
-        found = choose_adaptation(head, validation, self.adapt, gamma, outcome.objective,
-                                  self.adapt_balance)
+        found = choose_adaptation(outcome, validation, self.adapt, self.adapt_balance)
         if moves(found):
-            rows = adapted(head, tests_of(validation), self.adapt, way_of(found), gamma)
+            tests = apart(head, tests_of(validation), self.adapt)
+            rows = adapted(head, tests, way_of(found), gamma)
             found |= calibration(outcome_of(head, validation, rows, None), validation)
         return {**chosen, "adaptation": found}
 

@@ -4,20 +4,24 @@
   and the reverse. No scored sample was adapted on.
 - ``transductive``: they are moved by the very samples that are scored.
 
-The way of moving, see `tasks.ClassEM`, is chosen on the validation classes in the same mode; where
-it helps none of them, nothing is moved.
+The way of moving, see `tasks.ClassEM`, is chosen on the validation classes in the same mode. Its
+gain in H has to be clear there: the 95 % interval of a bootstrap over these classes, seen and
+unseen ones, lies above zero, with and without adaptation at the best calibration of either. Else
+nothing is moved.
 """
 
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from crossalign import metrics
-from crossalign.evaluation.protocols.base import Array, Settings
+from crossalign.evaluation.class_bootstrap import PerClass, class_bootstrap
+from crossalign.evaluation.protocols.base import Array, Outcome, Settings, accuracies
 from crossalign.metrics.classification import candidates_without_items
+from crossalign.tables import points
 from crossalign.tasks import ZeroShot
 from crossalign.tasks.class_em import ClassEM, moves
 from crossalign.types import Benchmark, Views
@@ -41,28 +45,51 @@ def check_mode(mode: str | None, balance: float | None) -> None:
                          "0 to 1, with a mode.")
 
 
-def adapted(head: ZeroShot, tests: Views, mode: str, by: ClassEM, gamma: float) -> Array:
+class Apart(NamedTuple):
+    """Test samples as a mode takes them apart.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Number of samples and of classes.
+    views
+        View or views through which they are read.
+    parts : list of (samples, samples, (n,) bool)
+        Samples that are adapted on, those then scored, and which of all these are.
+    """
+
+    shape: tuple[int, int]
+    views: Any
+    parts: list[tuple[Any, Any, Array]]
+
+
+def apart(head: ZeroShot, tests: Views, mode: str) -> Apart:
+    """Take test samples of seen and of unseen classes apart; labels are not read."""
+    rows, views = head.read(tests)
+    return Apart((len(tests), len(head.classes_)), views,
+                 [(rows if adapts.all() else rows[adapts],
+                   rows if scored.all() else rows[scored], scored)
+                  for adapts, scored in halves(len(tests), mode)])
+
+
+def adapted(head: ZeroShot, tests: Apart, by: ClassEM, gamma: float) -> Array:
     """Score test samples, ``(n, C)``, after adaptation.
 
     Parameters
     ----------
     head : ZeroShot
         Prepared recogniser; it stays as it is.
-    tests : Views
-        Test samples of seen and of unseen classes; labels are not read.
-    mode : {"heldout", "transductive"}
-        Mode, see above.
+    tests : Apart
+        Test samples.
     by : ClassEM
         Way of moving the classes.
     gamma : float
         Number subtracted from the scores of seen classes when samples are assigned.
     """
-    rows, views = head.read(tests)
-    seen = head.classes_.seen
-    scores = np.empty((len(tests), len(seen)))
-    for adapts, scored in halves(len(tests), mode):
-        moved = by.moved(head.head_, head.model, rows, views, seen, gamma, adapts)
-        scores[scored] = moved.scores(head.model, rows, views)[scored]
+    scores = np.empty(tests.shape)
+    for adapts, scored, which in tests.parts:
+        moved = by.moved(head.head_, head.model, adapts, tests.views, head.classes_.seen, gamma)
+        scores[which] = moved.scores(head.model, scored, tests.views)
     return scores
 
 
@@ -79,47 +106,68 @@ def halves(n: int, mode: str) -> list[tuple[Array, Array]]:
     return [(half, ~half), (~half, half)]
 
 
-def choose_adaptation(head: ZeroShot, validation: Benchmark, mode: str, gamma: float,
-                      reached: float, balance: float | None = None) -> dict[str, Any]:
+def choose_adaptation(base: Outcome, validation: Benchmark, mode: str,
+                      balance: float | None = None) -> dict[str, Any]:
     """Choose on validation classes how to adapt.
 
     Parameters
     ----------
-    head : ZeroShot
-        Recogniser that is prepared for the validation benchmark.
+    base : Outcome
+        Outcome without adaptation on the validation benchmark, see `GZSL.trial`.
     validation : Benchmark
     mode : {"heldout", "transductive"}
-    gamma, reached : float
-        Calibration without adaptation, and H with it.
     balance : float, optional
         Balance that is not to be chosen.
 
     Returns
     -------
     dict
-        Parameters of `ClassEM` by name and the ``gain`` in H; only a ``gain`` of 0 if nothing
-        gains.
+        The largest ``gain`` in H and ``between``, its 95 % interval over classes; where the gain is
+        clear, parameters of `ClassEM` by name, too.
     """
-    tests, n = tests_of(validation), len(validation["test_seen"])
-    best: dict[str, Any] = {"gain": 0.0}
+    head, gamma = base.details["head"], base.gamma or 0.0
+    tests, n, seen = tests_of(validation), len(validation["test_seen"]), validation.classes.seen
+    parts = apart(head, tests, mode)
+    best: tuple[float, dict[str, Any], Any] | None = None
     grid = GRID if balance is None else {**GRID, "balance": (balance,)}
     for values in product(*grid.values()):
         params: dict[str, Any] = dict(zip(GRID, values, strict=True))
-        rows = adapted(head, tests, mode, ClassEM(**params), gamma)
-        known = rows[:n], tests.truth[:n], rows[n:], tests.truth[n:]
-        with candidates_without_items():
-            after = metrics.best_gamma(
-                metrics.seen_unseen_curve(*known, validation.classes.seen))
-            gain = metrics.gzsl_scores(*known, validation.classes.seen, after)["H"] - reached
-        if gain > best["gain"]:
-            best = {**params, "gain": float(gain)}
-    return best
+        rows = adapted(head, parts, ClassEM(**params), gamma)
+        reached, right = _calibrated((rows[:n], tests.truth[:n], rows[n:], tests.truth[n:]), seen)
+        if best is None or reached > best[0]:
+            best = reached, params, right
+    assert best is not None
+    reached, params, right = best
+    before, right_before = _calibrated(base.details["parts"], seen)
+    found = class_bootstrap(right, right_before, "H")
+    gain = {"gain": float(reached - before), "between": [found.low, found.high]}
+    return {**params, **gain} if found.low > 0 else gain
+
+
+def _calibrated(parts: tuple[Array, ...], seen: Array) -> tuple[float, PerClass]:
+    """Return H at the best calibration of scores and labels, first of samples of seen classes, and
+    the accuracies of classes there.
+    """
+    with candidates_without_items():
+        gamma = metrics.best_gamma(metrics.seen_unseen_curve(*parts, seen))
+        reached = metrics.gzsl_scores(*parts, seen, gamma)["H"]
+    right = {}
+    for name, (rows, labels) in (("S", parts[:2]), ("U", parts[2:])):
+        answers = metrics.calibrated_stacking(rows, seen, gamma).argmax(axis=1)
+        classes, share, _ = accuracies(labels, answers)
+        right[name] = {"classes": classes, "runs": share[None]}
+    return float(reached), right
 
 
 def told(mode: str, settings: Settings) -> str:
     """Say in a few words what was chosen."""
     if not moves(settings):
-        return f"no adaptation ({mode}), as it helps on none of the validation classes"
+        return f"no adaptation ({mode}), as no gain is clear ({_gain(settings)})"
     chosen = ", ".join(f"{name} {settings[name]:g}" for name in GRID)
     return (f"adaptation ({mode}): {chosen}, gamma {settings['gamma']:.4g} "
-            f"(H {100 * settings['gain']:+.1f} on validation)")
+            f"({_gain(settings)})")
+
+
+def _gain(settings: Settings) -> str:
+    low, high = settings["between"]
+    return f"H {points(settings['gain'], low, high)} on validation"
