@@ -318,7 +318,8 @@ def title(run: Entry) -> str:
     parts = [f"recipe {run.recipe}"] if run.recipe else []
     parts += [run.row] if run.row else []
     parts += [f"{key}={value}" for key, value in own.items()]
-    parts += [f"balance {run.adapt_balance:g}"] if run.adapt_balance is not None else []
+    parts += [f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+              for key, value in run.adapt_by.items()]
     parts += [run.attributes] if run.attributes else []
     parts += [f"tokens {run.pool}"] if run.pool else []
     parts += [f"texts by {run.text_encoder.removeprefix('package:')}"] if run.text_encoder else []

@@ -36,6 +36,9 @@ class Places(NamedTuple):
         Whether means have unit length.
     settle : callable
         Function of means ``(C, d)``, by which the head compares from then on.
+    whitener : (d, d), optional
+        Map under which samples of a class differ alike in all directions; default None, they do
+        without.
     """
 
     means: Array
@@ -43,6 +46,7 @@ class Places(NamedTuple):
     here: Array
     sphere: bool
     settle: Callable[[Array], None]
+    whitener: Array | None = None
 
 
 class Head(Part):

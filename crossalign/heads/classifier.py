@@ -67,4 +67,5 @@ class Classifier(Head):
         gaussians = self.moved_ if hasattr(self, "moved_") else model.with_classes(self.classes_)
         placed = gaussians.placed(vectors_in(rows, model.modality_))
         return [Places(gaussians.means_, placed, np.ones(len(placed), dtype=bool), False,
-                       lambda means: setattr(self, "moved_", gaussians.with_means(means)))]
+                       lambda means: setattr(self, "moved_", gaussians.with_means(means)),
+                       gaussians.whitener)]

@@ -85,7 +85,8 @@ class Gaussian(FewShotHead):
         """Return class means and scaled codes."""
         codes = codes_of(model, rows, views)
         return [Places(self.gaussians_.means_, self.gaussians_.placed(codes),
-                       np.ones(len(codes), dtype=bool), False, self._take_means)]
+                       np.ones(len(codes), dtype=bool), False, self._take_means,
+                       self.gaussians_.whitener)]
 
     def _take_means(self, means: Array) -> None:
         self.gaussians_ = self.gaussians_.with_means(means)
@@ -125,6 +126,6 @@ class Gaussian(FewShotHead):
     def _settle(self, means: Array) -> None:
         """Score with Gaussians around ``means (C, d)`` from now on."""
         self.means_ = means
-        root = self.gaussians_.axes_ * np.sqrt(self.gaussians_.precisions_)  # S^-1 = root root^T
+        root = self.gaussians_.whitener                                  # S^-1 = root root^T
         white = means @ root
         self.coef_, self.intercept_ = root @ white.T, -0.5 * (white**2).sum(axis=1)

@@ -70,7 +70,8 @@ class Inputs(Gaussian):
             parts = [(m, here, vectors_in(rows[here], m))
                      for m, here in zip(views, presence(rows, views).T, strict=True)]
         return [Places(self.views_[m].means_, self.views_[m].placed(x), here, False,
-                       partial(self._take_view, m)) for m, here, x in parts]
+                       partial(self._take_view, m), self.views_[m].whitener)
+                for m, here, x in parts]
 
     def _take_view(self, view: str, means: Array) -> None:
         self.views_ = {**self.views_, view: self.views_[view].with_means(means)}

@@ -59,8 +59,8 @@ class Run(BaseModel):
         Whether ``few_shot`` also scores the softmax on codes of CADA-VAE.
     adapt : {"heldout", "transductive"}, optional
         Mode in which unlabelled test samples move the unseen classes of ``gzsl``.
-    adapt_balance : float, optional
-        Balance of that adaptation, which validation chooses otherwise.
+    adapt_by : mapping of parameter to value
+        Parameters of that adaptation, see `tasks.ClassEM`, which validation chooses otherwise.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -77,7 +77,8 @@ class Run(BaseModel):
     baseline: Annotated[bool, Field(strict=True)] = Field(False, description="true or false")
     adapt: Literal["heldout", "transductive"] | None = Field(
         None, description="heldout or transductive")
-    adapt_balance: float | None = Field(None, description="a number from 0 to 1")
+    adapt_by: dict[str, Any] = Field(
+        default_factory=dict, description="a mapping of parameters of adaptation")
     attributes: Words | None = Field(None, description="a file name, as sent_splits.mat")
     class_texts: Words | None = Field(None, description="a file of texts of the classes")
     unseen: Words | None = Field(None, description="a published split or a file of class names")
@@ -125,7 +126,7 @@ class Run(BaseModel):
 
         bench, model = self.benchmark(root, log), self.estimator()
         task = with_options(self.task, baseline=self.baseline, adapt=self.adapt,
-                            adapt_balance=self.adapt_balance)
+                            adapt_by=self.adapt_by or None)
         return evaluate(model, bench, self.seeds, task=task, tune=self.grid(), log=log,
                         pictures=pictures, keep=keep)
 

@@ -8,7 +8,8 @@
 and so on, `steps` times. With b = 0 the plan P is the posterior of a mixture, and the iteration
 that of EM with a prior of k samples on every mean (Dempster et al. 1977). With b = 1 it is an
 entropic transport plan from samples to classes of equal size (Cuturi, NeurIPS 2013), whose size is
-estimated. Between, the size of a class is shrunk towards the mean size.
+estimated. Between, the size of a class is shrunk towards the mean size. A sliced plan of the same
+sizes, which reads places and no scores, can stand in P's place, see `sliced_plan`.
 
 Whatever has means of classes is moved by the same plan: the Gaussians on features and on codes, and
 the prototypes, each in its own space, while the plan comes from the scores of all together.
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
+from sklearn.utils._param_validation import StrOptions
 
 from crossalign.arrays import unit_rows
 from crossalign.models.ranges import COUNT, RATE, SHARE, check_values
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+PLANS = ("entropic", "sliced")
+"""Plans from samples to classes."""
 ROUNDS = 50
 """Largest number of rounds in which the sizes of classes are brought to what they should be."""
 TOGETHER = 10
@@ -57,17 +61,27 @@ class ClassEM(Part):
     balance : float in [0, 1]
         Share of the way from the size of an unseen class, as samples ask for it, to the mean size;
         default 0.5.
+    plan : {"entropic", "sliced"}
+        Plan from samples to classes; default ``"entropic"``. ``"sliced"`` is a mean over random
+        lines and takes longer. Among many classes it tells none apart: on a line, samples lie
+        beside draws of any class.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "steps": [COUNT], "prior": [RATE], "temperature": [RATE], "balance": [SHARE]}
+        "steps": [COUNT], "prior": [RATE], "temperature": [RATE], "balance": [SHARE],
+        "plan": [StrOptions(set(PLANS))]}
 
     def __init__(self, steps: int = 6, prior: float = 10.0, temperature: float = 0.1,
-                 balance: float = 0.5) -> None:
+                 balance: float = 0.5, plan: str = "entropic") -> None:
         self.steps = steps
         self.prior = prior
         self.temperature = temperature
         self.balance = balance
+        self.plan = plan
+
+    def check(self) -> None:
+        """Raise ValueError for a parameter out of range."""
+        check_values(self.get_params(), self._parameter_constraints)
 
     def moved(self, head: Head, model: Any, rows: Any, views: Any, seen: Array,
               gamma: float = 0.0) -> Head:
@@ -91,17 +105,20 @@ class ClassEM(Part):
         ValueError
             If the head has no means of classes, or there are no samples.
         """
-        check_values(self.get_params(), self._parameter_constraints)
+        self.check()
         other, unit = deepcopy(head), None
         if not len(rows):
             raise ValueError("X: got no samples; give some, as no class can be moved by none.")
         start = [places.means for places in head.places(model, rows, views)]
-        for _ in range(self.steps):
+        for step in range(self.steps):
             scores = other.scores(model, rows, views)
             unit = np.std(scores, axis=1).mean() if unit is None else unit
             plan = class_plan(scores - gamma * seen, ~seen,
                               max(self.temperature * unit, np.finfo(float).tiny), self.balance)
-            for places, first in zip(other.places(model, rows, views), start, strict=True):
+            spaces = other.places(model, rows, views)
+            if self.plan == "sliced":
+                plan = _sliced(spaces, plan, step)
+            for places, first in zip(spaces, start, strict=True):
                 places.settle(moved_means(places, plan, first, ~seen, self.prior))
         return other
 
@@ -176,6 +193,12 @@ def moved_means(places: Places, plan: Array, start: Array, which: Array, prior: 
     if places.sphere:
         means[which] = unit_rows(means[which])
     return means
+
+
+def _sliced(spaces: list[Places], plan: Array, seed: int) -> Array:
+    from crossalign.tasks.sliced_plan import sliced_plan  # torch is imported where it is used
+
+    return sliced_plan(spaces, plan, seed)
 
 
 def _shares(logits: Array) -> Array:

@@ -219,7 +219,7 @@ def test_a_gain_that_is_not_clear_moves_nothing():
 def test_the_gain_is_of_a_bootstrap_over_classes_by_a_naive_loop(noise, clear):
     bench = made(n_classes=20, unseen=8, noise=noise, seed=1)
     base, head = base_of(bench)
-    found = choose_adaptation(base, bench, "transductive", balance=1.0)
+    found = choose_adaptation(base, bench, "transductive", {"balance": 1.0})
     assert moves(found) == clear
     low, high = found["between"]
     assert low <= found["gain"] <= high
@@ -244,9 +244,9 @@ def test_the_gain_is_of_a_bootstrap_over_classes_by_a_naive_loop(noise, clear):
 
 def test_a_balance_that_is_given_is_not_chosen():
     bench = made(n_classes=20, unseen=8, seed=1)
-    found = choose_adaptation(base_of(bench)[0], bench, "transductive", balance=0.0)
+    found = choose_adaptation(base_of(bench)[0], bench, "transductive", {"balance": 0.0})
     assert found["balance"] == 0.0
-    assert with_options("gzsl", adapt="heldout", adapt_balance=0.0).adapt_balance == 0.0
+    assert with_options("gzsl", adapt="heldout", adapt_by={"balance": 0.0}).adapt_by["balance"] == 0
 
 
 def test_an_unknown_mode_is_named():
@@ -254,11 +254,16 @@ def test_an_unknown_mode_is_named():
 
 
 @pytest.mark.parametrize("wrong", [{"steps": -1}, {"prior": 0.0}, {"balance": 5.0},
-                                   {"temperature": 0.0}])
+                                   {"temperature": 0.0}, {"plan": "flat"}])
 def test_parameters_out_of_range_are_named(wrong):
     complaint(lambda: TASK.adapt(TESTS, ClassEM(**wrong)), *wrong)
-    complaint(lambda: GZSL(adapt="heldout", adapt_balance=7.0), "adapt_balance: got 7.0")
-    complaint(lambda: GZSL(adapt_balance=0.5), "adapt_balance: got 0.5")
+    complaint(lambda: GZSL(adapt="heldout", adapt_by=wrong), *wrong)
+
+
+@pytest.mark.parametrize("options", [{"adapt_by": {"balance": 0.5}},
+                                     {"adapt": "heldout", "adapt_by": {"pace": 3}}])
+def test_parameters_of_no_adaptation_are_named(options):
+    complaint(lambda: GZSL(**options), "adapt_by: got", "give a mode, and parameters among")
 
 
 def test_the_grid_is_of_the_parameters():

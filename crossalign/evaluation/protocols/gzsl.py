@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,17 +63,17 @@ class GZSL(Protocol):
     adapt : {"heldout", "transductive"}, optional
         Mode in which unlabelled test samples move the unseen classes, see
         `protocols.unlabelled`; default None, they do not.
-    adapt_balance : float in [0, 1], optional
-        Balance of `tasks.ClassEM` in that adaptation, 0 for plain EM; by default chosen on
-        validation classes.
+    adapt_by : mapping of parameter to value, optional
+        Parameters of `tasks.ClassEM` in that adaptation, as ``{"balance": 0.0}`` for plain EM; by
+        default validation classes choose, see `protocols.unlabelled`.
     """
 
     best_epoch: bool = False
     adapt: str | None = None
-    adapt_balance: float | None = None
+    adapt_by: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_mode(self.adapt, self.adapt_balance)
+        check_mode(self.adapt, self.adapt_by)
 
     name: ClassVar[str] = "gzsl"
     benchmark: ClassVar[str] = "gzsl"
@@ -170,7 +170,7 @@ class GZSL(Protocol):
         if self.adapt is None:
             return chosen
         head, gamma = outcome.details["head"], outcome.gamma or 0.0
-        found = choose_adaptation(outcome, validation, self.adapt, self.adapt_balance)
+        found = choose_adaptation(outcome, validation, self.adapt, self.adapt_by)
         if moves(found):
             tests = apart(head, tests_of(validation), self.adapt)
             rows = adapted(head, tests, way_of(found), gamma)

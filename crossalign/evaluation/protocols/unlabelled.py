@@ -12,6 +12,7 @@ nothing is moved.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -19,11 +20,11 @@ import numpy as np
 
 from crossalign import metrics
 from crossalign.evaluation.class_bootstrap import PerClass, class_bootstrap
-from crossalign.evaluation.protocols.base import Array, Outcome, Settings, accuracies
+from crossalign.evaluation.protocols.base import NOTHING, Array, Outcome, Settings, accuracies
 from crossalign.metrics.classification import candidates_without_items
 from crossalign.tables import points
 from crossalign.tasks import ZeroShot
-from crossalign.tasks.class_em import ClassEM, moves
+from crossalign.tasks.class_em import ClassEM, moves, way_of
 from crossalign.types import Benchmark, Views
 
 MODES = {
@@ -32,17 +33,20 @@ MODES = {
 """Modes of adaptation, as a protocol states them."""
 SEED = 0
 """Seed of the halves."""
-GRID = {"prior": (3.0, 10.0, 30.0), "temperature": (0.05, 0.1, 0.2), "balance": (0.0, 0.5, 1.0)}
+GRID: dict[str, tuple[Any, ...]] = {
+    "prior": (3.0, 10.0, 30.0), "temperature": (0.05, 0.1, 0.2), "balance": (0.0, 0.5, 1.0)}
 """Parameters of `ClassEM` that validation chooses among."""
 
 
-def check_mode(mode: str | None, balance: float | None) -> None:
-    """Raise ValueError for an unknown mode, or a balance without one or out of range."""
+def check_mode(mode: str | None, by: Mapping[str, Any]) -> None:
+    """Raise ValueError for an unknown mode, or parameters without one, unknown or out of range."""
     if mode is not None and mode not in MODES:
         raise ValueError(f"adapt: got {mode!r}; choose one of {list(MODES)}.")
-    if balance is not None and (mode is None or not 0 <= balance <= 1):
-        raise ValueError(f"adapt_balance: got {balance!r} with adapt {mode!r}; give a number from "
-                         "0 to 1, with a mode.")
+    known = list(ClassEM().get_params())
+    if by and (mode is None or not set(by) <= set(known)):
+        raise ValueError(f"adapt_by: got {dict(by)} with adapt {mode!r}; give a mode, and "
+                         f"parameters among {known}.")
+    ClassEM(**by).check()
 
 
 class Apart(NamedTuple):
@@ -107,7 +111,7 @@ def halves(n: int, mode: str) -> list[tuple[Array, Array]]:
 
 
 def choose_adaptation(base: Outcome, validation: Benchmark, mode: str,
-                      balance: float | None = None) -> dict[str, Any]:
+                      by: Mapping[str, Any] = NOTHING) -> dict[str, Any]:
     """Choose on validation classes how to adapt.
 
     Parameters
@@ -116,8 +120,8 @@ def choose_adaptation(base: Outcome, validation: Benchmark, mode: str,
         Outcome without adaptation on the validation benchmark, see `GZSL.trial`.
     validation : Benchmark
     mode : {"heldout", "transductive"}
-    balance : float, optional
-        Balance that is not to be chosen.
+    by : mapping of parameter to value
+        Parameters of `ClassEM` that are not to be chosen.
 
     Returns
     -------
@@ -129,9 +133,9 @@ def choose_adaptation(base: Outcome, validation: Benchmark, mode: str,
     tests, n, seen = tests_of(validation), len(validation["test_seen"]), validation.classes.seen
     parts = apart(head, tests, mode)
     best: tuple[float, dict[str, Any], Any] | None = None
-    grid = GRID if balance is None else {**GRID, "balance": (balance,)}
+    grid = {**GRID, **{name: (value,) for name, value in by.items()}}
     for values in product(*grid.values()):
-        params: dict[str, Any] = dict(zip(GRID, values, strict=True))
+        params: dict[str, Any] = dict(zip(grid, values, strict=True))
         rows = adapted(head, parts, ClassEM(**params), gamma)
         reached, right = _calibrated((rows[:n], tests.truth[:n], rows[n:], tests.truth[n:]), seen)
         if best is None or reached > best[0]:
@@ -144,7 +148,8 @@ def choose_adaptation(base: Outcome, validation: Benchmark, mode: str,
     return {**params, **gain} if found.low > 0 else gain
 
 
-def _calibrated(parts: tuple[Array, ...], seen: Array) -> tuple[float, PerClass]:
+def _calibrated(parts: tuple[Array, Array, Array, Array],
+                seen: Array) -> tuple[float, PerClass]:
     """Return H at the best calibration of scores and labels, first of samples of seen classes, and
     the accuracies of classes there.
     """
@@ -163,7 +168,9 @@ def told(mode: str, settings: Settings) -> str:
     """Say in a few words what was chosen."""
     if not moves(settings):
         return f"no adaptation ({mode}), as no gain is clear ({_gain(settings)})"
-    chosen = ", ".join(f"{name} {settings[name]:g}" for name in GRID)
+    by, usual = way_of(settings).get_params(), ClassEM().get_params()
+    chosen = ", ".join(f"{name} {value:g}" if name in GRID else f"{name} {value}"
+                       for name, value in by.items() if name in GRID or value != usual[name])
     return (f"adaptation ({mode}): {chosen}, gamma {settings['gamma']:.4g} "
             f"({_gain(settings)})")
 

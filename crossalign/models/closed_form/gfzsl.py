@@ -169,6 +169,11 @@ class GFZSL(ZeroShotClassifier, Model):
         """Return rows ``(n, d)`` where class means are: scaled, in float64."""
         return apply_scaling(x, self.scaling, **self.scaling_).astype(np.float64)
 
+    @property
+    def whitener(self) -> Array:
+        """Map ``(d, d)`` of rows, as `placed`, under which classes have unit covariance."""
+        return np.asarray(self.axes_ * np.sqrt(self.precisions_))
+
     def with_classes(self, classes: Classes) -> Self:
         """Return a model that scores these classes, further ones by regressed means."""
         means = self._means_of(classes)
