@@ -217,3 +217,34 @@ def test_large_members_of_npz_files_are_mapped(tmp_path, monkeypatch):
     whole = (tmp_path / "plain.npz").read_bytes()
     (tmp_path / "plain.npz").write_bytes(whole[:len(whole) // 2])
     complaint(lambda: read_npz(tmp_path / "plain.npz"), "truncated")
+
+
+# -- captions ------------------------------------------------------------------------------------
+def test_captions_are_those_of_the_picture_else_all_texts_of_its_class(folder):
+    (folder / "cup" / "image_2.txt").write_text("a white cup\na cup of tea\n")
+    (folder / "classes.json").write_text(json.dumps({
+        name: [f"a photo of {name}", f"one {name}"] for name in NAMES}))
+    bench = data.load(folder, "caption")
+    assert set(bench.splits) == {"train", "test_seen", "test_unseen"}
+    for made in (bench, bench.validation(), bench.run(1)):
+        for split, views in made.splits.items():
+            assert views.modalities == (("image", "text") if split == "train" else ("image",))
+            for name, c, of in zip(views.ids, views.labels, made.said.of(views), strict=True):
+                own = made.classes.names[c]
+                assert name.startswith(own)
+                assert of == (("a white cup", "a cup of tea") if name == "cup/image_2.jpg" else (
+                    f"a photo of {own}", f"one {own}"))
+    assert bench.classes.texts[1] == ("a photo of cup", "one cup")
+    recognised = data.load(folder, "gzsl")
+    assert bench.protocol["split_id"] == recognised.protocol["split_id"]
+    chosen = data.load(folder, "caption", unseen=["cup", "yin_yang"])
+    assert set(chosen.said.of(chosen["test_unseen"])) == {
+        ("a white cup", "a cup of tea"), ("a photo of cup", "one cup"),
+        ("a photo of yin_yang", "one yin_yang")}
+
+
+def test_captions_of_folders_are_names_where_nothing_else_is_said(folder):
+    bench = data.load(folder, "caption")
+    told = {of for views in bench.splits.values() for of in bench.said.of(views)}
+    assert told == {(name.replace("_", " "),) for name in NAMES}
+    complaint(lambda: data.load(folder, "caption", attributes="x.npy"), "attributes: got 'x.npy'")

@@ -22,5 +22,6 @@ def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
 
 
 SOURCE = Source("pictures", "a folder of class folders of pictures", _read,
-                ("retrieval", "gzsl"), tokens=True, options=("attributes", "class_texts", "unseen"),
+                ("retrieval", "gzsl", "caption"), tokens=True,
+                options=("attributes", "class_texts", "unseen"),
                 raw=("pictures", "texts"), recognises=_recognises, precedence=10)

@@ -1,4 +1,4 @@
-"""A folder of class folders of pictures: retrieval of pictures and texts, and recognition.
+"""A folder of class folders of pictures: retrieval of pictures and texts, recognition, captions.
 
 In retrieval a picture and its text are a pair, and the protocol is that of `pairs`: ten fixed
 splits of the classes into halves; a quarter of each class are queries. In recognition the text of
@@ -23,6 +23,7 @@ from crossalign.data.noted import Noted, joined
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.data.side_information import side_information_of
 from crossalign.data.sources.pairs.source import ZERO_SHOT, pairs_retrieval
+from crossalign.data.sources.picture_folder.captions import captioned
 from crossalign.data.sources.picture_folder.texts import (
     DESCRIPTION,
     NAME_AND_DESCRIPTION,
@@ -79,17 +80,17 @@ def read_picture_folder(folder: str | Path, task: str | None = None, *,
     folder : str or Path
         Folder with a folder of pictures per class, whose names are the classes. Text files beside
         them are read as `texts.texts_of` says.
-    task : {"retrieval", "gzsl", "zsl"}, optional
+    task : {"retrieval", "gzsl", "zsl", "caption"}, optional
         Task; by default retrieval, or gzsl if ``class_texts`` or ``unseen`` is given.
     attributes : str or Path, optional
         File of side information, see `side_information`; in recognition instead of texts.
     class_texts : str or Path, optional
-        File of texts of the classes for recognition, see `data.class_texts`; by default one called
-        ``classes.csv``, ``.tsv``, ``.json`` or ``.txt`` in the folder, else the folders' names and
-        the text files of those names beside them.
+        File of texts of the classes for recognition and captions, see `data.class_texts`; by
+        default one called ``classes.csv``, ``.tsv``, ``.json`` or ``.txt`` in the folder, else the
+        folders' names and the text files of those names beside them.
     unseen : str, Path or strings, optional
         Unseen classes, as `splits.unseen_mask` takes them; by default those of ten fixed class
-        splits: half of the classes in retrieval, a quarter in recognition.
+        splits: half of the classes in retrieval, a quarter in recognition and captions.
     seed : int
         Seed of the class splits and of held-out pictures; default 0.
 
@@ -104,6 +105,11 @@ def read_picture_folder(folder: str | Path, task: str | None = None, *,
         raise ValueError(f"path: the folder {str(folder)!r} holds no folder of pictures; put the "
                          "pictures of each class into a folder with its name.")
     found = folder, by_class, passed, seed
+    if task == "caption":
+        if attributes is not None:
+            raise ValueError(f"attributes: got {str(attributes)!r} for captions, whose classes are "
+                             "described by texts; leave it out.")
+        return captioned(*found, class_texts, unseen)
     if task in ZERO_SHOT or (task is None and (class_texts is not None or unseen is not None)):
         return _recognition(*found, task != "zsl", attributes, class_texts, unseen)
     if class_texts is not None:
