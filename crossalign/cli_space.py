@@ -38,6 +38,7 @@ Where = Annotated[list[str] | None, typer.Option(
 
 LISTED = 8
 """Number of classes of a set that are named."""
+MATCH = {True: "yes", False: "no", None: ""}
 UNUSUAL = 0.05
 """Share of random pairs above which a similarity is nothing unusual."""
 
@@ -95,7 +96,7 @@ def search(space: Folder,
     """Search a space by a text or a picture."""
     if (words is None) == (image is None):
         raise ValueError("words: give a text, or a picture by --image FILE; one of them.")
-    from crossalign.space import Space
+    from crossalign.space import Space, nothing_matches
 
     opened, query = Space.open(space), words if image is None else image
     found = opened.search(query, k, filters(where), modality)
@@ -103,17 +104,22 @@ def search(space: Folder,
     if words is not None and "note" in opened.card:
         tell(f"note: {opened.card['note']}")
     if as_json:
-        print(json.dumps({"hits": [{**hit._asdict(), "payload": {
+        print(json.dumps({"none": nothing_matches(found), "hits": [{**hit._asdict(), "payload": {
             key: value for key, value in hit.payload.items() if key != "thumb"}}
             for hit in found], **({"why": [one._asdict() for one in said]} if why else {})}))
         return
     if not found:
         print("nothing matches")
         return
-    print("\n".join(aligned([["", "score", "chance", "item", "class", "text"], *(
-        [str(n), f"{hit.score:.3f}", likely(hit), hit.id, *shown(hit)]
-        for n, hit in enumerate(found, 1))], words=6)))
-    if all(hit.chance is not None and hit.chance > UNUSUAL for hit in found):
+    judged = any(hit.match is not None for hit in found)
+    print("\n".join(aligned([
+        ["", "score", "chance", *(["match"] if judged else []), "item", "class", "text"], *(
+            [str(n), f"{hit.score:.3f}", likely(hit), *([MATCH[hit.match]] if judged else []),
+             hit.id, *shown(hit)] for n, hit in enumerate(found, 1))], words=6 + judged)))
+    if nothing_matches(found):
+        print("nothing matches: these are the nearest, and no more similar than the nearest of "
+              "what is not there")
+    elif not judged and all(hit.chance is not None and hit.chance > UNUSUAL for hit in found):
         print(f"nothing stands out: more than {UNUSUAL:.0%} of random pairs are as similar as any "
               "of these")
     for one in said:

@@ -32,7 +32,8 @@ def add(space: Folder, files: Files,
 
 
 def remove(space: Folder,
-           ids: Annotated[list[str], typer.Argument(help="Ids, as search shows them.")]) -> None:
+           ids: Annotated[list[str], typer.Argument(
+               help="Ids, as search shows them, or files that were added.")]) -> None:
     """Remove items from the index of a space."""
     from crossalign.space import Space
 

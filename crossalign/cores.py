@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 
@@ -32,7 +33,7 @@ class _Limit:
         """Give products one thread within the context."""
         with self._lock:
             if not self._held:
-                self._limiter = _libraries().limit(limits=1, user_api="blas")
+                self._limiter = _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
             self._held += 1
         try:
             yield
@@ -49,9 +50,12 @@ other, and on a busy machine for much longer than they work.
 """
 
 
-@cache
-def _libraries() -> Any:
-    """Return the libraries of products that are loaded; looking for them takes milliseconds."""
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> Any:
+    """Return the libraries of products that are loaded with so many modules.
+
+    Looking for them takes milliseconds, and SciPy or torch may bring one later.
+    """
     import numpy  # noqa: F401
     from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 

@@ -29,6 +29,7 @@ class Hit(NamedTuple):
     score: float
     payload: dict
     chance: float | None = None
+    match: bool | None = None
 
 
 class Answer(NamedTuple):
@@ -42,7 +43,7 @@ class Answer(NamedTuple):
 class Colours:
     """Stand-in for a space: pictures are their mean colour, texts the colours that they name."""
 
-    name, modalities = "colours", ("image", "text")
+    name, modalities, folder = "colours", ("image", "text"), None
 
     def __init__(self):
         self.card = {"scores": {"mAP": 0.9}}

@@ -68,7 +68,7 @@ def evaluate(model: Any, bench: Benchmark, seeds: int | Iterable[int] = 1, *,
     work = _Work(model, bench, task, grid_of(model, tune), asked[0], callbacks, log, pictures, keep)
     runs, results, interruption = each_run(asked, work.run, log)
     protocol = of_runs([run["protocol"] for run in results], asked, bench)
-    if task.calibrates and not (work.last.settings or model.oracle):
+    if task.needs_calibration and not (work.last.settings or model.oracle):
         protocol["uncalibrated"] = True
     return Report.from_runs(
         [run["scores"] for run in results], model=model.cli_name, data=bench.name, task=task.name,

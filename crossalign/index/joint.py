@@ -10,9 +10,8 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from crossalign.cores import usable_cores
+from crossalign.cores import one_thread, usable_cores
 from crossalign.index.base import Index, Where, check_vectors
 from crossalign.index.joint_candidates import Scanned, United, best, scan
 from crossalign.index.joint_similarity import (
@@ -134,7 +133,7 @@ class JointIndex(LocalIndex):
             query = Factors(*(values[i] for values in queries))
             found[i], scores[i] = _rank(query, items, candidates[i], k)
 
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
+        with one_thread(), ThreadPoolExecutor(usable_cores()) as pool:
             list(pool.map(fill, range(len(candidates))))
         return found if slots is None else slots[found], scores
 
@@ -164,7 +163,7 @@ class JointIndex(LocalIndex):
             return self._short.candidates(block, count)
 
         step = max(1, min(-(-q // usable_cores()), self.block_bytes // (4 * n)))
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(usable_cores()) as pool:
+        with one_thread(), ThreadPoolExecutor(usable_cores()) as pool:
             return [found for block in pool.map(block_of, range(0, q, step)) for found in block]
 
 

@@ -71,7 +71,12 @@ from crossalign.metrics.conformal import (
 from crossalign.metrics.neighbourhoods import linear_cka, mutual_neighbours
 from crossalign.metrics.open_set import auroc, fpr_at_tpr, oscr
 from crossalign.metrics.reliability import expected_calibration_error
-from crossalign.metrics.retrieval.absence import Strengths, match_strength, match_strengths
+from crossalign.metrics.retrieval.absence import (
+    Strengths,
+    match_cutoff,
+    match_strength,
+    match_strengths,
+)
 from crossalign.metrics.retrieval.average_precision import average_precision
 from crossalign.metrics.retrieval.chance import chance_average_precision, chance_map
 from crossalign.metrics.retrieval.instance import (
@@ -130,6 +135,7 @@ __all__ = [
     "gzsl_scores",
     "harmonic_mean",
     "linear_cka",
+    "match_cutoff",
     "match_strength",
     "match_strengths",
     "mean_average_precision",

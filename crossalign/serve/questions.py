@@ -42,9 +42,9 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
     @app.post("/search", openapi_extra=described(Search, Search))
     async def search(request: Request) -> Response:
         """Find the items nearest to a text, a vector or a picture."""
-        return JSONResponse({"hits": await _asked(
+        return JSONResponse(await _asked(
             desk, request, Search, lambda item, body: desk.served.search(
-                item, body.k, body.where, body.modality))})
+                item, body.k, body.where, body.modality)))
 
     @app.post("/recognise", openapi_extra=described(Recognise, Recognise))
     async def recognise(request: Request) -> Response:

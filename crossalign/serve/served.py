@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from crossalign.serve.limits import AskError, Limits
 from crossalign.serve.plane import points
+from crossalign.space.answering import nothing_matches
+from crossalign.space.folder import Stamp, stamp
 from crossalign.space.stored import ChangedError
 
 if TYPE_CHECKING:
@@ -34,31 +37,53 @@ class Served:
         self._lock = threading.Lock()
         self._added = 0
         self._map: list[Plain] | None = None
+        self._seen = self._stamp()
+
+    @contextmanager
+    def _current(self, *, changes: bool = False) -> Iterator[None]:
+        """Keep the space from other threads, as it is in its folder now.
+
+        What another process has made of the folder is opened first; what this one changes is not
+        taken for that.
+        """
+        with self._lock:
+            now = self._stamp()
+            if now is not None and now != self._seen:
+                self._open_again()
+            try:
+                yield
+            finally:
+                if changes:
+                    self._seen = self._stamp()
+
+    def _stamp(self) -> Stamp | None:
+        return None if self._space.folder is None else stamp(self._space.folder)
 
     def about(self) -> Plain:
         """Return the name, card, modalities and sizes."""
-        with self._lock:
+        with self._current():
             space = self._space
             return {"name": space.name, "card": space.card, "modalities": list(space.modalities),
                     "items": len(space), "classes": len(space.class_names)}
 
     def classes(self) -> list[Plain]:
         """Return names of classes, and which were seen in training."""
-        with self._lock:
+        with self._current():
             return [{"name": str(name), "seen": bool(seen)} for name, seen in
                     zip(self._space.class_names, self._space.seen, strict=True)]
 
-    def search(self, query: Any, k: int, where: Plain | None, modality: str | None) -> list[Plain]:
-        """Return the items nearest to a query, best first, with the address of a small picture of
-        those that have one.
+    def search(self, query: Any, k: int, where: Plain | None, modality: str | None) -> Plain:
+        """Return the items nearest to a query, best first, and whether it has no answer here.
+
+        Those that have a small picture come with its address.
         """
-        with self._lock:
+        with self._current():
             hits = self._space.search(query, k, where, modality)
-        return [_shown(hit) for hit in hits]
+        return {"hits": [_shown(hit) for hit in hits], "none": nothing_matches(hits)}
 
     def why(self, item: Any, name: str, k: int) -> Plain:
         """Return the training pairs and words that put an item among the hits of a query."""
-        with self._lock:
+        with self._current():
             self._payload(name)
             said = self._space.why(item, name, k)[0]
         return {"id": said.id, "score": said.score,
@@ -67,7 +92,7 @@ class Served:
 
     def recognise(self, item: Any, k: int) -> Plain:
         """Return the likeliest classes of an item, and if it is rather of none."""
-        with self._lock:
+        with self._current():
             found = self._space.recognise([item], k)[0]
         return {"classes": [{"name": str(name), "probability": float(chance)} for name, chance in
                             zip(found.names, found.probabilities, strict=True)],
@@ -78,20 +103,20 @@ class Served:
             payload: Sequence[Plain | None], modality: str | None) -> list[str]:
         """Add items of one kind; those without an id get one that no other has."""
         names = [uuid.uuid4().hex if name is None else name for name in ids]
-        with self._lock:
+        with self._current(changes=True):
             self._map = None
             return self._space.add(list(items), names, [one or {} for one in payload], modality)
 
     def remove(self, name: str) -> None:
         """Remove an item; AskError if there is none of that id."""
-        with self._lock:
+        with self._current(changes=True):
             self._payload(name)
             self._map = None
             self._space.remove([name])
 
     def add_class(self, name: str, text: str | None) -> None:
         """Add a class; AskError if too many were added."""
-        with self._lock:
+        with self._current(changes=True):
             if self._added >= self._limits.classes:
                 raise AskError(409, f"name: {self._added} classes were added already; restart the "
                                "server to add more.")
@@ -105,17 +130,18 @@ class Served:
     def _open_again(self) -> None:
         """Serve what another process, as the command line, has made of the folder."""
         assert self._space.folder is not None
+        seen, opened = self._stamp(), type(self._space).open(self._space.folder)
         self._space.close()
-        self._space, self._map = type(self._space).open(self._space.folder), None
+        self._space, self._map, self._seen = opened, None, seen
 
     def thumb(self, name: str) -> Any:
         """Return what an item's payload holds as its small picture; None if nothing."""
-        with self._lock:
+        with self._current():
             return self._payload(name).get("thumb")
 
     def map(self) -> list[Plain]:
         """Return points of the map, which is made again after a change."""
-        with self._lock:
+        with self._current():
             if self._map is None:
                 if not hasattr(self._space.index, "sample"):
                     raise AskError(404, "map: the index of this space does not give its vectors.")
@@ -133,7 +159,8 @@ class Served:
 def _shown(hit: Any) -> Plain:
     """Return a hit as plain values; a small picture is named by its address."""
     payload = dict(hit.payload)
-    found = {"id": hit.id, "score": float(hit.score), "chance": hit.chance, "payload": payload}
+    found = {"id": hit.id, "score": float(hit.score), "chance": hit.chance, "match": hit.match,
+             "payload": payload}
     if payload.pop("thumb", None) is not None:
         found["thumb"] = f"/thumb/{quote(hit.id, safe='')}"
     return found

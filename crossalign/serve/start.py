@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from crossalign.cores import one_thread
 from crossalign.sentences import short
 from crossalign.serve.app import make_app
 from crossalign.serve.guard import LOOPBACK, Door
@@ -47,11 +48,10 @@ def serve(space: Space, host: str = "127.0.0.1", port: int = 8000, token: str | 
         If the address cannot be used, or the token is missing or weak.
     """
     import uvicorn
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     limits = limits or Limits()
     door = door_of(host, token)
-    with _listening(host, port) as listener, threadpool_limits(1, user_api="blas"):
+    with _listening(host, port) as listener, one_thread():
         app = make_app(space, door, limits)
         config = uvicorn.Config(
             app, http=patient(limits), ws="none", loop="asyncio", lifespan="on",

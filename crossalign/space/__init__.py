@@ -9,6 +9,8 @@
 - `recognition`: calibrated answers. `folder`: the parts on disk, and who may write to them.
 - `readers`: encoders of a space, by the names with which it was built.
 - `chance`: the share of random pairs that are as similar as a hit.
+- `matching`: whether a hit matches or is only the nearest. `cutoffs`: the least that counts, chosen
+  on validation classes.
 - `items`: pictures, texts and vectors as people give them.
 """
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from crossalign.sentences import nearest, short
 from crossalign.space.embedding import EmbeddingSpace
 from crossalign.space.items import IMAGE, listed, one_kind
+from crossalign.space.matching import matches
 from crossalign.space.recognition import Answer
 from crossalign.space.why import Why, explained
 
@@ -27,12 +28,23 @@ class Hit(NamedTuple):
     chance : float or None
         Share of random pairs of such a query and such an item that are at least as similar, see
         `space.chance`; None if there are too few to say.
+    match : bool or None
+        False if the item is only among the nearest: in nine of ten cases the best item is as
+        similar where a space has no answer, see `space.cutoffs`. None if validation chose no
+        cut-off for such a query and such an item.
     """
 
     id: str
     score: float
     payload: dict[str, Any]
     chance: float | None = None
+    match: bool | None = None
+
+
+def nothing_matches(hits: Sequence[Hit]) -> bool:
+    """Tell whether a query has no answer among its hits, as far as a cut-off says."""
+    return any(hit.match is False for hit in hits) and not any(
+        hit.match or hit.match is None for hit in hits)
 
 
 class AnsweringSpace(EmbeddingSpace):
@@ -69,9 +81,11 @@ class AnsweringSpace(EmbeddingSpace):
         self._check_keys(where or {})
         ids, scores = hits.ids[0].tolist(), hits.scores[0]
         payloads = self.index.payload(ids)
-        likely = self._pairs.chances(one_kind(listed(query)), scores, payloads)
+        kind = one_kind(listed(query))
+        likely = self._pairs.chances(kind, scores, payloads)
+        match = matches(kind, scores, payloads, self.fitted.settings.get("cutoffs", {}))
         return [Hit(str(name), *found) for name, *found in
-                zip(ids, scores.tolist(), payloads, likely, strict=True)]
+                zip(ids, scores.tolist(), payloads, likely, match, strict=True)]
 
     def _check_keys(self, where: Where) -> None:
         """Raise ValueError if a filter has a key that no item has."""

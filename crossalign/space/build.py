@@ -12,21 +12,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign import __version__
+from crossalign.cores import one_thread
 from crossalign.data.catalog import load_whole
 from crossalign.data.layouts import check_outside, locate
 from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.fitted import answering, fit_chosen
-from crossalign.evaluation.protocols import benchmark_of, with_options
+from crossalign.evaluation.protocols import Protocol, benchmark_of, with_options
 from crossalign.evaluation.protocols.unlabelled import tests_of
+from crossalign.evaluation.selection import Selection
 from crossalign.index import ExactIndex
 from crossalign.models import get as get_model
 from crossalign.pace import duration
 from crossalign.reading import expanded
 from crossalign.space.choice import choose, short_list
+from crossalign.space.cutoffs import choose_cutoffs, measured
 from crossalign.space.draft import beside, building
 from crossalign.space.filling import fill
 from crossalign.space.folder import RECORD, check_space_target
@@ -123,7 +125,8 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     log(f"fitting {model.cli_name} on the training samples, to be measured")
     fitted = fit_chosen(model, bench, task, choice)
     scores = scores_on_test(fitted, bench, task, one_space, log)
-    note = guessing(scores["scores"], bench)
+    note, matches = guessing(scores["scores"], bench), _cutoffs(fitted, model, choice, task, bench,
+                                                                log)
     if note is not None:
         log(f"note: {note}")
     trained, used = "the training samples of the protocol", bench["train"]
@@ -133,21 +136,38 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
         again = clone(model).set_params(**choice.params).fit(used, classes=classes)
         fitted = answering(again, bench, (used, classes), task, choice)
         trained = "all pictures, after the scores were measured on held-out classes"
+    fitted.settings = {**fitted.settings, "cutoffs": {
+        direction: of["cutoff"] for direction, of in matches.items()}}
     recogniser = fitted.recogniser
     if (adapt and moves(fitted.settings["adaptation"]) and recogniser is not None
             and recogniser.classes_.unseen.any()):
         log("unlabelled pictures teach where unseen classes lie")
         fitted = fitted.adapt(tests_of(bench))
     return fitted, used, {"tried": {one.model: round(one.objective, 4) for one in tried},
-                          "selection": choice.how, **scores, "model": model.cli_name,
-                          "trained_on": trained, **({} if note is None else {"note": note})}
+                          "selection": choice.how, **scores, "matches": matches,
+                          "model": model.cli_name, "trained_on": trained,
+                          **({} if note is None else {"note": note})}
+
+
+def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,
+             log: Log) -> dict[str, dict[str, float]]:
+    """Return the cut-offs of matches by direction, and what they do on test classes."""
+    cutoffs = choose_cutoffs(model, choice, bench, task)
+    found = {}
+    for direction, of in measured(fitted.model, bench, cutoffs).items():
+        found[direction] = {"cutoff": cutoffs[direction], "false": round(of.false, 4),
+                            "kept": round(of.kept, 4)}
+        log(f"{direction}: a cut-off from validation classes says that nothing matches to "
+            f"{100 - 100 * of.false:.0f} % of the queries on test that have no answer, and to "
+            f"{100 - 100 * of.kept:.0f} % of those that have one")
+    return found
 
 
 def _products(bench: Benchmark) -> AbstractContextManager[Any]:
     """Give products one thread where rows are short: decompositions of such are many and small."""
     train = bench["train"]
     width = max(train[kind].shape[-1] for kind in train.modalities)
-    return threadpool_limits(1, user_api="blas") if width <= SHORT else nullcontext()
+    return one_thread() if width <= SHORT else nullcontext()
 
 
 def _read(options: DataOptions, log: Log) -> tuple[Benchmark, Samples, Readers]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from crossalign.files import write_bytes, write_text
 from crossalign.folders import as_text, digest, read_record
+from crossalign.index.folder import MANIFEST
 from crossalign.sentences import short
 from crossalign.space.encoder_map import FILE, EncoderMap
 from crossalign.space.training import FILE as TRAINING
@@ -22,6 +23,7 @@ Array = npt.NDArray[Any]
 FORMAT = 1
 RECORD, FITTED, INDEX, SAMPLE, CARD = "space.json", "fitted", "index", "sample.npy", "card.md"
 """Names of the parts."""
+Stamp = tuple[int, ...]
 PATIENCE = 10.0
 """Seconds to wait for another process that writes."""
 
@@ -131,6 +133,15 @@ def remove_other_maps(place: Path, record: Mapping[str, Any]) -> None:
         if not kept or kept not in file.name:
             with suppress(OSError):
                 file.unlink()
+
+
+def stamp(place: Path) -> Stamp | None:
+    """Return what changes whenever a space or its index is written; None while it is not there."""
+    try:
+        said = [(place / name).stat() for name in (RECORD, f"{INDEX}/{MANIFEST}")]
+    except OSError:
+        return None
+    return tuple(number for of in said for number in (of.st_ino, of.st_size, of.st_mtime_ns))
 
 
 def stated_digest(place: Path) -> str:

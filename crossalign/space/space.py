@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,17 +108,27 @@ class Space(StoredSpace):
         return picture_id(path) if root and path.is_relative_to(root) else str(path)
 
     def remove(self, ids: Sequence[str] | str) -> int:
-        """Remove items by their ids, and return how many there were.
+        """Remove items by their ids, or by the files that they were added from.
+
+        Returns how many there were.
 
         Raises
         ------
         ValueError
             If there is no item of an id; then none is removed.
         """
-        names = [ids] if isinstance(ids, str) else list(ids)
+        names = [self._known(name) for name in ([ids] if isinstance(ids, str) else ids)]
         self.index.remove(names)
         self._pairs.forget()
         return len(names)
+
+    def _known(self, name: str) -> str:
+        """Return the id of an item by its id, or by the path of its file."""
+        for one in (name, self._id_of(Path(name))):
+            with suppress(ValueError):
+                self.index.payload([one])
+                return one
+        return name
 
     def add_class(self, name: str, text: str | Sequence[str] | None = None) -> None:
         """Add a class that is known by a text, or several; by default by its name.

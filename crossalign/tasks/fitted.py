@@ -62,7 +62,7 @@ class Fitted(Task):
         Settings of the task besides hyper-parameters, as validation chose them: of gzsl ``gamma``,
         ``gamma_by_share``, ``confidences``, the threshold and temperature of each, see
         `Rejection`, ``sets``, the limits of `Conformal`, and ``adaptation``, see `adapt`; of
-        retrieval ``cutoff``.
+        retrieval ``cutoff``; of any in a space ``cutoffs``, see `space.cutoffs`.
     selection : str
         Sentence that says what was chosen, and by what.
     run : int

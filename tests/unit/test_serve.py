@@ -167,6 +167,17 @@ def test_an_answer_is_sent_at_once(server):
         assert all(one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for one in held)
 
 
+@pytest.mark.parametrize("match", [True, False, None])
+def test_a_search_says_whether_anything_matches(match):
+    space = Colours()
+    found = space.search
+    space.search = lambda *asked: [hit._replace(match=match) for hit in found(*asked)]
+    with running(space) as server:
+        told = server.ask("POST", "/search", {"text": "red", "k": 2})[2]
+    assert [hit["match"] for hit in told["hits"]] == [match, match]
+    assert told["none"] is (match is False)
+
+
 def test_the_space_is_asked_by_one_thread_at_a_time():
     space, inside, most = Colours(), [], []
     original = space.search

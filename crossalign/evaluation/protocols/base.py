@@ -97,6 +97,8 @@ class Protocol:
         Whether hyper-parameters are chosen on validation.
     calibrates : bool
         Whether `calibrate` chooses something there, even if no hyper-parameter is open.
+    needs_calibration : bool
+        Whether the objective says little without what `calibrate` chooses.
     each_run : bool
         Whether every run chooses anew if the benchmark has one split.
     heads : bool
@@ -116,6 +118,7 @@ class Protocol:
     columns: ClassVar[tuple[str, ...]]
     tunes: ClassVar[bool] = True
     calibrates: ClassVar[bool] = False
+    needs_calibration: ClassVar[bool] = False
     each_run: ClassVar[bool] = False
     heads: ClassVar[bool] = False
     micro: ClassVar[bool] = False

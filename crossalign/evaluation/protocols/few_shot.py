@@ -73,6 +73,7 @@ class FewShotRecognition(Protocol):
     columns: ClassVar[tuple[str, ...]] = ()
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
+    needs_calibration: ClassVar[bool] = True
     each_run: ClassVar[bool] = True
 
     @property

@@ -116,6 +116,7 @@ class GZSL(Protocol):
     columns: ClassVar[tuple[str, ...]] = ("T1", "U", "S", "H", "H_base", "U_raw", "S_raw",
                                           "H_raw", "AUSUC")
     calibrates: ClassVar[bool] = True
+    needs_calibration: ClassVar[bool] = True
     heads: ClassVar[bool] = True
 
     def check_model(self, model: Any) -> None:

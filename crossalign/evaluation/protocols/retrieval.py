@@ -28,9 +28,6 @@ from crossalign.models.blockwise import embedded, encoded
 from crossalign.tasks.binary_codes import BinaryCodes
 from crossalign.types import Benchmark, Views
 
-FALSE = 0.1
-"""Share of queries without an answer in the gallery that may get one."""
-
 
 @dataclass(frozen=True)
 class Retrieval(Protocol):
@@ -66,6 +63,7 @@ class Retrieval(Protocol):
         Metric("kept_match", "queries with an answer in the gallery that get one at this cut-off"))
     headlines: ClassVar[tuple[str, ...]] = ("mAP", "chance_mAP", "P@100")
     columns: ClassVar[tuple[str, ...]] = ("mAP", "P@100", "chance_mAP")
+    calibrates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.bits is not None and self.bits < 1:
@@ -168,8 +166,7 @@ def score_retrieval(model: Any, bench: Benchmark, bits: int | None = None) -> Ou
 def choose_cutoffs(outcome: Outcome, validation: Benchmark) -> dict[str, float]:
     """Choose the least strength of a match in every direction, see `metrics.match_strength`.
 
-    Classes count alike, and the promise is for queries of further classes; with fewer than nine,
-    none can be given, and the cut-off is the largest strength among them.
+    `metrics.match_cutoff` says what is promised.
 
     Parameters
     ----------
@@ -178,14 +175,9 @@ def choose_cutoffs(outcome: Outcome, validation: Benchmark) -> dict[str, float]:
     validation : Benchmark
         Validation benchmark.
     """
-    found = {}
-    for way, (strengths, labels) in _strengths(outcome, validation).items():
-        there = np.isfinite(strengths.absent)
-        if there.any():
-            absent = strengths.absent[there]
-            found[way] = min(metrics.conformal_quantile(absent, 1 - FALSE, labels[there]),
-                             float(absent.max()))
-    return found
+    found = {way: metrics.match_cutoff(strengths.absent, labels)
+             for way, (strengths, labels) in _strengths(outcome, validation).items()}
+    return {way: cutoff for way, cutoff in found.items() if cutoff is not None}
 
 
 def add_matches(outcome: Outcome, bench: Benchmark, cutoffs: Mapping[str, float]) -> None:

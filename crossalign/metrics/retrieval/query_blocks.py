@@ -12,10 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign.arrays import as_numbers
-from crossalign.cores import usable_cores
+from crossalign.cores import one_thread, usable_cores
 from crossalign.metrics.checks import Array, as_floats
 from crossalign.metrics.retrieval.ranked_list import (
     RankedList,
@@ -87,7 +86,7 @@ def measure_queries(
         for start in starts:
             sweep.measure_block(start, results[start : start + step])
         return results
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    with one_thread(), ThreadPoolExecutor(workers) as pool:
         jobs = [
             pool.submit(sweep.measure_block, start, results[start : start + step])
             for start in starts

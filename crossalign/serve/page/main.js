@@ -35,7 +35,7 @@ async function search() {
       : await sendPicture("/search", asked.picture, filters());
     if (mine !== turn) return;
     const question = asked;
-    showHits(found.hits, (id) => question.text !== undefined
+    showHits(found, (id) => question.text !== undefined
       ? send("/why", { text: question.text, id }) : sendPicture("/why", question.picture, { id }));
     markFound(found.hits.map((hit) => hit.id));
     const what = asked.text !== undefined ? `“${asked.text}”` : "your picture";

@@ -5,16 +5,17 @@ import { smallPicture } from "./server.js";
 
 const SHOWN = new Set(["text", "class", "modality"]);
 
-export function showHits(hits, why) {
+export function showHits({ hits, none }, why) {
   by("hits").replaceChildren(...hits.map((hit) => card(hit, why)));
-  by("empty").hidden = hits.length > 0;
-  tell(by("empty"), "Nothing matches; ask for less in the filters.");
+  by("empty").hidden = hits.length > 0 && !none;
+  tell(by("empty"), hits.length ? "Nothing matches. These are the nearest, and no more similar than "
+    + "the nearest of what is not here." : "Nothing matches; ask for less in the filters.");
 }
 
 function card(hit, why) {
   const about = hit.payload;
   const title = about.class ?? (about.modality === "text" ? "" : hit.id);
-  const item = make("li", { className: "hit" });
+  const item = make("li", { className: hit.match === false ? "hit beyond" : "hit" });
   if (hit.thumb) item.append(picture(hit, title ? `A picture of ${title}` : hit.id));
   if (about.text !== undefined) item.append(make("blockquote", { textContent: about.text }));
   if (title) item.append(make("div", { className: "title", textContent: title }));
@@ -23,6 +24,10 @@ function card(hit, why) {
   if (typeof hit.chance === "number") {
     item.append(make("div", { className: "quiet", textContent:
       `chance ${percent(hit.chance)}`, title: "Share of random pairs that are at least as similar" }));
+  }
+  if (hit.match === false) {
+    item.append(make("div", { className: "quiet", textContent: "no match", title:
+      "It is no more similar than the nearest of what is not here" }));
   }
   const list = make("dl");
   for (const [key, value] of [["id", hit.id], ...Object.entries(about)]) {

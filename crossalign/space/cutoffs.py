@@ -1,0 +1,179 @@
+"""Cut-offs of the matches of a space, chosen on validation classes and measured on test classes.
+
+A model that never saw the validation classes is asked for these among all other samples, as
+somebody asks a space for what it does not hold: the best item of each such query is one by chance.
+The cut-off is a similarity, not `metrics.match_strength`, which tells answers from chance less well
+where the model stays the same. A larger index has somewhat better items by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+
+from crossalign import metrics
+from crossalign.evaluation.protocols import Protocol
+from crossalign.evaluation.selection import Selection, fit_on
+from crossalign.labels import rarest
+from crossalign.models.blockwise import encoded
+from crossalign.models.roles import Aligner
+from crossalign.space.choice import DRAWS
+from crossalign.space.items import IMAGE, TEXT
+from crossalign.space.matching import way
+from crossalign.types import CLASS_MODALITY, Benchmark, Views
+
+Array = npt.NDArray[Any]
+ENOUGH = 9
+"""Number of validation classes from which on one query in ten is promised."""
+KEPT = 1 / 3
+"""Share of the queries with an answer that a cut-off has to keep on validation, to be of use."""
+ASKED, LISTED = 1_024, 4_096
+"""Most queries and items of a kind that cut-offs are chosen by."""
+
+
+class Side(NamedTuple):
+    """Vectors ``(n, d)`` that an index compares, and their classes ``(n,)`` or ``(n, L)``."""
+
+    vectors: Array
+    labels: Array
+
+
+class Matches(NamedTuple):
+    """Shares of queries that match, in one direction.
+
+    Attributes
+    ----------
+    false : float
+        Share of the queries without an answer among the items that match one all the same.
+    kept : float
+        Share of the queries with an answer that match.
+    """
+
+    false: float
+    kept: float
+
+
+def choose_cutoffs(model: Any, choice: Selection, bench: Benchmark,
+                   task: Protocol) -> dict[str, float]:
+    """Choose the cut-offs of a space by direction, on validation classes of a benchmark.
+
+    Further draws of validation classes are taken until there are nine, or no more draws.
+
+    Parameters
+    ----------
+    model : estimator
+        Unfitted model.
+    choice : Selection
+        Its hyper-parameters.
+    bench : Benchmark
+        Benchmark of one run.
+    task : Protocol
+        Task that the model is fitted for.
+
+    Returns
+    -------
+    dict of direction to float
+        Similarities that a match exceeds. Directions are left out in which less than a third of
+        the queries with an answer would keep it; without validation classes all are.
+    """
+    parts: dict[str, list[tuple[metrics.Strengths, Array]]] = {}
+    for draw in range(DRAWS):
+        part = bench.validation(draw)
+        if part is None:
+            break
+        fitted = fit_on(clone(model).set_params(**choice.params), part, task)
+        for direction, strengths, classes in _strengths(fitted, part):
+            parts.setdefault(direction, []).append((strengths, _named(classes, part)))
+        if parts and min(len(np.unique(np.concatenate([names for _, names in drawn])))
+                         for drawn in parts.values()) >= ENOUGH:
+            break
+    chosen = {direction: _chosen(drawn) for direction, drawn in parts.items()}
+    return {direction: cutoff for direction, cutoff in chosen.items() if cutoff is not None}
+
+
+def _chosen(drawn: Sequence[tuple[metrics.Strengths, Array]]) -> float | None:
+    """Return the cut-off of a direction; None if there is none of use."""
+    strengths, names = zip(*drawn, strict=True)
+    _, groups = np.unique(np.concatenate(names), return_inverse=True)
+    cutoff = metrics.match_cutoff(np.concatenate([one.absent for one in strengths]), groups)
+    if cutoff is None:
+        return None
+    whole = np.concatenate([one.whole for one in strengths])
+    return cutoff if np.mean(whole > cutoff) >= KEPT else None
+
+
+def measured(fitted: Any, bench: Benchmark, cutoffs: Mapping[str, float]) -> dict[str, Matches]:
+    """Measure on test classes what cut-offs do, by direction."""
+    found = {}
+    for direction, strengths, _ in _strengths(fitted, bench):
+        there = np.isfinite(strengths.absent)
+        if direction in cutoffs and there.any():
+            least = cutoffs[direction]
+            found[direction] = Matches(float(np.mean(strengths.absent[there] > least)),
+                                       float(np.mean(strengths.whole[there] > least)))
+    return found
+
+
+def _strengths(fitted: Any, bench: Benchmark,
+               ) -> Iterator[tuple[str, metrics.Strengths, Array]]:
+    """Yield directions, the strengths of the queries, and their classes ``(q,)``."""
+    if not isinstance(fitted, Aligner):
+        return
+    asked, listed = _parts(bench)
+    for kind in (IMAGE, TEXT):
+        queries = _side(fitted, asked, kind, ASKED) or _classes(fitted, bench, kind)
+        for of in (IMAGE, TEXT):
+            items = _side(fitted, listed, of, LISTED)
+            if queries is not None and items is not None and len(items.labels) > 1:
+                yield (way(kind, of), metrics.match_strengths(
+                    queries.vectors @ items.vectors.T, queries.labels, items.labels, _best),
+                    rarest(queries.labels))
+
+
+def _best(scores: Array) -> Array:
+    return np.asarray(scores.max(axis=1))
+
+
+def _parts(bench: Benchmark) -> tuple[list[Views], list[Views]]:
+    """Return the samples that ask, of classes that the model never saw, and all others."""
+    if "query" in bench.splits:
+        return [bench["query"]], [bench["train"], bench["gallery"]]
+    unseen = bench["test_unseen"]
+    rows = np.arange(len(unseen))
+    return [unseen[rows[::2]]], [bench["train"], bench["test_seen"], unseen[rows[1::2]]]
+
+
+def _side(fitted: Any, parts: Sequence[Views], kind: str, most: int) -> Side | None:
+    """Return the samples of a kind, thinned evenly; None if there are none."""
+    there = [views.having(kind) for views in parts
+             if kind in fitted.views and kind in views.modalities and views.has(kind).any()]
+    if not there:
+        return None
+    share = min(1.0, most / sum(map(len, there)))
+    thin = [views[np.unique(np.linspace(0, len(views) - 1, max(1, round(share * len(views))))
+                            .astype(int))] for views in there]
+    return Side(np.concatenate([fitted.index_vectors(encoded(
+        fitted.similarity_inputs, views, kind)) for views in thin]),
+        np.concatenate([views.truth for views in thin]))
+
+
+def _classes(fitted: Any, bench: Benchmark, kind: str) -> Side | None:
+    """Return the texts of unseen classes as queries, where a space reads texts as classes."""
+    classes = bench.classes
+    if kind != TEXT or TEXT in fitted.views or not fitted.knows_classes:
+        return None
+    unseen = np.flatnonzero(classes.unseen)
+    if not len(unseen) or not classes.embeddings.shape[1]:
+        return None
+    return Side(np.asarray(fitted.index_vectors(fitted.similarity_inputs(
+        classes.embeddings[unseen], CLASS_MODALITY))), unseen)
+
+
+def _named(classes: Array, bench: Benchmark) -> Array:
+    """Return the names of classes ``(q,)``, by which draws have some in common."""
+    names = bench.classes.names
+    return np.array([names[c] if c < len(names) else str(c) for c in classes], dtype=str)
