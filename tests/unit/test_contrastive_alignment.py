@@ -148,3 +148,11 @@ def test_too_few_pairs_are_refused():
               "at least 2")
     complaint(lambda: ContrastiveAlignment(mixup=1.0).fit(few_pairs(3, 10)), "has 3", "mixup=0")
     complaint(lambda: ContrastiveAlignment().fit(few_pairs().select("image")), "add another one")
+
+
+@pytest.mark.parametrize("teacher", ["none", "ridge"])
+def test_a_teacher_makes_the_grid_no_larger(teacher):
+    model = ContrastiveAlignment(teacher=teacher)
+    tried = [len(values) for name, values in model.search_space.items()
+             if name not in model.idle(few_pairs())]
+    assert np.prod(tried) == 32

@@ -50,6 +50,10 @@ __all__ = ["ContrastiveAlignment"]
 PROJECTORS = ("linear", "mlp", "glu")
 TEACHERS: dict[str, tuple[str, ...]] = {"none": (), "ridge": ("ridge",), "committee": MEMBERS}
 """Members of the committee that teaches."""
+OF_TEACHER = ("alpha", "klot", "epsilon", "teacher_epsilon")
+"""Parameters that matter with a teacher alone."""
+OF_CONTRAST = ("projector", "temperature", "lr")
+"""Parameters that are not tried with a teacher, so that the grid is no larger than without."""
 
 
 class ContrastiveAlignment(Aligner, TrainedModel):
@@ -219,8 +223,8 @@ class ContrastiveAlignment(Aligner, TrainedModel):
         return nn.Sequential(*drop, MLP(width, outputs, self.dropout))
 
     def idle(self, X: Views) -> Collection[str]:
-        """Return the parameters of the teacher if there is none."""
-        return () if self.teacher != "none" else ("alpha", "klot", "epsilon", "teacher_epsilon")
+        """Return the parameters of the teacher, or, where one takes the lead, those of contrast."""
+        return OF_TEACHER if self.teacher == "none" else OF_CONTRAST
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Embed rows by the projector of their modality, as unit rows ``(n, latent)``."""
