@@ -68,6 +68,10 @@ class Rows:
         """Multiply the rows by a matrix ``(d, k)``."""
         return self.then(lambda x: x @ matrix)
 
+    def leading(self, columns: int | None) -> Rows:
+        """Keep the first columns; all for None."""
+        return self if columns is None else self.then(lambda x: x[:, :columns])
+
     def less_class(self, codes: Array, means: Array) -> Rows:
         """Subtract from each row the row of ``means (C, d)`` that its code ``(n,)`` names."""
         return self.with_each(codes, lambda x, c: x - means[c])

@@ -19,8 +19,8 @@ LINEAR_VIEWS = ("ridge", "pca")
 
 
 def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Array], width: int,
-                 seed: int, alpha: float = 1000.0,
-                 labels: Array | None = None) -> dict[str, Array]:
+                 seed: int, alpha: float = 1000.0, labels: Array | None = None,
+                 own: Mapping[str, int] | None = None) -> dict[str, Array]:
     """Fit maps of scaled rows ``(n, d_m)`` into one space of ``width`` dimensions.
 
     ``"ridge"`` regresses every modality onto the second, which is put there by a random frame;
@@ -43,6 +43,9 @@ def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Arra
     labels : (n,), optional
         Labels, with which rows are paired with all rows of their class; by default each is paired
         with its own sample's, see `models.pairing`.
+    own : mapping of modality to int, optional
+        Number of leading columns that are the modality's own, which others are regressed onto;
+        default all. The columns behind them are features of these.
 
     Returns
     -------
@@ -53,18 +56,22 @@ def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Arra
     ValueError
         For ``"pca"`` of modalities that differ in width.
     """
+    own = own or {}
     if kind == "pca":
-        axes = common_axes(rows, width)
-        return dict.fromkeys(rows, np.pad(axes, ((0, 0), (0, width - axes.shape[1]))))
+        axes = common_axes({m: x.leading(own.get(m)) for m, x in rows.items()}, width)
+        return {m: np.pad(axes, ((0, x.width - len(axes)), (0, width - axes.shape[1])))
+                for m, x in rows.items()}
     second = list(rows)[1]
-    target = rows[second].width
+    target = rows[second].leading(own.get(second)).width
     short, long = sorted((target, width))
     frame, _ = np.linalg.qr(np.random.default_rng(seed).standard_normal((long, short)))
-    paths = {second: frame if target == long else frame.T}
+    frame = frame if target == long else frame.T
+    paths = {second: np.pad(frame, ((0, rows[second].width - target), (0, 0)))}
     for name in (m for m in rows if m != second):
         x, y = _partners(rows, present, (name, second), labels)
         gram = scatter(x) + alpha * np.eye(x.width)
-        paths[name] = linalg.solve(gram, products(x, y), assume_a="pos") @ paths[second]
+        cross = products(x, y.leading(own.get(second)))
+        paths[name] = linalg.solve(gram, cross, assume_a="pos") @ frame
     return paths
 
 

@@ -102,8 +102,6 @@ class FusionNet(nn.Module):
         Temperature of class attention at the start.
     fused : bool
         Whether to classify the fusion of several views too.
-    linear : bool
-        Whether to hold a linear view of the space, which is given and not learned.
     tokens : collection of str
         Views whose samples are token rows ``(n, t, width)``; default none.
     """
@@ -114,7 +112,7 @@ class FusionNet(nn.Module):
                  terms: Sequence[str], *, latent: int, hidden: int, dropout: float,
                  manifold: Mapping[str, Any], samples: int, sampling: str, marginal: str,
                  matching: str, held_out: float, smoothing: float, temperature: float,
-                 fused: bool, linear: bool, tokens: Collection[str] = ()) -> None:
+                 fused: bool, tokens: Collection[str] = ()) -> None:
         super().__init__()
         self.order, self.terms, self.latent = list(widths), tuple(terms), latent
         self.samples, self.sampling, self.marginal, self.matching = (samples, sampling, marginal,
@@ -126,8 +124,6 @@ class FusionNet(nn.Module):
         self.heads = nn.ModuleList(GaussianHead(hidden, latent, w) for w in widths.values())
         self.manifold = ManifoldProjection(latent, **manifold)
         self.memory = memory
-        self.paths = nn.ModuleList(nn.Linear(w, latent, bias=False) for w in widths.values()
-                                   if linear).requires_grad_(False)
         if memory is not None:
             self.attention = ClassAttention(temperature, uncertain=samples > 0)
         several = memory is not None and len(self.order) > 1 and "classification" in terms
@@ -144,18 +140,10 @@ class FusionNet(nn.Module):
                 head.logvar.requires_grad_(False)
 
     def start_linear(self, paths: Mapping[str, Tensor]) -> None:
-        """Set the linear view ``(d, width)`` of each view, and start the encoders from it."""
-        for m, path, head in zip(self.order, self.paths, self.heads, strict=True):
-            assert isinstance(path, nn.Linear)
+        """Start the encoders from maps ``(d, width)`` of each view."""
+        for m, head in zip(self.order, self.heads, strict=True):
             assert isinstance(head, GaussianHead)
-            with torch.no_grad():
-                path.weight.copy_(paths[m])
             head.start_linear(paths[m])
-
-    def straight(self, x: Tensor, modality: str, mask: Tensor | None = None) -> Tensor:
-        """Map rows ``(n, width)`` into the linear view, ``(n, d)``."""
-        rows: Tensor = self.paths[self.order.index(modality)](as_vectors(x, mask))
-        return rows
 
     def encode(self, x: Tensor, modality: str,
                mask: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -36,7 +36,7 @@ The generative views and the discriminative one err on different samples.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -51,8 +51,8 @@ from torch.nn.functional import normalize
 from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses import MARGINALS
 from crossalign.models.blockwise import as_given, encoded
-from crossalign.models.closed_form.linear_views import linear_paths
 from crossalign.models.fusionnet.fusionnet_objective import FusionNet
+from crossalign.models.fusionnet.linear_view import START, LinearView, paired_by
 from crossalign.models.fusionnet.settings import BARE, GROUPS, PRESETS, TERMS
 from crossalign.models.latent import LatentModel
 from crossalign.models.ranges import COUNT, RATE, WEIGHT
@@ -60,14 +60,15 @@ from crossalign.models.rows import Array, unit_rows
 from crossalign.models.several_views import presence
 from crossalign.models.supervision import labels_of
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
-from crossalign.nested import Part
-from crossalign.networks import ClassMemory, product_of_experts
-from crossalign.preprocessing.tokens import vector_rows
+from crossalign.nested import Part, without
+from crossalign.networks import ClassMemory, as_vectors, product_of_experts
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
 from crossalign.types import CLASS_MODALITY, Classes, Samples, Views
 
 __all__ = ["FusionNetQSMA"]
 
+STARTING = ("share", "view", "pairs")
+"""Parameters of the linear view that say where encoders start."""
 RAMP = 0.2
 """Share of the epochs over which the divergences rise to their weight."""
 
@@ -107,7 +108,9 @@ class FusionNetQSMA(LatentModel):
     parts: ClassVar[tuple[str, ...]] = ("head", *GROUPS)
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("standard", "root"), "linear__view": ("ridge", "pca"),
-        "whitening": WHITENINGS,
+        "linear__mutual": (False, True), "linear__features": (0, 1024),
+        "linear__alpha": (10.0, 100.0, 1000.0), "linear__rounds": (0, 1),
+        "linear__share": (0.7, 0.95), "whitening": WHITENINGS,
         "head__weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5))}
     handles_missing = True
     reads = ("vectors", "tokens")
@@ -189,28 +192,82 @@ class FusionNetQSMA(LatentModel):
                              f"{list(X.modalities)}; give a second one.")
         self.tokens_ = [m for m in X.modalities if X.kind(m) == "tokens"]
         self._prepare(X)
-        if self.network_.paths:
-            rows = {m: vector_rows(X.having(m), m, partial(self._scaled, modality=m))
-                    for m in X.modalities}
-            paths = linear_paths(
-                self._set("linear__view"), rows, {m: X.has(m) for m in rows},
-                self._set("network__latent"), self.random_state, self._set("linear__alpha"),
-                None if self._set("linear__pairs") == "own" else labels_of(X, self))
-            self.network_.start_linear({m: torch.from_numpy(path.T) for m, path in paths.items()})
+        if self._straight():
+            start = self._linear_view(X, alpha=START, mutual=False, features=0).paths
+            self.network_.start_linear({m: torch.from_numpy(path.T) for m, path in start.items()})
         if self.network_.memory is not None:
             self._start_memory(self.network_.memory, X.with_labels(labels))
         self._train(X.with_labels(labels), players=[self._player()],
                     epochs=self._set("epochs"), sampler=Shuffle(self.batch_size),
                     lr_schedule=Cosine(self._set("epochs")), callbacks=callbacks,
                     checkpoint=checkpoint, precision=self.precision, compile=self.compile)
-        self.within_ = {}
-        if views > 1 and X.labels is not None:
-            here = {m: X.having(m) for m in X.modalities}
-            for name in ["codes", *(["linear"] if self.network_.paths else [])]:
-                self.within_[name] = within_class_covariance(
-                    {m: encoded(partial(self._part, name), x, m) for m, x in here.items()},
-                    {m: x.truth for m, x in here.items()})
+        self._settle(X)
         return self
+
+    def fit_path(self, X: Views, points: Sequence[Mapping[str, Any]], *,
+                 classes: Classes | None = None,
+                 callbacks: Sequence[Any] = ()) -> Iterator[Self]:
+        """Yield one fitted clone per point; neighbours that differ in their linear view, whitening
+        or head share one training.
+        """
+        for fitted in super().fit_path(X, points, classes=classes, callbacks=callbacks):
+            fitted._settle(fitted._start(X, None, classes)[0])
+            yield fitted
+
+    # -- linear view ---------------------------------------------------------------------------
+    def _straight(self) -> bool:
+        """Tell whether there is a linear view."""
+        return len(self.views) > 1 and self._set("linear__share") > 0
+
+    def _linear_settings(self) -> dict[str, Any]:
+        return {name.partition("__")[2]: self._set(name) for name in self.get_params()
+                if name.startswith("linear__")}
+
+    def _linear_view(self, X: Views, **changed: Any) -> LinearView:
+        """Fit the linear view of the samples."""
+        return LinearView.fit(X, self._scaled, {**self._linear_settings(), **changed},
+                              self._set("network__latent"), self.random_state,
+                              self._set("draws__kind"), self)
+
+    def _settle(self, X: Views) -> None:
+        """Fit the linear view, and the covariances within classes of both parts of the space."""
+        known = {**self._linear_settings(), "share": self._straight()}
+        if self._settled == known:
+            return
+        self._unsettle(known)
+        self.paths_: dict[str, Array] = {}
+        self.frequencies_: dict[str, Array] = {}
+        if self._straight():
+            view = self._linear_view(X)
+            self.paths_, self.frequencies_ = view.paths, view.frequencies
+        self.within_ = {}
+        if len(X.modalities) > 1 and X.labels is not None:
+            self.within_["codes"] = self._within(self.project, X)
+            if self._straight():
+                self.within_["linear"] = self._within(*self._unfitted(X))
+
+    def _unfitted(self, X: Views) -> tuple[Callable[..., Array], Views]:
+        """Return how rows are put into the linear view, and samples to see their spread on.
+
+        With many quasi-random features rows are fitted too closely, so that the spread is that of
+        one half of the samples, under a view of the other half.
+        """
+        if not self._set("linear__features"):
+            return partial(self._part, "linear"), X
+        first = np.random.default_rng(self.random_state).permutation(len(X)) % 2 == 0
+        probe = self._linear_view(X[first])
+        return partial(self._viewed, probe), X[~first]
+
+    def _within(self, embed: Callable[..., Array], X: Views) -> Array:
+        """Compute the covariance within classes of rows of all views."""
+        here = {m: X.having(m) for m in X.modalities}
+        return within_class_covariance({m: encoded(embed, x, m) for m, x in here.items()},
+                                       {m: x.truth for m, x in here.items()})
+
+    def _unsettle(self, known: dict[str, Any] | None = None) -> None:
+        """Forget what was found of another linear view."""
+        self._settled = known
+        self._whiteners: dict[tuple[str, float], Array] = {}     # found once, not for every query
 
     def _described_by(self, X: Views, classes: Classes | None) -> Classes | None:
         """Settle the preset; return classes without their vectors where it is for retrieval."""
@@ -227,14 +284,18 @@ class FusionNetQSMA(LatentModel):
         return {**super()._work(), "side_information": side}
 
     def idle(self, X: Views) -> Collection[str]:
-        """Return whitening without labels or for recognition, and the linear view's kind where it
-        has but one.
+        """Return whitening without labels or for recognition, and what of the linear view is for
+        features of one encoder, for samples that lack a view, or for labelled ones.
         """
         several = len(X.modalities) > 1 if self.preset == "auto" else self.preset == "retrieval"
-        one_width = len(set(X.widths.values())) == 1
-        straight = several and one_width and self.get_params()["linear__share"] != 0
-        return [*([] if several and X.labels is not None else ["whitening"]),
-                *([] if straight else ["linear__view"])]
+        straight = several and self.get_params()["linear__share"] != 0
+        labelled, one_width = X.labels is not None, len(set(X.widths.values())) == 1
+        lacking = straight and not all(X.has(m).all() for m in X.modalities)
+        paired = lacking and paired_by(X, self.get_params()["linear__pairs"], self) is None
+        wanted = {"whitening": several and labelled, "linear__view": straight and one_width,
+                  "linear__rounds": paired, "linear__features": lacking and not paired,
+                  **dict.fromkeys(("linear__mutual", "linear__alpha", "linear__share"), lacking)}
+        return [name for name, needed in wanted.items() if not needed]
 
     def _fused(self, mean: Tensor, logvar: Tensor, present: Tensor,
                modalities: Sequence[str]) -> tuple[Tensor, Tensor]:
@@ -259,7 +320,7 @@ class FusionNetQSMA(LatentModel):
         d)``.
         """
         codes = self._whitened("codes", x, modality)
-        if not self.network_.paths:
+        if not self.paths_:
             return codes
         straight, share = self._whitened("linear", x, modality), self._set("linear__share")
         return np.concatenate([np.sqrt(share) * straight, np.sqrt(1 - share) * codes],
@@ -278,11 +339,14 @@ class FusionNetQSMA(LatentModel):
             parts = np.stack([unit_rows(self._part(name, as_given(x, m), m)) for m in modality],
                              axis=1)
             return np.asarray((parts * presence(x, modality)[:, :, None]).sum(axis=1))
+        return self._viewed(LinearView(self.paths_, self.frequencies_), x, modality)
+
+    def _viewed(self, view: LinearView, x: npt.ArrayLike | Views, modality: str) -> Array:
+        """Put rows of a view into a linear view; tokens by the mean of a sample's."""
         given, mask = self._masked_rows(x, modality)
-        rows = torch.from_numpy(self._scaled(given, modality)).to(self._place)
-        real = None if mask is None else torch.from_numpy(mask).to(self._place)
-        with torch.inference_mode():
-            return self.network_.straight(rows, modality, real).float().cpu().numpy()
+        rows = torch.from_numpy(self._scaled(given, modality))
+        real = None if mask is None else torch.from_numpy(mask)
+        return view.rows(as_vectors(rows, real).numpy(), modality)
 
     def _coded(self, rows: Tensor, modality: str, mask: Tensor | None) -> tuple[Tensor, Tensor]:
         mean, logvar = self.network_.encode(rows, modality, mask)
@@ -325,11 +389,10 @@ class FusionNetQSMA(LatentModel):
         return PRESETS[self.preset_][name] if value is None else value
 
     def _trained_by(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all but whitening; of the linear view only whether there is one, because encoders
-        start there.
-        """
-        body = super()._trained_by(params)
-        body.pop("whitening", None)
+        """Return all but whitening; of the linear view only what encoders start from."""
+        body = without(super()._trained_by(params), "whitening")
+        body = {name: value for name, value in body.items()
+                if not name.startswith("linear__") or name.partition("__")[2] in STARTING}
         share = body.get("linear__share")
         return body if share is None else {**body, "linear__share": share > 0}
 
@@ -344,7 +407,7 @@ class FusionNetQSMA(LatentModel):
         return weights
 
     def _restore(self) -> None:
-        self._whiteners: dict[tuple[str, float], Array] = {}     # found once, not for every query
+        self._unsettle()
         gzsl = self.preset_ == "gzsl"
         widths = {m: self.widths_[m] for m in self.views}
         latent = self._set("network__latent")
@@ -361,7 +424,7 @@ class FusionNetQSMA(LatentModel):
             matching=self._set("objective__matching"), held_out=self._set("attention__held_out"),
             smoothing=self._set("objective__smoothing"),
             temperature=self._set("attention__temperature"), fused=self._set("network__fused"),
-            tokens=self.tokens_, linear=len(widths) > 1 and self._set("linear__share") > 0).eval()
+            tokens=self.tokens_).eval()
 
     def _start_memory(self, memory: ClassMemory, X: Views) -> None:
         """Start prototypes at the mean code of their class, less the mean of all."""

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.losses import MARGINALS
 from crossalign.models.closed_form.linear_views import LINEAR_VIEWS
+from crossalign.models.closed_form.mutual_regression import PLANS
 from crossalign.models.pairing import PAIRINGS
 from crossalign.models.ranges import RATE, SHARE, SIZE, WEIGHT
 from crossalign.nested import Part
@@ -31,7 +32,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "objective__vib": 1e-3, "objective__calibration": 1.0, "objective__matching": "class"},
     "retrieval": {
         "epochs": 15, "network__latent": 64, "network__hidden": 256, "network__dropout": 0.0,
-        "draws__number": 1, "draws__kind": "iid", "linear__share": 0.7,
+        "draws__number": 1, "draws__kind": "quasi", "linear__share": 0.7,
         "objective__classification": 0.0, "objective__contrast": 0.0, "objective__conditional": 0.0,
         "objective__marginal": 1.0, "objective__reconstruction": 1.0, "objective__cross": 1.0,
         "objective__vib": 1e-3, "objective__calibration": 0.0, "objective__matching": "instance"},
@@ -109,7 +110,7 @@ class Draws(Part):
         Number of draws per code, all of which count in classification, marginal, reconstruction,
         cross and cycle; 0 for codes without uncertainty. Default the preset's.
     kind : {"quasi", "iid"}, optional
-        Kind of draws; default the preset's.
+        Kind of draws, also of the linear view's features; default the preset's.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -201,27 +202,50 @@ class Linear(Part):
     ----------
     share : float, optional
         Share in [0, 1] of the linear view in `embed`, with several views; default the preset's.
-        Above 0, encoders start from it.
+        Above 0, encoders start from regression or axes.
     view : {"ridge", "pca"}
         Kind of the view; default ``"ridge"``, ridge regression of the other views onto the second.
         ``"pca"``: the principal axes of all views (`CommonPCA`), for features of one encoder.
+    mutual : bool
+        Whether every view is regressed onto every other, with samples that lack a view completed by
+        transport, see `closed_form.mutual_regression`; default False. Axes of ``"pca"`` are then
+        joined to it.
     alpha : float
-        Ridge of that regression; default 1000.
-    pairs : {"own", "class"}
-        Pairs of that regression; default ``"own"``: the samples that have both views. ``"class"``:
-        all pairs within a class, for labelled samples.
+        Ridge of the regressions; default 1000.
+    pairs : {"auto", "own", "class"}
+        Pairs of the regressions. ``"own"``: the samples that have both views. ``"class"``: all
+        pairs within a class, for labelled samples. Default ``"auto"``: of a class where some
+        samples lack a view and all are labelled.
+    features : int
+        Number of quasi-random features of a Gaussian kernel beside the columns that are regressed
+        on, see `closed_form.random_features`; default 0.
+    rounds : int
+        Number of times that samples are completed and the maps fitted again; default 1.
+    certainty : float
+        Power by which samples count that are completed with certainty; default 3.
+    plan : {"transport", "softmax"}
+        Plan that completes them; default ``"transport"``.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "share": [SHARE, None], "view": [StrOptions(set(LINEAR_VIEWS))], "alpha": [RATE],
-        "pairs": [StrOptions(set(PAIRINGS))]}
+        "share": [SHARE, None], "view": [StrOptions(set(LINEAR_VIEWS))], "mutual": ["boolean"],
+        "alpha": [RATE], "pairs": [StrOptions({"auto", *PAIRINGS})],
+        "features": [Interval(Integral, 0, 1 << 16, closed="both")],
+        "rounds": [Interval(Integral, 0, 1000, closed="both")], "certainty": [WEIGHT],
+        "plan": [StrOptions(set(PLANS))]}
 
-    def __init__(self, share: float | None = None, view: str = "ridge", alpha: float = 1000.0,
-                 pairs: str = "own") -> None:
+    def __init__(self, share: float | None = None, view: str = "ridge", mutual: bool = False,
+                 alpha: float = 1000.0, pairs: str = "auto", features: int = 0,
+                 rounds: int = 1, certainty: float = 3.0, plan: str = "transport") -> None:
         self.share = share
         self.view = view
+        self.mutual = mutual
         self.alpha = alpha
         self.pairs = pairs
+        self.features = features
+        self.rounds = rounds
+        self.certainty = certainty
+        self.plan = plan
 
 
 GROUPS: Mapping[str, type[Part]] = {
