@@ -234,14 +234,65 @@ def test_shares_of_the_linear_view_share_a_fit_and_none_has_its_own():
                                atol=1e-6)
 
 
+FEW = {"linear__mutual", "linear__alpha", "linear__share", "linear__rounds", "linear__features"}
+"""Parameters that are for samples that lack a view."""
+
+
 def test_only_what_matters_is_tried():
     X, _, _ = toy()
-    assert set(FusionNetQSMA().idle(X)) == {"linear__view"}
-    assert set(FusionNetQSMA().idle(X.select("image"))) == {"linear__view", "whitening"}
-    assert set(FusionNetQSMA(preset="gzsl").idle(X)) == {"linear__view", "whitening"}
+    assert set(FusionNetQSMA().idle(X)) == FEW | {"linear__view"}
+    assert set(FusionNetQSMA().idle(X.select("image"))) == FEW | {"linear__view", "whitening"}
+    assert set(FusionNetQSMA(preset="gzsl").idle(X)) == FEW | {"linear__view", "whitening"}
     alike = Views({"sketch": X["image"], "photo": X["image"] ** 2}, X.labels)
-    assert set(FusionNetQSMA().idle(alike)) == set()
-    assert set(FusionNetQSMA(linear__share=0.0).idle(alike)) == {"linear__view"}
+    assert set(FusionNetQSMA().idle(alike)) == FEW
+    assert set(FusionNetQSMA(linear__share=0.0).idle(alike)) == FEW | {"linear__view"}
+    few = half_paired(X)
+    assert set(FusionNetQSMA().idle(few)) == {"linear__view", "linear__rounds"}
+    assert set(FusionNetQSMA(linear__pairs="own").idle(few)) == {"linear__view", "linear__features"}
+    assert set(FusionNetQSMA().idle(few.with_labels(None))) == {
+        "linear__view", "linear__features", "whitening"}
+
+
+def half_paired(X):
+    """Return samples of which every other lacks one of both views, in turn."""
+    at = np.arange(len(X)) % 4
+    return Views({m: X[m] for m in X.modalities}, X.labels,
+                 present={"image": at != 1, "text": at != 3})
+
+
+def test_points_of_the_linear_view_share_a_training_and_equal_a_fit_of_their_own():
+    X, rest, _ = toy()
+    few = half_paired(X)
+    points = [{"linear__mutual": mutual, "linear__features": features, "linear__alpha": alpha,
+               "whitening": 1.0} for mutual in (False, True) for features in (0, 16)
+              for alpha in (1.0, 100.0)]
+    models = list(FusionNetQSMA(**SMALL).fit_path(few, points))
+    assert len({id(model.network_) for model in models}) == 1
+    for model, point in zip(models, points, strict=True):
+        alone = FusionNetQSMA(**SMALL, **point).fit(few)
+        for m in rest.modalities:
+            np.testing.assert_allclose(model.embed(rest[m], m), alone.embed(rest[m], m), atol=1e-5)
+
+
+def test_mutual_regression_without_a_pair_starts_from_axes_of_one_encoder():
+    X, rest, _ = toy()
+    at = np.arange(len(X)) % 2 == 0
+    apart = Views({"sketch": X["image"], "photo": X["image"] + 1.0},
+                  present={"sketch": at, "photo": ~at})
+    params = {**SMALL, "linear__share": 1.0, "linear__mutual": True}
+    model = FusionNetQSMA(**params, linear__view="pca").fit(apart)
+    found = model.embed(rest["image"], "sketch") @ model.embed(rest["image"] + 1.0, "photo").T
+    assert (found.argmax(axis=1) == np.arange(len(rest))).mean() > 0.5      # of 48
+    with pytest.raises(ValueError, match="no sample has both"):
+        FusionNetQSMA(**params).fit(apart)
+
+
+def test_a_model_with_features_is_saved_whole(tmp_path):
+    X, rest, _ = toy()
+    model = FusionNetQSMA(**SMALL, linear__features=16, linear__mutual=True).fit(half_paired(X))
+    again = FusionNetQSMA.load(model.save(tmp_path / "model"))
+    np.testing.assert_array_equal(again.embed(rest["image"], "image"),
+                                  model.embed(rest["image"], "image"))
 
 
 # -- views -------------------------------------------------------------------------------------
@@ -461,7 +512,7 @@ def test_the_linear_view_is_ridge_map_and_encoders_start_from_it():
                               lr=lr, linear__share=linear).fit(X)
         found = model.embed(rest["image"], "image") @ model.embed(X["text"], "text").T
         np.testing.assert_allclose(found, expected, atol=1e-4)
-    assert not FusionNetQSMA(**SMALL, linear__share=0.0).fit(X).network_.paths
+    assert not FusionNetQSMA(**SMALL, linear__share=0.0).fit(X).paths_
 
 
 def test_the_linear_view_may_pair_within_classes_with_a_ridge_of_its_own():
@@ -476,7 +527,7 @@ def test_the_linear_view_may_pair_within_classes_with_a_ridge_of_its_own():
     found = model.embed(rest["image"], "image") @ model.embed(rest["text"], "text").T
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert np.abs(FusionNetQSMA(network__latent=9, network__hidden=12, epochs=1,
-                                linear__share=1.0).fit(X).embed(
+                                linear__share=1.0, linear__pairs="own").fit(X).embed(
         rest["image"], "image")).max() < 1e-6              # regressed on nobody
     with pytest.raises(ValueError, match="labels"):
         FusionNetQSMA(**SMALL, linear__pairs="class").fit(X.with_labels(None))
