@@ -22,12 +22,13 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
+import torch
 from scipy import linalg
 
+from crossalign.losses.sinkhorn import log_plan
 from crossalign.models.pairing import Pairs, class_targets
 from crossalign.models.rows import Array, unit_rows
 from crossalign.preprocessing.rows import Rows, products, scatter
-from crossalign.transport import entropic_plan
 
 PLANS = ("transport", "softmax")
 MOST = 4096
@@ -150,7 +151,7 @@ def completed(scores: Array, others: Array, transport: Transport) -> tuple[Array
     """
     scores = (scores - scores.mean()) / (scores.std() or 1.0)
     if transport.plan == "transport":
-        shares = entropic_plan(scores, transport.temperature)
+        shares = log_plan(torch.from_numpy(scores), transport.temperature).exp().numpy()
     else:
         shares = np.exp((scores - scores.max(axis=1, keepdims=True)) / transport.temperature)
     shares = shares / shares.sum(axis=1, keepdims=True)
