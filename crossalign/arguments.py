@@ -129,17 +129,34 @@ def build_contenders(words: list[str], assignments: list[str] | None,
     return rows
 
 
-def list_of_pairs(text: str) -> list[int | None]:
-    """Read numbers of training pairs with commas between; None for all.
+def curve_of(pairs: str, wrong: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """Read numbers of training pairs, None for all, and shares of wrong ones, with commas between.
+
+    Returns
+    -------
+    axis : str
+        ``"wrong"`` if there are several shares, else ``"pairs"``.
+    values : list
+        Those of the axis.
+    other : mapping of str to number
+        The one number of pairs, or share, of all points.
 
     Raises
     ------
     ValueError
-        For what is no number.
+        For what is no number or share, and for several of both.
     """
     from crossalign.data.supervision import Supervision
 
-    return [Supervision.read(word.strip()).pairs for word in text.split(",")]
+    counts = [Supervision.read(pairs=word.strip()).pairs for word in pairs.split(",")]
+    shares = [Supervision.read(wrong=word.strip()).wrong for word in wrong.split(",")]
+    if len(shares) == 1:
+        return "pairs", counts, {"wrong": shares[0]}
+    if len(counts) > 1:
+        raise ValueError(f"wrong: got {short(wrong)} with several numbers of pairs; a curve is "
+                         "over one of the two, so give one number of pairs, as --pairs 100, or "
+                         "one share.")
+    return "wrong", shares, {"pairs": counts[0]}
 
 
 def parse_assignments(assignments: list[str], estimator: Any,

@@ -25,7 +25,7 @@ from crossalign.arguments import (
     check_used,
     check_writable,
     chosen_rows,
-    list_of_pairs,
+    curve_of,
     log,
     sets,
 )
@@ -269,7 +269,7 @@ def few_shot(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds
 
 
 @app.command()
-@takes_data("task", "pairs")
+@takes_data("task", "pairs", "wrong")
 def learning_curve(
         model: Annotated[list[str], typer.Argument(
             help="Models as for run; settings may stand behind commas, as "
@@ -277,6 +277,9 @@ def learning_curve(
         options: DataOptions,
         pairs: Annotated[str, typer.Option(
             help="Numbers of training pairs with commas between; all for all.")] = "20,50,100",
+        wrong: Annotated[str, typer.Option(
+            help="Share of the pairs that is wrong; several, as 0,0.1,0.3, draw the curve over "
+            "them, at one number of pairs.")] = "0",
         set_: Sets = None, seeds: Seeds = 1, no_tune: NoTune = False,
         metric: Annotated[str | None, typer.Option(
             help="Score to draw; by default the one that validation maximises.")] = None,
@@ -285,6 +288,7 @@ def learning_curve(
         as_json: AsJson = False) -> None:
     """Score retrieval over the number of training pairs, for several models in one figure.
 
+    With several shares of wrong pairs the curve is over those, at one number of pairs.
     Training rows that are no pairs stay, through one modality each. Pairs are drawn by the seed of
     the run, nested and the same for all models. With --out every finished run is saved, and the
     same command resumes.
@@ -292,14 +296,14 @@ def learning_curve(
     if out is not None:
         check_writable(out)
     check_seeds_free(set_)
-    counts = list_of_pairs(pairs)
+    axis, values, other = curve_of(pairs, wrong)
     models = build_contenders(model, set_, no_tune)
     from crossalign.recipes.learning_curve import run_learning_curve
 
-    supervision = options.supervision
-    bench = replace(options, task="retrieval", unpaired=None, labels=None, wrong=None).load()
-    curve = run_learning_curve(models, bench, counts, supervision, seeds=seeds, metric=metric,
-                               out=out, callbacks=progress(), log=log)
+    supervision = replace(options.supervision, **other)
+    bench = replace(options, task="retrieval", unpaired=None, labels=None).load()
+    curve = run_learning_curve(models, bench, values, supervision, axis=axis, seeds=seeds,
+                               metric=metric, out=out, callbacks=progress(), log=log)
     print(json.dumps(curve.to_dict()) if as_json else str(curve))
     if out is not None:
         log(f"wrote {out / 'learning_curve.png'}")

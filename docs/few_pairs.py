@@ -2,7 +2,10 @@
 
 DIR is what ``crossalign learning-curve --out DIR`` wrote. Its numbers are kept as
 ``docs/results/few_pairs-NAME.json``, NAME being the name of the folder, and its figure beside them.
-The tables of all that are kept go into the region ``few_pairs`` of the page.
+Rows of other models that are kept under that name stay, if they are of the same runs and points.
+The tables of all that are kept go into the region ``few_pairs`` of the page. Those without any pair
+go into one table together, in ``no_pairs``, each under
+its NAME without ``zero-``.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from crossalign.evaluation.learning_curve import heading
+from crossalign.evaluation.learning_curve import CHANCE, column, heading
 from crossalign.files import replacing, write_text
 from crossalign.pages import plots
 from crossalign.tables import markdown, percent
@@ -36,47 +39,95 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for folder in parser.parse_args(arguments).folders:
         found = json.loads((folder / "learning_curve.json").read_text("utf-8"))
         file = DOCS / "results" / f"{KEPT}{folder.resolve().name}.json"
-        write_text(file, json.dumps(found) + "\n")
-        with replacing(file.with_suffix(".svg")) as draft:
-            figure(found).savefig(draft, format="svg", metadata={"Date": None})
+        found = joined(found, file)
+        write_text(file, json.dumps(found, indent=1) + "\n")
+        if not is_blind(found):
+            with replacing(file.with_suffix(".svg")) as draft:
+                figure(found).savefig(draft, format="svg", metadata={"Date": None})
     kept = {file.stem.removeprefix(KEPT): json.loads(file.read_text("utf-8"))
             for file in sorted((DOCS / "results").glob(f"{KEPT}*.json"), key=lambda f: f.stem)}
-    titles = dict.fromkeys(map(title, kept.values()))
+    blind = {name.removeprefix("zero-"): found for name, found in kept.items() if is_blind(found)}
+    curves = {name: found for name, found in kept.items() if not is_blind(found)}
+    titles = dict.fromkeys(map(heading, curves.values()))
     page = PAGE.read_text("utf-8")
     for region, text in {
             "few_pairs": "\n\n".join(
-                "\n\n".join([f"### {name}", *(section(file, found) for file, found in kept.items()
-                                              if title(found) == name)]) for name in titles),
-            "few_pairs_ratios": ratios(kept.values())}.items():
+                "\n\n".join([f"### {name}", *(section(file, found) for file, found in curves.items()
+                                              if heading(found) == name)]) for name in titles),
+            "few_pairs_ratios": ratios(curves.values()),
+            "no_pairs": without_pairs(blind)}.items():
         start, end = f"<!-- {region}:start -->\n", f"<!-- {region}:end -->"
         before, _, rest = page.partition(start)
         page = f"{before}{start}{text}\n{end}{rest.partition(end)[2]}"
     write_text(PAGE, page)
 
 
-def title(found: Mapping[str, Any]) -> str:
-    """Return the heading under which a curve stands."""
-    return heading(found["data"], found["labels"])
+def joined(found: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """Return a curve with the rows that a file keeps beside its own.
+
+    Raises
+    ------
+    ValueError
+        If the file keeps other runs or points, or other data.
+    """
+    if not file.exists():
+        return dict(found)
+    kept = json.loads(file.read_text("utf-8"))
+    for key in sorted({*kept, *found} - {"rows", "refused"}):
+        if kept.get(key) != found.get(key):
+            raise ValueError(f"folders: {key} is {found.get(key)} and {kept.get(key)} in "
+                             f"{file.name}; name the folder otherwise, or remove that file.")
+    earlier = {row: said for row, said in kept["refused"].items() if row not in found["rows"]}
+    return {**found, "rows": {**kept["rows"], **found["rows"]},
+            "refused": {**earlier, **found["refused"]}}
+
+
+def is_blind(found: Mapping[str, Any]) -> bool:
+    """Tell whether a curve has no pair at any point."""
+    return bool(found["pairs"] == [0])
 
 
 def figure(found: Mapping[str, Any]) -> Any:
     """Return the figure of a curve."""
     rows = {row: np.array(of["runs"], dtype=float) for row, of in found["rows"].items()}
-    return plots.learning_curve(rows, [None if n == "all" else n for n in found["pairs"]],
-                                metric=found["metric"], title=title(found))
+    return plots.learning_curve(rows, values_of(found), axis=found["axis"],
+                                metric=found["metric"], title=heading(found))
+
+
+def values_of(found: Mapping[str, Any]) -> list[Any]:
+    """Return numbers of pairs, None for all, or shares of wrong ones."""
+    return [None if value == "all" else value for value in found[found["axis"]]]
+
+
+def without_pairs(kept: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return one table of curves without pairs, a row for each and a column for each model."""
+    models = list(dict.fromkeys([CHANCE, *(row for of in kept.values() for row in of["rows"])]))
+    rows = []
+    for name, found in kept.items():
+        runs = len(found["seeds"])
+        scores = {row: np.array(of["runs"], dtype=float)[:, 0]
+                  for row, of in found["rows"].items()}
+        rows.append([name, f"{runs}", *(cell(scores.get(model), runs)
+                                                 for model in models)])
+    metrics = sorted({found["metric"] for found in kept.values()})
+    return markdown([f"{', '.join(metrics)} (%)", "runs", *models], rows)
+
+
+def cell(values: Any, runs: int) -> str:
+    """Write mean and deviation over runs ``(runs,)``; a dash for a model that has none."""
+    if values is None or np.isnan(values).any():
+        return "-"
+    return percent(values.mean(), values.std(ddof=1) if runs > 1 else 0.0, runs)
 
 
 def section(name: str, found: Mapping[str, Any]) -> str:
     """Return the table and the figure of a curve."""
     runs = len(found["seeds"])
-    header = [f"{found['metric']} (%), {runs} runs", *(f"{n} pairs" for n in found["pairs"])]
-    rows = []
-    for row, of in found["rows"].items():
-        values = np.array(of["runs"], dtype=float)                       # (runs, K)
-        spread = values.std(axis=0, ddof=1) if runs > 1 else np.zeros(values.shape[1])
-        rows.append([row, *("-" if np.isnan(mean) else percent(mean, sd, runs)
-                            for mean, sd in zip(values.mean(axis=0), spread, strict=True))])
-    return f"{markdown(header, rows)}\n\n![{title(found)}](results/{KEPT}{name}.svg)"
+    header = [f"{found['metric']} (%), {runs} runs",
+              *(column(found["axis"], value) for value in values_of(found))]
+    rows = [[row, *(cell(values, runs) for values in np.array(of["runs"], dtype=float).T)]
+            for row, of in found["rows"].items()]
+    return f"{markdown(header, rows)}\n\n![{heading(found)}](results/{KEPT}{name}.svg)"
 
 
 def ratios(curves: Iterable[Mapping[str, Any]]) -> str:
@@ -87,6 +138,8 @@ def ratios(curves: Iterable[Mapping[str, Any]]) -> str:
     """
     rows = []
     for found in curves:
+        if found["axis"] != "pairs":
+            continue
         means: dict[str, float] = {}
         for row, of in found["rows"].items():
             added = [f"{name}=" for name in ADDED if f"{name}=" in row]

@@ -17,6 +17,7 @@ SMALL = {
     "FGAN": {"epochs": 2, "dim": 8, "heads": 2},
     "FusionNetQSMA": {"epochs": 2, "network__latent": 4, "network__hidden": 8},
     "LinearCosine": {"epochs": 2},
+    "SUE": {"n_coordinates": 4, "neighbours": 5, "steps": 2, "hidden": 4},
     "LCALE": {"epochs": 2, "head__epochs": 1, "latent": 4, "hidden": (16, 8)},
 }
 

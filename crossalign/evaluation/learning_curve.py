@@ -1,4 +1,5 @@
-"""Learning curve: a score of several models over the number of training pairs.
+"""Learning curve: a score of several models over the number of training pairs, or the share that
+is wrong.
 
 Every point is a whole `evaluate` under its own supervision, with all choices made on validation
 classes under the same one. Run k of every model and every point has the same class split, and its
@@ -38,32 +39,41 @@ class Contender(NamedTuple):
     grid: Mapping[str, Sequence[Any]]
 
 
+AXES = ("pairs", "wrong")
+"""Arguments of `Supervision` that a curve can be over."""
+Value = int | float | None
+
+
 class Point(NamedTuple):
-    """Report of a row at a number of pairs, None for all; or the sentence with which it refused."""
+    """Report of a row at a number of pairs, None for all, or at a share of wrong ones; or the
+    sentence with which it refused.
+    """
 
     row: str
-    pairs: int | None
+    value: Value
     report: Report | None
     refusal: str = ""
 
 
 @dataclass
 class LearningCurve:
-    """Scores of several models over the number of pairs.
+    """Scores of several models over the number of pairs, or the share of them that is wrong.
 
     Attributes
     ----------
     data, metric : str
         Names of the data and of the score.
-    pairs : K integers or None
-        Numbers of pairs; None for all.
+    values : K numbers
+        Numbers of pairs, None for all; or shares of wrong pairs.
     seeds : list of int
         Runs.
     supervision : Supervision
-        Labels, other rows and wrong pairs, which are the same for all points.
+        All that is the same for every point.
+    axis : {"pairs", "wrong"}
+        Argument of the supervision that the values are of; default ``"pairs"``.
     rows : mapping of row to (runs, K)
         Fractions; NaN where a model refused, or has not been run.
-    refused : mapping of row to mapping of pairs to str
+    refused : mapping of row to mapping of value to str
         Sentences of models that could not learn from so little.
     interrupted : bool
         Whether Ctrl-C ended it before all points were done.
@@ -71,26 +81,27 @@ class LearningCurve:
 
     data: str
     metric: str
-    pairs: tuple[int | None, ...]
+    values: tuple[Value, ...]
     seeds: list[int]
     supervision: Supervision
+    axis: str = "pairs"
     rows: dict[str, Array] = field(default_factory=dict)
     refused: dict[str, dict[str, str]] = field(default_factory=dict)
     interrupted: bool = False
 
     def add(self, point: Point) -> None:
-        """Add a point; one of `CHANCE` stands at every number of pairs.
+        """Add a point; one of `CHANCE` stands at every value.
 
         Raises
         ------
         ValueError
             If its report does not have the score.
         """
-        values = self.rows.setdefault(point.row, np.full((len(self.seeds), len(self.pairs)),
+        values = self.rows.setdefault(point.row, np.full((len(self.seeds), len(self.values)),
                                                          np.nan))
-        places = slice(None) if point.row == CHANCE else [self.pairs.index(point.pairs)]
+        places = slice(None) if point.row == CHANCE else [self.values.index(point.value)]
         if point.report is None:
-            self.refused.setdefault(point.row, {})[named(point.pairs)] = point.refusal
+            self.refused.setdefault(point.row, {})[named(point.value)] = point.refusal
         elif self.metric not in point.report.scores:
             raise ValueError(f"metric: {point.row} on {self.data} has no {self.metric!r}; choose "
                              f"one of {list(point.report.scores)}.")
@@ -98,9 +109,9 @@ class LearningCurve:
             values[:, places] = np.array(point.report.scores[self.metric]["runs"])[:, None]
 
     def __str__(self) -> str:
-        lines = [["", *(f"{named(n)} pairs" for n in self.pairs)]]
+        lines = [["", *(column(self.axis, value) for value in self.values)]]
         for row, values in self.rows.items():
-            sd = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(self.pairs))
+            sd = values.std(axis=0, ddof=1) if len(values) > 1 else np.zeros(len(self.values))
             lines.append([row, *("-" if np.isnan(m) else percent(m, s, len(values))
                                  for m, s in zip(values.mean(axis=0), sd, strict=True))])
         facts = self.stated()
@@ -108,11 +119,13 @@ class LearningCurve:
         return "\n".join([f"{self.metric} (%) on {self.data}: {under}", "", *aligned(lines)])
 
     def stated(self) -> dict[str, Any]:
-        """Return what holds for every point: labels, other rows, wrong pairs, number of runs."""
-        other = self.supervision.unpaired
-        return {"labels": self.supervision.labels,
-                "unpaired": ALL if other is None else other, "wrong": self.supervision.wrong,
-                "runs": len(self.seeds)}
+        """Return what holds for every point: labels, other rows, wrong pairs or the number of
+        pairs, number of runs.
+        """
+        given = self.supervision
+        facts = {"labels": given.labels, "unpaired": _count(given.unpaired),
+                 "pairs": _count(given.pairs), "wrong": given.wrong, "runs": len(self.seeds)}
+        return {name: value for name, value in facts.items() if name != self.axis}
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it in plain JSON types; None where there is no score."""
@@ -120,13 +133,14 @@ class LearningCurve:
                       "runs": [_plain(run) for run in values]}
                 for row, values in self.rows.items()}
         return {"data": self.data, "metric": self.metric, **self.stated(), "seeds": self.seeds,
-                "pairs": [ALL if n is None else n for n in self.pairs], "rows": rows,
-                "refused": self.refused}
+                "axis": self.axis, self.axis: [_count(value) for value in self.values],
+                "rows": rows, "refused": self.refused}
 
 
-def learning_curve(models: Mapping[str, Contender], bench: Benchmark, pairs: Sequence[int | None],
-                   supervision: Supervision, seeds: int = 1, *, callbacks: Sequence[Any] = (),
-                   log: Log | None = None, keep: Path | None = None) -> Iterator[Point]:
+def learning_curve(models: Mapping[str, Contender], bench: Benchmark, values: Sequence[Value],
+                   supervision: Supervision, seeds: int = 1, *, axis: str = "pairs",
+                   callbacks: Sequence[Any] = (), log: Log | None = None,
+                   keep: Path | None = None) -> Iterator[Point]:
     """Yield the points of a learning curve as soon as each is done, chance first.
 
     Parameters
@@ -135,12 +149,14 @@ def learning_curve(models: Mapping[str, Contender], bench: Benchmark, pairs: Seq
         Models and the grids that validation chooses from.
     bench : Benchmark
         Benchmark for retrieval, with all its pairs.
-    pairs : K integers or None
-        Numbers of pairs; None for all.
+    values : K numbers
+        Numbers of pairs, None for all; or shares of wrong pairs.
     supervision : Supervision
-        Everything but the number of pairs.
+        Everything but these.
     seeds : int
         Number of runs; default 1.
+    axis : {"pairs", "wrong"}
+        Argument of the supervision that the values are of; default ``"pairs"``.
     callbacks : sequence
         Callbacks of every fit.
     log : callable, optional
@@ -151,33 +167,32 @@ def learning_curve(models: Mapping[str, Contender], bench: Benchmark, pairs: Seq
     Raises
     ------
     ValueError
-        If a number of pairs stands twice or is more than there are, or a model does not suit the
-        benchmark.
+        If a value stands twice, there are fewer pairs, or a model does not suit the benchmark.
     KeyboardInterrupt
         After Ctrl-C, also if some runs of the point were finished: they are in ``keep``.
     """
     from crossalign.models import Chance
 
-    if not pairs or len(set(pairs)) < len(pairs):
-        raise ValueError(f"pairs: got {','.join(map(named, pairs)) or 'none'}; give numbers, each "
-                         "once.")
-    parts = {n: supervised(bench, replace(supervision, pairs=n)) for n in pairs}
+    if not values or len(set(values)) < len(values):
+        raise ValueError(f"{axis}: got {','.join(map(named, values)) or 'none'}; give numbers, "
+                         "each once.")
+    parts = {value: supervised(bench, _with(supervision, axis, value)) for value in values}
     check_runs(seeds, bench)
     for contender in models.values():
         resolve(contender.model, bench)
     scored = partial(evaluate, seeds=seeds, callbacks=callbacks, log=log, pictures=False, keep=keep)
     yield Point(CHANCE, None, _whole(scored(Chance(), bench, tune=False), seeds))
-    for number, (n, part) in enumerate(parts.items()):
+    for number, (value, part) in enumerate(parts.items()):
         for place, (row, (model, grid)) in enumerate(models.items(), start=1):
             if log is not None:
                 done = number * len(models) + place
-                log(f"{row}, {named(n)} pairs: point {done} of {len(parts) * len(models)}")
+                log(f"{row}, {column(axis, value)}: point {done} of {len(parts) * len(models)}")
             try:
-                point = Point(row, n, _whole(scored(model, part, tune=grid), seeds))
+                point = Point(row, value, _whole(scored(model, part, tune=grid), seeds))
             except ValueError as error:
-                point = Point(row, n, None, str(error))
+                point = Point(row, value, None, str(error))
                 if log is not None:
-                    log(f"{row}, {named(n)} pairs: refused. {error}")
+                    log(f"{row}, {column(axis, value)}: refused. {error}")
             yield point
 
 
@@ -203,15 +218,44 @@ def metric_of(bench: Benchmark, name: str | None = None) -> str:
     return task.objective if name is None else name
 
 
-def named(pairs: int | None) -> str:
-    """Write a number of pairs."""
-    return ALL if pairs is None else f"{pairs}"
+def named(value: Value) -> str:
+    """Write a number of pairs or a share of them."""
+    return f"{_count(value)}"
 
 
-def heading(data: str, labels: str) -> str:
-    """Write what a curve is of: its data, and the side of training rows that is labelled."""
+def column(axis: str, value: Value) -> str:
+    """Write the head of a value's column."""
+    if axis == "wrong":
+        return f"{100 * float(value or 0):g} % wrong"
+    return f"{named(value)} pairs"
+
+
+def heading(told: Mapping[str, Any]) -> str:
+    """Write what the JSON of a curve is of: its data, the side of training rows that is labelled,
+    and the number of pairs of a curve over something else.
+    """
     sides = {"none": "no labels", "both": "labels on both sides", "one": "labels on the first side"}
-    return f"{data}: {sides.get(labels, f'labels of {labels}')}"
+    labels = sides.get(told["labels"], f"labels of {told['labels']}")
+    pairs = "" if told["axis"] == "pairs" else f", {told['pairs']} pairs"
+    return f"{told['data']}: {labels}{pairs}"
+
+
+def _with(supervision: Supervision, axis: str, value: Value) -> Supervision:
+    """Return the supervision of a point.
+
+    Raises
+    ------
+    ValueError
+        If the axis is unknown.
+    """
+    if axis not in AXES:
+        raise ValueError(f"axis: got {axis!r}; choose one of {list(AXES)}.")
+    given: dict[str, Any] = {axis: value}
+    return replace(supervision, **given)
+
+
+def _count(value: Value) -> int | float | str:
+    return ALL if value is None else value
 
 
 def _plain(values: Array) -> list[float | None]:

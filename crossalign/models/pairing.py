@@ -99,6 +99,21 @@ def two_of(X: Views, model: object) -> tuple[str, str]:
     return (names[0], names[1] if len(names) > 1 else CLASS_MODALITY)
 
 
+def two_views(X: Views, model: object) -> tuple[str, str]:
+    """Return the names of two modalities of samples, for a model that reads no side information.
+
+    Raises
+    ------
+    ValueError
+        If there is one, or three or more.
+    """
+    names = two_of(X, model)
+    if CLASS_MODALITY in names:
+        raise ValueError(f"X: the samples have {names[0]!r} alone, and {type(model).__name__} "
+                         "aligns two modalities; give both.")
+    return names
+
+
 def class_targets(pairs: Pairs, source: str, target: str) -> tuple[Rows, Rows]:
     """Return rows of a modality in classes that the other has too, and each one's class mean there.
 

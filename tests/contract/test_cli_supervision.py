@@ -59,6 +59,8 @@ def test_remembered_words_are_those_that_were_given():
     (["run", "cca", "--task", "retrieval", "--labels", "own"], "labels: got 'own'"),
     (["learning-curve", "cca", "cca"], "'cca' stands twice"),
     (["learning-curve", "cca", "--pairs", "20;50"], "pairs: got '20;50'"),
+    (["learning-curve", "cca", "--wrong", "0,some"], "wrong: got 'some'"),
+    (["learning-curve", "cca", "--wrong", "0,0.1"], "several numbers of pairs"),
     (["learning-curve", "cca", "--labels", "some"], "labels: got 'some'"),
     (["learning-curve", "gfzsl"], "does not embed"),
     (["learning-curve", "cca", "--metric", "H"], "metric: got 'H'")])

@@ -17,7 +17,7 @@ WRONG = {
     "acmr": {"latent": 0, "kl_ramp": (3,), "hidden": (5, 5), "compile": 1, "variant": "x",
              "epochs": True, "lr": float("nan"), "device": "tpu"},
     "asif": {"k": 0, "power": 0.0, "scaling": "x", "pairs": 1},
-    "blind_procrustes": {"n_clusters": 0, "runs": 0.5, "restarts": 0, "neighbours": 0, "steps": 0},
+    "blind_procrustes": {"n_clusters": 0, "runs": 0.5, "restarts": -1, "neighbours": 0, "steps": 0},
     "cada_vae": {"latent": 10**11, "batch_size": 1, "precision": "8", "kl": -1.0},
     "cca": {"n_components": 2.5, "reg": float("inf"), "covariances": "own", "weighting": 1},
     "chance": {"n_components": -1, "random_state": -1},
@@ -38,6 +38,8 @@ WRONG = {
     "procrustes": {"n_components": 0, "whiten": 2, "pairs": "x", "covariances": "own"},
     "residual_adapter": {"ridge": 0.0, "ratio": 2.0},
     "ridge_map": {"alpha": 0.0, "target": 1, "whitening": 0.0},
+    "sue": {"n_coordinates": 0, "neighbours": 1.5, "metric": "l2", "reg": -1.0, "pairs": 1,
+            "steps": -1, "divergence": "w2", "hidden": 0, "lr": 0.0},
     "tip_adapter": {"head__alpha": -1.0, "head__beta": 0.0, "head__shots": 0},
 }
 

@@ -6,6 +6,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from crossalign.models import BlindProcrustes
 from crossalign.models.closed_form.blind_procrustes import matched_centroids, mates
@@ -65,6 +66,19 @@ def test_who_is_whose_is_never_read(world):
     np.testing.assert_array_equal(a, b)
 
 
+def test_without_restarts_the_rotation_is_an_arbitrary_one_of_the_seed(world):
+    views, later, _ = world
+    one, again, other = (clone(MODEL).set_params(restarts=0, random_state=seed).fit(views)
+                         for seed in (0, 0, 1))
+    R = one.maps_["photo"]
+    np.testing.assert_allclose(R.T @ R, np.eye(8), atol=1e-6)
+    np.testing.assert_array_equal(R, again.maps_["photo"])
+    assert np.abs(R - other.maps_["photo"]).max() > 0.1
+    assert one.closeness_.shape == (0,)
+    cosines = one.embed(later["photo"], "photo") @ one.embed(later["sketch"], "sketch").T
+    assert (cosines.argmax(axis=1) == np.arange(150)).mean() < 0.1
+
+
 def test_centroids_are_matched_as_the_best_of_all_permutations():
     """Five clusters, all 120 orders tried; FAQ's must be the best of them, and the true one."""
     x, _ = clusters(0, 60, kinds=5, noise=0.01)
@@ -85,6 +99,14 @@ def test_mates_are_means_of_the_nearest_rows_written_out():
     expected = [values[sorted(range(9), key=lambda j: -(row @ b[j]))[:4]].mean(0) for row in a]
     np.testing.assert_allclose(mates(a, b, values, 4), expected)
     np.testing.assert_allclose(mates(a, b, values, 99), np.tile(values.mean(0), (5, 1)))
+
+
+def test_there_are_no_more_clusters_than_different_rows(world):
+    """Texts of classes repeat: no warning that clusters were not found."""
+    few = np.random.default_rng(0).standard_normal((6, 7))[np.arange(90) % 6]
+    views = Views({"photo": world[1]["photo"][:90], "text": few})
+    model = clone(MODEL).set_params(n_components=4, restarts=1).fit(views)
+    assert model.embed(few, "text").shape == (90, 4)
 
 
 def test_one_modality_or_a_constant_one_is_refused(world):

@@ -11,7 +11,7 @@ import pytest
 from interrupting import interrupting
 from small import recognition, retrieval
 
-from crossalign.arguments import build_contenders, list_of_pairs
+from crossalign.arguments import build_contenders, curve_of
 from crossalign.data import Supervision, supervised
 from crossalign.evaluation import Report, evaluate
 from crossalign.evaluation.learning_curve import Contender, LearningCurve, Point, metric_of
@@ -50,6 +50,22 @@ def test_the_table_and_the_json_say_the_same():
     line = next(line for line in str(found).splitlines() if line.startswith("cca"))
     assert line.endswith(f"{100 * row.mean():.1f} ± {100 * row.std(ddof=1):.1f}")
     assert "labels none" in str(found)
+
+
+def test_a_curve_over_wrong_pairs_is_the_evaluation_with_that_share(tmp_path):
+    found = run_learning_curve(MODELS, retrieval(), (0.0, 1.0), Supervision(40, labels="none"),
+                               axis="wrong", seeds=2, out=tmp_path)
+    for place, share in enumerate((0.0, 1.0)):
+        bench = supervised(retrieval(), Supervision(40, labels="none", wrong=share))
+        own = evaluate(RidgeMap(), bench, 2, tune={"alpha": (1.0, 1000.0)})
+        assert found.rows["ridge_map"][:, place].tolist() == own.scores["mAP"]["runs"]
+    assert (found.rows["cca"][:, 0] > found.rows["cca"][:, 1]).all()
+    told = json.loads((tmp_path / "learning_curve.json").read_text())
+    assert (told["axis"], told["pairs"], told["wrong"]) == ("wrong", 40, [0.0, 1.0])
+    assert str(found).splitlines()[2].split() == ["0", "%", "wrong", "100", "%", "wrong"]
+    assert (tmp_path / "points" / "cca-1.0.json").exists()
+    with pytest.raises(ValueError, match="axis: got 'labels'"):
+        run_learning_curve(MODELS, retrieval(), ("one",), Supervision(), axis="labels")
 
 
 def test_a_model_that_refuses_is_said_and_leaves_a_gap(tmp_path):
@@ -159,10 +175,13 @@ def test_bad_models_are_one_sentence(words, sets, says):
         build_contenders(words, sets, True)
 
 
-def test_numbers_of_pairs_are_read():
-    assert list_of_pairs("0, 20,all") == [0, 20, None]
-    with pytest.raises(ValueError, match="pairs: got '2x'"):
-        list_of_pairs("20,2x")
+def test_a_curve_is_over_pairs_or_over_wrong_ones():
+    assert curve_of("0, 20,all", "0.1") == ("pairs", [0, 20, None], {"wrong": 0.1})
+    assert curve_of("100", "0, .1,.5") == ("wrong", [0.0, 0.1, 0.5], {"pairs": 100})
+    for pairs, wrong, says in (("20,2x", "0", "pairs: got '2x'"), ("20", "0,x", "wrong: got 'x'"),
+                               ("20,50", "0,0.1", "several numbers of pairs")):
+        with pytest.raises(ValueError, match=says):
+            curve_of(pairs, wrong)
 
 
 # -- the figure ----------------------------------------------------------------------------------
@@ -180,6 +199,14 @@ def test_the_figure_has_a_line_a_row_and_chance_is_dashed():
     assert ax.get_ylabel() == "mAP (%), mean ± sd of 3 runs"
 
 
+def test_the_figure_of_wrong_pairs_names_shares():
+    figure = plots.learning_curve({"a": np.array([[0.3, 0.1]])}, (0.0, 0.3), axis="wrong",
+                                  metric="mAP")
+    (ax,) = figure.axes
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["0 %", "30 %"]
+    assert ax.get_xlabel() == "wrong training pairs"
+
+
 @pytest.mark.parametrize("rows", [{}, {"a": np.zeros((2, 4))}, {"a": np.zeros((0, 3))}])
 def test_a_figure_of_nothing_is_refused(rows):
     with pytest.raises(ValueError, match="rows"):
@@ -194,12 +221,17 @@ def test_the_page_has_the_numbers_of_the_curves_that_are_kept(tmp_path, monkeypa
     spec.loader.exec_module(script)
     (tmp_path / "docs" / "results").mkdir(parents=True)
     page = tmp_path / "docs" / "few_pairs.md"
-    page.write_text("above\n<!-- few_pairs:start -->\nold\n<!-- few_pairs:end -->\nbelow\n")
+    page.write_text("above\n<!-- few_pairs:start -->\nold\n<!-- few_pairs:end -->\nbelow\n"
+                    "<!-- no_pairs:start -->\n<!-- no_pairs:end -->\n")
     monkeypatch.setattr(script, "DOCS", page.parent)
     monkeypatch.setattr(script, "PAGE", page)
     models = {"cca": MODELS["cca"], "by class": Contender(RidgeMap(pairs="class"), {})}
     found = curve(models, labels="none", seeds=2, out=tmp_path / "small")
-    for folders in ([str(tmp_path / "small")], []):
+    blind = {"by class": models["by class"]}
+    none = curve(blind, (0,), "both", seeds=2, out=tmp_path / "zero-none").rows["by class"][:, 0]
+    wrong = run_learning_curve({"cca": MODELS["cca"]}, retrieval(), (0.0, 0.5), Supervision(40),
+                               axis="wrong", out=tmp_path / "wrong").rows["cca"][0]
+    for folders in ([str(tmp_path / name) for name in ("small", "zero-none", "wrong")], []):
         script.main(folders)
         text = page.read_text()
         row = found.rows["cca"]
@@ -209,8 +241,23 @@ def test_the_page_has_the_numbers_of_the_curves_that_are_kept(tmp_path, monkeypa
         assert "| by class | - | - |" in text
         assert "old" not in text
         assert text.startswith("above\n")
-        assert text.endswith("below\n")
+        cells = f"{100 * none.mean():.1f} ± {100 * none.std(ddof=1):.1f}"
+        assert text.count("| none | 2 |") == 1
+        assert text.endswith(f"| {cells} |\n<!-- no_pairs:end -->\n")
+        assert "| mAP (%), 1 runs | 0 % wrong | 50 % wrong |" in text
+        assert f"| cca | {100 * wrong[0]:.1f} | {100 * wrong[1]:.1f} |" in text
+        assert "### pairs: labels on both sides, 40 pairs\n" in text
     assert (page.parent / "results" / "few_pairs-small.svg").exists()
+    assert not (page.parent / "results" / "few_pairs-zero-none.svg").exists()
+    alone = {"ridge": Contender(RidgeMap(), {})}
+    more = curve(alone, seeds=2, out=tmp_path / "more" / "small").rows["ridge"]
+    script.main([str(tmp_path / "more" / "small")])                       # joins what is kept
+    assert f"| cca | {100 * found.rows['cca'][:, 0].mean():.1f} ±" in page.read_text()
+    assert f"| ridge | {100 * more[:, 0].mean():.1f} ±" in page.read_text()
+    assert "| by class | - | - |" in page.read_text()
+    curve(alone, seeds=3, out=tmp_path / "other" / "small")
+    with pytest.raises(ValueError, match=r"few_pairs-small\.json; name the folder otherwise"):
+        script.main([str(tmp_path / "other" / "small")])
 
 
 def test_a_score_that_the_data_do_not_have_is_refused():

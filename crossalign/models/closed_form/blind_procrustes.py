@@ -22,6 +22,7 @@ permutation is best is the same, and FAQ finds it far more often.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -29,17 +30,17 @@ import numpy.typing as npt
 from scipy import linalg
 from scipy.optimize import quadratic_assignment
 from sklearn.cluster import KMeans
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.models.base import Model
 from crossalign.models.closed_form.procrustes import components, rank_of, rotation
-from crossalign.models.pairing import two_of
+from crossalign.models.pairing import two_views
 from crossalign.models.ranges import SEED, SIZE
 from crossalign.models.roles import Aligner
 from crossalign.models.rows import Array, unit_rows
 from crossalign.preprocessing.rows import Rows, check_varying, mean_row, rows_of, scatter
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling, scaled_rows
-from crossalign.types import CLASS_MODALITY, Samples, Views
+from crossalign.types import Samples, Views
 
 __all__ = ["BlindProcrustes"]
 
@@ -60,12 +61,14 @@ class BlindProcrustes(Aligner, Model):
     n_components : int
         Number of principal components of each modality, at most the smaller rank; default 32.
     n_clusters : int
-        Number of clusters of each modality, at most the rows of either; default 40. It
+        Number of clusters of each modality, at most the different rows of either; default 40. It
         works best where it is the number of clusters that there are.
     runs : int
         Number of clusterings, the best quarter of which are the anchors; default 12.
     restarts : int
-        Number of times that all is done, of which the best counts; default 3.
+        Number of times that all is done, of which the best counts; default 3. With 0 the rotation
+        is an arbitrary one, drawn by the seed: what a rotation that was found has to beat, as the
+        clusters of either modality alone can put it above random embeddings.
     neighbours : int
         Number of nearest rows whose mean is a row's mate, at most all; default 10.
     steps : int
@@ -91,7 +94,8 @@ class BlindProcrustes(Aligner, Model):
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "n_components": (16, 32), "n_clusters": (20, 40)}
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_components": [SIZE], "n_clusters": [SIZE], "runs": [SIZE], "restarts": [SIZE],
+        "n_components": [SIZE], "n_clusters": [SIZE], "runs": [SIZE],
+        "restarts": [Interval(Integral, 0, 2**16, closed="both")],
         "neighbours": [SIZE], "steps": [SIZE],
         "scaling": [StrOptions(set(KINDS))],
         "random_state": [SEED],
@@ -119,10 +123,7 @@ class BlindProcrustes(Aligner, Model):
             If the samples do not have two modalities, or one does not vary.
         """
         X, _ = self._start(X, y, classes)
-        names = two_of(X, self)
-        if CLASS_MODALITY in names:
-            raise ValueError(f"X: the samples have {names[0]!r} alone, and BlindProcrustes aligns "
-                             "two modalities; give both.")
+        names = two_views(X, self)
         self._remember({m: X.widths[m] for m in names})
         rng = np.random.default_rng(self.random_state)
         self.shift_: dict[str, Array] = {}
@@ -136,7 +137,8 @@ class BlindProcrustes(Aligner, Model):
         first, second = (unit_rows(_some(rows[m], rng) @ self.maps_[m]) for m in names)
         found = [self._rotation(first, second, rng) for _ in range(self.restarts)]
         self.closeness_ = np.array([closeness for _, closeness in found])
-        self.maps_[names[0]] = self.maps_[names[0]] @ found[int(self.closeness_.argmax())][0]
+        R = found[int(self.closeness_.argmax())][0] if found else arbitrary_rotation(k, rng)
+        self.maps_[names[0]] = self.maps_[names[0]] @ R
         return self
 
     def _read(self, rows: Rows, name: str) -> tuple[Rows, tuple[Array, Array]]:
@@ -153,7 +155,7 @@ class BlindProcrustes(Aligner, Model):
         """Return a rotation ``(k, k)`` of unit rows ``(n_a, k)`` onto ``(n_b, k)``, and how near it
         brings them.
         """
-        k = min(self.n_clusters, len(a), len(b))
+        k = min(self.n_clusters, distinct(a), distinct(b))
         runs = sorted((matched_centroids(a, b, k, rng) for _ in range(self.runs)),
                       key=lambda run: -run.agreement)[:max(1, self.runs // 4)]
         near, far = np.concatenate([r.near for r in runs]), np.concatenate([r.far for r in runs])
@@ -175,6 +177,19 @@ class BlindProcrustes(Aligner, Model):
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return unit rows ``(n, k)``."""
         return unit_rows(self.project(x, modality))
+
+
+def distinct(x: Array) -> int:
+    """Count the rows ``(n, d)`` that differ in the first six digits, each of which may be a
+    cluster.
+    """
+    return len(np.unique(np.round(x, 6), axis=0))
+
+
+def arbitrary_rotation(k: int, rng: np.random.Generator) -> Array:
+    """Draw an orthogonal matrix ``(k, k)``, each as likely as any other."""
+    Q, triangle = linalg.qr(rng.standard_normal((k, k)))
+    return np.asarray(Q * np.sign(np.diag(triangle)))
 
 
 class Matched(NamedTuple):

@@ -1,4 +1,4 @@
-"""A score over the number of training pairs."""
+"""A score over the number of training pairs, or the share of them that is wrong."""
 
 from __future__ import annotations
 
@@ -8,43 +8,48 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.learning_curve import CHANCE
+from crossalign.evaluation.learning_curve import CHANCE, Value
 from crossalign.pages.plots.steps import steps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def learning_curve(rows: Mapping[str, npt.ArrayLike], pairs: Sequence[int | None], *,
-                   metric: str, title: str = "A few training pairs") -> Figure:
+def learning_curve(rows: Mapping[str, npt.ArrayLike], values: Sequence[Value], *, metric: str,
+                   axis: str = "pairs", title: str = "A few training pairs") -> Figure:
     """Draw means over runs with bars of one standard deviation, a line per model.
 
-    The numbers of pairs stand at equal distances.
+    The values stand at equal distances.
 
     Parameters
     ----------
     rows : mapping of row to (runs, K) fractions
         Scores; NaN where a model refused.
-    pairs : K integers or None
-        Numbers of pairs; None for all.
+    values : K numbers
+        Numbers of pairs, None for all; or shares of wrong pairs.
     metric : str
         Name of the score.
+    axis : {"pairs", "wrong"}
+        Name of what the values are; default ``"pairs"``.
     title : str
         Title; default ``"A few training pairs"``.
 
     Raises
     ------
     ValueError
-        If there is no row, or one has not one value per number of pairs.
+        If there is no row, or one has not one score for each value.
     """
     if not rows:
         raise ValueError("rows: none given; leave the picture out.")
-    values = {row: np.atleast_2d(np.asarray(of, dtype=np.float64)) for row, of in rows.items()}
-    for row, of in values.items():
-        if of.ndim != 2 or of.shape[1] != len(pairs) or not of.size:
-            raise ValueError(f"rows[{row!r}]: shape {of.shape} for {len(pairs)} numbers of pairs; "
-                             "give (runs, K), at least one of each.")
-    runs = max(map(len, values.values()))
+    scores = {row: np.atleast_2d(np.asarray(of, dtype=np.float64)) for row, of in rows.items()}
+    for row, of in scores.items():
+        if of.ndim != 2 or of.shape[1] != len(values) or not of.size:
+            raise ValueError(f"rows[{row!r}]: shape {of.shape} for {len(values)} values; give "
+                             "(runs, K), at least one of each.")
+    runs = max(map(len, scores.values()))
     spread = f", mean ± sd of {runs} runs" if runs > 1 else ""
-    return steps(values, ["all" if n is None else f"{n:,}" for n in pairs], title,
-                 "training pairs", f"{metric} (%){spread}", dashed=CHANCE)
+    if axis == "wrong":
+        names, below = [f"{100 * float(v or 0):g} %" for v in values], "wrong training pairs"
+    else:
+        names, below = ["all" if v is None else f"{v:,}" for v in values], "training pairs"
+    return steps(scores, names, title, below, f"{metric} (%){spread}", dashed=CHANCE)
