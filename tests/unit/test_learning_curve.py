@@ -222,6 +222,7 @@ def test_the_page_has_the_numbers_of_the_curves_that_are_kept(tmp_path, monkeypa
     (tmp_path / "docs" / "results").mkdir(parents=True)
     page = tmp_path / "docs" / "few_pairs.md"
     page.write_text("above\n<!-- few_pairs:start -->\nold\n<!-- few_pairs:end -->\nbelow\n"
+                    "<!-- few_pairs_ratios:start -->\n<!-- few_pairs_ratios:end -->\n"
                     "<!-- no_pairs:start -->\n<!-- no_pairs:end -->\n")
     monkeypatch.setattr(script, "DOCS", page.parent)
     monkeypatch.setattr(script, "PAGE", page)
