@@ -49,29 +49,16 @@ class LatentModel(Distributional, Generator, Translator, TrainedModel):
             assert isinstance(x, Views)
             mean, logvar = self._fused(*gaussians_of_views(self, x, modality), modality)
             return mean.numpy(), (0.5 * logvar).exp().numpy()
-        rows, mask = self._masked_rows(x, modality)
-        rows = self._scaled(rows, modality)
+        rows = self._scaled(self._rows(x, modality), modality)
         means, deviations = [], []
         with torch.inference_mode():
             for start in range(0, len(rows), BLOCK):
                 block = torch.from_numpy(rows[start:start + BLOCK]).to(self._place)
-                mean, logvar = self._coded(block, modality, self._mask_block(mask, start))
+                mean, logvar = self.network_.encode(block, modality)
                 means.append(mean.float().cpu().numpy())
                 deviations.append((0.5 * logvar).exp().float().cpu().numpy())
         empty = np.zeros((0, self.network_.latent), np.float32)
         return np.concatenate([*means, empty]), np.concatenate([*deviations, empty])
-
-    def _mask_block(self, mask: Array | None, start: int) -> Tensor | None:
-        """Return the part of a mask for a block of rows."""
-        part = None if mask is None else mask[start:start + BLOCK]
-        return None if part is None else torch.from_numpy(part).to(self._place)
-
-    def _coded(self, rows: Tensor, modality: str, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance ``(n, latent)`` of rows; the networks here ignore the
-        mask.
-        """
-        mean, logvar = self.network_.encode(rows, modality)
-        return mean, logvar
 
     def _fused(self, mean: Tensor, logvar: Tensor, present: Tensor,
                modalities: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,6 @@
 - `experts`: the product of Gaussians.
 - `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
 - `attention`: attention over regions, modalities and classes.
-- `region_pool`: token rows as one vector.
 - `token_reader`: the first part of the encoder of FGAN.
 - `class_memory`: prototypes of seen classes, and of other classes by attention to them.
 """
@@ -31,12 +30,11 @@ from crossalign.networks.gated import GatedMLP
 from crossalign.networks.gaussian import GaussianEncoder, reparametrise
 from crossalign.networks.manifold import ManifoldProjection
 from crossalign.networks.mlp import MLP, initialise
-from crossalign.networks.region_pool import RegionPool, as_vectors
 from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 from crossalign.networks.vae import CrossVAE
 
 __all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "GatedMLP",
            "GaussianEncoder", "GaussianHead", "InformationGate", "ManifoldProjection",
-           "ModalityFusion", "PerturbedTopK", "RegionAttention", "RegionPool", "as_vectors",
+           "ModalityFusion", "PerturbedTopK", "RegionAttention",
            "class_distances", "cross_weighting", "hard_topk", "initialise", "perturbed_topk",
            "product_of_experts", "reparametrise", "tokens_kept"]

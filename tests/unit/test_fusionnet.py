@@ -439,59 +439,11 @@ def test_presets_ask_for_as_many_draws_as_their_losses_have_use_for():
         assert losses(views=views, draws__number=4)[0].network_.samples == 4
 
 
-def token_views(seed=0, padding=2):
-    """Toy views whose samples are four noisy copies, and padding behind them."""
-    X, rest, classes = toy(seed)
-    rng = np.random.default_rng(seed + 1)
-
-    def tokens(views):
-        data = {}
-        for m in views.modalities:
-            noise = rng.standard_normal((len(views), 4, views[m].shape[1]))
-            data[m] = np.pad(views[m][:, None] + 0.3 * noise, ((0, 0), (0, padding), (0, 0)))
-        mask = np.arange(4 + padding) < np.full((len(views), 1), 4)
-        return Views({m: x.astype(np.float32) for m, x in data.items()}, views.labels,
-                     masks=dict.fromkeys(data, mask))
-
-    return tokens(X), tokens(rest), classes
-
-
-@pytest.mark.parametrize("preset", ["gzsl", "retrieval"])
-def test_token_rows_are_read_and_padding_has_no_influence(preset):
-    X, rest, classes = token_views()
-    model = FusionNetQSMA(preset=preset, network__latent=16, network__hidden=32, epochs=15,
-                          batch_size=16,
-                          device="cpu", objective__smooth=0.1, objective__topology=0.1,
-                          objective__reconstruction=1.0).fit(X, classes=classes)
-    for m in X.modalities:
-        rows, order = rest[m], [5, 2, 0, 1, 4, 3]
-        found = model.embed(rest, m)
-        np.testing.assert_allclose(model.embed(rows[:, :4], m), found, atol=1e-5)
-        mixed = Views({m: rows[:, order]}, masks={m: rest.masks[m][:, order]})
-        np.testing.assert_allclose(model.embed(mixed, m), found, atol=1e-5)
-        assert np.abs(model.embed(rows, m) - found).max() > 1e-3     # a token of zeros is a token
-    if preset == "gzsl":
-        scores = ZeroShot(model).fit(X, classes).decision_function(rest)
-        assert (scores[:, 8:].argmax(axis=1) + 8 == rest.truth).mean() > 0.6
-        weights = model.network_.regions["image"].weights(
-            torch.from_numpy(model._scaled(rest["image"], "image")),
-            torch.from_numpy(rest.masks["image"]))
-        torch.testing.assert_close(weights.sum(dim=1), torch.ones(len(rest)))
-        assert weights[:, 4:].abs().max() == 0
-    else:
-        alike = model.embed(rest, "image") @ model.embed(rest, "text").T
-        same = rest.truth[:, None] == rest.truth
-        assert alike[same].mean() > alike[~same].mean() + 0.1
-
-
-def test_tokens_beside_vectors_and_a_saved_model(tmp_path):
-    X, _, classes = token_views()
-    mixed = Views({"image": X["image"], "text": X["text"][:, 0]}, X.labels,
-                  masks={"image": X.masks["image"]})
-    model = FusionNetQSMA(**SMALL).fit(mixed, classes=classes)
-    again = FusionNetQSMA.load(model.save(tmp_path / "model"))
-    for m in mixed.modalities:
-        np.testing.assert_array_equal(again.embed(mixed[m], m), model.embed(mixed[m], m))
+def test_token_rows_are_refused_with_what_to_do():
+    X, _, _ = toy()
+    tokens = Views({m: X[m][:, None] for m in X.modalities}, X.labels)
+    with pytest.raises(ValueError, match="pool the tokens"):
+        FusionNetQSMA(**SMALL).fit(tokens)
 
 
 def test_it_is_fitted_on_samples_that_lack_views():

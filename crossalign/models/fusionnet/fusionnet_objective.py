@@ -5,7 +5,7 @@ A term whose weight is zero throughout is not in the graph, and has no parameter
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any, NamedTuple
 
@@ -32,8 +32,6 @@ from crossalign.networks import (
     GaussianHead,
     ManifoldProjection,
     ModalityFusion,
-    RegionPool,
-    as_vectors,
 )
 from crossalign.sampling import quasi_normal
 from crossalign.training import Batch
@@ -65,8 +63,7 @@ class FusionNet(nn.Module):
     """Views and classes on one unit sphere, each point with its uncertainty.
 
     A view is encoded by an adapter and a Gaussian head with a linear path beside it, then projected
-    onto the sphere step by step. Token rows are pooled by attention first (`RegionPool`); where a
-    vector is needed, as by the linear path, it is the mean of a sample's tokens. `ClassMemory`
+    onto the sphere step by step. `ClassMemory`
     makes a class from its side information. Variances are in units of 1/d, so that they mean the
     same at any width of the latent space.
 
@@ -102,8 +99,6 @@ class FusionNet(nn.Module):
         Temperature of class attention at the start.
     fused : bool
         Whether to classify the fusion of several views too.
-    tokens : collection of str
-        Views whose samples are token rows ``(n, t, width)``; default none.
     """
 
     sampler = "textbook"
@@ -112,15 +107,13 @@ class FusionNet(nn.Module):
                  terms: Sequence[str], *, latent: int, hidden: int, dropout: float,
                  manifold: Mapping[str, Any], samples: int, sampling: str, marginal: str,
                  matching: str, held_out: float, smoothing: float, temperature: float,
-                 fused: bool, tokens: Collection[str] = ()) -> None:
+                 fused: bool) -> None:
         super().__init__()
         self.order, self.terms, self.latent = list(widths), tuple(terms), latent
         self.samples, self.sampling, self.marginal, self.matching = (samples, sampling, marginal,
                                                                      matching)
         self.held_out, self.smoothing = held_out, smoothing
-        self.regions = nn.ModuleDict({m: RegionPool(widths[m], hidden) for m in tokens})
-        self.adapters = nn.ModuleList(Adapter(hidden if m in tokens else w, hidden, dropout)
-                                      for m, w in widths.items())
+        self.adapters = nn.ModuleList(Adapter(w, hidden, dropout) for w in widths.values())
         self.heads = nn.ModuleList(GaussianHead(hidden, latent, w) for w in widths.values())
         self.manifold = ManifoldProjection(latent, **manifold)
         self.memory = memory
@@ -145,20 +138,14 @@ class FusionNet(nn.Module):
             assert isinstance(head, GaussianHead)
             head.start_linear(paths[m])
 
-    def encode(self, x: Tensor, modality: str,
-               mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Encode rows ``(n, width)`` as unit mean and log-variance ``(n, d)``.
-
-        Tokens ``(n, t, width)`` count only where ``mask (n, t)`` is True.
-        """
+    def encode(self, x: Tensor, modality: str) -> tuple[Tensor, Tensor]:
+        """Encode rows ``(n, width)`` as unit mean and log-variance ``(n, d)``."""
         if modality == CLASS_MODALITY:
             assert self.memory is not None
             mean, logvar = self.memory(x)
         else:
             at = self.order.index(modality)
-            pooled = self.regions[modality](x, mask) if modality in self.regions else x
-            mean, logvar = self.manifold(*self.heads[at](self.adapters[at](pooled),
-                                                         as_vectors(x, mask)))
+            mean, logvar = self.manifold(*self.heads[at](self.adapters[at](x), x))
         return mean, self._in_units(logvar)
 
     def decode(self, z: Tensor, modality: str) -> Tensor:
@@ -183,7 +170,7 @@ class FusionNet(nn.Module):
     def _step(self, batch: Batch) -> Step:
         mean, logvar, z = {}, {}, {}
         for m in self.order:
-            mean[m], logvar[m] = self.encode(batch.views[m], m, batch.masks.get(m))
+            mean[m], logvar[m] = self.encode(batch.views[m], m)
             z[m] = self._draws(mean[m], logvar[m], batch)
         classes = None
         if self.memory is not None:
@@ -306,10 +293,8 @@ class FusionNet(nn.Module):
         for m in self.order:
             x, code, rows = step.batch.views[m], step.mean[m], self._rows(step, m)
             others = order if rows is None else order[rows[order]]
-            at, mask = _kept(share, rows), step.batch.masks.get(m)
-            mixed, _ = self.encode(torch.lerp(_kept(x, rows), x[others],
-                                              at if x.ndim == 2 else at[..., None]), m,
-                                   None if mask is None else _kept(mask, rows) | mask[others])
+            at = _kept(share, rows)
+            mixed, _ = self.encode(torch.lerp(_kept(x, rows), x[others], at), m)
             losses.append(interpolation_gap(mixed, _kept(code, rows), code[others], at))
         return torch.stack(losses).sum()
 
@@ -317,7 +302,7 @@ class FusionNet(nn.Module):
         losses = []
         for m in self.order:
             rows = self._rows(step, m)
-            losses.append(persistence_gap(_kept(_vectors(step, m), rows),
+            losses.append(persistence_gap(_kept(step.batch.views[m], rows),
                                           _kept(step.mean[m], rows)))
         return torch.stack(losses).sum()
 
@@ -371,14 +356,9 @@ class FusionNet(nn.Module):
         """Compute the squared error per column of one view decoded from all draws of another's
         code.
         """
-        x = _vectors(step, target)
+        x = step.batch.views[target]
         z, x = _beside(step.z[code], x, self._rows(step, code, target))
         return reconstruction(self.decode(z, target), x, "l2") / x.shape[1]
-
-
-def _vectors(step: Step, m: str) -> Tensor:
-    """Return one row ``(n, width)`` per sample of a view: for tokens the mean of the real ones."""
-    return as_vectors(step.batch.views[m], step.batch.masks.get(m))
 
 
 def _kept(part: Tensor, rows: Tensor | None, dim: int = 0) -> Tensor:

@@ -7,8 +7,9 @@ is **our reading** of it. Every sentence has its part:
   Gaussian head per view, then weight-tied steps on the unit sphere (`ManifoldProjection`).
 - *modelling the uncertainty of projections*: every point is a Gaussian; draws of it are
   quasi-random (`quasi_normal`).
-- *hierarchical attention*: over regions (tokens), over views (`ModalityFusion`), over classes
-  (`ClassAttention`); a class without samples attends to those that have some (`ClassMemory`).
+- *hierarchical attention*: over views (`ModalityFusion`) and over classes (`ClassAttention`); a
+  class without samples attends to those that have some (`ClassMemory`). Attention over regions was
+  far below the same tokens laid out flat, on letters, and is left out: pool tokens before.
 - *QSMA, an approximation of a Wasserstein distance between projected features*: class by class
   the Gaussian W2 (``conditional``), and the sliced W2 of all samples along orthogonal directions
   drawn anew in every step (``marginal``).
@@ -61,7 +62,7 @@ from crossalign.models.several_views import presence
 from crossalign.models.supervision import labels_of
 from crossalign.models.whitening import WHITENINGS, whitening_of, within_class_covariance
 from crossalign.nested import Part, without
-from crossalign.networks import ClassMemory, as_vectors, product_of_experts
+from crossalign.networks import ClassMemory, product_of_experts
 from crossalign.training import Constant, Cosine, Group, Player, Ramp, Shuffle
 from crossalign.types import CLASS_MODALITY, Classes, Samples, Views
 
@@ -113,7 +114,6 @@ class FusionNetQSMA(LatentModel):
         "linear__share": (0.7, 0.95), "whitening": WHITENINGS,
         "head__weights": ((1.0, 0.5, 0.25), (1.0, 0.5, 0.5))}
     handles_missing = True
-    reads = ("vectors", "tokens")
     ablations: ClassVar[dict[str, Mapping[str, Any]]] = {
         "FusionNet-QSMA": {}, "bare": BARE, "no iteration": {"manifold__steps": 0},
         "no uncertainty": {"draws__number": 0}, "iid draws": {"draws__kind": "iid"},
@@ -193,7 +193,6 @@ class FusionNetQSMA(LatentModel):
         elif views < 2:
             raise ValueError(f"X: the preset 'retrieval' aligns views and the samples have "
                              f"{list(X.modalities)}; give a second one.")
-        self.tokens_ = [m for m in X.modalities if X.kind(m) == "tokens"]
         self._prepare(X)
         if self._straight():
             start = self._linear_view(X, alpha=START, mutual=False, features=0).paths
@@ -345,15 +344,8 @@ class FusionNetQSMA(LatentModel):
         return self._viewed(LinearView(self.paths_, self.frequencies_), x, modality)
 
     def _viewed(self, view: LinearView, x: npt.ArrayLike | Views, modality: str) -> Array:
-        """Put rows of a view into a linear view; tokens by the mean of a sample's."""
-        given, mask = self._masked_rows(x, modality)
-        rows = torch.from_numpy(self._scaled(given, modality))
-        real = None if mask is None else torch.from_numpy(mask)
-        return view.rows(as_vectors(rows, real).numpy(), modality)
-
-    def _coded(self, rows: Tensor, modality: str, mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        mean, logvar = self.network_.encode(rows, modality, mask)
-        return mean, logvar
+        """Put rows of a view into a linear view."""
+        return view.rows(self._scaled(self._rows(x, modality), modality), modality)
 
     def _whitened(self, name: str, x: npt.ArrayLike | Views,
                   modality: str | Sequence[str]) -> Array:
@@ -426,8 +418,8 @@ class FusionNetQSMA(LatentModel):
             sampling=self._set("draws__kind"), marginal=self._set("objective__divergence"),
             matching=self._set("objective__matching"), held_out=self._set("attention__held_out"),
             smoothing=self._set("objective__smoothing"),
-            temperature=self._set("attention__temperature"), fused=self._set("network__fused"),
-            tokens=self.tokens_).eval()
+            temperature=self._set("attention__temperature"),
+            fused=self._set("network__fused")).eval()
 
     def _start_memory(self, memory: ClassMemory, X: Views) -> None:
         """Start prototypes at the mean code of their class, less the mean of all."""
@@ -437,11 +429,8 @@ class FusionNetQSMA(LatentModel):
         member = torch.from_numpy(X.having(first).truth)
         means = torch.zeros_like(memory.prototypes)
         with torch.no_grad():
-            real = X.having(first).masks.get(first)
             for places, rows in self._scaled_rows(X, first).blocks():
-                codes, _ = self.network_.encode(
-                    torch.from_numpy(rows), first,
-                    None if real is None else torch.from_numpy(real[places]))
+                codes, _ = self.network_.encode(torch.from_numpy(rows), first)
                 means.index_add_(0, member[places], codes)
             counts = torch.bincount(member, minlength=len(self.seen_)).clamp_min(1)
             means = means / counts[:, None]

@@ -19,8 +19,7 @@ from crossalign.models.closed_form.mutual_regression import Transport, mutual_pa
 from crossalign.models.closed_form.random_features import frequencies, lifted
 from crossalign.models.rows import Array
 from crossalign.models.supervision import labels_of
-from crossalign.preprocessing.rows import Rows
-from crossalign.preprocessing.tokens import vector_rows
+from crossalign.preprocessing.rows import Rows, rows_of
 from crossalign.types import Views
 
 START = 1000.0
@@ -64,7 +63,7 @@ class LinearView:
         model : object
             Model that is named if labels are lacking.
         """
-        rows = {m: vector_rows(X.having(m), m, partial(scaled, modality=m)) for m in X.modalities}
+        rows = {m: rows_of(X.having(m), m).then(partial(scaled, modality=m)) for m in X.modalities}
         present, labels = {m: X.has(m) for m in rows}, paired_by(X, linear["pairs"], model)
         along = "orthogonal" if kind == "quasi" else kind
         drawn = {m: frequencies(x.width, linear["features"], seed, along) for m, x in rows.items()
