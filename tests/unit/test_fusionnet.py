@@ -253,6 +253,15 @@ def test_only_what_matters_is_tried():
         "linear__view", "linear__features", "whitening"}
 
 
+def test_without_pairs_and_labels_mutual_regression_is_tried_from_axes_alone():
+    X, _, _ = toy()
+    at = np.arange(len(X)) % 2 == 0
+    apart = Views({"sketch": X["image"], "photo": X["image"]}, present={"sketch": at, "photo": ~at})
+    assert {"linear__mutual", "linear__rounds"} <= set(FusionNetQSMA().idle(apart))
+    assert not {"linear__mutual", "linear__rounds"} & set(
+        FusionNetQSMA(linear__view="pca").idle(apart))
+
+
 def half_paired(X):
     """Return samples of which every other lacks one of both views, in turn."""
     at = np.arange(len(X)) % 4

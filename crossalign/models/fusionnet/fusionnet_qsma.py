@@ -290,13 +290,17 @@ class FusionNetQSMA(LatentModel):
         features of one encoder, for samples that lack a view, or for labelled ones.
         """
         several = len(X.modalities) > 1 if self.preset == "auto" else self.preset == "retrieval"
-        straight = several and self.get_params()["linear__share"] != 0
-        labelled, one_width = X.labels is not None, len(set(X.widths.values())) == 1
-        lacking = straight and not all(X.has(m).all() for m in X.modalities)
-        paired = lacking and paired_by(X, self.get_params()["linear__pairs"], self) is None
-        wanted = {"whitening": several and labelled, "linear__view": straight and one_width,
-                  "linear__rounds": paired, "linear__features": lacking and not paired,
-                  **dict.fromkeys(("linear__mutual", "linear__alpha", "linear__share"), lacking)}
+        params, labelled = self.get_params(), X.labels is not None
+        straight = several and params["linear__share"] != 0
+        present = np.stack([X.has(m) for m in X.modalities], axis=1)
+        lacking = straight and not present.all()
+        paired = lacking and paired_by(X, params["linear__pairs"], self) is None
+        started = not paired or present.all(axis=1).any() or params["linear__view"] == "pca"
+        wanted = {"whitening": several and labelled,
+                  "linear__view": straight and len(set(X.widths.values())) == 1,
+                  "linear__rounds": paired and started, "linear__mutual": lacking and started,
+                  "linear__features": lacking and not paired,
+                  "linear__alpha": lacking, "linear__share": lacking}
         return [name for name, needed in wanted.items() if not needed]
 
     def _fused(self, mean: Tensor, logvar: Tensor, present: Tensor,
