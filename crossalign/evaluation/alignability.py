@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.evaluation.pairs_needed import PairsCurve, pairs_curve
 from crossalign.metrics.neighbourhoods import centred_gram, neighbours, shared
 from crossalign.models import CCA
 from crossalign.preprocessing.pooling import vectors_in
@@ -72,6 +73,8 @@ class Alignability:
         Largest canonical correlation on the half of the pairs that it was not fitted on.
     beyond : int
         Number of canonical correlations there above 97.5 % of the largest of shuffled pairs.
+    curve : PairsCurve, optional
+        How well mates are found over the number of pairs; None for fewer than 80.
     """
 
     modalities: tuple[str, str]
@@ -80,10 +83,15 @@ class Alignability:
     cka: Figure
     correlation: Figure
     beyond: int
+    curve: PairsCurve | None
 
     @property
     def advice(self) -> str:
-        """Say in a sentence whether the two align."""
+        """Say whether the two align, and how many pairs that takes."""
+        return self._verdict if self.curve is None else f"{self._verdict} {self.curve.advice}"
+
+    @property
+    def _verdict(self) -> str:
         a, b = self.modalities
         told = [words for words, figure in (
             ("neighbours agree", self.neighbours), ("similarities agree", self.cka),
@@ -95,7 +103,7 @@ class Alignability:
             return (f"{a} and {b} have something in common ({' and '.join(told)}), but not in "
                     "every respect: expect little, and look at crossalign learning-curve.")
         return (f"{a} and {b} align: {', '.join(told)}, all beyond chance, with {self.beyond} "
-                "correlated directions; crossalign learning-curve says what more pairs bring.")
+                "correlated directions.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return all figures and the advice as plain values."""
@@ -107,6 +115,11 @@ class Alignability:
                                  ("linear CKA", self.cka),
                                  ("largest held-out correlation", self.correlation))]
         table = aligned([["", "pairs", "shuffled from", "to", "p"], *rows], words=1)
+        if self.curve is not None:
+            table += ["", *aligned([["pairs", *map(str, self.curve.pairs)],
+                                    ["average precision of mates",
+                                     *(f"{value:.3f}" for value in self.curve.precisions)]],
+                                   words=1)]
         return "\n".join([*table, "", self.advice])
 
 
@@ -147,7 +160,8 @@ def alignability(bench: Benchmark, seed: int = 0) -> Alignability:
         _figure(lambda o: shared(near[0], near[1][np.ix_(o, o)]), orders),
         _figure(lambda o: float((gram[0] * gram[1][np.ix_(o, o)]).sum()), orders),
         _among(float(found.max()), largest),
-        int((found > np.quantile(largest, 0.975)).sum()))
+        int((found > np.quantile(largest, 0.975)).sum()),
+        pairs_curve(Views({first: a.astype(np.float32), second: b.astype(np.float32)}), rng))
 
 
 def _held_out(a: Array, b: Array, rng: np.random.Generator) -> Callable[[Array], Array]:
