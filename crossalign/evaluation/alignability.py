@@ -74,7 +74,7 @@ class Alignability:
     beyond : int
         Number of canonical correlations there above 97.5 % of the largest of shuffled pairs.
     curve : PairsCurve, optional
-        How well mates are found over the number of pairs; None for fewer than 80.
+        Precision of mates over the number of pairs; None for fewer than 80.
     """
 
     modalities: tuple[str, str]
