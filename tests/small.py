@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Benchmark, Classes, Questions, Views
 
 
 def recognition(seed=0, validation=True):
@@ -37,3 +37,35 @@ def retrieval(k=0, validation=True):
     return Benchmark("pairs", "retrieval", splits, classes, {"split_id": f"split {k}"},
                      (lambda: retrieval((k + 1) % 4, False)) if validation else None, retrieval,
                      class_splits=4)
+
+
+def questions(validation=True, seed=0):
+    """Five shapes in four colours, some pairs of them unseen, with questions about one and two."""
+    rng = np.random.default_rng(seed)
+    shape, colour = np.divmod(np.arange(20), 4)
+    side = np.hstack([np.eye(5)[shape], np.eye(4)[colour]]).astype(np.float32)
+    project = np.random.default_rng(1).standard_normal((9, 12))
+    unseen = np.isin(np.arange(20), [2, 5, 11, 16])
+
+    def samples(classes, n, first):
+        labels = np.repeat(np.flatnonzero(classes), n)
+        x = side[labels] @ project + 0.1 * rng.standard_normal((len(labels), 12))
+        return Views({"image": x}, labels, ids=[f"{first}{i}" for i in range(len(labels))])
+
+    splits = {"train": samples(~unseen, 12, "a"), "test_seen": samples(~unseen, 2, "b"),
+              "test_unseen": samples(unseen, 10, "c")}
+    asked = []
+    for views in splits.values():
+        other = rng.permutation(len(views))
+        for i, (c, name) in enumerate(zip(views.truth, views.ids, strict=True)):
+            d = views.truth[other[i]]
+            asked += [("Which shape?", f"shape {shape[c]}", "shape", (name,)),
+                      ("Which colour?", f"colour {colour[c]}", "colour", (name,))]
+            if other[i] != i:
+                asked.append(("Do both have the same colour?",
+                              "yes" if colour[c] == colour[d] else "no", "same colour",
+                              (name, views.ids[other[i]])))
+    said = Questions(*zip(*((text, (answer,), kind, of) for text, answer, kind, of in asked),
+                          strict=True))
+    return Benchmark("shapes", "vqa", splits, Classes(side, ~unseen), {},
+                     (lambda: questions(False, seed + 100)) if validation else None, said=said)

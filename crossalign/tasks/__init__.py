@@ -1,4 +1,4 @@
-"""Tasks of a fitted space: recognise, also from a few samples, reject, retrieve, transfer.
+"""Tasks of a fitted space: recognise, also from few samples, reject, retrieve, answer, transfer.
 
 Each is a scikit-learn estimator that saves as a folder and answers from there without the training
 samples. `Adaptation` needs no fitted space: it learns one, for labels of another domain. `explain`

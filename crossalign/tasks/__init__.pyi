@@ -1,4 +1,5 @@
 from .adaptation import Adaptation as Adaptation
+from .answerer import Answerer as Answerer
 from .conformal import Conformal as Conformal
 from .explanation import explain as explain
 from .few_shot import FewShot as FewShot

@@ -23,6 +23,7 @@ from crossalign import models, tasks
 from crossalign.index import ExactIndex, FaissIndex
 from crossalign.tasks import (
     Adaptation,
+    Answerer,
     Conformal,
     FewShot,
     Fitted,
@@ -32,7 +33,7 @@ from crossalign.tasks import (
     ZeroShot,
 )
 from crossalign.tasks.store import load_task, save_task
-from crossalign.types import Views
+from crossalign.types import Questions, Views
 
 VIEWS, CLASSES = toy()
 TEXTS = VIEWS.select("image")
@@ -64,7 +65,15 @@ def transfer(mode, head="lda"):
     return Transfer(aligner("CCA"), mode, head).fit(VIEWS, VIEWS, "image", "text", 4)
 
 
+def answerer(**params):
+    asked = Questions(("what is it?",) * 48, tuple((f"class {c}",) for c in VIEWS.truth),
+                      ("name",) * 48, tuple((i,) for i in range(48)))
+    return Answerer(aligner("CCA").fit(VIEWS), **{"epochs": 2, "hidden": 8, **params}).fit(
+        TEXTS, asked)
+
+
 MAKE = {
+    "answerer": answerer, "answerer by words": lambda: answerer(sees="question"),
     "prototype": lambda: zero_shot("CADAVAE", "prototype"),
     "softmax": lambda: zero_shot("CADAVAE", "softmax"),
     "gaussian": lambda: zero_shot("ACMR", "gaussian"),
@@ -94,6 +103,9 @@ MAKE = {
 }
 ANSWER = """
 def answer(task, rows):
+    if hasattr(task, "unknown_words"):
+        texts = ["What is it?"] * len(rows)
+        return task.predict(rows, texts).astype(str), task.decision_function(rows, texts)
     if hasattr(task, "search"):
         hits = task.search(rows, "image", k=5)
         return [repr(task.ids_[row].tolist()) for row in hits.indices], hits.scores
@@ -172,7 +184,8 @@ def test_the_models_inside_are_models(name, saved):
         assert load_model(place).widths_
 
 
-@pytest.mark.parametrize("name", ["fused", "retriever of codes", "adaptation", "marginal"])
+@pytest.mark.parametrize("name", ["fused", "retriever of codes", "adaptation", "marginal",
+                                  "answerer"])
 def test_whatever_is_damaged_or_edited_is_refused(name, saved, tmp_path):
     folder = saved[name][0].save(tmp_path / "task")
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()

@@ -12,6 +12,7 @@ from sklearn.base import clone
 from crossalign import Classes, Views, models
 from crossalign.tasks import (
     Adaptation,
+    Answerer,
     Conformal,
     FewShot,
     Rejection,
@@ -36,6 +37,7 @@ MAKE = {
     Conformal: lambda **given: Conformal(**{"head": HEAD, **given}),
     Retriever: lambda **given: Retriever(**{"model": ALIGNER, **given}),
     Transfer: lambda **given: Transfer(**given).fit(TRAIN, TRAIN, "image", "text", 3),
+    Answerer: lambda **given: Answerer(**{"model": RIDGE, **given}),
     Adaptation: lambda **given: Adaptation(**{"epochs": 1, **given}).fit(
         TRAIN.select("image"), TRAIN.select("image")),
 }

@@ -1,0 +1,184 @@
+"""Answers to questions about pictures, beside those from the words or the picture alone."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from crossalign import metrics
+from crossalign.evaluation.protocols.base import (
+    NOTHING,
+    Array,
+    Metric,
+    Outcome,
+    Protocol,
+    Settings,
+)
+from crossalign.labels import rarest
+from crossalign.tasks.answerer import Answerer
+from crossalign.types import Benchmark, Questions, Views
+
+MAIN = "accuracy"
+ALONE = {"question": "accuracy_question_only", "pictures": "accuracy_image_only"}
+"""Score of an answerer that sees one input alone, by the input."""
+FREQUENT = "accuracy_most_frequent"
+DROPOUTS = (0.2, 0.4)
+"""Shares of dropped units among which validation chooses."""
+
+
+@dataclass(frozen=True)
+class VQA(Protocol):
+    """Answers to questions about one picture or two, by an `Answerer` over the fitted model.
+
+    Accuracies are `metrics.vqa_accuracy` over questions about pictures of unseen classes, where
+    there are any, and ``accuracy_seen`` over those about seen ones. ``accuracy[letter]`` is that of
+    questions of one type; other scores have such parts, too.
+
+    Parameters
+    ----------
+    inputs : {"codes", "features", "both"}
+        What is read of a picture, see `Answerer`; default its code in the space.
+    epochs : int
+        Number of passes of the answerer over the questions; default 10.
+    """
+
+    inputs: Literal["codes", "features", "both"] = "codes"
+    epochs: int = 10
+
+    name: ClassVar[str] = "vqa"
+    benchmark: ClassVar[str] = "vqa"
+    title: ClassVar[str] = "Answers about pictures of classes never seen"
+    sentence: ClassVar[str] = (
+        "A small network over the codes of one picture or two answers questions; no picture of an "
+        "unseen class was in training.")
+    tested: ClassVar[tuple[str, ...]] = ("test_seen", "test_unseen")
+    objective: ClassVar[str] = MAIN
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric(MAIN, "answers that people gave; about unseen classes, if there are any"),
+        Metric("accuracy_seen", "the same about new pictures of seen classes"),
+        Metric(ALONE["question"], "a network that does not see the picture", None),
+        Metric(ALONE["pictures"], "a network that does not see the question", None),
+        Metric(FREQUENT, "the most frequent training answer to each type of question", None))
+    headlines: ClassVar[tuple[str, ...]] = (
+        MAIN, "accuracy_seen", ALONE["question"], ALONE["pictures"], FREQUENT)
+    columns: ClassVar[tuple[str, ...]] = (MAIN, "accuracy_seen", *ALONE.values())
+    tunes: ClassVar[bool] = False
+    calibrates: ClassVar[bool] = True
+    micro: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.inputs not in ("codes", "features", "both"):
+            raise ValueError(f"inputs: got {self.inputs!r} for vqa; give codes, features or both.")
+        if not isinstance(self.epochs, int) or self.epochs < 1:
+            raise ValueError(f"epochs: got {self.epochs!r} for vqa; give a number of at least 1.")
+
+    @property
+    def note(self) -> str:
+        """Say what is read of a picture, if it is not its code alone."""
+        return {"codes": "", "features": "pictures by their features, without the space",
+                "both": "pictures by their codes and features"}[self.inputs]
+
+    def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
+        """Answer the questions of validation with each of `DROPOUTS`; the objective is the best."""
+        views, asked = _main(validation)
+        found = {share: metrics.vqa_accuracy(
+            self._answerer(fitted, validation, dropout=share).predict(views, asked).tolist(),
+            asked.answers) for share in DROPOUTS}
+        best = max(found, key=lambda share: found[share])
+        return Outcome({MAIN: found[best]}, found[best], details={"dropout": best})
+
+    def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
+        """Return ``dropout``, the best of `DROPOUTS`."""
+        return {"dropout": outcome.details["dropout"]}
+
+    def describe(self, settings: Settings) -> str:
+        """Say which share of dropped units was chosen."""
+        return f"dropout {settings['dropout']:g} of the answerer"
+
+    def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
+        """Train and score an answerer and two that see one input alone."""
+        chosen = {"dropout": settings.get("dropout", DROPOUTS[0])}
+        views, asked = _main(bench)
+        whole = self._answerer(fitted, bench, **chosen)
+        answers = {MAIN: whole.predict(views, asked).tolist()}
+        for sees, name in ALONE.items():
+            alone = self._answerer(fitted, bench, sees=sees, **chosen)
+            answers[name] = alone.predict(views, asked).tolist()
+        answers[FREQUENT] = most_frequent(_said(bench).of(bench["train"]), asked.types)
+        scores: dict[str, float] = {}
+        per_class: dict[str, tuple[Array, Array, Array | None]] = {}
+        for name, texts in answers.items():
+            scores[name] = metrics.vqa_accuracy(texts, asked.answers)
+            per_class[name] = _by_class(texts, views, asked)
+        if views is not bench.splits.get("test_seen"):
+            near, about = bench["test_seen"], _said(bench).of(bench["test_seen"])
+            texts = whole.predict(near, about).tolist()
+            scores["accuracy_seen"] = metrics.vqa_accuracy(texts, about.answers)
+            per_class["accuracy_seen"] = _by_class(texts, near, about)
+        for name in (MAIN, ALONE["question"]):
+            parts = metrics.vqa_accuracy_by_type(answers[name], asked.answers, asked.types)
+            scores |= {f"{name}[{kind}]": value for kind, value in parts.items()}
+        return Outcome(scores, scores[MAIN], per_class=per_class,
+                       details={"answers": answers[MAIN], "answerer": whole})
+
+    def stated(self) -> dict[str, Any]:
+        """Return the statement of what is read of a picture."""
+        return {"answers_from": self.inputs}
+
+    def metric(self, name: str) -> Metric | None:
+        """Return the metric of a score, also of questions of one type."""
+        base, _, kind = name.partition("[")
+        found = super().metric(base)
+        if found is None or not kind:
+            return found
+        return replace(found, name=name, meaning=f"{found.meaning}; questions of the type "
+                                                 f"{kind.removesuffix(']')}")
+
+    def columns_of(self, scores: Any) -> list[str]:
+        """Return accuracies, and those of every type."""
+        return [*super().columns_of(scores),
+                *(name for name in scores if name.startswith(f"{MAIN}["))]
+
+    def _answerer(self, fitted: Any, bench: Benchmark, **chosen: Any) -> Answerer:
+        """Return an answerer that has learned from the training questions."""
+        seed = getattr(fitted, "random_state", None) or 0
+        return Answerer(fitted, self.inputs, epochs=self.epochs, random_state=seed,
+                        **chosen).fit(bench["train"], _said(bench))
+
+
+def most_frequent(train: Questions, types: Any) -> list[str]:
+    """Return the most frequent training answer to questions of each type, ``len(types)`` of them.
+
+    Answers count by the accuracy that they would have. A type that training does not have gets the
+    most frequent answer of all. Of equally frequent ones, it is the first in the alphabet.
+    """
+    counts: dict[str | None, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for kind, answers in zip(train.types, train.answers, strict=True):
+        for text, score in metrics.answer_scores(answers).items():
+            counts[kind][text] += score
+            counts[None][text] += score
+    best = {kind: min(of, key=lambda text: (-of[text], text)) for kind, of in counts.items()}
+    return [best.get(kind, best[None]) for kind in types]
+
+
+def _main(bench: Benchmark) -> tuple[Views, Questions]:
+    """Return the samples that the headline is about, and their questions."""
+    views = bench["test_unseen" if "test_unseen" in bench.splits else "test_seen"]
+    return views, _said(bench).of(views)
+
+
+def _said(bench: Benchmark) -> Questions:
+    """Return the questions of a benchmark, which one of this task always has."""
+    assert isinstance(bench.said, Questions)
+    return bench.said
+
+
+def _by_class(texts: list[str], views: Views, asked: Questions) -> tuple[Array, Array, Array]:
+    """Return the classes of first pictures, the accuracy of each, and its number of questions."""
+    right = metrics.vqa_accuracies(texts, asked.answers)
+    labels = rarest(views.truth)[asked.rows(views)[:, 0]]
+    classes, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return classes, np.bincount(place, right) / counts, counts

@@ -1,0 +1,291 @@
+"""Answers to questions about one picture or two, from the codes of an aligner.
+
+The aligner stays as it is: a small network over its codes learns to answer (`models.answer_network`
+says how). What it does not see can be chosen, so that an answer from the words alone is measured
+by the same network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral, Real
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.special import expit
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from crossalign.devices import DEVICES
+from crossalign.models.answer_network import AnswerNetwork
+from crossalign.models.blockwise import encoded
+from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, Having, check_values
+from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
+from crossalign.sentences import short
+from crossalign.tasks.answer_targets import frequent_answers, soft_targets
+from crossalign.tasks.base import Task, task_samples
+from crossalign.training import Cosine, Group, Player, Shuffle, TensorData, train
+from crossalign.types import Questions, Views
+from crossalign.words import words_of
+
+Array = npt.NDArray[Any]
+ALIGNER = Having("project", words="a fitted aligner, as models.CCA().fit(X) is")
+RANGES: dict[str, Any] = {
+    "model": [ALIGNER], "inputs": [StrOptions({"codes", "features", "both"})],
+    "sees": [StrOptions({"both", "question", "pictures"})],
+    "most": [Interval(Integral, 1, 10**6, closed="both")], "hidden": [SIZE],
+    "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT], "batch_size": [BATCH],
+    "lr": [RATE], "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
+BLOCK = 8192
+"""Number of questions that are scored at once."""
+
+
+class Answerer(Task):
+    """Answer questions about one picture or two, in the space of an aligner.
+
+    Parameters
+    ----------
+    model : fitted aligner
+        Model whose codes are read. It is not changed.
+    inputs : {"codes", "features", "both"}
+        What is read of a picture: its code, the default; the features that the model reads, which
+        is no use of the space; or both, side by side.
+    sees : {"both", "question", "pictures"}
+        Default ``"both"``. ``"question"`` answers without the pictures and ``"pictures"`` without
+        the question: what guessing by the words, or by the picture, gives.
+    most : int
+        Largest number of answers, the most frequent in training; default 3000.
+    hidden : int
+        Width of the hidden layers; default 128.
+    dropout : float
+        Share of hidden units dropped in training; default 0.2.
+    epochs : int
+        Number of passes over the questions; default 10.
+    batch_size : int
+        Number of questions in a batch; default 256.
+    lr : float
+        Learning rate of AdamW at the start, which falls to 0 as a cosine; default 3e-3.
+    device : {"auto", "cpu", "cuda"}
+        Device of the network; default ``"auto"``, a GPU if there is one.
+    random_state : int
+        Seed of the weights and of the batches; default 0.
+
+    Attributes
+    ----------
+    answers_ : (A,) strings
+        Answers that can be given, the most frequent first.
+    words_ : (W,) strings
+        Words of the training questions. Any other is passed over.
+    modality_ : str
+        Modality of the pictures.
+    history_ : mapping
+        Mean loss in every epoch.
+
+    Raises
+    ------
+    ValueError
+        In `fit`: parameters out of range, no question about the samples, or a sample without the
+        modality.
+    """
+
+    learned = MappingProxyType({"answers_": np.ndarray, "words_": np.ndarray, "scaling_": dict,
+                                "modality_": str, "history_": dict})
+
+    def __init__(self, model: Any, inputs: str = "codes", sees: str = "both", most: int = 3000,
+                 hidden: int = 128, dropout: float = 0.2, epochs: int = 10, batch_size: int = 256,
+                 lr: float = 3e-3, device: str = "auto", random_state: int = 0) -> None:
+        self.model = model
+        self.inputs = inputs
+        self.sees = sees
+        self.most = most
+        self.hidden = hidden
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.device = device
+        self.random_state = random_state
+        check_values(vars(self), RANGES)
+
+    def fit(self, train: Views, questions: Questions) -> Self:
+        """Learn from questions about samples; those about others are passed over.
+
+        Parameters
+        ----------
+        train : Views
+            Pictures, with their ids.
+        questions : Questions
+            Questions about them, with answers.
+        """
+        check_values(vars(self), RANGES)
+        samples = task_samples(train, "train")
+        asked = _questions(questions).of(samples)
+        if len(asked) == 0:
+            raise ValueError("questions: none of them is about the training samples alone; give "
+                             "questions that name these by their ids.")
+        known = [m for m in samples.modalities if m in self.model.widths_]
+        if not known:
+            raise ValueError(f"train: has {list(samples.modalities)}, and the model reads "
+                             f"{list(self.model.widths_)}; give samples of one of those.")
+        self.modality_ = known[0]
+        rows = self._rows(samples)
+        self.scaling_ = fit_scaling(rows, "standard")
+        self.answers_ = frequent_answers(asked.answers, self.most)
+        self.words_ = np.array(sorted({word for text in set(asked.texts)
+                                       for word in words_of(text)}), dtype=object)
+        self._train(rows, asked, asked.rows(samples))
+        return self
+
+    def decision_function(self, X: npt.ArrayLike | Views, questions: Questions | Sequence[str],
+                          rows: npt.ArrayLike | None = None) -> Array:
+        """Score answers to questions, ``(m, A)`` logits.
+
+        Parameters
+        ----------
+        X : Views or (n, d) array
+            Pictures.
+        questions : Questions or m strings
+            `Questions` name pictures by their ids. Strings are about one picture each, in the
+            order of ``X``, unless ``rows`` says otherwise.
+        rows : (m, 2) integers, optional
+            Rows of ``X`` of the first and the second picture of every question, -1 for no second.
+
+        Raises
+        ------
+        ValueError
+            For an empty question, or numbers of questions and pictures that disagree.
+        """
+        self._check_fitted()
+        samples = task_samples(X, "X", self.modality_)
+        texts, about = _asked(samples, questions, rows)
+        codes = torch.from_numpy(self._scaled(self._rows(samples)))
+        words, network = torch.from_numpy(self._words(texts)), self.network_
+        device = network.pictures.device
+        found = []
+        with torch.inference_mode():
+            for start in range(0, len(texts), BLOCK):
+                part = torch.from_numpy(about[start:start + BLOCK])
+                two = (part[:, 1] >= 0).nonzero()[:, 0]
+                given = (words[start:start + BLOCK], codes[part[:, 0]], codes[part[two, 1]], two)
+                found.append(network.logits(*(x.to(device) for x in given)).cpu().numpy())
+        return np.concatenate(found) if found else np.zeros((0, len(self.answers_)), np.float32)
+
+    def predict(self, X: npt.ArrayLike | Views, questions: Questions | Sequence[str],
+                rows: npt.ArrayLike | None = None) -> Array:
+        """Return the best answer ``(m,)`` to every question, see `decision_function`."""
+        best = self.decision_function(X, questions, rows).argmax(axis=1)
+        return np.asarray(self.answers_[best])
+
+    def predict_proba(self, X: npt.ArrayLike | Views, questions: Questions | Sequence[str],
+                      rows: npt.ArrayLike | None = None) -> Array:
+        """Return the accuracy ``(m, A)`` that each answer is expected to have, not calibrated."""
+        return np.asarray(expit(self.decision_function(X, questions, rows)))
+
+    def unknown_words(self, question: str) -> list[str]:
+        """Return the words of a question that no training question had."""
+        self._check_fitted()
+        known = set(self.words_.tolist())
+        return [word for word in words_of(question) if word not in known]
+
+    def try_out(self) -> None:
+        """Answer a made-up question, if there is a network."""
+        if hasattr(self, "network_"):
+            codes = torch.ones(2, len(self.scaling_["shift"]))
+            words = torch.ones(2, 1, dtype=torch.int64)
+            logits = self.network_.logits(words, codes, codes[:1], torch.zeros(1, dtype=torch.long))
+            if logits.shape != (2, len(self.answers_)):
+                raise ValueError(f"it scores {logits.shape[1]} answers of {len(self.answers_)}")
+
+    # -- inside ----------------------------------------------------------------------------
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "network_"):
+            raise ValueError("X: this task is not prepared; call fit(train, questions) first.")
+
+    def _rows(self, samples: Views) -> Array:
+        """Return what is read of every picture ``(n, width)``."""
+        name = self.modality_
+        if name not in samples:
+            raise ValueError(f"X: has {list(samples.modalities)}, and answers are learned from "
+                             f"{name!r}; give that.")
+        if name in samples.present and not samples.present[name].all():
+            raise ValueError(f"X: {int((~samples.present[name]).sum())} samples lack {name!r}; "
+                             "leave them out, as X.having() does.")
+        parts = []
+        if self.inputs != "features":
+            parts.append(encoded(self.model.project, samples, name))
+        if self.inputs != "codes":
+            if samples.kind(name) != "vectors":
+                raise ValueError(f"inputs: got {self.inputs!r}, and {name!r} holds "
+                                 f"{samples.kind(name)}; use 'codes'.")
+            parts.append(np.asarray(samples[name]))
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+
+    def _scaled(self, rows: Array) -> Array:
+        return apply_scaling(rows, "standard", **self.scaling_)
+
+    def _words(self, texts: Sequence[str]) -> Array:
+        """Return the numbers of known words ``(m, L)``, 0 behind the last."""
+        number = {word: i for i, word in enumerate(self.words_.tolist(), start=1)}
+        each = {text: [number[word] for word in words_of(text) if word in number]
+                for text in dict.fromkeys(texts)}
+        found = np.zeros((len(texts), max([1, *map(len, each.values())])), dtype=np.int64)
+        for k, text in enumerate(texts):
+            found[k, :len(each[text])] = each[text]
+        return found
+
+    def _restore(self, pictures: torch.Tensor | None = None) -> None:
+        """Build the network; without training pictures by default."""
+        if pictures is None:
+            pictures = torch.zeros(0, len(self.scaling_["shift"]))
+        self.network_ = AnswerNetwork(
+            pictures, len(self.words_), len(self.answers_), hidden=self.hidden,
+            dropout=self.dropout, sees=self.sees).eval()
+
+    def _train(self, rows: Array, asked: Questions, about: Array) -> None:
+        self._restore(torch.from_numpy(self._scaled(rows)))
+        self.network_.initialise(torch.Generator().manual_seed(self.random_state))
+        numbers, scores = soft_targets(asked.answers, self.answers_)
+        data = TensorData({name: torch.from_numpy(values) for name, values in (
+            ("words", self._words(asked.texts)), ("pictures", about), ("answers", numbers),
+            ("scores", scores))})
+        history = train(
+            self.network_, data, epochs=self.epochs, sampler=Shuffle(self.batch_size),
+            players=[Player("answerer", (Group(("",), self.lr),), "adamw", weight_decay=1e-2)],
+            lr_schedule=Cosine(self.epochs), seed=self.random_state, device=self.device)
+        self.network_.forget_pictures()
+        self.network_.eval()
+        self.history_ = history.losses
+
+
+def _questions(given: Any) -> Questions:
+    """Return questions; raise ValueError for anything else."""
+    if not isinstance(given, Questions):
+        raise ValueError(f"questions: got {short(given)}; give Questions, as bench.said is.")
+    return given
+
+
+def _asked(samples: Views, questions: Any, rows: Any) -> tuple[Sequence[str], Array]:
+    """Return the words of questions, and rows ``(m, 2)`` of the pictures they are about."""
+    if isinstance(questions, Questions):
+        return questions.texts, questions.rows(samples)
+    if isinstance(questions, str) or not isinstance(questions, Sequence | np.ndarray) \
+            or not all(isinstance(text, str) for text in questions):
+        raise ValueError(f"questions: got {short(questions)}; give Questions, or a list of "
+                         "strings.")
+    texts = list(questions)
+    for text in texts:
+        if not words_of(text):
+            raise ValueError(f"question: got {text!r}; ask in words.")
+    if rows is None:
+        if len(texts) != len(samples):
+            raise ValueError(f"questions: {len(texts)} for {len(samples)} pictures; give one for "
+                             "each, or say by rows which pictures they are about.")
+        return texts, np.column_stack([np.arange(len(texts)), np.full(len(texts), -1)])
+    about = np.asarray(rows)
+    if about.shape != (len(texts), 2) or about.dtype.kind not in "iu" \
+            or not ((about >= [0, -1]) & (about < len(samples))).all():
+        raise ValueError(f"rows: got {short(rows)}; give (m, 2) rows of X for m questions, -1 for "
+                         "no second picture.")
+    return texts, about.astype(np.int64)

@@ -1,0 +1,204 @@
+"""Answers to questions: targets and losses by loops, blindness by shuffling, unseen pairs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+import small
+import torch
+from complaints import complaint
+
+from crossalign import models
+from crossalign.evaluation import evaluate, fit_for
+from crossalign.evaluation.protocols.vqa import VQA, most_frequent
+from crossalign.metrics import vqa_accuracy
+from crossalign.models.answer_network import soft_cross_entropy
+from crossalign.tasks import Answerer
+from crossalign.tasks.answer_targets import frequent_answers, soft_targets
+from crossalign.types import Questions, Views
+
+BENCH = small.questions()
+TRAIN, TEST, SAID = BENCH["train"], BENCH["test_unseen"], BENCH.said
+MODEL = models.RidgeMap(alpha=1.0).fit(TRAIN, classes=BENCH.classes)
+
+
+def learned(views=TRAIN, said=SAID, **params):
+    return Answerer(MODEL, **{"epochs": 20, "hidden": 32, "batch_size": 32, **params}).fit(
+        views, said)
+
+
+def shuffled(views, seed=0):
+    """Return the same ids with the pictures of others."""
+    rows = np.random.default_rng(seed).permutation(len(views))
+    return Views({"image": views["image"][rows]}, views.labels, ids=views.ids)
+
+
+def weights(task):
+    return {name: value.numpy() for name, value in task.network_.state_dict().items()
+            if name != "pictures"}
+
+
+@pytest.fixture(scope="module")
+def task():
+    return learned()
+
+
+def test_targets_are_the_accuracies_that_a_loop_over_nine_of_ten_people_gives():
+    rng = np.random.default_rng(0)
+    given = [tuple(rng.choice(["yes", "no", "red", "two", "dog"], 10)) for _ in range(20)]
+    known = frequent_answers(given, 4)
+    counts = Counter(text for of in given for text in of)
+    assert known.tolist() == sorted(counts, key=lambda t: (-counts[t], t))[:4]
+    numbers, scores = soft_targets(given, known)
+    for of, places, values in zip(given, numbers, scores, strict=True):
+        right = {}
+        for a, text in enumerate(known):
+            nine = [min(part.count(text) / 3, 1) for part in combinations(of, 9)]
+            if text in of:
+                right[a] = np.mean(nine)
+        found = {int(a): v for a, v in zip(places, values, strict=True) if a < len(known)}
+        assert found == pytest.approx(right, abs=1e-6)
+        assert (values[places == len(known)] == 0).all()
+
+
+def test_spellings_of_letters_are_answers_of_their_own():
+    known = frequent_answers([("A",), ("a",), ("a",)], 5)
+    assert known.tolist() == ["a", "A"]
+    assert soft_targets([("A",), ("b",)], known)[0].tolist() == [[1], [2]]
+
+
+def test_the_loss_is_a_sum_over_answers_and_a_mean_over_questions():
+    rng = np.random.default_rng(0)
+    logits = rng.standard_normal((3, 4))
+    numbers, scores = np.array([[0, 2], [3, 4], [4, 4]]), np.array([[0.3, 1], [0.6, 0], [0, 0]])
+    total = 0.0
+    for k in range(3):
+        for a in range(4):
+            target = sum(s for b, s in zip(numbers[k], scores[k], strict=True) if b == a)
+            p = 1 / (1 + np.exp(-logits[k, a]))
+            total -= target * np.log(p) + (1 - target) * np.log(1 - p)
+    found = soft_cross_entropy(*map(torch.from_numpy, (logits, numbers, scores)))
+    assert float(found) == pytest.approx(total / 3)
+
+
+def test_without_sight_pictures_change_nothing():
+    blind, other = (learned(views, sees="question", epochs=3) for views in (TRAIN, shuffled(TRAIN)))
+    for name, value in weights(blind).items():
+        np.testing.assert_array_equal(value, weights(other)[name])
+    asked = SAID.of(TEST)
+    np.testing.assert_array_equal(blind.decision_function(TEST, asked),
+                                  blind.decision_function(shuffled(TEST), asked))
+    frequent = {text: Counter(a[0] for t, a in zip(SAID.texts, SAID.answers, strict=True)
+                              if t == text) for text in set(asked.texts)}
+    assert set(blind.predict(TEST, asked)) <= {answer for of in frequent.values() for answer in of}
+    assert vqa_accuracy(blind.predict(TEST, asked).tolist(), asked.answers) < 0.5
+
+
+def test_without_words_questions_change_nothing():
+    mute = learned(sees="pictures", epochs=2)
+    texts = ["Which shape?"] * len(TEST)
+    np.testing.assert_array_equal(mute.decision_function(TEST, texts),
+                                  mute.decision_function(TEST, ["colour?"] * len(TEST)))
+
+
+def test_sight_answers_about_pairs_of_shape_and_colour_that_were_never_trained(task):
+    asked = SAID.of(TEST)
+    found = task.predict(TEST, asked)
+    assert vqa_accuracy(found.tolist(), asked.answers) > 0.85
+    two = [k for k, kind in enumerate(asked.types) if kind == "same colour"]
+    assert vqa_accuracy(found[two].tolist(), asked.take(two).answers) > 0.85
+    moved = task.predict(shuffled(TEST), asked)
+    assert vqa_accuracy(moved.tolist(), asked.answers) < 0.7
+
+
+def test_questions_are_asked_in_words_too(task):
+    asked = SAID.of(TEST)
+    right = task.decision_function(TEST, asked)
+    by_rows = task.decision_function(TEST["image"], list(asked.texts), asked.rows(TEST))
+    np.testing.assert_array_equal(by_rows, right)
+    one = task.predict(TEST, ["Which colour?"] * len(TEST))
+    of = [k for k, kind in enumerate(asked.types) if kind == "colour"]
+    assert one.tolist() == task.predict(TEST, asked)[of].tolist()
+    assert task.unknown_words("Which zebra?") == ["zebra"]
+    p = task.predict_proba(TEST, asked)
+    assert ((p > 0) & (p < 1)).all()
+
+
+def test_a_seed_gives_the_same_answerer_and_another_another():
+    first, again, other = (learned(epochs=2, random_state=seed) for seed in (0, 0, 1))
+    for name, value in weights(first).items():
+        np.testing.assert_array_equal(value, weights(again)[name])
+    assert any((value != weights(other)[name]).any() for name, value in weights(first).items())
+
+
+@pytest.mark.parametrize("inputs", ["features", "both"])
+def test_features_are_read_where_it_is_asked(inputs, tmp_path):
+    task = learned(inputs=inputs, epochs=2)
+    width = {"features": 12, "both": 12 + MODEL.project(TEST["image"], "image").shape[1]}[inputs]
+    assert len(task.scaling_["shift"]) == width
+    again = Answerer.load(task.save(tmp_path / "task"))
+    asked = SAID.of(TEST)
+    np.testing.assert_array_equal(again.decision_function(TEST, asked),
+                                  task.decision_function(TEST, asked))
+
+
+def test_what_cannot_be_asked_or_learned_is_one_sentence(task):
+    complaint(lambda: learned(said=SAID.take([])), "questions: none of them")
+    complaint(lambda: learned(said=["a?"]), "questions: got", "give Questions")
+    complaint(lambda: Answerer(MODEL, sees="nothing"), "sees: got 'nothing'")
+    complaint(lambda: Answerer(MODEL).predict(TEST, SAID), "call fit(train, questions) first")
+    complaint(lambda: task.predict(TEST[:1], [""]), "question: got ''; ask in words")
+    complaint(lambda: task.predict(TEST[:1], [" ?! "][:0]), "questions: 0 for 1 pictures")
+    complaint(lambda: task.predict(TEST[:1], "why?"), "questions: got 'why?'")
+    complaint(lambda: task.predict(TEST[:2], ["why?"], [[0, 2]]), "rows: got")
+    complaint(lambda: task.predict(TEST[:2], ["why?"], [0, 1]), "rows: got")
+    complaint(lambda: learned(Views({"sound": TRAIN["image"]}, ids=TRAIN.ids)), "train: has",
+              "the model reads")
+    complaint(lambda: task.predict(Views({"sound": TEST["image"]}), ["why?"] * len(TEST)), "X: has")
+
+
+def test_the_most_frequent_answer_of_a_type_is_that_of_a_count():
+    train = Questions(("q",) * 5, (("no",), ("yes",), ("yes",), ("red",), ("blue",)),
+                      ("a", "a", "a", "b", "b"), ((0,),) * 5)
+    assert most_frequent(train, ["a", "b", "c"]) == ["yes", "blue", "yes"]
+
+
+@pytest.fixture(scope="module")
+def report():
+    return evaluate(models.RidgeMap(alpha=1.0), BENCH, 2, task=VQA(epochs=20), tune=False)
+
+
+def test_the_protocol_scores_sight_beside_words_and_pictures_alone(report):
+    assert "dropout" in report.selection
+    score = {name: value["mean"] for name, value in report.scores.items()}
+    assert score["accuracy"] > score["accuracy_question_only"] + 0.25
+    assert score["accuracy"] > score["accuracy_image_only"] + 0.25
+    kinds = {name for name in score if name.startswith("accuracy[")}
+    assert kinds == {"accuracy[shape]", "accuracy[colour]", "accuracy[same colour]"}
+    asked = SAID.of(TEST)
+    parts = Counter(asked.types)
+    mean = sum(score[f"accuracy[{kind}]"] * n for kind, n in parts.items()) / len(asked)
+    assert score["accuracy"] == pytest.approx(mean)
+    by_class = report.per_class["accuracy"]
+    mean = np.average(np.mean(by_class["runs"], axis=0), weights=by_class["weights"])
+    assert score["accuracy"] == pytest.approx(mean, abs=1e-6)
+    assert sum(by_class["weights"]) == len(asked)
+
+
+def test_where_no_class_is_unseen_the_headline_is_that_of_seen_ones():
+    from dataclasses import replace
+
+    splits = {name: BENCH[name] for name in ("train", "test_seen")}
+    bench = replace(BENCH, splits=splits, validation_split=None)
+    report = evaluate(models.RidgeMap(alpha=1.0), bench, task=VQA(epochs=2), tune=False)
+    assert "accuracy_seen" not in report.scores
+    assert "accuracy" in report.scores
+
+
+def test_options_of_no_sense_are_one_sentence():
+    complaint(lambda: VQA(inputs="sound"), "inputs: got 'sound'")
+    complaint(lambda: VQA(epochs=0), "epochs: got 0")
+    complaint(lambda: fit_for(models.ESZSL(), BENCH), "does not embed samples, which vqa needs")
