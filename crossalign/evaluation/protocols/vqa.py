@@ -40,7 +40,7 @@ class VQA(Protocol):
     Parameters
     ----------
     inputs : {"codes", "features", "both"}
-        What is read of a picture, see `Answerer`; default its code in the space.
+        Input that is read of a picture, see `Answerer`; default its code in the space.
     epochs : int
         Number of passes of the answerer over the questions; default 10.
     """
