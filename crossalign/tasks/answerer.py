@@ -50,11 +50,12 @@ class Answerer(Task):
     model : fitted aligner
         Model whose codes are read. It is not changed.
     inputs : {"codes", "features", "both"}
-        Input that is read of a picture: its code, the default; the features that the model reads, which
-        is no use of the space; or both, side by side.
+        Input that is read of a picture: its code, the default; the features that the model reads,
+        which is no use of the space; or both, side by side.
     sees : {"both", "question", "pictures"}
-        Input that the network has; default ``"both"``. ``"question"`` answers without the pictures and ``"pictures"`` without
-        the question: what guessing by the words, or by the picture, gives.
+        Input that the network has; default ``"both"``. ``"question"`` answers without the pictures
+        and ``"pictures"`` without the question: what guessing by the words, or by the picture,
+        gives.
     most : int
         Largest number of answers, the most frequent in training; default 3000.
     hidden : int
