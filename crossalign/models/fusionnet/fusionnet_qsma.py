@@ -29,6 +29,12 @@ axes: on few samples or classes it is hard to beat, and both together are better
 labels of many classes, directions in which samples of one class differ can count less in both
 (`models.whitening`), which has brought more than any term of the loss.
 
+What the parts are worth, by ablation (docs/few_pairs.md, docs/results.md): with a hundred pairs of
+letters and no labels, transport of rows without a mate carries most of the gain over regression,
+its sums more than its softness, and certainty some; codes, iteration, draws and divergences none.
+With labels, quasi-random features do. With all pairs, or class vectors, no named part is told
+apart from its absence; class-balanced batches for the conditional term changed nothing either.
+
 A class is scored by up to three views of it, whose standardised scores are added
 (`heads.Fused`): a Gaussian per class on the inputs and one on the codes, with one covariance
 for all and means regressed from side information (`GFZSL`), and the distance to its prototype.
