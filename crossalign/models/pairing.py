@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from crossalign.labels import has_class
 from crossalign.models.rows import Array
 from crossalign.models.supervision import labels_of, side_information
 from crossalign.preprocessing.rows import Rows, check_varying, class_means, rows_at, rows_of
@@ -48,7 +49,8 @@ def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "
     ------
     ValueError
         If there are three modalities or more, one modality and no labels or side information to
-        pair it with, or no pair; if pairs are to be of a class and there are no labels.
+        pair it with, or no pair; if pairs are to be of a class and there are no labels, or one
+        class alone.
     """
     names = two_of(X, model)
     if CLASS_MODALITY in names:
@@ -60,9 +62,7 @@ def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "
     if pairs == "class":
         labels_of(X, model)
         here = {m: X.having(m) for m in names}
-        if not np.isin(here[names[0]].truth, here[names[1]].truth).any():
-            raise ValueError(f"X: no class has samples of {names[0]!r} and of {names[1]!r}; give "
-                             "some, as there is nothing to pair.")
+        _check_classes({m: np.unique(x.truth) for m, x in here.items()})
         return Pairs(names, {m: rows_of(x, m) for m, x in here.items()},
                      {m: x.truth for m, x in here.items()})
     both = X.having(names[0]).having(names[1])
@@ -80,6 +80,18 @@ def check_pairs(pairs: Pairs) -> None:
         raise ValueError("X: has 1 pair; give at least two.")
     for name, rows in pairs.rows.items():
         check_varying(rows, name, "the pairs")
+
+
+def _check_classes(found: Mapping[str, Array]) -> None:
+    """Raise ValueError if two modalities share no class, or one of them has one class alone."""
+    (a, first), (b, second) = found.items()
+    if not np.isin(first, second).any():
+        raise ValueError(f"X: no class has samples of {a!r} and of {b!r}; give some, as there is "
+                         "nothing to pair.")
+    if 1 in (len(first), len(second)):
+        raise ValueError(f"X: all samples of {a if len(first) == 1 else b!r} are of one class, and "
+                         "pairs of a class differ by class alone; give two classes that both "
+                         "modalities have, or pairs='own'.")
 
 
 def two_of(X: Views, model: object) -> tuple[str, str]:
@@ -142,12 +154,19 @@ def class_covariance(pairs: Pairs, a: str, b: str) -> Array:
 
 
 def idle_choices(X: Views) -> list[str]:
-    """Return the parameters that need one label a sample, or two views, if the samples lack
-    them.
+    """Return the parameters that need one label a sample, or two views of several classes each, if
+    the samples lack them.
     """
     single = X.labels is not None and X.labels.ndim == 1
     return [*([] if single else ["whitening"]),
-            *([] if single and len(X.modalities) > 1 else ["pairs"])]
+            *([] if single and len(X.modalities) > 1 and _several_classes(X) else ["pairs"])]
+
+
+def _several_classes(X: Views) -> bool:
+    """Return True if samples of every modality are of two classes or more."""
+    assert X.labels is not None
+    known = has_class(X.labels)
+    return all(len(np.unique(X.labels[known & X.has(m)])) > 1 for m in X.modalities)
 
 
 def _shared(pairs: Pairs, first: str, second: str) -> tuple[Array, Array, Array]:

@@ -115,3 +115,12 @@ def test_one_modality_or_a_constant_one_is_refused(world):
         MODEL.fit(Views({"photo": rows}))
     with pytest.raises(ValueError, match="'sketch' is constant"):
         MODEL.fit(Views({"photo": rows, "sketch": np.ones((9, 3))}))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_are_there_three_times_are_one_place_for_a_cluster(seed):
+    x = np.random.default_rng(seed).standard_normal((20, 5))
+    views = Views({"a": np.tile(x[:, :4], (3, 1)), "b": np.tile(x, (3, 1))})
+    model = BlindProcrustes(restarts=1, runs=2, random_state=seed).fit(views)   # no warning
+    R = model.maps_["a"]
+    np.testing.assert_allclose(R.T @ R, np.eye(R.shape[1]), atol=1e-6)

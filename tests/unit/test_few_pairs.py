@@ -94,6 +94,68 @@ def test_a_path_is_its_points_with_unpaired_rows_too(model):
     assert "covariances" in model.idle(pairs())
 
 
+def scores(model, views, test):
+    """Cosines of test rows under a model that is fitted on the views."""
+    model.fit(views)
+    return model.embed(test["image"], "image") @ model.embed(test["text"], "text").T
+
+
+def few(kind):
+    """Samples of which few pairs, or few classes, say less than there are components."""
+    views = pairs(40, widths=(6, 6)).with_labels(np.arange(40) % 3)
+    if kind == "class":
+        return views
+    return Views({m: views[m] for m in views.modalities}, present={
+        "image": np.arange(40) % 2 == 0, "text": (np.arange(40) % 2 == 1) | (np.arange(40) < 6)})
+
+
+@pytest.mark.parametrize("kind", ["class", "own"])
+@pytest.mark.parametrize("model", [
+    Procrustes(covariances="all"), Procrustes(covariances="all", whiten=True), CCA(),
+    CCA(covariances="all", reg=1.0), Committee(power=1.0)], ids=str)
+def test_scores_hold_nothing_that_no_pair_tells(model, kind):
+    """Components that no pair connects would be turned at random, by the rounding of sums."""
+    views, test = few(kind), pairs(30, seed=1, widths=(6, 6))
+    model.set_params(pairs=kind)
+    known = scores(model, views, test)
+    other = scores(model, views.take(np.random.default_rng(0).permutation(40)), test)
+    np.testing.assert_allclose(other, known, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["class", "own"])
+def test_a_rotation_is_between_the_directions_that_pairs_tell(kind):
+    """Written out: the part of both codes in the span of the cross-covariance, and its rotation."""
+    views = few(kind)
+    model = Procrustes(scaling="none", covariances="all", pairs=kind).fit(views)
+    codes = {m: views[m].astype(float) - views[m][views.has(m)].mean(axis=0)
+             for m in views.modalities}
+    if kind == "class":
+        cross = sum(np.outer(codes["image"][views.labels == c].mean(axis=0),
+                             codes["text"][views.labels == c].mean(axis=0))
+                    * (views.labels == c).mean() for c in range(3))
+        rank = 2                                                        # three means about theirs
+    else:
+        both = views.has("image") & views.has("text")
+        cross = np.cov(codes["image"][both].T, codes["text"][both].T)[:6, 6:]
+        rank = 2                                                        # of three pairs
+    U, s, Vt = linalg.svd(cross)
+    assert s[rank] < 1e-8 * s[0]
+    expected = normalize(codes["image"] @ U[:, :rank]) @ normalize(codes["text"] @ Vt[:rank].T).T
+    found = model.embed(views["image"], "image") @ model.embed(views["text"], "text").T
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("model", [RidgeMap(pairs="class"), Procrustes(pairs="class"),
+                                   CCA(pairs="class"), ASIF(pairs="class"),
+                                   Committee(pairs="class")], ids=lambda m: m.cli_name)
+def test_pairs_of_one_class_alone_are_refused(model):
+    views = pairs(20).with_labels(np.zeros(20, dtype=int))
+    with pytest.raises(ValueError, match="all samples of 'image' are of one class, and pairs of"):
+        model.fit(views)
+    assert "pairs" in model.idle(views)                              # so that nothing is tried
+    assert "pairs" not in model.idle(views.with_labels(np.arange(20) % 2))
+
+
 # -- CCA ---------------------------------------------------------------------------------------
 def test_cca_weighted_by_correlation_is_its_formula():
     views = pairs()

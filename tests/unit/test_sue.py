@@ -146,3 +146,14 @@ def test_what_is_no_graph_is_one_sentence(line):
     few = Views({"photo": rows(9, 3), "sketch": np.tile([[1.0, 0], [0, 1.0], [2.0, 0]], (3, 1))})
     with pytest.raises(ValueError, match="2 rows of a modality differ;"):
         SUE(scaling="none").fit(few)
+
+
+@pytest.mark.parametrize("n", [7, 12, 20])
+def test_samples_fewer_than_neighbours_have_coordinates(n):
+    """Where each row was joined to all others, none was left."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, 3))
+    model = SUE(neighbours=30).fit(Views({"a": x, "b": x @ rng.standard_normal((3, 4))}))
+    assert model.embed(x, "a").shape[1] >= 1
+    assert all(np.isfinite(values).all() and (values > 0).all()
+               for values in model.values_.values())

@@ -155,7 +155,8 @@ class BlindProcrustes(Aligner, Model):
         """Return a rotation ``(k, k)`` of unit rows ``(n_a, k)`` onto ``(n_b, k)``, and how near it
         brings them.
         """
-        k = min(self.n_clusters, distinct(a), distinct(b))
+        others, counts = distinct(b)
+        k = min(self.n_clusters, len(distinct(a)[0]), len(others))
         runs = sorted((matched_centroids(a, b, k, rng) for _ in range(self.runs)),
                       key=lambda run: -run.agreement)[:max(1, self.runs // 4)]
         near, far = np.concatenate([r.near for r in runs]), np.concatenate([r.far for r in runs])
@@ -164,8 +165,9 @@ class BlindProcrustes(Aligner, Model):
         for _ in range(self.steps):
             R = rotation(a.T @ mates(a @ R, b, b, self.neighbours))
         centroids = _clusters(a, k, rng)
-        turned = KMeans(k, init=unit_rows(centroids @ R), n_init=1).fit(b).cluster_centers_
-        R = rotation(centroids.T @ turned)
+        turned = KMeans(k, init=unit_rows(centroids @ R), n_init=1).fit(
+            others, sample_weight=counts)        # a cluster without rows moves to one of its own
+        R = rotation(centroids.T @ turned.cluster_centers_)
         return R, float((a @ R @ b.T).max(axis=1).mean())
 
     def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
@@ -179,11 +181,13 @@ class BlindProcrustes(Aligner, Model):
         return unit_rows(self.project(x, modality))
 
 
-def distinct(x: Array) -> int:
-    """Count the rows ``(n, d)`` that differ in the first six digits, each of which may be a
-    cluster.
+def distinct(x: Array) -> tuple[Array, Array]:
+    """Return the rows ``(k, d)`` that differ in the first six digits, each of which may be a
+    cluster, in their order, and how often each is there ``(k,)``.
     """
-    return len(np.unique(np.round(x, 6), axis=0))
+    _, first, counts = np.unique(np.round(x, 6), axis=0, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    return x[first[order]], counts[order]
 
 
 def arbitrary_rotation(k: int, rng: np.random.Generator) -> Array:

@@ -29,6 +29,7 @@ from crossalign.models.closed_form.pair_statistics import (
     all_are_paired,
     pair_statistics,
 )
+from crossalign.models.closed_form.procrustes import rank_of
 from crossalign.models.pairing import PAIRINGS, idle_choices
 from crossalign.models.ranges import RATE, SIZE, WEIGHT
 from crossalign.models.roles import Aligner
@@ -47,7 +48,8 @@ class CCA(Aligner, Model):
     Parameters
     ----------
     n_components : int, optional
-        Width of the space, at most ``min(d_1, d_2)``; by default one less, at least 1.
+        Width of the space, at most ``min(d_1, d_2)``; by default one less, at least 1. Components
+        without a correlation, as beyond the number of pairs or of their classes, are left out.
     reg : float
         Ridge on each covariance, as a fraction of its mean eigenvalue; default 1e-3.
     whitening : float, optional
@@ -136,10 +138,13 @@ class CCA(Aligner, Model):
         return [*idle_choices(X), *(["covariances"] if all_are_paired(X) else [])]
 
     def _decompose(self, statistics: PairStatistics) -> tuple[Array, Array, Array]:
-        """Return projections ``(d_m, r)`` of both sides, and their correlations ``(r,)``."""
+        """Return projections ``(d_m, r)`` of both sides, and their correlations ``(r,)``, of the
+        components that the pairs show.
+        """
         a, b = (inverse_root(*statistics.axes[m], self.reg) for m in statistics.pairs.names)
         U, rho, Vt = linalg.svd(a @ statistics.cross @ b, full_matrices=False)
-        return a @ U, b @ Vt.T, rho
+        shown = rank_of(rho)
+        return a @ U[:, :shown], b @ Vt[:shown].T, rho[:shown]
 
     def _project_by(self, statistics: PairStatistics, solved: tuple[Array, Array, Array]) -> None:
         a, b = statistics.pairs.names
@@ -147,6 +152,7 @@ class CCA(Aligner, Model):
         self.shift_, self.scale_, self.means_ = statistics.shift, statistics.scale, statistics.means
         limit = max(1, min(statistics.cross.shape) - 1)
         k = limit if self.n_components is None else min(self.n_components, limit + 1)
+        k = min(k, len(solved[2]))
         self.correlations_ = solved[2][:k]
         weights = np.sqrt(self.correlations_) if self.weighting == "correlation" else np.ones(k)
         self.projections_ = {a: solved[0][:, :k] * weights, b: solved[1][:, :k] * weights}

@@ -63,7 +63,8 @@ class Procrustes(Aligner, Model):
     ----------
     maps_ : mapping of modality to (d_m, k)
         Maps of scaled, centred rows into the space, which is that of the second modality's
-        components.
+        components. With fewer pairs, or classes of them, than components no pair tells how the
+        rest is turned, and the rest is left out.
     """
 
     many_labels = True
@@ -119,7 +120,10 @@ class Procrustes(Aligner, Model):
         self.shift_, self.scale_, self.means_ = statistics.shift, statistics.scale, statistics.means
         k = min(self.n_components, *(rank_of(statistics.axes[m][0]) for m in (a, b)))
         first, second = (components(*statistics.axes[m], k, self.whiten) for m in (a, b))
-        self.maps_ = {a: first @ rotation(first.T @ statistics.cross @ second), b: second}
+        U, s, Vt = linalg.svd(first.T @ statistics.cross @ second)
+        shown = rank_of(s)
+        self.maps_ = ({a: first @ (U @ Vt), b: second} if shown == k else
+                      {a: first @ U[:, :shown], b: second @ Vt[:shown].T})
 
     def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return rows ``(n, k)`` of the space, before they are scaled to unit length."""
@@ -149,5 +153,5 @@ def rotation(cross: Array) -> Array:
 
 
 def rank_of(values: Array) -> int:
-    """Count the eigenvalues that can be told from rounding."""
+    """Count the eigenvalues, or singular values, that can be told from rounding."""
     return int((values > values.max() * 1e-9).sum())

@@ -72,13 +72,14 @@ def spectral_map(x: Array, n_components: int, neighbours: int, rng: np.random.Ge
                  metric: str = "cosine") -> SpectralMap:
     """Embed rows ``(m, d)`` by the graph of at most 8,192 of them, drawn by ``rng``.
 
-    There are at most two coordinates fewer than nodes, and one neighbour fewer; coordinates whose
-    lambda is not above 0 are left out. ``rng`` also starts the search for eigenvectors.
+    There are at most two coordinates fewer than nodes, and as many neighbours as `joined_to` says;
+    coordinates whose lambda is not above 0 are left out. ``rng`` also starts the search for
+    eigenvectors.
 
     Raises
     ------
     ValueError
-        If fewer than three rows differ.
+        If fewer than three rows differ, or their graph has no coordinate.
     """
     x = np.asarray(x, dtype=np.float32)
     _, first = np.unique(np.round(_comparable(x, x, metric), 6), axis=0, return_index=True)
@@ -86,7 +87,7 @@ def spectral_map(x: Array, n_components: int, neighbours: int, rng: np.random.Ge
     n = len(nodes)
     if n < 3:
         raise ValueError(f"X: {n} rows of a modality differ; give at least three for a graph.")
-    k = min(neighbours, n - 1)
+    k = joined_to(n, neighbours)
     reach = np.concatenate([_kth(close, k) for close in _closeness(nodes, nodes, metric)])
     w = sparse.vstack(list(affinities(nodes, nodes, reach, k, metric))).tocsr()
     roots = np.sqrt(np.asarray(w.sum(axis=1)).ravel())
@@ -97,9 +98,19 @@ def spectral_map(x: Array, n_components: int, neighbours: int, rng: np.random.Ge
     values, vectors = eigsh(rest, k=min(n_components, n - 2), which="LA",
                             v0=rng.standard_normal(n))
     order = [i for i in np.argsort(-values) if values[i] > TIE]
+    if not order:
+        raise ValueError(f"X: {n} rows of a modality differ, and a graph of {k} neighbours of each "
+                         "has no coordinate; give more samples.")
     signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(values))])
     return SpectralMap(nodes, reach, (vectors * signs / roots[:, None])[:, order], values[order], k,
                        metric)
+
+
+def joined_to(n: int, neighbours: int) -> int:
+    """Return to how many nearest ones each of n nodes is joined: at most half of all, as a graph in
+    which everything is near everything has no coordinates.
+    """
+    return max(1, min(neighbours, n // 2))
 
 
 def affinities(x: Array, nodes: Array, reach: Array, k: int,

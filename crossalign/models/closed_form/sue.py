@@ -28,7 +28,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from crossalign.models.base import Model
 from crossalign.models.closed_form.cca import CCA
 from crossalign.models.closed_form.residual_match import fit_residual, moved
-from crossalign.models.closed_form.spectral import METRICS, SpectralMap, spectral_map
+from crossalign.models.closed_form.spectral import METRICS, SpectralMap, joined_to, spectral_map
 from crossalign.models.pairing import PAIRINGS, idle_choices, two_views
 from crossalign.models.ranges import RATE, SEED, SIZE, WEIGHT
 from crossalign.models.roles import Aligner
@@ -53,7 +53,8 @@ class SUE(Aligner, Model):
     n_coordinates : int
         Number of spectral coordinates of each modality, at most two fewer than rows; default 32.
     neighbours : int
-        Number of nearest rows that a row is joined to; default 30.
+        Number of nearest rows that a row is joined to, at most half of those that differ; default
+        30.
     metric : {"cosine", "euclidean"}
         Distance of scaled rows by which they are near; default ``"cosine"``.
     reg : float
@@ -191,7 +192,7 @@ class SUE(Aligner, Model):
                              self.scale_[modality])
         nodes = self.nodes_[modality]
         graph = SpectralMap(nodes, self.reach_[modality], self.coordinates_[modality],
-                            self.values_[modality], min(self.neighbours, len(nodes) - 1),
+                            self.values_[modality], joined_to(len(nodes), self.neighbours),
                             self.metric)
         z = (graph(rows) - self.means_[modality]) @ self.projections_[modality]
         return moved(z, self.residual_) if self.residual_ and modality == self.modalities_[0] else z
