@@ -1,4 +1,4 @@
-"""Words of a text in any script: the one tokenisation of captions, answers and descriptions."""
+"""Words of a text in any script: the one tokenisation of captions, questions and descriptions."""
 
 from __future__ import annotations
 

@@ -4,8 +4,7 @@ DIR is what ``crossalign learning-curve --out DIR`` wrote. Its numbers are kept 
 ``docs/results/few_pairs-NAME.json``, NAME being the name of the folder, and its figure beside them.
 Rows of other models that are kept under that name stay, if they are of the same runs and points.
 The tables of all that are kept go into the region ``few_pairs`` of the page. Those without any pair
-go into one table together, in ``no_pairs``, each under
-its NAME without ``zero-``.
+go into one table together, in ``no_pairs``, each under its NAME without ``zero-``.
 """
 
 from __future__ import annotations
@@ -107,8 +106,7 @@ def without_pairs(kept: Mapping[str, Mapping[str, Any]]) -> str:
         runs = len(found["seeds"])
         scores = {row: np.array(of["runs"], dtype=float)[:, 0]
                   for row, of in found["rows"].items()}
-        rows.append([name, f"{runs}", *(cell(scores.get(model), runs)
-                                                 for model in models)])
+        rows.append([name, f"{runs}", *(cell(scores.get(model), runs) for model in models)])
     metrics = sorted({found["metric"] for found in kept.values()})
     return markdown([f"{', '.join(metrics)} (%)", "runs", *models], rows)
 
@@ -145,7 +143,7 @@ def ratios(curves: Iterable[Mapping[str, Any]]) -> str:
             added = [f"{name}=" for name in ADDED if f"{name}=" in row]
             means.setdefault(" ".join([row.split(" ")[0], *added]), of["mean"][-1])
         if found["labels"] == "none" and "contrastive_alignment" in means:
-            base, chance = means["contrastive_alignment"], means["chance"]
+            base, chance = means["contrastive_alignment"], means[CHANCE]
             rows.append([f"{found['data']}, {found['pairs'][-1]} pairs", *(
                 f"{value / base:.2f} ({(value - chance) / (base - chance):.2f})"
                 if (value := means.get(name)) is not None else "-" for name in COMPARED)])

@@ -10,16 +10,16 @@ read as ``--data FILE.npz``.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from crossalign.data.class_folders import class_files
 from crossalign.data_options import DataOptions
 from crossalign.files import replacing
 from crossalign.space.readers import Readers
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,10 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("encoders", nargs=2)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
-    files = sorted(file for file in given.folder.glob("*/*") if file.suffix.lower() in SUFFIXES)
+    by_class, passed = class_files(given.folder)
+    for what, names in passed.items():
+        print(f"{what}: {len(names)}, first {names[0]}", file=sys.stderr)
+    files = [file for of in by_class.values() for file in of]
     if not files:
         parser.error(f"{given.folder}: has no class folder with pictures")
-    _, labels = np.unique([file.parent.name for file in files], return_inverse=True)
+    labels = np.repeat(np.arange(len(by_class)), list(map(len, by_class.values())))
     rows = [Readers(DataOptions(data=str(given.folder), encoder=None if name == "hog" else name))
             .of_pictures(files) for name in given.encoders]
     with replacing(given.out) as draft, draft.open("wb") as stream:

@@ -212,25 +212,23 @@ def _zero_shot(samples: Samples, rows: Rows, subset: Array, facts: Mapping[str, 
                 Cut(rows, subset, seen, validates, facts))
 
 
-def held_out_pictures(samples: Samples, test: Array | None, how: str) -> Benchmark:
+def held_out_pictures(samples: Samples, chosen: tuple[Array, str] | None = None) -> Benchmark:
     """Make a benchmark for captions or answers, of samples without classes of their own.
 
     Parameters
     ----------
     samples : Samples
         All samples, of one class, with captions or questions.
-    test : (n,) bool, optional
-        Samples that are tested; by default a quarter of them is drawn.
-    how : str
-        Description of the choice.
+    chosen : ((n,) bool, str), optional
+        Samples that are tested, and a description of the choice; by default a quarter is drawn.
 
     Raises
     ------
     ValueError
         If one side would be empty.
     """
-    if test is None:
-        test = hold_out(samples.labels, HELD_OUT, seed=samples.seed)
+    test, how = chosen or (hold_out(samples.labels, HELD_OUT, seed=samples.seed),
+                           f"{HELD_OUT:.0%} of the pictures held out, seed {samples.seed}")
     train, tested = np.flatnonzero(~test), np.flatnonzero(test)
     if not (len(train) and len(tested)):
         raise ValueError(f"split: {len(train)} pictures train and {len(tested)} are tested; give "

@@ -23,6 +23,8 @@ Array = npt.NDArray[Any]
 UNSEEN = 0.25
 """Share of the classes with samples that are unseen, unless they are given; two at least."""
 
+GROUPS_UNSEEN = "whole groups of seen classes play unseen, {} of the others held out"
+
 
 @dataclass(frozen=True)
 class Recognition:
@@ -84,12 +86,8 @@ class Recognition:
                 return None, "the seen classes are of one group, and none of it could play unseen"
             tuning = {"train_loc": train[np.isin(self.samples.labels[train], classes[apart])],
                       "val_loc": train[np.isin(self.samples.labels[train], classes[~apart])]}
-        rows, how = tuning_rows(self.samples.labels, train, seen, tuning, seed,
-                                seen_tested=self.seen_tested)
-        if tuning:
-            held = f"{HELD_OUT:.0%} per class" if self.seen_tested else "nothing"
-            how = f"whole groups of seen classes play unseen, {held} of the others held out"
-        return rows, how
+        return tuning_rows(self.samples.labels, train, seen, tuning, seed,
+                           seen_tested=self.seen_tested, told=GROUPS_UNSEEN)
 
     def _divisions(self, with_samples: Array) -> Array:
         """Return True where a class is seen in a class split, ``(runs, m)`` bool; few groups have

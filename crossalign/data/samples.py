@@ -21,6 +21,8 @@ from crossalign.labels import has_class
 from crossalign.types import Benchmark, Captions, Classes, Questions, Views
 
 Array = npt.NDArray[Any]
+ALL = "(all)"
+"""Name of the class of all pictures where nothing says their classes."""
 
 SAMPLE = "sample:"
 """Prefix of a modality's name in the ``meta`` of drawn pairs, for the ids of their samples."""

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from crossalign.losses.batch_mean import no_pairs
-from crossalign.losses.sinkhorn import log_plan
+from crossalign.losses.sinkhorn import ROUNDS, TOLERANCE, log_plan
 
 
 def klot(teacher: Tensor, student: Tensor, epsilon: float = 0.05,
-         teacher_epsilon: float | None = None, *, rounds: int = 10,
-         tolerance: float = 1e-3) -> Tensor:
+         teacher_epsilon: float | None = None, *, rounds: int = ROUNDS,
+         tolerance: float = TOLERANCE) -> Tensor:
     """Compute ``KL(P* | P)`` of the plans of a teacher and of a student, a scalar.
 
     The plans are of entropic transport (SOTAlign: ICML 2026, arXiv 2602.23353), see `log_plan`. P

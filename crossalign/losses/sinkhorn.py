@@ -10,6 +10,8 @@ from torch import Tensor
 from crossalign.losses.batch_mean import no_pairs
 from crossalign.losses.pairwise import squared_distances
 
+ROUNDS, TOLERANCE = 10, 1e-3
+"""Most rounds of `log_plan`, and the error of row sums at which they end."""
 STEPS = 10
 """Number of steps in a round of `log_plan` that are not on logarithms."""
 
@@ -64,8 +66,8 @@ def _dual(cost: Tensor, f: Tensor, g: Tensor, strength: Tensor) -> Tensor:
     return f.mean() + g.mean() - strength * (plan.mean() - 1)
 
 
-def log_plan(affinity: Tensor, epsilon: float, rounds: int = 10,
-             tolerance: float = 1e-3) -> Tensor:
+def log_plan(affinity: Tensor, epsilon: float, rounds: int = ROUNDS,
+             tolerance: float = TOLERANCE) -> Tensor:
     """Return log P ``(n, m)`` of the plan P that maximises ``sum P affinity + epsilon H(P)``.
 
     Its rows sum to 1/n and its columns to 1/m (Cuturi, NeurIPS 2013). A round is a step on

@@ -10,7 +10,7 @@
 - `manifold`: iterative projection onto the unit sphere.
 - `experts`: the product of Gaussians.
 - `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
-- `attention`: attention over regions, modalities and classes.
+- `attention`: attention over modalities and classes.
 - `token_reader`: the first part of the encoder of FGAN.
 - `class_memory`: prototypes of seen classes, and of other classes by attention to them.
 """
@@ -19,7 +19,6 @@ from crossalign.networks.adapter import Adapter, GaussianHead
 from crossalign.networks.attention import (
     ClassAttention,
     ModalityFusion,
-    RegionAttention,
     class_distances,
 )
 from crossalign.networks.class_memory import ClassMemory
@@ -35,6 +34,5 @@ from crossalign.networks.vae import CrossVAE
 
 __all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "GatedMLP",
            "GaussianEncoder", "GaussianHead", "InformationGate", "ManifoldProjection",
-           "ModalityFusion", "PerturbedTopK", "RegionAttention",
-           "class_distances", "cross_weighting", "hard_topk", "initialise", "perturbed_topk",
-           "product_of_experts", "reparametrise", "tokens_kept"]
+           "ModalityFusion", "PerturbedTopK", "class_distances", "cross_weighting", "hard_topk",
+           "initialise", "perturbed_topk", "product_of_experts", "reparametrise", "tokens_kept"]

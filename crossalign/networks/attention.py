@@ -1,4 +1,4 @@
-"""Hierarchical attention: over the regions of a sample, over its modalities, over classes.
+"""Hierarchical attention: over the modalities of a sample, over classes.
 
 The hierarchy follows Yang et al. (2016), with a mechanism of its own on every level.
 """
@@ -13,71 +13,6 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from crossalign.networks.experts import product_of_experts
-
-
-class RegionAttention(nn.Module):
-    """Multi-head attention with one learned seed s, which pools token rows.
-
-    The block PMA of the Set Transformer (Lee et al. 2019, sec. 3.2) with k = 1: ``h = LN(s +
-    Multihead(s, X, X))``, ``LN(h + relu(W h + b))``; its layer on tokens is left to the adapter.
-    With one seed only ``W_K^T W_Q s`` in every head and the sum of s and biases matter, so these
-    are learned: token weights are one linear map, and only pooled tokens become values. That costs
-    ``n t d heads`` and not ``n t d^2``.
-
-    Parameters
-    ----------
-    dim : int
-        Width of tokens and of the result.
-    heads : int
-        Number of attention heads; default 4.
-
-    Raises
-    ------
-    ValueError
-        If ``heads`` does not divide ``dim``.
-    """
-
-    def __init__(self, dim: int, heads: int = 4) -> None:
-        super().__init__()
-        if heads < 1 or dim % heads > 0:
-            raise ValueError(f"heads={heads} does not divide dim={dim}; give one of its divisors")
-        self.scores = nn.Linear(dim, heads, bias=False)
-        self.values = nn.Linear(dim, dim, bias=False)
-        self.output = nn.Linear(dim, dim)
-        self.norm = nn.LayerNorm(dim)
-        self.feed = nn.Linear(dim, dim)
-        self.feed_norm = nn.LayerNorm(dim)
-
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Pool tokens ``(n, t, dim)`` with ``mask (n, t)``, True where real, to rows ``(n, dim)``.
-
-        Vectors ``(n, dim)`` come back unchanged. All samples without real tokens get one and the
-        same row. Masked tokens have no influence as long as they are finite.
-        """
-        if x.ndim == 2:
-            return x
-        pooled = self._attend(x, mask) @ x                                   # (n, heads, dim)
-        weight = self.values.weight.view(pooled.shape[1], -1, x.shape[2])    # (heads, -1, dim)
-        h = self.norm(self.output(torch.einsum("nhd,hkd->nhk", pooled, weight).flatten(1)))
-        rows: Tensor = self.feed_norm(h + self.feed(h).relu())
-        return rows
-
-    def weights(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the attention ``(n, t)`` to tokens ``(n, t, dim)``, a mean over heads.
-
-        It sums to one over real tokens and is 0 on the others.
-        """
-        return self._attend(x, mask).mean(dim=1)
-
-    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """Return the attention of every head, ``(n, heads, t)``."""
-        scores: Tensor = self.scores(x).mT
-        if mask is None:
-            return scores.softmax(dim=2)
-        hidden = ~mask[:, None]
-        # the lowest number, unlike -inf, leaves a row without real tokens finite
-        scores = scores.masked_fill(hidden, torch.finfo(scores.dtype).min)
-        return scores.softmax(dim=2).masked_fill(hidden, 0.0)
 
 
 class ModalityFusion(nn.Module):

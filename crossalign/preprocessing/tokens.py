@@ -6,7 +6,6 @@ says which tokens are real; without one all are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,14 +38,9 @@ def real_rows(views: Views, modality: str) -> Rows:
     return rows.with_each(views.masks[modality], lambda x, real: x[real])
 
 
-def vector_rows(views: Views, modality: str,
-                step: Callable[[Array], Array] | None = None) -> Rows:
-    """Return a vector per sample ``(n, d)``: of tokens the mean of the real ones.
-
-    ``step`` is applied to rows and tokens before.
-    """
+def vector_rows(views: Views, modality: str) -> Rows:
+    """Return a vector per sample ``(n, d)``: of tokens the mean of the real ones."""
     rows = rows_of(views, modality)
-    rows = rows if step is None else rows.then(step)
     if modality not in views.masks:
         return rows.then(as_vectors)
     return rows.with_each(views.masks[modality], as_vectors)

@@ -29,9 +29,9 @@ class Hit(NamedTuple):
         Share of random pairs of such a query and such an item that are at least as similar, see
         `space.chance`; None if there are too few to say.
     match : bool or None
-        False if the item is only among the nearest: in nine of ten cases the best item is as
-        similar where a space has no answer, see `space.cutoffs`. None if validation chose no
-        cut-off for such a query and such an item.
+        False if the item is only among the nearest: it is no more similar than a cut-off, which the
+        best item exceeds for one in ten queries without an answer, see `space.cutoffs`. None if
+        validation chose no cut-off for such a query and such an item.
     """
 
     id: str

@@ -19,6 +19,7 @@ from crossalign import metrics
 from crossalign.evaluation.protocols import Protocol
 from crossalign.evaluation.selection import Selection, fit_on
 from crossalign.labels import rarest
+from crossalign.metrics.retrieval.absence import FALSE
 from crossalign.models.blockwise import encoded
 from crossalign.models.roles import Aligner
 from crossalign.space.choice import DRAWS
@@ -27,8 +28,8 @@ from crossalign.space.matching import way
 from crossalign.types import CLASS_MODALITY, Benchmark, Views
 
 Array = npt.NDArray[Any]
-ENOUGH = 9
-"""Number of validation classes from which on one query in ten is promised."""
+ENOUGH = round(1 / FALSE) - 1
+"""Number of validation classes from which on `metrics.match_cutoff` promises its share."""
 KEPT = 1 / 3
 """Share of the queries with an answer that a cut-off has to keep on validation, to be of use."""
 ASKED, LISTED = 1_024, 4_096

@@ -136,7 +136,10 @@ def test_malformed_files_of_easy_vqa_are_one_sentence(easy, content, words):
 @pytest.mark.parametrize(("changes", "words"), [
     ({"questions": 3}, "are no questions and annotations"),
     ({"questions": [{"question": "a?"}]}, "no 'image_id'"),
-    ({"annotations": [{"question_id": 90, "answers": []}]}, "have no annotation"),
+    ({"annotations": [{"question_id": 90, "answers": [], "answer_type": "other"}]},
+     "have no annotation"),
+    ({"annotations": [{"question_id": 90, "answers": [{"answer": "yes"}]}], "questions": [
+        {"image_id": 9, "question": "a?", "question_id": 90}]}, "no 'answer_type'"),
     ({"annotations": [{"question_id": 90, "answers": ["yes"]}], "questions": [
         {"image_id": 9, "question": "a?", "question_id": 90}]}, "another form"),
     ({"questions": [{"image_id": 5, "question": "a?", "question_id": 90}]}, "first 5"),
@@ -150,3 +153,15 @@ def test_a_part_without_pictures_is_refused(vqa):
     (vqa / "val2014").rename(vqa / "elsewhere")
     complaint(lambda: data.load(vqa), "path: the pictures of 'val2014' are in none of")
     complaint(lambda: data.load(vqa, "gzsl"), "task: got 'gzsl'")
+
+
+def test_two_pictures_of_one_number_are_named(vqa, easy):
+    """Neither is taken silently."""
+    folder = vqa / "val2014"
+    (folder / "COCO_val2014_000000000042.jpg").rename(folder / "a_42.png")
+    pictures(vqa / "more", ["42.png"])
+    (vqa / "more" / "42.png").rename(folder / "b_42.png")
+    complaint(lambda: data.load(vqa), "path: ", "a_42.png' and 'b_42.png' are both number 42")
+    pictures(easy / "more", ["x.png"])
+    (easy / "more" / "x.png").rename(easy / "test" / "images" / "02.png")
+    complaint(lambda: data.load(easy), "path: ", "02.png' and '2.png' are both number 2")

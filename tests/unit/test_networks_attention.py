@@ -11,7 +11,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from crossalign.networks import (
     ClassAttention,
     ModalityFusion,
-    RegionAttention,
     class_distances,
     product_of_experts,
 )
@@ -29,112 +28,6 @@ def own_state():
 def draw():
     generator = torch.Generator().manual_seed(0)
     return lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
-@pytest.fixture
-def mask():
-    """Of five samples with six tokens, each with a real one."""
-    mask = torch.rand(5, 6, generator=torch.Generator().manual_seed(1)) < 0.5
-    mask[:, 2] = True
-    mask[0] = True
-    return mask
-
-
-# -- regions -----------------------------------------------------------------------------------
-class PMA(nn.Module):
-    """The pooling block as published, with torch's own attention and one seed."""
-
-    def __init__(self, dim, heads):
-        super().__init__()
-        self.seed = nn.Parameter(torch.randn(1, 1, dim))
-        self.attention = nn.MultiheadAttention(dim, heads, batch_first=True)
-        for bias in (self.attention.in_proj_bias, self.attention.out_proj.bias):
-            nn.init.normal_(bias)
-        self.norm, self.feed, self.feed_norm = (
-            nn.LayerNorm(dim), nn.Linear(dim, dim), nn.LayerNorm(dim))
-
-    def forward(self, x, mask):
-        seed = self.seed.expand(len(x), -1, -1)
-        attended, weights = self.attention(seed, x, x, key_padding_mask=~mask)
-        h = self.norm(seed + attended)
-        return self.feed_norm(h + self.feed(h).relu())[:, 0], weights[:, 0]
-
-
-def folded(pma, dim, heads):
-    """The same block in the weights that it keeps."""
-    pool, attention = RegionAttention(dim, heads).double(), pma.attention
-    query, keys, values = attention.in_proj_weight.chunk(3)
-    query_bias, _, values_bias = attention.in_proj_bias.chunk(3)
-    q = (query @ pma.seed[0, 0] + query_bias).view(heads, -1)
-    scores = torch.einsum("hk,hkd->hd", q, keys.view(heads, -1, dim)) / math.sqrt(dim / heads)
-    pool.load_state_dict({
-        "scores.weight": scores, "values.weight": values,
-        "output.weight": attention.out_proj.weight,
-        "output.bias": pma.seed[0, 0] + attention.out_proj(values_bias),
-        **{k: v for k, v in pma.state_dict().items() if k.startswith(("norm", "feed"))}})
-    return pool
-
-
-@pytest.mark.parametrize("heads", [1, 4])
-def test_pooling_is_the_published_block_with_torch_attention(draw, mask, heads):
-    pma = PMA(8, heads).double()
-    pool, x = folded(pma, 8, heads), draw(5, 6, 8)
-    rows, weights = pma(x, mask)
-    torch.testing.assert_close(pool(x, mask), rows)
-    torch.testing.assert_close(pool.weights(x, mask), weights)
-    torch.testing.assert_close(pool(x), pma(x, torch.ones_like(mask))[0])
-
-
-def test_order_of_tokens_does_not_matter(draw, mask):
-    pool, x, order = RegionAttention(8).double(), draw(5, 6, 8), torch.tensor([3, 0, 5, 1, 2, 4])
-    torch.testing.assert_close(pool(x[:, order], mask[:, order]), pool(x, mask))
-    torch.testing.assert_close(pool.weights(x[:, order], mask[:, order]),
-                               pool.weights(x, mask)[:, order])
-
-
-def test_masked_tokens_have_no_influence_at_all(draw, mask):
-    pool, x = RegionAttention(8).double(), draw(5, 6, 8).requires_grad_()
-    rows = pool(x, mask)
-    other = torch.where(mask[:, :, None], x, 100 * draw(5, 6, 8))
-    assert torch.equal(pool(other, mask), rows)
-    (rows * draw(5, 8)).sum().backward()
-    assert (x.grad[~mask] == 0).all()
-    assert (x.grad[mask] != 0).any(dim=1).all()
-    weights = pool.weights(x, mask).detach()
-    assert (weights[~mask] == 0).all()
-    torch.testing.assert_close(weights.sum(dim=1), torch.ones(5).double())
-    for i in range(5):
-        torch.testing.assert_close(pool(x[i : i + 1, mask[i]]), rows[i : i + 1])
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_samples_without_tokens_are_finite_with_finite_gradients(draw, dtype):
-    pool, x = RegionAttention(8), draw(3, 6, 8).float().requires_grad_()
-    mask = torch.zeros(3, 6, dtype=torch.bool)
-    mask[0, 1] = True
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype is torch.bfloat16):
-        rows = pool(x, mask)
-        assert (pool.weights(x, mask)[1:] == 0).all()
-    assert torch.equal(rows[1], rows[2])
-    assert not torch.equal(rows[0], rows[1])
-    with torch.autograd.set_detect_anomaly(True):
-        (rows.float() * draw(3, 8).float()).sum().backward()
-    assert torch.isfinite(rows).all()
-    assert (x.grad[1:] == 0).all()
-    for parameter in pool.parameters():
-        assert torch.isfinite(parameter.grad).all()
-
-
-def test_vectors_pass_through_and_two_passes_are_equal(draw):
-    pool, vectors, tokens = RegionAttention(8), draw(5, 8).float(), draw(5, 6, 8).float()
-    assert pool(vectors) is vectors
-    assert torch.equal(pool(tokens), pool(tokens))
-
-
-@pytest.mark.parametrize("heads", [0, 3])
-def test_heads_must_divide(heads):
-    with pytest.raises(ValueError, match=f"heads={heads} does not divide dim=8"):
-        RegionAttention(8, heads)
 
 
 # -- modalities --------------------------------------------------------------------------------

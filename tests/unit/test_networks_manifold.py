@@ -9,7 +9,6 @@ from crossalign.networks import (
     GaussianHead,
     ManifoldProjection,
     ModalityFusion,
-    RegionAttention,
     initialise,
     reparametrise,
 )
@@ -96,7 +95,7 @@ def test_head_with_skip_adds_raw_features_to_the_mean_only(draw):
 
 @pytest.mark.parametrize("build", [
     lambda: Adapter(5, 4, 0.1), lambda: GaussianHead(4, 3), lambda: ModalityFusion(["a", "b"], 4),
-    lambda: GaussianHead(4, 3, skip=5), lambda: ManifoldProjection(4), lambda: RegionAttention(8)])
+    lambda: GaussianHead(4, 3, skip=5), lambda: ManifoldProjection(4)])
 def test_initialisation_draws_every_random_weight(build):
     modules = [build(), build()]
     assert any(not torch.equal(*pair) for pair in zip(*(m.parameters() for m in modules),

@@ -10,10 +10,11 @@ import numpy.typing as npt
 from crossalign.data.splits.rows import HELD_OUT, Rows, gzsl_validation, validation_rows
 
 Array = npt.NDArray[Any]
+TOLD = "classes of val_loc unseen, {} of train_loc held out, both within trainval_loc"
 
 
 def tuning_rows(labels: Array, train: Array, seen: Array, tuning: Rows, seed: int,
-                *, seen_tested: bool = True) -> tuple[Rows | None, str]:
+                *, seen_tested: bool = True, told: str = TOLD) -> tuple[Rows | None, str]:
     """Choose validation rows within the training rows, and say how.
 
     Parameters
@@ -32,6 +33,9 @@ def tuning_rows(labels: Array, train: Array, seen: Array, tuning: Rows, seed: in
     seen_tested : bool
         Whether the test has samples of seen classes; default True. If not, validation has none
         either.
+    told : str
+        Description of index lists, with ``{}`` for the share that is held out; default that of a
+        split file.
 
     Returns
     -------
@@ -43,7 +47,7 @@ def tuning_rows(labels: Array, train: Array, seen: Array, tuning: Rows, seed: in
     if {"train_loc", "val_loc"} <= set(tuning):
         rows = validation_rows(train, tuning["train_loc"], tuning["val_loc"], labels,
                                seed=seed)
-        how = "classes of val_loc unseen, {} of train_loc held out, both within trainval_loc"
+        how = told
     elif seen.sum() < 2:
         return None, "one seen class leaves none to play unseen in validation"
     else:

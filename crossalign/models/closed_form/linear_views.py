@@ -19,7 +19,7 @@ LINEAR_VIEWS = ("ridge", "pca")
 
 
 def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Array], width: int,
-                 seed: int, alpha: float = 1000.0, labels: Array | None = None,
+                 seed: int, alpha: float, labels: Array | None = None,
                  own: Mapping[str, int] | None = None) -> dict[str, Array]:
     """Fit maps of scaled rows ``(n, d_m)`` into one space of ``width`` dimensions.
 
@@ -39,7 +39,7 @@ def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Arra
     seed : int
         Seed of the random frame.
     alpha : float
-        Ridge of the regression, on scaled rows as in `RidgeMap`; default 1000.
+        Ridge of the regression, on scaled rows as in `RidgeMap`.
     labels : (n,), optional
         Labels, with which rows are paired with all rows of their class; by default each is paired
         with its own sample's, see `models.pairing`.

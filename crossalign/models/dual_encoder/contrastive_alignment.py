@@ -36,7 +36,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import nn
 
 from crossalign.models.closed_form.committee import MEMBERS, Committee
-from crossalign.models.dual_encoder.contrastive_objective import CONTRASTS, ContrastiveObjective
+from crossalign.models.dual_encoder.contrastive_objective import (
+    CLAMP,
+    CONTRASTS,
+    ContrastiveObjective,
+)
 from crossalign.models.ranges import RATE, SIZE, WEIGHT
 from crossalign.models.roles import Aligner
 from crossalign.models.rows import Array
@@ -74,7 +78,7 @@ class ContrastiveAlignment(Aligner, TrainedModel):
         Share of a projector's inputs, and of its hidden layer, that is left out in a step; default
         0.5.
     temperature : float
-        Temperature of cosines before training, which learns it within [0.001, 0.5]; default 0.1.
+        Temperature of cosines before training, in [0.001, 0.5], where it stays; default 0.1.
     mixup : float
         Parameter of the symmetric beta distribution of the weight by which pairs are mixed; default
         0, no mixing. 1 is FuseMix.
@@ -119,7 +123,8 @@ class ContrastiveAlignment(Aligner, TrainedModel):
         "loss": [StrOptions(set(CONTRASTS))], "projector": [StrOptions(set(PROJECTORS))],
         "teacher": [StrOptions(set(TEACHERS))],
         **{size: [SIZE] for size in ("latent", "hidden", "unpaired")},
-        **{rate: [RATE] for rate in ("temperature", "alpha", "epsilon", "teacher_epsilon")},
+        **{rate: [RATE] for rate in ("alpha", "epsilon", "teacher_epsilon")},
+        "temperature": [Interval(Real, *CLAMP, closed="both")],
         **{weight: [WEIGHT] for weight in ("mixup", "structure", "klot", "weight_decay")},
         "dropout": [Interval(Real, 0, 1, closed="left")],
     }

@@ -220,7 +220,8 @@ class Linear(Part):
         Number of quasi-random features of a Gaussian kernel beside the columns that are regressed
         on, see `closed_form.random_features`; default 0.
     rounds : int
-        Number of times that samples are completed and the maps fitted again; default 1.
+        Number of times that samples are completed, at most 4,096 of each view, evenly spaced, and
+        the maps fitted again; default 1.
     certainty : float
         Power by which samples count that are completed with certainty; default 3.
     plan : {"transport", "softmax"}

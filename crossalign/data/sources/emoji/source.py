@@ -21,7 +21,7 @@ from crossalign.data.benchmarks import RUNS, Retrieval, transfer
 from crossalign.data.cuts import Cut
 from crossalign.data.descriptions import Unseen, recognition_of
 from crossalign.data.encoding import encoded_benchmark
-from crossalign.data.samples import RawSamples, Samples
+from crossalign.data.samples import ALL, RawSamples, Samples
 from crossalign.data.sources.emoji.captions import captioned_emoji
 from crossalign.data.sources.emoji.concepts import (
     ENGLISH,
@@ -123,7 +123,7 @@ def _by_name(name: str, folder: Path, concepts: Sequence[Concept], there: Sequen
     kept, files, noted = drawn(folder, concepts, there[:1])
     groups = np.array([concept.subgroup for concept in kept])
     return RawSamples(
-        name, {"image": {"(all)": files[there[0]]}}, partial(_subgroups, "image", None),
+        name, {"image": {ALL: files[there[0]]}}, partial(_subgroups, "image", None),
         {**facts_of(there[:1]), "side_information": "none"}, np.zeros((1, 0), np.float32), seed,
         texts=[concept.captions for concept in kept], apart=True,
         ids=[concept.name for concept in kept], meta={"subgroup": groups},

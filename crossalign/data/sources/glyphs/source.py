@@ -113,8 +113,8 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
         letter has a base or a mark that no seen one has.
     """
     if unseen is not None and task not in SPLIT_AS_GZSL:
-        raise ValueError(f"unseen: given for {task}, whose class splits are fixed; choose the task "
-                         "gzsl.")
+        raise ValueError(f"unseen: given for {task}, whose class splits are fixed; choose one of "
+                         f"the tasks {list(SPLIT_AS_GZSL)}.")
     if task not in TASKS:
         raise ValueError(f"task: got {task!r}; choose one of {sorted(TASKS)}.")
     if variant not in ("", "sketch") or (variant and task != "retrieval"):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from crossalign.data.benchmarks import HELD_OUT, held_out_pictures
+from crossalign.data.benchmarks import held_out_pictures
 from crossalign.data.descriptions import Unseen, recognition_of
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.data.sources.manifest.parts import of_parts, with_parts
@@ -59,7 +59,6 @@ def captioned(file: Path, listed: Listed, facts: dict[str, Any], seed: int,
 def _held_out(split: bool, samples: Samples) -> Benchmark:
     """Hold out the pictures that do not train, as the file says, or a share of them."""
     if not split:
-        return held_out_pictures(samples, None, f"{HELD_OUT:.0%} of the pictures held out, seed "
-                                                f"{samples.seed}")
+        return held_out_pictures(samples)
     words = words_of_parts(dict(samples.views.meta), len(samples.views))[1]
-    return held_out_pictures(samples, words != "train", "the file's")
+    return held_out_pictures(samples, (words != "train", "the file's"))

@@ -12,14 +12,12 @@ import numpy.typing as npt
 
 from crossalign.data.named_files import below
 from crossalign.data.noted import Noted
-from crossalign.data.samples import Texts
+from crossalign.data.samples import ALL, Texts
 from crossalign.data.sources.manifest.columns import Roles
 from crossalign.data.sources.manifest.listing import Columns
 from crossalign.names import identifier, written
 
 Array = npt.NDArray[Any]
-ALL = "(all)"
-"""Name of the class of all pictures where no column says it."""
 
 
 class Listed(NamedTuple):

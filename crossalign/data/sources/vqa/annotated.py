@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from crossalign.data.class_folders import is_picture
-from crossalign.data.sources.vqa.part import Part, checked, read_json
+from crossalign.data.sources.vqa.part import Part, checked, numbered, read_json
 
 QUESTIONS = re.compile(r"(?:.*_)?(?P<part>(train|val|test|minival)\w*?)_questions\.json")
 ANNOTATIONS = re.compile(r"(?:.*_)?(?P<part>(train|val|test|minival)\w*?)_annotations\.json")
@@ -59,7 +59,7 @@ def _part(folder: Path, part: str, questions: Path, annotations: Path) -> Part:
         lacking = [name for name in ids if name not in answered]
         of = [answered[name] for name in ids if name in answered]
         answers = [tuple(str(answer["answer"]) for answer in one["answers"]) for one in of]
-        types = [str(one.get("answer_type", "other")) for one in of]
+        types = [str(one["answer_type"]) for one in of]
     except (KeyError, TypeError, AttributeError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else "another form"
         raise ValueError(f"path: {str(questions)!r} and {annotations.name!r} are no questions and "
@@ -77,7 +77,7 @@ def _pictures(folder: Path, part: str) -> dict[int, Path]:
     Raises
     ------
     ValueError
-        If there is no folder of them.
+        If there is no folder of them, or two have one number.
     """
     places = [folder / part, folder / "images" / part, folder.parent / part,
               folder.parent / "images" / part]
@@ -85,5 +85,5 @@ def _pictures(folder: Path, part: str) -> dict[int, Path]:
     if found is None:
         raise ValueError(f"path: the pictures of {part!r} are in none of "
                          f"{[str(place) for place in places]}; put them into one.")
-    return {int(match[0]): file for file in sorted(found.iterdir())
-            if (match := NUMBER.search(file.stem)) and is_picture(file)}
+    return numbered((int(match[0]), file) for file in sorted(found.iterdir())
+                    if (match := NUMBER.search(file.stem)) and is_picture(file))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from crossalign.data.sources.vqa.part import Part, checked, read_json
+from crossalign.data.sources.vqa.part import Part, checked, numbered, read_json
 
 PARTS = ("train", "test")
 QUESTIONS = "questions.json"
@@ -41,8 +41,9 @@ def _part(folder: Path, name: str) -> Part:
         raise ValueError(f"path: {str(file)!r} is no list of questions, each a list of words, "
                          "answer and number of the picture; get the file again.") from None
     images = folder / IMAGES
-    pictures = {int(image.stem): image for image in (images.iterdir() if images.is_dir() else ())
-                if image.suffix.lower() == ".png" and image.stem.isdecimal()}
+    pictures = numbered((int(image.stem), image) for image in
+                        (sorted(images.iterdir()) if images.is_dir() else ())
+                        if image.suffix.lower() == ".png" and image.stem.isdecimal())
     texts, answers, about = (list(column) for column in zip(*rows, strict=True)) if rows else (
         [], [], [])
     return checked(Part(name, pictures, texts, [(answer,) for answer in answers],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,6 +55,23 @@ def read_json(file: Path) -> Any:
         return json.loads(existing(file).read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise ValueError(f"path: {str(file)!r} is no JSON; get the file again.") from None
+
+
+def numbered(pictures: Iterable[tuple[int, Path]]) -> dict[int, Path]:
+    """Return pictures by their numbers.
+
+    Raises
+    ------
+    ValueError
+        If two have one number.
+    """
+    found: dict[int, Path] = {}
+    for number, file in pictures:
+        if number in found:
+            raise ValueError(f"path: {str(found[number])!r} and {file.name!r} are both number "
+                             f"{number}; keep one of them.")
+        found[number] = file
+    return found
 
 
 def checked(part: Part, file: Path) -> Part:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from crossalign.data.benchmarks import HELD_OUT, held_out_pictures
+from crossalign.data.benchmarks import held_out_pictures
 from crossalign.data.encoding import encoded_benchmark
 from crossalign.data.noted import joined
-from crossalign.data.samples import RawSamples, Samples
+from crossalign.data.samples import ALL, RawSamples, Samples
 from crossalign.data.sources.vqa.annotated import is_annotated, read_annotated
 from crossalign.data.sources.vqa.easy import read_easy
 from crossalign.names import written
@@ -69,7 +69,7 @@ def read_vqa(folder: str | Path, *, seed: int = 0) -> RawSamples:
         tuple(kind for part in parts for kind in part.types),
         tuple((f"{part.name}/{number}",) for part in parts for number in part.about))
     return RawSamples(
-        written(folder.resolve().name), {"image": {"(all)": [file for _, _, file in files]}},
+        written(folder.resolve().name), {"image": {ALL: [file for _, _, file in files]}},
         partial(_by_part, {part.name for part in parts if part.trains}),
         {"side_information": "none"}, np.zeros((1, 0), np.float32), seed,
         ids=[f"{name}/{number}" for name, number, _ in files],
@@ -81,7 +81,6 @@ def _by_part(train: set[str], samples: Samples) -> Benchmark:
     part = samples.views.meta[PART]
     trains = np.isin(part, sorted(train))
     if trains.all() or not trains.any():
-        return held_out_pictures(samples, None, f"{HELD_OUT:.0%} of the pictures held out, seed "
-                                                f"{samples.seed}")
-    return held_out_pictures(samples, ~trains, "parts of the folder: training on "
-                             f"{', '.join(sorted(train))}")
+        return held_out_pictures(samples)
+    return held_out_pictures(samples, (
+        ~trains, f"parts of the folder: training on {', '.join(sorted(train))}"))
