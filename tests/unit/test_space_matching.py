@@ -134,5 +134,6 @@ def test_a_space_and_its_command_say_that_nothing_matches(shop, tmp_path):
 
 
 def test_a_card_says_what_cutoffs_do(shop):
+    assert shop.card["matches"]
     for of in shop.card["matches"].values():
         assert set(of) == {"cutoff", "false", "kept"}
