@@ -25,6 +25,8 @@ WRONG = {
     "common_pca": {"n_components": 0},
     "committee": {"alpha": 0.0, "k": 1.5, "pairs": "x", "whiten": "no",
                   "members": ("ridge", "cca")},
+    "contrastive_alignment": {"temperature": 0.7, "loss": "x", "projector": "x", "latent": 0,
+                              "dropout": 1.0, "mixup": -1.0, "teacher": 1, "epsilon": 0.0},
     "dual_encoder": {"temperature": 0.0},
     "eszsl": {"alpha": 1000.0, "gamma": "high", "modality": 3},
     "fgan": {"readers": ("linear", "lstm"), "ratios": (0.0, 0.5), "margins": 1.0, "dim": 1,

@@ -156,9 +156,3 @@ def test_a_teacher_makes_the_grid_no_larger(teacher):
     tried = [len(values) for name, values in model.search_space.items()
              if name not in model.idle(few_pairs())]
     assert np.prod(tried) == 32
-
-
-@pytest.mark.parametrize("temperature", [1e-4, 0.7])
-def test_a_temperature_that_would_be_clipped_is_refused(temperature):
-    complaint(lambda: ContrastiveAlignment(temperature=temperature).fit(few_pairs()),
-              f"temperature: got {temperature}")

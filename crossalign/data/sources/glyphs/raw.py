@@ -45,7 +45,7 @@ def read_glyphs(task: str = "gzsl", *, variant: str = "", seed: int = 0, unseen:
     """
     if task not in SPLIT_AS_GZSL or variant:
         raise ValueError(f"encoder: given for {variant or task} of glyphs, which has features of "
-                         "its own; choose the task gzsl.")
+                         f"its own; choose one of the tasks {list(SPLIT_AS_GZSL)}.")
     samples = draw_samples(seed, "pixels", cache)
     names = [letter.name for letter in samples.letters]
     fixed, called = (None, {})
