@@ -12,6 +12,7 @@
 - `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
 - `attention`: attention over modalities and classes.
 - `token_reader`: the first part of the encoder of FGAN.
+- `caption_decoder`: codes to texts, with a pointer to names.
 - `class_memory`: prototypes of seen classes, and of other classes by attention to them.
 """
 
@@ -21,6 +22,7 @@ from crossalign.networks.attention import (
     ModalityFusion,
     class_distances,
 )
+from crossalign.networks.caption_decoder import CaptionDecoder
 from crossalign.networks.class_memory import ClassMemory
 from crossalign.networks.cross_weighting import cross_weighting
 from crossalign.networks.experts import product_of_experts
@@ -32,7 +34,7 @@ from crossalign.networks.mlp import MLP, initialise
 from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 from crossalign.networks.vae import CrossVAE
 
-__all__ = ["MLP", "Adapter", "ClassAttention", "ClassMemory", "CrossVAE", "GatedMLP",
+__all__ = ["MLP", "Adapter", "CaptionDecoder", "ClassAttention", "ClassMemory", "CrossVAE", "GatedMLP",
            "GaussianEncoder", "GaussianHead", "InformationGate", "ManifoldProjection",
            "ModalityFusion", "PerturbedTopK", "class_distances", "cross_weighting", "hard_topk",
            "initialise", "perturbed_topk", "product_of_experts", "reparametrise", "tokens_kept"]

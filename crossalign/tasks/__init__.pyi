@@ -1,5 +1,6 @@
 from .adaptation import Adaptation as Adaptation
 from .answerer import Answerer as Answerer
+from .captioner import Captioner as Captioner
 from .conformal import Conformal as Conformal
 from .explanation import explain as explain
 from .few_shot import FewShot as FewShot

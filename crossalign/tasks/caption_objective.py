@@ -1,0 +1,69 @@
+"""Objective of captions: the next word, with parts of what helps to guess it hidden at random."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from crossalign.networks import CaptionDecoder
+from crossalign.tasks.caption_words import HIDDEN, NOTHING, START
+from crossalign.training import Batch
+
+BLIND = 0.1
+"""Share of the texts that are learned without their code, for guidance."""
+
+
+class CaptionObjective(nn.Module):
+    """Decoder with its loss.
+
+    The loss is the cross-entropy of every word, smoothed. Names are hidden altogether from a share
+    of the texts; from the others the true name is, but for the share that a recogniser finds. A
+    share of the earlier words is hidden, so that a word is read off the code, not guessed from the
+    words before it.
+
+    Parameters
+    ----------
+    decoder : CaptionDecoder
+    shape : (ranks, spelt)
+        Largest numbers of names, and of words of a name.
+    masking : float
+        Share of the texts without names.
+    found : float
+        Share of the other texts with the true name among the names.
+    hiding : float
+        Share of the earlier words that are hidden.
+    noise : float
+        Deviation of noise on codes, whose rows are then unit rows again; 0 for none.
+    smoothing : float
+        Label smoothing.
+    """
+
+    def __init__(self, decoder: CaptionDecoder, shape: tuple[int, int], masking: float,
+                 found: float, hiding: float, noise: float, smoothing: float) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.shape = shape
+        self.masking = masking
+        self.found = found
+        self.hiding = hiding
+        self.noise = noise
+        self.smoothing = smoothing
+
+    def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Return the loss of ``codes``, ``text``, and of ``right`` and ``wrong`` names."""
+        codes, text = batch.views["codes"], batch.views["text"].long()
+        if self.noise > 0:
+            codes = normalize(codes + self.noise * batch.normal(codes.shape[1]), dim=1)
+        draw = batch.uniform(3)
+        right, wrong = batch.views["right"].long(), batch.views["wrong"].long()
+        names = torch.where(draw[:, :1] < self.found, right, wrong)
+        names = torch.where(draw[:, 1:2] < self.masking, NOTHING, names)
+        before = torch.cat([torch.full_like(text[:, :1], START), text[:, :-1]], dim=1)
+        shown = torch.where(batch.uniform(text.shape[1]) < self.hiding, HIDDEN, before)
+        shown[:, 0] = START
+        said = self.decoder(codes, draw[:, 2] >= BLIND, names.view(-1, *self.shape), shown)
+        real = text != NOTHING
+        likely = said.gather(2, text[:, :, None])[:, :, 0]
+        loss = -(1 - self.smoothing) * likely - self.smoothing * said.mean(dim=2)
+        return {"loss": (loss * real).sum() / real.sum()}

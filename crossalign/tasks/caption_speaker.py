@@ -1,0 +1,76 @@
+"""Speaker of captions: a decoder with its cache, guided by what sight adds to the words."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import log_softmax
+
+from crossalign.networks import CaptionDecoder
+from crossalign.tasks.caption_words import HIDDEN, NOTHING, START
+
+PLAUSIBLE = 0.1
+"""Share of the likeliest word's probability that a word needs for guidance to choose it."""
+
+
+class CaptionSpeaker:
+    """Next words of n captions, see `decoding.Speaker`.
+
+    With guidance g the score of a word is ``(1 + g) log p(word | sample) - g log p(word)``, among
+    words that are at all likely with sight (Li et al., "Contrastive Decoding", ACL 2023, section
+    3.3). The second is of the same words without code and names: the language's own habit.
+
+    Parameters
+    ----------
+    decoder : CaptionDecoder
+    codes : (n, d) Tensor
+    names : (n, ranks, spelt) Tensor
+    guidance : float
+        Weight g; default 0.
+    cached : bool
+        Whether keys and values of earlier words are kept; default True. Without them every word
+        reads the whole text again.
+    """
+
+    def __init__(self, decoder: CaptionDecoder, codes: Tensor, names: Tensor,
+                 guidance: float = 0.0, cached: bool = True) -> None:
+        self.decoder = decoder
+        self.guidance = guidance
+        self.cached = cached
+        with torch.inference_mode():
+            sight = torch.ones(len(codes), dtype=torch.bool)
+            self.sides = [(decoder.start(names), decoder.tokens(codes, sight))]
+            if guidance != 0:
+                self.sides.append((decoder.start(torch.zeros_like(names)),
+                                   decoder.tokens(codes, ~sight)))
+        self.texts = torch.full((len(codes), 1), START)
+
+    def first(self) -> Tensor:
+        """Return log-probabilities ``(n, words)`` of the first word."""
+        return self._scores(self.texts, start=True)
+
+    def next(self, words: Tensor) -> Tensor:
+        """Say words ``(n,)``; return log-probabilities ``(n, words)`` of those behind them."""
+        self.texts = torch.cat([self.texts, words[:, None]], dim=1)
+        if self.cached:
+            return self._scores(words[:, None], start=False)
+        for said, _ in self.sides:
+            said.cache = []
+        return self._scores(self.texts, start=True)
+
+    def keep(self, rows: Tensor) -> None:
+        """Go on with some of the texts, in that order."""
+        self.texts = self.texts[rows]
+        self.sides = [(said.take(rows), tokens[rows]) for said, tokens in self.sides]
+
+    @torch.inference_mode()
+    def _scores(self, text: Tensor, start: bool) -> Tensor:
+        found = [self.decoder.say(said, tokens if start else None, text)[:, -1]
+                 for said, tokens in self.sides]
+        scores = found[0]
+        if len(found) > 1:
+            least = scores.amax(dim=1, keepdim=True) + torch.tensor(PLAUSIBLE).log()
+            guided = (1 + self.guidance) * scores - self.guidance * found[1]
+            scores = guided.masked_fill(scores < least, float("-inf"))
+        scores[:, [NOTHING, START, HIDDEN]] = float("-inf")
+        return log_softmax(scores, dim=1)

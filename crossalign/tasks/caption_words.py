@@ -1,0 +1,89 @@
+"""Vocabulary of captions: words, and letters to spell the words that training never had.
+
+A word that is not in the vocabulary is the bytes of its UTF-8 between two signs, so that every text
+has a form, and a name that is new can be copied or spelt.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.words import words_of
+
+Array = npt.NDArray[Any]
+NOTHING, START, END, HIDDEN, SPELL, SPELT = range(6)
+"""Signs: filling, start and end of a text, a word that is hidden, start and end of a spelling."""
+BYTES = 6
+"""Number of the first of 256 bytes; words follow them."""
+WORDS = BYTES + 256
+"""Number of the first word."""
+
+
+class CaptionWords:
+    """Numbers of words, and back.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Words of the vocabulary, in order of their numbers from `WORDS` on.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = list(words)
+        self._number = {word: WORDS + i for i, word in enumerate(self.words)}
+
+    @classmethod
+    def of(cls, texts: Iterable[str], least: int = 1) -> CaptionWords:
+        """Take the words that stand ``least`` times or more in texts, sorted."""
+        counts = Counter(word for text in texts for word in words_of(text))
+        return cls(sorted(word for word, count in counts.items() if count >= least))
+
+    def __len__(self) -> int:
+        return WORDS + len(self.words)
+
+    def numbers(self, text: str) -> list[int]:
+        """Return the numbers of the words of a text."""
+        found: list[int] = []
+        for word in words_of(text):
+            known = self._number.get(word)
+            found += ([SPELL, *(BYTES + byte for byte in word.encode()), SPELT]
+                      if known is None else [known])
+        return found
+
+    def rows(self, texts: Sequence[str], longest: int) -> Array:
+        """Return the numbers of texts ``(n, longest)``, cut off there and filled up with
+        `NOTHING`.
+        """
+        rows = np.full((len(texts), longest), NOTHING, dtype=np.int64)
+        for row, text in zip(rows, texts, strict=True):
+            numbers = self.numbers(text)[:longest]
+            row[:len(numbers)] = numbers
+        return rows
+
+    def text(self, numbers: Iterable[int]) -> str:
+        """Return the words of numbers up to the end of the text, with blanks between them.
+
+        Bytes that are no UTF-8 are written as U+FFFD.
+        """
+        words: list[str] = []
+        spelling: bytearray | None = None
+        for number in numbers:
+            if number == END:
+                break
+            if BYTES <= number < WORDS:
+                spelling = bytearray() if spelling is None else spelling
+                spelling.append(number - BYTES)
+                continue
+            if spelling is not None:
+                words.append(spelling.decode("utf-8", "replace"))
+                spelling = None
+            if number >= WORDS:
+                words.append(self.words[number - WORDS])
+        if spelling is not None:
+            words.append(spelling.decode("utf-8", "replace"))
+        return " ".join(words)

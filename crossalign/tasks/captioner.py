@@ -1,0 +1,393 @@
+"""Captions of samples, by a small decoder on the codes of any fitted aligner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, NoneType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils._param_validation import StrOptions
+
+from crossalign.models.blockwise import as_given
+from crossalign.models.ranges import (
+    BATCH,
+    COUNT,
+    NUMBER,
+    RATE,
+    SEED,
+    SHARE,
+    SIZE,
+    WEIGHT,
+    Each,
+    Having,
+    check_values,
+)
+from crossalign.tasks.base import Task, check_samples, task_samples
+from crossalign.tasks.caption_names import (
+    HITS,
+    ranked_classes,
+    with_truth,
+    wrong_classes,
+)
+from crossalign.tasks.caption_words import END, NOTHING, CaptionWords
+from crossalign.tasks.modality_gap import noise_for, projected, standardise
+from crossalign.types import Captions, Views, samples_given
+from crossalign.types.given import by_modality
+
+Array = npt.NDArray[Any]
+ROUTES = ("paired", "text_only")
+WAYS = ("greedy", "beam", "nucleus")
+SPELT = 0.1
+"""Share of training texts that are learned once more with a word spelt."""
+RANGES: dict[str, Any] = {
+    "model": [Having("embed", words="a fitted aligner, as models.CCA().fit(X) is")],
+    "recogniser": [Having("decision_function", words="a ZeroShot, as ZeroShot(model).fit(train, "
+                          "classes) is"), None],
+    "route": [StrOptions(set(ROUTES))], "modality": [str, None], "text": [str],
+    "inputs": ["boolean"], "width": [SIZE], "heads": [SIZE], "layers": [SIZE], "prefix": [SIZE],
+    "names": [SIZE], "spelt": [SIZE], "longest": [SIZE], "masking": [SHARE], "hits": [Each(SHARE)],
+    "hiding": [SHARE], "smoothing": [SHARE], "dropout": [SHARE], "cosine": [SHARE, None],
+    "memory": [WEIGHT], "guidance": [NUMBER], "epochs": [COUNT], "batch_size": [BATCH],
+    "lr": [RATE], "random_state": [SEED]}
+
+
+class Captioner(Task):
+    """Decoder of an aligner's codes to captions, with names of classes from a recogniser.
+
+    Parameters
+    ----------
+    model : fitted Aligner
+        Model that embeds samples.
+    recogniser : ZeroShot, optional
+        Prepared head whose classes, seen and unseen, are named in front of a caption, so that the
+        words of classes never seen can be copied; default None, no names.
+    route : {"paired", "text_only"}
+        Codes to learn from: those of samples with captions, the default, or those of the captions
+        alone, see `modality_gap`.
+    modality : str, optional
+        Modality that is captioned; default the model's first.
+    text : str
+        Modality of captions, for ``"text_only"``; default ``"text"``.
+    inputs : bool
+        Whether a paired captioner reads a sample's features beside its code; default True.
+    width, heads, layers, prefix, dropout
+        Sizes of the decoder, see `networks.CaptionDecoder`; default 128, 4, 2, 4 and 0.1.
+    names, spelt : int
+        Largest number of names, and of words of a name; default 5 and 16.
+    longest : int
+        Largest number of words of a caption; default 32.
+    masking : float
+        Share of training captions without names; default 0.4.
+    hits : list of float
+        Shares of samples of unseen classes whose true name is at each rank, by which names are as
+        imperfect in training as later; default those of `caption_names.HITS`.
+    hiding : float
+        Share of the earlier words that are hidden in training; default 0.3.
+    smoothing : float
+        Label smoothing; default 0.1.
+    cosine : float, optional
+        Cosine between the modalities' codes, which sizes the noise of ``"text_only"``; default
+        None, 0.5.
+    memory : float
+        Temperature at which codes are replaced by training texts under ``"text_only"``; default 0,
+        they are not.
+    guidance : float
+        Weight of what the sample adds to the words' own likelihood: ``(1 + guidance)`` times the
+        log-probability with sight less ``guidance`` times that without; default 0.
+    epochs, batch_size, lr, random_state
+        Settings of training: default 12 passes, 64 captions in a batch, learning rate 1e-3 at the
+        start, which falls along a cosine, and seed 0.
+
+    Attributes
+    ----------
+    words_ : (V,) str
+        Words of the vocabulary.
+    centre_, spread_ : (d,)
+        Mean and deviation of codes of the captioned modality.
+    memory_ : (m, d)
+        Codes of training texts.
+    network_ : CaptionDecoder
+
+    Examples
+    --------
+    >>> captioner = Captioner(model, recogniser).fit(train, captions)   # doctest: +SKIP
+    >>> captioner.caption(images)                                      # doctest: +SKIP
+    """
+
+    learned = MappingProxyType({
+        "words_": np.ndarray, "centre_": np.ndarray, "spread_": np.ndarray,
+        "memory_": (np.ndarray, NoneType), "modality_": str, "inputs_": bool})
+
+    def __init__(self, model: Any, recogniser: Any = None, route: str = "paired",
+                 modality: str | None = None, text: str = "text", inputs: bool = True,
+                 width: int = 128, heads: int = 4, layers: int = 2, prefix: int = 4,
+                 dropout: float = 0.1, names: int = 5, spelt: int = 16, longest: int = 32,
+                 masking: float = 0.4, hits: Sequence[float] = HITS, hiding: float = 0.3,
+                 smoothing: float = 0.1, cosine: float | None = None, memory: float = 0.0,
+                 guidance: float = 0.0, epochs: int = 12, batch_size: int = 64, lr: float = 1e-3,
+                 random_state: int = 0) -> None:
+        self.model = model
+        self.recogniser = recogniser
+        self.route = route
+        self.modality = modality
+        self.text = text
+        self.inputs = inputs
+        self.width = width
+        self.heads = heads
+        self.layers = layers
+        self.prefix = prefix
+        self.dropout = dropout
+        self.names = names
+        self.spelt = spelt
+        self.longest = longest
+        self.masking = masking
+        self.hits = hits
+        self.hiding = hiding
+        self.smoothing = smoothing
+        self.cosine = cosine
+        self.memory = memory
+        self.guidance = guidance
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.random_state = random_state
+        check_values(self.get_params(deep=False), RANGES)
+
+    # -- learning ------------------------------------------------------------------------------
+    def fit(self, train: Views | Mapping[str, Any],
+            captions: Captions | Sequence[Sequence[str]]) -> Self:
+        """Train the decoder.
+
+        Parameters
+        ----------
+        train : Views or mapping of modality to array
+            Training samples. Under ``"text_only"`` their texts are paired with captions, and of the
+            captioned modality mean and deviation alone are read. Labels are rows of the
+            recogniser's classes.
+        captions : Captions, or n sequences of strings
+            Captions of the samples.
+
+        Raises
+        ------
+        ValueError
+            If samples lack the modality, or there is not a sequence of captions for each.
+        """
+        samples = task_samples(train, "train")
+        texts = captions.of(samples) if isinstance(captions, Captions) else list(captions)
+        if len(texts) != len(samples):
+            raise ValueError(f"captions: got {len(texts)} for {len(samples)} samples; give each a "
+                             "sequence of one caption or more.")
+        self.modality_ = self.modality or samples.modalities[0]
+        needed = (self.modality_,) if self.route == "paired" else (self.modality_, self.text)
+        for name in needed:
+            samples.kind(name)
+        vocabulary = CaptionWords.of(text for of in texts for text in of)
+        self.words_ = np.array(vocabulary.words)
+        rows = np.repeat(np.arange(len(samples)), [len(of) for of in texts])
+        said = [text for of in texts for text in of]
+        codes = self._learned_codes(samples)[rows]
+        names = self._training_names(samples, rows)
+        self._restore()
+        self._train(codes, said, names, vocabulary)
+        return self
+
+    def _learned_codes(self, samples: Views) -> Array:
+        """Compute the codes ``(n, d)`` that are learned from, and what codes are put by."""
+        self.inputs_ = bool(self.inputs and self.route == "paired"
+                            and samples.kind(self.modality_) == "vectors")
+        seen = self._raw(samples)
+        self.centre_, self.spread_ = seen.mean(axis=0), seen.std(axis=0) + 1e-3
+        self.memory_ = None
+        if self.route == "paired":
+            return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
+        told = self.model.embed(as_given(samples, self.text), self.text)
+        standard = standardise(told, told.mean(axis=0), told.std(axis=0) + 1e-3)
+        self.memory_ = np.unique(standard, axis=0)
+        return standard
+
+    def _raw(self, samples: Views) -> Array:
+        """Return codes of the captioned modality ``(n, d)``, with features if these are read."""
+        given = as_given(samples, self.modality_)
+        code = np.asarray(self.model.embed(given, self.modality_), dtype=np.float32)
+        if not self.inputs_:
+            return code
+        return np.concatenate([code, np.asarray(samples[self.modality_], np.float32)], axis=1)
+
+    def _training_names(self, samples: Views, rows: Array) -> tuple[Array, Array]:
+        """Return classes with and without the true one for every caption, ``(m, names)`` each."""
+        n = len(samples)
+        if self.recogniser is None:
+            none = np.full((len(rows), self.names), -1)
+            return none, none
+        classes, labels = self.recogniser.classes_, samples.labels
+        if self.route == "paired":
+            scores = np.asarray(self.recogniser.decision_function(samples.select(self.modality_)))
+        else:
+            side = classes.embeddings / np.maximum(
+                np.linalg.norm(classes.embeddings, axis=1, keepdims=True), 1e-12)
+            noise = np.random.default_rng([self.random_state, 1]).normal(size=(n, len(classes)))
+            scores = side[samples.truth] @ side.T + 0.1 * noise
+        if labels is None:
+            found = wrong_classes(scores, None, classes.seen, self.names)
+            return found[rows], found[rows]
+        wrong = wrong_classes(scores, labels, classes.seen, self.names)[rows]
+        rng = np.random.default_rng([self.random_state, 2])
+        return with_truth(wrong, labels[rows], np.asarray(self.hits), rng), wrong
+
+    def _train(self, codes: Array, said: list[str], names: tuple[Array, Array],
+               vocabulary: CaptionWords) -> None:
+        import torch
+
+        from crossalign.tasks.caption_objective import CaptionObjective
+        from crossalign.training import Cosine, Group, Player, Shuffle, TensorData, train
+
+        tables = [self._name_rows(vocabulary)[part].reshape(len(part), -1) for part in names]
+        text = self._text_rows(said, vocabulary)
+        chosen, spelling = self._spelt(said, vocabulary)
+        if len(chosen):
+            codes = np.concatenate([codes, codes[chosen]])
+            text = np.concatenate([text, self._text_rows([said[i] for i in chosen], spelling)])
+            other = self._name_rows(spelling)
+            tables = [np.concatenate([table, other[part[chosen]].reshape(len(chosen), -1)])
+                      for table, part in zip(tables, names, strict=True)]
+        text = text[:, :int((text != NOTHING).sum(axis=1).max())]
+        noise = (0.0 if self.route == "paired" else
+                 noise_for(self.cosine or 0.5, codes.shape[1]))
+        objective = CaptionObjective(
+            self.network_, (self.names, self.spelt), self.masking, min(1.0, float(sum(self.hits))),
+            self.hiding, noise, self.smoothing)
+        data = TensorData({name: torch.from_numpy(np.ascontiguousarray(rows)) for name, rows in (
+            ("codes", codes), ("text", text), ("right", tables[0]), ("wrong", tables[1]))})
+        train(objective, data, players=[Player("captioner", (Group(("",), self.lr),),
+                                               optimizer="adamw", weight_decay=1e-2)],
+              epochs=self.epochs, sampler=Shuffle(min(self.batch_size, len(codes))), clip=1.0,
+              lr_schedule=Cosine(self.epochs), seed=self.random_state, device="cpu")
+        self.network_.eval()
+
+    def _spelt(self, said: list[str], vocabulary: CaptionWords) -> tuple[Array, CaptionWords]:
+        """Choose texts to learn once more, by a vocabulary of which words are left out."""
+        rng = np.random.default_rng([self.random_state, 3])
+        kept = [word for word in vocabulary.words if rng.random() >= SPELT]
+        chosen = rng.permutation(len(said))[:round(SPELT * len(said))]
+        return np.sort(chosen), CaptionWords(kept)
+
+    def _text_rows(self, said: list[str], vocabulary: CaptionWords) -> Array:
+        rows = np.pad(vocabulary.rows(said, self.longest), ((0, 0), (0, 1)))
+        rows[np.arange(len(rows)), (rows != NOTHING).sum(axis=1)] = END
+        return rows
+
+    def _name_rows(self, vocabulary: CaptionWords) -> Array:
+        """Return the words of every class's name ``(C + 1, spelt)``; the last row has none."""
+        names = () if self.recogniser is None else self.recogniser.classes_.names
+        return np.concatenate([vocabulary.rows(names, self.spelt),
+                               np.full((1, self.spelt), NOTHING)])
+
+    # -- saying --------------------------------------------------------------------------------
+    def caption(self, X: npt.ArrayLike | Views, by: str = "greedy", *, width: int = 4,
+                length: float = 0.0, share: float = 0.9, temperature: float = 1.0,
+                generator: Any = None, longest: int | None = None, shortest: int = 0,
+                repeats: int = 0) -> list[str]:
+        """Say a caption of every sample.
+
+        Parameters
+        ----------
+        X : Views, mapping of modality to array, or (n, d) array
+            Samples.
+        by : {"greedy", "beam", "nucleus"}
+            Way of decoding, see `decoding`; default ``"greedy"``.
+        width, length
+            Beginnings that a beam keeps, and the power of a text's length that its log-probability
+            is divided by; default 4 and 0.
+        share, temperature
+            Probability of the words that are drawn from, and temperature; default 0.9 and 1.
+        generator : torch.Generator, optional
+            Source of the draws, which ``"nucleus"`` needs.
+        longest, shortest : int
+            Largest and smallest number of words; default the captioner's ``longest``, and 0.
+        repeats : int
+            Length of a run of words that no caption may have twice; default 0, any may.
+
+        Raises
+        ------
+        ValueError
+            If it is not fitted, or an argument is out of range.
+        """
+        from crossalign.tasks import decoding
+
+        check_values({"by": by, "width": width, "share": share, "temperature": temperature},
+                     {"by": [StrOptions(set(WAYS))], "width": [SIZE], "share": [SHARE],
+                      "temperature": [RATE]})
+        if longest is not None and not 1 <= longest <= self.longest:
+            raise ValueError(f"longest: got {longest}; give a number of words from 1 to "
+                             f"{self.longest}, which the captioner was made for.")
+        if by == "nucleus" and generator is None:
+            raise ValueError("generator: got None; give a torch.Generator with a seed of your own, "
+                             "from which words are drawn.")
+        limits = decoding.Limits(END, longest or self.longest, shortest, repeats)
+        speaker = self.speaker(X)
+        found = (decoding.greedy(speaker, limits) if by == "greedy" else
+                 decoding.beam(speaker, limits, width, length) if by == "beam" else
+                 decoding.nucleus(speaker, limits, generator, share, temperature))
+        vocabulary = CaptionWords(self.words_.tolist())
+        return [vocabulary.text(numbers) for numbers in found]
+
+    def speaker(self, X: npt.ArrayLike | Views, cached: bool = True) -> Any:
+        """Return what says a caption of every sample word by word, see `decoding.Speaker`.
+
+        Raises
+        ------
+        ValueError
+            If it is not fitted.
+        """
+        import torch
+
+        from crossalign.tasks.caption_speaker import CaptionSpeaker
+
+        if not hasattr(self, "network_"):
+            raise ValueError("X: this captioner is not fitted; call fit(train, captions) first.")
+        check_samples(X, "X")
+        samples = (samples_given(X) if isinstance(X, Views) or by_modality(X)
+                   else Views({self.modality_: np.asarray(X)}))
+        return CaptionSpeaker(self.network_, torch.from_numpy(self._codes(samples)),
+                              torch.from_numpy(self._named(samples)), self.guidance, cached)
+
+    def _codes(self, samples: Views) -> Array:
+        """Return the codes ``(n, d)`` of samples as the decoder reads them."""
+        seen = self._raw(samples)
+        if self.route == "paired":
+            return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
+        rows = standardise(seen, self.centre_, self.spread_)
+        assert self.memory_ is not None
+        return projected(rows, self.memory_, self.memory) if self.memory > 0 else rows
+
+    def _named(self, samples: Views) -> Array:
+        """Return the words of the likeliest classes' names, ``(n, names, spelt)``."""
+        table = self._name_rows(CaptionWords(self.words_.tolist()))
+        if self.recogniser is None:
+            return np.zeros((len(samples), self.names, self.spelt), dtype=np.int64)
+        scores = self.recogniser.decision_function(samples.select(self.modality_))
+        return np.asarray(table[ranked_classes(np.asarray(scores), self.recogniser.classes_,
+                                               self.recogniser.gamma, self.names)])
+
+    def _restore(self) -> None:
+        """Make the decoder with weights of the seed."""
+        import torch
+
+        from crossalign.networks import CaptionDecoder
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.random_state)
+            self.network_ = CaptionDecoder(
+                len(CaptionWords(self.words_.tolist())), len(self.centre_), self.width, self.heads,
+                self.layers, self.prefix, self.longest, self.names, self.spelt,
+                self.dropout).eval()
+
+    def try_out(self) -> None:
+        """Say a caption of made-up samples."""
+        from crossalign.models.learned import made_up
+
+        rows = made_up(self.model)
+        if hasattr(self, "network_") and self.modality_ in rows:
+            self.caption(Views({self.modality_: rows[self.modality_]}), longest=1)
