@@ -315,10 +315,10 @@ def summarise(runs: Sequence[Mapping[str, float]], task: str = "") -> dict[str, 
 
     Parameters
     ----------
-    runs : n mappings of metric to fraction in [0, 1], or correlation in [-1, 1]
+    runs : n mappings of metric to fraction in [0, 1], or to a number in its range, see `Metric`
         Runs, all with the same metrics.
     task : str
-        Name of the task, which says which scores are correlations.
+        Name of the task, which says which scores have another range.
 
     Raises
     ------
@@ -333,24 +333,25 @@ def summarise(runs: Sequence[Mapping[str, float]], task: str = "") -> dict[str, 
             raise ValueError(f"runs: run {i} and run 0 do not both hold {odd}; "
                              "score every run with the same metrics.")
         for name, value in run.items():
-            if not _least(task, name) - 1e-6 <= value <= 1 + 1e-6:  # also catches NaN
+            least, most = _ends(task, name)
+            if not least - 1e-6 <= value <= most + 1e-6:  # also catches NaN
                 raise ValueError(f"runs: run {i} has {name} = {value}; "
-                                 "give fractions in [0, 1], not percent.")
+                                 f"give fractions in [{least:g}, {most:g}], not percent.")
     scores: dict[str, Score] = {}
     for name in runs[0]:
-        values = np.clip([float(run[name]) for run in runs], _least(task, name), 1.0)
+        values = np.clip([float(run[name]) for run in runs], *_ends(task, name))
         sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
         scores[name] = {"mean": float(values.mean()), "sd": sd, "runs": values.tolist()}
     return scores
 
 
-def _least(task: str, name: str) -> float:
-    """Return the smallest possible value of a score."""
+def _ends(task: str, name: str) -> tuple[float, float]:
+    """Return the smallest and the largest possible value of a score."""
     from crossalign.evaluation.protocols import known  # which imports all that scores
 
     owner = known(task)
     metric = None if owner is None else owner.metric(name)
-    return 0.0 if metric is None else metric.least
+    return (0.0, 1.0) if metric is None else (metric.least, metric.most)
 
 
 def versions() -> dict[str, str]:

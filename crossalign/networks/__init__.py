@@ -34,7 +34,8 @@ from crossalign.networks.mlp import MLP, initialise
 from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 from crossalign.networks.vae import CrossVAE
 
-__all__ = ["MLP", "Adapter", "CaptionDecoder", "ClassAttention", "ClassMemory", "CrossVAE", "GatedMLP",
-           "GaussianEncoder", "GaussianHead", "InformationGate", "ManifoldProjection",
-           "ModalityFusion", "PerturbedTopK", "class_distances", "cross_weighting", "hard_topk",
-           "initialise", "perturbed_topk", "product_of_experts", "reparametrise", "tokens_kept"]
+__all__ = ["MLP", "Adapter", "CaptionDecoder", "ClassAttention", "ClassMemory", "CrossVAE",
+           "GatedMLP", "GaussianEncoder", "GaussianHead", "InformationGate",
+           "ManifoldProjection", "ModalityFusion", "PerturbedTopK", "class_distances",
+           "cross_weighting", "hard_topk", "initialise", "perturbed_topk",
+           "product_of_experts", "reparametrise", "tokens_kept"]

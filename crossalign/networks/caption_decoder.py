@@ -9,7 +9,9 @@ a name that no caption of training has can be said. Blocks normalise before they
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -156,7 +158,7 @@ class CaptionDecoder(nn.Module):
         memory = self.words(words) + self.ranks(rank) + self.name_places(place)
         hidden = words == NOTHING
         hidden[:, 0] = False
-        return Said(words, hidden, memory, [block.read_names(memory) for block in self.blocks])
+        return Said(words, hidden, memory, [block.read_names(memory) for block in self._each()])
 
     def forward(self, codes: Tensor, sighted: Tensor, names: Tensor, text: Tensor) -> Tensor:
         """Return log-probabilities ``(n, t, words)`` of every word behind those before it.
@@ -186,11 +188,14 @@ class CaptionDecoder(nn.Module):
         past = said.cache[0][0].shape[2] if said.cache else 0
         x = x + self.places.weight[past:past + x.shape[1]]
         cache = []
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self._each()):
             x, kept = block(x, said.names[i], said.hidden, said.cache[i] if said.cache else None)
             cache.append(kept)
         said.cache = cache
         return self._chosen(self.norm(x), said)
+
+    def _each(self) -> Iterator[CaptionBlock]:
+        return iter(cast(list[CaptionBlock], list(self.blocks)))
 
     def _chosen(self, x: Tensor, said: Said) -> Tensor:
         """Mix the vocabulary with copies of the names' words."""

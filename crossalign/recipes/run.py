@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=1, strict=True)]
 Number = Annotated[int, Field(ge=0, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Words = Annotated[str, Field(min_length=1)]
-Task = Literal["gzsl", "zsl", "retrieval", "transfer", "few_shot", "vqa"]
+Task = Literal["gzsl", "zsl", "retrieval", "transfer", "few_shot", "caption", "vqa"]
 
 
 class Run(BaseModel):
@@ -34,8 +34,8 @@ class Run(BaseModel):
         Name of the model on the command line.
     data : str
         Built-in data set, or its folder or file under the folder of all data sets.
-    task : {"gzsl", "zsl", "retrieval", "transfer", "few_shot", "vqa"}
-        Task in the words of ``--task``, or ``few_shot``.
+    task : {"gzsl", "zsl", "retrieval", "transfer", "few_shot", "caption", "vqa"}
+        Task in the words of ``--task``.
     tokens : bool
         Whether the data are token rows.
     params : mapping of hyper-parameter to value
@@ -68,7 +68,7 @@ class Run(BaseModel):
     name: Words = Field(description="a name for its file")
     model: Words = Field(description="the name of a model, as acmr")
     data: Words = Field(description="the name of the data set, as CUB")
-    task: Task = Field("gzsl", description="gzsl, zsl, retrieval, transfer, few_shot or vqa")
+    task: Task = Field("gzsl", description="gzsl, zsl, retrieval, transfer, few_shot, caption or vqa")
     tokens: Annotated[bool, Field(strict=True)] = Field(False, description="true or false")
     params: dict[str, Any] = Field(
         default_factory=dict, description="a mapping of hyper-parameters to values")

@@ -73,9 +73,9 @@ class Captioner(Task):
     inputs : bool
         Whether a paired captioner reads a sample's features beside its code; default True.
     width, heads, layers, prefix, dropout
-        Sizes of the decoder, see `networks.CaptionDecoder`; default 128, 4, 2, 4 and 0.1.
+        Sizes of the decoder, see `networks.CaptionDecoder`; default 96, 4, 2, 2 and 0.1.
     names, spelt : int
-        Largest number of names, and of words of a name; default 5 and 16.
+        Largest number of names, and of words of a name; default 3 and 12.
     longest : int
         Largest number of words of a caption; default 32.
     masking : float
@@ -97,7 +97,7 @@ class Captioner(Task):
         Weight of what the sample adds to the words' own likelihood: ``(1 + guidance)`` times the
         log-probability with sight less ``guidance`` times that without; default 0.
     epochs, batch_size, lr, random_state
-        Settings of training: default 12 passes, 64 captions in a batch, learning rate 1e-3 at the
+        Settings of training: default 8 passes, 128 captions in a batch, learning rate 1e-3 at the
         start, which falls along a cosine, and seed 0.
 
     Attributes
@@ -122,11 +122,11 @@ class Captioner(Task):
 
     def __init__(self, model: Any, recogniser: Any = None, route: str = "paired",
                  modality: str | None = None, text: str = "text", inputs: bool = True,
-                 width: int = 128, heads: int = 4, layers: int = 2, prefix: int = 4,
-                 dropout: float = 0.1, names: int = 5, spelt: int = 16, longest: int = 32,
+                 width: int = 96, heads: int = 4, layers: int = 2, prefix: int = 2,
+                 dropout: float = 0.1, names: int = 3, spelt: int = 12, longest: int = 32,
                  masking: float = 0.4, hits: Sequence[float] = HITS, hiding: float = 0.3,
                  smoothing: float = 0.1, cosine: float | None = None, memory: float = 0.0,
-                 guidance: float = 0.0, epochs: int = 12, batch_size: int = 64, lr: float = 1e-3,
+                 guidance: float = 0.0, epochs: int = 8, batch_size: int = 128, lr: float = 1e-3,
                  random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser

@@ -1,8 +1,8 @@
 """Tasks of evaluation, one file each: splits, training, scores, metrics with meaning, figures.
 
 A task is a `Protocol`: `GZSL`, `ZSL`, `FewShotRecognition`, `Retrieval`, `CrossModalTransfer`,
-`VQA`. Its fields are options, as in ``Retrieval(bits=64)``. It states all facts of the task. A
-class of your own is known by its name as soon as it is defined.
+`Captioning`, `VQA`. Its fields are options, as in ``Retrieval(bits=64)``. It states all facts of
+the task. A class of your own is known by its name as soon as it is defined.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from crossalign.evaluation.protocols.base import KNOWN, Metric, Outcome, Protocol
+from crossalign.evaluation.protocols.caption import Captioning
 from crossalign.evaluation.protocols.few_shot import FewShotRecognition
 from crossalign.evaluation.protocols.gzsl import GZSL, ZSL
 from crossalign.evaluation.protocols.retrieval import Retrieval
@@ -18,8 +19,9 @@ from crossalign.evaluation.protocols.transfer import CrossModalTransfer
 from crossalign.evaluation.protocols.vqa import VQA
 from crossalign.types import Benchmark
 
-__all__ = ["GZSL", "VQA", "ZSL", "CrossModalTransfer", "FewShotRecognition", "Metric", "Outcome",
-           "Protocol", "Retrieval", "benchmark_of", "get", "known", "names", "resolve",
+__all__ = ["GZSL", "VQA", "ZSL", "Captioning", "CrossModalTransfer", "FewShotRecognition",
+           "Metric", "Outcome", "Protocol", "Retrieval", "benchmark_of", "get", "known", "names",
+           "resolve",
            "with_options"]
 
 

@@ -34,13 +34,16 @@ class Metric:
     better : {"higher", "lower"} or None
         Direction of better models; None for bounds and diagnostics, by which none is ranked.
     least : float
-        Smallest possible value: 0 for fractions, -1 for correlations. The largest is 1.
+        Smallest possible value: 0 for fractions, the default, -1 for correlations.
+    most : float
+        Largest possible value: 1, the default, or 10 for CIDEr.
     """
 
     name: str
     meaning: str
     better: Literal["higher", "lower"] | None = "higher"
     least: float = 0.0
+    most: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,262 @@
+"""Captions: the decoder and its cache, ways of decoding, words, names, and the task as a whole."""
+
+import itertools
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from crossalign import models
+from crossalign.networks import CaptionDecoder
+from crossalign.tasks import Captioner, ZeroShot, decoding
+from crossalign.tasks.caption_names import rank_shares, with_truth, wrong_classes
+from crossalign.tasks.caption_words import END, START, CaptionWords
+from crossalign.tasks.modality_gap import noise_for, projected, standardise
+from crossalign.tasks.store import load_task
+from crossalign.types import Classes, Views
+
+COLOURS, ANIMALS = ("red", "blue", "green"), ("cat", "dog", "bird")
+PAIRS = list(itertools.product(COLOURS, ANIMALS))
+SEEN = np.array([(i + j) % 3 != 0 for i in range(3) for j in range(3)])
+SIDE = np.array([[colour == x for x in COLOURS] + [animal == x for x in ANIMALS]
+                 for colour, animal in PAIRS], dtype=np.float32)
+CLASSES = Classes(SIDE, SEEN, tuple(" ".join(pair) for pair in PAIRS))
+
+
+def samples(kept, n, seed=0):
+    """Pictures that show both parts of their class, and texts of it."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.flatnonzero(kept), n)
+    view = np.random.default_rng(9).standard_normal((6, 12))
+    return Views({"image": SIDE[labels] @ view + 0.1 * rng.standard_normal((len(labels), 12)),
+                  "text": SIDE[labels] + 0.01 * rng.standard_normal((len(labels), 6))}, labels)
+
+
+TRAIN, TEST = samples(SEEN, 20), samples(~SEEN, 5, 1)
+
+
+def said(views):
+    return [(f"a {CLASSES.names[c]}",) for c in views.truth]
+
+
+@cache
+def parts():
+    model = models.RidgeMap().fit(TRAIN)
+    of_classes = models.RidgeMap().fit(TRAIN.select("image"), classes=CLASSES)
+    return model, ZeroShot(of_classes).fit(TRAIN.select("image"), CLASSES)
+
+
+@cache
+def captioner(route="paired", named=True, epochs=20):
+    model, head = parts()
+    return Captioner(model, head if named else None, route, width=32, layers=1, epochs=epochs,
+                     batch_size=16, random_state=3).fit(TRAIN, said(TRAIN))
+
+
+def small_decoder(layers=2):
+    torch.manual_seed(0)
+    return CaptionDecoder(12, 5, width=8, heads=2, layers=layers, prefix=2, longest=6, ranks=2,
+                          spelt=3, dropout=0.0).eval()
+
+
+def test_a_cached_decoder_says_what_one_without_a_cache_says():
+    decoder = small_decoder()
+    codes, text = torch.randn(4, 5), torch.randint(1, 12, (4, 5))
+    names = torch.randint(0, 12, (4, 2, 3))
+    sight = torch.tensor([True, False, True, True])
+    whole = decoder(codes, sight, names, text)
+    state = decoder.start(names)
+    steps = [decoder.say(state, decoder.tokens(codes, sight), text[:, :1])[:, -1]]
+    steps += [decoder.say(state, None, text[:, t:t + 1])[:, -1] for t in range(1, 5)]
+    torch.testing.assert_close(torch.stack(steps, dim=1), whole)
+    torch.testing.assert_close(whole.exp().sum(dim=2), torch.ones(4, 5), rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(whole[0], decoder(codes + 1, sight, names, text)[0])
+    torch.testing.assert_close(whole[1], decoder(codes + 1, sight, names, text)[1])  # without sight
+
+
+def test_later_words_do_not_change_earlier_ones():
+    decoder = small_decoder()
+    names, sight = torch.randint(0, 12, (1, 2, 3)), torch.ones(1, dtype=torch.bool)
+    text = torch.randint(1, 12, (1, 5))
+    other = text.clone()
+    other[0, 3:] = 11 - text[0, 3:] % 11
+    codes = torch.randn(1, 5)
+    first, second = decoder(codes, sight, names, text), decoder(codes, sight, names, other)
+    torch.testing.assert_close(first[:, :3], second[:, :3])
+    assert not torch.allclose(first[:, 3:], second[:, 3:])
+
+
+class Chain:
+    """A toy that says words by a table of the last word, for n texts."""
+
+    def __init__(self, n=2, words=3, seed=0):
+        draws = torch.Generator().manual_seed(seed)
+        self.table = torch.randn((n, words + 1, words), generator=draws).log_softmax(dim=2)
+        self.of, self.last = torch.arange(n), torch.full((n,), words)
+
+    def first(self):
+        return self.table[self.of, self.last]
+
+    def next(self, words):
+        self.last = words
+        return self.first()
+
+    def keep(self, rows):
+        self.of, self.last = self.of[rows], self.last[rows]
+
+
+def every(chain, text, longest):
+    """Return the log-probabilities of all texts of words 1, 2, ... with the end, word 0."""
+    words = chain.table.shape[2]
+    found = {}
+    for size in range(longest + 1):
+        for body in itertools.product(range(1, words), repeat=size):
+            last, total = words, 0.0
+            for word in (*body, 0):
+                total += float(chain.table[text, last, word])
+                last = word
+            found[body] = total
+    return found
+
+
+@pytest.mark.parametrize("length", [0.0, 0.7])
+def test_a_beam_as_wide_as_all_beginnings_is_exhaustive_search(length):
+    for seed in range(5):
+        found = decoding.beam(Chain(seed=seed), decoding.Limits(0, 4), width=2**4, length=length)
+        for text in range(2):
+            whole = every(Chain(seed=seed), text, 4)
+            best = max(whole, key=lambda body: whole[body] / (len(body) + 1) ** length)
+            assert tuple(found[text]) == best
+
+
+def test_greedy_is_the_likeliest_word_again_and_again():
+    for seed in range(5):
+        found = decoding.greedy(Chain(seed=seed), decoding.Limits(0, 4))
+        for text in range(2):
+            chain, last, body = Chain(seed=seed), 3, []
+            while len(body) < 4:
+                last = int(chain.table[text, last].argmax())
+                if last == 0:
+                    break
+                body.append(last)
+            assert found[text] == body
+    drawn = decoding.nucleus(Chain(seed=1), decoding.Limits(0, 4),
+                             torch.Generator().manual_seed(0), share=1e-6)
+    assert drawn == decoding.greedy(Chain(seed=1), decoding.Limits(0, 4))
+
+
+def test_limits_of_length_and_repetition_hold():
+    for seed in range(5):
+        limits = decoding.Limits(0, 6, shortest=3, repeats=2)
+        for texts in (decoding.greedy(Chain(words=4, seed=seed), limits),
+                      decoding.beam(Chain(words=4, seed=seed), limits, 3),
+                      decoding.nucleus(Chain(words=4, seed=seed), limits,
+                                       torch.Generator().manual_seed(seed))):
+            for text in texts:
+                assert 3 <= len(text) <= 6
+                runs = list(itertools.pairwise(text))
+                assert len(set(runs)) == len(runs)
+
+
+def test_the_nucleus_draws_by_the_seed_and_never_what_is_unlikely():
+    limits = decoding.Limits(0, 1)
+    table = torch.tensor([0.1, 0.6, 0.3]).log().expand(1, 4, 3)
+    counts = {1: 0, 2: 0}
+    for seed in range(200):
+        chain = Chain(1)
+        chain.table = table
+        (text,) = decoding.nucleus(chain, limits, torch.Generator().manual_seed(seed), share=0.85)
+        counts[text[0]] += 1
+    assert abs(counts[1] / 200 - 2 / 3) < 0.1
+
+
+def test_words_are_numbers_and_what_is_unknown_is_spelt():
+    words = CaptionWords.of(["A red cat.", "a blue dog"])
+    assert words.words == ["a", "blue", "cat", "dog", "red"]
+    for text in ("a red cat", "a žluťoučký cat", "日本 a", ""):
+        assert words.text([*words.numbers(text), END, *words.numbers("dog")]) == text
+    assert words.rows(["a red"], 4).tolist() == [[*words.numbers("a red"), 0, 0]]
+
+
+def test_names_of_training_are_wrong_as_often_as_told():
+    scores = np.array([[0.9, 0.5, 0.1, 0.7]]).repeat(4000, axis=0)
+    labels, seen = np.zeros(4000, dtype=int), np.array([True, True, True, False])
+    wrong = wrong_classes(scores, labels, seen, 3)
+    assert wrong[0].tolist() == [1, 2, -1]
+    truth = with_truth(wrong, labels, np.array([0.6, 0.2, 0.0]), np.random.default_rng(0))
+    shares = rank_shares(truth, labels)
+    assert shares[0] == pytest.approx(0.75, abs=0.03)
+    assert shares[1:] == [pytest.approx(0.25, abs=0.03), 0.0]
+    assert {tuple(row) for row in truth.tolist()} == {(0, 1, 2), (1, 0, 2)}
+
+
+def test_noise_has_the_cosine_that_was_asked_for():
+    rng = np.random.default_rng(0)
+    rows = standardise(rng.standard_normal((500, 400)) * 3 + 1, np.ones(400), np.full(400, 3.0))
+    noisy = rows + noise_for(0.6, 400) * rng.standard_normal(rows.shape)
+    cosines = (rows * noisy).sum(axis=1) / np.linalg.norm(noisy, axis=1)
+    assert cosines.mean() == pytest.approx(0.6, abs=0.01)
+    near = projected(noisy.astype(np.float32), rows, 1e-3)
+    assert ((near * rows).sum(axis=1) > 0.99).mean() > 0.95
+
+
+@pytest.mark.parametrize("route", ["paired", "text_only"])
+def test_combinations_never_captioned_are_said(route):
+    found = captioner(route).caption(TEST)
+    assert np.mean([text == of[0] for text, of in zip(found, said(TEST), strict=True)]) > 0.8
+
+
+def test_a_saved_captioner_says_the_same(tmp_path):
+    task = captioner()
+    task.save(tmp_path / "captioner")
+    loaded = load_task(tmp_path / "captioner")
+    assert loaded.caption(TEST, "beam") == task.caption(TEST, "beam")
+    assert loaded.caption(TEST["image"][:3]) == task.caption(TEST)[:3]
+
+
+def test_the_seed_settles_training_and_draws():
+    again = Captioner(**{**captioner().get_params(deep=False), "epochs": 2})
+    first, second = (Captioner(**again.get_params(deep=False)).fit(TRAIN, said(TRAIN))
+                     for _ in range(2))
+    for one, other in zip(first.network_.parameters(), second.network_.parameters(), strict=True):
+        assert torch.equal(one, other)
+    drawn = [captioner().caption(TEST, "nucleus", generator=torch.Generator().manual_seed(5))
+             for _ in range(2)]
+    assert drawn[0] == drawn[1]
+
+
+def test_a_guided_speaker_weighs_what_sight_adds():
+    task = Captioner(**{**captioner().get_params(deep=False), "guidance": 0.0})
+    for name in ("network_", "words_", "centre_", "spread_", "memory_", "modality_", "inputs_"):
+        setattr(task, name, getattr(captioner(), name))
+    plain = task.speaker(TEST).first()
+    blind = small = task.network_
+    names = torch.zeros(len(TEST), task.names, task.spelt, dtype=torch.long)
+    state = blind.start(names)
+    tokens = small.tokens(torch.from_numpy(task._codes(TEST)),
+                          torch.zeros(len(TEST), dtype=torch.bool))
+    habit = blind.say(state, tokens, torch.full((len(TEST), 1), START))[:, -1]
+    task.guidance = 0.5
+    guided = task.speaker(TEST).first()
+    kept = torch.isfinite(guided) & (plain > plain.amax(dim=1, keepdim=True) - 2.3)
+    expected = 1.5 * plain - 0.5 * habit
+    shift = (guided - expected)[kept].detach()
+    rows = kept.nonzero()[:, 0]
+    for row in range(len(TEST)):
+        of = shift[rows == row]
+        torch.testing.assert_close(of, of[:1].expand_as(of), rtol=1e-3, atol=1e-3)
+
+
+def test_what_does_not_fit_is_refused_with_the_way_out():
+    model, head = parts()
+    with pytest.raises(ValueError, match="not fitted; call fit"):
+        Captioner(model, head).caption(TEST)
+    with pytest.raises(ValueError, match="captions: got 1 for 120 samples"):
+        Captioner(model).fit(TRAIN, [("a",)])
+    with pytest.raises(ValueError, match="generator: got None"):
+        captioner().caption(TEST, "nucleus")
+    with pytest.raises(ValueError, match="longest: got 99; give a number of words from 1 to 32"):
+        captioner().caption(TEST, longest=99)
+    with pytest.raises(ValueError, match="route: got 'unpaired'"):
+        Captioner(model, route="unpaired")
