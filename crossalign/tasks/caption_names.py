@@ -17,7 +17,7 @@ from crossalign.metrics import calibrated_stacking
 from crossalign.types import Classes
 
 Array = npt.NDArray[Any]
-HITS = (0.5, 0.15, 0.1, 0.05, 0.05)
+HITS = (0.5, 0.15, 0.1)
 """Shares of samples whose true name is at rank 1, 2, ..., by default."""
 
 

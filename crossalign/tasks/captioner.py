@@ -255,9 +255,9 @@ class Captioner(Task):
         text = text[:, :int((text != NOTHING).sum(axis=1).max())]
         noise = (0.0 if self.route == "paired" else
                  noise_for(self.cosine or 0.5, codes.shape[1]))
-        objective = CaptionObjective(
-            self.network_, (self.names, self.spelt), self.masking, min(1.0, float(sum(self.hits))),
-            self.hiding, noise, self.smoothing)
+        found = min(1.0, float(sum(self.hits[:self.names])))
+        objective = CaptionObjective(self.network_, (self.names, self.spelt), self.masking, found,
+                                     self.hiding, noise, self.smoothing)
         data = TensorData({name: torch.from_numpy(np.ascontiguousarray(rows)) for name, rows in (
             ("codes", codes), ("text", text), ("right", tables[0]), ("wrong", tables[1]))})
         train(objective, data, players=[Player("captioner", (Group(("",), self.lr),),
