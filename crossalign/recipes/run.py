@@ -68,7 +68,8 @@ class Run(BaseModel):
     name: Words = Field(description="a name for its file")
     model: Words = Field(description="the name of a model, as acmr")
     data: Words = Field(description="the name of the data set, as CUB")
-    task: Task = Field("gzsl", description="gzsl, zsl, retrieval, transfer, few_shot, caption or vqa")
+    task: Task = Field(
+        "gzsl", description="gzsl, zsl, retrieval, transfer, few_shot, caption or vqa")
     tokens: Annotated[bool, Field(strict=True)] = Field(False, description="true or false")
     params: dict[str, Any] = Field(
         default_factory=dict, description="a mapping of hyper-parameters to values")
