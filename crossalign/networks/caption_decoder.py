@@ -80,7 +80,7 @@ class CaptionBlock(nn.Module):
 
 @dataclass
 class Said:
-    """What a decoder knows of n texts that it is saying: names, and keys and values so far."""
+    """State of n texts that are being said: names, and keys and values of the words so far."""
 
     words: Tensor                                                        # (n, m)
     hidden: Tensor                                                       # (n, m)
