@@ -24,6 +24,7 @@ from crossalign.cli_space_changes import (
     remove,
 )
 from crossalign.data_options import SUPERVISED, DataOptions, takes_data
+from crossalign.reading import expanded
 from crossalign.tables import aligned, printable
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ UNUSUAL = 0.05
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (build, search, recognise, add, add_class, adapt, remove, embed, migrate, serve):
+    for command in (build, search, recognise, ask, add, add_class, adapt, remove, embed, migrate,
+                    serve):
         app.command()(command)
 
 
@@ -80,6 +82,8 @@ def build(source: Annotated[str, typer.Argument(
     print(f"  crossalign search {out} --image FILE")
     if space.class_names:
         print(f"  crossalign recognise {out} FILE")
+        if space.fitted.answerer is not None:
+            print(f'  crossalign ask {out} FILE "a question?"')
         print(f'  crossalign add-class {out} "new name" --text "what it looks like"')
     print(f"  crossalign serve {out}")
 
@@ -148,6 +152,28 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
             print(printable(f"{file}: {'none of the classes; nearest ' * answer.none}{said}"))
             if answer.set:
                 print(printable(f"  meant to hold the right one in 90 %: {named(answer.set)}"))
+
+
+def ask(space: Folder,
+        about: Annotated[list[str], typer.Argument(
+            metavar="FILE [FILE] QUESTION", help="One picture, or a first and a second, and then "
+            "the question.")],
+        k: Count = 3, as_json: AsJson = False) -> None:
+    """Answer a question about a picture, or about two."""
+    if len(about) not in (2, 3):
+        raise ValueError(f"question: got {len(about)} arguments behind the space; give one picture "
+                         "or two, and then the question.")
+    from crossalign.space import Space
+
+    *files, question = about
+    reply = Space.open(space).ask([expanded(file, "file") for file in files], question, k)
+    if reply.unknown:
+        tell("note: no question in training had the words " + ", ".join(reply.unknown))
+    if as_json:
+        print(json.dumps({"question": question, "files": files, **reply._asdict()}))
+    else:
+        print(printable(", ".join(f"{text} {100 * p:.0f} %" for text, p in
+                                  zip(reply.answers, reply.accuracies, strict=True))))
 
 
 def embed(space: Folder, files: Files,

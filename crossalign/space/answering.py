@@ -11,6 +11,7 @@ from crossalign.space.items import IMAGE, listed, one_kind
 from crossalign.space.matching import matches
 from crossalign.space.recognition import Answer
 from crossalign.space.why import Why, explained
+from crossalign.words import words_of
 
 Where = Mapping[str, Any]
 
@@ -41,6 +42,23 @@ class Hit(NamedTuple):
     match: bool | None = None
 
 
+class Reply(NamedTuple):
+    """Answers to a question, likeliest first.
+
+    Attributes
+    ----------
+    answers : list of str
+    accuracies : list of float
+        Share of people that would give such an answer, as the answerer expects; not calibrated.
+    unknown : list of str
+        Words of the question that no question in training had.
+    """
+
+    answers: list[str]
+    accuracies: list[float]
+    unknown: list[str]
+
+
 def nothing_matches(hits: Sequence[Hit]) -> bool:
     """Tell whether a query has no answer among its hits, as far as a cut-off says."""
     return any(hit.match is False for hit in hits) and not any(
@@ -48,7 +66,7 @@ def nothing_matches(hits: Sequence[Hit]) -> bool:
 
 
 class AnsweringSpace(EmbeddingSpace):
-    """Space that is searched, explains its hits and recognises."""
+    """Space that is searched, explains its hits, recognises, and answers questions."""
 
     def search(self, query: Any, k: int = 10, where: Where | None = None,
                modality: str | None = None) -> list[Hit]:
@@ -114,6 +132,44 @@ class AnsweringSpace(EmbeddingSpace):
             read again.
         """
         return explained(self, query, [ids] if isinstance(ids, str) else ids, k)
+
+    def ask(self, items: Any, question: str, k: int = 3) -> Reply:
+        """Answer a question about one picture, or about a first and a second one.
+
+        Parameters
+        ----------
+        items : item or two items
+            Pictures, see `space.items`.
+        question : str
+            Question in words like those of the questions that the space was taught.
+        k : int
+            Number of answers; default 3.
+
+        Raises
+        ------
+        ValueError
+            If the space was taught no answers, there are other than one or two pictures, one cannot
+            be read, or no word of the question was in training.
+        """
+        answerer = self.fitted.answerer
+        if answerer is None:
+            raise ValueError("question: this space was taught no answers; build one from data with "
+                             "questions, as glyphs.")
+        given = listed(items)
+        if len(given) not in (1, 2) or one_kind(given) != IMAGE:
+            raise ValueError(f"items: got {len(given)}; ask about one picture, or about a first "
+                             "and a second.")
+        if not isinstance(question, str) or not question.strip():
+            raise ValueError(f"question: got {short(question)}; ask in words.")
+        unknown = answerer.unknown_words(question)
+        if len(unknown) == len(words_of(question)):
+            raise ValueError(f"question: got {short(question)}, and no question in training had "
+                             "any of its words; ask in theirs.")
+        rows = [[0, 1 if len(given) == 2 else -1]]
+        likely = answerer.predict_proba(self.readers.of_pictures(given), [question], rows)[0]
+        best = (-likely).argsort(kind="stable")[:k]
+        return Reply([str(text) for text in answerer.answers_[best]],
+                     [float(p) for p in likely[best]], unknown)
 
     def recognise(self, items: Any, k: int = 5) -> list[Answer]:
         """Name the k likeliest classes of every picture, with calibrated probabilities.

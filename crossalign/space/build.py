@@ -25,6 +25,7 @@ from crossalign.evaluation.protocols.unlabelled import tests_of
 from crossalign.evaluation.selection import Selection
 from crossalign.index import ExactIndex
 from crossalign.models import get as get_model
+from crossalign.models.roles import Aligner
 from crossalign.pace import duration
 from crossalign.reading import expanded
 from crossalign.space.choice import choose, short_list
@@ -39,7 +40,7 @@ from crossalign.space.space import Space
 from crossalign.space.training import kept_training
 from crossalign.tasks.class_em import moves
 from crossalign.tasks.fitted import Fitted
-from crossalign.types import Benchmark, Classes, Views
+from crossalign.types import Benchmark, Classes, Questions, Views
 
 Array = npt.NDArray[Any]
 Log = Callable[[str], None]
@@ -98,6 +99,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
             fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
                                           readers.one_space, log)
         fitted.source = options.remembered()
+        fitted.answerer = _answerer(options, fitted.model, used, log)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
@@ -147,6 +149,23 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
                           "selection": choice.how, **scores, "matches": matches,
                           "model": model.cli_name, "trained_on": trained,
                           **({} if note is None else {"note": note})}
+
+
+def _answerer(options: DataOptions, model: Any, used: Views, log: Log) -> Any:
+    """Return an answerer that learned the questions of the data about the samples of the model.
+
+    None if the data have no such questions, or the model embeds nothing.
+    """
+    source, _, variant = locate(options.name)
+    if "vqa" not in source.tasks_of(variant) or not isinstance(model, Aligner):
+        return None
+    from crossalign.tasks.answerer import Answerer
+
+    said = load_whole(options.name, "vqa", log=log, **options.read_raw_as()).benchmark.said
+    if not isinstance(said, Questions) or len(said.of(used)) == 0:
+        return None
+    log(f"learning answers from {len(said.of(used)):,} questions")
+    return Answerer(model).fit(used, said)
 
 
 def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,

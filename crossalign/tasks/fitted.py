@@ -44,7 +44,9 @@ RANGES: dict[str, Any] = {
                           "classes) is"), None],
     "settings": [Mapping], "selection": [str],
     "run": [Interval(Integral, 0, None, closed="left")], "protocol": [Mapping], "source": [Mapping],
-    "options": [Mapping]}
+    "options": [Mapping],
+    "answerer": [Having("unknown_words", words="an Answerer, as Answerer(model).fit(train, "
+                        "questions) is"), None]}
 
 
 class Fitted(Task):
@@ -73,6 +75,8 @@ class Fitted(Task):
         Options with which the benchmark was loaded.
     options : mapping
         Options of the task, as ``ks`` and ``draws`` of few_shot, with which it is scored again.
+    answerer : Answerer, optional
+        Answerer of questions over the model, where it is to answer some.
     """
 
     def __init__(self, model: Any, task: str = "retrieval", recogniser: ZeroShot | None = None,
@@ -80,10 +84,11 @@ class Fitted(Task):
                  selection: str = "the model was fitted elsewhere", run: int = 0,
                  protocol: Mapping[str, Any] = NOTHING,
                  source: Mapping[str, Any] = NOTHING,
-                 options: Mapping[str, Any] = NOTHING) -> None:
+                 options: Mapping[str, Any] = NOTHING, answerer: Any = None) -> None:
         check_values({"model": model, "task": task, "recogniser": recogniser,
                       "settings": settings, "selection": selection, "run": run,
-                      "protocol": protocol, "source": source, "options": options}, RANGES)
+                      "protocol": protocol, "source": source, "options": options,
+                      "answerer": answerer}, RANGES)
         self.model = model
         self.task = task
         self.recogniser = recogniser
@@ -93,6 +98,7 @@ class Fitted(Task):
         self.protocol = protocol
         self.source = source
         self.options = options
+        self.answerer = answerer
 
     @property
     def gamma(self) -> float | None:
@@ -182,7 +188,9 @@ class Fitted(Task):
         return other
 
     def try_out(self) -> None:
-        """Let the recogniser, if there is one, score made-up samples."""
+        """Let recogniser and answerer, if they are there, read made-up samples."""
+        if self.answerer is not None:
+            self.answerer.try_out()
         if self.recogniser is not None:
             self.recogniser.try_out()
             for confidence in self.confidences:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,8 +17,10 @@ from crossalign.evaluation import evaluate, fit_for
 from crossalign.evaluation.protocols.vqa import VQA, most_frequent
 from crossalign.metrics import vqa_accuracy
 from crossalign.models.answer_network import soft_cross_entropy
-from crossalign.tasks import Answerer
+from crossalign.space.answering import AnsweringSpace
+from crossalign.tasks import Answerer, Fitted
 from crossalign.tasks.answer_targets import frequent_answers, soft_targets
+from crossalign.tasks.store import load_fitted
 from crossalign.types import Questions, Views
 
 BENCH = small.questions()
@@ -202,3 +205,52 @@ def test_options_of_no_sense_are_one_sentence():
     complaint(lambda: VQA(inputs="sound"), "inputs: got 'sound'")
     complaint(lambda: VQA(epochs=0), "epochs: got 0")
     complaint(lambda: fit_for(models.ESZSL(), BENCH), "does not embed samples, which vqa needs")
+
+
+PIXELS = [np.full((4, 4), value, np.uint8) for value in range(3)]
+
+
+def asking(answerer, rows):
+    """A space of which only the reading of pictures is made up: picture k has row k."""
+    space = object.__new__(AnsweringSpace)
+    space.fitted = Fitted(MODEL, answerer=answerer)
+    space.readers = SimpleNamespace(of_pictures=lambda given: rows[[int(x[0, 0]) for x in given]])
+    return space
+
+
+def test_a_space_answers_about_one_picture_or_two_as_its_answerer_does(task, tmp_path):
+    space, asked = asking(task, TEST["image"]), SAID.of(TEST)
+    one = space.ask(PIXELS[0], "which colour is it?", k=2)
+    right = task.predict_proba(TEST[:1], ["which colour"])[0]
+    assert one.answers == task.answers_[np.argsort(-right)[:2]].tolist()
+    assert one.accuracies == pytest.approx(np.sort(right)[::-1][:2].tolist())
+    assert one.unknown == ["is", "it"]
+    text = next(t for t, kind in zip(asked.texts, asked.types, strict=True)
+                if kind == "same colour")
+    two = space.ask(PIXELS[:2], text, k=1)
+    assert two.answers == task.predict(TEST, [text], [[0, 1]]).tolist()
+    folder = space.fitted.save(tmp_path / "fitted")
+    assert len(list(folder.glob("model-*"))) == 1              # the answerer's is the same
+    space.fitted = load_fitted(folder)
+    assert space.ask(PIXELS[:2], text, k=1) == two
+
+
+def test_what_a_space_cannot_be_asked_is_one_sentence(task):
+    space = asking(task, TEST["image"])
+    complaint(lambda: space.ask(PIXELS[0], " "), "question: got ' '; ask in words")
+    complaint(lambda: space.ask(PIXELS[0], "zebra?"), "question: got 'zebra?'", "in training")
+    complaint(lambda: space.ask(PIXELS, "which colour?"), "items: got 3", "a first and a second")
+    complaint(lambda: space.ask("a text", "which colour?"), "items: got 1")
+    complaint(lambda: asking(None, TEST["image"]).ask(PIXELS[0], "which colour?"),
+              "question: this space was taught no answers", "build one from data with questions")
+
+
+def test_the_command_wants_pictures_and_a_question():
+    from typer.testing import CliRunner
+
+    from crossalign.cli import app
+
+    for words in (["?"], ["a.png", "b.png", "c.png", "why?"]):
+        error = CliRunner().invoke(app, ["ask", "nowhere", *words]).exception
+        assert isinstance(error, ValueError)
+        assert str(error).startswith(f"question: got {len(words)} arguments behind the space")
