@@ -132,9 +132,6 @@ class FusionNetQSMA(LatentModel):
         "no held-out classes": {"attention__held_out": 0.0},
         "no class codes": {"head__weights": (1, 0.5, 0)},
         "no input view": {"head__weights": (0, 1, 0.5)}, "prototypes only": {"head": "prototype"},
-        "pairs alone": {"linear__rounds": 0}, "softmax plan": {"linear__plan": "softmax"},
-        "no certainty": {"linear__certainty": 0.0}, "one regression": {"linear__mutual": False},
-        "no features": {"linear__features": 0}, "linear view alone": {"linear__share": 1.0},
         "contrast": {"objective__contrast": 0.3},
         "reconstruction": {"objective__reconstruction": 1.0},
         "smooth": {"objective__smooth": 0.1}, "topology": {"objective__topology": 1.0}}
