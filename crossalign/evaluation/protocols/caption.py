@@ -129,6 +129,11 @@ class Captioning(Protocol):
                     _classes(head, bench[split])].tolist()
         return outcome_of(captions, bench, self)
 
+    def stated(self) -> dict[str, Any]:
+        """Return the statement of what is known of unseen classes."""
+        return {"names": "of all classes, unseen ones too; where captions are names, "
+                         "exact_template is what they give alone"}
+
     def _tests(self, bench: Benchmark) -> list[str]:
         return [split for split in self.tested if split in bench.splits]
 
