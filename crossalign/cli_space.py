@@ -46,8 +46,8 @@ UNUSUAL = 0.05
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (build, search, recognise, ask, add, add_class, adapt, remove, embed, migrate,
-                    serve):
+    for command in (build, search, recognise, caption, ask, add, add_class, adapt, remove, embed,
+                    migrate, serve):
         app.command()(command)
 
 
@@ -66,7 +66,9 @@ def build(source: Annotated[str, typer.Argument(
           adapt_: Annotated[bool, typer.Option(
               "--adapt", help="Let unlabelled pictures teach where classes without training "
               "pictures lie; the way is chosen on validation classes.")] = False,
-          ) -> None:
+          captions: Annotated[bool, typer.Option(
+              "--captions", help="Learn to say what pictures show, from the captions of the "
+              "data.")] = False) -> None:
     """Build a space of pictures and texts, which answers about raw ones.
 
     Encode, choose a model on validation classes, fit, calibrate, index.
@@ -76,7 +78,7 @@ def build(source: Annotated[str, typer.Argument(
 
     chosen = None if models is None else [word.strip() for word in models.split(",")]
     space = build_space(replace(options, data=source), out, models=chosen, budget=budget, name=name,
-                        replace=replace_, adapt=adapt_, log=log)
+                        replace=replace_, adapt=adapt_, captions=captions, log=log)
     print(f"\n{out}: {len(space):,} items, {len(space.class_names)} classes\n\ntry next:")
     print(f'  crossalign search {out} "some words"')
     print(f"  crossalign search {out} --image FILE")
@@ -84,6 +86,8 @@ def build(source: Annotated[str, typer.Argument(
         print(f"  crossalign recognise {out} FILE")
         if space.fitted.answerer is not None:
             print(f'  crossalign ask {out} FILE "a question?"')
+        if captions:
+            print(f"  crossalign caption {out} FILE")
         print(f'  crossalign add-class {out} "new name" --text "what it looks like"')
     print(f"  crossalign serve {out}")
 
@@ -152,6 +156,19 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
             print(printable(f"{file}: {'none of the classes; nearest ' * answer.none}{said}"))
             if answer.set:
                 print(printable(f"  meant to hold the right one in 90 %: {named(answer.set)}"))
+
+
+def caption(space: Folder, files: Files, as_json: AsJson = False) -> None:
+    """Say in words what pictures show, also of classes that no caption in training named."""
+    from crossalign.space import Space
+
+    said = Space.open(space).caption(list(files))
+    if as_json:
+        print(json.dumps({"captions": [{"file": str(file), "caption": text}
+                                       for file, text in zip(files, said, strict=True)]}))
+    else:
+        for file, text in zip(files, said, strict=True):
+            print(printable(f"{file}: {text}"))
 
 
 def ask(space: Folder,

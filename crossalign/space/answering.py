@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 from crossalign.sentences import nearest, short
@@ -66,7 +67,7 @@ def nothing_matches(hits: Sequence[Hit]) -> bool:
 
 
 class AnsweringSpace(EmbeddingSpace):
-    """Space that is searched, explains its hits, recognises, and answers questions."""
+    """Space that is searched, explains its hits, recognises, captions and answers questions."""
 
     def search(self, query: Any, k: int = 10, where: Where | None = None,
                modality: str | None = None) -> list[Hit]:
@@ -170,6 +171,32 @@ class AnsweringSpace(EmbeddingSpace):
         best = (-likely).argsort(kind="stable")[:k]
         return Reply([str(text) for text in answerer.answers_[best]],
                      [float(p) for p in likely[best]], unknown)
+
+    def caption(self, items: Any) -> list[str]:
+        """Say what pictures show, in words of the captions and the names that the space knows.
+
+        Names of classes that were added later can be said too.
+
+        Parameters
+        ----------
+        items : item or sequence of items
+            Pictures, see `space.items`.
+
+        Raises
+        ------
+        ValueError
+            If the space was taught no captions, or an item is no picture or cannot be read.
+        """
+        captioner = self.fitted.captioner
+        if captioner is None:
+            raise ValueError("captions: this space was taught none; build it from data with "
+                             "captions, with captions=True or --captions.")
+        given = listed(items)
+        if one_kind(given) != IMAGE:
+            raise ValueError("items: captions are of pictures; give files of pictures.")
+        saying = copy(captioner)
+        saying.recogniser = self.fitted.recogniser
+        return list(saying.caption(self.readers.of_pictures(given)))
 
     def recognise(self, items: Any, k: int = 5) -> list[Answer]:
         """Name the k likeliest classes of every picture, with calibrated probabilities.

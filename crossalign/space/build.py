@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ from crossalign.space.space import Space
 from crossalign.space.training import kept_training
 from crossalign.tasks.class_em import moves
 from crossalign.tasks.fitted import Fitted
-from crossalign.types import Benchmark, Classes, Questions, Views
+from crossalign.types import Benchmark, Captions, Classes, Questions, Views
 
 Array = npt.NDArray[Any]
 Log = Callable[[str], None]
@@ -48,13 +48,15 @@ BUDGET = 300.0
 """Seconds after which no further model is tried."""
 SAMPLED = 256
 """Number of pictures whose features a space keeps."""
+STEPS = 400
+"""Least number of steps of a captioner's training."""
 SHORT = 1_024
 """Numbers in a row up to which products have one thread."""
 
 
 def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] | None = None,
                 budget: float = BUDGET, name: str | None = None, replace: bool = False,
-                adapt: bool = False, log: Log = print) -> Space:
+                adapt: bool = False, captions: bool = False, log: Log = print) -> Space:
     """Build a space from raw pictures and texts, and save it.
 
     Parameters
@@ -76,6 +78,9 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         Whether unlabelled pictures may teach the space where classes without training pictures lie,
         in a way that is chosen on validation classes. Those of classes that are held out teach it
         at once, others by `Space.adapt`; default False.
+    captions : bool
+        Whether the space learns to say what pictures show from the captions of the data; default
+        False.
     log : callable
         Function called with a line for every step; default ``print``.
 
@@ -94,12 +99,17 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                              "would be lost; give another folder, or replace it with --replace.")
         for asked in models or ():
             get_model(asked)                                   # a wrong name is told at once
+        if captions and "caption" not in tasks_of(options):
+            raise ValueError(f"captions: {options.name!r} has none; give data with captions, or "
+                             "leave --captions out.")
         bench, samples, readers = _read(options, log)
         with _products(bench):
             fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
                                           readers.one_space, log)
         fitted.source = options.remembered()
         fitted.answerer = _answerer(options, fitted.model, used, log)
+        if captions:
+            fitted.captioner = _captioner(options, fitted, used, log)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
@@ -151,13 +161,18 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
                           **({} if note is None else {"note": note})}
 
 
+def tasks_of(options: DataOptions) -> Collection[str]:
+    """Return the tasks that data serve."""
+    source, _, variant = locate(options.name)
+    return source.tasks_of(variant)
+
+
 def _answerer(options: DataOptions, model: Any, used: Views, log: Log) -> Any:
     """Return an answerer that learned the questions of the data about the samples of the model.
 
     None if the data have no such questions, or the model embeds nothing.
     """
-    source, _, variant = locate(options.name)
-    if "vqa" not in source.tasks_of(variant) or not isinstance(model, Aligner):
+    if "vqa" not in tasks_of(options) or not isinstance(model, Aligner):
         return None
     from crossalign.tasks.answerer import Answerer
 
@@ -166,6 +181,28 @@ def _answerer(options: DataOptions, model: Any, used: Views, log: Log) -> Any:
         return None
     log(f"learning answers from {len(said.of(used)):,} questions")
     return Answerer(model).fit(used, said)
+
+
+def _captioner(options: DataOptions, fitted: Fitted, used: Views, log: Log) -> Any:
+    """Return a captioner that learned the captions of the samples of the model.
+
+    Raises
+    ------
+    ValueError
+        If the model embeds nothing.
+    """
+    if not isinstance(fitted.model, Aligner):
+        raise ValueError(f"captions: {fitted.model.cli_name} embeds nothing that could be put in "
+                         "words; choose one that aligns, as --models ridge_map.")
+    from crossalign.tasks.captioner import Captioner
+
+    said = load_whole(options.name, "caption", log=log, **options.read_raw_as()).benchmark.said
+    assert isinstance(said, Captions)
+    log(f"learning to say what {len(used):,} samples show")
+    captioner = Captioner(fitted.model, fitted.recogniser, modality=IMAGE)
+    batches = -(-sum(map(len, said.of(used))) // captioner.batch_size)
+    captioner.epochs = max(captioner.epochs, -(-STEPS // batches))
+    return captioner.fit(used, said)
 
 
 def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,

@@ -46,7 +46,9 @@ RANGES: dict[str, Any] = {
     "run": [Interval(Integral, 0, None, closed="left")], "protocol": [Mapping], "source": [Mapping],
     "options": [Mapping],
     "answerer": [Having("unknown_words", words="an Answerer, as Answerer(model).fit(train, "
-                        "questions) is"), None]}
+                        "questions) is"), None],
+    "captioner": [Having("speaker", words="a Captioner, as Captioner(model).fit(train, captions) "
+                         "is"), None]}
 
 
 class Fitted(Task):
@@ -77,6 +79,8 @@ class Fitted(Task):
         Options of the task, as ``ks`` and ``draws`` of few_shot, with which it is scored again.
     answerer : Answerer, optional
         Answerer of questions over the model, where it is to answer some.
+    captioner : Captioner, optional
+        Captioner over the model, where it is to say what samples show.
     """
 
     def __init__(self, model: Any, task: str = "retrieval", recogniser: ZeroShot | None = None,
@@ -84,11 +88,12 @@ class Fitted(Task):
                  selection: str = "the model was fitted elsewhere", run: int = 0,
                  protocol: Mapping[str, Any] = NOTHING,
                  source: Mapping[str, Any] = NOTHING,
-                 options: Mapping[str, Any] = NOTHING, answerer: Any = None) -> None:
+                 options: Mapping[str, Any] = NOTHING, answerer: Any = None,
+                 captioner: Any = None) -> None:
         check_values({"model": model, "task": task, "recogniser": recogniser,
                       "settings": settings, "selection": selection, "run": run,
                       "protocol": protocol, "source": source, "options": options,
-                      "answerer": answerer}, RANGES)
+                      "answerer": answerer, "captioner": captioner}, RANGES)
         self.model = model
         self.task = task
         self.recogniser = recogniser
@@ -99,6 +104,7 @@ class Fitted(Task):
         self.source = source
         self.options = options
         self.answerer = answerer
+        self.captioner = captioner
 
     @property
     def gamma(self) -> float | None:
@@ -188,9 +194,10 @@ class Fitted(Task):
         return other
 
     def try_out(self) -> None:
-        """Let recogniser and answerer, if they are there, read made-up samples."""
-        if self.answerer is not None:
-            self.answerer.try_out()
+        """Let recogniser, answerer and captioner, if they are there, read made-up samples."""
+        for taught in (self.answerer, self.captioner):
+            if taught is not None:
+                taught.try_out()
         if self.recogniser is not None:
             self.recogniser.try_out()
             for confidence in self.confidences:

@@ -1,0 +1,60 @@
+"""A space says what pictures show, from its folder alone."""
+
+import json
+
+import numpy as np
+import pytest
+from complaints import complaint
+from shapes import picture_folder
+from typer.testing import CliRunner
+
+import crossalign as ca
+from crossalign.cli import app
+from crossalign.data_options import DataOptions
+from crossalign.space import build_space
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = picture_folder(tmp_path_factory.mktemp("shapes"))
+    out = tmp_path_factory.mktemp("spaces") / "shapes"
+    build_space(DataOptions(data=str(folder)), out, models=["ridge_map"], captions=True,
+                log=lambda line: None)
+    return folder, out
+
+
+@pytest.fixture
+def space(place):
+    opened = ca.Space.open(place[1])
+    yield opened
+    opened.close()
+
+
+def test_captions_are_those_of_the_captioner_with_the_recogniser_of_the_space(place, space):
+    files = sorted(place[0].rglob("*.png"))[::7]
+    said = space.caption(files)
+    assert said == space.fitted.captioner.caption(space.readers.of_pictures(files))
+    right = [text == file.parent.name for text, file in zip(said, files, strict=True)]
+    assert np.mean(right) > 0.7                                            # of eight shapes
+    assert space.caption(files[0]) == said[:1]
+
+
+def test_the_command_says_the_same_and_json_names_files(place, space):
+    folder, out = place
+    files = sorted(folder.rglob("*.png"))[:2]
+    said = space.caption(files)
+    words = ["caption", str(out), *map(str, files)]
+    told = CliRunner().invoke(app, words)
+    assert told.stdout.splitlines() == [f"{f}: {t}" for f, t in zip(files, said, strict=True)]
+    found = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert found == {"captions": [{"file": str(f), "caption": t}
+                                  for f, t in zip(files, said, strict=True)]}
+
+
+def test_what_cannot_be_said_is_refused_in_a_sentence(place, space, tmp_path):
+    complaint(lambda: space.caption(["a text"]), "items: captions are of pictures")
+    space.fitted.captioner = None
+    complaint(lambda: space.caption([next(place[0].rglob("*.png"))]), "captions:", "--captions")
+    complaint(lambda: build_space(DataOptions(data="synthetic"), tmp_path / "space", captions=True,
+                                  log=lambda line: None), "captions: 'synthetic' has none")
+    assert not (tmp_path / "space").exists()
