@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,9 +38,9 @@ def remove(space: Folder,
     """Remove items from the index of a space."""
     from crossalign.space import Space
 
-    opened = Space.open(space)
-    opened.remove(ids)
-    print(f"{len(ids):,} removed, {len(opened):,} items")
+    with closing(Space.open(space)) as opened:
+        opened.remove(ids)
+        print(f"{len(ids):,} removed, {len(opened):,} items")
 
 
 def add_class(space: Folder, name: Annotated[str, typer.Argument(help="Name of the class.")],
@@ -49,9 +50,9 @@ def add_class(space: Folder, name: Annotated[str, typer.Argument(help="Name of t
     """Add a class that is known by a text alone; nothing is trained."""
     from crossalign.space import Space
 
-    opened = Space.open(space)
-    opened.add_class(name, text)
-    print(f"{printable(name)} added, {len(opened.class_names)} classes")
+    with closing(Space.open(space)) as opened:
+        opened.add_class(name, text)
+        print(f"{printable(name)} added, {len(opened.class_names)} classes")
 
 
 def adapt(space: Folder, files: Files) -> None:

@@ -64,12 +64,17 @@ def select(model: Any, bench: Benchmark, task: Protocol, grid: Grid,
     if log is not None:
         log(f"choosing on validation classes, {len(points)} setting{'s' * (len(points) != 1)}")
     drawn = [validation, *filter(None, map(bench.validation, range(1, draws)))]
-    if len(drawn) == 1:
-        params, outcome, tried = _best(model, validation, task, points, callbacks, log)
-        objective, settings = outcome.objective, task.calibrate(outcome, validation)
-    else:
-        params, objective, settings, tried = _best_on_average(model, drawn, task, points,
-                                                              callbacks, log)
+    try:
+        if len(drawn) == 1:
+            params, outcome, tried = _best(model, validation, task, points, callbacks, log)
+            objective, settings = outcome.objective, task.calibrate(outcome, validation)
+        else:
+            params, objective, settings, tried = _best_on_average(model, drawn, task, points,
+                                                                  callbacks, log)
+    except ValueError as error:                # too few samples for it, where all are enough
+        if grid or task.needs_calibration:
+            raise
+        return Selection({}, {}, f"nothing was selected, as validation refused: {error}")
     how = _sentence(model, task, params, settings, objective, len(points), len(drawn))
     if ends := at_the_end(params, grid):
         how += f"; {' and '.join(ends)}, so a wider grid may do better"

@@ -53,7 +53,7 @@ def needs(model: type[Any]) -> str:
         return "test labels"
     pairs = "one-encoder pairs" if model.one_encoder else "pairs"
     found = [pairs] if issubclass(model, Aligner) else []
-    return " or ".join(found + (["class vectors"] if model.uses_side_information else []))
+    return " or ".join(found + (["classes"] if model.uses_side_information else []))
 
 
 def overview() -> list[list[str]]:

@@ -126,7 +126,7 @@ def test_options_of_a_task_are_remembered(place, tmp_path, monkeypatch):
     few = ["--data", "gzsl.npz", "--k", "1", "--k", "3", "--draws", "2"]
     for name, task, run, options in (
             ("few", "few_shot", ["few-shot", "ridge_map", *few], few),
-            ("bits", "retrieval", ["run", "cca", "--data", "pairs.npz", "--bits", "4"],
+            ("bits", "retrieval", ["run", "ridge_map", "--data", "pairs.npz", "--bits", "4"],
              ["--data", "pairs.npz", "--bits", "4"])):
         direct = CliRunner().invoke(app, [*run, "--json"])
         assert direct.exit_code == 0, direct.exception
