@@ -27,7 +27,6 @@ Label = bool | int | float | str
 
 LEARNED: dict[str, Any] = {
     "widths_": dict[str, Size], "modalities_": list[str], "modality_": str, "preset_": str,
-    "frequencies_": dict[str, list[Number]],
     "names_": list[str], "source_": str, "target_": str, "n_classes_": Count, "n_labels_": Count,
     "n_features_in_": Size, "history_": dict[str, list[Number]], "selected_epoch_": Count | None,
     "backbone_configs_": dict[str, dict[str, Any]], "pseudo_labels_": str,

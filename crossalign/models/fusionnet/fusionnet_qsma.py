@@ -241,10 +241,12 @@ class FusionNetQSMA(LatentModel):
             return
         self._unsettle(known)
         self.paths_: dict[str, Array] = {}
-        self.frequencies_: dict[str, Array] = {}
+        self.__dict__.pop("frequencies_", None)            # of another point; there only if drawn
         if self._straight():
             view = self._linear_view(X)
-            self.paths_, self.frequencies_ = view.paths, view.frequencies
+            self.paths_ = view.paths
+            if view.frequencies:
+                self.frequencies_ = view.frequencies
         self.within_ = {}
         if len(X.modalities) > 1 and X.labels is not None:
             self.within_["codes"] = self._within(self.project, X)
@@ -348,7 +350,8 @@ class FusionNetQSMA(LatentModel):
             parts = np.stack([unit_rows(self._part(name, as_given(x, m), m)) for m in modality],
                              axis=1)
             return np.asarray((parts * presence(x, modality)[:, :, None]).sum(axis=1))
-        return self._viewed(LinearView(self.paths_, self.frequencies_), x, modality)
+        return self._viewed(LinearView(self.paths_, getattr(self, "frequencies_", {})), x,
+                            modality)
 
     def _viewed(self, view: LinearView, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Put rows of a view into a linear view."""
