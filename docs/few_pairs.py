@@ -3,8 +3,9 @@
 DIR is what ``crossalign learning-curve --out DIR`` wrote. Its numbers are kept as
 ``docs/results/few_pairs-NAME.json``, NAME being the name of the folder, and its figure beside them.
 Rows of other models that are kept under that name stay, if they are of the same runs and points.
-The tables of all that are kept go into the region ``few_pairs`` of the page. Those without any pair
-go into one table together, in ``no_pairs``, each under its NAME without ``zero-``.
+The tables of all that are kept go into the region ``few_pairs`` of the page, and FusionNet-QSMA's
+difference to the best other row of each into ``few_pairs_tests``. Those without any pair go into
+one table together, in ``no_pairs``, each under its NAME without ``zero-``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ from typing import Any
 import numpy as np
 
 from crossalign.evaluation.learning_curve import CHANCE, column, heading
+from crossalign.evaluation.row_differences import (
+    RowDifferences,
+    apart,
+    difference_cell,
+    row_differences,
+)
 from crossalign.files import replacing, write_text
 from crossalign.pages import plots
 from crossalign.tables import markdown, percent
@@ -25,6 +32,10 @@ from crossalign.tables import markdown, percent
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "few_pairs.md"
 KEPT = "few_pairs-"
+OURS = "fusionnet_qsma"
+"""Model whose first row in a curve is compared with each of the others."""
+FOLLOWS = ("differences",)
+"""What the JSON of a curve says that follows from its rows, and is not kept."""
 ADDED = ("teacher", "mixup", "structure")
 """Settings of `contrastive_alignment` that add something to the contrast of pairs."""
 COMPARED = {"committee": "committee", **{f"contrastive_alignment {name}=": name for name in ADDED}}
@@ -53,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "few_pairs": "\n\n".join(
                 "\n\n".join([f"### {name}", *(section(file, found) for file, found in curves.items()
                                               if heading(found) == name)]) for name in titles),
+            "few_pairs_tests": tests(curves.values()),
             "few_pairs_ratios": ratios(curves.values()),
             "no_pairs": without_pairs(blind)}.items():
         start, end = f"<!-- {region}:start -->\n", f"<!-- {region}:end -->"
@@ -69,8 +81,9 @@ def joined(found: Mapping[str, Any], file: Path) -> dict[str, Any]:
     ValueError
         If the file keeps other runs or points, or other data.
     """
+    found = {key: value for key, value in found.items() if key not in FOLLOWS}
     if not file.exists():
-        return dict(found)
+        return found
     kept = json.loads(file.read_text("utf-8"))
     for key in sorted({*kept, *found} - {"rows", "refused"}):
         if kept.get(key) != found.get(key):
@@ -119,13 +132,53 @@ def cell(values: Any, runs: int) -> str:
 
 
 def section(name: str, found: Mapping[str, Any]) -> str:
-    """Return the table and the figure of a curve."""
+    """Return the table and the figure of a curve, with an arrow at scores that are told below or
+    above the row of `OURS`.
+    """
     runs = len(found["seeds"])
     header = [f"{found['metric']} (%), {runs} runs",
               *(column(found["axis"], value) for value in values_of(found))]
-    rows = [[row, *(cell(values, runs) for values in np.array(of["runs"], dtype=float).T)]
+    compared = differences(found)
+    rows = [[row, *(cell(values, runs) + arrow(compared, row, place)
+                    for place, values in enumerate(np.array(of["runs"], dtype=float).T))]
             for row, of in found["rows"].items()]
     return f"{markdown(header, rows)}\n\n![{heading(found)}](results/{KEPT}{name}.svg)"
+
+
+def differences(found: Mapping[str, Any]) -> RowDifferences | None:
+    """Compare the first row of `OURS` in a curve with each of the others, chance aside; return None
+    if there is none.
+    """
+    rows = {row: np.array(of["runs"], dtype=float) for row, of in found["rows"].items()
+            if row != CHANCE}
+    ours = next((row for row in rows if row.split(" ")[0] == OURS), None)
+    if ours is None or len(rows) < 2:
+        return None
+    return row_differences(rows, ours, found["split_id"], found["test_share"])
+
+
+def arrow(compared: RowDifferences | None, row: str, place: int) -> str:
+    """Return an arrow where a row is told apart from that of `OURS`, else nothing."""
+    one = None if compared is None else compared.others.get(row, {place: None})[place]
+    return "" if not apart(one) else " ↓" if one.mean > 0 else " ↑"
+
+
+def tests(curves: Iterable[Mapping[str, Any]]) -> str:
+    """Return the table of the row of `OURS` minus the best other model at every number of pairs."""
+    lines, values = [], []
+    for found in curves:
+        compared = differences(found)
+        if found["axis"] != "pairs" or compared is None or all(
+                row.split(" ")[0] == OURS for row in compared.others):
+            continue
+        best = {column("pairs", value): compared.best_other(place)
+                for place, value in enumerate(values_of(found))}
+        values += [name for name in best if name not in values]
+        lines.append((f"{heading(found)}, {len(found['seeds'])} runs", best))
+    return markdown([f"{OURS} minus the best other", *values], [
+        [name, *("-" if (one := best.get(value)) is None else
+                 f"{difference_cell(one[1])}, {one[0].split(' ')[0]}" for value in values)]
+        for name, best in lines])
 
 
 def ratios(curves: Iterable[Mapping[str, Any]]) -> str:

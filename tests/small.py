@@ -34,7 +34,8 @@ def retrieval(k=0, validation=True):
     half = np.arange(96) % 2 == 0
     splits = {"train": views[seen], "query": views[~seen & half], "gallery": views[~seen & ~half]}
     classes = Classes(np.zeros((8, 0)), np.arange(8) // 2 != k, tuple("abcdefgh"))
-    return Benchmark("pairs", "retrieval", splits, classes, {"split_id": f"split {k}"},
+    protocol = {"split_id": f"split {k}", "classes": {"seen": 6, "unseen": 2}}
+    return Benchmark("pairs", "retrieval", splits, classes, protocol,
                      (lambda: retrieval((k + 1) % 4, False)) if validation else None, retrieval,
                      class_splits=4)
 

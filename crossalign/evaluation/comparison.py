@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from crossalign.evaluation.class_bootstrap import class_bootstrap, class_interval, parts_of
 from crossalign.evaluation.significance import (
@@ -40,11 +41,8 @@ def compare(report: Report, other: Report, metric: str) -> PairedComparison:
     splits = report.protocol.get("split_id")
     if isinstance(splits, list) and len(splits) > 1:
         pair(report, other)
-        groups = [str(s) if s is not None else f"run {i}" for i, s in enumerate(splits)]
-        if len(set(groups)) > 1:
-            rows = [np.flatnonzero(np.equal(groups, group)) for group in dict.fromkeys(groups)]
-            first, second = ([float(x[r].mean()) for r in rows] for x in (a, b))
-            return split_comparison(first, second, share_of_test(report.protocol))
+        if (found := over_splits(a, b, splits, share_of_test(report.protocol))) is not None:
+            return found
     if _has_classes(report, metric) and _has_classes(other, metric):
         return class_bootstrap(report.per_class, other.per_class, metric)
     pair(report, other)
@@ -52,6 +50,28 @@ def compare(report: Report, other: Report, metric: str) -> PairedComparison:
         a, b = a[:1], b[:1]
     return run_comparison(a, b, "seeds of one split say nothing about other classes"
                           if len(a) > 1 else "one run of one split says nothing about others")
+
+
+def over_splits(a: npt.NDArray[Any], b: npt.NDArray[Any], splits: Sequence[str | None],
+                ratio: float | None) -> PairedComparison | None:
+    """Compare runs ``(n,)`` over their class splits, averaged within each; return None if all are
+    of one split.
+
+    Parameters
+    ----------
+    a, b : (n,) float
+        Scores; entry i of both is of the same run.
+    splits : n str or None
+        Split id of every run; None is a split of its own.
+    ratio : float, optional
+        See `significance.split_comparison`.
+    """
+    groups = [str(s) if s is not None else f"run {i}" for i, s in enumerate(splits)]
+    if len(set(groups)) < 2:
+        return None
+    rows = [np.flatnonzero(np.equal(groups, group)) for group in dict.fromkeys(groups)]
+    first, second = ([float(x[r].mean()) for r in rows] for x in (a, b))
+    return split_comparison(first, second, ratio)
 
 
 def pair(report: Report, other: Report) -> None:

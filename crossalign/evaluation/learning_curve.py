@@ -18,8 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.supervision import ALL, Supervision, supervised
+from crossalign.evaluation.comparison import share_of_test
 from crossalign.evaluation.protocols import get, resolve
 from crossalign.evaluation.report import Report
+from crossalign.evaluation.row_differences import (
+    RowDifferences,
+    difference_cell,
+    row_differences,
+)
 from crossalign.evaluation.runs import evaluate
 from crossalign.evaluation.seeds import check_runs
 from crossalign.tables import aligned, percent
@@ -77,6 +83,10 @@ class LearningCurve:
         Sentences of models that could not learn from so little.
     interrupted : bool
         Whether Ctrl-C ended it before all points were done.
+    split_id : list of str
+        Class split of every run; empty before the first point.
+    test_share : float, optional
+        Size of the test part over that of the training part, in units that the splits divide.
     """
 
     data: str
@@ -88,6 +98,8 @@ class LearningCurve:
     rows: dict[str, Array] = field(default_factory=dict)
     refused: dict[str, dict[str, str]] = field(default_factory=dict)
     interrupted: bool = False
+    split_id: list[str | None] = field(default_factory=list)
+    test_share: float | None = None
 
     def add(self, point: Point) -> None:
         """Add a point; one of `CHANCE` stands at every value.
@@ -107,6 +119,16 @@ class LearningCurve:
                              f"one of {list(point.report.scores)}.")
         else:
             values[:, places] = np.array(point.report.scores[self.metric]["runs"])[:, None]
+            splits = point.report.protocol.get("split_id")
+            self.split_id = splits if isinstance(splits, list) else [splits] * len(self.seeds)
+            self.test_share = share_of_test(point.report.protocol)
+
+    def differences(self) -> RowDifferences | None:
+        """Compare the first model with each of the others; return None if there are no two."""
+        rows = {row: values for row, values in self.rows.items() if row != CHANCE}
+        if len(rows) < 2:
+            return None
+        return row_differences(rows, next(iter(rows)), self.split_id, self.test_share)
 
     def __str__(self) -> str:
         lines = [["", *(column(self.axis, value) for value in self.values)]]
@@ -116,7 +138,19 @@ class LearningCurve:
                                  for m, s in zip(values.mean(axis=0), sd, strict=True))])
         facts = self.stated()
         under = ", ".join(f"{name} {value}" for name, value in facts.items())
-        return "\n".join([f"{self.metric} (%) on {self.data}: {under}", "", *aligned(lines)])
+        return "\n".join([f"{self.metric} (%) on {self.data}: {under}", "", *aligned(lines),
+                          *self._told_differences()])
+
+    def _told_differences(self) -> list[str]:
+        """Return the lines that tell whether the first model is above another; none of one run."""
+        found = self.differences() if len(self.seeds) > 1 else None
+        if found is None:
+            return []
+        tested = {one.method for of in found.others.values() for one in of if one is not None}
+        lines = [["", *(column(self.axis, value) for value in self.values)],
+                 *([row, *map(difference_cell, of)] for row, of in found.others.items())]
+        return ["", f"{found.row} minus (points, 95 % interval, p): {'; '.join(sorted(tested))}",
+                "", *aligned(lines)]
 
     def stated(self) -> dict[str, Any]:
         """Return what holds for every point: labels, other rows, wrong pairs or the number of
@@ -134,7 +168,9 @@ class LearningCurve:
                 for row, values in self.rows.items()}
         return {"data": self.data, "metric": self.metric, **self.stated(), "seeds": self.seeds,
                 "axis": self.axis, self.axis: [_count(value) for value in self.values],
-                "rows": rows, "refused": self.refused}
+                "split_id": self.split_id, "test_share": self.test_share, "rows": rows,
+                "refused": self.refused,
+                "differences": None if (found := self.differences()) is None else found.to_dict()}
 
 
 def learning_curve(models: Mapping[str, Contender], bench: Benchmark, values: Sequence[Value],

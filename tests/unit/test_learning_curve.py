@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 from interrupting import interrupting
+from scipy import stats
 from small import recognition, retrieval
 
 from crossalign.arguments import build_contenders, curve_of
 from crossalign.data import Supervision, supervised
 from crossalign.evaluation import Report, evaluate
 from crossalign.evaluation.learning_curve import Contender, LearningCurve, Point, metric_of
+from crossalign.evaluation.row_differences import row_differences
 from crossalign.models import CCA, Chance, RidgeMap
 from crossalign.pages import plots
 from crossalign.recipes.learning_curve import run_learning_curve
@@ -50,6 +54,50 @@ def test_the_table_and_the_json_say_the_same():
     line = next(line for line in str(found).splitlines() if line.startswith("cca"))
     assert line.endswith(f"{100 * row.mean():.1f} ± {100 * row.std(ddof=1):.1f}")
     assert "labels none" in str(found)
+
+
+def test_the_first_model_is_tested_against_each_of_the_others_over_class_splits():
+    models = {**MODELS, "weak": Contender(RidgeMap(alpha=1e9), {}),
+              "by class": Contender(RidgeMap(pairs="class"), {})}
+    found = curve(models, seeds=4)
+    part = retrieval().run(0).classes.seen
+    ratio = (~part).sum() / part.sum()
+    told = json.loads(json.dumps(found.to_dict()))
+    assert found.test_share == told["test_share"] == ratio
+    assert len(set(told["split_id"])) == 4
+    assert told["differences"]["row"] == "ridge_map"
+    minus = told["differences"]["minus"]
+    assert list(minus) == ["cca", "weak", "by class"]
+    for place in range(2):
+        p = {}
+        for other in ("cca", "weak"):
+            d = found.rows["ridge_map"][:, place] - found.rows[other][:, place]
+            se = math.sqrt(sum((x - d.mean()) ** 2 for x in d) / 3 * (1 / 4 + ratio))
+            p[other] = 2 * stats.t.sf(abs(d.mean() / se), 3)
+            assert minus[other][place]["mean"] == pytest.approx(d.mean())
+            half = stats.t.ppf(0.975, 3) * se
+            assert minus[other][place]["high"] == pytest.approx(d.mean() + half)
+        low, high = sorted(p.values())                        # Holm over the two that have scores
+        adjusted = {min(p, key=p.get): min(1, 2 * low), max(p, key=p.get): max(2 * low, high)}
+        for other in p:
+            assert minus[other][place]["p_value"] == pytest.approx(min(1, adjusted[other]))
+        assert minus["by class"][place] is None               # it refuses without labels
+    table = str(found).split("ridge_map minus")[1]
+    assert "corrected resampled t-test, Holm" in table
+    assert f"{100 * minus['weak'][1]['mean']:+.1f} [" in table
+    assert "ridge_map minus" not in str(curve(seeds=1))
+
+
+def test_runs_of_one_class_split_have_differences_and_no_test():
+    rows = {"a": [[0.5, 0.4], [0.6, np.nan]], "b": [[0.2, 0.4], [0.5, 0.3]]}
+    found = row_differences(rows, "a", ["x", "x"], 1.0)
+    one = found.others["b"][0]
+    assert one.mean == pytest.approx(0.2)
+    assert not one.tested
+    assert found.others["b"][1] is None
+    assert found.to_dict()["minus"]["b"][0]["p_value"] is None
+    assert found.best_other(1) is None
+    assert not row_differences(rows, "a", ["x", "y"], None).others["b"][0].tested
 
 
 def test_a_curve_over_wrong_pairs_is_the_evaluation_with_that_share(tmp_path):
@@ -223,6 +271,7 @@ def test_the_page_has_the_numbers_of_the_curves_that_are_kept(tmp_path, monkeypa
     page = tmp_path / "docs" / "few_pairs.md"
     page.write_text("above\n<!-- few_pairs:start -->\nold\n<!-- few_pairs:end -->\nbelow\n"
                     "<!-- few_pairs_ratios:start -->\n<!-- few_pairs_ratios:end -->\n"
+                    "<!-- few_pairs_tests:start -->\n<!-- few_pairs_tests:end -->\n"
                     "<!-- no_pairs:start -->\n<!-- no_pairs:end -->\n")
     monkeypatch.setattr(script, "DOCS", page.parent)
     monkeypatch.setattr(script, "PAGE", page)
@@ -256,6 +305,21 @@ def test_the_page_has_the_numbers_of_the_curves_that_are_kept(tmp_path, monkeypa
     assert f"| cca | {100 * found.rows['cca'][:, 0].mean():.1f} ±" in page.read_text()
     assert f"| ridge | {100 * more[:, 0].mean():.1f} ±" in page.read_text()
     assert "| by class | - | - |" in page.read_text()
+    assert "fusionnet_qsma minus the best other |" in page.read_text()
+    file = page.parent / "results" / "few_pairs-small.json"
+    kept = json.loads(file.read_text())
+    assert "differences" not in kept                          # they follow from the rows
+    runs, shift = np.array(kept["rows"]["cca"]["runs"]), [[0.2], [0.2001]]
+    kept["rows"] = {"fusionnet_qsma": {"mean": [0.0], "runs": (runs + shift).tolist()},
+                    **kept["rows"]}
+    file.write_text(json.dumps(kept))
+    script.main([])
+    text = page.read_text()
+    assert "| pairs: no labels, 2 runs | +20.0 [+19.9, +20.1] p 0.00041, cca |" in text
+    assert re.search(r"\| cca \|[^|]+ ↓ \|[^|]+ ↓ \|", text)
+    assert "| by class | - | - |" in text
+    del kept["rows"]["fusionnet_qsma"]
+    file.write_text(json.dumps(kept))
     curve(alone, seeds=3, out=tmp_path / "other" / "small")
     with pytest.raises(ValueError, match=r"few_pairs-small\.json; name the folder otherwise"):
         script.main([str(tmp_path / "other" / "small")])
