@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.base import clone
 
+from crossalign.evaluation.candidates import candidates, refusals
 from crossalign.evaluation.protocols import Outcome, Protocol
 from crossalign.evaluation.training_part import training_of
 from crossalign.models.embedded_once import embedded_once
@@ -46,12 +46,19 @@ def select(model: Any, bench: Benchmark, task: Protocol, grid: Grid,
            callbacks: Sequence[Any] = (), log: Log | None = None, draws: int = 1) -> Selection:
     """Fit every point of ``grid`` on the validation benchmark of ``bench`` and return the best.
 
-    The objective is the task's; the first of equal points wins. Without a validation benchmark the
-    model's own parameters stay, nothing is calibrated, and the selection says so.
+    The objective is the task's; the first of equal points wins. A point whose fit raises ValueError
+    is left out, and the selection names it with the reason. Without a validation benchmark the
+    model's own parameters stay, nothing is calibrated, and the selection says so; also where the
+    fit is refused of a model that has nothing to be tuned.
 
     With several ``draws`` of validation classes, as far as the data has them, the objective is the
     mean over them, and the settings are those of the draw whose objective is the median: of few
     classes, one draw says little.
+
+    Raises
+    ------
+    ValueError
+        If every point is refused, with the sentence of the last; or if scoring refuses.
     """
     validation = bench.validation()
     if validation is None:
@@ -64,22 +71,32 @@ def select(model: Any, bench: Benchmark, task: Protocol, grid: Grid,
     if log is not None:
         log(f"choosing on validation classes, {len(points)} setting{'s' * (len(points) != 1)}")
     drawn = [validation, *filter(None, map(bench.validation, range(1, draws)))]
-    try:
-        if len(drawn) == 1:
-            params, outcome, tried = _best(model, validation, task, points, callbacks, log)
-            objective, settings = outcome.objective, task.calibrate(outcome, validation)
-        else:
-            params, objective, settings, tried = _best_on_average(model, drawn, task, points,
-                                                                  callbacks, log)
-    except ValueError as error:                # too few samples for it, where all are enough
+    found = [_tried(model, one, task, points, callbacks, log) for one in drawn]
+    refused = [one for trials in found for one in trials.refused]
+    places = set(range(len(points))).intersection(*(trials.objectives for trials in found))
+    if not places:
         if grid or task.needs_calibration:
-            raise
-        return Selection({}, {}, f"nothing was selected, as validation refused: {error}")
+            raise refused[-1][1]
+        return Selection({}, {}, f"nothing was selected, as validation refused: {refused[-1][1]}")
+    means = {place: float(np.mean([trials.objectives[place] for trials in found]))
+             for place in sorted(places)}
+    best = max(means, key=means.__getitem__)
+    each = [trials.objectives[best] for trials in found]
+    middle = int(np.argsort(each, kind="stable")[len(each) // 2])
+    outcome = found[middle].best
+    if outcome is None or found[middle].place != best:       # on that draw another point is best
+        outcome = _tried(model, drawn[middle], task, [points[best]], callbacks, None).best
+    assert outcome is not None
+    params, objective = points[best], means[best]
+    settings = task.calibrate(outcome, drawn[middle])
+    tried = [(points[place], mean) for place, mean in means.items()]
     how = _sentence(model, task, params, settings, objective, len(points), len(drawn))
     if ends := at_the_end(params, grid):
         how += f"; {' and '.join(ends)}, so a wider grid may do better"
         if log is not None:
             log(" and ".join(ends))
+    if refused:
+        how += f"; {refusals(refused)}"
     return Selection(params, settings, how, tried)
 
 
@@ -91,40 +108,40 @@ def _open(model: Any, validation: Benchmark, task: Protocol, grid: Grid) -> Grid
     return {name: values for name, values in grid.items() if name not in idle}
 
 
-def _best(model: Any, validation: Benchmark, task: Protocol, points: Sequence[dict[str, Any]],
-          callbacks: Sequence[Any], log: Log | None,
-          ) -> tuple[dict[str, Any], Outcome, list[tuple[dict[str, Any], float]]]:
-    """Return the best point, its outcome, and every point with its objective."""
-    best: tuple[dict[str, Any], Outcome] | None = None
-    tried = []
-    samples, classes = training_of(model, validation, task)
-    candidates = clone(model).fit_path(samples, points, classes=classes, callbacks=callbacks)
-    with Pace(log, "tried", len(points), "settings") as pace:
-        for params, candidate in zip(points, candidates, strict=True):
-            outcome = task.trial(embedded_once(candidate), validation)
-            tried.append((params, outcome.objective))
-            if best is None or outcome.objective > best[1].objective:
-                best = params, outcome
-            pace(len(tried))
-    assert best is not None
-    return *best, tried
-
-
-def _best_on_average(model: Any, drawn: Sequence[Benchmark], task: Protocol,
-                     points: Sequence[dict[str, Any]], callbacks: Sequence[Any], log: Log | None,
-                     ) -> tuple[dict[str, Any], float, dict[str, Any],
-                                list[tuple[dict[str, Any], float]]]:
-    """Return the best point over several benchmarks, its mean objective, the settings that the
-    benchmark of the median objective chooses for it, and every point with its mean objective.
+class _Trials(NamedTuple):
+    """Objectives of points on one benchmark by their place, the place and the outcome of the best,
+    and the points that were refused.
     """
-    each = np.array([[value for _, value in _best(model, one, task, points, callbacks, log)[2]]
-                     for one in drawn])                           # (benchmarks, points)
-    means = each.mean(axis=0)
-    best = int(means.argmax())
-    middle = drawn[np.argsort(each[:, best], kind="stable")[len(drawn) // 2]]
-    _, outcome, _ = _best(model, middle, task, [points[best]], callbacks, None)
-    return (points[best], float(means[best]), task.calibrate(outcome, middle),
-            list(zip(points, means.tolist(), strict=True)))
+
+    objectives: dict[int, float]
+    place: int
+    best: Outcome | None
+    refused: list[tuple[dict[str, Any], ValueError]]
+
+
+def _tried(model: Any, validation: Benchmark, task: Protocol, points: Sequence[dict[str, Any]],
+           callbacks: Sequence[Any], log: Log | None) -> _Trials:
+    """Fit and score every point; the outcome of the best alone is held."""
+    objectives: dict[int, float] = {}
+    place, best, refused = -1, None, []
+    try:
+        samples, classes = training_of(model, validation, task)
+    except ValueError as error:
+        return _Trials({}, place, None, [(params, error) for params in points])
+    with Pace(log, "tried", len(points), "settings") as pace:
+        for at, (params, candidate) in enumerate(candidates(model, samples, points, classes,
+                                                            callbacks)):
+            if isinstance(candidate, ValueError):
+                refused.append((params, candidate))
+                if log is not None and len(points) > 1:
+                    log(refusals(refused[-1:]))
+            else:
+                outcome = task.trial(embedded_once(candidate), validation)
+                objectives[at] = outcome.objective
+                if best is None or outcome.objective > best.objective:
+                    place, best = at, outcome
+            pace(at + 1)
+    return _Trials(objectives, place, best, refused)
 
 
 def _sentence(model: Any, task: Protocol, params: Mapping[str, Any], settings: Mapping[str, Any],
