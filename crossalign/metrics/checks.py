@@ -4,6 +4,7 @@ Each error is one sentence that names the argument, its value and the fix.
 """
 
 from collections.abc import Collection, Sized
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,18 @@ def check_k(k: int | None, required: bool = False) -> None:
     if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
         alternative = "" if required else ", or None for the whole gallery"
         raise ValueError(f"k: got {k!r}; give a positive integer{alternative}.")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise ValueError unless a factor is a positive finite number.
+
+    Raises
+    ------
+    ValueError
+        Anything else.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
+        raise ValueError(f"{name}: got {value!r}; give a positive number.")
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> None:

@@ -7,6 +7,7 @@ from torch.nn.functional import normalize
 
 from crossalign.losses import MARGINALS
 from crossalign.models import GFZSL, CommonPCA, FusionNetQSMA, RidgeMap
+from crossalign.models.fusionnet.linear_view import LinearView, half_of
 from crossalign.models.rows import unit_rows
 from crossalign.networks import ClassMemory
 from crossalign.networks.class_memory import LOGVAR_START
@@ -281,6 +282,53 @@ def test_points_of_the_linear_view_share_a_training_and_equal_a_fit_of_their_own
         alone = FusionNetQSMA(**SMALL, **point).fit(few)
         for m in rest.modalities:
             np.testing.assert_allclose(model.embed(rest[m], m), alone.embed(rest[m], m), atol=1e-5)
+
+
+def test_points_of_the_linear_view_share_the_spread_of_codes_and_probe_for_a_whitener_alone(
+        monkeypatch):
+    X, rest, _ = toy()
+    spreads, views, within, fit = [], [], FusionNetQSMA._within, LinearView.fit.__func__
+
+    def counting(self, embed, X):
+        spreads.append(embed.__name__ if hasattr(embed, "__name__") else "linear")
+        return within(self, embed, X)
+
+    monkeypatch.setattr(FusionNetQSMA, "_within", counting)
+    monkeypatch.setattr(LinearView, "fit", classmethod(
+        lambda cls, X, *rest: views.append(len(X)) or fit(cls, X, *rest)))
+    few = half_paired(X)
+    points = [{"linear__features": 16, "whitening": s, "linear__alpha": alpha}
+              for s in (None, 1.0) for alpha in (1.0, 100.0)]
+    models = list(FusionNetQSMA(**SMALL).fit_path(few, points))
+    assert spreads.count("project") == 1
+    assert len(views) == 1 + 4 + 2                         # the start, each view, and two probes
+    assert views.count(len(few) // 2) == 2
+    with pytest.raises(ValueError, match="whitening: None in training with linear__features"):
+        models[0].set_params(whitening=1.0).embed(rest["image"], "image")
+    again = models[-1].fit(few[:60])                       # codes of another training
+    alone = FusionNetQSMA(**SMALL, **points[-1]).fit(few[:60])
+    np.testing.assert_array_equal(again.within_["codes"], alone.within_["codes"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_view_for_the_spread_of_others_has_its_share_of_the_pairs(seed):
+    """Of three pairs among 96 samples a half drawn blindly may have none."""
+    X, rest, _ = toy()
+    at = np.arange(len(X))
+    few = Views({m: X[m] for m in X.modalities}, X.labels,
+                present={"image": (at % 2 == 0) | (at < 4), "text": (at % 2 == 1) | (at == 0)})
+    first = half_of(few, seed)
+    held = few.has("image") & few.has("text")
+    assert held.sum() == 3
+    assert (held & first).sum() == 2
+    for m in few.modalities:
+        counts = np.bincount(few.labels[first & few.has(m)], minlength=8)
+        assert (np.abs(2 * counts - np.bincount(few.labels[few.has(m)])) <= 2).all()
+    one = Views({m: X[m] for m in X.modalities}, X.labels,
+                present={"image": at % 2 == 0, "text": (at % 2 == 1) | (at == 0)})
+    model = FusionNetQSMA(**SMALL, linear__features=8, linear__pairs="own", whitening=1.0,
+                          random_state=seed).fit(one)
+    assert np.isfinite(model.embed(rest["image"], "image")).all()
 
 
 def test_mutual_regression_without_a_pair_starts_from_axes_of_one_encoder():

@@ -174,6 +174,8 @@ def test_choices_out_of_range_are_refused():
     texts, of = ["a", "b"], [["a"], ["b"]]
     complaint(lambda: bleu(texts, of, 0), "n: got 0")
     complaint(lambda: cider_d(texts, of, sigma=0), "sigma: got 0")
+    complaint(lambda: cider_d(texts, of, sigma="6"), "sigma: got '6'; give a positive number")
+    complaint(lambda: rouge_l(texts, of, beta=None), "beta: got None; give a positive number")
     complaint(lambda: cider_d(texts[:1], of[:1]), "references: got one item")
     complaint(lambda: rouge_l(texts, of, beta=-1), "beta: got -1")
     complaint(lambda: bleu_of_counts(np.zeros((2, 3))), "counts: got shape (2, 3)")

@@ -6,12 +6,13 @@ first. `bleu_counts` has a row per item, so that items can be drawn again and ag
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from crossalign.arrays import as_numbers
-from crossalign.metrics.captions.n_grams import LONGEST, Words, check_order, n_grams, tokenised
+from crossalign.metrics.captions.n_grams import LONGEST, Words, check_order, n_grams, of_each
 
 
 def bleu(captions: Sequence[str], references: Sequence[Sequence[str]], n: int = LONGEST) -> float:
@@ -70,8 +71,7 @@ def bleu_counts(
         See `n_grams.tokenised`.
     """
     check_order(n)
-    given, wanted = tokenised(captions, references)
-    return np.array([_counts(words, of, n) for words, of in zip(given, wanted, strict=True)])
+    return of_each(partial(_counts, n=n), captions, references)
 
 
 def bleu_of_counts(counts: ArrayLike) -> float:

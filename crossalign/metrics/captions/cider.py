@@ -21,6 +21,7 @@ from crossalign.metrics.captions.n_grams import (
     n_grams,
     tokenised,
 )
+from crossalign.metrics.checks import check_positive
 
 SIGMA = 6.0
 """Width of the penalty on other lengths, in runs of two words."""
@@ -98,8 +99,7 @@ def cider_d_scores(
         Fewer than two items, ``sigma`` is not positive, or see `n_grams.tokenised`.
     """
     check_order(n)
-    if not 0 < sigma < np.inf:
-        raise ValueError(f"sigma: got {sigma!r}; give a positive number.")
+    check_positive("sigma", sigma)
     given, wanted = tokenised(captions, references)
     if len(given) < 2:
         raise ValueError("references: got one item, and CIDEr weighs words by how few of the items "

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from crossalign.metrics.captions.n_grams import tokenised
+from crossalign.metrics.captions.n_grams import of_each
 
 
 def exact_match(captions: Sequence[str], references: Sequence[Sequence[str]]) -> float:
@@ -53,5 +53,4 @@ def exact_matches(
     ValueError
         See `n_grams.tokenised`.
     """
-    given, wanted = tokenised(captions, references)
-    return np.array([words in of for words, of in zip(given, wanted, strict=True)])
+    return of_each(lambda words, of: words in of, captions, references)

@@ -1,7 +1,11 @@
 """Runs of n words in captions and their references, counted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from crossalign.metrics.checks import check_same_length
 from crossalign.sentences import short
@@ -48,6 +52,19 @@ def tokenised(
             name = "captions" if i < len(captions) else "references"
             raise ValueError(f"{name}: got {short(text)} where a text should be; give strings.")
     return [words_of(text) for text in captions], [[words_of(t) for t in of] for of in references]
+
+
+def of_each(score: Callable[[Words, list[Words]], Any], captions: Sequence[str],
+            references: Sequence[Sequence[str]]) -> NDArray[Any]:
+    """Return ``score`` of every item's words and those of its references, in an array.
+
+    Raises
+    ------
+    ValueError
+        See `tokenised`.
+    """
+    return np.array([score(words, of) for words, of in
+                     zip(*tokenised(captions, references), strict=True)])
 
 
 def n_grams(words: Words, n: int) -> Grams:

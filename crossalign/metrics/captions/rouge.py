@@ -6,11 +6,13 @@ evaluation of COCO captions (Chen et al., arXiv 1504.00325, section 3.2).
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crossalign.metrics.captions.n_grams import Words, tokenised
+from crossalign.metrics.captions.n_grams import Words, of_each
+from crossalign.metrics.checks import check_positive
 
 BETA = 1.2
 """Weight of recall in the evaluation of COCO captions."""
@@ -70,10 +72,8 @@ def rouge_l_scores(
     ValueError
         ``beta`` is not positive, or see `n_grams.tokenised`.
     """
-    if not 0 < beta < np.inf:
-        raise ValueError(f"beta: got {beta!r}; give a positive number.")
-    given, wanted = tokenised(captions, references)
-    return np.array([_score(words, of, beta) for words, of in zip(given, wanted, strict=True)])
+    check_positive("beta", beta)
+    return of_each(partial(_score, beta=beta), captions, references)
 
 
 def _score(words: Words, references: list[Words], beta: float) -> float:

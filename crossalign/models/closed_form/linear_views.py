@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import linalg
 
 from crossalign.models.closed_form.common_pca import common_axes
+from crossalign.models.closed_form.ridge import ridge_coefficients
 from crossalign.models.pairing import Pairs, class_targets
 from crossalign.models.rows import Array
-from crossalign.preprocessing.rows import Rows, products, scatter
+from crossalign.preprocessing.rows import Rows
 
 LINEAR_VIEWS = ("ridge", "pca")
 
@@ -69,9 +69,7 @@ def linear_paths(kind: str, rows: Mapping[str, Rows], present: Mapping[str, Arra
     paths = {second: np.pad(frame, ((0, rows[second].width - target), (0, 0)))}
     for name in (m for m in rows if m != second):
         x, y = _partners(rows, present, (name, second), labels)
-        gram = scatter(x) + alpha * np.eye(x.width)
-        cross = products(x, y.leading(own.get(second)))
-        paths[name] = linalg.solve(gram, cross, assume_a="pos") @ frame
+        paths[name] = ridge_coefficients(x, y.leading(own.get(second)), alpha) @ frame
     return paths
 
 

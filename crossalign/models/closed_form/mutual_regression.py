@@ -23,9 +23,9 @@ from itertools import permutations
 
 import numpy as np
 import torch
-from scipy import linalg
 
 from crossalign.losses.sinkhorn import log_plan
+from crossalign.models.closed_form.ridge import ridge_coefficients, solved
 from crossalign.models.pairing import Pairs, class_targets
 from crossalign.models.rows import Array, unit_rows
 from crossalign.preprocessing.rows import Rows, products, scatter
@@ -95,28 +95,21 @@ def mutual_paths(rows: Mapping[str, Rows], present: Mapping[str, Array], alpha: 
     targets = {m: x.leading((own or {}).get(m)) for m, x in rows.items()}
     if labels is not None:
         of = {m: labels[present[m]] for m in rows}
-        maps = {(a, b): _ridge(*class_targets(Pairs((a, b), {a: rows[a], b: targets[b]}, of), a, b),
-                               alpha) for a, b in permutations(rows, 2)}
+        maps = {(a, b): ridge_coefficients(*class_targets(
+            Pairs((a, b), {a: rows[a], b: targets[b]}, of), a, b), alpha)
+            for a, b in permutations(rows, 2)}
         return _blocks(rows, targets, maps, axes)
     both = {(a, b): (present[a] & present[b])[present[a]] for a, b in permutations(rows, 2)}
     apart = [way for way, here in both.items() if not here.any()]
     if apart and axes is None:
         raise ValueError(f"X: no sample has both {' and '.join(map(repr, apart[0]))}; give some, "
                          "labels, or features of one encoder and linear__view='pca'.")
-    maps = {(a, b): _ridge(rows[a].take(here), targets[b].take(both[b, a]), alpha)
+    maps = {(a, b): ridge_coefficients(rows[a].take(here), targets[b].take(both[b, a]), alpha)
             for (a, b), here in both.items()}
     for _ in range(transport.rounds):
         paths = _blocks(rows, targets, maps, axes)
         maps = {way: _completed(rows, targets, both, way, paths, alpha, transport) for way in both}
     return _blocks(rows, targets, maps, axes)
-
-
-def _ridge(x: Rows, y: Rows, alpha: float) -> Array:
-    return _solved(scatter(x), products(x, y), alpha)
-
-
-def _solved(gram: Array, cross: Array, alpha: float) -> Array:
-    return np.asarray(linalg.solve(gram + alpha * np.eye(len(gram)), cross, assume_a="pos"))
 
 
 def _completed(rows: Mapping[str, Rows], targets: Mapping[str, Rows],
@@ -134,7 +127,7 @@ def _completed(rows: Mapping[str, Rows], targets: Mapping[str, Rows],
         weights = certainty / certainty.mean() * (len(x) / len(alone) if len(x) else 1)
         weighted = (alone * weights[:, None]).T
         gram, cross = gram + weighted @ alone, cross + weighted @ mates
-    return _solved(gram, cross, alpha)
+    return solved(gram, cross, alpha)
 
 
 def completed(scores: Array, others: Array, transport: Transport) -> tuple[Array, Array]:

@@ -59,7 +59,7 @@ from crossalign.fingerprints import arrays_fingerprint
 from crossalign.losses import MARGINALS
 from crossalign.models.blockwise import as_given, encoded
 from crossalign.models.fusionnet.fusionnet_objective import FusionNet
-from crossalign.models.fusionnet.linear_view import START, LinearView, paired_by
+from crossalign.models.fusionnet.linear_view import START, LinearView, half_of, paired_by
 from crossalign.models.fusionnet.settings import BARE, GROUPS, PRESETS, TERMS
 from crossalign.models.latent import LatentModel
 from crossalign.models.ranges import COUNT, RATE, WEIGHT
@@ -197,6 +197,7 @@ class FusionNetQSMA(LatentModel):
             raise ValueError(f"X: the preset 'retrieval' aligns views and the samples have "
                              f"{list(X.modalities)}; give a second one.")
         self._prepare(X)
+        self.__dict__.pop("within_", None)                 # of another training
         if self._straight():
             start = self._linear_view(X, alpha=START, mutual=False, features=0).paths
             self.network_.start_linear({m: torch.from_numpy(path.T) for m, path in start.items()})
@@ -236,7 +237,8 @@ class FusionNetQSMA(LatentModel):
 
     def _settle(self, X: Views) -> None:
         """Fit the linear view, and the covariances within classes of both parts of the space."""
-        known = {**self._linear_settings(), "share": self._straight()}
+        known = {**self._linear_settings(), "share": self._straight(),
+                 "whitening": self.whitening is not None}
         if self._settled == known:
             return
         self._unsettle(known)
@@ -247,21 +249,24 @@ class FusionNetQSMA(LatentModel):
             self.paths_ = view.paths
             if view.frequencies:
                 self.frequencies_ = view.frequencies
-        self.within_ = {}
-        if len(X.modalities) > 1 and X.labels is not None:
-            self.within_["codes"] = self._within(self.project, X)
-            if self._straight():
-                self.within_["linear"] = self._within(*self._unfitted(X))
+        several = len(X.modalities) > 1 and X.labels is not None
+        codes = getattr(self, "within_", {}).get("codes")  # of this training: `fit` forgets others
+        self.within_ = {"codes": self._within(self.project, X) if codes is None else codes
+                        } if several else {}
+        if several and self._straight() and (self.whitening is not None
+                                             or not self._set("linear__features")):
+            self.within_["linear"] = self._within(*self._unfitted(X))
 
     def _unfitted(self, X: Views) -> tuple[Callable[..., Array], Views]:
         """Return how rows are put into the linear view, and samples to see their spread on.
 
         With many quasi-random features rows are fitted too closely, so that the spread is that of
-        one half of the samples, under a view of the other half.
+        one half of the samples, under a view of the other half. It is found where a whitener is
+        asked for in training.
         """
         if not self._set("linear__features"):
             return partial(self._part, "linear"), X
-        first = np.random.default_rng(self.random_state).permutation(len(X)) % 2 == 0
+        first = half_of(X, self.random_state)
         probe = self._linear_view(X[first])
         return partial(self._viewed, probe), X[~first]
 
@@ -364,7 +369,9 @@ class FusionNetQSMA(LatentModel):
         if self.whitening is None:
             return unit_rows(rows)
         if name not in self.within_:
-            raise ValueError("whitening: needs several views and labels in training; leave it out, "
+            raise ValueError("whitening: None in training with linear__features; fit again with it."
+                             if self.within_ else
+                             "whitening: needs several views and labels in training; leave it out, "
                              "or fit with labels.")
         key = name, self.whitening
         if key not in self._whiteners:

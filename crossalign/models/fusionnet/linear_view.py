@@ -98,5 +98,22 @@ def paired_by(X: Views, pairs: str, model: object) -> Array | None:
     return None if pairs == "own" else labels_of(X, model)
 
 
+def half_of(X: Views, seed: int) -> Array:
+    """Return True for one half of the samples, ``(n,)`` bool.
+
+    Of the samples that have the same views every other one is in it, in random order, those of a
+    class one after another, so that both halves have pairs and classes, as far as there are two.
+    """
+    order = np.random.default_rng(seed).permutation(len(X))
+    if X.labels is not None and X.labels.ndim == 1:
+        order = order[np.argsort(X.labels[order], kind="stable")]
+    held = np.stack([X.has(m) for m in X.modalities], axis=1)
+    kinds = np.unique(held, axis=0, return_inverse=True)[1].ravel()
+    first = np.zeros(len(X), dtype=bool)
+    for kind in range(kinds.max() + 1):
+        first[order[kinds[order] == kind][::2]] = True
+    return first
+
+
 def _lifted(rows: Rows, drawn: Array | None) -> Rows:
     return rows if drawn is None else rows.then(partial(lifted, rows=drawn))

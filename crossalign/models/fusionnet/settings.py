@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.losses import MARGINALS
 from crossalign.models.closed_form.linear_views import LINEAR_VIEWS
-from crossalign.models.closed_form.mutual_regression import PLANS
+from crossalign.models.closed_form.mutual_regression import PLANS, Transport
 from crossalign.models.pairing import PAIRINGS
 from crossalign.models.ranges import RATE, SHARE, SIZE, WEIGHT
 from crossalign.nested import Part
@@ -237,7 +237,8 @@ class Linear(Part):
 
     def __init__(self, share: float | None = None, view: str = "ridge", mutual: bool = False,
                  alpha: float = 1000.0, pairs: str = "auto", features: int = 0,
-                 rounds: int = 1, certainty: float = 3.0, plan: str = "transport") -> None:
+                 rounds: int = Transport.rounds, certainty: float = Transport.certainty,
+                 plan: str = Transport.plan) -> None:
         self.share = share
         self.view = view
         self.mutual = mutual
