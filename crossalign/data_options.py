@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import wraps
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, get_type_hints
 
 import typer
@@ -39,6 +41,8 @@ SUPERVISED = ("pairs", "unpaired", "labels", "wrong")
 """Options about the supervision of training pairs, which only retrieval has."""
 NETWORKS = ("encoder", "text_encoder")
 """Options that may name a network of a hub, which only the user may ask for."""
+PACKAGE = "package:"
+"""Prefix of a network that an installed package brings, in its folder ``model``."""
 
 
 class About(Protocol):
@@ -71,7 +75,8 @@ class DataOptions:
     attributes, class_texts, unseen, pool : str, optional
         Arguments of `data.load`.
     encoder, text_encoder : str, optional
-        File or name of a network.
+        File or name of a network; ``package:NAME`` becomes the folder ``model`` of an installed
+        package.
     prompts : str, optional
         File of prompts, one a line.
     output_names : str, optional
@@ -104,7 +109,8 @@ class DataOptions:
     encoder: Annotated[str | None, typer.Option(
         "--encoder", help="Network for a folder of pictures, to compute features with: a .tflite "
         "file; an .onnx file, FILE.onnx:OUTPUT if it has several outputs; or a folder or hub name "
-        "for transformers, raw:NAME where the model trains it.")] = None
+        "for transformers, raw:NAME where the model trains it; or package:NAME, an installed "
+        "package that brings one.")] = None
     text_encoder: Annotated[str | None, typer.Option(
         "--text-encoder", help="The same for the texts beside them, as bert-base-uncased; the name "
         "of --encoder again for a network with one space for both, as CLIP; or a file of word "
@@ -136,6 +142,10 @@ class DataOptions:
         "name of a modality.")] = None
     wrong: Annotated[str | None, typer.Option(
         help="Share of the training pairs that are wrong, as 0.1.")] = None
+
+    def __post_init__(self) -> None:
+        for field in NETWORKS:
+            object.__setattr__(self, field, _unpacked(field, getattr(self, field)))
 
     @property
     def name(self) -> str:
@@ -328,6 +338,23 @@ def remembered_options(kept: Mapping[str, Any], asked: Collection[str] = ()) -> 
                              "which is not on this machine and is not fetched unasked; name it by "
                              f"--{name.replace('_', '-')}.")
     return DataOptions(**kept)
+
+
+def _unpacked(option: str, network: str | None) -> str | None:
+    """Return the folder ``model`` for ``package:NAME``; any other network unchanged."""
+    if network is None or not network.startswith(PACKAGE):
+        return network
+    name = network.removeprefix(PACKAGE)
+    found = find_spec(name) if name.isidentifier() else None
+    places = [] if found is None else list(found.submodule_search_locations or ())
+    if not places:
+        raise ValueError(f"{option}: there is no installed package {short(name)}; install it, or "
+                         "give a file, a folder or the name of a network.")
+    folder = Path(places[0]) / "model"
+    if not folder.is_dir():
+        raise ValueError(f"{option}: the package {short(name)} has no folder 'model'; give the "
+                         "folder of a network.")
+    return str(folder)
 
 
 def _absolute(text: str) -> str:

@@ -86,7 +86,7 @@ class Run(BaseModel):
     pool: Literal["mean", "flat"] | None = Field(None, description="mean or flat")
     modalities: Words | None = Field(None, description="names, as image,text")
     columns: Words | None = Field(None, description="roles and columns, as path=image")
-    encoder: Words | None = Field(None, description="a .tflite file or the name of a network")
+    encoder: Words | None = Field(None, description="a .tflite file, the name of a network, or package:NAME")
     text_encoder: Words | None = Field(
         None, description="the name of a network, or package:NAME")
 
@@ -114,7 +114,7 @@ class Run(BaseModel):
             data=under(root, self.data), task=self.task, tokens=self.tokens,
             attributes=self.attributes, class_texts=under(root, self.class_texts),
             unseen=self.unseen, pool=self.pool, modalities=self.modalities, columns=self.columns,
-            encoder=under(root, self.encoder), text_encoder=_package(self.text_encoder),
+            encoder=under(root, self.encoder), text_encoder=self.text_encoder,
             labels=self.labels, **{name: None if value is None else str(value) for name, value in (
                 ("pairs", self.pairs), ("unpaired", self.unpaired), ("wrong", self.wrong))},
             ).load(log=log)
@@ -137,16 +137,3 @@ def under(root: Path | None, name: str | None) -> str | None:
     if root is None or name is None or not (root / name.partition(":")[0]).exists():
         return name
     return str(root / name)
-
-
-def _package(name: str | None) -> str | None:
-    """Return the folder ``model`` for ``package:NAME``; any other name unchanged."""
-    from importlib.resources import files
-
-    if name is None or not name.startswith("package:"):
-        return name
-    try:
-        return str(files(name.removeprefix("package:")) / "model")
-    except ModuleNotFoundError:
-        raise ValueError(f"text_encoder: {name!r} is not installed; install the package or name "
-                         "another encoder.") from None
