@@ -86,7 +86,8 @@ class Run(BaseModel):
     pool: Literal["mean", "flat"] | None = Field(None, description="mean or flat")
     modalities: Words | None = Field(None, description="names, as image,text")
     columns: Words | None = Field(None, description="roles and columns, as path=image")
-    encoder: Words | None = Field(None, description="a .tflite file, the name of a network, or package:NAME")
+    encoder: Words | None = Field(
+        None, description="a .tflite file, the name of a network, or package:NAME")
     text_encoder: Words | None = Field(
         None, description="the name of a network, or package:NAME")
 
