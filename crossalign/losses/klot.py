@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from crossalign.losses.batch_mean import no_pairs
-from crossalign.losses.sinkhorn import ROUNDS, TOLERANCE, log_plan
+from crossalign.losses.sinkhorn import ROUNDS, TOLERANCE, log_plan_so_far
 
 
 def klot(teacher: Tensor, student: Tensor, epsilon: float = 0.05,
@@ -34,9 +34,9 @@ def klot(teacher: Tensor, student: Tensor, epsilon: float = 0.05,
     if not student.numel():
         return no_pairs(student)
     with torch.no_grad():
-        wanted = log_plan(teacher, epsilon if teacher_epsilon is None else teacher_epsilon,
-                          rounds, tolerance)
-        found = log_plan(student, epsilon, rounds, tolerance)
+        wanted, found = (log_plan_so_far(of, strength, rounds, tolerance)[0] for of, strength in (
+            (teacher, epsilon if teacher_epsilon is None else teacher_epsilon),
+            (student, epsilon)))
         value = (wanted.exp() * (wanted - found)).sum()
         slope = (found.exp() - wanted.exp()) / epsilon
     return value + (slope * (student - student.detach())).sum()

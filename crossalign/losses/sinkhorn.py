@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
 from torch import Tensor
@@ -73,21 +74,34 @@ def log_plan(affinity: Tensor, epsilon: float, rounds: int = ROUNDS,
     Its rows sum to 1/n and its columns to 1/m (Cuturi, NeurIPS 2013). A round is a step on
     logarithms, so that nothing overflows, and ten on what that leaves (Schmitzer, SIAM J. Sci.
     Comput. 2019). Rounds end when row sums are wrong by less than ``tolerance`` of what they should
-    be, on average.
+    be, on average; a plan that is worse after the last is told in a warning.
+    """
+    plan, error = log_plan_so_far(affinity, epsilon, rounds, tolerance)
+    if error >= tolerance:
+        warnings.warn(f"affinity: sums of the plan are wrong by {100 * error:.2g} % on average "
+                      f"after {rounds} rounds; a larger epsilon converges sooner.", stacklevel=2)
+    return plan
+
+
+def log_plan_so_far(affinity: Tensor, epsilon: float, rounds: int = ROUNDS,
+                    tolerance: float = TOLERANCE) -> tuple[Tensor, float]:
+    """Return `log_plan`, converged or not, and how wrong its row sums are on average, as a
+    share.
     """
     n, m = affinity.shape
     logits = affinity / epsilon
     rows, columns = logits.new_zeros(n, 1), logits.new_zeros(1, m)
     tiny = torch.finfo(logits.dtype).tiny ** 0.5
-    for _ in range(rounds):
+    for done in range(rounds + 1):
         rows = -math.log(n) - torch.logsumexp(logits + columns, dim=1, keepdim=True)
         columns = -math.log(m) - torch.logsumexp(logits + rows, dim=0, keepdim=True)
         plan = (logits + rows + columns).exp()
-        if (n * plan.sum(dim=1) - 1).abs().mean() < tolerance:
+        error = float((n * plan.sum(dim=1) - 1).abs().mean())
+        if error < tolerance or done == rounds:
             break
         left, right = logits.new_ones(n), logits.new_ones(m)
         for _ in range(STEPS):
             left = 1 / (n * (plan @ right)).clamp_min(tiny)
             right = 1 / (m * (left @ plan)).clamp_min(tiny)
         rows, columns = rows + left.log()[:, None], columns + right.log()[None, :]
-    return logits + rows + columns
+    return logits + rows + columns, error

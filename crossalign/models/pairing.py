@@ -31,7 +31,7 @@ class Pairs(NamedTuple):
         Rows of samples that have both, in one order; with pairs of a class, of all samples that
         have the modality.
     labels : mapping of modality to (n_m,), or None
-        Labels of the rows; None without labels.
+        Labels of the rows, `NO_CLASS` where a sample has none; None without labels.
     """
 
     names: tuple[str, str]
@@ -43,7 +43,8 @@ def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "
     """Collect the training rows of two modalities, and their names.
 
     The modalities are the two of ``X``; if it has one, that one and the side information of each
-    sample's class under the name `CLASS_MODALITY`. ``pairs`` is one of `PAIRINGS`.
+    sample's class under the name `CLASS_MODALITY`. ``pairs`` is one of `PAIRINGS`. Samples without
+    a class among others are left out where labels make the pairs.
 
     Raises
     ------
@@ -54,13 +55,14 @@ def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "
     """
     names = two_of(X, model)
     if CLASS_MODALITY in names:
-        first, labels = names[0], labels_of(X, model)
+        X = _of_a_class(X, model)
+        first, labels = names[0], X.truth
         embeddings = side_information(classes, model).embeddings
         rows = rows_of(X, first)
         return Pairs(names, {first: rows, CLASS_MODALITY: rows_at(embeddings, labels, rows)},
                      dict.fromkeys(names, labels))
     if pairs == "class":
-        labels_of(X, model)
+        X = _of_a_class(X, model)
         here = {m: X.having(m) for m in names}
         _check_classes({m: np.unique(x.truth) for m, x in here.items()})
         return Pairs(names, {m: rows_of(x, m) for m, x in here.items()},
@@ -72,6 +74,12 @@ def paired_rows(X: Views, classes: Classes | None, model: object, pairs: str = "
     single = both.labels is not None and both.labels.ndim == 1
     return Pairs(names, {m: rows_of(both, m) for m in names},
                  dict.fromkeys(names, both.truth) if single else None)
+
+
+def _of_a_class(X: Views, model: object) -> Views:
+    """Return the samples that have a class."""
+    known = has_class(labels_of(X, model))
+    return X if known.all() else X[known]
 
 
 def check_pairs(pairs: Pairs) -> None:

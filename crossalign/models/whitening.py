@@ -16,6 +16,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import linalg
 
+from crossalign.labels import has_class
 from crossalign.models.rows import Array
 from crossalign.preprocessing.rows import Rows, class_means, held, scatter
 
@@ -29,9 +30,14 @@ def within_class_covariance(rows: Mapping[str, Array | Rows],
     labels.
 
     The mean of a class is that of its modalities' means; each modality weighs the same in W.
+    Samples without a class do not count.
     """
-    classes = np.unique(np.concatenate(list(labels.values())))
     sides = {m: x if isinstance(x, Rows) else held(x) for m, x in rows.items()}
+    known = {m: has_class(y) for m, y in labels.items()}
+    if not all(here.all() for here in known.values()):
+        sides = {m: x.take(known[m]) for m, x in sides.items()}
+        labels = {m: y[known[m]] for m, y in labels.items()}
+    classes = np.unique(np.concatenate(list(labels.values())))
     places = {m: np.searchsorted(classes, y) for m, y in labels.items()}
     total = sum(class_means(x, places[m], len(classes)) for m, x in sides.items())
     seen = sum(np.bincount(places[m], minlength=len(classes)) > 0 for m in sides)

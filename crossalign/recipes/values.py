@@ -65,6 +65,10 @@ def taken(path: str, given: Mapping[str, Any], estimator: Any,
         trial.set_params(**{key: given[key] for key in outer(given) if key in before})
     known = {key: before.get(key, value) for key, value in trial.get_params().items()}
     for key in given:
+        if key not in known and key.partition("__")[0] == "head":
+            raise ValueError(f"{path.rstrip('. ')}: {estimator.cli_name} has no parameter "
+                             f"{short(key)}, as it scores classes in one way here; leave it out, "
+                             "or in Python give the head to tasks.ZeroShot.")
         if key not in known:
             raise ValueError(f"{path.rstrip('. ')}: {estimator.cli_name} has no parameter "
                              f"{short(key)}; {nearest(key, known)}")

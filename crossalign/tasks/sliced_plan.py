@@ -41,6 +41,8 @@ def sliced_plan(spaces: Sequence[Places], shares: Array, seed: int) -> Array:
     generator = torch.Generator().manual_seed(seed)
     plan = np.zeros(shares.shape)
     for places in spaces:
+        if not len(places.rows):                          # no sample has the view of this space
+            continue
         rows, means, given = places.rows, places.means, shares[places.here]
         if places.whitener is not None:
             rows, means = rows @ places.whitener, means @ places.whitener

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler, normalize
 
 from crossalign import models
 from crossalign.models import CCA, ESZSL, GFZSL, CommonPCA, RidgeMap
+from crossalign.models.closed_form.cca import inverse_root
 from crossalign.tasks import ZeroShot
 from crossalign.types import Classes, Views
 
@@ -29,6 +30,25 @@ def toy():
                    "text": z @ rng.standard_normal((4, 6)) + 0.3 * rng.standard_normal((60, 6))},
                   labels)
     return views, Classes(side, np.arange(7) < 5)
+
+
+def similarities(model, views):
+    return model.embed(views["image"], "image") @ model.embed(views["text"], "text").T
+
+
+def test_columns_without_variance_change_nothing_of_cca(toy):
+    views, _ = toy
+    wide = Views({"image": np.hstack([views["image"], np.full((60, 30), 2.5)]),
+                  "text": views["text"]}, views.labels)
+    for reg in (0.0, 0.1, 1.0):
+        narrow, more = CCA(reg=reg).fit(views), CCA(reg=reg, n_components=5).fit(wide)
+        np.testing.assert_allclose(more.correlations_, narrow.correlations_, atol=1e-6)
+        np.testing.assert_allclose(similarities(more, wide), similarities(narrow, views), atol=1e-4)
+    x = views["image"].astype(float) - views["image"].mean(axis=0)
+    values, vectors = linalg.eigh(x.T @ x / 60)
+    expected = linalg.fractional_matrix_power(
+        x.T @ x / 60 + 0.3 * x.var(axis=0).mean() * np.eye(9), -0.5)
+    np.testing.assert_allclose(inverse_root(values, vectors, 0.3), expected, atol=1e-8)
 
 
 def test_eszsl_is_its_equation(toy):

@@ -217,7 +217,10 @@ def test_settings_of_one_model_stand_behind_its_name():
 @pytest.mark.parametrize(("words", "sets", "says"), [
     (["cca", "cca"], None, "'cca' stands twice"), (["chance"], None, "row of chance"),
     (["cca,regg=1"], None, "regg"), (["cca", "ridge_map"], ["depth=2"], "depth"),
-    (["cca,reg"], None, "key=value"), (["nosuch"], None, "no 'nosuch'")])
+    (["cca,reg"], None, "key=value"),
+    (["cca,head=gaussian"], None, "cca has no parameter 'head', as it scores classes in one way"),
+    (["cca"], ["head__weights=1"], "no parameter 'head__weights', as it scores classes in one"),
+    (["nosuch"], None, "no 'nosuch'")])
 def test_bad_models_are_one_sentence(words, sets, says):
     with pytest.raises(ValueError, match=says):
         build_contenders(words, sets, True)

@@ -84,6 +84,17 @@ def test_plan_of_float32_is_finite_where_products_of_kernels_underflow(draw):
     torch.testing.assert_close(plan.sum(dim=0), torch.full((30,), 1 / 30), rtol=1e-4, atol=0)
 
 
+def test_a_plan_says_that_it_has_not_converged_and_klot_does_not(draw):
+    hard = 100 * draw(12, 12)
+    with pytest.warns(UserWarning, match=r"affinity: sums of the plan are wrong by [\d.e+]+ % on "
+                                         "average after 2 rounds") as told:
+        plan = log_plan(hard, 0.05, rounds=2).exp()
+    wrong = (12 * plan.sum(dim=1) - 1).abs().mean().item()
+    assert wrong > 1e-3
+    assert f"{100 * wrong:.2g} %" in str(told[0].message)
+    klot(hard, draw(12, 12), 0.05, rounds=2)                # warnings are errors here
+
+
 def test_klot_is_the_kl_of_pots_plans(draw):
     teacher, student = draw(8, 5), draw(8, 5)
     wanted, found = plan_of_pot(teacher, 0.3), plan_of_pot(student, 0.2)

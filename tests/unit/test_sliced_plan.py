@@ -49,6 +49,16 @@ def test_the_mean_over_lines_is_that_of_plans_of_pot_by_class():
     np.testing.assert_allclose(mean_plan(rows, points, weight, lines), expected, atol=1e-9)
 
 
+def test_a_space_without_samples_adds_nothing():
+    rows, means = RNG.normal(size=(20, 2)), RNG.normal(size=(4, 2))
+    shares = RNG.dirichlet(np.ones(4), 20)
+    here = Places(means, rows, np.ones(20, dtype=bool), False, print)
+    none = Places(means, rows[:0], np.zeros(20, dtype=bool), False, print)
+    np.testing.assert_array_equal(sliced_plan([here, none], shares, 0),
+                                  sliced_plan([here], shares, 0))
+    np.testing.assert_allclose(sliced_plan([none], shares, 0), shares)
+
+
 def test_in_one_dimension_the_sliced_plan_is_the_exact_plan():
     rows, means = RNG.normal(size=(50, 1)), RNG.normal(size=(6, 1))
     shares = RNG.dirichlet(np.ones(6), 50)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.sparse.linalg import ArpackNoConvergence
 from scipy.stats import wasserstein_distance
 from sklearn.base import clone
 from sklearn.manifold import SpectralEmbedding
 
 from crossalign.losses import MARGINALS
 from crossalign.models import CCA, SUE
+from crossalign.models.closed_form import spectral
 from crossalign.models.closed_form.residual_match import fit_residual, moved
 from crossalign.models.closed_form.spectral import spectral_map
 from crossalign.models.closed_form.sue import DIVERGENCES
@@ -75,6 +77,16 @@ def curves(n, seed):
     helix = np.stack([np.sin(16 * u), np.cos(16 * u), 2 * u], axis=1)
     return [x @ turn.standard_normal((x.shape[1], 10)) + 0.02 * rng.standard_normal((n, 10))
             for x in (spiral, helix)]
+
+
+def test_coordinates_that_do_not_converge_are_one_sentence(monkeypatch):
+    def never(*_, **__):
+        raise ArpackNoConvergence("No convergence", np.zeros(0), np.zeros((0, 0)))
+
+    monkeypatch.setattr(spectral, "eigsh", never)
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    with pytest.raises(ValueError, match="X: the coordinates of a graph of 40 rows and 5 neighb"):
+        spectral.spectral_map(x, 4, 5, np.random.default_rng(0), "euclidean")
 
 
 MODEL = SUE(n_coordinates=8, neighbours=10, metric="euclidean", reg=0.01,

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from small import recognition, retrieval
 
 from crossalign.data import Supervision, supervised
@@ -15,8 +16,9 @@ from crossalign.data.supervision import readable
 from crossalign.evaluation import Report, evaluate
 from crossalign.evaluation.protocols import Retrieval
 from crossalign.evaluation.selection import fit_on
-from crossalign.labels import NO_CLASS
-from crossalign.models import CCA, Chance, RidgeMap
+from crossalign.evaluation.training_part import training_of
+from crossalign.labels import NO_CLASS, has_class
+from crossalign.models import ASIF, CCA, Chance, Committee, Procrustes, RidgeMap
 from crossalign.types import Benchmark, Views
 
 
@@ -239,6 +241,30 @@ def test_a_model_gets_what_it_can_read():
     assert (both.truth == NO_CLASS).sum() == 26
     labelled = readable(bench["train"], unpaired=True, unlabelled=False)
     assert (len(labelled), labelled.has("image").all()) == (46, True)
+
+
+@pytest.mark.parametrize("model", [CCA(covariances="all", reg=0.1), Procrustes(covariances="all"),
+                                   RidgeMap(), ASIF(), Committee()])
+def test_closed_forms_learn_from_unlabelled_rows_what_needs_no_label(model):
+    bench = supervised(retrieval(), Supervision(20, labels="one"))
+    blind = supervised(retrieval(), Supervision(20, labels="none"))
+    assert training_of(model, bench, Retrieval())[0].truth.min() == NO_CLASS
+    semi, alone = (fit_on(clone(model), b, Retrieval()) for b in (bench, blind))
+    for m in ("image", "text"):
+        np.testing.assert_array_equal(semi.embed(bench["query"], m), alone.embed(bench["query"], m))
+
+
+@pytest.mark.parametrize("model", [
+    RidgeMap(pairs="class", whitening=1.0), CCA(pairs="class", whitening=1.0), ASIF(pairs="class"),
+    Procrustes(pairs="class", n_components=4), Committee(pairs="class")])
+def test_pairs_of_a_class_and_whitening_are_of_labelled_rows(model):
+    bench = supervised(retrieval(), Supervision(20, labels="one"))
+    labelled = bench["train"][has_class(bench["train"].truth)]
+    semi = fit_on(clone(model), bench, Retrieval())
+    alone = clone(model).fit(labelled, classes=bench.classes)
+    for m in ("image", "text"):
+        np.testing.assert_allclose(semi.embed(bench["query"], m), alone.embed(bench["query"], m),
+                                   atol=1e-5)
 
 
 def test_a_model_of_pairs_alone_says_that_there_are_none():

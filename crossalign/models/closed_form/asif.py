@@ -65,7 +65,7 @@ class ASIF(Aligner, Model):
 
     many_labels = True
     uses_side_information = True
-    handles_missing = True
+    handles_missing = handles_unlabelled = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("standard", "root"), "pairs": PAIRINGS, "k": (10, 25, 50, 200, None),
         "power": (1.0, 2.0, 4.0, 8.0)}

@@ -51,7 +51,8 @@ class CCA(Aligner, Model):
         Width of the space, at most ``min(d_1, d_2)``; by default one less, at least 1. Components
         without a correlation, as beyond the number of pairs or of their classes, are left out.
     reg : float
-        Ridge on each covariance, as a fraction of its mean eigenvalue; default 1e-3.
+        Ridge on each covariance, as a fraction of the mean variance of the columns that vary;
+        default 1e-3.
     whitening : float, optional
         Strength s of within-class whitening in `embed`, see `models.whitening`; default none. Needs
         labels.
@@ -80,7 +81,7 @@ class CCA(Aligner, Model):
 
     many_labels = True
     uses_side_information = True
-    handles_missing = True
+    handles_missing = handles_unlabelled = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("none", "root"), "pairs": PAIRINGS, "covariances": COVARIANCES,
         "reg": (1e-3, 1e-2, 0.1, 1.0), "n_components": (None, 8, 32), "whitening": (None, 1.0)}
@@ -179,13 +180,15 @@ class CCA(Aligner, Model):
 
 
 def inverse_root(values: Array, vectors: Array, reg: float) -> Array:
-    """Compute ``(C + reg tr(C)/d I)^(-1/2)`` from eigenvalues ``(d,)`` and -vectors ``(d, d)`` of
-    C.
+    """Compute ``(C + reg tr(C)/d' I)^(-1/2)`` from eigenvalues ``(d,)`` and -vectors ``(d, d)`` of
+    C, with d' its number of columns that vary.
 
-    Directions without variance map to zero.
+    Directions without variance map to zero where ``reg`` is 0.
     """
     values = np.clip(values, 0, None)
-    values = values + reg * values.mean()
+    variances = np.square(vectors) @ values                          # of the columns, (d,)
+    varying = int((variances > variances.max() * 1e-12).sum())
+    values = values + reg * values.sum() / max(1, varying)
     positive = values > values.max() * 1e-12
     root = np.where(positive, 1 / np.sqrt(np.where(positive, values, 1)), 0)
     return np.asarray((vectors * root) @ vectors.T)

@@ -79,7 +79,7 @@ class Committee(Aligner, Model):
 
     many_labels = True
     uses_side_information = True
-    handles_missing = True
+    handles_missing = handles_unlabelled = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("standard", "root"), "pairs": PAIRINGS, "alpha": (1.0, 10.0, 100.0, 1000.0),
         "n_components": (32, 128), "whiten": (False, True), "power": (1.0, 4.0),

@@ -69,7 +69,7 @@ class Procrustes(Aligner, Model):
 
     many_labels = True
     uses_side_information = True
-    handles_missing = True
+    handles_missing = handles_unlabelled = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("standard", "root"), "pairs": PAIRINGS, "covariances": COVARIANCES,
         "n_components": (16, 32, 64, 128, 256), "whiten": (False, True)}

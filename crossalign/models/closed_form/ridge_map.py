@@ -81,7 +81,7 @@ class RidgeMap(Aligner, Translator, Model):
 
     many_labels = True
     uses_side_information = True
-    handles_missing = True
+    handles_missing = handles_unlabelled = True
     search_space: ClassVar[dict[str, Sequence[Any]]] = {
         "scaling": ("standard", "root"), "pairs": PAIRINGS,
         "alpha": (1.0, 10.0, 100.0, 1000.0, 10000.0), "whitening": WHITENINGS}

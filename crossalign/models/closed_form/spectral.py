@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse.linalg import LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from crossalign.models.rows import Array
 
@@ -95,8 +95,13 @@ def spectral_map(x: Array, n_components: int, neighbours: int, rng: np.random.Ge
     inner = sparse.diags(1 / roots) @ w @ sparse.diags(1 / roots)
     rest = LinearOperator((n, n), dtype=np.float64,
                           matvec=lambda v: inner @ v - flat * (flat @ v.ravel()))
-    values, vectors = eigsh(rest, k=min(n_components, n - 2), which="LA",
-                            v0=rng.standard_normal(n))
+    try:
+        values, vectors = eigsh(rest, k=min(n_components, n - 2), which="LA",
+                                v0=rng.standard_normal(n))
+    except ArpackNoConvergence:
+        raise ValueError(f"X: the coordinates of a graph of {n} rows and {k} neighbours of each "
+                         "did not converge; take fewer n_components, or more neighbours."
+                         ) from None
     order = [i for i in np.argsort(-values) if values[i] > TIE]
     if not order:
         raise ValueError(f"X: {n} rows of a modality differ, and a graph of {k} neighbours of each "
