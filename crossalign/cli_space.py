@@ -68,6 +68,9 @@ def build(source: Annotated[str, typer.Argument(
               "pictures lie; the way is chosen on validation classes.")] = False,
           captions: Annotated[bool, typer.Option(
               "--captions", help="Learn to say what pictures show, from the captions of the "
+              "data.")] = False,
+          questions: Annotated[bool, typer.Option(
+              "--questions", help="Learn to answer about pictures, from the questions of the "
               "data.")] = False) -> None:
     """Build a space of pictures and texts, which answers about raw ones.
 
@@ -78,16 +81,18 @@ def build(source: Annotated[str, typer.Argument(
 
     chosen = None if models is None else [word.strip() for word in models.split(",")]
     space = build_space(replace(options, data=source), out, models=chosen, budget=budget, name=name,
-                        replace=replace_, adapt=adapt_, captions=captions, log=log)
+                        replace=replace_, adapt=adapt_, captions=captions, questions=questions,
+                        log=log)
     print(f"\n{out}: {len(space):,} items, {len(space.class_names)} classes\n\ntry next:")
-    print(f'  crossalign search {out} "some words"')
+    if "text" in space.modalities:
+        print(f'  crossalign search {out} "some words"')
     print(f"  crossalign search {out} --image FILE")
+    if captions:
+        print(f"  crossalign caption {out} FILE")
+    if questions:
+        print(f'  crossalign ask {out} FILE "a question?"')
     if space.class_names:
         print(f"  crossalign recognise {out} FILE")
-        if space.fitted.answerer is not None:
-            print(f'  crossalign ask {out} FILE "a question?"')
-        if captions:
-            print(f"  crossalign caption {out} FILE")
         print(f'  crossalign add-class {out} "new name" --text "what it looks like"')
     print(f"  crossalign serve {out}")
 

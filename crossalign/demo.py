@@ -49,7 +49,8 @@ def run_demo(out: Path, log: Callable[[str], None]) -> list[Report]:
     log(f"{len(suite.runs)} models, {workers} at a time; {NEEDS}")
     shown = run_suite(suite, out, jobs=workers, keep=False, log=log)
     log("a space of the letters, to search and to draw for")
-    build_space(DataOptions(data=DEFAULT), place, models=[MODEL], replace=True, log=log)
+    build_space(DataOptions(data=DEFAULT), place, models=[MODEL], replace=True, questions=True,
+                log=log)
     seconds = time.perf_counter() - started
     print(f"\nReport with pictures: {out / 'report.html'}  ({seconds:.0f} s)")
     print(f"\n{served(place)}")

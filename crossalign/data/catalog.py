@@ -24,7 +24,7 @@ from crossalign.data.samples import RawSamples, Samples
 from crossalign.encoders.engines import LOCAL
 from crossalign.preprocessing.pooling import pool_tokens
 from crossalign.tables import aligned, below
-from crossalign.types import Benchmark, Encoder, TextEncoder
+from crossalign.types import Benchmark, Captions, Encoder, Questions, TextEncoder
 
 if TYPE_CHECKING:
     from crossalign.encoders import DualEncoder
@@ -153,6 +153,32 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
         bench = replace(bench, protocol={**bench.protocol, **digits_fact(bench, lost)})
     say(bench.protocol, log)
     return Loaded(bench, samples)
+
+
+def load_said(name_or_path: str | Path, task: str, samples: Samples, *, tokens: bool = False,
+              seed: int = 0, log: Callable[[str], None] | None = None,
+              **arguments: Any) -> Captions | Questions | None:
+    """Load what is said of samples that are encoded already; no picture is read again.
+
+    Parameters
+    ----------
+    name_or_path, tokens, seed, log, arguments
+        Arguments of `load` by which the samples were loaded.
+    task : {"caption", "vqa"}
+        Captions or questions.
+    samples : Samples
+        Samples of the same data, loaded for any task.
+    """
+    source, path, variant = locate(name_or_path)
+    given = {argument: value for argument, value in arguments.items()
+             if value is not None and argument in source.options}
+    _check(source, str(name_or_path), variant, task, tokens, given)
+    read = source.read if source.read_raw is None else source.read_raw
+    found = read(*(() if path is None else (path,)), task, variant=variant, tokens=tokens,
+                 seed=seed, log=log, **given)
+    if found.said is not None or not isinstance(found, RawSamples):
+        return found.said
+    return found.cut(samples).said
 
 
 def _encoded(raw: RawSamples, **encoding: Any) -> tuple[Benchmark, Samples]:

@@ -263,7 +263,7 @@ def column(axis: str, value: Value) -> str:
     """Write the head of a value's column."""
     if axis == "wrong":
         return f"{100 * float(value or 0):g} % wrong"
-    return f"{named(value)} pairs"
+    return f"{named(value)} pair{'s' * (value != 1)}"
 
 
 def heading(told: Mapping[str, Any]) -> str:
@@ -272,7 +272,7 @@ def heading(told: Mapping[str, Any]) -> str:
     """
     sides = {"none": "no labels", "both": "labels on both sides", "one": "labels on the first side"}
     labels = sides.get(told["labels"], f"labels of {told['labels']}")
-    pairs = "" if told["axis"] == "pairs" else f", {told['pairs']} pairs"
+    pairs = "" if told["axis"] == "pairs" else f", {told['pairs']} pair{'s' * (told['pairs'] != 1)}"
     return f"{told['data']}: {labels}{pairs}"
 
 

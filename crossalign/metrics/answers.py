@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from crossalign.metrics.answer_words import normalised_answer
 from crossalign.metrics.checks import check_same_length
 from crossalign.sentences import short
-
-ENOUGH = 3
-"""Number of other people that make an answer right."""
+from crossalign.types.questions import ENOUGH
 
 
 def answer_scores(answers: Sequence[str]) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from crossalign.sentences import nearest, short
 from crossalign.space.embedding import EmbeddingSpace
-from crossalign.space.items import IMAGE, listed, one_kind
+from crossalign.space.items import IMAGE, LONGEST, listed, one_kind
 from crossalign.space.matching import matches
 from crossalign.space.recognition import Answer
 from crossalign.space.why import Why, explained
@@ -149,23 +149,29 @@ class AnsweringSpace(EmbeddingSpace):
         Raises
         ------
         ValueError
-            If the space was taught no answers, there are other than one or two pictures, one cannot
-            be read, or no word of the question was in training.
+            If the space was taught no answers, there are other than one or two pictures, or fewer
+            or more than the words of the question are about, one cannot be read, the question is
+            blank or too long, or no word of it was in training.
         """
         answerer = self.fitted.answerer
         if answerer is None:
-            raise ValueError("question: this space was taught no answers; build one from data with "
-                             "questions, as glyphs.")
+            raise ValueError("question: this space was taught no answers; build it from data with "
+                             "questions, with questions=True or --questions.")
         given = listed(items)
         if len(given) not in (1, 2) or one_kind(given) != IMAGE:
             raise ValueError(f"items: got {len(given)}; ask about one picture, or about a first "
                              "and a second.")
-        if not isinstance(question, str) or not question.strip():
-            raise ValueError(f"question: got {short(question)}; ask in words.")
+        if not isinstance(question, str) or not question.strip() or len(question) > LONGEST:
+            raise ValueError(f"question: got {short(question)}; ask in words, {LONGEST:,} "
+                             "characters at most.")
         unknown = answerer.unknown_words(question)
         if len(unknown) == len(words_of(question)):
             raise ValueError(f"question: got {short(question)}, and no question in training had "
                              "any of its words; ask in theirs.")
+        wanted = answerer.numbers_of_pictures(question)
+        if len(given) not in wanted:
+            raise ValueError(f"items: got {len(given)}, and questions in such words are about "
+                             f"{'two pictures' if 2 in wanted else 'one picture'}; give as many.")
         rows = [[0, 1 if len(given) == 2 else -1]]
         likely = answerer.predict_proba(self.readers.of_pictures(given), [question], rows)[0]
         best = (-likely).argsort(kind="stable")[:k]

@@ -15,7 +15,7 @@ from sklearn.base import clone
 
 from crossalign import __version__
 from crossalign.cores import one_thread
-from crossalign.data.catalog import load_whole
+from crossalign.data.catalog import load_said, load_whole
 from crossalign.data.layouts import check_outside, locate
 from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
@@ -49,14 +49,15 @@ BUDGET = 300.0
 SAMPLED = 256
 """Number of pictures whose features a space keeps."""
 STEPS = 400
-"""Least number of steps of a captioner's training."""
+"""Least number of steps in which a captioner or an answerer learns."""
 SHORT = 1_024
 """Numbers in a row up to which products have one thread."""
 
 
 def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] | None = None,
                 budget: float = BUDGET, name: str | None = None, replace: bool = False,
-                adapt: bool = False, captions: bool = False, log: Log = print) -> Space:
+                adapt: bool = False, captions: bool = False, questions: bool = False,
+                log: Log = print) -> Space:
     """Build a space from raw pictures and texts, and save it.
 
     Parameters
@@ -81,6 +82,9 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     captions : bool
         Whether the space learns to say what pictures show from the captions of the data; default
         False.
+    questions : bool
+        Whether the space learns to answer from the questions of the data; default False. Pictures
+        with questions, and without classes and texts, make no other space.
     log : callable
         Function called with a line for every step; default ``print``.
 
@@ -99,17 +103,16 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                              "would be lost; give another folder, or replace it with --replace.")
         for asked in models or ():
             get_model(asked)                                   # a wrong name is told at once
-        if captions and "caption" not in tasks_of(options):
-            raise ValueError(f"captions: {options.name!r} has none; give data with captions, or "
-                             "leave --captions out.")
+        _check_said(options, captions, questions)
         bench, samples, readers = _read(options, log)
         with _products(bench):
             fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
                                           readers.one_space, log)
         fitted.source = options.remembered()
-        fitted.answerer = _answerer(options, fitted.model, used, log)
+        if questions:
+            fitted.answerer = _answerer(options, fitted, used, samples, log)
         if captions:
-            fitted.captioner = _captioner(options, fitted, used, log)
+            fitted.captioner = _captioner(options, fitted, used, samples, log)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
@@ -131,7 +134,7 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     fitted, used, about
         Fitted model, the samples that it was fitted on, and what the card says of it.
     """
-    task = with_options(bench.task, adapt="heldout" if adapt else None)
+    task = with_options(bench.task, adapt="heldout" if adapt else None, epochs=_asking(bench))
     model, choice, tried = choose(bench, task, models or short_list(bench.task, one_space),
                                   budget, log)
     log(f"fitting {model.cli_name} on the training samples, to be measured")
@@ -167,23 +170,67 @@ def tasks_of(options: DataOptions) -> Collection[str]:
     return source.tasks_of(variant)
 
 
-def _answerer(options: DataOptions, model: Any, used: Views, log: Log) -> Any:
+def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
+    """Raise ValueError where a space is to learn what the data do not say, or could learn nothing
+    else.
+    """
+    tasks = tasks_of(options)
+    for asked, task, name in ((captions, "caption", "captions"), (questions, "vqa", "questions")):
+        if asked and task not in tasks:
+            raise ValueError(f"{name}: {options.name!r} has none; give data with {name}, or leave "
+                             f"--{name} out.")
+    if set(tasks) == {"vqa"} and not questions:
+        raise ValueError(f"data: {options.name!r} has pictures with questions, and no classes or "
+                         "texts to search with; build a space that answers, with --questions.")
+
+
+def _answerer(options: DataOptions, fitted: Fitted, used: Views, samples: Samples,
+              log: Log) -> Any:
     """Return an answerer that learned the questions of the data about the samples of the model.
 
-    None if the data have no such questions, or the model embeds nothing.
+    Raises
+    ------
+    ValueError
+        If the model embeds nothing, or no question is about these samples.
     """
-    if "vqa" not in tasks_of(options) or not isinstance(model, Aligner):
-        return None
+    _check_embeds(fitted, "questions")
     from crossalign.tasks.answerer import Answerer
 
-    said = load_whole(options.name, "vqa", log=log, **options.read_raw_as()).benchmark.said
-    if not isinstance(said, Questions) or len(said.of(used)) == 0:
-        return None
+    said = load_said(options.name, "vqa", samples, log=log, **options.read_raw_as())
+    assert isinstance(said, Questions)
     log(f"learning answers from {len(said.of(used)):,} questions")
-    return Answerer(model).fit(used, said)
+    answerer = Answerer(fitted.model)
+    answerer.dropout = fitted.settings.get("dropout", answerer.dropout)
+    answerer.epochs = _passes(len(said.of(used)), answerer.batch_size, answerer.epochs)
+    return answerer.fit(used, said)
 
 
-def _captioner(options: DataOptions, fitted: Fitted, used: Views, log: Log) -> Any:
+def _passes(rows: int, batch_size: int, least: int) -> int:
+    """Return the number of passes over some rows that takes `STEPS` steps, or the least number."""
+    return max(least, -(-STEPS // -(-rows // batch_size)))
+
+
+def _asking(bench: Benchmark) -> int | None:
+    """Return the number of passes over questions that the scores of a benchmark are measured at;
+    None if they are no scores of answers.
+    """
+    if not isinstance(bench.said, Questions):
+        return None
+    from crossalign.evaluation.protocols.vqa import VQA
+    from crossalign.tasks.answerer import BATCH_SIZE
+
+    return _passes(len(bench.said.of(bench["train"])), BATCH_SIZE, VQA.epochs)
+
+
+def _check_embeds(fitted: Fitted, argument: str) -> None:
+    """Raise ValueError if a model embeds nothing that could be asked about or put in words."""
+    if not isinstance(fitted.model, Aligner):
+        raise ValueError(f"{argument}: {fitted.model.cli_name} embeds nothing that words could be "
+                         "about; choose a model that aligns, as --models ridge_map.")
+
+
+def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Samples,
+               log: Log) -> Any:
     """Return a captioner that learned the captions of the samples of the model.
 
     Raises
@@ -191,17 +238,15 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, log: Log) -> A
     ValueError
         If the model embeds nothing.
     """
-    if not isinstance(fitted.model, Aligner):
-        raise ValueError(f"captions: {fitted.model.cli_name} embeds nothing that could be put in "
-                         "words; choose one that aligns, as --models ridge_map.")
+    _check_embeds(fitted, "captions")
     from crossalign.tasks.captioner import Captioner
 
-    said = load_whole(options.name, "caption", log=log, **options.read_raw_as()).benchmark.said
+    said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
     log(f"learning to say what {len(used):,} samples show")
     captioner = Captioner(fitted.model, fitted.recogniser, modality=IMAGE)
-    batches = -(-sum(map(len, said.of(used))) // captioner.batch_size)
-    captioner.epochs = max(captioner.epochs, -(-STEPS // batches))
+    captioner.epochs = _passes(sum(map(len, said.of(used))), captioner.batch_size,
+                               captioner.epochs)
     return captioner.fit(used, said)
 
 

@@ -13,13 +13,14 @@ from crossalign.models import get
 from crossalign.pace import duration
 from crossalign.types import Benchmark
 
+FROZEN = "dual_encoder"
+"""Model that leaves a space of pictures and texts as its encoders make it."""
 SHORT_LIST = {
     "gzsl": ("ridge_map", "cca", "linear_cosine", "fusionnet_qsma"),
     "zsl": ("ridge_map", "cca", "linear_cosine", "fusionnet_qsma"),
-    "retrieval": ("ridge_map", "cca", "fusionnet_qsma")}
+    "retrieval": ("ridge_map", "cca", "fusionnet_qsma"),
+    "vqa": (FROZEN,)}                                          # pictures have nothing to align with
 """Models that are tried for each task, quick ones first; all can be searched."""
-FROZEN = "dual_encoder"
-"""Model that leaves a space of pictures and texts as its encoders make it."""
 FROM_FROZEN = (FROZEN, "tip_adapter", "residual_adapter")
 """Models that start from there: what they do not learn they know from the encoders."""
 
@@ -33,12 +34,12 @@ def short_list(task: str, one_space: bool) -> tuple[str, ...]:
 
     Parameters
     ----------
-    task : {"gzsl", "zsl", "retrieval"}
+    task : {"gzsl", "zsl", "retrieval", "vqa"}
         Task of the benchmark.
     one_space : bool
         Whether encoders make one space of pictures and texts.
     """
-    own = tuple(name for name in FROM_FROZEN if one_space and (task == "gzsl"
+    own = tuple(name for name in FROM_FROZEN if one_space and task != "vqa" and (task == "gzsl"
                                                                or name != "tip_adapter"))
     return (*own, *(() if own and task != "retrieval" else SHORT_LIST[task]))
 
@@ -91,7 +92,7 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
     too_few = ValueError(f"data: no model can be chosen on validation classes of "
                          f"{len(bench.classes)} classes; give more, five at least, or other "
                          "models.")
-    if bench.task != "retrieval" and bench.classes.seen.sum() < 3:
+    if bench.task in ("gzsl", "zsl") and bench.classes.seen.sum() < 3:
         raise too_few
     validation = bench.validation()
     few = 0 if validation is None else int(validation.classes.unseen.sum())

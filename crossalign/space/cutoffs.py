@@ -122,8 +122,8 @@ def measured(fitted: Any, bench: Benchmark, cutoffs: Mapping[str, float]) -> dic
 def _strengths(fitted: Any, bench: Benchmark,
                ) -> Iterator[tuple[str, metrics.Strengths, Array]]:
     """Yield directions, the strengths of the queries, and their classes ``(q,)``."""
-    if not isinstance(fitted, Aligner):
-        return
+    if not isinstance(fitted, Aligner) or not {"query", "test_unseen"} & set(bench.splits):
+        return                                           # no class is left out
     asked, listed = _parts(bench)
     for kind in (IMAGE, TEXT):
         queries = _side(fitted, asked, kind, ASKED) or _classes(fitted, bench, kind)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.formats.pictures import read_picture
-from crossalign.data.samples import Samples
+from crossalign.data.samples import ALL, Samples
 from crossalign.models.blockwise import encoded
 from crossalign.pace import Pace
 from crossalign.space.items import IMAGE, SKETCH, TEXT
@@ -57,7 +57,7 @@ def _payload(views: Views, kind: str, samples: Samples, root: Path,
              log: Log) -> list[dict[str, Any]]:
     """Return what an index keeps of samples: class, file, text and a small picture."""
     about: list[dict[str, Any]] = [{"modality": kind} for _ in range(len(views))]
-    if views.labels is not None and views.labels.ndim == 1:
+    if views.labels is not None and views.labels.ndim == 1 and samples.class_names != (ALL,):
         for one, label in zip(about, views.truth.tolist(), strict=True):
             one["class"] = samples.class_names[label]
     for key, values in views.meta.items():

@@ -38,6 +38,8 @@ RANGES: dict[str, Any] = {
     "most": [Interval(Integral, 1, 10**6, closed="both")], "hidden": [SIZE],
     "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT], "batch_size": [BATCH],
     "lr": [RATE], "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
+BATCH_SIZE = 256
+"""Number of questions in a batch, by default."""
 BLOCK = 8192
 """Number of questions that are scored at once."""
 
@@ -79,6 +81,8 @@ class Answerer(Task):
         Answers that can be given, the most frequent first.
     words_ : (W,) strings
         Words of the training questions. Any other is passed over.
+    counts_ : (W, 2) bool
+        Whether questions with each word were about one picture, and about two.
     modality_ : str
         Modality of the pictures.
     history_ : mapping
@@ -91,12 +95,14 @@ class Answerer(Task):
         modality.
     """
 
-    learned = MappingProxyType({"answers_": np.ndarray, "words_": np.ndarray, "scaling_": dict,
-                                "modality_": str, "history_": dict})
+    learned = MappingProxyType({"answers_": np.ndarray, "words_": np.ndarray,
+                                "counts_": np.ndarray, "scaling_": dict, "modality_": str,
+                                "history_": dict})
 
     def __init__(self, model: Any, inputs: str = "codes", sees: str = "both", most: int = 3000,
-                 hidden: int = 128, dropout: float = 0.2, epochs: int = 10, batch_size: int = 256,
-                 lr: float = 3e-3, device: str = "auto", random_state: int = 0) -> None:
+                 hidden: int = 128, dropout: float = 0.2, epochs: int = 10,
+                 batch_size: int = BATCH_SIZE, lr: float = 3e-3, device: str = "auto",
+                 random_state: int = 0) -> None:
         self.model = model
         self.inputs = inputs
         self.sees = sees
@@ -136,6 +142,7 @@ class Answerer(Task):
         self.answers_ = frequent_answers(asked.answers, self.most)
         self.words_ = np.array(sorted({word for text in set(asked.texts)
                                        for word in words_of(text)}), dtype=object)
+        self.counts_ = self._counts(asked)
         self._train(rows, asked, asked.rows(samples))
         return self
 
@@ -190,6 +197,17 @@ class Answerer(Task):
         known = set(self.words_.tolist())
         return [word for word in words_of(question) if word not in known]
 
+    def numbers_of_pictures(self, question: str) -> list[int]:
+        """Return the numbers of pictures, 1 and 2, that a question may be about.
+
+        It is one of them where words of it were in training questions about so many alone, and no
+        other word says the opposite.
+        """
+        self._check_fitted()
+        known = self.counts_[np.isin(self.words_, words_of(question))]
+        alone = known[known.sum(axis=1) == 1].any(axis=0)
+        return [n for n in (1, 2) if alone.all() or not alone.any() or alone[n - 1]]
+
     def try_out(self) -> None:
         """Answer a made-up question, if there is a network."""
         if hasattr(self, "network_"):
@@ -234,6 +252,15 @@ class Answerer(Task):
         found = np.zeros((len(texts), max([1, *map(len, each.values())])), dtype=np.int64)
         for k, text in enumerate(texts):
             found[k, :len(each[text])] = each[text]
+        return found
+
+    def _counts(self, asked: Questions) -> Array:
+        """Return whether questions with each word are about one picture, and about two."""
+        place = {word: i for i, word in enumerate(self.words_.tolist())}
+        found = np.zeros((len(place), 2), dtype=bool)
+        for text, of in {(text, len(of)) for text, of in
+                         zip(asked.texts, asked.pictures, strict=True)}:
+            found[[place[word] for word in words_of(text)], of - 1] = True
         return found
 
     def _restore(self, pictures: torch.Tensor | None = None) -> None:

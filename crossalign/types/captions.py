@@ -55,6 +55,9 @@ class Captions:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        return f"Captions({sum(map(len, self.texts))} of {len(self)} samples)"
+
     def of(self, views: Views) -> tuple[Texts, ...]:
         """Return the captions of each of the samples, in their order.
 

@@ -16,6 +16,8 @@ from crossalign.types.views import Views
 Array = npt.NDArray[Any]
 MOST = 2
 """Largest number of samples that a question is about."""
+ENOUGH = 3
+"""Number of other people that make an answer right, see `metrics.answer_scores`."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class Questions:
     texts : m strings
         Questions in words.
     answers : m sequences of strings
-        Answers to each question, of one person or of several, as `metrics.answer_scores` counts
-        them.
+        Answers to each question, of one person or of at least four, as `metrics.answer_scores`
+        counts them.
     types : m strings
         Type of each question, such as ``"yes/no"``.
     pictures : m sequences of numbers or strings
@@ -39,8 +41,8 @@ class Questions:
     Raises
     ------
     ValueError
-        If lengths disagree, a question or type is empty, a question has no answer, or is about
-        none, more than two, or the same sample twice.
+        If lengths disagree, a question or type is empty, a question has no answer or two or three,
+        or is about none, more than two, or the same sample twice.
     """
 
     texts: Texts
@@ -59,6 +61,10 @@ class Questions:
             if isinstance(of, str) or len(of) == 0 or not all(isinstance(a, str) for a in of):
                 raise ValueError(f"answers: the question {text!r} has {of!r}; give a sequence of "
                                  "one string or more.")
+            if 1 < len(of) <= ENOUGH:
+                raise ValueError(f"answers: the question {text!r} has {len(of)}, of whom no "
+                                 f"{ENOUGH} others could agree; give it one answer, or those of "
+                                 f"at least {ENOUGH + 1} people.")
         pictures = tuple(map(plain_ids, self.pictures))
         for text, of in zip(self.texts, pictures, strict=True):
             if not 0 < len(set(of)) == len(of) <= MOST:
@@ -71,6 +77,11 @@ class Questions:
 
     def __len__(self) -> int:
         return len(self.texts)
+
+    def __repr__(self) -> str:
+        kinds, samples = len(set(self.types)), len({one for of in self.pictures for one in of})
+        return (f"Questions({len(self)} of {kinds} type{'s' * (kinds != 1)} about {samples} "
+                f"sample{'s' * (samples != 1)})")
 
     def of(self, views: Views) -> Questions:
         """Return the questions about none but these samples, in their order."""

@@ -242,7 +242,22 @@ def test_what_a_space_cannot_be_asked_is_one_sentence(task):
     complaint(lambda: space.ask(PIXELS, "which colour?"), "items: got 3", "a first and a second")
     complaint(lambda: space.ask("a text", "which colour?"), "items: got 1")
     complaint(lambda: asking(None, TEST["image"]).ask(PIXELS[0], "which colour?"),
-              "question: this space was taught no answers", "build one from data with questions")
+              "question: this space was taught no answers", "--questions")
+    complaint(lambda: space.ask(PIXELS[0], "which colour? " * 10_000), "question: got",
+              "100,000 characters at most")
+    complaint(lambda: space.ask(PIXELS[0], "do both have the same colour?"), "items: got 1",
+              "are about two pictures")
+    complaint(lambda: space.ask(PIXELS[:2], "which shape?"), "items: got 2", "about one picture")
+
+
+def test_words_tell_how_many_pictures_a_question_is_about(task):
+    for text, numbers in (("which shape?", [1]), ("the same colour?", [2]), ("colour?", [1, 2]),
+                          ("which have the same colour?", [1, 2]), ("zebra", [1, 2])):
+        about = [{len(of) for t, of in zip(SAID.texts, SAID.pictures, strict=True)
+                  if word in t.lower()} for word in text.rstrip("?").split()]
+        alone = set().union(*(of for of in about if len(of) == 1))
+        assert task.numbers_of_pictures(text) == numbers == sorted(
+            alone if len(alone) == 1 else {1, 2})
 
 
 def test_the_command_wants_pictures_and_a_question():

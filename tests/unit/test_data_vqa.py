@@ -143,6 +143,13 @@ def test_malformed_files_of_easy_vqa_are_one_sentence(easy, content, words):
     ({"annotations": [{"question_id": 90, "answers": ["yes"]}], "questions": [
         {"image_id": 9, "question": "a?", "question_id": 90}]}, "another form"),
     ({"questions": [{"image_id": 5, "question": "a?", "question_id": 90}]}, "first 5"),
+    ({"annotations": [{"question_id": 90, "answer_type": "x", "answers": [{"answer": "yes"}]}] * 2},
+     "train2014_annotations.json' has the question_id 90 twice"),
+    ({"questions": [{"image_id": 9, "question": "a?", "question_id": 90}] * 2},
+     "train2014_questions.json' has the question_id 90 twice"),
+    ({"annotations": [{"question_id": 90, "answer_type": "x", "answers": [{"answer": "yes"}] * 3}],
+      "questions": [{"image_id": 9, "question": "a?", "question_id": 90}]},
+     "the question_id 90 of"),
     ({"questions": []}, "has no questions")])
 def test_malformed_files_of_vqa_are_one_sentence(tmp_path, changes, words):
     annotated(tmp_path / "bad", "train2014", [9, 10], **changes)

@@ -60,6 +60,12 @@ def test_json_and_pickle_keep_everything(said):
     assert pickle.loads(pickle.dumps(said)) == said
 
 
+def test_they_are_shown_in_a_line():
+    assert repr(CAPTIONS) == "Captions(5 of 4 samples)"
+    assert repr(QUESTIONS) == "Questions(4 of 3 types about 4 samples)"
+    assert repr(QUESTIONS.take([0])) == "Questions(1 of 1 type about 1 sample)"
+
+
 def test_malformed_captions_are_refused():
     complaint(lambda: Captions(("a",), ()), "ids: lengths differ, {'ids': 1, 'texts': 0}")
     complaint(lambda: Captions("ab", (("x",), ("y",))), "ids: got the text 'ab'")
@@ -76,6 +82,8 @@ def test_malformed_captions_are_refused():
     ({"answers": ("yes",)}, "answers: the question 'q?' has 'yes'"),
     ({"answers": ((),)}, "answers: the question 'q?' has ()"),
     ({"answers": ((1,),)}, "answers: the question 'q?' has (1,)"),
+    ({"answers": (("a", "b"),)}, "answers: the question 'q?' has 2"),
+    ({"answers": (("a", "b", "a"),)}, "answers: the question 'q?' has 3"),
     ({"pictures": ((),)}, "pictures: the question 'q?' is about []"),
     ({"pictures": (("a", "b", "c"),)}, "pictures: the question 'q?' is about ['a', 'b', 'c']"),
     ({"pictures": (("a", "a"),)}, "two different ones")])

@@ -9,12 +9,14 @@ ten people. The type of a question is that of its answer: yes/no, number or othe
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from crossalign.data.class_folders import is_picture
 from crossalign.data.sources.vqa.part import Part, checked, numbered, read_json
+from crossalign.types.questions import ENOUGH
 
 QUESTIONS = re.compile(r"(?:.*_)?(?P<part>(train|val|test|minival)\w*?)_questions\.json")
 ANNOTATIONS = re.compile(r"(?:.*_)?(?P<part>(train|val|test|minival)\w*?)_annotations\.json")
@@ -32,7 +34,7 @@ def read_annotated(folder: Path) -> list[Part]:
     Raises
     ------
     ValueError
-        If a file is damaged, a question has no annotation, or its picture is not there.
+        If a file is damaged, a question has no annotation or two, or its picture is not there.
     """
     names = sorted(file.name for file in folder.iterdir())
     questions, annotations = _parts(QUESTIONS, names), _parts(ANNOTATIONS, names)
@@ -51,7 +53,8 @@ def _parts(pattern: re.Pattern[str], names: Collection[str]) -> dict[str, str]:
 
 def _part(folder: Path, part: str, questions: Path, annotations: Path) -> Part:
     try:
-        answered = {one["question_id"]: one for one in read_json(annotations)["annotations"]}
+        told = read_json(annotations)["annotations"]
+        answered = {one["question_id"]: one for one in told}
         asked: list[dict[str, Any]] = read_json(questions)["questions"]
         texts = [str(one["question"]) for one in asked]
         about = [int(one["image_id"]) for one in asked]
@@ -64,6 +67,17 @@ def _part(folder: Path, part: str, questions: Path, annotations: Path) -> Part:
         what = f"no {error}" if isinstance(error, KeyError) else "another form"
         raise ValueError(f"path: {str(questions)!r} and {annotations.name!r} are no questions and "
                          f"annotations of VQA ({what}); get them again.") from None
+    for file, names in ((questions, ids), (annotations, [one["question_id"] for one in told])):
+        if len(set(names)) < len(names):
+            twice = next(name for name, count in Counter(names).items() if count > 1)
+            raise ValueError(f"path: {str(file)!r} has the question_id {twice} twice; keep one of "
+                             "them.")
+    few = next((name for name, of in zip(ids, answers, strict=False) if 1 < len(of) <= ENOUGH),
+               None)
+    if few is not None:
+        raise ValueError(f"path: the question_id {few} of {str(annotations)!r} has two or three "
+                         f"answers, of whom no {ENOUGH} others could agree; give it one answer, or "
+                         f"those of at least {ENOUGH + 1} people.")
     if lacking:
         raise ValueError(f"path: {len(lacking)} questions of {str(questions)!r} have no annotation "
                          f"in {annotations.name!r}, first the question_id {lacking[0]}; give files "

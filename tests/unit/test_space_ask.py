@@ -1,0 +1,102 @@
+"""A space answers about pictures, from its folder alone, and what cannot be asked is a sentence."""
+
+import json
+
+import numpy as np
+import pytest
+from complaints import complaint
+from PIL import Image, ImageDraw
+from typer.testing import CliRunner
+
+import crossalign as ca
+from crossalign.cli import app
+from crossalign.data import encoding
+from crossalign.data.catalog import load_said, load_whole
+from crossalign.data_options import DataOptions
+from crossalign.space import build_space
+
+SHAPES = ("disc", "square")
+
+
+def quietly(line):
+    """Tell nobody."""
+
+
+def questions_about(root, n=40):
+    """A folder as easy-VQA's: a disc or a square, and which it is."""
+    rng = np.random.default_rng(0)
+    for part, count in (("train", n), ("test", n // 2)):
+        images = root / part / "images"
+        images.mkdir(parents=True)
+        asked = []
+        for k in range(count):
+            sheet = Image.new("L", (64, 64), 255)
+            x, y = map(int, rng.integers(6, 20, 2))
+            draw = ImageDraw.Draw(sheet)
+            (draw.ellipse if k % 2 == 0 else draw.rectangle)((x, y, x + 38, y + 38), fill=0)
+            sheet.save(images / f"{k}.png")
+            asked += [["which shape is it?", SHAPES[k % 2], k],
+                      ["is it a disc?", ("yes", "no")[k % 2], k]]
+        (root / part / "questions.json").write_text(json.dumps(asked))
+    return root
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = questions_about(tmp_path_factory.mktemp("asked"))
+    out = tmp_path_factory.mktemp("spaces") / "asked"
+    build_space(DataOptions(data=str(folder)), out, questions=True, log=quietly)
+    return folder, out
+
+
+@pytest.fixture
+def space(place):
+    opened = ca.Space.open(place[1])
+    yield opened
+    opened.close()
+
+
+def test_pictures_with_questions_alone_make_a_space_that_answers(place, space):
+    files = sorted((place[0] / "test" / "images").iterdir())
+    said = [space.ask(file, "which shape is it?").answers[0] for file in files]
+    assert np.mean([SHAPES[int(file.stem) % 2] == answer
+                    for file, answer in zip(files, said, strict=True)]) > 0.9
+    assert (space.modalities, space.class_names, len(space)) == (["image"], [], 60)
+    assert space.card["scores"]["accuracy"] > space.card["scores"]["accuracy_question_only"]
+    assert not any("class" in hit.payload for hit in space.search(files[0], k=3))
+
+
+def test_the_command_answers_in_words_and_in_json(place, space):
+    folder, out = place
+    file = str(folder / "test" / "images" / "0.png")
+    reply = space.ask([folder / "test" / "images" / "0.png"], "is it a disc?", k=2)
+    told = CliRunner().invoke(app, ["ask", str(out), file, "is it a disc?", "--k", "2"])
+    assert told.stdout == ", ".join(f"{answer} {100 * share:.0f} %" for answer, share in zip(
+        reply.answers, reply.accuracies, strict=True)) + "\n"
+    found = json.loads(CliRunner().invoke(
+        app, ["ask", str(out), file, "is it a disc?", "--k", "2", "--json"]).stdout)
+    assert found == {"question": "is it a disc?", "files": [file], **reply._asdict()}
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    (b"", "its content is of no known kind"), (b"GIF89a" + bytes(7), "cannot be read")])
+def test_a_picture_of_no_size_is_a_sentence(space, tmp_path, content, words):
+    (tmp_path / "a.png").write_bytes(content)
+    complaint(lambda: space.ask(tmp_path / "a.png", "is it a disc?"), "path: ", words)
+    complaint(lambda: space.ask(np.zeros((0, 0), np.uint8), "is it a disc?"), "picture: pixels of")
+
+
+def test_what_is_said_is_read_without_reading_pictures_again(place, monkeypatch):
+    arguments = DataOptions(data=str(place[0])).read_raw_as()
+    whole = load_whole(place[0], "vqa", **arguments)
+    monkeypatch.setattr(encoding, "encoded_classes", lambda *_, **__: pytest.fail("it read"))
+    assert load_said(place[0], "vqa", whole.samples, **arguments) == whole.benchmark.said
+
+
+def test_what_cannot_be_learned_is_refused_before_anything_is_read(place, tmp_path):
+    def build(data, **asked):
+        build_space(DataOptions(data=data), tmp_path / "space", log=quietly, **asked)
+
+    complaint(lambda: build(str(place[0])), "has pictures with questions", "--questions")
+    complaint(lambda: build("synthetic", questions=True), "questions: 'synthetic' has none")
+    assert not (tmp_path / "space").exists()
