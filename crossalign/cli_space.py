@@ -87,9 +87,9 @@ def build(source: Annotated[str, typer.Argument(
     if "text" in space.modalities:
         print(f'  crossalign search {out} "some words"')
     print(f"  crossalign search {out} --image FILE")
-    if captions:
+    if space.captions:
         print(f"  crossalign caption {out} FILE")
-    if questions:
+    if space.asked_about:
         print(f'  crossalign ask {out} FILE "a question?"')
     if space.class_names:
         print(f"  crossalign recognise {out} FILE")
@@ -266,8 +266,9 @@ def likely(hit: Hit) -> str:
 
 
 def shown(hit: Hit) -> list[str]:
-    """Return class and text of a hit for a table."""
-    return [str(hit.payload.get("class", "")), str(hit.payload.get("text", ""))[:60]]
+    """Return class and text of a hit for a table, or its caption where it has no text."""
+    text = hit.payload.get("text", hit.payload.get("said", ""))
+    return [str(hit.payload.get("class", "")), str(text)[:60]]
 
 
 def named(classes: list[str]) -> str:

@@ -40,12 +40,19 @@ class Answer(NamedTuple):
     set: list
 
 
+class Reply(NamedTuple):
+    answers: list
+    accuracies: list
+    unknown: list
+
+
 class Colours:
     """Stand-in for a space: pictures are their mean colour, texts the colours that they name."""
 
     name, modalities, folder = "colours", ("image", "text"), None
 
-    def __init__(self):
+    def __init__(self, captions=True, asked_about=(1, 2)):
+        self.captions, self.asked_about = captions, asked_about
         self.card = {"scores": {"mAP": 0.9}}
         self.index = ExactIndex(3)
         self.class_names, self.seen = list(COLOURS), [True, True, False]
@@ -89,6 +96,18 @@ class Colours:
         return [Answer([self.class_names[i] for i in best], chances[best].tolist(),
                        bool(chances.max() < 0.4), chances.max(),
                        [self.class_names[i] for i in best if chances[i] > 0.1])]
+
+    def caption(self, items):
+        if not self.captions:
+            raise ValueError("captions: this space was taught none; build it with --captions.")
+        return [f"a {self.recognise([item], 1)[0].names[0]} sheet" for item in items]
+
+    def ask(self, items, question, k):
+        if len(items) not in self.asked_about:
+            raise ValueError(f"items: got {len(items)}; ask about others.")
+        self.asked.append(question)
+        found = [self.recognise([item], 1)[0].names[0] for item in items]
+        return Reply([" and ".join(found), "none"][:k], [0.75, 0.25][:k], ["zebra"])
 
     def add(self, items, ids, payload, modality):
         kind = modality or ("text" if isinstance(items[0], str) else "image")

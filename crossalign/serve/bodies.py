@@ -47,6 +47,23 @@ class Why(Recognise):
     id: str
 
 
+class Caption(Body):
+    """A picture alone."""
+
+
+class Question(Body):
+    """A question about a picture, and the number of answers."""
+
+    question: str
+    k: int = 3
+
+
+class Ask(Question):
+    """The same about one picture or two, each a data URI."""
+
+    pictures: list[str] = Field(min_length=1, max_length=2)
+
+
 class Item(Body):
     """One item to keep: a text or a vector."""
 
@@ -103,9 +120,9 @@ def _checked(form: type[Form], values: Any, *, strict: bool) -> Form:
         first = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(short(part).strip("'") for part in first["loc"]) or "body"
         fields = ", ".join(form.model_fields)
+        known = f"the fields are {fields}" if fields else "there are no fields"
         what = "unknown field" if first["type"] == "extra_forbidden" else first["msg"].lower()
-        raise AskError(400, f"{place}: {what}, got {short(first['input'])}; the fields are "
-                       f"{fields}.") from None
+        raise AskError(400, f"{place}: {what}, got {short(first['input'])}; {known}.") from None
 
 
 def asked(body: Recognise | Item, limits: Limits, place: str = "") -> Any:
@@ -153,25 +170,26 @@ def check_plain(values: dict[str, Any] | None, limits: Limits, place: str) -> No
                        "it.")
 
 
-def described(form: type[Body], picture: type[Body] | None = None) -> dict[str, Any]:
+def described(form: type[Body] | None, picture: type[Body] | None = None) -> dict[str, Any]:
     """Return what OpenAPI says of a route whose body is read here.
 
     Parameters
     ----------
-    form : type
-        Form of its JSON.
+    form : type or None
+        Form of its JSON; None if it takes none.
     picture : type, optional
         Form of the parameters beside a picture; None if it takes no picture.
     """
-    content: dict[str, Any] = {"application/json": {"schema": _schema(form)}}
+    content: dict[str, Any] = {} if form is None else {
+        "application/json": {"schema": _schema(form)}}
     found: dict[str, Any] = {"requestBody": {"required": True, "content": content}}
     if picture is not None:
         content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FORMATS}
+        beside = _schema(picture)
         found["parameters"] = [
-            {"name": name, "in": "query", "required": False, "schema": schema,
-             "description": "Beside a picture."}
-            for name, schema in _schema(picture)["properties"].items()
-            if name not in ("text", "vector")]
+            {"name": name, "in": "query", "required": name in beside.get("required", ()),
+             "schema": schema, "description": "Beside a picture."}
+            for name, schema in beside["properties"].items() if name not in ("text", "vector")]
     return found
 
 

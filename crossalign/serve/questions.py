@@ -1,4 +1,4 @@
-"""Routes that change nothing: searches, recognition, classes and the map."""
+"""Routes that change nothing: searches, recognition, captions, answers, classes and the map."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from crossalign.serve.bodies import (
+    Ask,
+    Caption,
+    Question,
     Recognise,
     Search,
     Why,
     asked,
     check_k,
     check_plain,
+    check_text,
     described,
     from_json,
     from_parameters,
@@ -52,6 +56,27 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
         return JSONResponse(await _asked(
             desk, request, Recognise, lambda item, body: desk.served.recognise(item, body.k)))
 
+    @app.post("/caption", openapi_extra=described(None, Caption))
+    async def caption(request: Request) -> Response:
+        """Say in words what a picture shows."""
+        kind = body_type(request.headers)
+        if kind == JSON:
+            raise AskError(415, "content-type: a caption is of a picture; send one.")
+        from_parameters(Caption, request.query_params.multi_items())
+        content = await request.body()
+        return JSONResponse(await desk.pool.run(
+            lambda: desk.served.caption(opened(content, kind, desk.limits))))
+
+    @app.post("/ask", openapi_extra=described(Ask, Question))
+    async def ask(request: Request) -> Response:
+        """Answer a question about a picture, or in JSON about two."""
+        body, pictures = await _question(request)
+        check_k(body.k, desk.limits)
+        check_text(body.question, desk.limits, "question")
+        return JSONResponse(await desk.pool.run(lambda: desk.served.ask(
+            [opened(content, kind, desk.limits) for kind, content in pictures], body.question,
+            body.k)))
+
     @app.post("/why", openapi_extra=described(Why, Why))
     async def why(request: Request) -> Response:
         """Name the training pairs and words that put an item among the hits."""
@@ -87,6 +112,21 @@ def add_views(app: FastAPI, desk: Desk) -> None:
         if found is None:
             raise AskError(404, "id: the space keeps no small picture of that item.")
         return Response(found[1], media_type=found[0])
+
+
+async def _question(request: Request) -> tuple[Question, list[tuple[str, bytes]]]:
+    """Return a question, and type and bytes of the pictures that it is about."""
+    content, kind = await request.body(), body_type(request.headers)
+    if kind != JSON:
+        return from_parameters(Question, request.query_params.multi_items()), [(kind, content)]
+    body, found = from_json(Ask, content), []
+    for n, uri in enumerate(body.pictures):
+        picture = picture_in(uri)
+        if picture is None:
+            raise AskError(400, f"pictures.{n}: it is no picture as a data URI; send its bytes as "
+                           "data:image/png;base64,... or of another type that is read.")
+        found.append(picture)
+    return body, found
 
 
 async def _asked(desk: Desk, request: Request, form: type[Any],

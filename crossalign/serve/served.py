@@ -60,11 +60,12 @@ class Served:
         return None if self._space.folder is None else stamp(self._space.folder)
 
     def about(self) -> Plain:
-        """Return the name, card, modalities and sizes."""
+        """Return the name, card, modalities and sizes, and whether it captions and answers."""
         with self._current():
             space = self._space
             return {"name": space.name, "card": space.card, "modalities": list(space.modalities),
-                    "items": len(space), "classes": len(space.class_names)}
+                    "items": len(space), "classes": len(space.class_names),
+                    "captions": space.captions, "asked_about": list(space.asked_about)}
 
     def classes(self) -> list[Plain]:
         """Return names of classes, and which were seen in training."""
@@ -98,6 +99,19 @@ class Served:
                             zip(found.names, found.probabilities, strict=True)],
                 "none": bool(found.none), "confidence": float(found.confidence),
                 "set": list(found.set)}
+
+    def caption(self, item: Any) -> Plain:
+        """Return what a picture shows, in words."""
+        with self._current():
+            return {"caption": self._space.caption([item])[0]}
+
+    def ask(self, items: Sequence[Any], question: str, k: int) -> Plain:
+        """Return answers to a question about one picture or two, likeliest first."""
+        with self._current():
+            reply = self._space.ask(list(items), question, k)
+        return {"answers": [{"answer": text, "accuracy": share} for text, share in
+                            zip(reply.answers, reply.accuracies, strict=True)],
+                "unknown": list(reply.unknown)}
 
     def add(self, items: Sequence[Any], ids: Sequence[str | None],
             payload: Sequence[Plain | None], modality: str | None) -> list[str]:

@@ -15,6 +15,10 @@ from crossalign.space.why import Why, explained
 from crossalign.words import words_of
 
 Where = Mapping[str, Any]
+BLOCK = 256
+"""Number of pictures that are captioned at once."""
+SAID = "said"
+"""Key of a payload for what a space says that a picture shows."""
 
 
 class Hit(NamedTuple):
@@ -134,6 +138,17 @@ class AnsweringSpace(EmbeddingSpace):
         """
         return explained(self, query, [ids] if isinstance(ids, str) else ids, k)
 
+    @property
+    def captions(self) -> bool:
+        """True if it was taught to say what pictures show."""
+        return self.fitted.captioner is not None
+
+    @property
+    def asked_about(self) -> list[int]:
+        """Numbers of pictures, 1 and 2, that it was taught to answer about; empty if it was not."""
+        answerer = self.fitted.answerer
+        return [] if answerer is None else [n for n in (1, 2) if answerer.counts_[:, n - 1].any()]
+
     def ask(self, items: Any, question: str, k: int = 3) -> Reply:
         """Answer a question about one picture, or about a first and a second one.
 
@@ -193,16 +208,20 @@ class AnsweringSpace(EmbeddingSpace):
         ValueError
             If the space was taught no captions, or an item is no picture or cannot be read.
         """
-        captioner = self.fitted.captioner
-        if captioner is None:
+        if not self.captions:
             raise ValueError("captions: this space was taught none; build it from data with "
                              "captions, with captions=True or --captions.")
         given = listed(items)
         if one_kind(given) != IMAGE:
             raise ValueError("items: captions are of pictures; give files of pictures.")
-        saying = copy(captioner)
+        return self.caption_rows(self.readers.of_pictures(given))
+
+    def caption_rows(self, rows: Any) -> list[str]:
+        """Say what pictures show whose features ``(n, d)`` are given, see `caption`."""
+        saying = copy(self.fitted.captioner)
         saying.recogniser = self.fitted.recogniser
-        return list(saying.caption(self.readers.of_pictures(given)))
+        return [text for start in range(0, len(rows), BLOCK)
+                for text in saying.caption(rows[start:start + BLOCK])]
 
     def recognise(self, items: Any, k: int = 5) -> list[Answer]:
         """Name the k likeliest classes of every picture, with calibrated probabilities.

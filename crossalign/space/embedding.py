@@ -97,15 +97,20 @@ class EmbeddingSpace:
             If items are of several kinds, cannot be read or are of a kind that the space does not
             embed.
         """
+        return self._embedded(items, modality)[0]
+
+    def _embedded(self, items: Any, modality: str | None) -> tuple[Array, Array | None]:
+        """Return the vectors of items, as `embed`, and of pictures the features they are of."""
         given = listed(items)
         kind = one_kind(given)
         if modality not in (None, kind):
             raise ValueError(f"modality: got {short(modality)} for items that are {kind}s; leave "
                              "it out.")
         if kind == VECTOR:
-            return np.asarray(given, dtype=np.float32)
-        model = self.fitted.model
-        return np.asarray(model.index_vectors(model.similarity_inputs(*self.features(given))))
+            return np.asarray(given, dtype=np.float32), None
+        model, (rows, side) = self.fitted.model, self.features(given)
+        vectors = np.asarray(model.index_vectors(model.similarity_inputs(rows, side)))
+        return vectors, rows if kind == IMAGE else None
 
     def features(self, items: Any) -> tuple[Array, str]:
         """Encode texts or pictures as features ``(n, a)`` of the model's modality that reads them.

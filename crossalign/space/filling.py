@@ -17,6 +17,7 @@ from crossalign.data.formats.pictures import read_picture
 from crossalign.data.samples import ALL, Samples
 from crossalign.models.blockwise import encoded
 from crossalign.pace import Pace
+from crossalign.space.answering import SAID
 from crossalign.space.items import IMAGE, SKETCH, TEXT
 from crossalign.space.space import Space
 from crossalign.types import Views
@@ -50,7 +51,12 @@ def fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
             here, names = here.take(first), [f"{TEXT}:{word}" for word in words[first].tolist()]
         rows = here if side == kind else Views({side: here[kind]})
         vectors = model.index_vectors(encoded(model.similarity_inputs, rows, side))
-        space.index.add(vectors, [str(n) for n in names], _payload(here, kind, samples, root, log))
+        about = _payload(here, kind, samples, root, log)
+        if space.captions and side == IMAGE:
+            log(f"saying what {len(here):,} pictures show")
+            for one, text in zip(about, space.caption_rows(here[kind]), strict=True):
+                one[SAID] = text
+        space.index.add(vectors, [str(n) for n in names], about)
 
 
 def _payload(views: Views, kind: str, samples: Samples, root: Path,

@@ -12,6 +12,7 @@ from crossalign.data.class_folders import picture_id
 from crossalign.folders import digest
 from crossalign.names import folded
 from crossalign.sentences import short
+from crossalign.space.answering import SAID
 from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
 from crossalign.space.migrate import SAMPLE, migrated, named
 from crossalign.space.stored import StoredSpace
@@ -20,7 +21,7 @@ from crossalign.tables import printable
 LONGEST_NAME = 200
 """Longest name of a class that is added, in characters."""
 
-OURS = ("modality", "file", "mapped_from")
+OURS = ("modality", "file", "mapped_from", SAID)
 """Keys of payloads that a space alone sets: it reads files again that they name."""
 
 
@@ -61,7 +62,8 @@ class Space(StoredSpace):
             digest of their vectors with the kind before it, so that none is there twice.
         payload : n mappings, optional
             Plain values by key; ``modality``, of a text ``text``, of a file ``file``, its whole
-            path, and of a picture that a new encoder read ``mapped_from``, its name, are added.
+            path, of a picture that a new encoder read ``mapped_from``, its name, and of one that
+            the space says something of ``said``, its caption, are added.
         modality : str, optional
             Kind of the items; default that of their form.
 
@@ -79,7 +81,7 @@ class Space(StoredSpace):
         given = listed(items)
         form = one_kind(given)
         kind = modality if form == VECTOR and modality else form
-        vectors = self.embed(given, None if kind != form else modality)
+        vectors, rows = self._embedded(given, None if kind != form else modality)
         names = ([self._id_of(item) if isinstance(item, Path) else
                   f"{kind}-{digest(row.tobytes())[:16]}"
                   for item, row in zip(given, vectors, strict=True)] if ids is None
@@ -95,9 +97,11 @@ class Space(StoredSpace):
                              "another key.")
         mapped = self.readers.mapped if kind == IMAGE == form else None
         read_by = {} if mapped is None else {"mapped_from": named(mapped.encoder)}
-        about = [{"modality": kind, **read_by, **({"text": item} if form == TEXT else {}),
+        said = [{}] * len(given) if rows is None or not self.captions else [
+            {SAID: text} for text in self.caption_rows(rows)]
+        about = [{"modality": kind, **read_by, **told, **({"text": item} if form == TEXT else {}),
                   **({"file": os.path.abspath(item)} if isinstance(item, Path) else {}), **of}
-                 for item, of in zip(given, more, strict=True)]
+                 for item, told, of in zip(given, said, more, strict=True)]
         self.index.add(vectors, names, about)
         self._pairs.forget()
         return names

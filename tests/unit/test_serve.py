@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import re
 import socket
@@ -69,6 +70,66 @@ def test_recognition_and_classes_that_are_added(server):
     assert listed[3] == {"name": "<b>red green", "seen": False}
 
 
+def test_a_picture_is_captioned_and_a_text_is_not(server):
+    assert server.ask("GET", "/space")[2]["captions"] is True
+    for colour in COLOURS:
+        status, _, found = server.ask("POST", "/caption", picture(colour), "image/png")
+        assert (status, found) == (200, {"caption": f"a {colour} sheet"})
+    for body, kind, path, status, words in (
+            ({"text": "red"}, "application/json", "/caption", 415, "a caption is of a picture"),
+            (picture(), "image/png", "/caption?k=3", 400, "there are no fields"),
+            (b"no picture", "image/png", "/caption", 400, "picture: the body is no whole"),
+            (b"", "image/png", "/caption", 400, "picture: the body is no whole")):
+        got, _, found = server.ask("POST", path, body, kind)
+        assert got == status
+        assert words in found["error"]
+
+
+def as_uri(content, kind="image/png"):
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def test_a_question_is_about_one_picture_or_two(server):
+    assert server.ask("GET", "/space")[2]["asked_about"] == [1, 2]
+    status, _, found = server.ask("POST", "/ask?question=which%20colour%3F&k=1", picture("blue"),
+                                  "image/png")
+    assert status == 200
+    assert found == {"answers": [{"answer": "blue", "accuracy": 0.75}], "unknown": ["zebra"]}
+    assert server.space.asked[-1] == "which colour?"
+    two = [as_uri(picture("red")), as_uri(picture("green", kind="JPEG"), "image/jpeg")]
+    found = server.ask("POST", "/ask", {"question": "same?", "pictures": two})[2]
+    assert [one["answer"] for one in found["answers"]] == ["red and green", "none"]
+
+
+@pytest.mark.parametrize(("path", "body", "words"), [
+    ("/ask", {"question": "q?", "pictures": []}, "pictures: list should have at least 1"),
+    ("/ask", {"question": "q?", "pictures": [as_uri(b"")] * 3}, "pictures: list should have at"),
+    ("/ask", {"question": "q?", "pictures": ["/etc/passwd"]}, "pictures.0: it is no picture"),
+    ("/ask", {"question": "q?", "pictures": [as_uri(b"no")]}, "picture: the body is no whole"),
+    ("/ask", {"question": " ", "pictures": [as_uri(picture())]}, "question: got 1 characters"),
+    ("/ask", {"question": "q" * 2001, "pictures": [as_uri(picture())]}, "question: got 2001"),
+    ("/ask", {"question": "q?", "pictures": [as_uri(picture())], "k": 101}, "k: got 101"),
+    ("/ask", {"pictures": [as_uri(picture())]}, "question: field required"),
+    ("/ask", {"question": "q?", "pictures": [as_uri(picture((1, 2, 3), (6000, 5000)))]},
+     "megapixels"),
+    ("/ask", picture(), "question: field required"),
+    ("/ask?question=q&pictures=x", picture(), "pictures: unknown field")])
+def test_what_cannot_be_asked_is_a_sentence(server, path, body, words):
+    kind = "application/json" if isinstance(body, dict) else "image/png"
+    status, _, found = server.ask("POST", path, body, kind)
+    assert status in (400, 413)
+    assert words in found["error"]
+
+
+def test_a_space_that_was_taught_no_words_says_so():
+    with running(Colours(captions=False, asked_about=())) as server:
+        about = server.ask("GET", "/space")[2]
+        assert (about["captions"], about["asked_about"]) == (False, [])
+        for path in ("/caption", "/ask?question=q"):
+            status, _, found = server.ask("POST", path, picture(), "image/png")
+            assert (status, list(found)) == (400, ["error"])
+
+
 def test_items_come_and_go_with_ids_of_their_own(server):
     status, _, found = server.ask("POST", "/items", {"items": [
         {"text": "red one"}, {"text": "red two", "id": "a/b c", "payload": {"year": 1999}}]})
@@ -117,7 +178,13 @@ def test_the_description_names_every_route_and_the_page_needs_no_other_host(serv
     status, _, found = server.ask("GET", "/docs")
     assert status == 200
     assert set(found["paths"]) == {"/health", "/space", "/classes", "/map", "/thumb/{name}",
-                                   "/search", "/recognise", "/why", "/items", "/items/{name}"}
+                                   "/search", "/recognise", "/why", "/items", "/items/{name}",
+                                   "/caption", "/ask"}
+    content = found["paths"]["/caption"]["post"]["requestBody"]["content"]
+    assert "application/json" not in content
+    assert "image/png" in content
+    beside = found["paths"]["/ask"]["post"]["parameters"]
+    assert {one["name"]: one["required"] for one in beside} == {"question": True, "k": False}
     assert "$ref" not in str(found["paths"]["/items"]["post"])
     status, headers, content = server.ask("GET", "/")
     assert status == 200
@@ -130,7 +197,7 @@ def test_the_page_sets_texts_as_texts_and_asks_no_other_host():
     files = page_files()
     assert {path for path in files if path != "/"} == {
         f"/page/{name}" for name in ("page.css", "elements.js", "main.js", "map.js", "picture.js",
-                                     "results.js", "server.js", "sketch.js")}
+                                     "results.js", "server.js", "sketch.js", "words.js")}
     for content, _ in files.values():
         assert not re.search(rb"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?:"
                              rb"|<[^>]* (style|on\w+)=", content)

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import crossalign as ca
 from crossalign.cli import app
 from crossalign.data_options import DataOptions
+from crossalign.index import ExactIndex
 from crossalign.space import build_space
 
 
@@ -49,6 +50,21 @@ def test_the_command_says_the_same_and_json_names_files(place, space):
     found = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert found == {"captions": [{"file": str(f), "caption": t}
                                   for f, t in zip(files, said, strict=True)]}
+
+
+def test_every_picture_of_the_index_has_its_caption_also_one_that_is_added(place, space):
+    about = space.index.payload(space.index.stored()["ids"])
+    shown = [one for one in about if one["modality"] == "image"]
+    assert len(shown) == 96
+    files = [place[0] / one["file"] for one in shown[::9]]
+    assert [one["said"] for one in shown[::9]] == space.caption(files)
+    assert not any("said" in one for one in about if one["modality"] != "image")
+    opened = ca.Space(space.fitted, space.readers, ExactIndex(), space.card, space.texts)
+    opened.add(files[:2], ["a", "b"])
+    assert [one["said"] for one in opened.index.payload(["a", "b"])] == space.caption(files[:2])
+    complaint(lambda: opened.add(files[:1], payload=[{"said": "x"}]), "payload: 'said' is what")
+    assert space.captions
+    assert space.asked_about == []
 
 
 def test_what_cannot_be_said_is_refused_in_a_sentence(place, space, tmp_path):

@@ -6,8 +6,10 @@ import { sendable, setUpPictures } from "./picture.js";
 import { showClasses, showHits } from "./results.js";
 import { get, send, sendPicture, useToken } from "./server.js";
 import { setUpSketch } from "./sketch.js";
+import { describe, setUpWords, withoutPicture } from "./words.js";
 
 const CLASSES = 6;
+let about = { captions: false, asked_about: [] };   // the space: its sizes, and what it was taught
 let asked = null;             // the last question, a text or a picture
 let recognised = null;        // the answer about the last picture
 let names = [];               // classes that are recognised
@@ -76,7 +78,8 @@ async function takePicture(file) {
   URL.revokeObjectURL(by("query").src);
   by("query").src = URL.createObjectURL(asked.picture);
   by("query").hidden = false;
-  return Promise.all([search(), names.length ? recognise() : undefined]);
+  if (!names.length) invite();
+  return Promise.all([search(), names.length ? recognise() : undefined, describe(asked.picture)]);
 }
 
 async function addClass(event) {
@@ -105,12 +108,19 @@ function fillClasses() {
   fill(by("class"), [...new Set([...names, ...mapped])].sort((a, b) => a.localeCompare(b)));
 }
 
+function invitation() {
+  if (names.length) return "Give a picture to see which classes it may be of.";
+  const more = [...(about.captions ? ["see what it shows"] : []),
+    ...(about.asked_about.length ? ["ask about it"] : [])];
+  if (!more.length) return "This space is searched only; it recognises no classes.";
+  return asked?.picture ? "" : `Give a picture to ${more.join(" and to ")}.`;
+}
+
 function invite() {
   by("bars").replaceChildren();
   by("verdict").classList.remove("none");
   tell(by("among"), "");
-  tell(by("verdict"), names.length ? "Give a picture to see which classes it may be of."
-    : "This space is searched only; it recognises no classes.");
+  tell(by("verdict"), invitation());
 }
 
 async function loadClasses() {
@@ -126,16 +136,21 @@ function listed(words) {
 
 async function start() {
   try {
-    const about = await get("/space");
+    about = await get("/space");
     by("token-form").hidden = true;
     document.title = by("name").textContent = about.name;
     fill(by("modality"), about.modalities);
+    by("text-form").hidden = !about.modalities.includes("text");
+    setUpWords(about);
     const classes = await loadClasses();
     const unseen = classes.filter((one) => !one.seen).length;
     tell(by("about"), `${about.items.toLocaleString("en")} items of ${listed(about.modalities)}`
       + (classes.length ? `; ${classes.length} classes, ${unseen} of them without training pictures`
         : "; no classes"));
     by("add-class").hidden = classes.length === 0;
+    if (!classes.length && (about.captions || about.asked_about.length)) {
+      tell(by("recognised-title"), "Your picture");
+    }
     invite();
   } catch (error) {
     return complain(error, by("about"));
@@ -155,6 +170,7 @@ by("text-form").addEventListener("submit", (event) => {
   asked = { text };
   recognised = null;
   by("query").hidden = true;
+  withoutPicture();
   invite();
   search();
 });

@@ -2,15 +2,14 @@
 
 import { by } from "./elements.js";
 
-const SIDE = 1600;
-const BYTES = 4e6;
+const LARGEST = { side: 1600, bytes: 4e6 };
 const SENT = new Set(["image/png", "image/jpeg", "image/webp"]);
 
-export async function sendable(file) {
+export async function sendable(file, { side, bytes } = LARGEST) {
   const bitmap = await createImageBitmap(file).catch(() => null);
   if (!bitmap) throw new Error("This file is no picture that the browser can read.");
-  const scale = Math.min(1, SIDE / Math.max(bitmap.width, bitmap.height));
-  if (scale === 1 && SENT.has(file.type) && file.size < BYTES) return file;
+  const scale = Math.min(1, side / Math.max(bitmap.width, bitmap.height));
+  if (scale === 1 && SENT.has(file.type) && file.size < bytes) return file;
   const canvas = document.createElement("canvas");
   canvas.width = Math.max(1, Math.round(scale * bitmap.width));
   canvas.height = Math.max(1, Math.round(scale * bitmap.height));

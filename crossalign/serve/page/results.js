@@ -3,7 +3,7 @@
 import { by, make, percent, tell, track } from "./elements.js";
 import { smallPicture } from "./server.js";
 
-const SHOWN = new Set(["text", "class", "modality"]);
+const SHOWN = new Set(["text", "class", "modality", "said"]);
 
 export function showHits({ hits, none }, why) {
   by("hits").replaceChildren(...hits.map((hit) => card(hit, why)));
@@ -16,9 +16,13 @@ function card(hit, why) {
   const about = hit.payload;
   const title = about.class ?? (about.modality === "text" ? "" : hit.id);
   const item = make("li", { className: hit.match === false ? "hit beyond" : "hit" });
-  if (hit.thumb) item.append(picture(hit, title ? `A picture of ${title}` : hit.id));
+  if (hit.thumb) item.append(picture(hit, about.said || (title ? `A picture of ${title}` : hit.id)));
   if (about.text !== undefined) item.append(make("blockquote", { textContent: about.text }));
   if (title) item.append(make("div", { className: "title", textContent: title }));
+  if (about.said) {
+    item.append(make("p", { className: "said", textContent: `“${about.said}”`,
+      title: "What the space says that it shows" }));
+  }
   item.append(make("div", { className: "score", title: "Similarity to what you asked with" },
     track(hit.score), make("span", { textContent: hit.score.toFixed(3) })));
   if (typeof hit.chance === "number") {

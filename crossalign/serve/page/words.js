@@ -1,0 +1,103 @@
+// Words about the picture that was given: what it shows, and answers to questions about it, or about
+// it and a second one. A space that was taught neither says nothing here.
+
+import { by, make, percent, tell, track } from "./elements.js";
+import { sendable } from "./picture.js";
+import { send, sendPicture } from "./server.js";
+
+const ANSWERS = 3;
+const PAIR = { side: 512, bytes: 5e5 };   // two pictures are sent together, in JSON
+let captions = false;
+let picture = null, second = null;
+let turn = 0;                             // so that a late answer does not replace a newer one
+
+export function setUpWords(about) {
+  captions = about.captions;
+  by("question-form").hidden = about.asked_about.length === 0;
+  by("second").hidden = !about.asked_about.includes(2);
+}
+
+function forget() {
+  turn += 1;
+  by("answers").replaceChildren();
+  tell(by("question-status"), "");
+}
+
+export function withoutPicture() {
+  forget();
+  picture = null;
+  by("said").hidden = true;
+}
+
+export async function describe(given) {
+  forget();
+  picture = given;
+  by("said").hidden = true;
+  if (!captions) return;
+  try {
+    const { caption } = await sendPicture("/caption", given, {});
+    if (given !== picture) return;
+    tell(by("said"), caption ? `“${caption}”` : "No words came to mind.");
+  } catch (error) {
+    if (given !== picture) return;
+    tell(by("said"), error.message, true);
+  }
+  by("said").hidden = false;
+}
+
+function asUri(blob) {
+  return new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => done(reader.result));
+    reader.addEventListener("error", () => failed(new Error("The picture cannot be read again.")));
+    reader.readAsDataURL(blob);
+  });
+}
+
+async function answered(question) {
+  if (!second) return sendPicture("/ask", picture, { question, k: ANSWERS });
+  const pictures = await Promise.all([picture, second].map(async (one) =>
+    asUri(await sendable(one, PAIR))));
+  return send("/ask", { question, pictures, k: ANSWERS });
+}
+
+async function ask(event) {
+  event.preventDefault();
+  const question = by("question").value.trim(), status = by("question-status");
+  if (!question) return;
+  forget();
+  if (!picture) return tell(status, "Give a picture first, then ask about it.", true);
+  const mine = turn;
+  tell(status, "Thinking");
+  try {
+    const { answers, unknown } = await answered(question);
+    if (mine !== turn) return;
+    by("answers").replaceChildren(...answers.map(({ answer, accuracy }) => make("li", {},
+      make("div", { className: "label" }, make("span", { textContent: answer }),
+        make("span", { textContent: percent(accuracy) })), track(accuracy))));
+    tell(status, unknown.length ? `It was never asked with ${unknown.join(", ")}.` : "");
+  } catch (error) {
+    if (mine === turn) tell(status, error.message, true);
+  }
+}
+
+function takeSecond(blob) {
+  forget();
+  second = blob;
+  URL.revokeObjectURL(by("second-query").src);
+  if (blob) by("second-query").src = URL.createObjectURL(blob);
+  by("second-query").hidden = by("second-clear").hidden = !blob;
+}
+
+by("question-form").addEventListener("submit", ask);
+by("second-clear").addEventListener("click", () => takeSecond(null));
+by("second-file").addEventListener("change", async (event) => {
+  const [file] = event.target.files;
+  event.target.value = "";
+  if (!file) return;
+  try {
+    takeSecond(await sendable(file, PAIR));
+  } catch (error) {
+    tell(by("question-status"), error.message, true);
+  }
+});
