@@ -85,6 +85,8 @@ class DataOptions:
         Names with commas between.
     columns : str, optional
         Roles and columns, as ``path=image``, with commas between.
+    frames : str, optional
+        Number of frames of a clip.
     engine : str, optional
         Engine that encodes, as ``ray``.
     pairs, unpaired, labels, wrong : str, optional
@@ -123,12 +125,16 @@ class DataOptions:
         "own for those in its own files. Pictures are then where the text encoder puts their "
         "likeliest labels (ConSE).")] = None
     pool: Annotated[str | None, typer.Option(
-        help="mean or flat: tokens as vectors, for models that read nothing else.")] = None
+        help="mean, flat or time: tokens as vectors, for models that read nothing else; time is "
+        "temporal attention, trained on training rows, which keeps their order.")] = None
     modalities: Annotated[str | None, typer.Option(
         help="Modalities of a file of aligned arrays to read, in order, as image,text.")] = None
     columns: Annotated[str | None, typer.Option(
         help="Columns of a file that lists pictures, as path=image,text=caption; the roles are "
         "path, text, class, split and id.")] = None
+    frames: Annotated[str | None, typer.Option(
+        help="Number of frames of a clip, spread over it, for a folder of classes of video files; "
+        "where it is given, also of folders of frames. By default 8.")] = None
     engine: Annotated[str | None, typer.Option(
         help="Where raw pictures and texts are encoded: local, ray on all cores through Ray Data, "
         "or ray:ADDRESS on a cluster, whose machines reach the files under the same paths.")] = None
@@ -191,7 +197,7 @@ class DataOptions:
                 "encoder": encoder, "text_encoder": text_encoder,
                 "modalities": None if self.modalities is None else [
                     word.strip() for word in self.modalities.split(",")],
-                "columns": self._columns(), "engine": self.engine}
+                "columns": self._columns(), "frames": self._frames(), "engine": self.engine}
 
     def read_raw_as(self) -> dict[str, Any]:
         """Return `read_as`, with the encoders that the data bring along where none is named."""
@@ -200,6 +206,14 @@ class DataOptions:
         given = self.read_as()
         return given | {name: encoder for name, encoder in own_encoders(self.name).items()
                         if given[name] is None}
+
+    def _frames(self) -> int | None:
+        """Return the number of frames of a clip."""
+        if self.frames is None:
+            return None
+        if not (self.frames.isdecimal() and int(self.frames)):
+            raise ValueError(f"frames: got {self.frames!r}; give a whole number, from 1.")
+        return int(self.frames)
 
     def _columns(self) -> dict[str, str] | None:
         """Return the columns that are named, by their roles."""

@@ -9,7 +9,7 @@ from importlib import metadata, util
 
 EXTRAS = {"emoji": "resvg_py", "faiss": "faiss", "onnx": "onnxruntime", "parquet": "pyarrow",
           "qdrant": "qdrant_edge", "serve": "fastapi", "text": "transformers",
-          "vision": "ai_edge_litert"}
+          "video": "av", "vision": "ai_edge_litert"}
 """Optional extras, and the module that shows that each is installed."""
 
 

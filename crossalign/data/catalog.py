@@ -22,7 +22,6 @@ from crossalign.data.registry import (
 )
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.encoders.engines import LOCAL
-from crossalign.preprocessing.pooling import pool_tokens
 from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Captions, Encoder, Questions, TextEncoder
 
@@ -60,7 +59,8 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
          encoder: Encoder | DualEncoder | None = None,
          text_encoder: TextEncoder | DualEncoder | None = None, pool: str | None = None,
          modalities: Sequence[str] | None = None, columns: Mapping[str, str] | None = None,
-         log: Callable[[str], None] | None = None, engine: str | None = None) -> Benchmark:
+         frames: int | None = None, log: Callable[[str], None] | None = None,
+         engine: str | None = None) -> Benchmark:
     """Load a benchmark by name or path.
 
     Parameters
@@ -90,13 +90,17 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     text_encoder : TextEncoder or DualEncoder, optional
         Encoder of the texts of pictures or classes, as `encoders.PretrainedTexts`. A `DualEncoder`
         given for both puts pictures and texts into one space.
-    pool : {"mean", "flat"}, optional
+    pool : {"mean", "flat", "time"}, optional
         Way to make vectors of tokens, for models that read nothing else: see
-        `preprocessing.pooling`.
+        `preprocessing.pooling`, and `data.time_pooling` for ``"time"``, temporal attention that is
+        trained on training rows; the default for clips, unless ``tokens`` are asked for.
     modalities : strings, optional
         Modalities to read from files of aligned arrays, in order; the first asks.
     columns : mapping of role to column, optional
         Columns of a file that lists pictures: ``path``, ``text``, ``class``, ``split`` and ``id``.
+    frames : int, optional
+        Number of frames of a clip, spread over it, by default 8. Where it is given, a folder of
+        class folders of folders of pictures is one of clips.
     log : callable, optional
         Function that is told the progress of a long reading, and what was not read or is noted of
         the data.
@@ -113,8 +117,15 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     bench = load_whole(
         name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
         seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
-        modalities=modalities, columns=columns, log=log, engine=engine).benchmark
-    return bench if pool is None else pool_tokens(bench, pool)
+        modalities=modalities, columns=columns, frames=frames, log=log,
+        engine=engine).benchmark
+    if pool is None and not tokens:
+        pool = locate(name_or_path, () if frames is None else ("frames",)).source.pool
+    if pool is None:
+        return bench
+    from crossalign.data.time_pooling import pooled  # with torch, for these data alone
+
+    return pooled(bench, pool)
 
 
 class Loaded(NamedTuple):
@@ -132,7 +143,7 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     For the arguments and errors see `load`.
     """
     given = {argument: value for argument, value in arguments.items() if value is not None}
-    source, path, variant = locate(name_or_path)
+    source, path, variant = locate(name_or_path, given)
     _check(source, str(name_or_path), variant, task, tokens, given)
     where = () if path is None else (path,)
     encoders = {name: given.pop(name) for name in ENCODERS.values() if name in given}

@@ -36,33 +36,33 @@ def class_files(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
     """
     files_by_class: dict[str, list[Path]] = {}
     passed: list[str] = []
-    for entry in _entries(folder, passed):
-        if not _is_folder(entry):
-            passed += [_named(entry, "beside the class folders")] * is_picture(entry)
+    for entry in entries(folder, passed):
+        if not is_folder(entry):
+            passed += [named(entry, "beside the class folders")] * is_picture(entry)
             continue
-        files, named = [], len(passed)
-        for file in _entries(entry, passed):
+        files, before = [], len(passed)
+        for file in entries(entry, passed):
             reason = no_picture(file)
             if reason is None:
                 files.append(file)
             elif file.suffix.lower() != TEXT:
-                passed.append(_named(file, reason))
+                passed.append(named(file, reason))
         name = written(entry.name)
         if files and name in files_by_class:
             raise ValueError(f"path: two folders of {str(folder)!r} are called {name!r}, in two "
                              "spellings; put their pictures into one, or rename one.")
         if files:
             files_by_class[name] = files
-        elif len(passed) == named:
-            passed.append(_named(entry, "a folder without a picture"))
+        elif len(passed) == before:
+            passed.append(named(entry, "a folder without a picture"))
     return files_by_class, {NOT_READ: passed} if passed else {}
 
 
 def holds_classes(folder: Path) -> bool:
     """Return True if a folder has folders of pictures, without listing all of them."""
     for is_one in (is_picture, lambda file: no_picture(file) is None):
-        for entry in _entries(folder, []):
-            if _is_folder(entry) and any(is_one(file) for file in _entries(entry, [])):
+        for entry in entries(folder, []):
+            if is_folder(entry) and any(is_one(file) for file in entries(entry, [])):
                 return True
     return False
 
@@ -110,25 +110,27 @@ def _content(file: Path) -> str | None:
         return "no picture that is known here"
 
 
-def _entries(folder: Path, passed: list[str]) -> Iterator[Path]:
+def entries(folder: Path, passed: list[str]) -> Iterator[Path]:
     """Yield the sorted entries of a folder that are not hidden; note in ``passed`` if it is
     closed.
     """
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        passed.append(_named(folder, f"cannot be opened: {error.strerror}"))
+        passed.append(named(folder, f"cannot be opened: {error.strerror}"))
         return
     yield from (entry for entry in entries
                 if not entry.name.startswith(".") and entry.name.lower() not in SYSTEM)
 
 
-def _is_folder(path: Path) -> bool:
+def is_folder(path: Path) -> bool:
+    """Return True for a folder that can be looked at."""
     try:
         return path.is_dir()
     except OSError:
         return False
 
 
-def _named(path: Path, reason: str) -> str:
+def named(path: Path, reason: str) -> str:
+    """Return the note on a file that is passed over."""
     return f"{picture_id(path)} ({reason})"

@@ -30,6 +30,7 @@ from crossalign.data.samples import RawSamples, Samples
 from crossalign.data.sides import apart, joined_sides
 from crossalign.data.text_rows import class_rows, several, text_views
 from crossalign.encoders.char_ngrams import CharNgrams
+from crossalign.encoders.clips import ClipEncoder, frames_of
 from crossalign.encoders.engines import LOCAL, opened_engine
 from crossalign.names import alike_names
 from crossalign.pace import Log
@@ -86,8 +87,10 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
                          "no texts that are read; leave it out.")
     encoder = getattr(encoder, "pictures", encoder)      # of a network of both
     text_encoder = getattr(text_encoder, "texts", text_encoder)
-    reads = chosen_encoder(tokens, encoder)
+    reads = chosen_encoder(tokens and raw.frames is None, encoder)
     words = text_encoder or CharNgrams(reads.tokens)
+    if raw.frames is not None:
+        reads = ClipEncoder(reads, raw.frames)
     with opened_engine(engine) as opened:
         work: dict[str, Any] = {"keep": cache, "log": log, "engine": opened}
         sides = {modality: encoded_classes(by_class, reads, each=len(raw.pictures) > 1, **work)
@@ -202,7 +205,10 @@ def _of_side(modality: str, side: Encoded, raw: RawSamples, *, prefixed: bool) -
     names = [picture_id(file) for file in side.files] if raw.ids is None else [
         raw.ids[i] for i in side.which]
     files = [str(file) for file in side.files if isinstance(file, Path)]
-    return Views({modality: side.rows}, side.labels,
+    rows, mask = side.rows, None
+    if raw.frames is not None:
+        rows, mask = frames_of(rows)
+    return Views({modality: rows}, side.labels, masks={} if mask is None else {modality: mask},
                  ids=[f"{modality}/" * prefixed + name for name in names],
                  meta={**{name: values[side.which] for name, values in raw.meta.items()},
                        **({f"file:{modality}": np.array(files)} if files else {})})

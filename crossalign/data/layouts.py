@@ -8,6 +8,7 @@ CROSSALIGN_DATA names. A variant stands behind a colon: ``glyphs:sketch``,
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,8 +40,10 @@ class Located(NamedTuple):
     variant: str
 
 
-def locate(name_or_path: str | Path) -> Located:
+def locate(name_or_path: str | Path, given: Collection[str] = ()) -> Located:
     """Find a data set by name or path, itself or under CROSSALIGN_DATA.
+
+    ``given`` are arguments of `load` by which a path may be taken for another layout.
 
     Raises
     ------
@@ -53,7 +56,7 @@ def locate(name_or_path: str | Path) -> Located:
         source, path = named().get(place), None
         if source is None:
             path = existing(place)
-            source = None if path is None else source_of(path)
+            source = None if path is None else source_of(path, given)
         if source is None:
             continue
         if place != text and not (variant and source.has_variant(variant)):
@@ -93,8 +96,8 @@ def existing(text: str) -> Path | None:
     return next((place for place in places if text and place.exists()), None)
 
 
-def source_of(path: Path) -> Source:
-    """Return the source that reads a path.
+def source_of(path: Path, given: Collection[str] = ()) -> Source:
+    """Return the source that reads a path; see `locate` for ``given``.
 
     Raises
     ------
@@ -103,14 +106,17 @@ def source_of(path: Path) -> Source:
     """
     if not path.is_dir():
         check_regular(path, "data")
-    found = source_at(path)
+    found = source_at(path, given)
     if found is not None:
         return found
     below = _one_level_below(path)
     if below:
         more = "" if len(below) <= NAMED_BELOW else f" or one of {len(below) - NAMED_BELOW} more"
-        raise ValueError(f"data: {str(path)!r} is one level too high; give "
-                         f"{' or '.join(repr(str(p)) for p in below[:NAMED_BELOW])}{more}.")
+        clips = "; where folders of pictures are clips, give frames=8" * (
+            source_at(path, ("frames",)) is not None)
+        raise ValueError(
+            f"data: {str(path)!r} is one level too high; give "
+            f"{' or '.join(repr(str(p)) for p in below[:NAMED_BELOW])}{more}{clips}.")
     above = _data_set_around(path)
     if above is not None:
         raise ValueError(f"data: {str(path)!r} lies too deep; the folder {str(above)!r} above it "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,11 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.class_folders import picture_id
-from crossalign.data.formats.pictures import THREADS, Drawing, read_picture
+from crossalign.data.formats.clips import Clip, frame_files, read_clip
+from crossalign.data.formats.pictures import THREADS, Drawing, Picture, read_picture
 from crossalign.data.noted import NOT_READ, Noted
 from crossalign.encoders.ahead import Read
 from crossalign.encoders.blocks import Encoding
 from crossalign.encoders.cache import Kept
+from crossalign.encoders.clips import ClipEncoder
 from crossalign.encoders.encode import encode_items, row_key
 from crossalign.encoders.engines import Engine
 from crossalign.encoders.hog import HOG
@@ -32,6 +34,8 @@ Array = npt.NDArray[Any]
 VERSION = 2
 """Version of the rows, raised when the same pictures would give other rows."""
 
+CLIPS = 8
+"""Number of clips that are encoded at a time."""
 NO_READABLE = "classes_without_a_readable_picture"
 """Kind of the notes on classes that have files and no sample."""
 
@@ -102,6 +106,7 @@ def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: En
         If no picture can be read, or none of a class that needs one.
     """
     files = [file for listed in classes.values() for file in listed]
+    things = _things(encoder)
     labels = np.repeat(np.arange(len(classes)), [len(listed) for listed in classes.values()])
     digests, closed = content_digests(files, log)
     there = np.array([i not in closed for i in range(len(files))])
@@ -116,12 +121,12 @@ def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: En
             closed[at] = why
     read = np.array([i not in closed for i in range(len(files))])
     if files and not read.any():
-        raise ValueError(f"path: none of {len(files)} pictures can be read, first "
+        raise ValueError(f"path: none of {len(files)} {things} can be read, first "
                          f"{noted[NOT_READ][0]}; copy them again.")
     without = [name for c, (name, listed) in enumerate(classes.items())
                if listed and not read[labels == c].any()]
     if without and each:
-        raise ValueError(f"path: none of the {len(classes[without[0]])} pictures of the class "
+        raise ValueError(f"path: none of the {len(classes[without[0]])} {things} of the class "
                          f"{without[0]!r} can be read, first {noted[NOT_READ][0]}; copy them again "
                          "or remove the class.")
     noted |= {NO_READABLE: [f"{name} ({len(classes[name])} files)" for name in without]}
@@ -139,8 +144,9 @@ def content_digests(files: Sequence[Path | Drawing],
         if isinstance(file, Drawing):
             return _digest(f"{file.pixels.shape}".encode() + file.pixels.tobytes()).digest()
         try:
-            with file.open("rb") as stream:
-                return hashlib.file_digest(stream, _digest).digest()
+            if file.is_dir():                                  # of frames
+                return _digest(b"".join(_of_file(frame) for frame in frame_files(file))).digest()
+            return _of_file(file)
         except OSError as error:
             return f"cannot be opened: {error.strerror}"
 
@@ -155,6 +161,15 @@ def content_digests(files: Sequence[Path | Drawing],
 
 
 _digest = partial(hashlib.blake2b, digest_size=8)
+
+
+def _of_file(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, _digest).digest()
+
+
+def _things(encoder: Encoder) -> str:
+    return "clips" if isinstance(encoder, ClipEncoder) else "pictures"
 
 
 def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encoder, *,
@@ -177,19 +192,24 @@ def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encod
         Notes with the kind `NOT_READ` for every file that has no row, and those of `read_picture`.
     """
     steps = steps_of(encoder)
+    opened: Callable[..., Picture | Clip] = read_picture
+    side, block = steps.side, steps.block
+    if isinstance(encoder, ClipEncoder):
+        opened = partial(read_clip, frames=encoder.frames)
+        side, block = steps_of(encoder.of_frames).side, CLIPS
 
     def read(file: Path | Drawing) -> Read:
         try:
-            picture = read_picture(file, steps.side, encoder.mode)
+            found = opened(file, side=side, mode=encoder.mode)
         except ValueError as error:
             return None, [(NOT_READ, str(error.__cause__ or error))]
-        return steps.prepare(picture.pixels), list(picture.notes.items())
+        return steps.prepare(found.pixels), list(found.notes.items())
 
-    how = Encoding(steps.encode, "pictures", read, steps.block, gpu=on_gpu(encoder))
+    how = Encoding(steps.encode, _things(encoder), read, block, gpu=on_gpu(encoder))
     kept = encode_items(files, digests, how, row_key("picture-rows", encoder) if keep else None,
                         log, engine)
     if not len(kept.rows):
-        raise ValueError(f"path: none of {len(files)} pictures can be read, first "
+        raise ValueError(f"path: none of {len(files)} {how.things} can be read, first "
                          f"{picture_id(files[0])!r} ({kept.notes[0][2]}); copy them again.")
     return kept
 

@@ -7,7 +7,7 @@ adding a data set.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,10 +29,12 @@ class Place:
     Parameters
     ----------
     path : Path
+    given : strings
+        Arguments of `load` that are given, by which it may be taken for another layout.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, given: Collection[str] = ()) -> None:
+        self.path, self.given = path, given
 
     @cached_property
     def is_folder(self) -> bool:
@@ -67,6 +69,9 @@ class Source:
         True where the files alone know their variants.
     tokens : bool
         Whether it also comes as token rows.
+    pool : str, optional
+        Pooling of token rows that are all it has, where neither they nor another pooling is asked
+        for; default None.
     options : tuple of str
         Further arguments of `load` that it takes.
     raw : tuple of str
@@ -92,6 +97,7 @@ class Source:
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     any_variant: bool = False
     tokens: bool = False
+    pool: str | None = None
     options: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
     read_raw: Callable[..., RawSamples] | None = None
@@ -139,9 +145,9 @@ def own_encoders(name: str) -> dict[str, Any]:
     return {} if source is None or source.encoders is None else source.encoders()
 
 
-def source_at(path: Path) -> Source | None:
-    """Return the source that reads a path, if there is one."""
-    place = Place(path)
+def source_at(path: Path, given: Collection[str] = ()) -> Source | None:
+    """Return the source that reads a path, if there is one; see `Place` for ``given``."""
+    place = Place(path, given)
     return next((source for source in sources() if source.reads(place)), None)
 
 

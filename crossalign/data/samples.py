@@ -24,6 +24,8 @@ Array = npt.NDArray[Any]
 ALL = "(all)"
 """Name of the class of all pictures where nothing says their classes."""
 
+CLIP = "clip"
+"""Name of the modality of clips."""
 SAMPLE = "sample:"
 """Prefix of a modality's name in the ``meta`` of drawn pairs, for the ids of their samples."""
 
@@ -210,6 +212,9 @@ class RawSamples:
         Notes on files that were passed over.
     said : Captions or Questions, optional
         Captions of the pictures, or questions about them, by ``ids``; default None.
+    frames : int, optional
+        Number of frames of a clip, if instead of pictures there are clips, video files and folders
+        of frames; default None.
     """
 
     name: str
@@ -228,6 +233,7 @@ class RawSamples:
     of_texts: Mapping[str, Any] = field(default_factory=dict)
     noted: Noted = field(default_factory=dict)
     said: Captions | Questions | None = None
+    frames: int | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:

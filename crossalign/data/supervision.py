@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from crossalign.data.splits.rows import random_keys
 from crossalign.labels import NO_CLASS, has_class
+from crossalign.preprocessing.pooling import TIME
 from crossalign.sentences import short
 from crossalign.types import Benchmark, Views
 from crossalign.types.benchmark import SUPERVISION
@@ -106,7 +107,8 @@ def supervised(bench: Benchmark, supervision: Supervision) -> Benchmark:
     ------
     ValueError
         If the benchmark is for another task, has fewer pairs, or no modality of the name whose
-        samples are to be labelled; if one pair alone would be wrong; or if no training row is left.
+        samples are to be labelled; if one pair alone would be wrong; if no training row is left; or
+        if its tokens were pooled by attention that full supervision has trained.
     """
     if supervision.full:
         return bench
@@ -114,6 +116,9 @@ def supervised(bench: Benchmark, supervision: Supervision) -> Benchmark:
         raise ValueError(f"task: {bench.name!r} is loaded for {bench.task}, and pairs, unpaired, "
                          "labels and wrong are about training pairs of retrieval; choose the task "
                          "retrieval, or leave them out.")
+    if bench.protocol.get("tokens") == f"pooled: {TIME}":
+        raise ValueError(f"pool: {TIME!r} was learnt from all training rows of {bench.name!r} and "
+                         "their classes, and less supervision is asked for; choose mean or flat.")
     return replace(_of_run(bench, supervision, 0), resplit=partial(_of_run, bench, supervision),
                    class_splits=bench.class_splits)
 

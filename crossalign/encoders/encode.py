@@ -26,7 +26,7 @@ from crossalign.pace import Log, Pace
 
 Array = npt.NDArray[Any]
 
-PACKAGES = ("numpy", "pillow", "transformers", "tokenizers", "onnxruntime", "ai-edge-litert")
+PACKAGES = ("numpy", "pillow", "av", "transformers", "tokenizers", "onnxruntime", "ai-edge-litert")
 """Packages whose versions rows may depend on."""
 
 

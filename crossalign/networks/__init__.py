@@ -11,7 +11,8 @@
 - `experts`: the product of Gaussians.
 - `topk`: the k tokens of highest score, smoothed by noise; `smoothed_topk` has its gradient.
 - `attention`: attention over modalities and classes.
-- `token_reader`: the first part of the encoder of FGAN.
+- `token_reader`: token rows in context, the first part of the encoder of FGAN.
+- `rotary`: attention with rotary positions; `temporal_attention` pools the frames of a clip by it.
 - `caption_decoder`: codes to texts, with a pointer to names.
 - `class_memory`: prototypes of seen classes, and of other classes by attention to them.
 """
@@ -31,11 +32,13 @@ from crossalign.networks.gated import GatedMLP
 from crossalign.networks.gaussian import GaussianEncoder, reparametrise
 from crossalign.networks.manifold import ManifoldProjection
 from crossalign.networks.mlp import MLP, initialise
+from crossalign.networks.rotary import RotaryLayer, rotated
+from crossalign.networks.temporal_attention import TemporalAttention
 from crossalign.networks.topk import PerturbedTopK, hard_topk, perturbed_topk, tokens_kept
 from crossalign.networks.vae import CrossVAE
 
 __all__ = ["MLP", "Adapter", "CaptionDecoder", "ClassAttention", "ClassMemory", "CrossVAE",
            "GatedMLP", "GaussianEncoder", "GaussianHead", "InformationGate",
-           "ManifoldProjection", "ModalityFusion", "PerturbedTopK", "class_distances",
-           "cross_weighting", "hard_topk", "initialise", "perturbed_topk",
-           "product_of_experts", "reparametrise", "tokens_kept"]
+           "ManifoldProjection", "ModalityFusion", "PerturbedTopK", "RotaryLayer",
+           "TemporalAttention", "class_distances", "cross_weighting", "hard_topk", "initialise",
+           "perturbed_topk", "product_of_experts", "reparametrise", "rotated", "tokens_kept"]

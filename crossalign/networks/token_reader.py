@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-READERS = ("linear", "gru", "attention")
+from crossalign.networks.rotary import RotaryLayer
+
+READERS = ("linear", "gru", "attention", "rotary")
 
 
 class TokenReader(nn.Module):
@@ -15,7 +17,8 @@ class TokenReader(nn.Module):
     ``"linear"``: a linear layer and layer normalisation, for the tokens of a network that has seen
     the whole sample, such as the cells of a VGG feature map. ``"gru"``: a bidirectional GRU before
     those, for words without context. ``"attention"``: a Transformer layer (Vaswani et al. 2017,
-    normalised first) after them, for patches without context.
+    normalised first) after them, for patches without context. ``"rotary"``: the same with rotary
+    positions, for the frames of a clip, whose order counts.
 
     Parameters
     ----------
@@ -23,7 +26,7 @@ class TokenReader(nn.Module):
         Width of the tokens.
     dim : int
         Width of the result.
-    kind : {"linear", "gru", "attention"}
+    kind : {"linear", "gru", "attention", "rotary"}
         Kind of reader; default ``"linear"``.
     heads : int
         Number of heads of the Transformer layer; default 4.
@@ -51,9 +54,12 @@ class TokenReader(nn.Module):
                     if kind == "gru" else None)
         self.project = nn.Linear(width if self.gru is None else 2 * (dim // 2), dim)
         self.norm = nn.LayerNorm(dim)
-        self.layer = (nn.TransformerEncoderLayer(dim, heads, 2 * dim, dropout, "gelu",
-                                                 batch_first=True, norm_first=True)
-                      if kind == "attention" else None)
+        self.layer: nn.Module | None = None
+        if kind == "attention":
+            self.layer = nn.TransformerEncoderLayer(dim, heads, 2 * dim, dropout, "gelu",
+                                                    batch_first=True, norm_first=True)
+        elif kind == "rotary":
+            self.layer = RotaryLayer(dim, heads, dropout)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Read tokens ``(n, t, width)`` as rows ``(n, t, dim)``; zeros where ``mask (n, t)`` is

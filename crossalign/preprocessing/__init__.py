@@ -6,6 +6,7 @@
 | scaling | shift and scale of columns, unit rows |
 | tokens | real token rows, and their scale |
 | pooling | token rows as vectors |
+| frames | token rows without their order |
 | bag_of_words | words weighted by their rarity |
 """
 

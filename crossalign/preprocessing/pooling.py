@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -61,38 +61,55 @@ def flat_tokens(x: npt.ArrayLike, mask: Array | None = None) -> Array:
 
 POOLINGS: dict[str, Pool] = {"mean": mean_token, "flat": flat_tokens}
 """Ways to turn tokens into a vector: their mean, which forgets their order, or all of them."""
+TIME = "time"
+"""Name of the pooling that keeps their order and is learnt, see `data.time_pooling`."""
 POOLED = ("tokens", "frames")
 """Kinds of modalities that can be pooled."""
 
 
-def pool_tokens(bench: Benchmark, how: str) -> Benchmark:
+Fit = Callable[[Benchmark], Mapping[str, Pool]]
+"""Function that learns, from the training part of a benchmark, how to pool each modality."""
+
+
+def pool_tokens(bench: Benchmark, how: str, fit: Fit | None = None) -> Benchmark:
     """Return a benchmark whose token modalities are vectors, on every run and in validation.
 
     Tokens are read a block of samples at a time. The protocol's entry ``tokens`` says so.
+
+    Parameters
+    ----------
+    bench : Benchmark
+    how : str
+        One of `POOLINGS`, or the name of what ``fit`` learns.
+    fit : callable, optional
+        Function that learns the pooling anew of every run, and of validation; default None, for
+        `POOLINGS`.
 
     Raises
     ------
     ValueError
         If ``how`` is not one of `POOLINGS`, or no modality has tokens.
     """
-    if how not in POOLINGS:
+    if fit is None and how not in POOLINGS:
         raise ValueError(f"pool: got {how!r}; choose one of {list(POOLINGS)}.")
     if not any(views.kind(m) in POOLED for views in bench.splits.values()
                for m in views.modalities):
         raise ValueError(f"pool: {bench.name} has no tokens to pool; leave it out.")
-    return bench.map(partial(_pooled, how=how))
+    return bench.map(partial(_pooled, how=how, fit=fit))
 
 
-def _pooled(bench: Benchmark, how: str) -> Benchmark:
+def _pooled(bench: Benchmark, how: str, fit: Fit | None) -> Benchmark:
+    learnt = {} if fit is None else fit(bench)
     return replace(
-        bench, splits={name: _vectors(views, how) for name, views in bench.splits.items()},
+        bench, splits={name: _vectors(views, {m: learnt[m] if fit else POOLINGS[how]
+                                              for m, kind in views.kinds.items() if kind in POOLED})
+                       for name, views in bench.splits.items()},
         protocol={**bench.protocol, "tokens": f"pooled: {how}"})
 
 
-def _vectors(views: Views, how: str) -> Views:
-    data = {m: _rows(views, m, POOLINGS[how]) if kind in POOLED else views[m]
-            for m, kind in views.kinds.items()}
-    kinds = {m: "vectors" if kind in POOLED else kind for m, kind in views.kinds.items()}
+def _vectors(views: Views, pools: Mapping[str, Pool]) -> Views:
+    data = {m: _rows(views, m, pools[m]) if m in pools else views[m] for m in views.modalities}
+    kinds = {m: "vectors" if m in pools else kind for m, kind in views.kinds.items()}
     pooled = Views(data, views.labels, present=views.present, meta=views.meta, kinds=kinds,
                    masks={m: mask for m, mask in views.masks.items() if kinds[m] != "vectors"})
     pooled.ids = views.ids

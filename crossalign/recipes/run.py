@@ -83,9 +83,10 @@ class Run(BaseModel):
     attributes: Words | None = Field(None, description="a file name, as sent_splits.mat")
     class_texts: Words | None = Field(None, description="a file of texts of the classes")
     unseen: Words | None = Field(None, description="a published split or a file of class names")
-    pool: Literal["mean", "flat"] | None = Field(None, description="mean or flat")
+    pool: Literal["mean", "flat", "time"] | None = Field(None, description="mean, flat or time")
     modalities: Words | None = Field(None, description="names, as image,text")
     columns: Words | None = Field(None, description="roles and columns, as path=image")
+    frames: Count | None = Field(None, description="a number of frames of a clip, from 1")
     encoder: Words | None = Field(
         None, description="a .tflite file, the name of a network, or package:NAME")
     text_encoder: Words | None = Field(
@@ -117,7 +118,8 @@ class Run(BaseModel):
             unseen=self.unseen, pool=self.pool, modalities=self.modalities, columns=self.columns,
             encoder=under(root, self.encoder), text_encoder=self.text_encoder,
             labels=self.labels, **{name: None if value is None else str(value) for name, value in (
-                ("pairs", self.pairs), ("unpaired", self.unpaired), ("wrong", self.wrong))},
+                ("frames", self.frames), ("pairs", self.pairs), ("unpaired", self.unpaired),
+                ("wrong", self.wrong))},
             ).load(log=log)
 
     def measure(self, root: Path | None = None, *, log: Callable[[str], None] | None = None,

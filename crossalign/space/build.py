@@ -17,7 +17,7 @@ from crossalign import __version__
 from crossalign.cores import one_thread
 from crossalign.data.catalog import load_said, load_whole
 from crossalign.data.layouts import check_outside, locate
-from crossalign.data.samples import Samples
+from crossalign.data.samples import CLIP, Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.fitted import answering, fit_chosen
 from crossalign.evaluation.protocols import Protocol, benchmark_of, with_options
@@ -94,6 +94,9 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         If the data cannot be read, or the folder holds anything but a space, or a space that is not
         to be replaced.
     """
+    if options.frames is not None:
+        raise ValueError(f"frames: got {options.frames}, and a space answers about pictures and "
+                         "texts, not about clips; use crossalign fit.")
     started, place = time.perf_counter(), expanded(out, "out")
     check_outside(place, options.name)
     with building(place, log):
@@ -284,6 +287,9 @@ def _read(options: DataOptions, log: Log) -> tuple[Benchmark, Samples, Readers]:
     if whole.samples is None:
         raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
                          "pictures; give a folder of pictures, or use crossalign fit.")
+    if CLIP in whole.samples.views:
+        raise ValueError(f"data: {options.name!r} holds clips, and a space answers about pictures "
+                         "and texts; use crossalign fit.")
     bench, readers = whole.benchmark.run(0), Readers(options, opened=arguments)
     log(f"pictures by {_facts(readers.pictures)}")
     log(f"texts by {_facts(readers.texts)}")

@@ -30,11 +30,13 @@ def folders(tmp_path):
 
 CASES = {"glyphs": {}, "glyphs:sketch": {}, "glyphs retrieval": {"task": "retrieval"},
          "glyphs transfer": {"task": "transfer"}, "glyphs caption": {"task": "caption"},
-         "glyphs vqa": {"task": "vqa"}, "synthetic": {}, "pairs.npz": {},
+         "glyphs vqa": {"task": "vqa"}, "moving_glyphs": {"tokens": True},
+         "moving_glyphs retrieval": {"task": "retrieval", "tokens": True},
+         "moving_glyphs vqa": {"task": "vqa", "tokens": True}, "synthetic": {}, "pairs.npz": {},
          "pairs.npz transfer": {"task": "transfer"}, "gzsl.npz": {}, "domains.npz": {},
          "pairs.npz pooled": {"pool": "mean"}}
 SLOWLY_WRITTEN = {"xlsa17", "Wikipedia", "omniglot", "sketches", "pictures", "manifest", "emoji",
-                  "embeddings", "vqa"}
+                  "embeddings", "vqa", "clips"}
 """Layouts whose files tests of their own write."""
 
 

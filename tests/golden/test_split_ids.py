@@ -35,6 +35,9 @@ BUILT_IN = {
     "glyphs vqa tokens": ("glyphs", {"task": "vqa", "tokens": True}),
     "glyphs sketch tokens": ("glyphs:sketch", {"tokens": True}),
     "glyphs, seed 3": ("glyphs", {"seed": 3}),
+    "moving glyphs tokens": ("moving_glyphs", {"tokens": True}),
+    "moving glyphs retrieval tokens": ("moving_glyphs", {"task": "retrieval", "tokens": True}),
+    "moving glyphs vqa tokens": ("moving_glyphs", {"task": "vqa", "tokens": True}),
     "synthetic": ("synthetic", {}),
 }
 """What `data.load` is given for each data set that is made here."""
@@ -60,7 +63,7 @@ REAL = {
     "caltech30 tokens": ("pictures", "caltech30", {"tokens": True}),
 }
 """Its layout first, the same for data sets in the folder of real data."""
-UNPUBLISHED = {"pairs", "sketches", "manifest", "embeddings", "vqa"}
+UNPUBLISHED = {"clips", "pairs", "sketches", "manifest", "embeddings", "vqa"}
 """Layouts of which that folder holds none; other tests write small ones."""
 
 
@@ -101,10 +104,13 @@ def test_every_data_set_is_pinned():
 
 
 def forms(source):
-    """Every variant, task and form in which a data set that is made here is loaded."""
+    """Every variant, task and form in which a data set that is made here is loaded; vectors that
+    are pooled token rows have the splits of these.
+    """
     return {(f"{source.name}:{variant}" if variant else source.name, task, tokens)
             for variant in ("", *source.variants) for task in source.tasks_of(variant)
-            for tokens in ((False, True) if source.tokens else (False,))}
+            for tokens in ((True,) if source.pool else (False, True) if source.tokens
+                           else (False,))}
 
 
 def test_every_form_of_data_made_here_is_pinned():

@@ -464,7 +464,8 @@ def test_load_recognises_the_folder_and_its_task(folder, monkeypatch):
     complaint(lambda: data.load(folder, "retrieval"), "'retrieval'", "gzsl")
     monkeypatch.setenv("CROSSALIGN_DATA", str(folder.parent))
     assert data.load("toy").protocol == whole.protocol
-    assert [entry.name for entry in data.available()] == ["glyphs", "synthetic", "toy"]
+    assert [entry.name for entry in data.available()] == [
+        "glyphs", "moving_glyphs", "synthetic", "toy"]
     np.save(folder / "wide.npy", np.ones((6, 3)))
     assert data.load("toy", attributes="wide.npy").classes.embeddings.shape == (6, 3)
 

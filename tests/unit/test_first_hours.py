@@ -58,7 +58,7 @@ def test_data_sets_and_layouts_of_a_path_fit_a_terminal_of_80_columns(monkeypatc
     text = listing()
     assert max(map(len, (line for line in text.splitlines() if str(tmp_path) not in line))) <= 80
     assert [line.split()[0] for line in text.splitlines() if line[0] != " "] == [
-        "data", "glyphs", "synthetic", "mine", "a"]
+        "data", "glyphs", "moving_glyphs", "synthetic", "mine", "a"]
     assert f"{layouts()}." in " ".join(text.split())
 
 

@@ -80,7 +80,7 @@ class FGAN(TokenSelector, JointSpace):
         Training is the same.
     dim : int
         Width of tokens in context, of embeddings and of codes; default 512.
-    readers : pair of {"linear", "gru", "attention"}
+    readers : pair of {"linear", "gru", "attention", "rotary"}
         Context of each modality's tokens, see `networks.TokenReader`; default ``("linear",
         "gru")``.
     backbones : pair of str or None

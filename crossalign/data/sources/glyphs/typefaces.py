@@ -43,7 +43,7 @@ FACES: dict[str, str] = {
 SIDE = 32
 """Width and height of a picture, in pixels."""
 
-_CANVAS = 2 * SIDE   # letters are set at twice the size, then warped down
+CANVAS = 2 * SIDE   # letters are set at twice the size, then warped down
 _EM = 44             # font size on the canvas
 _BASELINE = 46       # row of the baseline on the canvas
 
@@ -79,10 +79,10 @@ def without_lookalikes(letters: Sequence[Letter]) -> list[Letter]:
     tell apart. Two bases look alike if at least half of the faces that have both draw the same
     pixels.
     """
-    fonts = _fonts()
+    fonts = typeface_fonts()
     bases = sorted({x.base for x in letters})
-    drawings = {b: [_upright(b, font).tobytes() for font in fonts] for b in bases}
-    blank = [_upright("\uffff", font).tobytes() for font in fonts]  # the face's missing glyph
+    drawings = {b: [upright_letter(b, font).tobytes() for font in fonts] for b in bases}
+    blank = [upright_letter("\uffff", font).tobytes() for font in fonts]  # the face's missing glyph
 
     def alike(first: str, second: str) -> bool:
         pairs = [(a, b) for a, b, none in zip(drawings[first], drawings[second], blank, strict=True)
@@ -113,7 +113,7 @@ def draw(characters: str, faces: npt.ArrayLike,
     pictures, outlines : (n, 32, 32) uint8
         0 is paper and 255 ink.
     """
-    fonts = _fonts()
+    fonts = typeface_fonts()
     jitter = rng.uniform(-1.0, 1.0, size=(len(characters), 2, 12))
     corners = _corners(jitter[:, 0], bend=0.0), _corners(jitter[:, 1], bend=2.0)
     upright: _Drawn = {}
@@ -122,10 +122,10 @@ def draw(characters: str, faces: npt.ArrayLike,
     outlines = np.empty_like(pictures)
     for i, key in enumerate(zip(characters, np.asarray(faces).tolist(), strict=True)):
         if key not in upright:
-            upright[key] = _upright(key[0], fonts[key[1]])
+            upright[key] = upright_letter(key[0], fonts[key[1]])
             contour[key] = _contour(upright[key])
-        pictures[i] = _warped(upright[key], corners[0][i])
-        outlines[i] = _warped(contour[key], corners[1][i])
+        pictures[i] = warped(upright[key], corners[0][i])
+        outlines[i] = warped(contour[key], corners[1][i])
     return pictures, outlines
 
 
@@ -135,20 +135,21 @@ def _file(face: str) -> Path:
     return Path(matplotlib.get_data_path(), "fonts", "ttf", f"{face}.ttf")
 
 
-def _fonts() -> list[ImageFont.FreeTypeFont]:
+def typeface_fonts() -> list[ImageFont.FreeTypeFont]:
+    """Return the fonts of `FACES`."""
     from PIL import ImageFont
 
     return [ImageFont.truetype(str(_file(f)), _EM, layout_engine=ImageFont.Layout.BASIC)
             for f in FACES]
 
 
-def _upright(character: str, font: ImageFont.FreeTypeFont) -> Image.Image:
+def upright_letter(character: str, font: ImageFont.FreeTypeFont) -> Image.Image:
     """Draw the letter on the canvas, centred on a fixed baseline, before any jitter."""
     from PIL import Image, ImageDraw
 
-    canvas = Image.new("L", (_CANVAS, _CANVAS))
+    canvas = Image.new("L", (CANVAS, CANVAS))
     composed = unicodedata.normalize("NFC", character)
-    ImageDraw.Draw(canvas).text((_CANVAS / 2, _BASELINE), composed, fill=255, font=font,
+    ImageDraw.Draw(canvas).text((CANVAS / 2, _BASELINE), composed, fill=255, font=font,
                                 anchor="ms")
     return canvas
 
@@ -164,19 +165,30 @@ def _corners(jitter: npt.NDArray[np.float64], bend: float) -> npt.NDArray[np.flo
     """Turn (n, 12) numbers in [-1, 1] into (n, 8) canvas corners (NW, SW, SE, NE) of each
     picture.
     """
-    turn = np.deg2rad(7.0) * jitter[:, 0]
-    half = _CANVAS / 2 * (1.0 + 0.08 * jitter[:, 1])
-    centre = _CANVAS / 2 + 3.0 * jitter[:, 2:4]                              # (n, 2)
-    square = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]], dtype=float)     # (4, 2)
-    cos, sin = np.cos(turn), np.sin(turn)
-    rotation = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], 1)  # (n, 2, 2)
-    turned = np.einsum("nij,cj->nci", rotation, square) * half[:, None, None]
-    bent = turned + bend * jitter[:, 4:].reshape(-1, 4, 2)
-    corners: npt.NDArray[np.float64] = (centre[:, None] + bent).reshape(-1, 8)
+    square = turned_square(np.deg2rad(7.0) * jitter[:, 0],
+                           CANVAS / 2 * (1.0 + 0.08 * jitter[:, 1]),
+                           CANVAS / 2 + 3.0 * jitter[:, 2:4])
+    bent = square + bend * jitter[:, 4:].reshape(-1, 4, 2)
+    corners: npt.NDArray[np.float64] = bent.reshape(-1, 8)
     return corners
 
 
-def _warped(canvas: Image.Image, corners: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+def turned_square(turn: npt.NDArray[np.float64], half: npt.NDArray[np.float64],
+                  centre: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the corners ``(n, 4, 2)`` (NW, SW, SE, NE) of squares.
+
+    They are turned clockwise by ``turn`` (n,), in radians, around ``centre`` (n, 2), half of a side
+    being ``half`` (n,).
+    """
+    square = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]], dtype=float)     # (4, 2)
+    cos, sin = np.cos(turn), np.sin(turn)
+    rotation = np.stack([np.stack([cos, -sin], -1), np.stack([sin, cos], -1)], 1)  # (n, 2, 2)
+    turned: npt.NDArray[np.float64] = np.einsum("nij,cj->nci", rotation, square)
+    return centre[:, None] + turned * half[:, None, None]
+
+
+def warped(canvas: Image.Image, corners: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
+    """Return what a canvas shows between four corners (8,) as a picture (32, 32) uint8."""
     from PIL import Image
 
     picture = canvas.transform((SIDE, SIDE), Image.Transform.QUAD, tuple(corners),

@@ -104,6 +104,14 @@ def read_picture_folder(folder: str | Path, task: str | None = None, *,
     if not by_class:
         raise ValueError(f"path: the folder {str(folder)!r} holds no folder of pictures; put the "
                          "pictures of each class into a folder with its name.")
+    return read_classes(folder, by_class, passed, task, attributes=attributes,
+                        class_texts=class_texts, unseen=unseen, seed=seed)
+
+
+def read_classes(folder: Path, by_class: Classes, passed: Noted, task: str | None, *,
+                 attributes: str | Path | None, class_texts: str | Path | None, unseen: Unseen,
+                 seed: int) -> RawSamples:
+    """Read the texts of files of some classes, or of the classes; see `read_picture_folder`."""
     found = folder, by_class, passed, seed
     if task == "caption":
         if attributes is not None:

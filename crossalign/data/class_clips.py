@@ -1,0 +1,66 @@
+"""Clips of class folders: video files and folders of frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from crossalign.data.class_folders import TEXT, entries, is_folder, named
+from crossalign.data.formats.clips import check_pyav, frame_files, is_video
+from crossalign.data.noted import NOT_READ, Noted
+from crossalign.names import written
+
+
+def class_clips(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
+    """Return the clips of every class, both sorted by name, and what is none.
+
+    Raises
+    ------
+    ValueError
+        If two folders have one name, in two spellings.
+    ImportError
+        If there are video files and PyAV is not installed.
+    """
+    by_class: dict[str, list[Path]] = {}
+    passed: list[str] = []
+    for entry in entries(folder, passed):
+        if not is_folder(entry):
+            passed += [named(entry, "beside the class folders")] * is_video(entry)
+            continue
+        clips = []
+        for inside in entries(entry, passed):
+            reason = _no_clip(inside)
+            if reason is None:
+                clips.append(inside)
+            elif inside.suffix.lower() != TEXT:
+                passed.append(named(inside, reason))
+        name = written(entry.name)
+        if clips and name in by_class:
+            raise ValueError(f"path: two folders of {str(folder)!r} are called {name!r}, in two "
+                             "spellings; put their clips into one, or rename one.")
+        if clips:
+            by_class[name] = clips
+    if any(not is_folder(clip) for clips in by_class.values() for clip in clips):
+        check_pyav()
+    return by_class, {NOT_READ: passed} if passed else {}
+
+
+def holds_videos(folder: Path) -> bool:
+    """Return True if a folder has folders of video files."""
+    return any(is_video(file) for entry in entries(folder, []) if is_folder(entry)
+               for file in entries(entry, []))
+
+
+def holds_frames(folder: Path) -> bool:
+    """Return True if a folder has folders of folders of pictures."""
+    return any(_no_clip(inside) is None for entry in entries(folder, []) if is_folder(entry)
+               for inside in entries(entry, []) if is_folder(inside))
+
+
+def _no_clip(place: Path) -> str | None:
+    """Return why something in a class folder is not read as a clip, or None if it is."""
+    if not is_folder(place):
+        return None if is_video(place) else "no video"
+    try:
+        return None if frame_files(place) else "a folder without a frame"
+    except OSError as error:
+        return f"cannot be opened: {error.strerror}"

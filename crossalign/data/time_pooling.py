@@ -1,0 +1,205 @@
+"""Token rows in time as vectors, by temporal attention trained on the training rows.
+
+Every modality with tokens gets a `TemporalAttention` of its own, so that a clip of frames, a pen's
+way or a sentence becomes one vector that depends on the order of its tokens, which any model can
+read. It learns from the training part of a benchmark alone, anew for every run and for validation.
+
+    L = cross-entropy of softmax(s cos(W z, V t_c)) over the targets t_c
+
+Targets are the vectors of the training classes where there are any, else a learned vector per
+training class, else, without labels, the mean token of the other modality of each sample of the
+batch. The scale s is learned; z is what models read.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, normalize
+
+from crossalign.encoders.cache import cached_arrays
+from crossalign.fingerprints import classes_fingerprint, samples_fingerprint
+from crossalign.networks import TemporalAttention, initialise
+from crossalign.networks.token_reader import real_tokens, token_mean
+from crossalign.preprocessing.pooling import POOLED, POOLINGS, TIME, Pool, pool_tokens
+from crossalign.preprocessing.tokens import token_moments
+from crossalign.training import Batch, Cosine, Group, Player, Shuffle, train
+from crossalign.types import Benchmark, Classes, Views
+
+Array = npt.NDArray[Any]
+
+VERSION = 1
+"""Version of the vectors, raised when the same rows would give others."""
+DIM, EPOCHS, BATCH, RATE, DECAY, DROPOUT = 128, 15, 64, 1e-3, 1e-2, 0.1
+STEPS = 400
+"""Least number of batches to learn from."""
+SCALE = 10.0
+"""Scale of the cosines at first."""
+BLOCK = 1024
+"""Number of samples that are pooled at a time."""
+
+
+def pooled(bench: Benchmark, how: str) -> Benchmark:
+    """Return a benchmark whose token modalities are vectors, see `pool_tokens`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown pooling, a benchmark without tokens, or one whose samples have neither
+        classes nor a second modality to learn from.
+    """
+    if how == TIME:
+        return pool_tokens(bench, how, time_pools)
+    if how not in POOLINGS:
+        raise ValueError(f"pool: got {how!r}; choose one of {[*POOLINGS, TIME]}.")
+    return pool_tokens(bench, how)
+
+
+def time_pools(bench: Benchmark) -> dict[str, Pool]:
+    """Train temporal attention on a benchmark's training part, for every modality with tokens.
+
+    For transfer the training part is its pairs, which are unlabelled.
+    """
+    learnt_from = bench.splits["pairs" if "pairs" in bench.splits else "train"]
+    return {m: trained(learnt_from, m, bench.classes) for m, kind in learnt_from.kinds.items()
+            if kind in POOLED}
+
+
+def trained(X: Views, modality: str, classes: Classes | None = None, *, dim: int = DIM,
+            epochs: int | None = None, seed: int = 0) -> Pool:
+    """Train temporal attention on samples, and return the function that pools by it.
+
+    Parameters
+    ----------
+    X : Views
+        Training samples; those that lack the modality are left out.
+    modality : str
+        Modality to pool, with tokens ``(n, f, d)``, or frames ``(n, f, t, d)``, whose tokens are
+        averaged within each frame.
+    classes : Classes, optional
+        Classes of the labels.
+    dim : int
+        Width of the vectors; default 128.
+    epochs : int, optional
+        Number of passes over the samples; default `EPOCHS`, or as many as give `STEPS` batches.
+    seed : int
+        Seed of the weights and of the order of samples.
+
+    Raises
+    ------
+    ValueError
+        If the samples have neither one class each nor another modality.
+    """
+    X = X.having(modality)
+    if epochs is None:
+        epochs = max(EPOCHS, math.ceil(STEPS / math.ceil(len(X) / BATCH)))
+    network = _Objective(X, modality, classes, dim)
+    initialise(network, torch.Generator().manual_seed(seed), "torch")
+    key = {"name": "time-pooling", "version": VERSION, "dim": dim, "epochs": epochs, "seed": seed,
+           "modality": modality, "torch": torch.__version__, "rows": samples_fingerprint(
+               network.samples), "classes": "" if classes is None else
+           classes_fingerprint(classes)}
+
+    def weights() -> dict[str, Array]:
+        train(network, network.samples, epochs=epochs, sampler=Shuffle(BATCH), seed=seed,
+              device="cpu", players=[Player("pool", (Group(("",), RATE),), "adamw",
+                                            weight_decay=DECAY)], lr_schedule=Cosine(epochs))
+        return {name: of.numpy() for name, of in network.pool.state_dict().items()}
+
+    network.pool.load_state_dict({name: torch.from_numpy(of)
+                                  for name, of in cached_arrays(key, weights).items()})
+    return partial(_pool, network.pool.eval())
+
+
+def _pool(network: TemporalAttention, x: npt.ArrayLike, mask: Array | None = None) -> Array:
+    """Pool tokens ``(n, f, d)`` or frames ``(n, f, t, d)`` to ``(n, dim)`` float32."""
+    values = np.asarray(x)
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(values), BLOCK):
+            part = torch.from_numpy(np.require(values[start:start + BLOCK], np.float32, ["C", "W"]))
+            real = None if mask is None else torch.from_numpy(mask[start:start + BLOCK].copy())
+            found.append(network(*_frames(part, real)).numpy())
+    return np.concatenate(found)
+
+
+def _frames(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return frames ``(n, f, d)`` and the mask ``(n, f)`` of the real ones; the tokens of a frame
+    are averaged.
+    """
+    if x.ndim == 3:
+        return x, real_tokens(x, mask)
+    n, f = x.shape[:2]
+    if mask is None:
+        return x.mean(dim=2), x.new_ones(n, f, dtype=torch.bool)
+    return token_mean(x.flatten(0, 1), mask.flatten(0, 1)).view(n, f, -1), mask.any(dim=2)
+
+
+class _Objective(nn.Module):
+    """Temporal attention of a modality, and what it learns by; see this file's first lines."""
+
+    targets: Tensor
+    of_other: Tensor
+
+    def __init__(self, X: Views, modality: str, classes: Classes | None, dim: int) -> None:
+        super().__init__()
+        self.modality, self.other = modality, ""
+        self.pool = TemporalAttention(X.widths[modality], dim, dropout=DROPOUT)
+        self.ask = nn.Linear(dim, dim)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
+        self.samples = X.select(modality)
+        if X.labels is not None and X.labels.ndim == 1:      # one class each
+            held, labels = np.unique(X.labels, return_inverse=True)
+            self.samples = self.samples.with_labels(labels)
+            own = np.zeros((0, 0)) if classes is None else classes.embeddings[held]
+            targets = _standard(own) if own.shape[1] else np.eye(len(held), dtype=np.float32)
+        else:
+            others = [m for m in X.modalities if m != modality]
+            if not others:
+                raise ValueError(f"pool: {TIME!r} learns from classes, one a sample, or from a "
+                                 f"second modality, and {modality!r} comes with neither; choose "
+                                 "mean or flat.")
+            self.other = others[0]
+            self.samples = X.having(self.other).select(modality, self.other).with_labels(None)
+            targets = np.zeros((0, X.widths[self.other]), np.float32)
+            self.register_buffer("of_other", torch.from_numpy(
+                np.stack(token_moments(self.samples, self.other))), persistent=False)
+        self.register_buffer("targets", torch.from_numpy(targets), persistent=False)
+        self.answer = nn.Linear(targets.shape[1], dim)
+        shift, scale = token_moments(self.samples, modality)
+        self.pool.reader.shift.copy_(torch.from_numpy(shift))
+        self.pool.reader.scale.copy_(torch.from_numpy(scale))
+
+    def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
+        """Compute the loss of a batch, a mean over its samples."""
+        x, mask = batch.views[self.modality], batch.masks.get(self.modality)
+        asked = normalize(self.ask(self.pool(*_frames(x, mask))), dim=1)           # (B, dim)
+        if self.other:
+            targets, right = self._of_other(batch), torch.arange(len(x), device=x.device)
+        else:
+            assert batch.labels is not None
+            targets, right = self.targets, batch.labels
+        answers = normalize(self.answer(targets), dim=1)                           # (C, dim)
+        return {"loss": cross_entropy(asked @ answers.T * self.log_scale.exp(), right)}
+
+    def _of_other(self, batch: Batch) -> Tensor:
+        x, mask = batch.views[self.other], batch.masks.get(self.other)
+        if x.ndim > 2:
+            rows, real = _frames(x, mask)
+            x = token_mean(rows, real)
+        shift, scale = self.of_other
+        standard: Tensor = (x - shift) / scale
+        return standard
+
+
+def _standard(rows: Array) -> Array:
+    """Standardise the columns of rows; those that do not vary become 0."""
+    deviation = rows.std(axis=0)
+    return np.asarray((rows - rows.mean(axis=0)) / np.where(deviation > 0, deviation, 1),
+                      dtype=np.float32)

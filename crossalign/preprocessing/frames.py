@@ -1,0 +1,97 @@
+"""Clips without their order: frames shuffled, or a single one of them.
+
+Beside a clip as it is they tell what order is worth to a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.types import Benchmark, Views
+
+Array = npt.NDArray[Any]
+
+TOKENS = "tokens"
+
+
+def shuffled_frames(x: Array, mask: Array, seed: int = 0) -> tuple[Array, Array]:
+    """Put the real frames of every clip into a random order of its own.
+
+    Parameters
+    ----------
+    x : (n, f, d)
+    mask : (n, f) bool
+        True where a frame is real; those places stay the real ones.
+    seed : int
+        Seed of the orders.
+    """
+    order = np.argsort(~mask, axis=1, kind="stable")                 # real ones first
+    keys = np.random.default_rng(seed).random(mask.shape)
+    drawn = np.argsort(np.where(mask, keys, 2.0), axis=1, kind="stable")
+    turned = x.copy()
+    np.put_along_axis(turned, order[..., None], np.take_along_axis(x, drawn[..., None], 1), 1)
+    return turned, mask
+
+
+def single_frames(x: Array, mask: Array, seed: int = 0) -> tuple[Array, Array]:
+    """Keep the middle one of the real frames of every clip, ``(n, 1, d)``; of an even number the
+    earlier.
+    """
+    order = np.argsort(~mask, axis=1, kind="stable")
+    middle = np.maximum(mask.sum(axis=1) - 1, 0) // 2
+    place = np.take_along_axis(order, middle[:, None], axis=1)
+    return (np.take_along_axis(x, place[..., None], axis=1),
+            np.take_along_axis(mask, place, axis=1))
+
+
+ORDERS: dict[str, Callable[[Array, Array, int], tuple[Array, Array]]] = {
+    "shuffled": shuffled_frames, "single": single_frames}
+"""Ways to lose the order of a clip."""
+
+
+def reordered(bench: Benchmark, order: str, seed: int = 0) -> Benchmark:
+    """Return a benchmark whose token rows have lost their order, on every run and in validation.
+
+    Parameters
+    ----------
+    bench : Benchmark
+    order : {"shuffled", "single"}
+        One of `ORDERS`.
+    seed : int
+        Seed of the orders.
+
+    Raises
+    ------
+    ValueError
+        If there is no such way.
+    """
+    if order not in ORDERS:
+        raise ValueError(f"order: got {order!r}; choose one of {list(ORDERS)}.")
+    return bench.map(partial(_reordered, order=order, seed=seed))
+
+
+def _reordered(bench: Benchmark, order: str, seed: int) -> Benchmark:
+    return replace(bench, splits={
+        name: _without_order(views, ORDERS[order], seed + number)
+        for number, (name, views) in enumerate(bench.splits.items())},
+        protocol={**bench.protocol, "frames": order})
+
+
+def _without_order(views: Views, change: Callable[[Array, Array, int], tuple[Array, Array]],
+                   seed: int) -> Views:
+    data = {m: views[m] for m in views.modalities}
+    masks = dict(views.masks)
+    for m, kind in views.kinds.items():
+        if kind == TOKENS:
+            real = masks.get(m, np.ones(data[m].shape[:2], dtype=bool))
+            data[m], masks[m] = change(data[m], real, seed)
+    made = Views(data, views.labels, present=views.present, masks=masks, meta=views.meta,
+                 kinds=views.kinds)
+    made.ids = views.ids
+    return made

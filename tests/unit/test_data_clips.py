@@ -1,0 +1,230 @@
+"""Folders of clips: video files and folders of frames, read as frames in their order."""
+
+import sys
+
+import numpy as np
+import pytest
+from complaints import complaint
+from PIL import Image
+
+from crossalign import data
+from crossalign.data.formats.clips import frame_files, read_clip, spread
+from crossalign.encoders import HOG
+from crossalign.encoders.clips import ClipEncoder, frames_of
+
+CLASSES = ("goes_right", "goes_left", "goes_down", "goes_up", "stays")
+
+
+def moving_box(way, length, rng):
+    """Frames (length, 48, 64, 3) of a white box that moves over black."""
+    frames = np.zeros((length, 48, 64, 3), np.uint8)
+    across, down = {"goes_right": (1, 0), "goes_left": (-1, 0), "goes_down": (0, 1),
+                    "goes_up": (0, -1), "stays": (0, 0)}[way]
+    x0, y0 = rng.integers(24, 32), rng.integers(14, 20)
+    for t, at in enumerate(np.linspace(-12, 12, length)):
+        x, y = int(x0 + across * at), int(y0 + down * at)
+        frames[t, max(y, 0):y + 12, max(x, 0):x + 12] = 255
+    return frames
+
+
+def write_video(file, frames, codec="mpeg4", rate=10):
+    av = pytest.importorskip("av", reason="PyAV, which writes the videos of this test")
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height = frames.shape[2], frames.shape[1]
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def write_frames(folder, frames):
+    folder.mkdir(parents=True)
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / f"{number}.png")
+
+
+@pytest.fixture
+def framed(tmp_path):
+    """Classes of folders of frames, of 3 to 12 frames each."""
+    rng = np.random.default_rng(0)
+    for name in CLASSES:
+        for number in range(4):
+            write_frames(tmp_path / "clips" / name / f"clip_{number}",
+                         moving_box(name, int(rng.integers(3, 13)), rng))
+    return tmp_path / "clips"
+
+
+def test_frames_are_spread_evenly():
+    for count in range(1, 40):
+        for frames in (1, 3, 8):
+            found = spread(count, frames)
+            assert len(found) == min(count, frames)
+            assert sorted(set(found)) == found
+            assert 0 <= found[0] <= found[-1] < count
+            if count > frames:          # each in its part, in the middle of it
+                for part, number in enumerate(found):
+                    assert abs(number + 0.5 - (part + 0.5) * count / frames) <= 0.5
+    assert spread(9, 1) == [4]
+
+
+def test_frames_stand_by_their_numbers(tmp_path):
+    write_frames(tmp_path / "clip", np.zeros((12, 4, 4, 3), np.uint8))
+    (tmp_path / "clip" / "notes.txt").write_text("no frame")
+    assert [int(file.stem) for file in frame_files(tmp_path / "clip")] == list(range(12))
+
+
+def test_a_folder_of_frames_is_read_in_order(tmp_path):
+    frames = moving_box("goes_right", 12, np.random.default_rng(0))
+    write_frames(tmp_path / "clip", frames)
+    clip = read_clip(tmp_path / "clip", 4, None, "RGB")
+    assert not clip.notes
+    np.testing.assert_array_equal(np.stack(clip.pixels), frames[[1, 4, 7, 10]])
+    assert len(read_clip(tmp_path / "clip", 50, 16).pixels) == 12
+    assert read_clip(tmp_path / "clip", 1, 16).pixels[0].shape == (16, 16)
+
+
+def test_clips_are_token_rows_with_a_mask(framed):
+    bench = data.load(framed, "gzsl", frames=6, tokens=True)
+    assert bench["train"].kinds == {"clip": "tokens"}
+    assert bench["train"].widths == {"clip": 512}
+    assert bench.protocol["features"]["frames"] == "6 at most, spread over a clip"
+    for views in bench.splits.values():
+        mask = views.masks["clip"]
+        assert mask.shape == (len(views), 6)
+        for i, name in enumerate(views.ids):
+            files = frame_files(framed / name)
+            chosen = spread(len(files), 6)
+            assert mask[i].tolist() == [t < len(chosen) for t in range(6)]
+            pictures = np.stack([np.asarray(Image.open(files[j]).convert("L").resize(
+                (64, 64), Image.Resampling.BICUBIC)) for j in chosen])
+            np.testing.assert_allclose(views["clip"][i][mask[i]], HOG().encode(pictures), atol=1e-6)
+            assert (views["clip"][i][~mask[i]] == 0).all()
+
+
+def test_every_pooling_makes_vectors_of_clips(framed):
+    widths = {"mean": 512, "flat": 5 * 512, "time": 128}
+    for how, width in widths.items():
+        bench = data.load(framed, "gzsl", frames=5, pool=how)
+        assert bench["train"].kinds == {"clip": "vectors"}
+        assert bench["train"].widths == {"clip": width}
+    assert data.load(framed, "gzsl", frames=5).protocol["tokens"] == "pooled: time"
+    found = data.load(framed, "retrieval", frames=5, pool="mean")
+    assert set(found["train"].modalities) == {"clip", "text"}
+
+
+def test_frames_must_be_asked_for(framed):
+    complaint(lambda: data.load(framed), "one level too high", "frames=8")
+    complaint(lambda: data.load(framed, frames=0), "frames: got 0; give a whole number, from 1")
+    complaint(lambda: data.load("glyphs", frames=4), "frames: given for glyphs")
+    complaint(lambda: data.load(framed, "gzsl", frames=4, encoder=HOG(tokens=True)),
+              "encoder: gives tokens of every frame")
+
+
+def test_what_cannot_be_read_is_named(framed):
+    (framed / "stays" / "clip_0" / "0.png").write_bytes(b"nothing")
+    (framed / "stays" / "empty").mkdir()
+    (framed / "stays" / "a.doc").touch()
+    noted = data.load(framed, "gzsl", frames=12, tokens=True).protocol["noted"]["not_read"]
+    assert noted["count"] == 3
+    told = " ".join(noted["first"])
+    assert "stays/clip_0" in told
+    assert "stays/empty (a folder without a frame)" in told
+    assert "stays/a.doc (no video)" in told
+
+
+def test_the_encoder_of_clips_pads_behind():
+    rng = np.random.default_rng(0)
+    clips = [[rng.integers(0, 256, (64, 64), dtype=np.uint8) for _ in range(n)] for n in (1, 3, 2)]
+    rows, mask = frames_of(ClipEncoder(HOG(), 3).encode(clips))
+    assert mask.tolist() == [[True, False, False], [True] * 3, [True, True, False]]
+    for clip, row, real in zip(clips, rows, mask, strict=True):
+        np.testing.assert_array_equal(row[real], HOG().encode(np.stack(clip)))
+        assert (row[~real] == 0).all()
+    complaint(lambda: ClipEncoder(HOG(), 2.5), "frames: got 2.5")
+
+
+# -- video files -------------------------------------------------------------------------------
+@pytest.fixture
+def filmed(tmp_path):
+    """Classes of video files."""
+    rng = np.random.default_rng(0)
+    for name in CLASSES:
+        (tmp_path / "videos" / name).mkdir(parents=True)
+        for number in range(4):
+            write_video(tmp_path / "videos" / name / f"{number}.mp4",
+                        moving_box(name, int(rng.integers(4, 20)), rng))
+    return tmp_path / "videos"
+
+
+def test_a_video_is_read_like_its_frames(tmp_path):
+    frames = moving_box("goes_down", 20, np.random.default_rng(0))
+    for suffix, codec in ((".mp4", "mpeg4"), (".avi", "mjpeg"), (".mkv", "mpeg4")):
+        write_video(tmp_path / f"a{suffix}", frames, codec)
+        clip = read_clip(tmp_path / f"a{suffix}", 5, None, "RGB")
+        expected = frames[spread(20, 5)]
+        assert len(clip.pixels) == 5
+        assert not clip.notes
+        for found, wanted in zip(clip.pixels, expected, strict=True):
+            assert found.shape == wanted.shape
+            assert np.abs(found.astype(int) - wanted).mean() < 8       # codecs lose a little
+    assert len(read_clip(tmp_path / "a.mp4", 64, 16).pixels) == 20
+
+
+def test_a_folder_of_videos_is_data(filmed):
+    bench = data.load(filmed, "gzsl", tokens=True)
+    assert bench["train"].kinds == {"clip": "tokens"}
+    assert bench["train"].masks["clip"].shape[1] == 8
+    for views in bench.splits.values():
+        for name, mask in zip(views.ids, views.masks["clip"], strict=True):
+            assert mask.sum() == len(read_clip(filmed / name, 8, 16).pixels)
+
+
+def test_broken_videos_say_what_is_wrong(filmed, tmp_path):
+    whole = (filmed / "stays" / "0.mp4").read_bytes()
+    for name, content, words in (("no.mp4", b"not a video", "cannot be read as a video"),
+                                 ("empty.mp4", b"", "cannot be read as a video"),
+                                 ("cut.mp4", whole[:200], "cannot be read as a video")):
+        (tmp_path / name).write_bytes(content)
+        complaint(lambda name=name: read_clip(tmp_path / name, 4, 16), words, name)
+    (filmed / "stays" / "broken.mp4").write_bytes(whole[:200])
+    noted = data.load(filmed, "gzsl", tokens=True).protocol["noted"]["not_read"]
+    assert noted["count"] == 1
+    assert "stays/broken.mp4" in noted["first"][0]
+
+
+def test_a_video_without_frames_says_so(tmp_path):
+    av = pytest.importorskip("av", reason="PyAV, which writes the videos of this test")
+    with av.open(str(tmp_path / "sound.mkv"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    complaint(lambda: read_clip(tmp_path / "sound.mkv", 4, 16), "it holds no video")
+    with av.open(str(tmp_path / "none.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuvj420p"
+        container.start_encoding()
+    complaint(lambda: read_clip(tmp_path / "none.avi", 4, 16), "cannot be read as a video")
+    (tmp_path / "none").mkdir()
+    complaint(lambda: read_clip(tmp_path / "none", 4, 16), "holds no frame")
+
+
+def test_without_pyav_a_sentence_names_the_extra(tmp_path, monkeypatch):
+    for name in CLASSES:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.mp4").touch()
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(ImportError, match=r"PyAV: pip install 'crossalign\[video\]'"):
+        data.load(tmp_path)
+
+
+def test_a_space_of_clips_is_refused(filmed, framed, tmp_path):
+    from crossalign.data_options import DataOptions
+    from crossalign.space import build_space
+    complaint(lambda: build_space(DataOptions(data=str(framed), frames="4"), tmp_path / "out"),
+              "frames: got 4", "use crossalign fit")
+    complaint(lambda: build_space(DataOptions(data=str(filmed)), tmp_path / "out", log=str),
+              "holds clips", "use crossalign fit")
+    complaint(lambda: DataOptions(data=str(framed), frames="some").load(), "frames: got 'some'")

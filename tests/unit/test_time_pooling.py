@@ -1,0 +1,142 @@
+"""Clips as vectors by temporal attention that is trained on training rows."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+from complaints import complaint
+
+from crossalign.data.supervision import Supervision, supervised
+from crossalign.data.time_pooling import pooled, trained
+from crossalign.preprocessing.frames import reordered, shuffled_frames, single_frames
+from crossalign.preprocessing.pooling import mean_token
+from crossalign.types import Benchmark, Classes, Views
+
+FRAMES, WIDTH = 6, 4
+
+
+def clips(n, seed):
+    """Clips of two classes that hold the same frames: noise, and within it one before another."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    x = 0.1 * rng.normal(size=(n, FRAMES, WIDTH)).astype(np.float32)
+    lengths = rng.integers(4, FRAMES + 1, size=n)
+    for i, label in enumerate(labels):
+        first, second = np.sort(rng.choice(lengths[i], 2, replace=False))
+        x[i, first, label] += 3
+        x[i, second, 1 - label] += 3
+    mask = np.arange(FRAMES) < lengths[:, None]
+    return Views({"clip": x}, labels, ids=np.arange(n) + 1000 * seed, masks={"clip": mask})
+
+
+def bench(validation=True):
+    classes = Classes(np.eye(3)[:2], np.array([True, True]), ("before", "after"))
+    made = Benchmark("clips", "caption", {"train": clips(200, 0), "test_seen": clips(60, 1)},
+                     classes, said=Said())
+    return replace(made, validation_split=Inner()) if validation else made
+
+
+class Inner:
+    def __call__(self):
+        return replace(bench(validation=False), splits={"train": clips(120, 2),
+                                                        "test_seen": clips(30, 3)})
+
+
+def Said():
+    from crossalign.types import Captions
+    ids = tuple(i + 1000 * seed for seed in range(4) for i in range(200))
+    return Captions(ids, tuple(("a clip",) for _ in ids))
+
+
+def nearest(train, test):
+    """Accuracy of the nearest class mean."""
+    means = np.stack([train["clip"][train.truth == c].mean(axis=0) for c in (0, 1)])
+    distances = ((test["clip"][:, None] - means) ** 2).sum(axis=2)
+    return (distances.argmin(axis=1) == test.truth).mean()
+
+
+def test_order_is_learnt_where_the_mean_holds_none():
+    whole = bench()
+    ordered, forgotten = pooled(whole, "time"), pooled(whole, "mean")
+    assert ordered["train"].kind("clip") == "vectors"
+    assert not ordered["train"].masks
+    assert ordered.protocol["tokens"] == "pooled: time"
+    assert nearest(ordered["train"], ordered["test_seen"]) > 0.95
+    assert nearest(forgotten["train"], forgotten["test_seen"]) < 0.7
+    broken = pooled(reordered(whole, "shuffled"), "time")
+    assert nearest(broken["train"], broken["test_seen"]) < 0.7
+    inner = ordered.validation()
+    assert nearest(inner["train"], inner["test_seen"]) > 0.9
+    # validation learns from its own rows
+    again = trained(whole.validation()["train"], "clip", whole.classes)
+    given = whole.validation()["test_seen"]
+    np.testing.assert_allclose(again(given["clip"], given.masks["clip"]),
+                               inner["test_seen"]["clip"], rtol=1e-4, atol=1e-5)
+    pickle.loads(pickle.dumps(ordered)).validation()
+
+
+def test_test_rows_teach_nothing():
+    whole = bench(validation=False)
+    other = replace(whole, splits={**whole.splits, "test_seen": clips(60, 3)})
+    np.testing.assert_array_equal(pooled(whole, "time")["train"]["clip"],
+                                  pooled(other, "time")["train"]["clip"])
+
+
+def test_shuffling_changes_ordered_pooling_and_not_the_mean():
+    train = clips(100, 0)
+    x, mask = train["clip"], train.masks["clip"]
+    pool = trained(train, "clip", epochs=2)
+    turned, same = shuffled_frames(x, mask, seed=3)
+    np.testing.assert_allclose(mean_token(turned, same), mean_token(x, mask), atol=1e-6)
+    assert np.abs(pool(turned, same) - pool(x, mask)).max() > 0.01
+    for i in range(len(x)):                      # the same frames, in another order
+        np.testing.assert_array_equal(np.sort(turned[i][same[i]], axis=0),
+                                      np.sort(x[i][mask[i]], axis=0))
+    np.testing.assert_array_equal(same, mask)
+    assert (turned != x).any(axis=(1, 2)).mean() > 0.8
+    again, _ = shuffled_frames(x, mask, seed=3)
+    np.testing.assert_array_equal(again, turned)
+
+
+def test_single_frames_are_the_middle_ones():
+    train = clips(20, 0)
+    x, mask = train["clip"], train.masks["clip"]
+    alone, there = single_frames(x, mask)
+    assert alone.shape == (20, 1, WIDTH)
+    assert there.all()
+    for i in range(20):
+        real = x[i][mask[i]]
+        np.testing.assert_array_equal(alone[i, 0], real[(len(real) - 1) // 2])
+    complaint(lambda: reordered(bench(), "backwards"), "order: got 'backwards'", "shuffled")
+
+
+def test_frames_of_tokens_are_averaged_within_a_frame():
+    train = clips(40, 0)
+    x, mask = train["clip"], train.masks["clip"]
+    inner = np.stack([x, x, np.full_like(x, 9)], axis=2)                    # (n, f, 3, d)
+    real = np.stack([mask, mask, np.zeros_like(mask)], axis=2)
+    frames = Views({"clip": inner}, train.truth, masks={"clip": real})
+    found = trained(frames, "clip", epochs=1)(inner, real)
+    np.testing.assert_allclose(found, trained(train, "clip", epochs=1)(x, mask), atol=1e-3)
+
+
+def test_without_labels_the_other_modality_teaches():
+    train = clips(160, 0)
+    other = np.eye(2, dtype=np.float32)[train.truth] + 0.01
+    pairs = Views({"clip": train["clip"], "text": other}, masks=train.masks)
+    pool, test = trained(pairs, "clip"), clips(60, 1)
+    as_vectors = [Views({"clip": pool(v["clip"], v.masks["clip"])}, v.truth) for v in (train, test)]
+    assert nearest(*as_vectors) > 0.9
+    complaint(lambda: trained(train.with_labels(None), "clip"), "pool: 'time' learns from classes",
+              "choose mean or flat")
+
+
+def test_what_is_refused():
+    complaint(lambda: pooled(bench(), "max"), "pool: got 'max'", "'time'")
+    vectors = pooled(bench(), "mean")
+    complaint(lambda: pooled(vectors, "time"), "has no tokens to pool")
+    from crossalign import data
+    searched = data.load("glyphs", "retrieval")
+    learnt = replace(searched, protocol={**searched.protocol, "tokens": "pooled: time"})
+    complaint(lambda: supervised(learnt, Supervision(pairs=20)),
+              "pool: 'time' was learnt from all training rows", "mean or flat")
