@@ -200,7 +200,7 @@ def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encod
 
     def read(file: Path | Drawing) -> Read:
         try:
-            found = opened(file, side=side, mode=encoder.mode)
+            found: Any = opened(file, side=side, mode=encoder.mode)
         except ValueError as error:
             return None, [(NOT_READ, str(error.__cause__ or error))]
         return steps.prepare(found.pixels), list(found.notes.items())

@@ -43,7 +43,7 @@ class ClipEncoder:
 
     @property
     def learned(self) -> bool:
-        """Whether the frames' encoder was trained."""
+        """True if the encoder of frames was trained."""
         return bool(getattr(self.of_frames, "learned", True))
 
     @property

@@ -1,4 +1,4 @@
-"""What a letter does: motions and their reversals, alone or two of them one after the other.
+"""Motions of letters and their reversals, alone or two of them one after the other.
 
 A motion and its reversal show the same pictures in opposite orders, and so do two motions in either
 order, because each starts anew from a letter at rest. A set of frames tells what kinds of motion
