@@ -49,7 +49,7 @@ class Run(BaseModel):
     encoder, text_encoder : str, optional
         Options of ``crossalign run``. Files of encoders lie under the folder of all data sets, too;
         ``package:NAME`` is the folder ``model`` of an installed package.
-    pairs, unpaired : int, optional
+    frames, pairs, unpaired : int, optional
         Options of ``crossalign run``: numbers of training pairs and of other rows.
     labels : str, optional
         Option of ``crossalign run``: the side that is labelled.
