@@ -38,7 +38,7 @@ ONNX = re.compile(r"(?P<file>.+\.onnx)(:(?P<output>.+))?")
 OF_NOW = ("task", "engine")
 """Options about a command, which a saved model does not keep."""
 SUPERVISED = ("pairs", "unpaired", "labels", "wrong")
-"""Options about the supervision of training pairs, which only retrieval has."""
+"""Options about the supervision of training pairs, or of labelled rows."""
 NETWORKS = ("encoder", "text_encoder")
 """Options that may name a network of a hub, which only the user may ask for."""
 PACKAGE = "package:"
@@ -140,14 +140,14 @@ class DataOptions:
         "or ray:ADDRESS on a cluster, whose machines reach the files under the same paths.")] = None
     pairs: Annotated[str | None, typer.Option(
         help="Number of training pairs of retrieval, or all; every other training row is seen "
-        "through one modality.")] = None
+        "through one modality. For gzsl the number of labelled training rows.")] = None
     unpaired: Annotated[str | None, typer.Option(
         help="Number of these other rows of each modality, or all.")] = None
     labels: Annotated[str | None, typer.Option(
         help="Side of training rows that is labelled: none, one, which is the first, both, or the "
         "name of a modality.")] = None
     wrong: Annotated[str | None, typer.Option(
-        help="Share of the training pairs that are wrong, as 0.1.")] = None
+        help="Share of the training pairs, or labels for gzsl, that are wrong, as 0.1.")] = None
 
     def __post_init__(self) -> None:
         for field in NETWORKS:

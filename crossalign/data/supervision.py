@@ -5,6 +5,9 @@ training samples some are pairs, and each of the others is seen through one moda
 under the same supervision. The protocol states it, so that reports under different supervision do
 not compare.
 
+For retrieval that is about pairs; for recognition, which knows of none, about labelled rows, see
+`data.fewer_labels`.
+
 Draws depend on the seed of the run and on nothing else: of 50 pairs, 20 are those that a draw of 20
 gives, and a sample that is no pair shows the same modality whatever the number of pairs.
 """
@@ -18,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.fewer_labels import TASKS, check_labelled, with_fewer_labels
 from crossalign.data.splits.rows import random_keys
 from crossalign.labels import NO_CLASS, has_class
 from crossalign.preprocessing.pooling import TIME
@@ -35,7 +39,11 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Supervision:
-    """Supervision of the training part of a benchmark for retrieval.
+    """Supervision of the training part of a benchmark for retrieval or recognition.
+
+    What is said of pairs is for retrieval. For ``gzsl`` and ``zsl`` ``pairs`` is the number of
+    labelled rows in all, ``unpaired`` that of rows without a label, ``wrong`` the share of labels
+    that are of another class, and ``labels`` is ``"both"``.
 
     Parameters
     ----------
@@ -94,12 +102,13 @@ def supervised(bench: Benchmark, supervision: Supervision) -> Benchmark:
     """Return a benchmark whose training part has less supervision, on every run and in validation.
 
     Run k draws its pairs with seed k, also of a benchmark with one official split. In validation
-    there are as many pairs, or all if there are fewer; its queries and gallery keep their labels.
+    there are as many pairs or labelled rows, or all if there are fewer; its queries and gallery, or
+    test rows, keep their labels.
 
     Parameters
     ----------
     bench : Benchmark
-        Benchmark for retrieval.
+        Benchmark for retrieval or recognition.
     supervision : Supervision
         With nothing taken away, the benchmark is returned as it is.
 
@@ -112,10 +121,12 @@ def supervised(bench: Benchmark, supervision: Supervision) -> Benchmark:
     """
     if supervision.full:
         return bench
-    if bench.task != "retrieval":
+    if bench.task in TASKS:
+        check_labelled(bench, supervision)
+    elif bench.task != "retrieval":
         raise ValueError(f"task: {bench.name!r} is loaded for {bench.task}, and pairs, unpaired, "
-                         "labels and wrong are about training pairs of retrieval; choose the task "
-                         "retrieval, or leave them out.")
+                         "labels and wrong are about training rows of retrieval and gzsl; choose "
+                         "one of these tasks, or leave them out.")
     if bench.protocol.get("tokens") == f"pooled: {TIME}":
         raise ValueError(f"pool: {TIME!r} was learnt from all training rows of {bench.name!r} and "
                          "their classes, and less supervision is asked for; choose mean or flat.")
@@ -126,11 +137,13 @@ def supervised(bench: Benchmark, supervision: Supervision) -> Benchmark:
 def _of_run(bench: Benchmark, supervision: Supervision, run: int) -> Benchmark:
     """Return the benchmark of one run, with its validation."""
     part = bench.run(run)
-    there = int(_whole(part["train"]).sum())
+    labelled = bench.task in TASKS
+    there = len(part["train"]) if labelled else int(_whole(part["train"]).sum())
     if supervision.pairs is not None and supervision.pairs > there:
         raise ValueError(f"pairs: got {supervision.pairs}, and the training part of {bench.name!r} "
                          f"has {there}; give at most {there}, or {ALL}.")
-    return replace(part, resplit=None).map(partial(_limited, supervision=supervision, seed=run))
+    limited = with_fewer_labels if labelled else _limited
+    return replace(part, resplit=None).map(partial(limited, supervision=supervision, seed=run))
 
 
 def _limited(bench: Benchmark, supervision: Supervision, seed: int) -> Benchmark:

@@ -55,7 +55,8 @@ def test_remembered_words_are_those_that_were_given():
 
 @pytest.mark.parametrize(("words", "says"), [
     (["run", "cca", "--task", "retrieval", "--pairs", "ten"], "pairs: got 'ten'"),
-    (["run", "cca", "--pairs", "10"], "loaded for gzsl"),
+    (["run", "gfzsl", "--labels", "none"], "labels: got 'none', and gzsl learns from labels"),
+    (["run", "perfect_alignment", "--task", "transfer", "--pairs", "10"], "loaded for transfer"),
     (["run", "cca", "--task", "retrieval", "--labels", "own"], "labels: got 'own'"),
     (["learning-curve", "cca", "cca"], "'cca' stands twice"),
     (["learning-curve", "cca", "--pairs", "20;50"], "pairs: got '20;50'"),

@@ -139,7 +139,7 @@ def test_where_every_model_refuses_the_first_sentence_ends_it():
     ({"pairs": (1000,)}, "pairs: got 1000, and the training part of 'pairs' has 72"),
     ({"metric": "MRR"}, r"metric: got 'MRR'; choose one of \['mAP', 'P@100'"),
     ({"seeds": 5}, "there are 4 fixed class splits"),
-    ({"bench": recognition()}, "loaded for gzsl")])
+    ({"bench": recognition()}, "labels: got 'none', and gzsl learns from labels")])
 def test_bad_input_is_one_sentence_before_any_run(given, says):
     said = []
     with pytest.raises(ValueError, match=says):
