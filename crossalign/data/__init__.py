@@ -21,7 +21,7 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | sources | one data set or layout each: files to samples |
 | samples, splits | all samples of a source, rows of every split |
 | benchmarks, cuts | ways to cut samples, the benchmark of one cut |
-| supervision | fewer training pairs, rows alone, labels of one side, wrong pairs; fewer labelled rows of gzsl |
+| supervision, fewer_labels | fewer training pairs, rows alone, wrong pairs, fewer labelled rows |
 | formats | MATLAB, NumPy, delimited text, pictures |
 | table, named_files | the meaning of a table of aligned arrays, files that it names |
 | encoding, sides | raw pictures and texts to samples, by encoders; those of one modality each |
