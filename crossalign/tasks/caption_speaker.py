@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
 from crossalign.networks import CaptionDecoder
-from crossalign.tasks.caption_words import HIDDEN, NOTHING, START
+from crossalign.tasks.caption_parts import CaptionParts
+from crossalign.tasks.caption_words import END, HIDDEN, NOTHING, START
 
 PLAUSIBLE = 0.1
 """Share of the likeliest word's probability that a word needs for guidance to choose it."""
@@ -30,13 +33,18 @@ class CaptionSpeaker:
     cached : bool
         Whether keys and values of earlier words are kept; default True. Without them every word
         reads the whole text again.
+    parts : CaptionParts, optional
+        Grammar: words that it does not allow have -inf, those that it does keep their
+        log-probabilities, so that a text's is the same with it and without. Default None.
     """
 
     def __init__(self, decoder: CaptionDecoder, codes: Tensor, names: Tensor,
-                 guidance: float = 0.0, cached: bool = True) -> None:
+                 guidance: float = 0.0, cached: bool = True,
+                 parts: CaptionParts | None = None) -> None:
         self.decoder = decoder
         self.guidance = guidance
         self.cached = cached
+        self.parts = parts
         with torch.inference_mode():
             sight = torch.ones(len(codes), dtype=torch.bool)
             self.sides = [(decoder.start(names), decoder.tokens(codes, sight))]
@@ -67,10 +75,19 @@ class CaptionSpeaker:
     def _scores(self, text: Tensor, start: bool) -> Tensor:
         found = [self.decoder.say(said, tokens if start else None, text)[:, -1]
                  for said, tokens in self.sides]
-        scores = found[0]
+        scores, barred = found[0], self._barred(found[0])
         if len(found) > 1:
-            least = scores.amax(dim=1, keepdim=True) + torch.tensor(PLAUSIBLE).log()
+            likeliest = scores.masked_fill(barred, float("-inf")).amax(dim=1, keepdim=True)
             guided = (1 + self.guidance) * scores - self.guidance * found[1]
-            scores = guided.masked_fill(scores < least, float("-inf"))
+            scores = guided.masked_fill(scores < likeliest + math.log(PLAUSIBLE), float("-inf"))
         scores[:, [NOTHING, START, HIDDEN]] = float("-inf")
-        return log_softmax(scores, dim=1)
+        return log_softmax(scores, dim=1).masked_fill(barred, float("-inf"))
+
+    def _barred(self, scores: Tensor) -> Tensor:
+        """Return True for words ``(n, words)`` that the grammar does not allow."""
+        if self.parts is None:
+            return torch.zeros_like(scores, dtype=torch.bool)
+        barred = torch.ones_like(scores, dtype=torch.bool)
+        for row, text in zip(barred, self.texts[:, 1:].tolist(), strict=True):
+            row[[END] if END in text else self.parts.allowed(tuple(text))] = False
+        return barred

@@ -31,6 +31,7 @@ from crossalign.tasks.caption_names import (
     with_truth,
     wrong_classes,
 )
+from crossalign.tasks.caption_parts import CaptionParts
 from crossalign.tasks.caption_words import END, NOTHING, CaptionWords
 from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.types import Captions, Views, samples_given
@@ -288,7 +289,7 @@ class Captioner(Task):
     def caption(self, X: npt.ArrayLike | Views, by: str = "greedy", *, width: int = 4,
                 length: float = 0.0, share: float = 0.9, temperature: float = 1.0,
                 generator: Any = None, longest: int | None = None, shortest: int = 0,
-                repeats: int = 0) -> list[str]:
+                repeats: int = 0, parts: Sequence[Sequence[str]] | None = None) -> list[str]:
         """Say a caption of every sample.
 
         Parameters
@@ -308,6 +309,10 @@ class Captioner(Task):
             Largest and smallest number of words; default the captioner's ``longest``, and 0.
         repeats : int
             Length of a run of words that no caption may have twice; default 0, any may.
+        parts : sequence of sequences of str, optional
+            Lists of phrases: only captions are said that are a phrase of the first, one of the
+            second and so on, see `CaptionParts`. One list alone is a list of whole captions.
+            Default None, any words.
 
         Raises
         ------
@@ -326,14 +331,30 @@ class Captioner(Task):
             raise ValueError("generator: got None; give a torch.Generator with a seed of your own, "
                              "from which words are drawn.")
         limits = decoding.Limits(END, longest or self.longest, shortest, repeats)
-        speaker = self.speaker(X)
+        speaker = self.speaker(X, parts=self._grammar(parts, limits))
         found = (decoding.greedy(speaker, limits) if by == "greedy" else
                  decoding.beam(speaker, limits, width, length) if by == "beam" else
                  decoding.nucleus(speaker, limits, generator, share, temperature))
         vocabulary = CaptionWords(self.words_.tolist())
         return [vocabulary.text(numbers) for numbers in found]
 
-    def speaker(self, X: npt.ArrayLike | Views, cached: bool = True) -> Any:
+    def _grammar(self, parts: Sequence[Sequence[str]] | None, limits: Any) -> CaptionParts | None:
+        """Return the grammar of lists of phrases, if there are any, checked against limits."""
+        if parts is None:
+            return None
+        grammar = CaptionParts(parts, CaptionWords(self.words_.tolist()))
+        if grammar.longest > limits.longest:
+            raise ValueError(f"parts: captions of them have up to {grammar.longest} words, letters "
+                             f"of unknown words counted, which is more than {limits.longest}; give "
+                             "shorter phrases.")
+        if limits.shortest > 0 or limits.repeats > 0:
+            raise ValueError(f"parts: got them with shortest={limits.shortest} and repeats="
+                             f"{limits.repeats}; parts settle lengths and repetitions, so leave "
+                             "these out.")
+        return grammar
+
+    def speaker(self, X: npt.ArrayLike | Views, cached: bool = True,
+                parts: CaptionParts | None = None) -> Any:
         """Return what says a caption of every sample word by word, see `decoding.Speaker`.
 
         Raises
@@ -351,7 +372,8 @@ class Captioner(Task):
         samples = (samples_given(X) if isinstance(X, Views) or by_modality(X)
                    else Views({self.modality_: np.asarray(X)}))
         return CaptionSpeaker(self.network_, torch.from_numpy(self._codes(samples)),
-                              torch.from_numpy(self._named(samples)), self.guidance, cached)
+                              torch.from_numpy(self._named(samples)), self.guidance, cached,
+                              parts)
 
     def _codes(self, samples: Views) -> Array:
         """Return the codes ``(n, d)`` of samples as the decoder reads them."""

@@ -1,0 +1,85 @@
+"""Captions of parts: what may be said next where every caption is a phrase of each of some lists.
+
+Decoding that is held to a grammar says nothing that the grammar does not have (De Cao et al.,
+"GENRE", ICLR 2021, with a list of whole texts; Geng et al., "Grammar-Constrained Decoding", EMNLP
+2023). The captions that the lists allow are never written out: of what is said so far it is known
+which phrases may have been begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from crossalign.tasks.caption_words import END, CaptionWords
+
+Text = tuple[int, ...]
+State = tuple[int, Text]
+"""Number of a list, and the words of its phrase that are said so far."""
+
+
+class CaptionParts:
+    """Grammar of captions.
+
+    Parameters
+    ----------
+    parts : sequence of sequences of str
+        Lists of phrases; a caption is a phrase of the first, one of the second and so on. An empty
+        phrase may be left out. One list alone is a list of whole captions.
+    words : CaptionWords
+        Vocabulary that phrases are said in.
+
+    Raises
+    ------
+    ValueError
+        If there are no lists, or one is a text, holds other things than texts or has no phrase.
+    """
+
+    def __init__(self, parts: Sequence[Sequence[str]], words: CaptionWords) -> None:
+        if isinstance(parts, str) or len(parts) == 0:
+            raise ValueError(f"parts: got {parts!r}; give one list of phrases or more.")
+        for i, phrases in enumerate(parts):
+            if isinstance(phrases, str) or len(phrases) == 0 or not all(
+                    isinstance(phrase, str) for phrase in phrases):
+                raise ValueError(f"parts: entry {i} is {phrases!r}; give a list of phrases.")
+        said = [{tuple(words.numbers(phrase)) for phrase in phrases} for phrases in parts]
+        self.longest = sum(max(map(len, phrases)) for phrases in said)
+        self.shortest = sum(min(map(len, phrases)) for phrases in said)
+        self._whole = said
+        self._next: list[dict[Text, set[int]]] = [{} for _ in said]
+        for followers, phrases in zip(self._next, said, strict=True):
+            for phrase in phrases:
+                for i, word in enumerate(phrase):
+                    followers.setdefault(phrase[:i], set()).add(word)
+        self._known: dict[Text, frozenset[State]] = {(): self._closed({(0, ())})}
+        self._allowed: dict[Text, list[int]] = {}
+
+    def allowed(self, text: Text) -> list[int]:
+        """Return the words that may follow a text, sorted, `END` among them where it may end; none
+        behind a text that no caption begins with.
+        """
+        if text not in self._allowed:
+            states = self._states(text)
+            found = {word for place, begun in states if place < len(self._next)
+                     for word in self._next[place].get(begun, ())}
+            self._allowed[text] = sorted(found | ({END} if (len(self._next), ()) in states
+                                                  else set()))
+        return self._allowed[text]
+
+    def _states(self, text: Text) -> frozenset[State]:
+        if text not in self._known:
+            word = text[-1]
+            self._known[text] = self._closed({
+                (place, (*begun, word)) for place, begun in self._states(text[:-1])
+                if place < len(self._next) and word in self._next[place].get(begun, ())})
+        return self._known[text]
+
+    def _closed(self, states: set[State]) -> frozenset[State]:
+        """Add the start of the next list behind every whole phrase."""
+        waiting = list(states)
+        while waiting:
+            place, begun = waiting.pop()
+            after = (place + 1, ())
+            if place < len(self._whole) and begun in self._whole[place] and after not in states:
+                states.add(after)
+                waiting.append(after)
+        return frozenset(states)
