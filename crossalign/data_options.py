@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 DEFAULT = "glyphs"
 RAW = "raw:"
 """Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
+INK = {"ink": False, "ink+hog": True}
+"""Encoders without a network, and whether their rows hold the whole picture too."""
 OWN = "own"
 """Word for the labels that a classifier's own files give."""
 PLACES = ("attributes", "class_texts", "unseen", "encoder", "text_encoder", "prompts",
@@ -112,7 +114,8 @@ class DataOptions:
         "--encoder", help="Network for a folder of pictures, to compute features with: a .tflite "
         "file; an .onnx file, FILE.onnx:OUTPUT if it has several outputs; or a folder or hub name "
         "for transformers, raw:NAME where the model trains it; or package:NAME, an installed "
-        "package that brings one.")] = None
+        "package that brings one. Without a network: ink, the gradients of what is drawn or "
+        "written, cut out; or ink+hog, with those of the whole picture.")] = None
     text_encoder: Annotated[str | None, typer.Option(
         "--text-encoder", help="The same for the texts beside them, as bert-base-uncased; the name "
         "of --encoder again for a network with one space for both, as CLIP; or a file of word "
@@ -270,8 +273,12 @@ class DataOptions:
         """Return the encoder of a network; it gives tokens where they are asked for."""
         if self.encoder is None:
             return None
-        from crossalign.encoders import ONNXEncoder, PretrainedPictures, TFLiteEncoder
+        from crossalign.encoders import Ink, ONNXEncoder, PretrainedPictures, TFLiteEncoder
 
+        if self.encoder in INK:
+            if self.tokens:
+                raise ValueError(f"encoder: {self.encoder!r} gives vectors; leave --tokens out.")
+            return Ink(INK[self.encoder])
         if self.encoder.endswith(".tflite"):
             return TFLiteEncoder(self.encoder, tokens=self.tokens)
         if (onnx := ONNX.fullmatch(self.encoder)) is not None:
@@ -346,6 +353,8 @@ def remembered_options(kept: Mapping[str, Any], asked: Collection[str] = ()) -> 
                          "data; name the data with --data.")
     for name in set(NETWORKS) & set(kept) - set(asked):
         network = str(kept[name]).removeprefix(RAW)
+        if network in INK:
+            continue
         onnx = ONNX.fullmatch(network)
         if not os.path.exists(network if onnx is None else onnx["file"]):
             raise ValueError(f"source: the saved model remembers the network {short(network)}, "

@@ -35,6 +35,12 @@ class Ink:
     The paper is the median of the edge of the picture, and ink is what differs from it. Ink is cut
     out, scaled so that its longer side fills the picture but for a margin, centred, and thickened
     where its strokes are thinner than a pen's. Where a letter stands and how large it is are lost.
+
+    Parameters
+    ----------
+    whole : bool
+        Whether rows hold beside that what `HOG` says of the whole picture, in which place and size
+        are kept: those of what is printed tell a mark above from one below. Default False.
     """
 
     resizes = True
@@ -42,7 +48,8 @@ class Ink:
     learned = False
     mode = "L"
 
-    def __init__(self) -> None:
+    def __init__(self, whole: bool = False) -> None:
+        self.whole = whole
         self._hog = HOG()
 
     @property
@@ -55,14 +62,26 @@ class Ink:
         """Facts that its rows depend on."""
         return {"encoder": "ink", "rows": (
             f"{self._hog.facts['rows']}; ink cut out, centred with a margin of {MARGIN}, strokes "
-            f"of {PEN} pixels or more")}
+            f"of {PEN} pixels or more{'; and of the whole picture' if self.whole else ''}")}
 
     def encode(self, pictures: Sequence[Array]) -> Array:
-        """Encode pictures ``(h, w)`` uint8 of any sizes as rows ``(n, 512)``; blank paper as
-        zeros.
+        """Encode pictures ``(h, w)`` uint8 of any sizes as rows ``(n, 512)``, or ``(n, 1024)`` with
+        the whole; blank paper as zeros.
         """
-        return self._hog.encode(np.stack([255 - placed(picture, self.side)
+        rows = self._hog.encode(np.stack([255 - placed(picture, self.side)
                                           for picture in pictures]))
+        if not self.whole:
+            return rows
+        of_whole = self._hog.encode(np.stack([_resized(picture, self.side)
+                                              for picture in pictures]))
+        return np.concatenate([rows, of_whole], axis=1)
+
+
+def _resized(picture: Array, side: int) -> Array:
+    """Return a whole picture ``(h, w)`` as ``(side, side)``."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BILINEAR))
 
 
 def placed(picture: Array, side: int) -> Array:

@@ -12,6 +12,8 @@ from crossalign.training import Batch
 
 BLIND = 0.1
 """Share of the texts that are learned without their code, for guidance."""
+USUAL = 0.8
+"""Share of the texts of a batch, the shortest, that are read without the filling of longer ones."""
 
 
 class CaptionObjective(nn.Module):
@@ -62,8 +64,18 @@ class CaptionObjective(nn.Module):
         before = torch.cat([torch.full_like(text[:, :1], START), text[:, :-1]], dim=1)
         shown = torch.where(batch.uniform(text.shape[1]) < self.hiding, HIDDEN, before)
         shown[:, 0] = START
-        said = self.decoder(codes, draw[:, 2] >= BLIND, names.view(-1, *self.shape), shown)
-        real = text != NOTHING
+        read = codes, draw[:, 2] >= BLIND, names.view(-1, *self.shape), shown, text
+        lengths = (text != NOTHING).sum(dim=1)
+        usual = lengths.sort().values[int(USUAL * (len(lengths) - 1))]
+        parts = [self._loss(*(rows[part] for rows in read), int(lengths[part].max()))
+                 for part in (lengths <= usual, lengths > usual) if part.any()]
+        return {"loss": torch.stack(parts).sum() / lengths.sum()}
+
+    def _loss(self, codes: Tensor, sighted: Tensor, names: Tensor, shown: Tensor, text: Tensor,
+              longest: int) -> Tensor:
+        """Sum the loss over the words of texts of up to ``longest`` words."""
+        text = text[:, :longest]
+        said = self.decoder(codes, sighted, names, shown[:, :longest])
         likely = said.gather(2, text[:, :, None])[:, :, 0]
         loss = -(1 - self.smoothing) * likely - self.smoothing * said.mean(dim=2)
-        return {"loss": (loss * real).sum() / real.sum()}
+        return (loss * (text != NOTHING)).sum()
