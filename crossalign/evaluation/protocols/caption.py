@@ -8,6 +8,7 @@ calibration, how often the true name is among those it gives, and the guidance o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -69,6 +70,9 @@ class Captioning(Protocol):
         Metric("exact_retrieval", "the same of the nearest training text"),
         Metric("CIDEr_retrieval", "the same of the nearest training text", most=10.0),
         Metric("exact_template", "the same of the name of the recognised class"),
+        Metric("exact_nameless", "the same of the decoder without names in front of captions"),
+        Metric("CIDEr_nameless", "the same of the decoder without names in front of captions",
+               most=10.0),
         Metric("exact_text_only", "the same of a decoder that learned from texts alone"),
         Metric("CIDEr_text_only", "the same of a decoder that learned from texts alone", most=10.0),
         Metric("exact_seen", "seen classes: captions that are a reference, word by word"),
@@ -79,8 +83,9 @@ class Captioning(Protocol):
     headlines: ClassVar[tuple[str, ...]] = (
         "exact", "exact_seen", "exact_text_only", "exact_template", "exact_retrieval", "CIDEr")
     columns: ClassVar[tuple[str, ...]] = (
-        "exact", "CIDEr", "BLEU-4", "ROUGE-L", "exact_template", "exact_text_only",
-        "CIDEr_text_only", "exact_retrieval", "CIDEr_retrieval", "exact_seen")
+        "exact", "CIDEr", "BLEU-4", "ROUGE-L", "exact_template", "exact_nameless",
+        "CIDEr_nameless", "exact_text_only", "CIDEr_text_only", "exact_retrieval",
+        "CIDEr_retrieval", "exact_seen")
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
 
@@ -121,6 +126,8 @@ class Captioning(Protocol):
             said["_text_only"] = self._captioner(fitted, head, bench, settings, "text_only")
         captions = {f"{end}{_seen(split)}": captioner.caption(bench[split])
                     for end, captioner in said.items() for split in self._tests(bench)}
+        if head is not None and "test_unseen" in bench.splits:
+            captions["_nameless"] = without_names(said[""]).caption(bench["test_unseen"])
         for split in self._tests(bench):
             captions[f"_retrieval{_seen(split)}"] = nearest_texts(fitted, bench, bench[split])
             if head is not None:
@@ -199,6 +206,15 @@ def cosine_of(fitted: Any, validation: Benchmark) -> float:
                        shown.std(axis=0) + 1e-3)[kept]
     partners = texts[[one[label] for label in test.truth[kept].tolist()]]
     return float(np.clip((rows * partners).sum(axis=1).mean(), 0.05, 1.0))
+
+
+def without_names(captioner: Captioner) -> Captioner:
+    """Return a captioner with the same decoder, from which names are hidden, as they are in
+    training from a share of the captions.
+    """
+    nameless = copy(captioner)
+    nameless.recogniser = None
+    return nameless
 
 
 def nearest_texts(fitted: Any, bench: Benchmark, test: Views) -> list[str]:
