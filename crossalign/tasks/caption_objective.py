@@ -67,15 +67,15 @@ class CaptionObjective(nn.Module):
         read = codes, draw[:, 2] >= BLIND, names.view(-1, *self.shape), shown, text
         lengths = (text != NOTHING).sum(dim=1)
         usual = lengths.sort().values[int(USUAL * (len(lengths) - 1))]
-        parts = [self._loss(*(rows[part] for rows in read), int(lengths[part].max()))
+        parts = [self._loss(int(lengths[part].max()), *(rows[part] for rows in read))
                  for part in (lengths <= usual, lengths > usual) if part.any()]
         return {"loss": torch.stack(parts).sum() / lengths.sum()}
 
-    def _loss(self, codes: Tensor, sighted: Tensor, names: Tensor, shown: Tensor, text: Tensor,
-              longest: int) -> Tensor:
+    def _loss(self, longest: int, codes: Tensor, sighted: Tensor, names: Tensor, shown: Tensor,
+              text: Tensor) -> Tensor:
         """Sum the loss over the words of texts of up to ``longest`` words."""
         text = text[:, :longest]
-        said = self.decoder(codes, sighted, names, shown[:, :longest])
+        said: Tensor = self.decoder(codes, sighted, names, shown[:, :longest])
         likely = said.gather(2, text[:, :, None])[:, :, 0]
         loss = -(1 - self.smoothing) * likely - self.smoothing * said.mean(dim=2)
-        return (loss * (text != NOTHING)).sum()
+        return torch.where(text != NOTHING, loss, 0.0).sum()

@@ -41,15 +41,13 @@ class CaptionParts:
             if isinstance(phrases, str) or len(phrases) == 0 or not all(
                     isinstance(phrase, str) for phrase in phrases):
                 raise ValueError(f"parts: entry {i} is {phrases!r}; give a list of phrases.")
-        said = [{tuple(words.numbers(phrase)) for phrase in phrases} for phrases in parts]
-        self.longest = sum(max(map(len, phrases)) for phrases in said)
-        self.shortest = sum(min(map(len, phrases)) for phrases in said)
-        self._whole = said
-        self._next: list[dict[Text, set[int]]] = [{} for _ in said]
-        for followers, phrases in zip(self._next, said, strict=True):
-            for phrase in phrases:
-                for i, word in enumerate(phrase):
-                    followers.setdefault(phrase[:i], set()).add(word)
+        self._whole = [{tuple(words.numbers(phrase)) for phrase in phrases} for phrases in parts]
+        self.longest = sum(max(map(len, whole)) for whole in self._whole)
+        self._next: list[dict[Text, set[int]]] = [{} for _ in parts]
+        for followers, whole in zip(self._next, self._whole, strict=True):
+            for text in whole:
+                for i, word in enumerate(text):
+                    followers.setdefault(text[:i], set()).add(word)
         self._known: dict[Text, frozenset[State]] = {(): self._closed({(0, ())})}
         self._allowed: dict[Text, list[int]] = {}
 
