@@ -68,8 +68,8 @@ class Report:
         Date of the report, such as ``2026-11-30 09:15 UTC``.
     artefacts : mapping
         Arrays of the first run to draw from (keys ``latent``, ``cross_modal``, ``sensitivity``,
-        ``curve``, ``few_shot``, ``rejection``, ``class_accuracy``, ``pr``, ``hits``, ``saliency``,
-        ``history``, ``confusion``, ``rows``; all optional). Saved beside the report.
+        ``curve``, ``few_shot``, ``rejection``, ``class_accuracy``, ``pr``, ``hits``, ``said``,
+        ``saliency``, ``history``, ``confusion``, ``rows``; all optional). Saved beside the report.
     figures_file : str
         Path of the file that the artefacts of a loaded report are from; empty for another.
     """

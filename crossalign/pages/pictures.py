@@ -155,6 +155,15 @@ def _cases(sheet: Mapping[str, Any]) -> str:
             f"{len(sheet['queries'])} of those are shown, spread evenly again.")
 
 
+def _said(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    question = ", the question above it in grey" if part["what"] == "answers" else ""
+    yield (plots.said(**part),
+           f"Test samples, right and wrong {part['what']} in equal numbers where there are as "
+           "many, each kind spread evenly: what the model says in green with a check if it is "
+           f"right, in orange with a cross if not, and then what people say{question}.",
+           f"Pictures with {part['what']}, each marked right or wrong.")
+
+
 def _saliency(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
     yield (plots.saliency(part),
            "Test samples, spread evenly, and the weight that the model gives to each of their "
@@ -182,11 +191,12 @@ def _confusion(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
 
 _PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {
     "latent": _latent, "sensitivity": _sensitivity, "cross_modal": _cross_modal, "hits": _hits,
-    "saliency": _saliency, "curve": _curve, "few_shot": _few_shot, "rejection": _rejection,
-    "pr": _pr, "class_accuracy": _accuracy, "confusion": _confusion, "history": _history}
+    "said": _said, "saliency": _saliency, "curve": _curve, "few_shot": _few_shot,
+    "rejection": _rejection, "pr": _pr, "class_accuracy": _accuracy, "confusion": _confusion,
+    "history": _history}
 """Function that draws each figure, in the order of the page."""
 
-_WIDE = ("latent", "sensitivity", "cross_modal", "hits", "saliency", "history")
+_WIDE = ("latent", "sensitivity", "cross_modal", "hits", "said", "saliency", "history")
 """Pictures that take the whole width."""
 
 

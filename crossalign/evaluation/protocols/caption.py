@@ -16,6 +16,7 @@ import numpy as np
 from sklearn.base import clone
 
 from crossalign import metrics
+from crossalign.evaluation.figures.words import captioned
 from crossalign.evaluation.protocols.base import (
     NOTHING,
     Array,
@@ -135,6 +136,10 @@ class Captioning(Protocol):
                 captions[f"_template{_seen(split)}"] = names[
                     _classes(head, bench[split])].tolist()
         return outcome_of(captions, bench, self)
+
+    def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
+        """Return the training curves, and a sheet of pictures with their captions."""
+        return {**super().figures(fitted, bench, outcome), **captioned(bench, outcome)}
 
     def stated(self) -> dict[str, Any]:
         """Return the statement of what is known of unseen classes."""

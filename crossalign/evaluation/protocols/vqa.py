@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from crossalign import metrics
+from crossalign.evaluation.figures.words import answered
 from crossalign.evaluation.protocols.base import (
     NOTHING,
     Array,
@@ -123,6 +124,11 @@ class VQA(Protocol):
             scores |= {f"{name}[{kind}]": value for kind, value in parts.items()}
         return Outcome(scores, scores[MAIN], per_class=per_class,
                        details={"answers": answers[MAIN], "answerer": whole})
+
+    def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
+        """Return the training curves, and a sheet of pictures with questions and answers."""
+        return {**super().figures(fitted, bench, outcome),
+                **answered(bench, outcome, *_main(bench))}
 
     def stated(self) -> dict[str, Any]:
         """Return the statement of what is read of a picture."""

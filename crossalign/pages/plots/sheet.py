@@ -60,7 +60,7 @@ def hits(
     sheet.title(_title(direction, n, ranked))
     for i in range(n):
         ax = sheet.cell(i, 0, 0)
-        _cell(ax, queries[i], INK, sheet.letters)
+        item_cell(ax, queries[i], INK, sheet.letters)
         if i == 0:
             ax.set_title("query", fontsize=8.5, color=MUTED)
         for r, (name, (items, marks)) in enumerate(ranked.items()):
@@ -69,7 +69,7 @@ def hits(
             cells = zip(items[i][:columns], marks[i][:columns], strict=True)
             for j, (item, right) in enumerate(cells):
                 ax = sheet.cell(i, r, j + 1)
-                _cell(ax, item, GREEN if right else RED, sheet.letters, "✓" if right else "✗")
+                item_cell(ax, item, GREEN if right else RED, sheet.letters, "✓" if right else "✗")
                 if i == r == 0:
                     ax.set_title("best result" if j == 0 else str(j + 1), fontsize=8.5,
                                  color=MUTED)
@@ -144,7 +144,7 @@ def _rule(left: float, right: float, y: float) -> Any:
     return Line2D([left, right], [y, y], color=GRID, linewidth=0.8)
 
 
-def _cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: str = "") -> None:
+def item_cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: str = "") -> None:
     """Draw one picture or text in a coloured frame, with a check or a cross in its corner."""
     image, text = item.get("image"), str(item.get("text") or "")
     ax.set_xticks([])
