@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, STEP, SIDE, GAP, LINE = 10.4, 2.58, 1.08, 0.06, 0.145
-"""Width of the figure, of a column, of a picture and between two, and height of a line, in inches."""
+"""Widths of the figure, a column, a picture and between two, and height of a line, in inches."""
 LETTERS, LINES = 40, 2
 """Number of letters of a line, and of lines of a question, a caption or a reference."""
 
