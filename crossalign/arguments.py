@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 from typer.core import TyperCommand
 
 from crossalign.boundary import tell
+from crossalign.reading import expanded
 from crossalign.sentences import short
 
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
 
+HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
+"""Settings of an option or argument that is a path, which may begin with ``~``."""
 RECIPE = "recipe:"
 """Prefix of the name of a recipe in place of a model."""
 

@@ -16,6 +16,7 @@ import typer
 
 from crossalign import __version__
 from crossalign.arguments import (
+    HOME,
     RECIPE,
     OnceCommand,
     build,
@@ -30,9 +31,9 @@ from crossalign.arguments import (
     sets,
 )
 from crossalign.boundary import run_command
+from crossalign.cli_data import register as register_data
 from crossalign.cli_space import register
 from crossalign.data_options import SUPERVISED, DataOptions, takes_data
-from crossalign.reading import expanded
 
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe
@@ -41,8 +42,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list the built-in, check your own.")
 app.add_typer(data_app, name="data")
 
-HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
-"""Settings of a path that may begin with ``~``."""
 ReportFolder = Annotated[Path | None, typer.Option(help="Folder for the report.", **HOME)]
 Model = Annotated[str, typer.Argument(
     help="A model, or FILE.py:CLASS for one of your own, or recipe:NAME, or recipe:FILE.yaml.")]
@@ -404,66 +403,6 @@ def recipes(name: Annotated[str | None, typer.Argument(
     print(recipes_table() if name is None else describe_recipe(name.removeprefix(RECIPE)))
 
 
-@data_app.command("list")
-def data_list() -> None:
-    """List the built-in data sets and the layouts that a path may have."""
-    from crossalign.data.catalog import listing
-
-    print(listing())
-
-
-@data_app.command("validate")
-@takes_data("data", "pool", *SUPERVISED)
-def data_validate(path: Annotated[str, typer.Argument(
-        help="A built-in name, or a folder or file; a variant stands behind a colon.")],
-                  options: DataOptions) -> None:
-    """Check a folder or file and print what was found."""
-    from crossalign.data import validate
-
-    for name, detail in validate(path, options.purpose, log=log, **options.read_as()):
-        print(f"ok  {name}: {detail}")
-
-
-@data_app.command("make")
-@takes_data("data", *SUPERVISED)
-def data_make(path: Annotated[str, typer.Argument(
-        help="A built-in name, or a folder or file; a variant stands behind a colon.")],
-              out: Annotated[Path, typer.Option(help="Folder to make.", **HOME)],
-              options: DataOptions) -> None:
-    """Write a benchmark of recognition as a folder in the layout of xlsa17.
-
-    It holds features, side information, split and validation classes, and is read here and by
-    others' code. An existing folder is refused.
-    """
-    from crossalign.data.layouts import check_outside
-    from crossalign.data.making import make_xlsa17
-    from crossalign.files import check_new
-
-    check_outside(out, path)
-    check_new(out)
-    check_writable(out)
-    bench = replace(options, data=path, task=options.task or "gzsl").load()
-    print(f"wrote {out}: {make_xlsa17(bench, out)}")
-
-
-@data_app.command("make-emoji")
-def data_make_emoji(
-        openmoji: Annotated[Path, typer.Argument(help="What npm pack openmoji writes.", **HOME)],
-        emojibase: Annotated[Path, typer.Argument(
-            help="What npm pack emojibase-data writes.", **HOME)],
-        out: Annotated[Path, typer.Option(help="Folder to make.", **HOME)]) -> None:
-    """Make a data set of emoji from two archives: pictures, line drawings, names, keywords, groups.
-
-    Nothing is fetched. An existing folder is refused.
-    """
-    from crossalign.data.sources.emoji.making import make_emoji
-    from crossalign.files import check_new
-
-    check_new(out)
-    check_writable(out)
-    print(f"wrote {out}: {make_emoji(openmoji, emojibase, out)}")
-
-
 @app.command()
 def doctor() -> None:
     """Describe this machine: versions, devices, extras, cache."""
@@ -473,6 +412,7 @@ def doctor() -> None:
 
 
 register(app)
+register_data(data_app)
 for group in (app, data_app):
     for registered in group.registered_commands:
         registered.cls = OnceCommand

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crossalign.arguments import check_writable, log
+from crossalign.arguments import HOME, check_writable, log
 from crossalign.boundary import tell
 from crossalign.cli_space_changes import (
-    HOME,
     Files,
     Folder,
     adapt,

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from crossalign.arguments import log
-from crossalign.reading import expanded
+from crossalign.arguments import HOME, log
 from crossalign.tables import printable
 
-HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
-"""Settings of a path that may begin with ``~``."""
 Folder = Annotated[Path, typer.Argument(help="Folder of the space.", **HOME)]
 Files = Annotated[list[Path], typer.Argument(help="Files of pictures.", **HOME)]
 

@@ -11,7 +11,7 @@ from complaints import complaint
 from scipy.optimize import minimize
 
 from crossalign.evaluation import evaluate, fit_for
-from crossalign.evaluation.protocols.gzsl import score_gzsl
+from crossalign.evaluation.protocols.recognition_scores import score_gzsl
 from crossalign.heads import Cache
 from crossalign.models import FrozenDualEncoder, ResidualAdapter, RidgeMap, TipAdapter
 from crossalign.tasks import FewShot, Retriever, ZeroShot

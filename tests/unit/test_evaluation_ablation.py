@@ -11,7 +11,7 @@ from small import recognition as small_benchmark
 import crossalign as ca
 from crossalign.evaluation.ablation import ablation_table, module_rows, sweep
 from crossalign.evaluation.protocols import GZSL
-from crossalign.evaluation.protocols.gzsl import best_epoch_on_test, score_gzsl
+from crossalign.evaluation.protocols.recognition_scores import best_epoch_on_test, score_gzsl
 from crossalign.evaluation.selection import select
 from crossalign.models import ACMR, GFZSL, Chance
 from crossalign.recipes.ablation import run_ablation

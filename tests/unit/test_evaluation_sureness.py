@@ -8,7 +8,7 @@ import pytest
 from crossalign import metrics
 from crossalign.evaluation import evaluate, fit_for, score_fitted
 from crossalign.evaluation.confidence import add_confidences, choose_confidences
-from crossalign.evaluation.protocols.gzsl import score_gzsl
+from crossalign.evaluation.protocols.recognition_scores import score_gzsl
 from crossalign.models import GFZSL, FusionNetQSMA
 from crossalign.tasks import Fitted
 from crossalign.types import Benchmark, Classes, Views

@@ -13,7 +13,7 @@ from crossalign.data.leaks import leak_record
 from crossalign.evaluation.figures.maps import CROSS_CLASSES, CROSS_POINTS
 from crossalign.evaluation.figures.recognition import CONFUSED, most_confused
 from crossalign.evaluation.protocols import GZSL
-from crossalign.evaluation.protocols.gzsl import score_gzsl
+from crossalign.evaluation.protocols.recognition_scores import score_gzsl
 from crossalign.evaluation.report import Report
 from crossalign.models import RidgeMap
 from crossalign.models.roles import Generator
