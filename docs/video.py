@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from crossalign.metrics import harmonic_mean, per_class_accuracy
 from crossalign.preprocessing.frames import reordered
 from crossalign.preprocessing.pooling import flat_tokens, pool_tokens
 from crossalign.tables import markdown
-from crossalign.types import Benchmark
+from crossalign.types import Benchmark, Views
 
 DOCS = Path(__file__).resolve().parent
 KEPT, PAGE = DOCS / "results" / "video.json", DOCS / "video.md"
@@ -34,6 +35,9 @@ ROWS = {"in order": (None, "time"), "shuffled": ("shuffled", "time"), "single": 
 """Rows: what is lost of the order, and the pooling."""
 MODELS, SEEDS = ("ridge_map", "fusionnet_qsma"), 3
 COLUMNS = {"H": "H", "letter": "letter", "kinds": "kinds", "way": "way", "order": "order"}
+ASKED = ("in order", "shuffled", "single", "mean")
+TYPES = ("letter", "kind", "way", "order")
+WORDS = "question alone"
 STROKES = ("in order", "shuffled", "single")
 STROKE_EPOCHS = 5
 
@@ -51,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(key, {name: round(value, 3) for name, value in scores.items()}, flush=True)
         write_text(KEPT, json.dumps(kept, indent=1) + "\n")
     page = PAGE.read_text("utf-8")
-    for region, text in (("clips", clip_table(kept)), ("strokes", stroke_table(kept))):
+    for region, text in (("clips", clip_table(kept)), ("questions", answer_table(kept)),
+                         ("strokes", stroke_table(kept))):
         start, end = f"<!-- {region}:start -->\n", f"<!-- {region}:end -->"
         before, _, rest = page.partition(start)
         page = f"{before}{start}{text}\n{end}{rest.partition(end)[2]}"
@@ -70,6 +75,12 @@ def measured(options: argparse.Namespace,
             bench = pooled(whole if order is None else reordered(whole, order, seed), pool)
             for name in names:
                 yield f"{name} {row} {seed}", clip_scores(name, bench, seed)
+        asked = load("moving_glyphs", "vqa", tokens=True, seed=seed)
+        for row in ASKED:
+            if f"questions {row} {seed}" not in kept:
+                order, pool = ROWS[row]
+                yield f"questions {row} {seed}", answer_scores(pooled(
+                    asked if order is None else reordered(asked, order, seed), pool))
     if options.data is not None:
         for split in range(options.seeds):
             whole = load(options.data / "omniglot", tokens=True).run(split)
@@ -93,6 +104,13 @@ def clip_scores(name: str, bench: Benchmark, seed: int) -> dict[str, float]:
     return {"H": harmonic_mean(*shares), **parts_told(pairs)}
 
 
+def answer_scores(bench: Benchmark) -> dict[str, float]:
+    """Accuracies of answers about unseen moving glyphs by type, and those of the words alone."""
+    scores = evaluate(models.get("ridge_map")(), bench, 1, task="vqa", tune=False).scores
+    return {f"{kind}{suffix}": scores[f"accuracy{suffix}[{kind}]"]["mean"]
+            for kind in TYPES for suffix in ("", "_question_only")}
+
+
 def parts_told(pairs: Sequence[tuple[MovingLetter, MovingLetter]]) -> dict[str, float]:
     """Shares of clips whose letter and whose kinds of motion are told; where the kinds are, of
     motions whose way is told, and of two motions of which the first is.
@@ -110,11 +128,20 @@ def parts_told(pairs: Sequence[tuple[MovingLetter, MovingLetter]]) -> dict[str, 
 
 def stroke_scores(bench: Benchmark, row: str) -> dict[str, float]:
     """MAP of pictures by strokes and strokes by pictures, of a class split."""
-    order = ROWS[row][0]
+    bench, order = bench.map(without_time), ROWS[row][0]
     bench = bench if order is None else reordered(bench, order)
     report = evaluate(models.get("ridge_map")(), pool_tokens(bench, "time", _stroke_pools), 1,
                       tune=False)
     return {"mAP": report.scores["mAP"]["mean"]}
+
+
+def without_time(bench: Benchmark) -> Benchmark:
+    """The same pieces of strokes without their last column, which tells the time of each."""
+    splits = {}
+    for name, views in bench.splits.items():
+        splits[name] = Views({"image": views["image"], "strokes": views["strokes"][..., :-1]},
+                             views.labels, ids=views.ids, masks=views.masks)
+    return replace(bench, splits=splits)
 
 
 def _stroke_pools(bench: Benchmark) -> Mapping[str, Any]:
@@ -132,6 +159,18 @@ def clip_table(kept: Mapping[str, Any]) -> str:
                 rows.append((f"`{name}`", row, *(_percent([one[c] for one in of])
                                                  for c in COLUMNS), str(len(of))))
     return markdown(("model", "frames", *COLUMNS.values(), "seeds"), rows)
+
+
+def answer_table(kept: Mapping[str, Any]) -> str:
+    """The table of questions about moving glyphs."""
+    of = {row: [scores for key, scores in kept.items() if key.startswith(f"questions {row} ")]
+          for row in ASKED}
+    rows = [(row, *(_percent([one[kind] for one in found]) for kind in TYPES), str(len(found)))
+            for row, found in of.items() if found]
+    if found := of[ASKED[0]]:
+        rows.append((WORDS, *(_percent([one[f"{kind}_question_only"] for one in found])
+                              for kind in TYPES), str(len(found))))
+    return markdown(("frames", *TYPES, "seeds"), rows)
 
 
 def stroke_table(kept: Mapping[str, Any]) -> str:

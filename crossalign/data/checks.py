@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import warn_of_lost_digits
-from crossalign.data.catalog import load
+from crossalign.data.catalog import load_whole
 from crossalign.data.noted import sentences
 from crossalign.data.samples import SAMPLE
 from crossalign.pace import Log
@@ -33,19 +33,21 @@ def validate(name_or_path: str | Path, task: str | None = None, *, tokens: bool 
              encoder: Encoder | DualEncoder | None = None,
              text_encoder: TextEncoder | DualEncoder | None = None,
              modalities: Sequence[str] | None = None, columns: Mapping[str, str] | None = None,
-             log: Log | None = None, engine: str | None = None) -> list[Check]:
+             frames: int | None = None, log: Log | None = None,
+             engine: str | None = None) -> list[Check]:
     """Load a data set in every way it is used and list what was checked, with counts.
 
-    Arguments are those of `load`.
+    Arguments are those of `load`. Clips are checked as token rows.
 
     Raises
     ------
     ValueError
         The first thing that is wrong, in one sentence.
     """
-    bench = load(name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
-                 seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
-                 modalities=modalities, columns=columns, log=log, engine=engine)
+    bench = load_whole(
+        name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
+        seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
+        modalities=modalities, columns=columns, frames=frames, log=log, engine=engine).benchmark
     checks = [Check("readable", f"{bench.name}: {bench.task}; features: "
                                f"{_words(bench.protocol.get('features', 'not described'))}")]
     if "columns" in bench.protocol:

@@ -11,6 +11,7 @@ from crossalign import data
 from crossalign.data.formats.clips import frame_files, read_clip, spread
 from crossalign.encoders import HOG
 from crossalign.encoders.clips import ClipEncoder, frames_of
+from crossalign.evaluation.figures.items import shown_picture
 
 CLASSES = ("goes_right", "goes_left", "goes_down", "goes_up", "stays")
 
@@ -189,8 +190,18 @@ def test_broken_videos_say_what_is_wrong(filmed, tmp_path):
         complaint(lambda name=name: read_clip(tmp_path / name, 4, 16), words, name)
     (filmed / "stays" / "broken.mp4").write_bytes(whole[:200])
     noted = data.load(filmed, "gzsl", tokens=True).protocol["noted"]["not_read"]
-    assert noted["count"] == 1
-    assert "stays/broken.mp4" in noted["first"][0]
+    assert noted == {"count": 1, "first": [
+        "stays/broken.mp4 (Invalid data found when processing input)"]}
+    for name in CLASSES:
+        for file in (filmed / name).iterdir():
+            file.write_bytes(b"nothing")
+    complaint(lambda: data.load(filmed, "gzsl"), "path: none of 21 clips can be read, first")
+
+
+def test_clips_are_validated(framed, filmed):
+    for where, given in ((framed, {"frames": 4}), (filmed, {})):
+        told = dict(data.validate(where, "gzsl", **given))
+        assert "clip" in told["split train"]
 
 
 def test_a_video_without_frames_says_so(tmp_path):
@@ -228,3 +239,38 @@ def test_a_space_of_clips_is_refused(filmed, framed, tmp_path):
     complaint(lambda: build_space(DataOptions(data=str(filmed)), tmp_path / "out", log=str),
               "holds clips", "use crossalign fit")
     complaint(lambda: DataOptions(data=str(framed), frames="some").load(), "frames: got 'some'")
+
+
+QUARTER = {"right": (0, 1, -1, 0), "left": (0, -1, 1, 0), "over": (-1, 0, 0, -1)}
+"""Matrices of a track header (ISO 14496-12, 8.3.2): x' = a x + c y and y' = b x + d y, y down."""
+
+
+@pytest.mark.parametrize(("turn", "corner"), [
+    ("right", (0, -1)), ("left", (-1, 0)), ("over", (-1, -1))])
+def test_a_video_that_was_filmed_sideways_is_turned_upright(tmp_path, turn, corner):
+    frames = np.zeros((4, 48, 64, 3), np.uint8)
+    frames[:, :16, :16] = 255                                      # the upper left corner
+    write_video(tmp_path / "a.mp4", frames)
+    content = bytearray((tmp_path / "a.mp4").read_bytes())
+    start = content.index(b"tkhd") + 4 + 40                        # of the matrix, version 0
+    a, b, c, d = (value * 2**16 for value in QUARTER[turn])
+    content[start:start + 36] = np.array([a, b, 0, c, d, 0, 0, 0, 2**30], ">i4").tobytes()
+    (tmp_path / "a.mp4").write_bytes(content)
+    found = read_clip(tmp_path / "a.mp4", 1, None).pixels[0].astype(int)
+    assert found.shape == ((48, 64) if turn == "over" else (64, 48))
+    rows, columns = (slice(16) if at == 0 else slice(-16, None) for at in corner)
+    assert found[rows, columns].mean() > 230
+    assert found.sum() < 1.2 * found[rows, columns].sum()
+
+
+def test_a_page_shows_some_frames_side_by_side(filmed, framed):
+    for where, given in ((filmed, {}), (framed, {"frames": 4})):
+        bench = data.load(where, "gzsl", tokens=True, **given)
+        shown = shown_picture(bench["train"], 0, "clip")
+        frames = len(read_clip(where / bench["train"].ids[0], 4, 64).pixels)
+        assert shown.shape == (64, 64 * frames, 3)
+    for file in (filmed / "stays").iterdir():
+        file.unlink()
+    of_none = data.load(filmed, "gzsl", tokens=True)["train"]
+    (filmed / of_none.ids[0]).unlink()
+    assert shown_picture(of_none, 0, "clip") is None

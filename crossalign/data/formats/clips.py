@@ -97,8 +97,10 @@ def read_clip(place: Path, frames: int, side: int | None, mode: str = "L") -> Cl
     except MemoryError:
         raise
     except Exception as error:  # FFmpeg's errors are of a dozen kinds
-        raise ValueError(f"path: {str(place)!r} cannot be read as a video ({error}), so it is "
-                         "truncated, corrupt or not one; copy it again or remove it.") from error
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"path: {str(place)!r} cannot be read as a video ({reason}), so it is "
+                         "truncated, corrupt or not one; copy it again or remove it.") from (
+                             ValueError(reason))
     return Clip([read_picture(Drawing(place.name, pixels), side, mode).pixels for pixels in shown],
                 notes)
 

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.formats.clips import is_video, read_clip
 from crossalign.data.formats.pictures import read_pictures
 from crossalign.evaluation.subsample import spread
 from crossalign.labels import classes_held, rarest
 from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
+FRAMES = 4
+"""Number of frames of a clip that are shown."""
 SIDE = 64
 """Side of a picture that is read from its file, in pixels."""
 
@@ -34,16 +37,20 @@ def shown_item(views: Views, row: int, modality: str, bench: Benchmark) -> dict[
 def shown_picture(views: Views, row: int, modality: str) -> Array | None:
     """Return the picture of one sample, or None if the data has none.
 
-    It is in ``show:M`` of modality M, or in the file that ``file:M`` names.
+    It is in ``show:M`` of modality M, or in the file that ``file:M`` names; of a clip it is some
+    frames, side by side.
     """
     column, files = (views.meta.get(f"{what}:{modality}") for what in ("show", "file"))
     if column is not None and column.dtype.kind not in "US":
         return np.asarray(column[row])
     if files is None:
         return None
+    file = Path(files[row])
     try:
-        return np.asarray(read_pictures([Path(files[row])], SIDE, "RGB")[0])
-    except ValueError:  # the file has gone since its features were computed
+        if file.is_dir() or is_video(file):
+            return np.concatenate(read_clip(file, FRAMES, SIDE, "RGB").pixels, axis=1)
+        return np.asarray(read_pictures([file], SIDE, "RGB")[0])
+    except (ValueError, ImportError):  # the file has gone since its features were computed
         return None
 
 
