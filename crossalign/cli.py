@@ -60,6 +60,8 @@ Ks = Annotated[list[int] | None, typer.Option(
     "--k", min=1, help="Samples of each new class, of few_shot; may be repeated.")]
 Bits = Annotated[int | None, typer.Option(
     min=1, help="Also score retrieval by binary codes of so many bits (ITQ), as 64.")]
+Inputs = Annotated[str | None, typer.Option(
+    help="codes, features or both: what vqa and caption read of a sample.")]
 NoTune = Annotated[bool, typer.Option("--no-tune", help="Keep defaults; choose gamma only.")]
 
 
@@ -101,7 +103,8 @@ def run(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
         out: Annotated[Path | None, typer.Option(
             help="Folder for report.json, .html.", **HOME)] = None,
         as_json: AsJson = False, no_tune: NoTune = False, tune: Tune = None,
-        best_epoch: BestEpoch = False, adapt: Adapt = None, bits: Bits = None) -> None:
+        best_epoch: BestEpoch = False, adapt: Adapt = None, bits: Bits = None,
+        inputs: Inputs = None) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. All choices are made on
@@ -119,7 +122,7 @@ def run(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
     bench = options.load(recipe)
     check_used(estimator, bench, options.task, set_, tune)
     protocol = with_options(options.task or bench.task, bits=bits, best_epoch=best_epoch,
-                            adapt=adapt)
+                            adapt=adapt, inputs=inputs)
     report = evaluate(estimator, bench, seeds, task=protocol, tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, keep=runs_in(out))
     publish(report, out, as_json, recipe)

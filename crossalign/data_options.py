@@ -93,6 +93,8 @@ class DataOptions:
         Engine that encodes, as ``ray``.
     pairs, unpaired, labels, wrong : str, optional
         Arguments of `data.supervision.Supervision`, as its ``read`` takes them.
+    data_seed : int, optional
+        Seed of what a data set draws, 0 by default.
     """
 
     data: Annotated[str | None, typer.Option(
@@ -151,6 +153,9 @@ class DataOptions:
         "name of a modality.")] = None
     wrong: Annotated[str | None, typer.Option(
         help="Share of the training pairs, or labels for gzsl, that are wrong, as 0.1.")] = None
+    data_seed: Annotated[int | None, typer.Option(
+        "--data-seed", min=0, help="Seed of what a data set draws itself, as the unseen letters "
+        "and the drawings of glyphs. [default: 0]")] = None
 
     def __post_init__(self) -> None:
         for field in NETWORKS:
@@ -200,7 +205,8 @@ class DataOptions:
                 "encoder": encoder, "text_encoder": text_encoder,
                 "modalities": None if self.modalities is None else [
                     word.strip() for word in self.modalities.split(",")],
-                "columns": self._columns(), "frames": self._frames(), "engine": self.engine}
+                "columns": self._columns(), "frames": self._frames(), "engine": self.engine,
+                "seed": self.data_seed or 0}
 
     def read_raw_as(self) -> dict[str, Any]:
         """Return `read_as`, with the encoders that the data bring along where none is named."""
@@ -301,9 +307,9 @@ class DataOptions:
         return "tokens" if self.tokens else "vectors"
 
     # -- what a model remembers --------------------------------------------------------------
-    def remembered(self, recipe: About | None = None) -> dict[str, str | bool]:
+    def remembered(self, recipe: About | None = None) -> dict[str, str | bool | int]:
         """Return what a saved model keeps of the data it was fitted on; paths are absolute."""
-        kept: dict[str, str | bool] = {
+        kept: dict[str, str | bool | int] = {
             f.name: given for f in fields(self) if f.name not in OF_NOW
             and (given := getattr(self, f.name)) not in (None, False)}
         kept["data"] = _absolute(self.name)
@@ -312,7 +318,7 @@ class DataOptions:
         return kept | {name: _absolute(str(kept[name])) for name in PLACES
                        if name in kept and kept[name] != OWN}
 
-    def over(self, kept: Mapping[str, str | bool] | None) -> DataOptions:
+    def over(self, kept: Mapping[str, str | bool | int] | None) -> DataOptions:
         """Return these options, and where no data are named also those that a model remembers.
 
         Raises

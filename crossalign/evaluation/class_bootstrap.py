@@ -39,8 +39,8 @@ def class_bootstrap(a: PerClass, b: PerClass, metric: str, *,
     Parameters
     ----------
     a, b : mapping of score to its classes
-        Scores by class, see `PerClass`. ``H`` is made of ``U`` and ``S``, ``mAP`` of every
-        ``mAP[...]``; any other metric of the score of its name.
+        Scores by class, see `PerClass`. ``H`` is made of ``U`` and ``S``, any other metric of the
+        score of its name, and where there is none, as of ``mAP``, of every ``mAP[...]``.
     metric : str
         Name of the metric.
     resamples : int
@@ -120,7 +120,8 @@ def parts_of(metric: str, per_class: PerClass) -> list[str]:
         If they are not there.
     """
     directions = [name for name in per_class if name.startswith(f"{metric}[")]
-    parts = ["U", "S"] if metric == "H" else directions or [metric]
+    parts = ["U", "S"] if metric == "H" else [metric] if metric in per_class else (
+        directions or [metric])
     if any(name not in per_class for name in parts):
         raise ValueError(f"metric: {metric!r} has no scores of classes here; choose among those "
                          f"made of {list(per_class)}.")

@@ -108,7 +108,7 @@ class _Work:
         self.last = self.chosen[chooser]
         candidate.set_params(**self.last.params)
         drawn = self.pictures and (seed == self.first or self.task.each_run)
-        done = self._part("seed", seed, lambda: self._scored(candidate, part, drawn),
+        done = self._part("seed", seed, lambda: self._scored(candidate, part, drawn, seed),
                           chooser=chooser, pictures=drawn)
         return {"params": candidate.plain_params(), **done}
 
@@ -122,14 +122,14 @@ class _Work:
 
     def _select(self, seed: int, candidate: Any, part: Benchmark) -> Selection:
         found = self._part("choice", seed, lambda: {"choice": vars(select(
-            candidate, part, self.task, self.grid, self.callbacks, self.log))})
+            candidate, part, self.task.seeded(seed), self.grid, self.callbacks, self.log))})
         self.seconds += found["seconds"]
         return Selection(**found["choice"])
 
-    def _scored(self, candidate: Any, part: Benchmark, drawn: bool) -> dict[str, Any]:
+    def _scored(self, candidate: Any, part: Benchmark, drawn: bool, seed: int) -> dict[str, Any]:
         fitted = fit_on(candidate, part, self.task, self.callbacks)
         once = embedded_once(fitted)
-        outcome = self.task.score(once, part, self.last.settings)
+        outcome = self.task.seeded(seed).score(once, part, self.last.settings)
         return {"scores": outcome.scores, "by_class": by_class(outcome, part.classes.names),
                 "protocol": protocol_of(part, fitted, self.task, chosen=self.last.params),
                 "figures": self.task.figures(once, part, outcome) if drawn else {}}

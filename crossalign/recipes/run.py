@@ -61,6 +61,10 @@ class Run(BaseModel):
         Mode in which unlabelled test samples move the unseen classes of ``gzsl``.
     adapt_by : mapping of parameter to value
         Parameters of that adaptation, see `tasks.ClassEM`, which validation chooses otherwise.
+    inputs : {"codes", "features", "both"}, optional
+        Input that ``vqa`` and ``caption`` read of a sample.
+    data_seed : int, optional
+        Option of ``crossalign run``: the seed of what the data set draws.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -96,6 +100,9 @@ class Run(BaseModel):
     unpaired: Number | None = Field(None, description="a number of other rows, from 0")
     labels: Words | None = Field(None, description="none, one, both or a modality")
     wrong: Share | None = Field(None, description="a share of wrong pairs, from 0 to 1")
+    inputs: Literal["codes", "features", "both"] | None = Field(
+        None, description="codes, features or both")
+    data_seed: Number | None = Field(None, description="a seed of the data, from 0")
 
     def estimator(self) -> Any:
         """Return a new estimator of the model with these hyper-parameters."""
@@ -117,9 +124,10 @@ class Run(BaseModel):
             attributes=self.attributes, class_texts=under(root, self.class_texts),
             unseen=self.unseen, pool=self.pool, modalities=self.modalities, columns=self.columns,
             encoder=under(root, self.encoder), text_encoder=self.text_encoder,
-            labels=self.labels, **{name: None if value is None else str(value) for name, value in (
-                ("frames", self.frames), ("pairs", self.pairs), ("unpaired", self.unpaired),
-                ("wrong", self.wrong))},
+            labels=self.labels, data_seed=self.data_seed, **{
+                name: None if value is None else str(value) for name, value in (
+                    ("frames", self.frames), ("pairs", self.pairs), ("unpaired", self.unpaired),
+                    ("wrong", self.wrong))},
             ).load(log=log)
 
     def measure(self, root: Path | None = None, *, log: Callable[[str], None] | None = None,
@@ -130,7 +138,7 @@ class Run(BaseModel):
 
         bench, model = self.benchmark(root, log), self.estimator()
         task = with_options(self.task, baseline=self.baseline, adapt=self.adapt,
-                            adapt_by=self.adapt_by or None)
+                            adapt_by=self.adapt_by or None, inputs=self.inputs)
         return evaluate(model, bench, self.seeds, task=task, tune=self.grid(), log=log,
                         pictures=pictures, keep=keep)
 

@@ -47,8 +47,9 @@ RANGES: dict[str, Any] = {
     "recogniser": [Having("decision_function", words="a ZeroShot, as ZeroShot(model).fit(train, "
                           "classes) is"), None],
     "route": [StrOptions(set(ROUTES))], "modality": [str, None], "text": [str],
-    "inputs": ["boolean"], "width": [SIZE], "heads": [SIZE], "layers": [SIZE], "prefix": [SIZE],
-    "names": [SIZE], "spelt": [SIZE], "longest": [SIZE], "masking": [SHARE], "hits": [Each(SHARE)],
+    "inputs": [StrOptions({"codes", "features", "both"})], "width": [SIZE], "heads": [SIZE],
+    "layers": [SIZE], "prefix": [SIZE], "names": [SIZE],
+    "spelt": [SIZE], "longest": [SIZE], "masking": [SHARE], "hits": [Each(SHARE)],
     "hiding": [SHARE], "smoothing": [SHARE], "dropout": [SHARE], "cosine": [SHARE, None],
     "memory": [WEIGHT], "guidance": [NUMBER], "epochs": [COUNT], "batch_size": [BATCH],
     "lr": [RATE], "random_state": [SEED]}
@@ -71,8 +72,10 @@ class Captioner(Task):
         Modality that is captioned; default the model's first.
     text : str
         Modality of captions, for ``"text_only"``; default ``"text"``.
-    inputs : bool
-        Whether a paired captioner reads a sample's features beside its code; default True.
+    inputs : {"codes", "features", "both"}
+        Input that a paired captioner reads of a sample: its code; the features that the model
+        reads, which is no use of the space; or both, side by side, the default. Of token rows, and
+        from texts alone, it is the code.
     width, heads, layers, prefix, dropout
         Sizes of the decoder, see `networks.CaptionDecoder`; default 96, 4, 2, 2 and 0.1.
     names, spelt : int
@@ -119,10 +122,10 @@ class Captioner(Task):
 
     learned = MappingProxyType({
         "words_": np.ndarray, "centre_": np.ndarray, "spread_": np.ndarray,
-        "memory_": (np.ndarray, NoneType), "modality_": str, "inputs_": bool})
+        "memory_": (np.ndarray, NoneType), "modality_": str, "inputs_": str})
 
     def __init__(self, model: Any, recogniser: Any = None, route: str = "paired",
-                 modality: str | None = None, text: str = "text", inputs: bool = True,
+                 modality: str | None = None, text: str = "text", inputs: str = "both",
                  width: int = 96, heads: int = 4, layers: int = 2, prefix: int = 2,
                  dropout: float = 0.1, names: int = 3, spelt: int = 12, longest: int = 32,
                  masking: float = 0.4, hits: Sequence[float] = HITS, hiding: float = 0.3,
@@ -196,8 +199,11 @@ class Captioner(Task):
 
     def _learned_codes(self, samples: Views) -> Array:
         """Compute the codes ``(n, d)`` that are learned from, and what codes are put by."""
-        self.inputs_ = bool(self.inputs and self.route == "paired"
-                            and samples.kind(self.modality_) == "vectors")
+        kind = samples.kind(self.modality_)
+        if self.inputs == "features" and (self.route != "paired" or kind != "vectors"):
+            raise ValueError(f"inputs: got 'features' for {kind} by the route {self.route!r}; "
+                             "use 'codes'.")
+        self.inputs_ = self.inputs if self.route == "paired" and kind == "vectors" else "codes"
         seen = self._raw(samples)
         self.centre_, self.spread_ = seen.mean(axis=0), seen.std(axis=0) + 1e-3
         self.memory_ = None
@@ -209,12 +215,13 @@ class Captioner(Task):
         return standard
 
     def _raw(self, samples: Views) -> Array:
-        """Return codes of the captioned modality ``(n, d)``, with features if these are read."""
-        given = as_given(samples, self.modality_)
-        code = np.asarray(self.model.embed(given, self.modality_), dtype=np.float32)
-        if not self.inputs_:
-            return code
-        return np.concatenate([code, np.asarray(samples[self.modality_], np.float32)], axis=1)
+        """Return what is read of the captioned modality ``(n, d)``: codes, features or both."""
+        parts = []
+        if self.inputs_ != "features":
+            parts.append(self.model.embed(as_given(samples, self.modality_), self.modality_))
+        if self.inputs_ != "codes":
+            parts.append(samples[self.modality_])
+        return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts], axis=1)
 
     def _training_names(self, samples: Views, rows: Array) -> tuple[Array, Array]:
         """Return classes with and without the true one for every caption, ``(m, names)`` each."""

@@ -53,7 +53,25 @@ def test_remembered_words_are_those_that_were_given():
     assert DataOptions().supervision.full
 
 
+def test_a_seed_of_the_data_draws_other_unseen_letters(monkeypatch, capsys):
+    from crossalign import load
+
+    found = {}
+    for words in ([], ["--data-seed", "3"]):
+        code, told, err = run(monkeypatch, capsys, "run", "eszsl", "--data", "glyphs", "--no-tune",
+                              "--json", *words)
+        assert code == 0, err
+        found[len(words)] = json.loads(told)["protocol"]["split_id"]
+    assert found == {n: load("glyphs", seed=seed).protocol["split_id"]
+                     for n, seed in ((0, 0), (2, 3))}
+    assert found[0] != found[2]
+    assert DataOptions("glyphs", data_seed=3).remembered() == {"data": "glyphs", "data_seed": 3}
+    assert run(monkeypatch, capsys, "run", "eszsl", "--data-seed", "-1")[0] == 2
+
+
 @pytest.mark.parametrize(("words", "says"), [
+    (["run", "cca", "--inputs", "features"], "inputs: got features for gzsl"),
+    (["run", "cca", "--task", "vqa", "--inputs", "sound"], "inputs: got 'sound' for vqa"),
     (["run", "cca", "--task", "retrieval", "--pairs", "ten"], "pairs: got 'ten'"),
     (["run", "gfzsl", "--labels", "none"], "labels: got 'none', and gzsl learns from labels"),
     (["run", "perfect_alignment", "--task", "transfer", "--pairs", "10"], "loaded for transfer"),

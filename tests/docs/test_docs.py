@@ -227,6 +227,17 @@ def test_every_example_is_checked():
 
 
 # -- results -----------------------------------------------------------------------------------
+def test_the_table_of_spaces_follows_from_the_reports_that_are_kept():
+    answers = script("answers")
+    page = (ROOT / "docs" / "answers.md").read_text(encoding="utf-8")
+    files = {run.name: ROOT / "docs" / "results" / f"{run.name}.json" for run in answers.SUITE.runs}
+    reports = {name: Report.load(file) for name, file in files.items() if file.is_file()}
+    assert answers.written(page, reports) == page
+    emptied = answers.written(page, {})
+    assert emptied.count("Nothing has been measured yet.") == 2
+    assert answers.written(emptied, reports) == page
+
+
 def test_tables_are_what_the_reports_say(tmp_path):
     pages = [ROOT / "docs" / name for name in ("results.md", "results_pairs.md")]
     for page in pages:

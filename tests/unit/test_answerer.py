@@ -189,6 +189,24 @@ def test_the_protocol_scores_sight_beside_words_and_pictures_alone(report):
     mean = np.average(np.mean(by_class["runs"], axis=0), weights=by_class["weights"])
     assert score["accuracy"] == pytest.approx(mean, abs=1e-6)
     assert sum(by_class["weights"]) == len(asked)
+    for base in ("accuracy", "accuracy_question_only"):
+        for kind, n in parts.items():
+            of_kind = report.per_class[f"{base}[{kind}]"]
+            mean = np.average(np.mean(of_kind["runs"], axis=0), weights=of_kind["weights"])
+            assert score[f"{base}[{kind}]"] == pytest.approx(mean, abs=1e-6)
+            assert sum(of_kind["weights"]) == n
+
+
+def test_every_run_draws_an_answerer_of_its_own():
+    def runs(seeds, **options):
+        report = evaluate(models.RidgeMap(alpha=1.0), BENCH, seeds, task=VQA(epochs=2, **options),
+                          tune=False)
+        return list(zip(*(score["runs"] for score in report.scores.values()), strict=True))
+
+    first, second = runs(2)                       # the ridge map itself draws nothing
+    assert first != second
+    assert runs([1]) == [second]
+    assert runs([1], seed=0) == [first]
 
 
 def test_where_no_class_is_unseen_the_headline_is_that_of_seen_ones():

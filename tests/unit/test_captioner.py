@@ -229,6 +229,21 @@ def test_the_seed_settles_training_and_draws():
     assert drawn[0] == drawn[1]
 
 
+@pytest.mark.parametrize("inputs", ["codes", "features", "both"])
+def test_the_decoder_reads_of_a_sample_what_it_is_told_to(inputs):
+    model = captioner().model
+    task = Captioner(model, width=32, layers=1, epochs=1, inputs=inputs).fit(TRAIN, said(TRAIN))
+    code, features = np.asarray(model.embed(TEST["image"], "image")), np.asarray(TEST["image"])
+    read = {"codes": [code], "features": [features], "both": [code, features]}[inputs]
+    rows = (np.concatenate(read, axis=1) - task.centre_) / task.spread_
+    np.testing.assert_allclose(task._codes(TEST), rows, rtol=1e-4, atol=1e-4)
+
+
+def test_features_are_not_read_where_texts_alone_are_learned_from():
+    with pytest.raises(ValueError, match="inputs: got 'features' for vectors by the route 'text_"):
+        Captioner(captioner().model, route="text_only", inputs="features").fit(TRAIN, said(TRAIN))
+
+
 def test_a_guided_speaker_weighs_what_sight_adds():
     task = Captioner(**{**captioner().get_params(deep=False), "guidance": 0.0})
     for name in ("network_", "words_", "centre_", "spread_", "memory_", "modality_", "inputs_"):

@@ -104,6 +104,15 @@ def test_retrieval_weighs_classes_by_queries_and_draws_both_directions_alike():
         np.mean([np.average(values[i], weights=counts[i]) for i in range(2)]))
 
 
+def test_parts_of_a_score_that_has_classes_of_its_own_do_not_change_it():
+    whole, kind = part([0.25, 0.75]), part([0.0, 1.0])
+    model = {"accuracy": whole, "accuracy[letter]": kind}
+    assert score_of("accuracy", model) == 0.5
+    assert score_of("accuracy[letter]", {**model, "accuracy[letter]": part([0.0, 0.2])}) == 0.1
+    np.testing.assert_array_equal(resampled((model,), "accuracy", resamples=20),
+                                  resampled(({"accuracy": whole},), "accuracy", resamples=20))
+
+
 def test_equal_models_differ_by_nothing():
     found = class_bootstrap(gzsl(0), gzsl(0), "H", resamples=50)
     assert (found.mean, found.low, found.high, found.p_value, found.ties) == (0, 0, 0, 1, 18)

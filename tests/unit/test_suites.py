@@ -93,6 +93,18 @@ def test_the_demo_is_a_suite_of_runs_that_exist():
         assert run.estimator().get_params().items() >= run.params.items()
 
 
+def test_the_table_of_spaces_differs_in_the_space_alone():
+    suite = load_suite("spaces")
+    for _, _, runs in suite.groups[:-1]:
+        same = {(run.data, run.task, run.data_seed, run.seeds) for run in runs}
+        assert len(same) == 1
+        assert 0 not in {run.data_seed for run in runs}         # the draw that was looked at
+        assert [run.inputs for run in runs].count("features") == 1
+        assert {"cca", "cada_vae", "lcale", "fusionnet_qsma"} <= {run.model for run in runs}
+    for run in suite.runs:
+        assert run.estimator().get_params().items() >= run.params.items()
+
+
 @pytest.mark.parametrize(("change", "said"), [
     (("title: Carried over", "titel: Carried over"), "groups.1.title: missing; give a title"),
     (("model: cca", "model: ccaa"), "there is no 'ccaa'"),

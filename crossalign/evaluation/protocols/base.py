@@ -154,6 +154,10 @@ class Protocol:
         return {"name": self.name, **dataclasses.asdict(self)}
 
     # -- how it runs ---------------------------------------------------------------------------
+    def seeded(self, seed: int) -> Protocol:
+        """Return the task as the run of a seed scores it; the same where it draws nothing."""
+        return self
+
     def training(self, bench: Benchmark) -> tuple[Views, Classes | None]:
         """Return the samples and the classes that a model is fitted on."""
         return bench["train"], bench.classes

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from sklearn.base import clone
@@ -49,11 +49,17 @@ class Captioning(Protocol):
 
     Parameters
     ----------
+    inputs : {"codes", "features", "both"}
+        Input that the paired decoder reads of a sample, see `Captioner`; default both.
     epochs : int
         Number of passes over the captions; default 8.
+    seed : int, optional
+        Seed of the decoder; default that of the run, and outside of runs that of the model.
     """
 
+    inputs: Literal["codes", "features", "both"] = "both"
     epochs: int = 8
+    seed: int | None = None
 
     name: ClassVar[str] = "caption"
     benchmark: ClassVar[str] = "caption"
@@ -89,6 +95,15 @@ class Captioning(Protocol):
         "CIDEr_retrieval", "exact_seen")
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.inputs not in ("codes", "features", "both"):
+            raise ValueError(f"inputs: got {self.inputs!r} for caption; give codes, features or "
+                             "both.")
+
+    def seeded(self, seed: int) -> Captioning:
+        """Return the task with a decoder of this seed, unless it has one of its own."""
+        return self if self.seed is not None else replace(self, seed=seed)
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
         """Choose settings on validation classes; the objective is `exact` by the paired decoder."""
@@ -143,7 +158,8 @@ class Captioning(Protocol):
 
     def stated(self) -> dict[str, Any]:
         """Return the statement of what is known of unseen classes."""
-        return {"names": "of all classes, unseen ones too; where captions are names, "
+        return {"captions_from": self.inputs,
+                "names": "of all classes, unseen ones too; where captions are names, "
                          "exact_template is what they give alone"}
 
     def _tests(self, bench: Benchmark) -> list[str]:
@@ -155,9 +171,10 @@ class Captioning(Protocol):
         end = "" if route == "paired" else "_text_only"
         known = {key: settings[key] for key in ("hits", "cosine", "memory") if key in settings}
         assert bench.said is not None
+        seed = self.seed if self.seed is not None else getattr(fitted, "random_state", None) or 0
         return Captioner(fitted, head, route, names=NAMES, epochs=self.epochs,
-                         guidance=settings.get(f"guidance{end}", 0.0),
-                         random_state=getattr(fitted, "random_state", 0),
+                         inputs=self.inputs if route == "paired" else "codes",
+                         guidance=settings.get(f"guidance{end}", 0.0), random_state=seed,
                          **known).fit(bench["train"], bench.said)  # type: ignore[arg-type]
 
     def without_validation(self, model: Any, reason: str,

@@ -44,10 +44,13 @@ class VQA(Protocol):
         Input that is read of a picture, see `Answerer`; default its code in the space.
     epochs : int
         Number of passes of the answerer over the questions; default 10.
+    seed : int, optional
+        Seed of the answerer; default that of the run, and outside of runs that of the model.
     """
 
     inputs: Literal["codes", "features", "both"] = "codes"
     epochs: int = 10
+    seed: int | None = None
 
     name: ClassVar[str] = "vqa"
     benchmark: ClassVar[str] = "vqa"
@@ -75,6 +78,10 @@ class VQA(Protocol):
             raise ValueError(f"inputs: got {self.inputs!r} for vqa; give codes, features or both.")
         if not isinstance(self.epochs, int) or self.epochs < 1:
             raise ValueError(f"epochs: got {self.epochs!r} for vqa; give a number of at least 1.")
+
+    def seeded(self, seed: int) -> VQA:
+        """Return the task with an answerer of this seed, unless it has one of its own."""
+        return self if self.seed is not None else replace(self, seed=seed)
 
     @property
     def note(self) -> str:
@@ -122,6 +129,8 @@ class VQA(Protocol):
         for name in (MAIN, ALONE["question"]):
             parts = metrics.vqa_accuracy_by_type(answers[name], asked.answers, asked.types)
             scores |= {f"{name}[{kind}]": value for kind, value in parts.items()}
+            per_class |= {f"{name}[{kind}]": _by_class(answers[name], views, asked, kind)
+                          for kind in parts}
         return Outcome(scores, scores[MAIN], per_class=per_class,
                        details={"answers": answers[MAIN], "answerer": whole})
 
@@ -150,7 +159,7 @@ class VQA(Protocol):
 
     def _answerer(self, fitted: Any, bench: Benchmark, **chosen: Any) -> Answerer:
         """Return an answerer that has learned from the training questions."""
-        seed = getattr(fitted, "random_state", None) or 0
+        seed = self.seed if self.seed is not None else getattr(fitted, "random_state", None) or 0
         return Answerer(fitted, self.inputs, epochs=self.epochs, random_state=seed,
                         **chosen).fit(bench["train"], _said(bench))
 
@@ -182,9 +191,15 @@ def _said(bench: Benchmark) -> Questions:
     return bench.said
 
 
-def _by_class(texts: list[str], views: Views, asked: Questions) -> tuple[Array, Array, Array]:
-    """Return the classes of first pictures, the accuracy of each, and its number of questions."""
+def _by_class(texts: list[str], views: Views, asked: Questions,
+              kind: str | None = None) -> tuple[Array, Array, Array]:
+    """Return the classes of first pictures, the accuracy of each, and its number of questions; of
+    one type alone, if one is given.
+    """
     right = metrics.vqa_accuracies(texts, asked.answers)
     labels = rarest(views.truth)[asked.rows(views)[:, 0]]
+    if kind is not None:
+        of_kind = np.array(asked.types) == kind
+        right, labels = right[of_kind], labels[of_kind]
     classes, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return classes, np.bincount(place, right) / counts, counts
