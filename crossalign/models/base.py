@@ -175,7 +175,7 @@ one_encoder, stochastic : bool
                              "in a model; choose another name.")
         check_kinds(X, self)
         check_present(X, self)
-        check_labels(X.labels, classes, self)
+        check_labels(X.labels, classes, self, passed=y is not None)
         self._remember(X.widths)
         if X.column_names:
             self.columns_ = dict(X.column_names)

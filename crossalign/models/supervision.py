@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from crossalign.models.base import Model
 
 
-def check_labels(labels: Array | None, classes: Classes | None, model: Model) -> None:
+def check_labels(labels: Array | None, classes: Classes | None, model: Model,
+                 passed: bool = False) -> None:
     """Raise ValueError unless training labels are of seen classes, one per sample for most models.
 
     A sample without a class (`NO_CLASS`) is refused, because its label would index the last row,
-    unless the model says that it handles unlabelled samples among others.
+    unless the model says that it handles unlabelled samples among others and samples say so
+    themselves; in labels that are ``passed`` beside them it is taken for a mistake.
     """
     if labels is None:
         return
     if not model.many_labels:
         _check_single(labels, model)
-    if model.handles_unlabelled:
+    if model.handles_unlabelled and not passed:
         labels = labels[has_class(labels)]
     n_classes = int(labels.max(initial=0)) + 1 if labels.ndim == 1 else labels.shape[1]
     check_class_rows(labels, n_classes if classes is None else len(classes))
