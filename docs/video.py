@@ -19,7 +19,7 @@ import numpy as np
 
 from crossalign import evaluate, load, models
 from crossalign.data.sources.moving_glyphs.clips import MovingLetter, moving_letters
-from crossalign.data.time_pooling import pooled, trained
+from crossalign.data.time_pooling import TimePool, pooled
 from crossalign.evaluation import fit_for
 from crossalign.files import write_text
 from crossalign.metrics import harmonic_mean, per_class_accuracy
@@ -145,8 +145,8 @@ def without_time(bench: Benchmark) -> Benchmark:
 
 
 def _stroke_pools(bench: Benchmark) -> Mapping[str, Any]:
-    return {"image": flat_tokens, "strokes": trained(bench["train"], "strokes",
-                                                     epochs=STROKE_EPOCHS)}
+    return {"image": flat_tokens, "strokes": TimePool.fit(bench["train"], "strokes",
+                                                          epochs=STROKE_EPOCHS)}
 
 
 def clip_table(kept: Mapping[str, Any]) -> str:

@@ -22,10 +22,11 @@ of the known ways to be wrong (`LEAKS`) are ruled out.
 | samples, splits | all samples of a source, rows of every split |
 | benchmarks, cuts | ways to cut samples, the benchmark of one cut |
 | supervision, fewer_labels | fewer training pairs, rows alone, wrong pairs, fewer labelled rows |
-| formats | MATLAB, NumPy, delimited text, pictures |
+| formats | MATLAB, NumPy, delimited text, pictures, clips |
 | table, named_files | the meaning of a table of aligned arrays, files that it names |
 | encoding, sides | raw pictures and texts to samples, by encoders; those of one modality each |
-| class_folders, picture_rows, text_rows | folders to files, pixels and texts to rows |
+| class_folders, class_clips, picture_rows, text_rows | folders to files, pixels and texts to rows |
+| time_pooling | token rows in time to vectors |
 | class_texts, descriptions, recognition | classes in words, their descriptions, zero-shot cuts |
 | side_information | one vector per class, matched by name |
 | labelled | classes that a classifier which encodes pictures knows by name |

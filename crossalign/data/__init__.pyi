@@ -7,6 +7,7 @@ from .sources.embeddings.source import load_embeddings as load_embeddings
 from .sources.emoji.source import load_emoji as load_emoji
 from .sources.glyphs.source import load_glyphs as load_glyphs
 from .sources.manifest.source import load_manifest as load_manifest
+from .sources.moving_glyphs.source import load_moving_glyphs as load_moving_glyphs
 from .sources.omniglot.source import load_omniglot as load_omniglot
 from .sources.pairs.source import load_pairs as load_pairs
 from .sources.picture_folder.source import load_picture_folder as load_picture_folder
@@ -21,3 +22,4 @@ from .splits import sempcyc_sketchy_unseen as sempcyc_sketchy_unseen
 from .splits import validation_rows as validation_rows
 from .supervision import Supervision as Supervision
 from .supervision import supervised as supervised
+from .time_pooling import TimePool as TimePool

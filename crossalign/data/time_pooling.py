@@ -14,17 +14,21 @@ batch. The scale s is learned; z is what models read.
 from __future__ import annotations
 
 import math
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from crossalign.encoders.cache import cached_arrays
+from crossalign.files import replacing
 from crossalign.fingerprints import classes_fingerprint, samples_fingerprint
+from crossalign.folders import content_of, why
 from crossalign.networks import TemporalAttention, initialise
 from crossalign.networks.token_reader import real_tokens, token_mean
 from crossalign.preprocessing.pooling import POOLED, POOLINGS, TIME, Pool, pool_tokens
@@ -67,66 +71,119 @@ def time_pools(bench: Benchmark) -> dict[str, Pool]:
     For transfer the training part is its pairs, which are unlabelled.
     """
     learnt_from = bench.splits["pairs" if "pairs" in bench.splits else "train"]
-    return {m: trained(learnt_from, m, bench.classes) for m, kind in learnt_from.kinds.items()
+    return {m: TimePool.fit(learnt_from, m, bench.classes) for m, kind in learnt_from.kinds.items()
             if kind in POOLED}
 
 
-def trained(X: Views, modality: str, classes: Classes | None = None, *, dim: int = DIM,
-            epochs: int | None = None, seed: int = 0) -> Pool:
-    """Train temporal attention on samples, and return the function that pools by it.
+class TimePool:
+    """Temporal attention that was trained, as a function that pools clips.
 
     Parameters
     ----------
-    X : Views
-        Training samples; those that lack the modality are left out.
-    modality : str
-        Modality to pool, with tokens ``(n, f, d)``, or frames ``(n, f, t, d)``, whose tokens are
-        averaged within each frame.
-    classes : Classes, optional
-        Classes of the labels.
-    dim : int
-        Width of the vectors; default 128.
-    epochs : int, optional
-        Number of passes over the samples; default `EPOCHS`, or as many as give `STEPS` batches.
-    seed : int
-        Seed of the weights and of the order of samples.
-
-    Raises
-    ------
-    ValueError
-        If the samples have neither one class each nor another modality.
+    network : TemporalAttention
     """
-    X = X.having(modality)
-    if epochs is None:
-        epochs = max(EPOCHS, math.ceil(STEPS / math.ceil(len(X) / BATCH)))
-    network = _Objective(X, modality, classes, dim)
-    initialise(network, torch.Generator().manual_seed(seed), "torch")
-    key = {"name": "time-pooling", "version": VERSION, "dim": dim, "epochs": epochs, "seed": seed,
-           "modality": modality, "torch": torch.__version__, "rows": samples_fingerprint(
-               network.samples), "classes": "" if classes is None else
-           classes_fingerprint(classes)}
 
-    def weights() -> dict[str, Array]:
-        train(network, network.samples, epochs=epochs, sampler=Shuffle(BATCH), seed=seed,
-              device="cpu", players=[Player("pool", (Group(("",), RATE),), "adamw",
-                                            weight_decay=DECAY)], lr_schedule=Cosine(epochs))
-        return {name: of.numpy() for name, of in network.pool.state_dict().items()}
+    def __init__(self, network: TemporalAttention) -> None:
+        self.network = network.eval()
 
-    network.pool.load_state_dict({name: torch.from_numpy(of)
-                                  for name, of in cached_arrays(key, weights).items()})
-    return partial(_pool, network.pool.eval())
+    @classmethod
+    def fit(cls, X: Views, modality: str, classes: Classes | None = None, *, dim: int = DIM,
+            epochs: int | None = None, seed: int = 0) -> Self:
+        """Train temporal attention on samples.
 
+        Parameters
+        ----------
+        X : Views
+            Training samples; those that lack the modality are left out.
+        modality : str
+            Modality to pool, with tokens ``(n, f, d)``, or frames ``(n, f, t, d)``, whose tokens
+            are averaged within each frame.
+        classes : Classes, optional
+            Classes of the labels.
+        dim : int
+            Width of the vectors; default 128.
+        epochs : int, optional
+            Number of passes over the samples; default `EPOCHS`, or as many as give `STEPS` batches.
+        seed : int
+            Seed of the weights and of the order of samples.
 
-def _pool(network: TemporalAttention, x: npt.ArrayLike, mask: Array | None = None) -> Array:
-    """Pool tokens ``(n, f, d)`` or frames ``(n, f, t, d)`` to ``(n, dim)`` float32."""
-    values = np.asarray(x)
-    found = []
-    with torch.inference_mode():
-        for start in range(0, len(values), BLOCK):
-            part = torch.from_numpy(np.require(values[start:start + BLOCK], np.float32, ["C", "W"]))
-            real = None if mask is None else torch.from_numpy(mask[start:start + BLOCK].copy())
-            found.append(network(*_frames(part, real)).numpy())
-    return np.concatenate(found)
+        Raises
+        ------
+        ValueError
+            If the samples have neither one class each nor another modality.
+        """
+        X = X.having(modality)
+        if epochs is None:
+            epochs = max(EPOCHS, math.ceil(STEPS / math.ceil(len(X) / BATCH)))
+        network = _Objective(X, modality, classes, dim)
+        initialise(network, torch.Generator().manual_seed(seed), "torch")
+        key = {"name": "time-pooling", "version": VERSION, "dim": dim, "epochs": epochs,
+               "seed": seed, "modality": modality, "torch": torch.__version__,
+               "rows": samples_fingerprint(network.samples),
+               "classes": "" if classes is None else classes_fingerprint(classes)}
+
+        def weights() -> dict[str, Array]:
+            train(network, network.samples, epochs=epochs, sampler=Shuffle(BATCH), seed=seed,
+                  device="cpu", players=[Player("pool", (Group(("",), RATE),), "adamw",
+                                                weight_decay=DECAY)], lr_schedule=Cosine(epochs))
+            return {name: of.numpy() for name, of in network.pool.state_dict().items()}
+
+        return cls._of(network.pool, cached_arrays(key, weights))
+
+    @classmethod
+    def load(cls, file: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the file is missing, or holds something else.
+        """
+        from safetensors.numpy import load
+
+        try:
+            arrays = load(content_of(Path(file)))
+            return cls._of(TemporalAttention(arrays["reader.shift"].shape[0],
+                                             arrays["norm.weight"].shape[0]), arrays)
+        except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+            raise ValueError(f"file: {str(file)!r} holds no temporal attention "
+                             f"({why(error)}); give one that save wrote.") from error
+
+    @classmethod
+    def _of(cls, network: TemporalAttention, arrays: Mapping[str, Array]) -> Self:
+        network.load_state_dict({name: torch.from_numpy(of) for name, of in arrays.items()})
+        return cls(network)
+
+    def save(self, file: str | Path) -> None:
+        """Write the weights as safetensors, whole or not at all."""
+        from safetensors.torch import save_file
+
+        with replacing(Path(file)) as draft:
+            save_file(self.network.state_dict(), draft)
+
+    def __call__(self, x: npt.ArrayLike, mask: Array | None = None) -> Array:
+        """Pool tokens ``(n, f, d)`` or frames ``(n, f, t, d)`` to ``(n, dim)`` float32.
+
+        They are real where ``mask (n, f)``, of frames ``(n, f, t)``, is True; default all.
+
+        Raises
+        ------
+        ValueError
+            For rows of another width than in training.
+        """
+        values = np.asarray(x)
+        width = len(self.network.reader.shift)
+        if values.ndim not in (3, 4) or values.shape[-1] != width:
+            raise ValueError(f"x: shape {values.shape}; give clips (n, f, {width}), the width of "
+                             "training.")
+        found = [np.zeros((0, len(self.network.norm.weight)), np.float32)]
+        with torch.inference_mode():
+            for start in range(0, len(values), BLOCK):
+                part = torch.from_numpy(np.require(values[start:start + BLOCK], np.float32,
+                                                   ["C", "W"]))
+                real = None if mask is None else torch.from_numpy(mask[start:start + BLOCK].copy())
+                found.append(self.network(*_frames(part, real)).numpy())
+        return np.concatenate(found)
 
 
 def _frames(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:

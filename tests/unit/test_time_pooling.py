@@ -7,7 +7,7 @@ import numpy as np
 from complaints import complaint
 
 from crossalign.data.supervision import Supervision, supervised
-from crossalign.data.time_pooling import pooled, trained
+from crossalign.data.time_pooling import TimePool, pooled
 from crossalign.preprocessing.frames import reordered, shuffled_frames, single_frames
 from crossalign.preprocessing.pooling import mean_token
 from crossalign.types import Benchmark, Classes, Views
@@ -68,7 +68,7 @@ def test_order_is_learnt_where_the_mean_holds_none():
     inner = ordered.validation()
     assert nearest(inner["train"], inner["test_seen"]) > 0.9
     # validation learns from its own rows
-    again = trained(whole.validation()["train"], "clip", whole.classes)
+    again = TimePool.fit(whole.validation()["train"], "clip", whole.classes)
     given = whole.validation()["test_seen"]
     np.testing.assert_allclose(again(given["clip"], given.masks["clip"]),
                                inner["test_seen"]["clip"], rtol=1e-4, atol=1e-5)
@@ -85,7 +85,7 @@ def test_test_rows_teach_nothing():
 def test_shuffling_changes_ordered_pooling_and_not_the_mean():
     train = clips(100, 0)
     x, mask = train["clip"], train.masks["clip"]
-    pool = trained(train, "clip", epochs=2)
+    pool = TimePool.fit(train, "clip", epochs=2)
     turned, same = shuffled_frames(x, mask, seed=3)
     np.testing.assert_allclose(mean_token(turned, same), mean_token(x, mask), atol=1e-6)
     assert np.abs(pool(turned, same) - pool(x, mask)).max() > 0.01
@@ -116,19 +116,19 @@ def test_frames_of_tokens_are_averaged_within_a_frame():
     inner = np.stack([x, x, np.full_like(x, 9)], axis=2)                    # (n, f, 3, d)
     real = np.stack([mask, mask, np.zeros_like(mask)], axis=2)
     frames = Views({"clip": inner}, train.truth, masks={"clip": real})
-    found = trained(frames, "clip", epochs=1)(inner, real)
-    np.testing.assert_allclose(found, trained(train, "clip", epochs=1)(x, mask), atol=1e-3)
+    found = TimePool.fit(frames, "clip", epochs=1)(inner, real)
+    np.testing.assert_allclose(found, TimePool.fit(train, "clip", epochs=1)(x, mask), atol=1e-3)
 
 
 def test_without_labels_the_other_modality_teaches():
     train = clips(160, 0)
     other = np.eye(2, dtype=np.float32)[train.truth] + 0.01
     pairs = Views({"clip": train["clip"], "text": other}, masks=train.masks)
-    pool, test = trained(pairs, "clip"), clips(60, 1)
+    pool, test = TimePool.fit(pairs, "clip"), clips(60, 1)
     as_vectors = [Views({"clip": pool(v["clip"], v.masks["clip"])}, v.truth) for v in (train, test)]
     assert nearest(*as_vectors) > 0.9
-    complaint(lambda: trained(train.with_labels(None), "clip"), "pool: 'time' learns from classes",
-              "choose mean or flat")
+    complaint(lambda: TimePool.fit(train.with_labels(None), "clip"),
+              "pool: 'time' learns from classes", "choose mean or flat")
 
 
 def test_what_is_refused():
@@ -140,3 +140,18 @@ def test_what_is_refused():
     learnt = replace(searched, protocol={**searched.protocol, "tokens": "pooled: time"})
     complaint(lambda: supervised(learnt, Supervision(pairs=20)),
               "pool: 'time' was learnt from all training rows", "mean or flat")
+
+
+def test_a_pool_is_kept_as_a_file(tmp_path):
+    train = clips(40, 0)
+    pool = TimePool.fit(train, "clip", dim=16, epochs=1)
+    pool.save(tmp_path / "pool.safetensors")
+    again = TimePool.load(tmp_path / "pool.safetensors")
+    x, mask = train["clip"], train.masks["clip"]
+    np.testing.assert_array_equal(again(x, mask), pool(x, mask))
+    assert again(x[:0]).shape == (0, 16)
+    complaint(lambda: pool(x[..., :2]), "x: shape (40, 6, 2)", "(n, f, 4)")
+    (tmp_path / "other").write_bytes(b"nothing")
+    for name in ("other", "missing"):
+        complaint(lambda name=name: TimePool.load(tmp_path / name), "holds no temporal attention",
+                  "give one that save wrote")
