@@ -27,6 +27,8 @@ class CaptionParts:
         phrase may be left out. One list alone is a list of whole captions.
     words : CaptionWords
         Vocabulary that phrases are said in.
+    others : sequence of str
+        Further whole captions; default none.
 
     Raises
     ------
@@ -34,7 +36,8 @@ class CaptionParts:
         If there are no lists, or one is a text, holds other things than texts or has no phrase.
     """
 
-    def __init__(self, parts: Sequence[Sequence[str]], words: CaptionWords) -> None:
+    def __init__(self, parts: Sequence[Sequence[str]], words: CaptionWords,
+                 others: Sequence[str] = ()) -> None:
         if isinstance(parts, str) or len(parts) == 0:
             raise ValueError(f"parts: got {parts!r}; give one list of phrases or more.")
         for i, phrases in enumerate(parts):
@@ -42,7 +45,9 @@ class CaptionParts:
                     isinstance(phrase, str) for phrase in phrases):
                 raise ValueError(f"parts: entry {i} is {phrases!r}; give a list of phrases.")
         self._whole = [{tuple(words.numbers(phrase)) for phrase in phrases} for phrases in parts]
-        self.longest = sum(max(map(len, whole)) for whole in self._whole)
+        self._others = CaptionParts([others], words) if others else None
+        self.longest = max(sum(max(map(len, whole)) for whole in self._whole),
+                           self._others.longest if self._others else 0)
         self._next: list[dict[Text, set[int]]] = [{} for _ in parts]
         for followers, whole in zip(self._next, self._whole, strict=True):
             for text in whole:
@@ -59,8 +64,11 @@ class CaptionParts:
             states = self._states(text)
             found = {word for place, begun in states if place < len(self._next)
                      for word in self._next[place].get(begun, ())}
-            self._allowed[text] = sorted(found | ({END} if (len(self._next), ()) in states
-                                                  else set()))
+            if (len(self._next), ()) in states:
+                found.add(END)
+            if self._others is not None:
+                found |= set(self._others.allowed(text))
+            self._allowed[text] = sorted(found)
         return self._allowed[text]
 
     def _states(self, text: Text) -> frozenset[State]:

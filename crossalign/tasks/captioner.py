@@ -296,7 +296,8 @@ class Captioner(Task):
     def caption(self, X: npt.ArrayLike | Views, by: str = "greedy", *, width: int = 4,
                 length: float = 0.0, share: float = 0.9, temperature: float = 1.0,
                 generator: Any = None, longest: int | None = None, shortest: int = 0,
-                repeats: int = 0, parts: Sequence[Sequence[str]] | None = None) -> list[str]:
+                repeats: int = 0, parts: Sequence[Sequence[str]] | None = None,
+                named: bool = False) -> list[str]:
         """Say a caption of every sample.
 
         Parameters
@@ -320,6 +321,9 @@ class Captioner(Task):
             Lists of phrases: only captions are said that are a phrase of the first, one of the
             second and so on, see `CaptionParts`. One list alone is a list of whole captions.
             Default None, any words.
+        named : bool
+            Whether names of the recogniser's classes are captions beside those of ``parts``;
+            default False.
 
         Raises
         ------
@@ -338,18 +342,20 @@ class Captioner(Task):
             raise ValueError("generator: got None; give a torch.Generator with a seed of your own, "
                              "from which words are drawn.")
         limits = decoding.Limits(END, longest or self.longest, shortest, repeats)
-        speaker = self.speaker(X, parts=self._grammar(parts, limits))
+        speaker = self.speaker(X, parts=self._grammar(parts, named, limits))
         found = (decoding.greedy(speaker, limits) if by == "greedy" else
                  decoding.beam(speaker, limits, width, length) if by == "beam" else
                  decoding.nucleus(speaker, limits, generator, share, temperature))
         vocabulary = CaptionWords(self.words_.tolist())
         return [vocabulary.text(numbers) for numbers in found]
 
-    def _grammar(self, parts: Sequence[Sequence[str]] | None, limits: Any) -> CaptionParts | None:
+    def _grammar(self, parts: Sequence[Sequence[str]] | None, named: bool,
+                 limits: Any) -> CaptionParts | None:
         """Return the grammar of lists of phrases, if there are any, checked against limits."""
         if parts is None:
             return None
-        grammar = CaptionParts(parts, CaptionWords(self.words_.tolist()))
+        names = self.recogniser.classes_.names if named and self.recogniser is not None else ()
+        grammar = CaptionParts(parts, CaptionWords(self.words_.tolist()), names)
         if grammar.longest > limits.longest:
             raise ValueError(f"parts: captions of them have up to {grammar.longest} words, letters "
                              f"of unknown words counted, which is more than {limits.longest}; give "

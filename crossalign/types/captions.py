@@ -26,6 +26,9 @@ class Captions:
         Ids of the samples, see `Views`.
     texts : n sequences of strings
         Captions of each sample, its references.
+    parts : sequences of strings, optional
+        Lists of phrases, one of each of which makes a caption, where captions of training are made
+        so; default none, any words.
 
     Raises
     ------
@@ -35,6 +38,7 @@ class Captions:
 
     ids: tuple[Any, ...]
     texts: tuple[Texts, ...]
+    parts: tuple[Texts, ...] = ()
 
     task: ClassVar[str] = "caption"
 
@@ -47,6 +51,7 @@ class Captions:
                                  "caption or more.")
             check_texts("texts", of, f"of the sample {name!r}")
         object.__setattr__(self, "texts", tuple(tuple(of) for of in self.texts))
+        object.__setattr__(self, "parts", tuple(tuple(of) for of in self.parts))
         if len(set(self.ids)) < len(self.ids):
             twice = next(name for name, count in Counter(self.ids).items() if count > 1)
             raise ValueError(f"ids: {twice!r} stands twice; give all captions of a sample "
@@ -74,18 +79,23 @@ class Captions:
                              "one.") from None
 
     def counts(self, splits: Mapping[str, Views]) -> dict[str, Any]:
-        """Return the number of captions in every split, as a fact of a protocol."""
-        return {"captions": {split: sum(map(len, self.of(views)))
-                             for split, views in splits.items()}}
+        """Return the numbers of captions in every split, and of phrases of every list, as facts of
+        a protocol.
+        """
+        found: dict[str, Any] = {"captions": {split: sum(map(len, self.of(views)))
+                                              for split, views in splits.items()}}
+        return found | ({"parts": list(map(len, self.parts))} if self.parts else {})
 
     def plain(self) -> dict[str, Any]:
         """Return the captions as lists, which JSON can hold; `from_plain` reads them."""
-        return {"ids": list(self.ids), "texts": [list(of) for of in self.texts]}
+        found = {"ids": list(self.ids), "texts": [list(of) for of in self.texts]}
+        return found | ({"parts": [list(of) for of in self.parts]} if self.parts else {})
 
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> Self:
         """Make captions of what `plain` returned."""
-        return cls(tuple(values["ids"]), tuple(map(tuple, values["texts"])))
+        return cls(tuple(values["ids"]), tuple(map(tuple, values["texts"])),
+                   tuple(map(tuple, values.get("parts", ()))))
 
 
 def plain_ids(ids: Iterable[Any]) -> tuple[Any, ...]:

@@ -68,6 +68,17 @@ def test_the_grammar_allows_what_captions_written_out_go_on_with(kind):
     assert grammar.longest == max(map(len, texts)) - 1
 
 
+def test_further_captions_stand_beside_those_of_parts():
+    words = CaptionWords.of(["a red cat", "a blue dog"])
+    both = CaptionParts([["a"], COLOURS], words, ["a dog", "cat"])
+    for begun, after in (("", ["a", "cat"]), ("a", ["red", "blue", "dog"])):
+        numbers = {words.numbers(word)[0] for word in after}
+        assert numbers <= set(both.allowed(tuple(words.numbers(begun))))
+    assert END in both.allowed(tuple(words.numbers("a dog")))
+    assert END not in both.allowed(tuple(words.numbers("a")))
+    assert END in both.allowed(tuple(words.numbers("a red")))
+
+
 @pytest.mark.parametrize("kind", GRAMMARS)
 def test_a_wide_beam_says_the_likeliest_caption_of_all_that_are_allowed(kind):
     task, views = captioner(0.0)

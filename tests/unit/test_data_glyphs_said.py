@@ -82,6 +82,22 @@ def test_unseen_captions_are_new_and_their_words_are_not(captions):
         assert {word for name in unseen for word in name.split()} - words <= {"short"}
 
 
+def test_every_caption_is_a_letter_and_a_mark_of_captions_of_training(captions):
+    for bench in every(captions):
+        letters, marks = bench.said.parts
+        allowed = {f"{letter} {mark}" for letter in letters for mark in marks}
+        told = {of[0] for of in bench.said.of(bench["train"])}
+        assert {text.partition(" with ")[0] for text in told} == set(letters)
+        assert {text[len(text.partition(" with ")[0]) + 1:] for text in told} == set(marks)
+        for split in bench.splits:
+            beyond = {of[0] for of in bench.said.of(bench[split])} - {
+                f"{letter} {mark}".strip() for letter in letters for mark in marks}
+            assert all(text.endswith("short i") for text in beyond)         # have no mark in it
+            assert split != "train" or not beyond
+        assert len(allowed) > 2 * len({of[0] for of in bench.said.texts})
+        assert bench.protocol["parts"] == [len(letters), len(marks)]
+
+
 def test_retrieving_the_nearest_caption_never_says_an_unseen_one(captions):
     train, test = captions["train"], captions["test_unseen"]
     nearest = ((test["image"][:50, None] - train["image"][None]) ** 2).sum(axis=2).argmin(axis=1)

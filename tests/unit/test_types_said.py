@@ -37,6 +37,15 @@ def test_captions_come_in_the_order_of_the_samples():
     complaint(lambda: CAPTIONS.of(views("a", "x")), "captions: the sample 'x' has none")
 
 
+def test_parts_of_captions_are_kept_and_counted():
+    made = replace(CAPTIONS, parts=[["a", "one"], ["cat", "dog"]])
+    assert made.parts == (("a", "one"), ("cat", "dog"))
+    assert Captions.from_plain(json.loads(json.dumps(made.plain()))) == made
+    assert made.counts({"train": views("a", "b")}) == {"captions": {"train": 3}, "parts": [2, 2]}
+    assert "parts" not in CAPTIONS.plain()
+    assert Captions.from_plain(CAPTIONS.plain()) == CAPTIONS
+
+
 def test_questions_of_a_split_are_those_about_its_samples_alone():
     there = views("b", "a", "c")
     of = QUESTIONS.of(there)

@@ -1,8 +1,10 @@
 """Captions of test samples: seen combinations beside combinations never captioned.
 
 The aligner is fitted on the training samples with their captions, a recogniser of its kind on the
-samples and the classes, and a decoder on the codes. Validation classes choose the recogniser's
-calibration, how often the true name is among those it gives, and the guidance of the decoder.
+samples and the classes, and a decoder on the codes. Where the data know of which phrases captions
+of training are made, these and names of classes are all that is said. Validation classes choose the
+recogniser's calibration, how often the true name is among those it gives, and the guidance of the
+decoder.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from crossalign.models.blockwise import embedded
 from crossalign.models.catalog import serves
 from crossalign.tasks import Captioner, ZeroShot
 from crossalign.tasks.caption_names import rank_shares, ranked_classes
-from crossalign.types import Benchmark, Views
+from crossalign.types import Benchmark, Captions, Views
+from crossalign.types.captions import Texts
 
 GUIDANCES = (0.0, 0.3, 1.0)
 """Values of guidance that validation tries."""
@@ -80,6 +83,8 @@ class Captioning(Protocol):
         Metric("exact_nameless", "the same of the decoder without names in front of captions"),
         Metric("CIDEr_nameless", "the same of the decoder without names in front of captions",
                most=10.0),
+        Metric("exact_free", "the same of the decoder that may say any words, where captions are "
+               "made of parts"),
         Metric("exact_text_only", "the same of a decoder that learned from texts alone"),
         Metric("CIDEr_text_only", "the same of a decoder that learned from texts alone", most=10.0),
         Metric("exact_seen", "seen classes: captions that are a reference, word by word"),
@@ -90,7 +95,7 @@ class Captioning(Protocol):
     headlines: ClassVar[tuple[str, ...]] = (
         "exact", "exact_seen", "exact_text_only", "exact_template", "exact_retrieval", "CIDEr")
     columns: ClassVar[tuple[str, ...]] = (
-        "exact", "CIDEr", "BLEU-4", "ROUGE-L", "exact_template", "exact_nameless",
+        "exact", "CIDEr", "BLEU-4", "ROUGE-L", "exact_template", "exact_free", "exact_nameless",
         "CIDEr_nameless", "exact_text_only", "CIDEr_text_only", "exact_retrieval",
         "CIDEr_retrieval", "exact_seen")
     tunes: ClassVar[bool] = False
@@ -140,10 +145,16 @@ class Captioning(Protocol):
         said = {"": self._captioner(fitted, head, bench, settings)}
         if "text" in bench["train"]:
             said["_text_only"] = self._captioner(fitted, head, bench, settings, "text_only")
-        captions = {f"{end}{_seen(split)}": captioner.caption(bench[split])
+        parts = parts_of(bench)
+        captions = {f"{end}{_seen(split)}": captioner.caption(bench[split], parts=parts, named=True)
                     for end, captioner in said.items() for split in self._tests(bench)}
-        if head is not None and "test_unseen" in bench.splits:
-            captions["_nameless"] = without_names(said[""]).caption(bench["test_unseen"])
+        if "test_unseen" in bench.splits:
+            unseen = bench["test_unseen"]
+            if head is not None:
+                captions["_nameless"] = without_names(said[""]).caption(unseen, parts=parts,
+                                                                        named=True)
+            if parts is not None:
+                captions["_free"] = said[""].caption(unseen)
         for split in self._tests(bench):
             captions[f"_retrieval{_seen(split)}"] = nearest_texts(fitted, bench, bench[split])
             if head is not None:
@@ -230,6 +241,11 @@ def cosine_of(fitted: Any, validation: Benchmark) -> float:
     return float(np.clip((rows * partners).sum(axis=1).mean(), 0.05, 1.0))
 
 
+def parts_of(bench: Benchmark) -> tuple[Texts, ...] | None:
+    """Return the lists of phrases that captions are made of; None where any words are."""
+    return bench.said.parts or None if isinstance(bench.said, Captions) else None
+
+
 def without_names(captioner: Captioner) -> Captioner:
     """Return a captioner with the same decoder, from which names are hidden, as they are in
     training from a share of the captions.
@@ -285,8 +301,9 @@ def _best(captioner: Captioner, name: str, values: Sequence[float],
     assert validation.said is not None
     for value in values:
         captioner.set_params(**{name: value})
-        exact = [metrics.exact_match(captioner.caption(validation[split]),
-                                     validation.said.of(validation[split]))  # type: ignore[arg-type]
+        exact = [metrics.exact_match(
+            captioner.caption(validation[split], parts=parts_of(validation), named=True),
+            validation.said.of(validation[split]))  # type: ignore[arg-type]
                  for split in ("test_unseen", "test_seen") if split in validation.splits]
         mean = len(exact) / sum(1 / max(share, 1e-9) for share in exact)
         if mean > best:

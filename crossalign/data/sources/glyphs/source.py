@@ -12,7 +12,7 @@ that the two differ in nothing but their classes.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -156,10 +156,22 @@ def said_of(samples: GlyphSamples, kind: str, cut: Cut, seed: int,
     ids; None for other tasks.
     """
     if kind == "caption":
-        return Captions(tuple(ids), tuple((samples.captions[c],) for c in samples.label))
+        return Captions(tuple(ids), tuple((samples.captions[c],) for c in samples.label),
+                        caption_parts({samples.captions[c] for c in
+                                       samples.label[cut.rows["train"]]}))
     if kind == "vqa":
         return glyph_questions(samples.letters, samples.label, cut.rows, seed, ids.tolist())
     return None
+
+
+def caption_parts(captions: Iterable[str]) -> tuple[tuple[str, ...], ...]:
+    """Return letters and marks of captions of training, ``"latin small letter e"`` and ``"with
+    acute"``, of which every caption is one each; the few that name no mark, as that of short i,
+    are letters with nothing.
+    """
+    named = [caption.partition(" with ") for caption in captions]
+    return (tuple(sorted({letter for letter, _, _ in named})),
+            tuple(sorted({(sign + mark).strip() for _, sign, mark in named})))
 
 
 def combinations(samples: GlyphSamples, kind: str, seed: int, fixed: Array | None, run: int,
