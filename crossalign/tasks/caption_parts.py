@@ -46,8 +46,8 @@ class CaptionParts:
                 raise ValueError(f"parts: entry {i} is {phrases!r}; give a list of phrases.")
         self._whole = [{tuple(words.numbers(phrase)) for phrase in phrases} for phrases in parts]
         self._others = CaptionParts([others], words) if others else None
-        self.longest = max(sum(max(map(len, whole)) for whole in self._whole),
-                           self._others.longest if self._others else 0)
+        self.longest: int = max(sum(max(map(len, whole)) for whole in self._whole),
+                                self._others.longest if self._others else 0)
         self._next: list[dict[Text, set[int]]] = [{} for _ in parts]
         for followers, whole in zip(self._next, self._whole, strict=True):
             for text in whole:
