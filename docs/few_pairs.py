@@ -165,17 +165,16 @@ def arrow(compared: RowDifferences | None, row: str, place: int) -> str:
 
 def tests(curves: Iterable[Mapping[str, Any]]) -> str:
     """Return the table of the row of `OURS` minus the best other model at every number of pairs."""
-    lines, values = [], []
+    lines: list[tuple[str, dict[Any, Any]]] = []
     for found in curves:
         compared = differences(found)
         if found["axis"] != "pairs" or compared is None or all(
                 row.split(" ")[0] == OURS for row in compared.others):
             continue
-        best = {column("pairs", value): compared.best_other(place)
-                for place, value in enumerate(values_of(found))}
-        values += [name for name in best if name not in values]
+        best = {value: compared.best_other(place) for place, value in enumerate(values_of(found))}
         lines.append((f"{heading(found)}, {len(found['seeds'])} runs", best))
-    return markdown([f"{OURS} minus the best other", *values], [
+    values = sorted({value for _, best in lines for value in best})
+    return markdown([f"{OURS} minus the best other", *(column("pairs", v) for v in values)], [
         [name, *("-" if (one := best.get(value)) is None else
                  f"{difference_cell(one[1])}, {one[0].split(' ')[0]}" for value in values)]
         for name, best in lines])
