@@ -173,7 +173,8 @@ def tests(curves: Iterable[Mapping[str, Any]]) -> str:
             continue
         best = {value: compared.best_other(place) for place, value in enumerate(values_of(found))}
         lines.append((f"{heading(found)}, {len(found['seeds'])} runs", best))
-    values = sorted({value for _, best in lines for value in best})
+    values = sorted({value for _, best in lines for value in best},
+                    key=lambda value: np.inf if value is None else value)
     return markdown([f"{OURS} minus the best other", *(column("pairs", v) for v in values)], [
         [name, *("-" if (one := best.get(value)) is None else
                  f"{difference_cell(one[1])}, {one[0].split(' ')[0]}" for value in values)]
