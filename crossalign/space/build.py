@@ -17,7 +17,7 @@ from crossalign import __version__
 from crossalign.cores import one_thread
 from crossalign.data.catalog import load_said, load_whole
 from crossalign.data.layouts import check_outside, locate
-from crossalign.data.samples import CLIP, Samples
+from crossalign.data.samples import ALL, CLIP, Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.fitted import answering, fit_chosen
 from crossalign.evaluation.protocols import Protocol, benchmark_of, with_options
@@ -28,7 +28,7 @@ from crossalign.models import get as get_model
 from crossalign.models.roles import Aligner
 from crossalign.pace import duration
 from crossalign.reading import expanded
-from crossalign.space.choice import choose, short_list
+from crossalign.space.choice import SHORT_LIST, choose, short_list
 from crossalign.space.cutoffs import choose_cutoffs, measured
 from crossalign.space.draft import beside, building
 from crossalign.space.filling import fill
@@ -106,6 +106,9 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                              "would be lost; give another folder, or replace it with --replace.")
         for asked in models or ():
             get_model(asked)                                   # a wrong name is told at once
+        if _task(options) not in (None, *SHORT_LIST):
+            raise ValueError(f"task: got {options.task!r}, and a space is built for one of "
+                             f"{list(SHORT_LIST)}; leave it out.")
         _check_said(options, captions, questions)
         bench, samples, readers = _read(options, log)
         with _products(bench):
@@ -332,9 +335,12 @@ def _all(samples: Samples) -> tuple[Views, Classes]:
 def _told(bench: Benchmark) -> str:
     """Say what was read, for the first line."""
     counts = {split: len(views) for split, views in bench.splits.items()}
+    told = f"{bench.name}: {', '.join(f'{n:,} {split}' for split, n in counts.items())}"
+    if bench.classes.names == (ALL,):
+        return told
     seen = int(bench.classes.seen.sum())
-    return (f"{bench.name}: {', '.join(f'{n:,} {split}' for split, n in counts.items())}; "
-            f"{seen} classes with pictures in training, {len(bench.classes) - seen} without")
+    return (f"{told}; {seen} classes with pictures in training, {len(bench.classes) - seen} "
+            "without")
 
 
 def _texts(bench: Benchmark) -> dict[str, Sequence[str]]:

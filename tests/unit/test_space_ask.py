@@ -1,6 +1,7 @@
 """A space answers about pictures, from its folder alone, and what cannot be asked is a sentence."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image, ImageDraw
 from typer.testing import CliRunner
 
 import crossalign as ca
-from crossalign.cli import app
+from crossalign.cli import app, main
 from crossalign.data import encoding
 from crossalign.data.catalog import load_said, load_whole
 from crossalign.data_options import DataOptions
@@ -78,6 +79,25 @@ def test_the_command_answers_in_words_and_in_json(place, space):
     assert found == {"question": "is it a disc?", "files": [file], **reply._asdict()}
 
 
+@pytest.mark.parametrize(("files", "question", "words"), [
+    (["0.png"], "", "question: got ''; ask in words"), (["0.png"], " ", "question: got ' '"),
+    (["0.png"], "zebra, quagga?", "no question in training had any of its words"),
+    (["0.png"], "is it a disc? " * 10_000, "100,000 characters at most"),
+    (["0.png", "1.png"], "is it a disc?", "items: got 2, and questions in such words"),
+    (["none.png"], "is it a disc?", "is no file"), (["0.png"], None, "got 1 arguments")])
+def test_the_command_refuses_in_a_sentence(place, monkeypatch, capsys, files, question, words):
+    given = [str(place[0] / "test" / "images" / file) for file in files]
+    monkeypatch.setattr(sys, "argv", ["crossalign", "ask", str(place[1]), *given,
+                                      *([] if question is None else [question])])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert said.out == ""
+    assert words in said.err
+    assert len(said.err.splitlines()) == 1
+
+
 @pytest.mark.parametrize(("content", "words"), [
     (b"", "its content is of no known kind"), (b"GIF89a" + bytes(7), "cannot be read")])
 def test_a_picture_of_no_size_is_a_sentence(space, tmp_path, content, words):
@@ -94,9 +114,10 @@ def test_what_is_said_is_read_without_reading_pictures_again(place, monkeypatch)
 
 
 def test_what_cannot_be_learned_is_refused_before_anything_is_read(place, tmp_path):
-    def build(data, **asked):
-        build_space(DataOptions(data=data), tmp_path / "space", log=quietly, **asked)
+    def build(data, task=None, **asked):
+        build_space(DataOptions(data=data, task=task), tmp_path / "space", log=quietly, **asked)
 
     complaint(lambda: build(str(place[0])), "has pictures with questions", "--questions")
     complaint(lambda: build("synthetic", questions=True), "questions: 'synthetic' has none")
+    complaint(lambda: build("glyphs", "caption", captions=True), "task: got 'caption'")
     assert not (tmp_path / "space").exists()
