@@ -1,9 +1,10 @@
 """Write the table of spaces into ``docs/answers.md``: ``python docs/answers.py [DIR]``.
 
-DIR is what ``crossalign suite spaces --out DIR`` wrote. Its reports are kept as
-``docs/results/NAME.json``, without their figures. The tables of all that are kept go into the
-regions ``spaces`` and ``types`` of the page. Intervals and differences are over classes, see
-`crossalign.evaluation.class_bootstrap`; p-values are corrected by Holm.
+DIR is what ``crossalign suite spaces --out DIR`` or ``crossalign suite easy_vqa`` wrote. Its
+reports are kept as ``docs/results/NAME.json``, without their figures. The tables of all that are
+kept go into the regions ``spaces``, ``types`` and ``easy_vqa`` of the page. Intervals and
+differences are over classes, see `crossalign.evaluation.class_bootstrap`; p-values are corrected by
+Holm.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from crossalign.tables import markdown, percent, points
 
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "answers.md"
-SUITE = load_suite("spaces")
+SUITE, EASY = load_suite("spaces"), load_suite("easy_vqa")
+RUNS = (*SUITE.runs, *EASY.runs)
 OURS = "fusionnet_qsma"
 """Model that the others are compared with."""
 MAIN = {"vqa": "accuracy", "caption": "exact"}
@@ -40,25 +42,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     folder = parser.parse_args(arguments).folder
     kept = DOCS / "results"
-    for run in SUITE.runs if folder is not None else ():
+    for run in RUNS if folder is not None else ():
         if (folder / f"{run.name}.json").is_file():
             report = Report.load(folder / f"{run.name}.json")
             report.artefacts = {}
+            report.per_class = {name: part for name, part in report.per_class.items()
+                                if name.partition("[")[0] in (MAIN[run.task], BLIND)}
             report.save(kept / f"{run.name}.json")
-    reports = {run.name: Report.load(kept / f"{run.name}.json") for run in SUITE.runs
+    reports = {run.name: Report.load(kept / f"{run.name}.json") for run in RUNS
                if (kept / f"{run.name}.json").is_file()}
     write_text(PAGE, written(PAGE.read_text("utf-8"), reports))
 
 
 def written(page: str, reports: Mapping[str, Any]) -> str:
-    """Return the page with both regions written from reports by name."""
-    regions: dict[str, list[str]] = {"spaces": [], "types": []}
+    """Return the page with its regions written from reports by name."""
+    regions: dict[str, list[str]] = {"spaces": [], "types": [], "easy_vqa": []}
     known = load("glyphs", "vqa").classes
     looked_at = {str(name) for name in np.array(known.names)[~known.seen]}
-    for heading, metrics, runs in SUITE.groups:
-        rows = [run for run in runs if run.name in reports]
-        if rows:
-            regions["spaces"] += [f"**{heading}**{where(rows[0])}", spaces(rows, metrics, reports)]
+    for region, suite in (("spaces", SUITE), ("easy_vqa", EASY)):
+        for heading, metrics, runs in suite.groups:
+            rows = [run for run in runs if run.name in reports]
+            if rows:
+                regions[region] += [f"**{heading}**{where(rows[0])}",
+                                    spaces(rows, metrics, reports)]
     for run in SUITE.runs:
         if run.name in reports and run.model == OURS and run.task == "vqa":
             regions["types"] += [f"**{OURS}**{where(run)}", types(reports[run.name]),
@@ -73,7 +79,8 @@ def written(page: str, reports: Mapping[str, Any]) -> str:
 
 def where(run: Entry) -> str:
     """Say on which draw of the data, and in how many runs."""
-    return f", draw {run.data_seed} of {run.data}, {run.seeds} run{'s' * (run.seeds > 1)}"
+    draw = "" if run.data_seed is None else f", draw {run.data_seed} of {run.data}"
+    return f"{draw}, {run.seeds} run{'s' * (run.seeds > 1)}"
 
 
 def spaces(rows: Sequence[Entry], metrics: Sequence[str], reports: Mapping[str, Any]) -> str:
