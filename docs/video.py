@@ -12,6 +12,7 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from crossalign.evaluation import fit_for
 from crossalign.files import write_text
 from crossalign.metrics import harmonic_mean, per_class_accuracy
 from crossalign.preprocessing.frames import reordered
-from crossalign.preprocessing.pooling import flat_tokens, pool_tokens
+from crossalign.preprocessing.pooling import POOLINGS, flat_tokens, pool_tokens
 from crossalign.tables import markdown
 from crossalign.types import Benchmark, Views
 
@@ -38,8 +39,7 @@ COLUMNS = {"H": "H", "letter": "letter", "kinds": "kinds", "way": "way", "order"
 ASKED = ("in order", "shuffled", "single", "mean")
 TYPES = ("letter", "kind", "way", "order")
 WORDS = "question alone"
-STROKES = ("in order", "shuffled", "single")
-STROKE_EPOCHS = 5
+STROKES = tuple(ROWS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -72,7 +72,7 @@ def measured(options: argparse.Namespace,
             names = [name for name in options.models if f"{name} {row} {seed}" not in kept]
             if not names:
                 continue
-            bench = pooled(whole if order is None else reordered(whole, order, seed), pool)
+            bench = pooled(whole if order is None else reordered(whole, "clip", order, seed), pool)
             for name in names:
                 yield f"{name} {row} {seed}", clip_scores(name, bench, seed)
         asked = load("moving_glyphs", "vqa", tokens=True, seed=seed)
@@ -80,10 +80,11 @@ def measured(options: argparse.Namespace,
             if f"questions {row} {seed}" not in kept:
                 order, pool = ROWS[row]
                 yield f"questions {row} {seed}", answer_scores(pooled(
-                    asked if order is None else reordered(asked, order, seed), pool))
+                    asked if order is None else reordered(asked, "clip", order, seed), pool))
     if options.data is not None:
         for split in range(options.seeds):
-            whole = load(options.data / "omniglot", tokens=True).run(split)
+            whole = replace(load(options.data / "omniglot", tokens=True).run(split), resplit=None,
+                            class_splits=None).map(without_time)
             for row in STROKES:
                 if f"omniglot {row} {split}" not in kept:
                     yield f"omniglot {row} {split}", stroke_scores(whole, row)
@@ -128,10 +129,10 @@ def parts_told(pairs: Sequence[tuple[MovingLetter, MovingLetter]]) -> dict[str, 
 
 def stroke_scores(bench: Benchmark, row: str) -> dict[str, float]:
     """MAP of pictures by strokes and strokes by pictures, of a class split."""
-    bench, order = bench.map(without_time), ROWS[row][0]
-    bench = bench if order is None else reordered(bench, order)
-    report = evaluate(models.get("ridge_map")(), pool_tokens(bench, "time", _stroke_pools), 1,
-                      tune=False)
+    order, pool = ROWS[row]
+    bench = bench if order is None else reordered(bench, "strokes", order)
+    bench = pool_tokens(bench, pool, partial(_stroke_pools, pool))
+    report = evaluate(models.get("ridge_map")(), bench, 1, tune=False)
     return {"mAP": report.scores["mAP"]["mean"]}
 
 
@@ -144,9 +145,10 @@ def without_time(bench: Benchmark) -> Benchmark:
     return replace(bench, splits=splits)
 
 
-def _stroke_pools(bench: Benchmark) -> Mapping[str, Any]:
-    return {"image": flat_tokens, "strokes": TimePool.fit(bench["train"], "strokes",
-                                                          epochs=STROKE_EPOCHS)}
+def _stroke_pools(pool: str, bench: Benchmark) -> Mapping[str, Any]:
+    """Pictures with their patches side by side; strokes pooled as asked for."""
+    return {"image": flat_tokens, "strokes": POOLINGS.get(pool) or TimePool.fit(
+        bench["train"], "strokes", classes=bench.classes)}
 
 
 def clip_table(kept: Mapping[str, Any]) -> str:

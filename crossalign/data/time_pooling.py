@@ -182,6 +182,8 @@ class TimePool:
                 part = torch.from_numpy(np.require(values[start:start + BLOCK], np.float32,
                                                    ["C", "W"]))
                 real = None if mask is None else torch.from_numpy(mask[start:start + BLOCK].copy())
+                if real is not None:                          # padding may hold anything
+                    part = part.masked_fill(~real[..., None], 0)
                 found.append(self.network(*_frames(part, real)).numpy())
         return np.concatenate(found)
 
@@ -217,7 +219,8 @@ class _Objective(nn.Module):
             own = np.zeros((0, 0)) if classes is None else classes.embeddings[held]
             targets = _standard(own) if own.shape[1] else np.eye(len(held), dtype=np.float32)
         else:
-            others = [m for m in X.modalities if m != modality]
+            others = [m for m, kind in X.kinds.items()
+                      if m != modality and kind in ("vectors", *POOLED)]
             if not others:
                 raise ValueError(f"pool: {TIME!r} learns from classes, one a sample, or from a "
                                  f"second modality, and {modality!r} comes with neither; choose "

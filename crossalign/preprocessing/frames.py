@@ -55,12 +55,14 @@ ORDERS: dict[str, Callable[[Array, Array, int], tuple[Array, Array]]] = {
 """Ways to lose the order of a clip."""
 
 
-def reordered(bench: Benchmark, order: str, seed: int = 0) -> Benchmark:
+def reordered(bench: Benchmark, modality: str, order: str, seed: int = 0) -> Benchmark:
     """Return a benchmark whose token rows have lost their order, on every run and in validation.
 
     Parameters
     ----------
     bench : Benchmark
+    modality : str
+        Modality with tokens, such as ``"clip"``; all others stay as they are.
     order : {"shuffled", "single"}
         One of `ORDERS`.
     seed : int
@@ -69,28 +71,32 @@ def reordered(bench: Benchmark, order: str, seed: int = 0) -> Benchmark:
     Raises
     ------
     ValueError
-        If there is no such way.
+        If there is no such way, or the modality has no tokens.
     """
+    kinds = bench["train"].kinds
+    if kinds.get(modality) != TOKENS:
+        raise ValueError(f"modality: got {modality!r}; choose one with tokens, among "
+                         f"{[m for m, kind in kinds.items() if kind == TOKENS]}.")
     if order not in ORDERS:
         raise ValueError(f"order: got {order!r}; choose one of {list(ORDERS)}.")
-    return bench.map(partial(_reordered, order=order, seed=seed))
+    return bench.map(partial(_reordered, modality=modality, order=order, seed=seed))
 
 
-def _reordered(bench: Benchmark, order: str, seed: int) -> Benchmark:
+def _reordered(bench: Benchmark, modality: str, order: str, seed: int) -> Benchmark:
     return replace(bench, splits={
-        name: _without_order(views, ORDERS[order], seed + number)
+        name: _without_order(views, modality, ORDERS[order], seed + number)
+        if modality in views else views
         for number, (name, views) in enumerate(bench.splits.items())},
-        protocol={**bench.protocol, "frames": order})
+        protocol={**bench.protocol, "frames": f"{modality}: {order}"})
 
 
-def _without_order(views: Views, change: Callable[[Array, Array, int], tuple[Array, Array]],
+def _without_order(views: Views, modality: str,
+                   change: Callable[[Array, Array, int], tuple[Array, Array]],
                    seed: int) -> Views:
     data = {m: views[m] for m in views.modalities}
-    masks = dict(views.masks)
-    for m, kind in views.kinds.items():
-        if kind == TOKENS:
-            real = masks.get(m, np.ones(data[m].shape[:2], dtype=bool))
-            data[m], masks[m] = change(data[m], real, seed)
+    real = views.masks.get(modality, np.ones(data[modality].shape[:2], dtype=bool))
+    data[modality], mask = change(data[modality], real, seed)
+    masks = {**views.masks, modality: mask}
     made = Views(data, views.labels, present=views.present, masks=masks, meta=views.meta,
                  kinds=views.kinds)
     made.ids = views.ids

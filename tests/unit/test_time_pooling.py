@@ -63,7 +63,7 @@ def test_order_is_learnt_where_the_mean_holds_none():
     assert ordered.protocol["tokens"] == "pooled: time"
     assert nearest(ordered["train"], ordered["test_seen"]) > 0.95
     assert nearest(forgotten["train"], forgotten["test_seen"]) < 0.7
-    broken = pooled(reordered(whole, "shuffled"), "time")
+    broken = pooled(reordered(whole, "clip", "shuffled"), "time")
     assert nearest(broken["train"], broken["test_seen"]) < 0.7
     inner = ordered.validation()
     assert nearest(inner["train"], inner["test_seen"]) > 0.9
@@ -107,7 +107,18 @@ def test_single_frames_are_the_middle_ones():
     for i in range(20):
         real = x[i][mask[i]]
         np.testing.assert_array_equal(alone[i, 0], real[(len(real) - 1) // 2])
-    complaint(lambda: reordered(bench(), "backwards"), "order: got 'backwards'", "shuffled")
+    complaint(lambda: reordered(bench(), "clip", "backwards"), "order: got 'backwards'", "shuffled")
+    complaint(lambda: reordered(bench(), "text", "single"), "modality: got 'text'", "['clip']")
+
+
+def test_one_modality_loses_its_order_and_the_others_stay():
+    whole, train = bench(validation=False), clips(20, 0)
+    both = Views({"clip": train["clip"], "words": train["clip"]}, train.truth)
+    made = reordered(replace(whole, splits={"train": both, "test_seen": clips(20, 1)}), "clip",
+                     "shuffled")
+    np.testing.assert_array_equal(made["train"]["words"], both["words"])
+    assert (made["train"]["clip"] != both["clip"]).any()
+    assert made.protocol["frames"] == "clip: shuffled"
 
 
 def test_frames_of_tokens_are_averaged_within_a_frame():
@@ -149,6 +160,8 @@ def test_a_pool_is_kept_as_a_file(tmp_path):
     again = TimePool.load(tmp_path / "pool.safetensors")
     x, mask = train["clip"], train.masks["clip"]
     np.testing.assert_array_equal(again(x, mask), pool(x, mask))
+    anything = np.where(mask[..., None], x, np.nan)
+    np.testing.assert_array_equal(pool(anything, mask), pool(x, mask))
     assert again(x[:0]).shape == (0, 16)
     complaint(lambda: pool(x[..., :2]), "x: shape (40, 6, 2)", "(n, f, 4)")
     (tmp_path / "other").write_bytes(b"nothing")
