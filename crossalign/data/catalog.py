@@ -114,25 +114,28 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
         One sentence: an unknown name or variant, a task the data set does not serve, as zsl where
         seen classes are tested, or a malformed file.
     """
-    bench = load_whole(
+    whole = load_whole(
         name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
         seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
         modalities=modalities, columns=columns, frames=frames, log=log,
-        engine=engine).benchmark
+        engine=engine)
     if pool is None and not tokens:
-        pool = locate(name_or_path, () if frames is None else ("frames",)).source.pool
+        pool = whole.pool
     if pool is None:
-        return bench
+        return whole.benchmark
     from crossalign.data.time_pooling import pooled  # with torch, for these data alone
 
-    return pooled(bench, pool)
+    return pooled(whole.benchmark, pool)
 
 
 class Loaded(NamedTuple):
-    """A benchmark, and all samples that it was cut from if the source gives raw ones."""
+    """A benchmark, all samples that it was cut from if the source gives raw ones, and the pooling
+    of token rows that are all it has.
+    """
 
     benchmark: Benchmark
     samples: Samples | None
+    pool: str | None
 
 
 def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
@@ -163,7 +166,7 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     if lost:
         bench = replace(bench, protocol={**bench.protocol, **digits_fact(bench, lost)})
     say(bench.protocol, log)
-    return Loaded(bench, samples)
+    return Loaded(bench, samples, source.pool)
 
 
 def load_said(name_or_path: str | Path, task: str, samples: Samples, *, tokens: bool = False,
