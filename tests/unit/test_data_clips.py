@@ -1,13 +1,16 @@
 """Folders of clips: video files and folders of frames, read as frames in their order."""
 
+import json
 import sys
 
 import numpy as np
 import pytest
 from complaints import complaint
 from PIL import Image
+from typer.testing import CliRunner
 
 from crossalign import data
+from crossalign.cli import app
 from crossalign.data.formats.clips import frame_files, read_clip, spread
 from crossalign.encoders import HOG
 from crossalign.encoders.clips import ClipEncoder, frames_of
@@ -120,6 +123,17 @@ def test_frames_must_be_asked_for(framed):
     complaint(lambda: data.load("glyphs", frames=4), "frames: given for glyphs")
     complaint(lambda: data.load(framed, "gzsl", frames=4, encoder=HOG(tokens=True)),
               "encoder: gives tokens of every frame")
+
+
+def test_the_command_line_reads_clips(framed):
+    words = ["run", "ridge_map", "--data", str(framed), "--task", "gzsl", "--no-tune", "--json"]
+    ran = CliRunner().invoke(app, [*words, "--frames", "3", "--pool", "flat"])
+    assert ran.exit_code == 0, ran.exception
+    protocol = json.loads(ran.stdout)["protocol"]
+    assert protocol["tokens"] == "pooled: flat"
+    assert protocol["features"]["frames"].startswith("3 at most")
+    ran = CliRunner().invoke(app, [*words, "--frames", "3", "--pairs", "4"])
+    assert "pool: 'time' was learnt from all training rows" in str(ran.exception)
 
 
 def test_what_cannot_be_read_is_named(framed):
