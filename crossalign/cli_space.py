@@ -70,7 +70,10 @@ def build(source: Annotated[str, typer.Argument(
               "data.")] = False,
           questions: Annotated[bool, typer.Option(
               "--questions", help="Learn to answer about pictures, from the questions of the "
-              "data.")] = False) -> None:
+              "data.")] = False,
+          language_model: Annotated[str | None, typer.Option(
+              help="Language model that says captions: the folder of one for transformers, or a "
+              "hub name.")] = None) -> None:
     """Build a space of pictures and texts, which answers about raw ones.
 
     Encode, choose a model on validation classes, fit, calibrate, index.
@@ -81,7 +84,7 @@ def build(source: Annotated[str, typer.Argument(
     chosen = None if models is None else [word.strip() for word in models.split(",")]
     space = build_space(replace(options, data=source), out, models=chosen, budget=budget, name=name,
                         replace=replace_, adapt=adapt_, captions=captions, questions=questions,
-                        log=log)
+                        language_model=language_model, log=log)
     print(f"\n{out}: {len(space):,} items, {len(space.class_names)} classes\n\ntry next:")
     if "text" in space.modalities:
         print(f'  crossalign search {out} "some words"')

@@ -103,16 +103,18 @@ def read_settings(name: str, file: str) -> Any:
     return settings
 
 
-def open_network(name: str, subfolder: str = "", classifies: bool = False) -> nn.Module:
+def open_network(name: str, subfolder: str = "", classifies: bool = False,
+                 speaks: bool = False) -> nn.Module:
     """Open the network of a folder, or of a name on the Hugging Face hub, with all of its weights.
 
-    If it ``classifies``, the part of an image classifier that gives its labels belongs to it;
-    default False.
+    If it ``classifies``, the part of an image classifier that gives its labels belongs to it, and
+    if it ``speaks``, the part of a causal language model that gives the next word; default neither.
 
     Raises
     ------
     ValueError
-        One sentence: there is no such model, it is damaged, lacks weights or asks for code.
+        One sentence: there is no such model, it is damaged, lacks weights, asks for code, or is no
+        causal language model where one is to speak.
     ImportError
         If ``transformers`` is not installed.
     """
@@ -130,11 +132,14 @@ def open_network(name: str, subfolder: str = "", classifies: bool = False) -> nn
         with quietly():
             config = AutoConfig.from_pretrained(name, subfolder=subfolder, trust_remote_code=False,
                                                 local_files_only=here)
-            reader = _classifier_class() if classifies else _projection_class(kind) or AutoModel
+            reader = _head_class(config, name, speaks) if classifies or speaks else (
+                _projection_class(kind) or AutoModel)
             network, loading = reader.from_pretrained(
                 name, subfolder=subfolder, config=config, use_safetensors=True,
                 trust_remote_code=False, local_files_only=here, dtype=torch.float32,
                 output_loading_info=True)
+    except _KindError as error:
+        raise ValueError(str(error)) from None
     except Exception as error:  # transformers raises many kinds, of its own and of its libraries
         raise open_error(name, error) from None
     pooled = reader is not AutoModel or hasattr(network, "get_text_features")
@@ -162,11 +167,34 @@ def open_tokenizer(name: str, subfolder: str = "") -> Any:
     read_settings(name, f"{inside}tokenizer_config.json")
     try:
         with quietly():
-            return AutoTokenizer.from_pretrained(name, subfolder=subfolder, local_files_only=here,
-                                                 trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(
+                name, subfolder=subfolder, local_files_only=here, trust_remote_code=False)
+        if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_ids):  # made without any file
+            raise ValueError("it has no words")
+        return tokenizer
     except Exception as error:  # as many kinds as of networks
         raise ValueError(f"encoder: {name!r} has no tokenizer that can be opened "
                          f"({first_line(error)}); give a folder with tokenizer.json.") from None
+
+
+def local_folder(name: str) -> str:
+    """Return the folder of a model, or of the copy of a hub's model in the cache, which a saved
+    file may name: it is not fetched.
+
+    Raises
+    ------
+    ValueError
+        If it is not on this machine.
+    """
+    from huggingface_hub import snapshot_download
+
+    if Path(name).is_dir():
+        return name
+    try:
+        return str(snapshot_download(name, local_files_only=True))
+    except Exception:  # no name of the hub, or no copy of it
+        raise ValueError(f"encoder: {name!r} is not on this machine and is not fetched unasked; "
+                         "bring back the folder, or download the model first.") from None
 
 
 def build_network(config: Mapping[str, Any]) -> nn.Module:
@@ -200,11 +228,29 @@ def quietly() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _classifier_class() -> Any:
-    """Return the class that opens image classifiers of every kind."""
-    from transformers import AutoModelForImageClassification
+class _KindError(ValueError):
+    """A model is of another kind than was asked for."""
 
-    return AutoModelForImageClassification
+
+def _head_class(config: Any, name: str, speaks: bool) -> Any:
+    """Return the class that opens image classifiers of every kind, or causal language models.
+
+    Kinds that fill in masked words are causal only where their settings say that they decode.
+    """
+    from transformers import AutoModelForCausalLM, AutoModelForImageClassification
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    )
+
+    if not speaks:
+        return AutoModelForImageClassification
+    kind = config.model_type
+    fills = kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and not getattr(config, "is_decoder", False)
+    if config.is_encoder_decoder or fills or kind not in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES:
+        raise _KindError(f"encoder: {name!r} ({kind}) is no causal language model; give one, as "
+                         "GPT-2 or Llama.")
+    return AutoModelForCausalLM
 
 
 def _projection_class(config: Mapping[str, Any]) -> Any:

@@ -14,6 +14,7 @@
 - `token_reader`: token rows in context, the first part of the encoder of FGAN.
 - `rotary`: attention with rotary positions; `temporal_attention` pools the frames of a clip by it.
 - `caption_decoder`: codes to texts, with a pointer to names.
+- `language_decoder`: the same by a language model of ``transformers`` behind a learned prefix.
 - `class_memory`: prototypes of seen classes, and of other classes by attention to them.
 """
 
@@ -30,6 +31,7 @@ from crossalign.networks.experts import product_of_experts
 from crossalign.networks.gate import InformationGate
 from crossalign.networks.gated import GatedMLP
 from crossalign.networks.gaussian import GaussianEncoder, reparametrise
+from crossalign.networks.language_decoder import LanguageDecoder
 from crossalign.networks.manifold import ManifoldProjection
 from crossalign.networks.mlp import MLP, initialise
 from crossalign.networks.rotary import RotaryLayer, rotated
@@ -39,6 +41,7 @@ from crossalign.networks.vae import CrossVAE
 
 __all__ = ["MLP", "Adapter", "CaptionDecoder", "ClassAttention", "ClassMemory", "CrossVAE",
            "GatedMLP", "GaussianEncoder", "GaussianHead", "InformationGate",
-           "ManifoldProjection", "ModalityFusion", "PerturbedTopK", "RotaryLayer",
-           "TemporalAttention", "class_distances", "cross_weighting", "hard_topk", "initialise",
-           "perturbed_topk", "product_of_experts", "reparametrise", "rotated", "tokens_kept"]
+           "LanguageDecoder", "ManifoldProjection", "ModalityFusion", "PerturbedTopK",
+           "RotaryLayer", "TemporalAttention", "class_distances", "cross_weighting", "hard_topk",
+           "initialise", "perturbed_topk", "product_of_experts", "reparametrise", "rotated",
+           "tokens_kept"]

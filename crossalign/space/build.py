@@ -57,7 +57,7 @@ SHORT = 1_024
 def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] | None = None,
                 budget: float = BUDGET, name: str | None = None, replace: bool = False,
                 adapt: bool = False, captions: bool = False, questions: bool = False,
-                log: Log = print) -> Space:
+                language_model: str | None = None, log: Log = print) -> Space:
     """Build a space from raw pictures and texts, and save it.
 
     Parameters
@@ -85,6 +85,9 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     questions : bool
         Whether the space learns to answer from the questions of the data; default False. Pictures
         with questions, and without classes and texts, make no other space.
+    language_model : str, optional
+        Causal language model of ``transformers`` that says captions, a folder or a name on the
+        Hugging Face hub; default None, a small decoder that is trained from scratch.
     log : callable
         Function called with a line for every step; default ``print``.
 
@@ -110,6 +113,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
             raise ValueError(f"task: got {options.task!r}, and a space is built for one of "
                              f"{list(SHORT_LIST)}; leave it out.")
         _check_said(options, captions, questions)
+        if language_model is not None:
+            language_model = _language_model(language_model, captions)
         bench, samples, readers = _read(options, log)
         with _products(bench):
             fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
@@ -118,7 +123,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         if questions:
             fitted.answerer = _answerer(options, fitted, used, samples, log)
         if captions:
-            fitted.captioner = _captioner(options, fitted, used, samples, log)
+            fitted.captioner = _captioner(options, fitted, used, samples, language_model,
+                                          log)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
@@ -235,8 +241,22 @@ def _check_embeds(fitted: Fitted, argument: str) -> None:
                          "about; choose a model that aligns, as --models ridge_map.")
 
 
+def _language_model(name: str, captions: bool) -> str:
+    """Return the name of a language model, absolute if it is a folder, tried out before anything
+    is computed.
+    """
+    if not captions:
+        raise ValueError(f"language_model: {name!r} says captions; ask for them with --captions.")
+    from crossalign.tasks.language_captioner import check_language_model
+
+    place = expanded(name, "language_model")
+    name = str(place.resolve()) if place.is_dir() else name
+    check_language_model(name)
+    return name
+
+
 def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Samples,
-               log: Log) -> Any:
+               language_model: str | None, log: Log) -> Any:
     """Return a captioner that learned the captions of the samples of the model.
 
     Raises
@@ -245,12 +265,15 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Sampl
         If the model embeds nothing.
     """
     _check_embeds(fitted, "captions")
-    from crossalign.tasks.captioner import Captioner
+    from crossalign.tasks import Captioner, LanguageCaptioner
 
     said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
     log(f"learning to say what {len(used):,} samples show")
-    captioner = Captioner(fitted.model, fitted.recogniser, modality=IMAGE)
+    captioner = (Captioner(fitted.model, fitted.recogniser, modality=IMAGE)
+                 if language_model is None else
+                 LanguageCaptioner(fitted.model, fitted.recogniser, modality=IMAGE,
+                                   language_model=language_model))
     captioner.epochs = _passes(sum(map(len, said.of(used))), captioner.batch_size,
                                captioner.epochs)
     return captioner.fit(used, said)

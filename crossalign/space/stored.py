@@ -30,6 +30,7 @@ from crossalign.space.folder import (
     write_sample,
 )
 from crossalign.space.readers import Readers
+from crossalign.tasks.base import ForeignError
 
 
 class ChangedError(ValueError):
@@ -85,6 +86,8 @@ class StoredSpace(AnsweringSpace):
         with alone(place):
             try:
                 return cls._opened(place)
+            except ForeignError:
+                raise
             except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
                 raise ValueError(f"folder: {str(folder)!r} is damaged or was edited "
                                  f"({why(error)}); build the space again.") from error

@@ -67,6 +67,10 @@ class Task(Nested):
         """
 
 
+class ForeignError(ValueError):
+    """A part that a folder cannot bring, as code or a language model, is not given, or another."""
+
+
 def check_samples(X: Any, argument: str) -> None:
     """Raise ValueError unless these are `Views`, arrays by modality or one array."""
     listed = isinstance(X, list | tuple) and not any(isinstance(part, Views) for part in X)

@@ -54,9 +54,7 @@ class CaptionObjective(nn.Module):
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Return the loss of ``codes``, ``text``, and of ``right`` and ``wrong`` names."""
-        codes, text = batch.views["codes"], batch.views["text"].long()
-        if self.noise > 0:
-            codes = normalize(codes + self.noise * batch.normal(codes.shape[1]), dim=1)
+        codes, text = noisy(batch.views["codes"], self.noise, batch), batch.views["text"].long()
         draw = batch.uniform(3)
         right, wrong = batch.views["right"].long(), batch.views["wrong"].long()
         names = torch.where(draw[:, :1] < self.found, right, wrong)
@@ -79,3 +77,9 @@ class CaptionObjective(nn.Module):
         likely = said.gather(2, text[:, :, None])[:, :, 0]
         loss = -(1 - self.smoothing) * likely - self.smoothing * said.mean(dim=2)
         return torch.where(text != NOTHING, loss, 0.0).sum()
+
+
+def noisy(codes: Tensor, noise: float, batch: Batch) -> Tensor:
+    """Add noise of a deviation to codes ``(n, d)``, and make them unit rows again; 0 adds none."""
+    return codes if noise == 0 else normalize(
+        codes + noise * batch.normal(codes.shape[1]), dim=1)

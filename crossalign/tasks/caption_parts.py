@@ -9,12 +9,20 @@ which phrases may have been begun.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from crossalign.tasks.caption_words import END, CaptionWords
+from crossalign.tasks.caption_words import END
 
 Text = tuple[int, ...]
 State = tuple[int, Text]
 """Number of a list, and the words of its phrase that are said so far."""
+
+
+class Vocabulary(Protocol):
+    """Interface of what has numbers for the words of a text."""
+
+    def numbers(self, text: str) -> list[int]:
+        """Return the numbers of the words of a text."""
 
 
 class CaptionParts:
@@ -25,10 +33,12 @@ class CaptionParts:
     parts : sequence of sequences of str
         Lists of phrases; a caption is a phrase of the first, one of the second and so on. An empty
         phrase may be left out. One list alone is a list of whole captions.
-    words : CaptionWords
+    words : CaptionWords or LanguageModel
         Vocabulary that phrases are said in.
     others : sequence of str
         Further whole captions; default none.
+    end : int
+        Word of the vocabulary that ends a text; default `END`.
 
     Raises
     ------
@@ -36,8 +46,9 @@ class CaptionParts:
         If there are no lists, or one is a text, holds other things than texts or has no phrase.
     """
 
-    def __init__(self, parts: Sequence[Sequence[str]], words: CaptionWords,
-                 others: Sequence[str] = ()) -> None:
+    def __init__(self, parts: Sequence[Sequence[str]], words: Vocabulary,
+                 others: Sequence[str] = (), end: int = END) -> None:
+        self.end = end
         if isinstance(parts, str) or len(parts) == 0:
             raise ValueError(f"parts: got {parts!r}; give one list of phrases or more.")
         for i, phrases in enumerate(parts):
@@ -45,7 +56,7 @@ class CaptionParts:
                     isinstance(phrase, str) for phrase in phrases):
                 raise ValueError(f"parts: entry {i} is {phrases!r}; give a list of phrases.")
         self._whole = [{tuple(words.numbers(phrase)) for phrase in phrases} for phrases in parts]
-        self._others = CaptionParts([others], words) if others else None
+        self._others = CaptionParts([others], words, end=end) if others else None
         self.longest: int = max(sum(max(map(len, whole)) for whole in self._whole),
                                 self._others.longest if self._others else 0)
         self._next: list[dict[Text, set[int]]] = [{} for _ in parts]
@@ -57,15 +68,15 @@ class CaptionParts:
         self._allowed: dict[Text, list[int]] = {}
 
     def allowed(self, text: Text) -> list[int]:
-        """Return the words that may follow a text, sorted, `END` among them where it may end; none
-        behind a text that no caption begins with.
+        """Return the words that may follow a text, sorted, the end among them where it may
+        end; none behind a text that no caption begins with.
         """
         if text not in self._allowed:
             states = self._states(text)
             found = {word for place, begun in states if place < len(self._next)
                      for word in self._next[place].get(begun, ())}
             if (len(self._next), ()) in states:
-                found.add(END)
+                found.add(self.end)
             if self._others is not None:
                 found |= set(self._others.allowed(text))
             self._allowed[text] = sorted(found)

@@ -10,7 +10,7 @@ from torch.nn.functional import log_softmax
 
 from crossalign.networks import CaptionDecoder
 from crossalign.tasks.caption_parts import CaptionParts
-from crossalign.tasks.caption_words import END, HIDDEN, NOTHING, START
+from crossalign.tasks.caption_words import HIDDEN, NOTHING, START
 
 PLAUSIBLE = 0.1
 """Share of the likeliest word's probability that a word needs for guidance to choose it."""
@@ -75,19 +75,29 @@ class CaptionSpeaker:
     def _scores(self, text: Tensor, start: bool) -> Tensor:
         found = [self.decoder.say(said, tokens if start else None, text)[:, -1]
                  for said, tokens in self.sides]
-        scores, barred = found[0], self._barred(found[0])
-        if len(found) > 1:
-            likeliest = scores.masked_fill(barred, float("-inf")).amax(dim=1, keepdim=True)
-            guided = (1 + self.guidance) * scores - self.guidance * found[1]
-            scores = guided.masked_fill(scores < likeliest + math.log(PLAUSIBLE), float("-inf"))
-        scores[:, [NOTHING, START, HIDDEN]] = float("-inf")
-        return log_softmax(scores, dim=1).masked_fill(barred, float("-inf"))
+        return spoken(found, self.guidance, barred(self.parts, found[0], self.texts[:, 1:]),
+                      [NOTHING, START, HIDDEN])
 
-    def _barred(self, scores: Tensor) -> Tensor:
-        """Return True for words ``(n, words)`` that the grammar does not allow."""
-        if self.parts is None:
-            return torch.zeros_like(scores, dtype=torch.bool)
-        barred = torch.ones_like(scores, dtype=torch.bool)
-        for row, text in zip(barred, self.texts[:, 1:].tolist(), strict=True):
-            row[[END] if END in text else self.parts.allowed(tuple(text))] = False
-        return barred
+
+def spoken(found: list[Tensor], guidance: float, barred: Tensor, silent: list[int]) -> Tensor:
+    """Return log-probabilities ``(n, words)`` of those with sight and, if there are some, without.
+
+    Words that are ``barred (n, words)``, or ``silent`` in every text, have -inf.
+    """
+    scores = found[0]
+    if len(found) > 1:
+        likeliest = scores.masked_fill(barred, float("-inf")).amax(dim=1, keepdim=True)
+        guided = (1 + guidance) * scores - guidance * found[1]
+        scores = guided.masked_fill(scores < likeliest + math.log(PLAUSIBLE), float("-inf"))
+    scores[:, silent] = float("-inf")
+    return log_softmax(scores, dim=1).masked_fill(barred, float("-inf"))
+
+
+def barred(parts: CaptionParts | None, scores: Tensor, texts: Tensor) -> Tensor:
+    """Return True for words ``(n, words)`` that a grammar does not allow after texts ``(n, t)``."""
+    if parts is None:
+        return torch.zeros_like(scores, dtype=torch.bool)
+    found = torch.ones_like(scores, dtype=torch.bool)
+    for row, text in zip(found, texts.tolist(), strict=True):
+        row[[parts.end] if parts.end in text else parts.allowed(tuple(text))] = False
+    return found

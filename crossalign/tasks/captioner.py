@@ -187,14 +187,10 @@ class Captioner(Task):
         needed = (self.modality_,) if self.route == "paired" else (self.modality_, self.text)
         for name in needed:
             samples.kind(name)
-        vocabulary = CaptionWords.of(text for of in texts for text in of)
-        self.words_ = np.array(vocabulary.words)
         rows = np.repeat(np.arange(len(samples)), [len(of) for of in texts])
         said = [text for of in texts for text in of]
         codes = self._learned_codes(samples)[rows]
-        names = self._training_names(samples, rows)
-        self._restore()
-        self._train(codes, said, names, vocabulary)
+        self._learn(codes, said, self._training_names(samples, rows))
         return self
 
     def _learned_codes(self, samples: Views) -> Array:
@@ -244,13 +240,15 @@ class Captioner(Task):
         rng = np.random.default_rng([self.random_state, 2])
         return with_truth(wrong, labels[rows], np.asarray(self.hits), rng), wrong
 
-    def _train(self, codes: Array, said: list[str], names: tuple[Array, Array],
-               vocabulary: CaptionWords) -> None:
-        import torch
-
+    def _learn(self, codes: Array, said: list[str], names: tuple[Array, Array]) -> None:
+        """Train the decoder on texts ``(m,)`` with codes, and classes with and without the true
+        one.
+        """
         from crossalign.tasks.caption_objective import CaptionObjective
-        from crossalign.training import Cosine, Group, Player, Shuffle, TensorData, train
 
+        vocabulary = CaptionWords.of(said)
+        self.words_ = np.array(vocabulary.words)
+        self._restore()
         tables = [self._name_rows(vocabulary)[part].reshape(len(part), -1) for part in names]
         text = self._text_rows(said, vocabulary)
         chosen, spelling = self._spelt(said, vocabulary)
@@ -261,18 +259,33 @@ class Captioner(Task):
             tables = [np.concatenate([table, other[part[chosen]].reshape(len(chosen), -1)])
                       for table, part in zip(tables, names, strict=True)]
         text = text[:, :int((text != NOTHING).sum(axis=1).max())]
-        noise = (0.0 if self.route == "paired" else
-                 noise_for(self.cosine or 0.5, codes.shape[1]))
-        found = min(1.0, float(sum(self.hits[:self.names])))
-        objective = CaptionObjective(self.network_, (self.names, self.spelt), self.masking, found,
-                                     self.hiding, noise, self.smoothing)
-        data = TensorData({name: torch.from_numpy(np.ascontiguousarray(rows)) for name, rows in (
-            ("codes", codes), ("text", text), ("right", tables[0]), ("wrong", tables[1]))})
+        objective = CaptionObjective(self.network_, (self.names, self.spelt), self.masking,
+                                     self._found, self.hiding, self._noise(codes), self.smoothing)
+        self._train(objective, {"codes": codes, "text": text, "right": tables[0],
+                                "wrong": tables[1]})
+
+    @property
+    def _found(self) -> float:
+        """Share of samples of unseen classes whose true name is among the names."""
+        return min(1.0, float(sum(self.hits[:self.names])))
+
+    def _noise(self, codes: Array) -> float:
+        """Return the deviation of noise on codes in training."""
+        return (0.0 if self.route == "paired" else
+                noise_for(self.cosine or 0.5, codes.shape[1]))
+
+    def _train(self, objective: Any, rows: Mapping[str, Array]) -> None:
+        """Train an objective on rows, by name."""
+        import torch
+
+        from crossalign.training import Cosine, Group, Player, Shuffle, TensorData, train
+
+        data = TensorData({name: torch.from_numpy(np.ascontiguousarray(of))
+                           for name, of in rows.items()})
         train(objective, data, players=[Player("captioner", (Group(("",), self.lr),),
                                                optimizer="adamw", weight_decay=1e-2)],
-              epochs=self.epochs, sampler=Shuffle(min(self.batch_size, len(codes))), clip=1.0,
+              epochs=self.epochs, sampler=Shuffle(min(self.batch_size, len(data))), clip=1.0,
               lr_schedule=Cosine(self.epochs), seed=self.random_state, device="cpu")
-        self.network_.eval()
 
     def _spelt(self, said: list[str], vocabulary: CaptionWords) -> tuple[Array, CaptionWords]:
         """Choose texts to learn once more, by a vocabulary of which words are left out."""
@@ -341,12 +354,15 @@ class Captioner(Task):
         if by == "nucleus" and generator is None:
             raise ValueError("generator: got None; give a torch.Generator with a seed of your own, "
                              "from which words are drawn.")
-        limits = decoding.Limits(END, longest or self.longest, shortest, repeats)
-        speaker = self.speaker(X, parts=self._grammar(parts, named, limits))
-        found = (decoding.greedy(speaker, limits) if by == "greedy" else
-                 decoding.beam(speaker, limits, width, length) if by == "beam" else
-                 decoding.nucleus(speaker, limits, generator, share, temperature))
-        vocabulary = CaptionWords(self.words_.tolist())
+        blocks, found = self._blocks(X), list[list[int]]()
+        limits = decoding.Limits(self._end, longest or self.longest, shortest, repeats)
+        grammar = self._grammar(parts, named, limits)
+        for samples in blocks:
+            speaker = self.speaker(samples, parts=grammar)
+            found += (decoding.greedy(speaker, limits) if by == "greedy" else
+                      decoding.beam(speaker, limits, width, length) if by == "beam" else
+                      decoding.nucleus(speaker, limits, generator, share, temperature))
+        vocabulary = self._vocabulary
         return [vocabulary.text(numbers) for numbers in found]
 
     def _grammar(self, parts: Sequence[Sequence[str]] | None, named: bool,
@@ -355,7 +371,7 @@ class Captioner(Task):
         if parts is None:
             return None
         names = self.recogniser.classes_.names if named and self.recogniser is not None else ()
-        grammar = CaptionParts(parts, CaptionWords(self.words_.tolist()), names)
+        grammar = CaptionParts(parts, self._vocabulary, names, self._end)
         if grammar.longest > limits.longest:
             raise ValueError(f"parts: captions of them have up to {grammar.longest} words, letters "
                              f"of unknown words counted, which is more than {limits.longest}; give "
@@ -375,18 +391,40 @@ class Captioner(Task):
         ValueError
             If it is not fitted.
         """
+        samples = self._samples(X)
+        return self._speaker(self._codes(samples), self._ranked(samples), cached, parts)
+
+    def _samples(self, X: npt.ArrayLike | Views) -> Views:
+        """Return samples as `Views`, for a captioner that is fitted."""
+        if not hasattr(self, "network_"):
+            raise ValueError("X: this captioner is not fitted; call fit(train, captions) first.")
+        check_samples(X, "X")
+        return (samples_given(X) if isinstance(X, Views) or by_modality(X)
+                else Views({self.modality_: np.asarray(X)}))
+
+    def _blocks(self, X: npt.ArrayLike | Views) -> Sequence[Views]:
+        """Return samples in the parts that are captioned at once."""
+        return [self._samples(X)]
+
+    # -- its decoder ---------------------------------------------------------------------------
+    _end = END
+    """Word that ends a text."""
+
+    @property
+    def _vocabulary(self) -> Any:
+        """Vocabulary of texts, which has numbers of a text and the text of numbers."""
+        return CaptionWords(self.words_.tolist())
+
+    def _speaker(self, codes: Array, ranked: Array, cached: bool,
+                 parts: CaptionParts | None) -> Any:
+        """Return what says codes ``(n, d)`` with the names of classes ``(n, names)``."""
         import torch
 
         from crossalign.tasks.caption_speaker import CaptionSpeaker
 
-        if not hasattr(self, "network_"):
-            raise ValueError("X: this captioner is not fitted; call fit(train, captions) first.")
-        check_samples(X, "X")
-        samples = (samples_given(X) if isinstance(X, Views) or by_modality(X)
-                   else Views({self.modality_: np.asarray(X)}))
-        return CaptionSpeaker(self.network_, torch.from_numpy(self._codes(samples)),
-                              torch.from_numpy(self._named(samples)), self.guidance, cached,
-                              parts)
+        table = self._name_rows(CaptionWords(self.words_.tolist()))
+        return CaptionSpeaker(self.network_, torch.from_numpy(codes),
+                              torch.from_numpy(table[ranked]), self.guidance, cached, parts)
 
     def _codes(self, samples: Views) -> Array:
         """Return the codes ``(n, d)`` of samples as the decoder reads them."""
@@ -397,14 +435,13 @@ class Captioner(Task):
         assert self.memory_ is not None
         return projected(rows, self.memory_, self.memory) if self.memory > 0 else rows
 
-    def _named(self, samples: Views) -> Array:
-        """Return the words of the likeliest classes' names, ``(n, names, spelt)``."""
-        table = self._name_rows(CaptionWords(self.words_.tolist()))
+    def _ranked(self, samples: Views) -> Array:
+        """Return the likeliest classes ``(n, names)``; -1 for no more."""
         if self.recogniser is None:
-            return np.zeros((len(samples), self.names, self.spelt), dtype=np.int64)
+            return np.full((len(samples), self.names), -1)
         scores = self.recogniser.decision_function(samples.select(self.modality_))
-        return np.asarray(table[ranked_classes(np.asarray(scores), self.recogniser.classes_,
-                                               self.recogniser.gamma, self.names)])
+        return ranked_classes(np.asarray(scores), self.recogniser.classes_,
+                              self.recogniser.gamma, self.names)
 
     def _restore(self) -> None:
         """Make the decoder with weights of the seed."""

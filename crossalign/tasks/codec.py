@@ -109,9 +109,11 @@ class Encoder:
                    if key.endswith("_") and not key.startswith("_")}
         network = learned.pop("network_", None)
         if network is not None:
+            weights = (value.kept_weights() if hasattr(value, "kept_weights")
+                       else network.state_dict())
             record["network"] = self.encode(
                 {key: tensor.detach().cpu().contiguous().numpy()
-                 for key, tensor in network.state_dict().items()}, f"{path}.network_")
+                 for key, tensor in weights.items()}, f"{path}.network_")
         return {**record, "learned": self.encode(learned, path)}
 
 
@@ -188,7 +190,10 @@ class Decoder:
         """Build an object's network, checked to fit the weights."""
         import torch
 
+        weights = {key: torch.from_numpy(array.copy()) for key, array in arrays.items()}
+        if hasattr(instance, "take_weights"):                   # of a network that is not all kept
+            instance.take_weights(weights)
+            return
         check_network(instance, arrays)
         instance._restore()
-        instance.network_.load_state_dict(
-            {key: torch.from_numpy(array.copy()) for key, array in arrays.items()})
+        instance.network_.load_state_dict(weights)

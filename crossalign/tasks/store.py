@@ -21,6 +21,7 @@ from crossalign.models.own_file import given_class
 from crossalign.models.store import RECORD, load_model, record_of, save_model
 from crossalign.reading import expanded
 from crossalign.sentences import short
+from crossalign.tasks.base import ForeignError
 from crossalign.tasks.codec import Decoder, Encoder
 
 FORMAT = 2
@@ -53,10 +54,6 @@ def load_fitted(folder: str | Path, model: str | type[Any] | None = None) -> Any
         raise ValueError(f"folder: {str(folder)!r} holds a {type(task).__name__}, which has no "
                          "model to evaluate; give a folder that crossalign fit wrote.")
     return Fitted(task.model, "", task if isinstance(task, ZeroShot) else None)
-
-
-class _ForeignError(ValueError):
-    """A model of one's own is inside, and its class is not given or another."""
 
 
 def save_task(task: Any, folder: str | Path) -> Path:
@@ -143,8 +140,8 @@ def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
         if type(task).__name__ != record["class"] or not hasattr(task, "try_out"):
             raise ValueError(f"it holds no {short(record['class'])}")
         task.try_out()
-    except _ForeignError as error:
-        raise ValueError(str(error)) from None
+    except (ForeignError, ImportError):
+        raise
     except Exception as error:  # what was edited or made up may be wrong in any way
         raise ValueError(f"folder: {str(folder)!r} is damaged or was edited ({why(error)}); save "
                          "the task again.") from error
@@ -164,7 +161,7 @@ def _loaded_model(folder: Path, part: list[str], model: Any) -> Any:
         try:
             given_class(record, model, str(folder))
         except ValueError as error:
-            raise _ForeignError(str(error)) from None
+            raise ForeignError(str(error)) from None
     return load_model(folder / place, model)
 
 

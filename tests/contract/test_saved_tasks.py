@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from crossalign.tasks import (
     Conformal,
     FewShot,
     Fitted,
+    LanguageCaptioner,
     Rejection,
     Retriever,
     Transfer,
@@ -79,7 +81,18 @@ def captioner(**params):
                      epochs=2, **params).fit(VIEWS, said)
 
 
+def language_captioner():
+    from small_language import language_model
+
+    said = [(f"class {c}",) for c in VIEWS.truth]
+    return LanguageCaptioner(aligner("CCA").fit(VIEWS), zero_shot("ESZSL"), lora=2, epochs=1,
+                             prefix=2, longest=8,
+                             language_model=language_model(Path(tempfile.mkdtemp()))).fit(
+                                 VIEWS, said)
+
+
 MAKE = {
+    "captioner by a language model": language_captioner,
     "captioner": captioner, "captioner from texts": lambda: captioner(route="text_only"),
     "answerer": answerer, "answerer by words": lambda: answerer(sees="question"),
     "prototype": lambda: zero_shot("CADAVAE", "prototype"),

@@ -1,6 +1,7 @@
 """A space says what pictures show, from its folder alone."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,3 +75,30 @@ def test_what_cannot_be_said_is_refused_in_a_sentence(place, space, tmp_path):
     complaint(lambda: build_space(DataOptions(data="synthetic"), tmp_path / "space", captions=True,
                                   log=lambda line: None), "captions: 'synthetic' has none")
     assert not (tmp_path / "space").exists()
+
+
+def test_a_language_model_says_captions_of_a_space(place, tmp_path):
+    pytest.importorskip("transformers", reason="needs the extra 'language'")
+    from small_language import taught
+
+    folder = place[0]
+    names = sorted(part.name for part in folder.iterdir() if part.is_dir())
+    model = Path(taught(tmp_path / "model", "llama", [f" {name}" for name in names], steps=100))
+    words = ["build", str(folder), "--models", "ridge_map", "--out", str(tmp_path / "space"),
+             "--captions", "--language-model", str(model)]
+    told = CliRunner().invoke(app, words)
+    assert told.exit_code == 0, told.output
+    files = sorted(folder.rglob("*.png"))[::7]
+    said = ca.Space.open(tmp_path / "space").caption(files)
+    right = [text == file.parent.name for text, file in zip(said, files, strict=True)]
+    assert np.mean(right) > 0.7
+    model.rename(tmp_path / "gone")
+    complaint(lambda: ca.Space.open(tmp_path / "space"), "language_model:",
+              "is not on this machine")
+    complaint(lambda: build_space(DataOptions(data=str(folder)), tmp_path / "other", captions=True,
+                                  language_model=str(model), log=lambda line: None),
+              "language_model:", "there is no such folder")
+    complaint(lambda: build_space(DataOptions(data=str(folder)), tmp_path / "other",
+                                  language_model="gpt2", log=lambda line: None),
+              "language_model: 'gpt2' says captions", "--captions")
+    assert not (tmp_path / "other").exists()

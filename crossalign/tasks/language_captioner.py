@@ -1,0 +1,202 @@
+"""Captions of samples by a user's language model, behind a learned prefix of an aligner's codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils._param_validation import Interval
+
+from crossalign.models.ranges import check_values
+from crossalign.tasks.base import ForeignError
+from crossalign.tasks.caption_names import HITS
+from crossalign.tasks.caption_parts import CaptionParts
+from crossalign.tasks.captioner import RANGES, Captioner
+from crossalign.types import Views
+
+Array = npt.NDArray[Any]
+BLOCK = 64
+"""Samples that are captioned at once."""
+LORA = 8
+"""Rank of what is learned beside the weights of a model's attention."""
+
+
+def check_language_model(name: str, lora: int = LORA) -> None:
+    """Raise ValueError or ImportError, as `LanguageCaptioner.fit` would, if a language model
+    cannot say captions.
+    """
+    from crossalign.tasks.language_model import LanguageModel
+
+    LanguageModel(name).decoder(1, 1, lora)
+
+
+class LanguageCaptioner(Captioner):
+    """Captioner whose decoder is a causal language model of ``transformers``.
+
+    A code becomes embeddings in front of the model's words, and the names of classes are a prompt
+    in words of its own, see `networks.LanguageDecoder`. The model's weights do not change: a folder
+    keeps what was learned, the model's name, and digests of its weights and tokenizer, by which
+    another model under that name is refused.
+
+    Parameters
+    ----------
+    model : fitted Aligner
+        Model that embeds samples.
+    recogniser : ZeroShot, optional
+        Prepared head whose classes are named in front of a caption; default None, no names.
+    language_model : str
+        Folder of a causal language model, weights in safetensors, or its name on the Hugging Face
+        hub, from where it is downloaded once.
+    lora : int
+        Rank of what is learned beside the weights of its attention, through ``peft``; default 8. At
+        0 the prefix alone is learned.
+    route, modality, text, inputs, names, masking, hits, cosine, memory, guidance
+        See `Captioner`.
+    prefix : int
+        Number of embeddings that a code becomes; default 10.
+    longest : int
+        Largest number of tokens of a caption; default 32.
+    epochs, batch_size, lr, random_state
+        Settings of training: default 8 passes, 32 captions in a batch, learning rate 5e-4 at the
+        start, which falls along a cosine, and seed 0.
+
+    Attributes
+    ----------
+    centre_, spread_ : (d,)
+        Mean and deviation of codes of the captioned modality.
+    memory_ : (m, d)
+        Codes of training texts.
+    language_ : mapping of str to str
+        Name of the language model, and digests of its weights and tokenizer.
+    network_ : LanguageDecoder
+
+    Examples
+    --------
+    >>> captioner = LanguageCaptioner(model, recogniser, language_model="gpt2")   # doctest: +SKIP
+    >>> captioner.fit(train, captions).caption(images)                           # doctest: +SKIP
+    """
+
+    network_: Any
+    learned = MappingProxyType({key: kind for key, kind in Captioner.learned.items()
+                                if key != "words_"} | {"language_": dict})
+
+    def __init__(self, model: Any, recogniser: Any = None, *, language_model: str, lora: int = LORA,
+                 route: str = "paired", modality: str | None = None, text: str = "text",
+                 inputs: str = "both", prefix: int = 10, names: int = 3, longest: int = 32,
+                 masking: float = 0.4, hits: Sequence[float] = HITS, cosine: float | None = None,
+                 memory: float = 0.0, guidance: float = 0.0, epochs: int = 8, batch_size: int = 32,
+                 lr: float = 5e-4, random_state: int = 0) -> None:
+        self.model = model
+        self.recogniser = recogniser
+        self.language_model = language_model
+        self.lora = lora
+        self.route = route
+        self.modality = modality
+        self.text = text
+        self.inputs = inputs
+        self.prefix = prefix
+        self.names = names
+        self.longest = longest
+        self.masking = masking
+        self.hits = hits
+        self.cosine = cosine
+        self.memory = memory
+        self.guidance = guidance
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.random_state = random_state
+        check_values(self.get_params(deep=False), {
+            **RANGES, "language_model": [str],
+            "lora": [Interval(Integral, 0, 2**12, closed="both")]})
+
+    # -- learning ------------------------------------------------------------------------------
+    def _learn(self, codes: Array, said: list[str], names: tuple[Array, Array]) -> None:
+        """Train prefix and additions; what the model cannot read is refused before."""
+        from crossalign.tasks.language_model import LanguageModel
+        from crossalign.tasks.language_objective import LanguageObjective
+
+        language = LanguageModel(self.language_model)
+        prompt, real = language.prompts([*self._names_of(names[0]), *self._names_of(names[1])])
+        language.check_room(self.prefix, prompt.shape[1], self.longest)
+        text, there = language.texts(said, self.longest)
+        self._take(language)
+        objective = LanguageObjective(self.network_, self.masking, self._found, self._noise(codes))
+        n = len(said)
+        self._train(objective, {"codes": codes, "text": text, "said": there,
+                                "right": prompt[:n], "right_real": real[:n],
+                                "wrong": prompt[n:], "wrong_real": real[n:]})
+
+    def _names_of(self, ranked: Array) -> list[list[str]]:
+        """Return the names of classes ``(n, names)``."""
+        names = () if self.recogniser is None else self.recogniser.classes_.names
+        return [[str(names[c]) for c in row if c >= 0] for row in ranked.tolist()]
+
+    def _take(self, language: Any) -> None:
+        """Make the decoder over an open language model, with weights of the seed."""
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.random_state)
+            self.network_ = language.decoder(len(self.centre_), self.prefix, self.lora)
+        self._language, self.language_ = language, language.facts
+
+    # -- saying --------------------------------------------------------------------------------
+    def _blocks(self, X: npt.ArrayLike | Views) -> list[Views]:
+        samples = self._samples(X)
+        return [samples[np.arange(start, min(start + BLOCK, len(samples)))]
+                for start in range(0, len(samples), BLOCK)]
+
+    @property
+    def _end(self) -> int:                                           # type: ignore[override]
+        return int(self._language.end)
+
+    @property
+    def _vocabulary(self) -> Any:
+        return self._language
+
+    def _speaker(self, codes: Array, ranked: Array, cached: bool,
+                 parts: CaptionParts | None) -> Any:
+        import torch
+
+        from crossalign.tasks.language_speaker import LanguageSpeaker
+
+        prompt, real = self._language.prompts(self._names_of(ranked))
+        self._language.check_room(self.prefix, prompt.shape[1], self.longest)
+        return LanguageSpeaker(self.network_, torch.from_numpy(codes), torch.from_numpy(prompt),
+                               torch.from_numpy(real), self._language.silent, self.guidance, cached,
+                               parts)
+
+    # -- a folder ------------------------------------------------------------------------------
+    def kept_weights(self) -> Mapping[str, Any]:
+        """Return the weights that a folder keeps: those that were learned."""
+        weights: Mapping[str, Any] = self.network_.learned()
+        return weights
+
+    def take_weights(self, weights: Mapping[str, Any]) -> None:
+        """Open the language model again, which has to be on this machine, and set what was learned.
+
+        Raises
+        ------
+        ForeignError
+            If it is not there, or another.
+        """
+        from crossalign.tasks.language_model import LanguageModel
+
+        expected = self.language_
+        try:
+            language = LanguageModel(self.language_model, here=True)
+        except ValueError as error:
+            raise ForeignError(str(error)) from None
+        other = [key for key, value in language.facts.items() if expected.get(key) != value]
+        if other:
+            part = "tokenizer" if other[0].startswith("tokenizer") else "model"
+            raise ForeignError(f"language_model: {self.language_model!r} has another {part} than "
+                               "the captioner learned with; bring back that version, or train the "
+                               "captioner again.")
+        self._take(language)
+        self.network_.restore(weights)
