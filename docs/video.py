@@ -39,7 +39,6 @@ COLUMNS = {"H": "H", "letter": "letter", "kinds": "kinds", "way": "way", "order"
 ASKED = ("in order", "shuffled", "single", "mean")
 TYPES = ("letter", "kind", "way", "order")
 WORDS = "question alone"
-STROKES = tuple(ROWS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         write_text(KEPT, json.dumps(kept, indent=1) + "\n")
     page = PAGE.read_text("utf-8")
     for region, text in (("clips", clip_table(kept)), ("questions", answer_table(kept)),
-                         ("strokes", stroke_table(kept))):
+                         ("search", search_table(kept, "search", "clips")),
+                         ("strokes", search_table(kept, "omniglot", "pieces of strokes"))):
         start, end = f"<!-- {region}:start -->\n", f"<!-- {region}:end -->"
         before, _, rest = page.partition(start)
         page = f"{before}{start}{text}\n{end}{rest.partition(end)[2]}"
@@ -81,13 +81,23 @@ def measured(options: argparse.Namespace,
                 order, pool = ROWS[row]
                 yield f"questions {row} {seed}", answer_scores(pooled(
                     asked if order is None else reordered(asked, "clip", order, seed), pool))
+        for row, (order, pool) in ROWS.items():
+            if f"search {row} {seed}" not in kept:
+                bench = one_split("moving_glyphs", seed, "retrieval")
+                bench = bench if order is None else reordered(bench, "clip", order, seed)
+                report = evaluate(models.get("ridge_map")(), pooled(bench, pool), 1, tune=False)
+                yield f"search {row} {seed}", {"mAP": report.scores["mAP"]["mean"]}
     if options.data is not None:
         for split in range(options.seeds):
-            whole = replace(load(options.data / "omniglot", tokens=True).run(split), resplit=None,
-                            class_splits=None).map(without_time)
-            for row in STROKES:
+            whole = one_split(options.data / "omniglot", split).map(without_time)
+            for row in ROWS:
                 if f"omniglot {row} {split}" not in kept:
                     yield f"omniglot {row} {split}", stroke_scores(whole, row)
+
+
+def one_split(data: str | Path, split: int, task: str | None = None) -> Benchmark:
+    """Token rows of one class split, as a benchmark that has no other."""
+    return replace(load(data, task, tokens=True).run(split), resplit=None, class_splits=None)
 
 
 def clip_scores(name: str, bench: Benchmark, seed: int) -> dict[str, float]:
@@ -175,11 +185,11 @@ def answer_table(kept: Mapping[str, Any]) -> str:
     return markdown(("frames", *TYPES, "seeds"), rows)
 
 
-def stroke_table(kept: Mapping[str, Any]) -> str:
-    """The table of Omniglot."""
-    rows = [(row, _percent(of), str(len(of))) for row in STROKES if (of := [
-        scores["mAP"] for key, scores in kept.items() if key.startswith(f"omniglot {row} ")])]
-    return markdown(("pieces of strokes", "mAP", "class splits"), rows)
+def search_table(kept: Mapping[str, Any], name: str, what: str) -> str:
+    """The table of mAP of what was searched."""
+    rows = [(row, _percent(of), str(len(of))) for row in ROWS if (of := [
+        scores["mAP"] for key, scores in kept.items() if key.startswith(f"{name} {row} ")])]
+    return markdown((what, "mAP", "class splits"), rows)
 
 
 def _percent(values: Sequence[float]) -> str:
