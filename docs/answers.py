@@ -63,7 +63,7 @@ def written(page: str, reports: Mapping[str, Any]) -> str:
         for heading, metrics, runs in suite.groups:
             rows = [run for run in runs if run.name in reports]
             if rows:
-                regions[region] += [f"**{heading}**{where(rows[0])}",
+                regions[region] += [f"**{heading}**{where(*rows)}",
                                     spaces(rows, metrics, reports)]
     for run in SUITE.runs:
         if run.name in reports and run.model == OURS and run.task == "vqa":
@@ -77,10 +77,12 @@ def written(page: str, reports: Mapping[str, Any]) -> str:
     return page
 
 
-def where(run: Entry) -> str:
-    """Say on which draw of the data, and in how many runs."""
-    draw = "" if run.data_seed is None else f", draw {run.data_seed} of {run.data}"
-    return f"{draw}, {run.seeds} run{'s' * (run.seeds > 1)}"
+def where(*runs: Entry) -> str:
+    """Say on which draws of the data, and in how many runs of each."""
+    draws = list(dict.fromkeys(str(run.data_seed) for run in runs if run.data_seed is not None))
+    draw = f", draw{'s' * (len(draws) > 1)} {' and '.join(draws)} of {runs[0].data}"
+    draw = draw if draws else ""
+    return f"{draw}, {runs[0].seeds} run{'s' * (runs[0].seeds > 1)}"
 
 
 def spaces(rows: Sequence[Entry], metrics: Sequence[str], reports: Mapping[str, Any]) -> str:
@@ -88,12 +90,15 @@ def spaces(rows: Sequence[Entry], metrics: Sequence[str], reports: Mapping[str, 
     metric = MAIN[rows[0].task]
     others = [name for name in metrics if name != metric and any(
         name in reports[row.name].scores for row in rows)]
-    base = next((row for row in rows if row.model == OURS and row.inputs is None), None)
+    one_draw = len({row.data_seed for row in rows}) == 1
+    base = next((row for row in rows if row.model == OURS and row.inputs is None and one_draw),
+                None)
     compares = base is not None and len(rows) > 1
     found = holm_adjusted([
         None if base is None or row is base else compared(
             reports[row.name], reports[base.name], metric) for row in rows])
-    lines = [[title(row), with_interval(reports[row.name], metric),
+    lines = [[title(row) if one_draw else f"{title(row)}, draw {row.data_seed}",
+              with_interval(reports[row.name], metric),
               *([margin(one)] if compares else []),
               *(reports[row.name].cell(name) for name in others)]
              for row, one in zip(rows, found, strict=True)]
