@@ -9,6 +9,7 @@ decoder.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -42,6 +43,9 @@ GUIDANCES = (0.0, 0.3, 1.0)
 MEMORIES = (0.0, 0.02, 0.1)
 """Temperatures of projection onto training texts that validation tries; 0 is none."""
 NAMES = 3
+STEPS = 250
+"""Least number of batches that a decoder learns from: of few captions in few passes it learns
+neither to copy names nor to spell."""
 ROUTES = {"": "paired", "_text_only": "text_only"}
 """Routes by the end of the names of their scores."""
 
@@ -54,14 +58,15 @@ class Captioning(Protocol):
     ----------
     inputs : {"codes", "features", "both"}
         Input that the paired decoder reads of a sample, see `Captioner`; default both.
-    epochs : int
-        Number of passes over the captions; default 8.
+    epochs : int, optional
+        Number of passes over the captions; default 8, or as many as make `STEPS` batches of few
+        captions.
     seed : int, optional
         Seed of the decoder; default that of the run, and outside of runs that of the model.
     """
 
     inputs: Literal["codes", "features", "both"] = "both"
-    epochs: int = 8
+    epochs: int | None = None
     seed: int | None = None
 
     name: ClassVar[str] = "caption"
@@ -181,12 +186,16 @@ class Captioning(Protocol):
         """Train a captioner by a route, with the settings that were chosen so far."""
         end = "" if route == "paired" else "_text_only"
         known = {key: settings[key] for key in ("hits", "cosine", "memory") if key in settings}
-        assert bench.said is not None
+        assert isinstance(bench.said, Captions)
         seed = self.seed if self.seed is not None else getattr(fitted, "random_state", None) or 0
-        return Captioner(fitted, head, route, names=NAMES, epochs=self.epochs,
-                         inputs=self.inputs if route == "paired" else "codes",
-                         guidance=settings.get(f"guidance{end}", 0.0), random_state=seed,
-                         **known).fit(bench["train"], bench.said)  # type: ignore[arg-type]
+        captioner = Captioner(fitted, head, route, names=NAMES,
+                              inputs=self.inputs if route == "paired" else "codes",
+                              guidance=settings.get(f"guidance{end}", 0.0), random_state=seed,
+                              **known)
+        batches = sum(map(len, bench.said.of(bench["train"]))) / captioner.batch_size
+        captioner.epochs = self.epochs or max(captioner.epochs,
+                                              math.ceil(STEPS / max(batches, 1.0)))
+        return captioner.fit(bench["train"], bench.said)
 
     def without_validation(self, model: Any, reason: str,
                            log: Callable[[str], None] | None) -> str:
