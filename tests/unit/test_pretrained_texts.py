@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from complaints import complaint
 
 transformers = pytest.importorskip("transformers", reason="needs the extra 'text'")
 
@@ -260,3 +261,10 @@ def test_modules_of_ones_own_code_are_refused(tmp_path):
     (folder / "modules.json").write_text(json.dumps(listed))
     with pytest.raises(ValueError, match=r"'custom_st\.Pooling', which is not read"):
         PretrainedTexts(folder)
+
+
+def test_a_folder_without_a_tokenizer_is_refused_where_every_word_would_be_unknown(tmp_path):
+    config = transformers.BertConfig(**SIZES, vocab_size=40, max_position_embeddings=12)
+    folder = saved(transformers.BertModel(config), tmp_path / "net")
+    complaint(lambda: PretrainedTexts(str(folder)), "encoder:", "has no tokenizer")
+    assert PretrainedTexts(str(with_tokenizer(folder))).encode(["red"]).shape == (1, 16)
