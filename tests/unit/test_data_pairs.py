@@ -472,7 +472,7 @@ def test_names_reach_their_makers(monkeypatch):
     complaint(lambda: data.load("glyphs:sketch", "zsl"), "serves ['retrieval']")
     complaint(lambda: data.load("glyphs:sketch", "gzsl"), "'gzsl'", "sketch")
     complaint(lambda: data.load("glyphs", attributes="x.npy"), "attributes")
-    assert [entry.name for entry in data.available()][:2] == ["glyphs", "synthetic"]
+    assert [entry.name for entry in data.available()][:2] == ["glyphs", "moving_glyphs"]
 
 
 # -- Wikipedia ---------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ from crossalign.preprocessing.rows import Rows, products, scatter
 PLANS = ("transport", "softmax")
 MOST = 4096
 """Most rows without a mate, of each view, that are matched; evenly spaced among all."""
+PLAN_ROUNDS = 100
+"""Most rounds of the plan, of which a plan that converges needs ten or less."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def completed(scores: Array, others: Array, transport: Transport) -> tuple[Array
     """
     scores = (scores - scores.mean()) / (scores.std() or 1.0)
     if transport.plan == "transport":
-        shares = log_plan(torch.from_numpy(scores), transport.temperature).exp().numpy()
+        shares = log_plan(torch.from_numpy(scores), transport.temperature,
+                          PLAN_ROUNDS).exp().numpy()
     else:
         shares = np.exp((scores - scores.max(axis=1, keepdims=True)) / transport.temperature)
     shares = shares / shares.sum(axis=1, keepdims=True)
