@@ -183,9 +183,9 @@ def load_said(name_or_path: str | Path, task: str, samples: Samples, *, tokens: 
     samples : Samples
         Samples of the same data, loaded for any task.
     """
-    source, path, variant = locate(name_or_path)
-    given = {argument: value for argument, value in arguments.items()
-             if value is not None and argument in source.options}
+    given = {argument: value for argument, value in arguments.items() if value is not None}
+    source, path, variant = locate(name_or_path, given)
+    given = {argument: value for argument, value in given.items() if argument in source.options}
     _check(source, str(name_or_path), variant, task, tokens, given)
     read = source.read if source.read_raw is None else source.read_raw
     found = read(*(() if path is None else (path,)), task, variant=variant, tokens=tokens,

@@ -26,7 +26,7 @@ def class_clips(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
         if not is_folder(entry):
             passed += [named(entry, "beside the class folders")] * is_video(entry)
             continue
-        clips = []
+        clips, before = [], len(passed)
         for inside in entries(entry, passed):
             reason = _no_clip(inside)
             if reason is None:
@@ -39,6 +39,8 @@ def class_clips(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
                              "spellings; put their clips into one, or rename one.")
         if clips:
             by_class[name] = clips
+        elif len(passed) == before:
+            passed.append(named(entry, "a folder without a clip"))
     if any(not is_folder(clip) for clips in by_class.values() for clip in clips):
         check_pyav()
     return by_class, {NOT_READ: passed} if passed else {}
@@ -58,9 +60,9 @@ def holds_frames(folder: Path) -> bool:
 
 def _no_clip(place: Path) -> str | None:
     """Return why something in a class folder is not read as a clip, or None if it is."""
-    if not is_folder(place):
-        return None if is_video(place) else "no video"
     try:
+        if not place.is_dir():
+            return None if is_video(place) and place.is_file() else "no video"
         return None if frame_files(place) else "a folder without a frame"
     except OSError as error:
         return f"cannot be opened: {error.strerror}"

@@ -33,7 +33,7 @@ from crossalign.networks import TemporalAttention, initialise
 from crossalign.networks.token_reader import real_tokens, token_mean
 from crossalign.preprocessing.pooling import POOLED, POOLINGS, TIME, Pool, pool_tokens
 from crossalign.preprocessing.tokens import token_moments
-from crossalign.training import Batch, Cosine, Group, Player, Shuffle, train
+from crossalign.training import Batch, Cosine, Group, Player, Shuffle, enough_epochs, train
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
@@ -41,8 +41,6 @@ Array = npt.NDArray[Any]
 VERSION = 1
 """Version of the vectors, raised when the same rows would give others."""
 DIM, EPOCHS, BATCH, RATE, DECAY, DROPOUT = 128, 15, 64, 1e-3, 1e-2, 0.1
-STEPS = 400
-"""Least number of batches to learn from."""
 SCALE = 10.0
 """Scale of the cosines at first."""
 BLOCK = 1024
@@ -103,7 +101,8 @@ class TimePool:
         dim : int
             Width of the vectors; default 128.
         epochs : int, optional
-            Number of passes over the samples; default `EPOCHS`, or as many as give `STEPS` batches.
+            Number of passes over the samples; default `EPOCHS`, or as many as are enough, see
+            `training.samplers.enough_epochs`.
         seed : int
             Seed of the weights and of the order of samples.
 
@@ -114,7 +113,7 @@ class TimePool:
         """
         X = X.having(modality)
         if epochs is None:
-            epochs = max(EPOCHS, math.ceil(STEPS / math.ceil(len(X) / BATCH)))
+            epochs = enough_epochs(len(X), BATCH, EPOCHS)
         network = _Objective(X, modality, classes, dim)
         initialise(network, torch.Generator().manual_seed(seed), "torch")
         key = {"name": "time-pooling", "version": VERSION, "dim": dim, "epochs": epochs,

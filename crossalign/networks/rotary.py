@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 BASE = 100.0
-"""Longest wavelength of the rotations, in radians per turn of a token; the 10,000 of the paper is
-for texts of thousands of words, and clips have tens of frames.
+"""Base of the wavelengths of the rotations, which are from 2 pi to almost 2 pi times it, in tokens;
+the 10,000 of the paper is for texts of thousands of words, and clips have tens of frames.
 """
 
 

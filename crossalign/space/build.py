@@ -48,8 +48,6 @@ BUDGET = 300.0
 """Seconds after which no further model is tried."""
 SAMPLED = 256
 """Number of pictures whose features a space keeps."""
-STEPS = 400
-"""Least number of steps in which a captioner or an answerer learns."""
 SHORT = 1_024
 """Numbers in a row up to which products have one thread."""
 
@@ -207,19 +205,15 @@ def _answerer(options: DataOptions, fitted: Fitted, used: Views, samples: Sample
     """
     _check_embeds(fitted, "questions")
     from crossalign.tasks.answerer import Answerer
+    from crossalign.training import enough_epochs
 
     said = load_said(options.name, "vqa", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Questions)
     log(f"learning answers from {len(said.of(used)):,} questions")
     answerer = Answerer(fitted.model)
     answerer.dropout = fitted.settings.get("dropout", answerer.dropout)
-    answerer.epochs = _passes(len(said.of(used)), answerer.batch_size, answerer.epochs)
+    answerer.epochs = enough_epochs(len(said.of(used)), answerer.batch_size, answerer.epochs)
     return answerer.fit(used, said)
-
-
-def _passes(rows: int, batch_size: int, least: int) -> int:
-    """Return the number of passes over some rows that takes `STEPS` steps, or the least number."""
-    return max(least, -(-STEPS // -(-rows // batch_size)))
 
 
 def _asking(bench: Benchmark) -> int | None:
@@ -230,8 +224,9 @@ def _asking(bench: Benchmark) -> int | None:
         return None
     from crossalign.evaluation.protocols.vqa import VQA
     from crossalign.tasks.answerer import BATCH_SIZE
+    from crossalign.training import enough_epochs
 
-    return _passes(len(bench.said.of(bench["train"])), BATCH_SIZE, VQA.epochs)
+    return enough_epochs(len(bench.said.of(bench["train"])), BATCH_SIZE, VQA.epochs)
 
 
 def _check_embeds(fitted: Fitted, argument: str) -> None:
@@ -266,6 +261,7 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Sampl
     """
     _check_embeds(fitted, "captions")
     from crossalign.tasks import Captioner, LanguageCaptioner
+    from crossalign.training import enough_epochs
 
     said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
@@ -274,8 +270,8 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Sampl
                  if language_model is None else
                  LanguageCaptioner(fitted.model, fitted.recogniser, modality=IMAGE,
                                    language_model=language_model))
-    captioner.epochs = _passes(sum(map(len, said.of(used))), captioner.batch_size,
-                               captioner.epochs)
+    captioner.epochs = enough_epochs(sum(map(len, said.of(used))), captioner.batch_size,
+                                     captioner.epochs)
     return captioner.fit(used, said)
 
 

@@ -30,7 +30,14 @@ from crossalign.training.history import History
 from crossalign.training.loop import train
 from crossalign.training.loss_meter import DivergedError
 from crossalign.training.players import Group, Player, build_optimizer, build_optimizers
-from crossalign.training.samplers import ClassBalanced, Independent, PairsFirst, Sampler, Shuffle
+from crossalign.training.samplers import (
+    ClassBalanced,
+    Independent,
+    PairsFirst,
+    Sampler,
+    Shuffle,
+    enough_epochs,
+)
 from crossalign.training.schedules import Constant, Cosine, Ramp, Schedule, StepDecay, Warmup
 
 __all__ = [
@@ -61,6 +68,7 @@ __all__ = [
     "build_optimizer",
     "build_optimizers",
     "discard_checkpoint",
+    "enough_epochs",
     "load_checkpoint",
     "save_checkpoint",
     "train",

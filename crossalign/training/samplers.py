@@ -13,6 +13,17 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+ENOUGH = 400
+"""Number of batches that few samples are learned from, whatever the number of epochs."""
+
+
+def enough_epochs(rows: int, batch_size: int, least: int, steps: int = ENOUGH) -> int:
+    """Return the number of epochs over so many rows that takes ``steps`` batches, or the least
+    number of epochs if that is more; also without any row.
+    """
+    batches = math.ceil(rows / batch_size)
+    return max(least, math.ceil(steps / batches)) if batches else least
+
 
 class Sampler(Protocol):
     """Interface of samplers as the loop uses it."""

@@ -1,6 +1,8 @@
 """Folders of clips: video files and folders of frames, read as frames in their order."""
 
+import io
 import json
+import os
 import sys
 
 import numpy as np
@@ -11,6 +13,9 @@ from typer.testing import CliRunner
 
 from crossalign import data
 from crossalign.cli import app
+from crossalign.data.catalog import load_said, load_whole
+from crossalign.data.class_clips import class_clips
+from crossalign.data.formats import clips
 from crossalign.data.formats.clips import frame_files, read_clip, spread
 from crossalign.encoders import HOG
 from crossalign.encoders.clips import ClipEncoder, frames_of
@@ -76,6 +81,18 @@ def test_frames_stand_by_their_numbers(tmp_path):
     write_frames(tmp_path / "clip", np.zeros((12, 4, 4, 3), np.uint8))
     (tmp_path / "clip" / "notes.txt").write_text("no frame")
     assert [int(file.stem) for file in frame_files(tmp_path / "clip")] == list(range(12))
+
+
+def test_frames_of_one_number_stand_by_their_names(tmp_path, monkeypatch):
+    for name in ("01.png", "1.png", "A2.png", "a2.png"):
+        (tmp_path / name).touch()
+    orders = []
+    for turn in (1, -1):                            # as two file systems may list them
+        listed = sorted(tmp_path.iterdir())[::turn]
+        with monkeypatch.context() as patch:
+            patch.setattr(type(tmp_path), "iterdir", lambda _, listed=listed: iter(listed))
+            orders.append([file.name for file in frame_files(tmp_path)])
+    assert orders[0] == orders[1] == ["01.png", "1.png", "A2.png", "a2.png"]
 
 
 def test_a_folder_of_frames_is_read_in_order(tmp_path):
@@ -148,6 +165,26 @@ def test_what_cannot_be_read_is_named(framed):
     assert "stays/a.doc (no video)" in told
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_pipes_and_classes_without_a_clip_are_named(framed):
+    (framed / "nothing_here").mkdir()
+    os.mkfifo(framed / "stays" / "pipe.mp4")
+    by_class, noted = class_clips(framed)
+    assert [clip.name for clip in by_class["stays"]] == [f"clip_{i}" for i in range(4)]
+    assert "nothing_here" not in by_class
+    assert noted == {"not_read": ["clips/nothing_here (a folder without a clip)",
+                                  "stays/pipe.mp4 (no video)"]}
+
+
+def test_what_is_said_is_found_where_frames_are_given(framed):
+    for file in framed.glob("*/*"):
+        file.with_suffix(".txt").write_text(f"a box that {file.parent.name}")
+    whole = load_whole(framed, "caption", frames=3)
+    said = load_said(framed, "caption", whole.samples, frames=3)
+    train = whole.benchmark["train"]
+    assert said.of(train) == whole.benchmark.said.of(train)
+
+
 def test_the_encoder_of_clips_pads_behind():
     rng = np.random.default_rng(0)
     clips = [[rng.integers(0, 256, (64, 64), dtype=np.uint8) for _ in range(n)] for n in (1, 3, 2)]
@@ -210,6 +247,23 @@ def test_broken_videos_say_what_is_wrong(filmed, tmp_path):
         for file in (filmed / name).iterdir():
             file.write_bytes(b"nothing")
     complaint(lambda: data.load(filmed, "gzsl"), "path: none of 21 clips can be read, first")
+
+
+def test_a_frame_larger_than_the_video_says_is_refused(tmp_path, monkeypatch):
+    av = pytest.importorskip("av", reason="PyAV, which writes the videos of this test")
+    with av.open(str(tmp_path / "grows.avi"), "w") as container:
+        stream = container.add_stream("mjpeg", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuvj420p"
+        container.start_encoding()
+        for number, side in enumerate((32,) * 8 + (256,) * 2):
+            pixels = io.BytesIO()
+            Image.new("RGB", (side, side)).save(pixels, "JPEG")
+            packet = av.Packet(pixels.getvalue())
+            packet.stream, packet.pts, packet.dts = stream, number, number
+            container.mux(packet)
+    assert len(read_clip(tmp_path / "grows.avi", 10, 16).pixels) == 10
+    monkeypatch.setattr(clips, "LARGEST", 100**2)
+    complaint(lambda: read_clip(tmp_path / "grows.avi", 10, 16), "megapixels, more than the")
 
 
 def test_clips_are_validated(framed, filmed):

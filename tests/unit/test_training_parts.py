@@ -30,6 +30,7 @@ from crossalign.training import (
     Warmup,
     build_optimizer,
     build_optimizers,
+    enough_epochs,
 )
 from crossalign.training.callbacks import TrainState, describe
 from crossalign.training.data import place
@@ -92,6 +93,20 @@ def test_shuffle_covers_all_once_and_fills_the_last_batch(n, size):
     drawn = [Shuffle(size).epoch(n, None, seeded(s)).tolist() for s in (0, 0, 1)]
     assert drawn[0] == drawn[1]
     assert n < 3 or drawn[0] != drawn[2]
+
+
+@pytest.mark.parametrize("rows", [1, 63, 64, 65, 1000, 10**6])
+@pytest.mark.parametrize("least", [1, 15])
+def test_few_samples_are_gone_over_until_there_are_enough_batches(rows, least):
+    batches = len(Shuffle(64).epoch(rows, None, seeded())) if rows < 10**5 else math.ceil(rows / 64)
+    epochs = least
+    while epochs * batches < 400:
+        epochs += 1
+    assert enough_epochs(rows, 64, least) == epochs
+
+
+def test_no_samples_need_no_more_epochs():
+    assert enough_epochs(0, 64, 8) == 8
 
 
 @pytest.mark.parametrize(("n", "size"), [(1000, 20), (30, 20)])

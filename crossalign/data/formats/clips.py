@@ -61,7 +61,7 @@ def frame_files(folder: Path) -> list[Path]:
 
     files = [file for file in folder.iterdir()
              if not file.name.startswith(".") and file.is_file() and is_picture(file)]
-    return sorted(files, key=lambda file: _by_numbers(file.name))
+    return sorted(files, key=lambda file: (_by_numbers(file.name), file.name))
 
 
 def read_clip(place: Path, frames: int, side: int | None, mode: str = "L") -> Clip:
@@ -126,9 +126,7 @@ def _packets(file: Path) -> int:
         stream = container.streams.video[0]
         if not (stream.width and stream.height):
             raise ValueError("its frames have no size")
-        if stream.width * stream.height > LARGEST:
-            raise ValueError(f"{stream.width * stream.height / 1e6:,.0f} megapixels, more than the "
-                             f"{LARGEST / 1e6:.0f} that are read")
+        _check_size(stream)
         return sum(1 for packet in container.demux(stream) if packet.size)
 
 
@@ -141,6 +139,7 @@ def _frames_at(file: Path, numbers: Sequence[int]) -> tuple[list[Array], dict[st
         stream = container.streams.video[0]
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
+            _check_size(frame)                          # it may differ from what the file says
             if count in wanted:
                 quarters, rest = divmod(frame.rotation, 90)
                 if rest:
@@ -149,6 +148,14 @@ def _frames_at(file: Path, numbers: Sequence[int]) -> tuple[list[Array], dict[st
                     np.rot90(frame.to_ndarray(format="rgb24"), 0 if rest else quarters)))
             count += 1
     return shown, notes, count
+
+
+def _check_size(picture: Any) -> None:
+    """Raise ValueError for a video or a frame that is too large."""
+    pixels = picture.width * picture.height
+    if pixels > LARGEST:
+        raise ValueError(f"{pixels / 1e6:,.0f} megapixels, more than the {LARGEST / 1e6:.0f} that "
+                         "are read")
 
 
 def _by_numbers(name: str) -> list[tuple[int, str]]:
