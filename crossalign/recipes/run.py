@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crossalign.tasks.base import Inputs
+
 if TYPE_CHECKING:
     from crossalign.evaluation import Report
     from crossalign.types import Benchmark
@@ -100,8 +102,7 @@ class Run(BaseModel):
     unpaired: Number | None = Field(None, description="a number of other rows, from 0")
     labels: Words | None = Field(None, description="none, one, both or a modality")
     wrong: Share | None = Field(None, description="a share of wrong pairs, from 0 to 1")
-    inputs: Literal["codes", "features", "both"] | None = Field(
-        None, description="codes, features or both")
+    inputs: Inputs | None = Field(None, description="codes, features or both")
     data_seed: Number | None = Field(None, description="a seed of the data, from 0")
 
     def estimator(self) -> Any:

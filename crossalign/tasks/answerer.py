@@ -25,7 +25,7 @@ from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, Having, che
 from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
 from crossalign.sentences import short
 from crossalign.tasks.answer_targets import frequent_answers, soft_targets
-from crossalign.tasks.base import Task, task_samples
+from crossalign.tasks.base import INPUTS, Task, task_samples
 from crossalign.training import Cosine, Group, Player, Shuffle, TensorData, train
 from crossalign.types import Questions, Views
 from crossalign.words import words_of
@@ -33,7 +33,7 @@ from crossalign.words import words_of
 Array = npt.NDArray[Any]
 ALIGNER = Having("project", words="a fitted aligner, as models.CCA().fit(X) is")
 RANGES: dict[str, Any] = {
-    "model": [ALIGNER], "inputs": [StrOptions({"codes", "features", "both"})],
+    "model": [ALIGNER], "inputs": [StrOptions(set(INPUTS))],
     "sees": [StrOptions({"both", "question", "pictures"})],
     "most": [Interval(Integral, 1, 10**6, closed="both")], "hidden": [SIZE],
     "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT], "batch_size": [BATCH],

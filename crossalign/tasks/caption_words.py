@@ -6,6 +6,7 @@ has a form, and a name that is new can be copied or spelt.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -22,6 +23,14 @@ BYTES = 6
 """Number of the first of 256 bytes; words follow them."""
 WORDS = BYTES + 256
 """Number of the first word."""
+
+
+def warn_of_cut(lengths: Sequence[int], longest: int, what: str) -> None:
+    """Warn that captions of so many tokens are cut; ``what`` names the tokens."""
+    cut = sum(length > longest for length in lengths)
+    if cut:
+        warnings.warn(f"captions: {cut} of {len(lengths)} are longer than longest={longest} "
+                      f"{what}; the rest of them was left out.", stacklevel=3)
 
 
 class CaptionWords:

@@ -24,7 +24,7 @@ from crossalign.models.ranges import (
     Having,
     check_values,
 )
-from crossalign.tasks.base import Task, check_samples, task_samples
+from crossalign.tasks.base import INPUTS, Task, check_samples, task_samples
 from crossalign.tasks.caption_names import (
     HITS,
     ranked_classes,
@@ -32,7 +32,7 @@ from crossalign.tasks.caption_names import (
     wrong_classes,
 )
 from crossalign.tasks.caption_parts import CaptionParts
-from crossalign.tasks.caption_words import END, NOTHING, CaptionWords
+from crossalign.tasks.caption_words import END, NOTHING, CaptionWords, warn_of_cut
 from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.types import Captions, Views, samples_given
 from crossalign.types.given import by_modality
@@ -47,7 +47,7 @@ RANGES: dict[str, Any] = {
     "recogniser": [Having("decision_function", words="a ZeroShot, as ZeroShot(model).fit(train, "
                           "classes) is"), None],
     "route": [StrOptions(set(ROUTES))], "modality": [str, None], "text": [str],
-    "inputs": [StrOptions({"codes", "features", "both"})], "width": [SIZE], "heads": [SIZE],
+    "inputs": [StrOptions(set(INPUTS))], "width": [SIZE], "heads": [SIZE],
     "layers": [SIZE], "prefix": [SIZE], "names": [SIZE],
     "spelt": [SIZE], "longest": [SIZE], "masking": [SHARE], "hits": [Each(SHARE)],
     "hiding": [SHARE], "smoothing": [SHARE], "dropout": [SHARE], "cosine": [SHARE, None],
@@ -248,6 +248,7 @@ class Captioner(Task):
 
         vocabulary = CaptionWords.of(said)
         self.words_ = np.array(vocabulary.words)
+        warn_of_cut([len(vocabulary.numbers(text)) for text in said], self.longest, "words")
         self._restore()
         tables = [self._name_rows(vocabulary)[part].reshape(len(part), -1) for part in names]
         text = self._text_rows(said, vocabulary)

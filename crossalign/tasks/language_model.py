@@ -7,7 +7,6 @@ tried out once: later words change no earlier ones, neither padding nor the cach
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -21,6 +20,7 @@ from crossalign.encoders.network_files import local_folder, open_network, open_t
 from crossalign.encoders.pretrained import network_facts, positions_of
 from crossalign.fingerprints import LENGTH
 from crossalign.networks import LanguageDecoder
+from crossalign.tasks.caption_words import warn_of_cut
 
 Array = npt.NDArray[Any]
 TRIED = 3
@@ -107,10 +107,7 @@ class LanguageModel:
         end.
         """
         tokens = [[*self.numbers(text), self.end] for text in texts]
-        cut = sum(len(row) > longest + 1 for row in tokens)
-        if cut:
-            warnings.warn(f"captions: {cut} of {len(texts)} are longer than longest={longest} "
-                          f"tokens of {self.name!r}; the rest of them was left out.", stacklevel=3)
+        warn_of_cut([len(row) - 1 for row in tokens], longest, f"tokens of {self.name!r}")
         return _rows([row if len(row) <= longest + 1 else row[:longest] for row in tokens])
 
     def prompts(self, names: Sequence[Sequence[str]]) -> tuple[Array, Array]:

@@ -239,6 +239,13 @@ def test_the_decoder_reads_of_a_sample_what_it_is_told_to(inputs):
     np.testing.assert_allclose(task._codes(TEST), rows, rtol=1e-4, atol=1e-4)
 
 
+def test_captions_that_are_cut_are_told():
+    model = captioner().model
+    with pytest.warns(UserWarning, match="180 of 240 are longer than longest=2 words"):
+        Captioner(model, width=8, heads=2, layers=1, epochs=1, longest=2).fit(
+            TRAIN, [("a cat",) if i % 4 == 0 else of for i, of in enumerate(said(TRAIN))])
+
+
 def test_features_are_not_read_where_texts_alone_are_learned_from():
     with pytest.raises(ValueError, match="inputs: got 'features' for vectors by the route 'text_"):
         Captioner(captioner().model, route="text_only", inputs="features").fit(TRAIN, said(TRAIN))

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import clone
@@ -34,6 +34,7 @@ from crossalign.metrics.classification import candidates_without_items
 from crossalign.models.blockwise import embedded
 from crossalign.models.catalog import serves
 from crossalign.tasks import Captioner, ZeroShot
+from crossalign.tasks.base import INPUTS, Inputs
 from crossalign.tasks.caption_names import rank_shares, ranked_classes
 from crossalign.types import Benchmark, Captions, Views
 from crossalign.types.captions import Texts
@@ -65,7 +66,7 @@ class Captioning(Protocol):
         Seed of the decoder; default that of the run, and outside of runs that of the model.
     """
 
-    inputs: Literal["codes", "features", "both"] = "both"
+    inputs: Inputs = "both"
     epochs: int | None = None
     seed: int | None = None
 
@@ -107,7 +108,7 @@ class Captioning(Protocol):
     calibrates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.inputs not in ("codes", "features", "both"):
+        if self.inputs not in INPUTS:
             raise ValueError(f"inputs: got {self.inputs!r} for caption; give codes, features or "
                              "both.")
 

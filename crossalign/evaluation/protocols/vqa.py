@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from crossalign.evaluation.protocols.base import (
 )
 from crossalign.labels import rarest
 from crossalign.tasks.answerer import Answerer
+from crossalign.tasks.base import INPUTS, Inputs
 from crossalign.types import Benchmark, Questions, Views
 
 MAIN = "accuracy"
@@ -48,7 +49,7 @@ class VQA(Protocol):
         Seed of the answerer; default that of the run, and outside of runs that of the model.
     """
 
-    inputs: Literal["codes", "features", "both"] = "codes"
+    inputs: Inputs = "codes"
     epochs: int = 10
     seed: int | None = None
 
@@ -74,7 +75,7 @@ class VQA(Protocol):
     micro: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.inputs not in ("codes", "features", "both"):
+        if self.inputs not in INPUTS:
             raise ValueError(f"inputs: got {self.inputs!r} for vqa; give codes, features or both.")
         if not isinstance(self.epochs, int) or self.epochs < 1:
             raise ValueError(f"epochs: got {self.epochs!r} for vqa; give a number of at least 1.")
