@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crossalign import metrics, models
-from crossalign.evaluation.protocols import Captioning
+from crossalign.evaluation.protocols import VQA, Captioning
 from crossalign.types import Benchmark, Captions, Classes, Views
 
 COLOURS, ANIMALS = ("red", "blue", "green", "white"), ("cat", "dog", "bird", "fish")
@@ -62,3 +62,11 @@ def test_with_parts_only_captions_of_parts_are_said():
         assert set(said[end]) <= allowed
     assert said["_free"] == outcome(False).details["captions"][""]
     assert said["_nameless"] != said[""]
+
+
+@pytest.mark.parametrize("task", [Captioning, VQA])
+def test_options_out_of_range_are_refused(task):
+    for given in ({"epochs": 0}, {"epochs": 2.5}, {"inputs": "sound"}):
+        (name, value), = given.items()
+        with pytest.raises(ValueError, match=f"^{name}: got {value!r} for {task.name}; give "):
+            task(**given)

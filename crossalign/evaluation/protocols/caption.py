@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,12 +29,13 @@ from crossalign.evaluation.protocols.base import (
     Settings,
     accuracies,
 )
+from crossalign.evaluation.protocols.spoken import Spoken
 from crossalign.metrics.captions.exact import exact_matches
 from crossalign.metrics.classification import candidates_without_items
 from crossalign.models.blockwise import embedded
 from crossalign.models.catalog import serves
 from crossalign.tasks import Captioner, ZeroShot
-from crossalign.tasks.base import INPUTS, Inputs
+from crossalign.tasks.base import Inputs
 from crossalign.tasks.caption_names import rank_shares, ranked_classes
 from crossalign.types import Benchmark, Captions, Views
 from crossalign.types.captions import Texts
@@ -52,7 +53,7 @@ ROUTES = {"": "paired", "_text_only": "text_only"}
 
 
 @dataclass(frozen=True)
-class Captioning(Protocol):
+class Captioning(Spoken, Protocol):
     """Captions of test samples, by a decoder, by the nearest training text, and by class names.
 
     Parameters
@@ -67,8 +68,6 @@ class Captioning(Protocol):
     """
 
     inputs: Inputs = "both"
-    epochs: int | None = None
-    seed: int | None = None
 
     name: ClassVar[str] = "caption"
     benchmark: ClassVar[str] = "caption"
@@ -106,15 +105,6 @@ class Captioning(Protocol):
         "CIDEr_retrieval", "exact_seen")
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.inputs not in INPUTS:
-            raise ValueError(f"inputs: got {self.inputs!r} for caption; give codes, features or "
-                             "both.")
-
-    def seeded(self, seed: int) -> Captioning:
-        """Return the task with a decoder of this seed, unless it has one of its own."""
-        return self if self.seed is not None else replace(self, seed=seed)
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
         """Choose settings on validation classes; the objective is `exact` by the paired decoder."""
@@ -188,11 +178,10 @@ class Captioning(Protocol):
         end = "" if route == "paired" else "_text_only"
         known = {key: settings[key] for key in ("hits", "cosine", "memory") if key in settings}
         assert isinstance(bench.said, Captions)
-        seed = self.seed if self.seed is not None else getattr(fitted, "random_state", None) or 0
         captioner = Captioner(fitted, head, route, names=NAMES,
                               inputs=self.inputs if route == "paired" else "codes",
-                              guidance=settings.get(f"guidance{end}", 0.0), random_state=seed,
-                              **known)
+                              guidance=settings.get(f"guidance{end}", 0.0),
+                              random_state=self.seed_for(fitted), **known)
         batches = sum(map(len, bench.said.of(bench["train"]))) / captioner.batch_size
         captioner.epochs = self.epochs or max(captioner.epochs,
                                               math.ceil(STEPS / max(batches, 1.0)))

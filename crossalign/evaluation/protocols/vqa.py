@@ -18,9 +18,9 @@ from crossalign.evaluation.protocols.base import (
     Protocol,
     Settings,
 )
+from crossalign.evaluation.protocols.spoken import Spoken
 from crossalign.labels import rarest
 from crossalign.tasks.answerer import Answerer
-from crossalign.tasks.base import INPUTS, Inputs
 from crossalign.types import Benchmark, Questions, Views
 
 MAIN = "accuracy"
@@ -32,7 +32,7 @@ DROPOUTS = (0.2, 0.4)
 
 
 @dataclass(frozen=True)
-class VQA(Protocol):
+class VQA(Spoken, Protocol):
     """Answers to questions about one picture or two, by an `Answerer` over the fitted model.
 
     Accuracies are `metrics.vqa_accuracy` over questions about pictures of unseen classes, where
@@ -49,9 +49,7 @@ class VQA(Protocol):
         Seed of the answerer; default that of the run, and outside of runs that of the model.
     """
 
-    inputs: Inputs = "codes"
     epochs: int = 10
-    seed: int | None = None
 
     name: ClassVar[str] = "vqa"
     benchmark: ClassVar[str] = "vqa"
@@ -73,16 +71,6 @@ class VQA(Protocol):
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
     micro: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.inputs not in INPUTS:
-            raise ValueError(f"inputs: got {self.inputs!r} for vqa; give codes, features or both.")
-        if not isinstance(self.epochs, int) or self.epochs < 1:
-            raise ValueError(f"epochs: got {self.epochs!r} for vqa; give a number of at least 1.")
-
-    def seeded(self, seed: int) -> VQA:
-        """Return the task with an answerer of this seed, unless it has one of its own."""
-        return self if self.seed is not None else replace(self, seed=seed)
 
     @property
     def note(self) -> str:
@@ -160,9 +148,9 @@ class VQA(Protocol):
 
     def _answerer(self, fitted: Any, bench: Benchmark, **chosen: Any) -> Answerer:
         """Return an answerer that has learned from the training questions."""
-        seed = self.seed if self.seed is not None else getattr(fitted, "random_state", None) or 0
-        return Answerer(fitted, self.inputs, epochs=self.epochs, random_state=seed,
-                        **chosen).fit(bench["train"], _said(bench))
+        answerer = Answerer(fitted, self.inputs, epochs=self.epochs,
+                            random_state=self.seed_for(fitted), **chosen)
+        return answerer.fit(bench["train"], _said(bench))
 
 
 def most_frequent(train: Questions, types: Any) -> list[str]:
