@@ -29,6 +29,7 @@ from crossalign.encoders.cache import cached_arrays
 from crossalign.files import replacing
 from crossalign.fingerprints import classes_fingerprint, samples_fingerprint
 from crossalign.folders import content_of, why
+from crossalign.labels import has_class
 from crossalign.networks import TemporalAttention, initialise
 from crossalign.networks.token_reader import real_tokens, token_mean
 from crossalign.preprocessing.pooling import POOLED, POOLINGS, TIME, Pool, pool_tokens
@@ -92,7 +93,8 @@ class TimePool:
         Parameters
         ----------
         X : Views
-            Training samples; those that lack the modality are left out.
+            Training samples; those that lack the modality are left out, and among labelled ones
+            those without a class.
         modality : str
             Modality to pool, with tokens ``(n, f, d)``, or frames ``(n, f, t, d)``, whose tokens
             are averaged within each frame.
@@ -112,6 +114,9 @@ class TimePool:
             If the samples have neither one class each nor another modality.
         """
         X = X.having(modality)
+        if X.labels is not None and X.labels.ndim == 1:
+            known = has_class(X.labels)
+            X = X[known] if known.any() else X.with_labels(None)
         if epochs is None:
             epochs = enough_epochs(len(X), BATCH, EPOCHS)
         network = _Objective(X, modality, classes, dim)

@@ -8,6 +8,7 @@ from complaints import complaint
 
 from crossalign.data.supervision import Supervision, supervised
 from crossalign.data.time_pooling import TimePool, pooled
+from crossalign.labels import NO_CLASS
 from crossalign.preprocessing.frames import reordered, shuffled_frames, single_frames
 from crossalign.preprocessing.pooling import mean_token
 from crossalign.types import Benchmark, Classes, Views
@@ -140,6 +141,17 @@ def test_without_labels_the_other_modality_teaches():
     assert nearest(*as_vectors) > 0.9
     complaint(lambda: TimePool.fit(train.with_labels(None), "clip"),
               "pool: 'time' learns from classes", "choose mean or flat")
+
+
+def test_samples_without_a_class_among_others_teach_nothing():
+    train, classes = clips(40, 0), bench().classes
+    x, mask = train["clip"], train.masks["clip"]
+    some = np.arange(40) < 24
+    partly = train.with_labels(np.where(some, train.truth, NO_CLASS))
+    pools = [TimePool.fit(views, "clip", classes, epochs=1) for views in (partly, train[some])]
+    np.testing.assert_array_equal(*(pool(x, mask) for pool in pools))
+    complaint(lambda: TimePool.fit(train.with_labels(np.full(40, NO_CLASS)), "clip", classes),
+              "pool: 'time' learns from classes")
 
 
 def test_what_is_refused():
