@@ -273,7 +273,7 @@ class Captioner(Task):
     def _noise(self, codes: Array) -> float:
         """Return the deviation of noise on codes in training."""
         return (0.0 if self.route == "paired" else
-                noise_for(self.cosine or 0.5, codes.shape[1]))
+                noise_for(0.5 if self.cosine is None else self.cosine, codes.shape[1]))
 
     def _train(self, objective: Any, rows: Mapping[str, Array]) -> None:
         """Train an objective on rows, by name."""

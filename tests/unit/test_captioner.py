@@ -239,6 +239,12 @@ def test_the_decoder_reads_of_a_sample_what_it_is_told_to(inputs):
     np.testing.assert_allclose(task._codes(TEST), rows, rtol=1e-4, atol=1e-4)
 
 
+def test_a_cosine_of_zero_is_not_taken_for_none():
+    with pytest.raises(ValueError, match=r"cosine: got 0\.0; give a number above 0"):
+        Captioner(captioner().model, route="text_only", epochs=1, cosine=0.0).fit(
+            TRAIN, said(TRAIN))
+
+
 def test_captions_that_are_cut_are_told():
     model = captioner().model
     with pytest.warns(UserWarning, match="180 of 240 are longer than longest=2 words"):
