@@ -13,9 +13,9 @@ from sklearn.utils._param_validation import Interval
 
 from crossalign.models.ranges import check_values
 from crossalign.tasks.base import ForeignError
+from crossalign.tasks.base_captioner import RANGES, BaseCaptioner
 from crossalign.tasks.caption_names import HITS
 from crossalign.tasks.caption_parts import CaptionParts
-from crossalign.tasks.captioner import RANGES, Captioner
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
@@ -34,7 +34,7 @@ def check_language_model(name: str, lora: int = LORA) -> None:
     LanguageModel(name).decoder(1, 1, lora)
 
 
-class LanguageCaptioner(Captioner):
+class LanguageCaptioner(BaseCaptioner):
     """Captioner whose decoder is a causal language model of ``transformers``.
 
     A code becomes embeddings in front of the model's words, and the names of classes are a prompt
@@ -80,9 +80,7 @@ class LanguageCaptioner(Captioner):
     >>> captioner.fit(train, captions).caption(images)                           # doctest: +SKIP
     """
 
-    network_: Any
-    learned = MappingProxyType({key: kind for key, kind in Captioner.learned.items()
-                                if key != "words_"} | {"language_": dict})
+    learned = MappingProxyType({**BaseCaptioner.learned, "language_": dict})
 
     def __init__(self, model: Any, recogniser: Any = None, *, language_model: str, lora: int = LORA,
                  route: str = "paired", modality: str | None = None, text: str = "text",
@@ -116,7 +114,6 @@ class LanguageCaptioner(Captioner):
 
     # -- learning ------------------------------------------------------------------------------
     def _learn(self, codes: Array, said: list[str], names: tuple[Array, Array]) -> None:
-        """Train prefix and additions; what the model cannot read is refused before."""
         from crossalign.tasks.language_model import LanguageModel
         from crossalign.tasks.language_objective import LanguageObjective
 
@@ -152,7 +149,7 @@ class LanguageCaptioner(Captioner):
                 for start in range(0, len(samples), BLOCK)]
 
     @property
-    def _end(self) -> int:                                           # type: ignore[override]
+    def _end(self) -> int:
         return int(self._language.end)
 
     @property
