@@ -91,8 +91,8 @@ def spaces(rows: Sequence[Entry], metrics: Sequence[str], reports: Mapping[str, 
     others = [name for name in metrics if name != metric and any(
         name in reports[row.name].scores for row in rows)]
     one_draw = len({row.data_seed for row in rows}) == 1
-    base = next((row for row in rows if row.model == OURS and row.inputs != "features" and one_draw),
-                None)
+    base = next((row for row in rows
+                 if row.model == OURS and row.inputs != "features" and one_draw), None)
     compares = base is not None and len(rows) > 1
     found = holm_adjusted([
         None if base is None or row is base else compared(
