@@ -15,7 +15,7 @@ from crossalign.types import Classes, Views, samples_given, training_given
 from crossalign.types.given import FEATURES, Given, by_modality
 
 Inputs = Literal["codes", "features", "both"]
-"""What a task reads of a sample: its code, the features that the model reads, or both."""
+"""Input that a task reads of a sample: its code, the features that the model reads, or both."""
 INPUTS: tuple[str, ...] = get_args(Inputs)
 
 
