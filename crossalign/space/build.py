@@ -144,7 +144,7 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     fitted, used, about
         Fitted model, the samples that it was fitted on, and what the card says of it.
     """
-    task = with_options(bench.task, adapt="heldout" if adapt else None, epochs=_asking(bench))
+    task = with_options(bench.task, adapt="heldout" if adapt else None)
     model, choice, tried = choose(bench, task, models or short_list(bench.task, one_space),
                                   budget, log)
     log(f"fitting {model.cli_name} on the training samples, to be measured")
@@ -205,28 +205,13 @@ def _answerer(options: DataOptions, fitted: Fitted, used: Views, samples: Sample
     """
     _check_embeds(fitted, "questions")
     from crossalign.tasks.answerer import Answerer
-    from crossalign.training import enough_epochs
 
     said = load_said(options.name, "vqa", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Questions)
     log(f"learning answers from {len(said.of(used)):,} questions")
     answerer = Answerer(fitted.model)
     answerer.dropout = fitted.settings.get("dropout", answerer.dropout)
-    answerer.epochs = enough_epochs(len(said.of(used)), answerer.batch_size, answerer.epochs)
     return answerer.fit(used, said)
-
-
-def _asking(bench: Benchmark) -> int | None:
-    """Return the number of passes over questions that the scores of a benchmark are measured at;
-    None if they are no scores of answers.
-    """
-    if not isinstance(bench.said, Questions):
-        return None
-    from crossalign.evaluation.protocols.vqa import VQA
-    from crossalign.tasks.answerer import BATCH_SIZE
-    from crossalign.training import enough_epochs
-
-    return enough_epochs(len(bench.said.of(bench["train"])), BATCH_SIZE, VQA.epochs)
 
 
 def _check_embeds(fitted: Fitted, argument: str) -> None:
@@ -261,7 +246,6 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Sampl
     """
     _check_embeds(fitted, "captions")
     from crossalign.tasks import Captioner, LanguageCaptioner
-    from crossalign.training import enough_epochs
 
     said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
@@ -270,8 +254,6 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Sampl
                  if language_model is None else
                  LanguageCaptioner(fitted.model, fitted.recogniser, modality=IMAGE,
                                    language_model=language_model))
-    captioner.epochs = enough_epochs(sum(map(len, said.of(used))), captioner.batch_size,
-                                     captioner.epochs)
     return captioner.fit(used, said)
 
 

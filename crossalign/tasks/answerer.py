@@ -26,7 +26,15 @@ from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
 from crossalign.sentences import short
 from crossalign.tasks.answer_targets import frequent_answers, soft_targets
 from crossalign.tasks.base import INPUTS, Task, task_samples
-from crossalign.training import Cosine, Group, Player, Shuffle, TensorData, train
+from crossalign.training import (
+    Cosine,
+    Group,
+    Player,
+    Shuffle,
+    TensorData,
+    enough_epochs,
+    train,
+)
 from crossalign.types import Questions, Views
 from crossalign.words import words_of
 
@@ -36,9 +44,9 @@ RANGES: dict[str, Any] = {
     "model": [ALIGNER], "inputs": [StrOptions(set(INPUTS))],
     "sees": [StrOptions({"both", "question", "pictures"})],
     "most": [Interval(Integral, 1, 10**6, closed="both")], "hidden": [SIZE],
-    "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT], "batch_size": [BATCH],
+    "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT, None], "batch_size": [BATCH],
     "lr": [RATE], "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
-BATCH_SIZE = 256
+EPOCHS = 10
 """Number of questions in a batch, by default."""
 BLOCK = 8192
 """Number of questions that are scored at once."""
@@ -64,8 +72,9 @@ class Answerer(Task):
         Width of the hidden layers; default 128.
     dropout : float
         Share of hidden units dropped in training; default 0.2.
-    epochs : int
-        Number of passes over the questions; default 10.
+    epochs : int, optional
+        Number of passes over the questions; default 10, or as many as make enough batches, see
+        `training.samplers.enough_epochs`.
     batch_size : int
         Number of questions in a batch; default 256.
     lr : float
@@ -100,8 +109,8 @@ class Answerer(Task):
                                 "history_": dict})
 
     def __init__(self, model: Any, inputs: str = "codes", sees: str = "both", most: int = 3000,
-                 hidden: int = 128, dropout: float = 0.2, epochs: int = 10,
-                 batch_size: int = BATCH_SIZE, lr: float = 3e-3, device: str = "auto",
+                 hidden: int = 128, dropout: float = 0.2, epochs: int | None = None,
+                 batch_size: int = 256, lr: float = 3e-3, device: str = "auto",
                  random_state: int = 0) -> None:
         self.model = model
         self.inputs = inputs
@@ -278,10 +287,12 @@ class Answerer(Task):
         data = TensorData({name: torch.from_numpy(values) for name, values in (
             ("words", self._words(asked.texts)), ("pictures", about), ("answers", numbers),
             ("scores", scores))})
+        epochs = (enough_epochs(len(asked), self.batch_size, EPOCHS) if self.epochs is None
+                  else self.epochs)
         history = train(
-            self.network_, data, epochs=self.epochs, sampler=Shuffle(self.batch_size),
+            self.network_, data, epochs=epochs, sampler=Shuffle(self.batch_size),
             players=[Player("answerer", (Group(("",), self.lr),), "adamw", weight_decay=1e-2)],
-            lr_schedule=Cosine(self.epochs), seed=self.random_state, device=self.device)
+            lr_schedule=Cosine(epochs), seed=self.random_state, device=self.device)
         self.network_.forget_pictures()
         self.network_.eval()
         self.history_ = history.losses

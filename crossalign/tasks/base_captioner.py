@@ -42,9 +42,12 @@ RANGES: dict[str, Any] = {
     "route": [StrOptions(set(ROUTES))], "modality": [str, None], "text": [str],
     "inputs": [StrOptions(set(INPUTS))], "prefix": [SIZE], "names": [SIZE], "longest": [SIZE],
     "masking": [SHARE], "hits": [Each(SHARE)], "cosine": [SHARE, None], "memory": [WEIGHT],
-    "guidance": [NUMBER], "epochs": [COUNT], "batch_size": [BATCH], "lr": [RATE],
+    "guidance": [NUMBER], "epochs": [COUNT, None], "batch_size": [BATCH], "lr": [RATE],
     "random_state": [SEED]}
 """Ranges of the parameters that every captioner has."""
+EPOCHS, STEPS = 8, 250
+"""Least numbers of passes over the captions and of batches: of few captions in few passes a decoder
+learns neither to copy names nor to spell."""
 
 
 class BaseCaptioner(Task, ABC):
@@ -78,7 +81,7 @@ class BaseCaptioner(Task, ABC):
     hits: Sequence[float]
     cosine: float | None
     memory: float
-    epochs: int
+    epochs: int | None
     batch_size: int
     lr: float
     random_state: int
@@ -201,14 +204,24 @@ class BaseCaptioner(Task, ABC):
         """Train an objective on rows, by name."""
         import torch
 
-        from crossalign.training import Cosine, Group, Player, Shuffle, TensorData, train
+        from crossalign.training import (
+            Cosine,
+            Group,
+            Player,
+            Shuffle,
+            TensorData,
+            enough_epochs,
+            train,
+        )
 
         data = TensorData({name: torch.from_numpy(np.ascontiguousarray(of))
                            for name, of in rows.items()})
+        epochs = (enough_epochs(len(data), self.batch_size, EPOCHS, STEPS)
+                  if self.epochs is None else self.epochs)
         train(objective, data, players=[Player("captioner", (Group(("",), self.lr),),
                                                optimizer="adamw", weight_decay=1e-2)],
-              epochs=self.epochs, sampler=Shuffle(min(self.batch_size, len(data))), clip=1.0,
-              lr_schedule=Cosine(self.epochs), seed=self.random_state, device="cpu")
+              epochs=epochs, sampler=Shuffle(min(self.batch_size, len(data))), clip=1.0,
+              lr_schedule=Cosine(epochs), seed=self.random_state, device="cpu")
 
     # -- saying --------------------------------------------------------------------------------
     def caption(self, X: npt.ArrayLike | Views, by: str = "greedy", *, width: int = 4,

@@ -9,7 +9,6 @@ decoder.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -45,9 +44,6 @@ GUIDANCES = (0.0, 0.3, 1.0)
 MEMORIES = (0.0, 0.02, 0.1)
 """Temperatures of projection onto training texts that validation tries; 0 is none."""
 NAMES = 3
-STEPS = 250
-"""Least number of batches that a decoder learns from: of few captions in few passes it learns
-neither to copy names nor to spell."""
 ROUTES = {"": "paired", "_text_only": "text_only"}
 """Routes by the end of the names of their scores."""
 
@@ -61,8 +57,7 @@ class Captioning(Spoken, Protocol):
     inputs : {"codes", "features", "both"}
         Input that the paired decoder reads of a sample, see `Captioner`; default both.
     epochs : int, optional
-        Number of passes over the captions; default 8, or as many as make `STEPS` batches of few
-        captions.
+        Number of passes over the captions; default that of `Captioner`.
     seed : int, optional
         Seed of the decoder; default that of the run, and outside of runs that of the model.
     """
@@ -181,10 +176,7 @@ class Captioning(Spoken, Protocol):
         captioner = Captioner(fitted, head, route, names=NAMES,
                               inputs=self.inputs if route == "paired" else "codes",
                               guidance=settings.get(f"guidance{end}", 0.0),
-                              random_state=self.seed_for(fitted), **known)
-        batches = sum(map(len, bench.said.of(bench["train"]))) / captioner.batch_size
-        captioner.epochs = self.epochs or max(captioner.epochs,
-                                              math.ceil(STEPS / max(batches, 1.0)))
+                              epochs=self.epochs, random_state=self.seed_for(fitted), **known)
         return captioner.fit(bench["train"], bench.said)
 
     def without_validation(self, model: Any, reason: str,

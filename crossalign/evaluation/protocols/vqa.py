@@ -43,13 +43,11 @@ class VQA(Spoken, Protocol):
     ----------
     inputs : {"codes", "features", "both"}
         Input that is read of a picture, see `Answerer`; default its code in the space.
-    epochs : int
-        Number of passes of the answerer over the questions; default 10.
+    epochs : int, optional
+        Number of passes over the questions; default that of `Answerer`.
     seed : int, optional
         Seed of the answerer; default that of the run, and outside of runs that of the model.
     """
-
-    epochs: int = 10
 
     name: ClassVar[str] = "vqa"
     benchmark: ClassVar[str] = "vqa"
