@@ -44,10 +44,11 @@ RANGES: dict[str, Any] = {
     "model": [ALIGNER], "inputs": [StrOptions(set(INPUTS))],
     "sees": [StrOptions({"both", "question", "pictures"})],
     "most": [Interval(Integral, 1, 10**6, closed="both")], "hidden": [SIZE],
-    "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT, None], "batch_size": [BATCH],
-    "lr": [RATE], "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
+    "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT, None],
+    "batch_size": [BATCH], "lr": [RATE], "device": [StrOptions(set(DEVICES))],
+    "random_state": [SEED]}
 EPOCHS = 10
-"""Number of questions in a batch, by default."""
+"""Least number of passes over the questions."""
 BLOCK = 8192
 """Number of questions that are scored at once."""
 

@@ -70,8 +70,8 @@ class Captioner(BaseCaptioner):
         Weight of what the sample adds to the words' own likelihood: ``(1 + guidance)`` times the
         log-probability with sight less ``guidance`` times that without; default 0.
     epochs, batch_size, lr, random_state
-        Settings of training: default 8 passes, or as many as make 250 batches, 128 captions in a batch, learning rate 1e-3 at the
-        start, which falls along a cosine, and seed 0.
+        Settings of training: default 8 passes, or as many as make 250 batches, 128 captions in a
+        batch, learning rate 1e-3 at the start, which falls along a cosine, and seed 0.
 
     Attributes
     ----------
@@ -97,8 +97,8 @@ class Captioner(BaseCaptioner):
                  dropout: float = 0.1, names: int = 3, spelt: int = 12, longest: int = 32,
                  masking: float = 0.4, hits: Sequence[float] = HITS, hiding: float = 0.3,
                  smoothing: float = 0.1, cosine: float | None = None, memory: float = 0.0,
-                 guidance: float = 0.0, epochs: int | None = None, batch_size: int = 128, lr: float = 1e-3,
-                 random_state: int = 0) -> None:
+                 guidance: float = 0.0, epochs: int | None = None, batch_size: int = 128,
+                 lr: float = 1e-3, random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser
         self.route = route

@@ -61,8 +61,8 @@ class LanguageCaptioner(BaseCaptioner):
     longest : int
         Largest number of tokens of a caption; default 32.
     epochs, batch_size, lr, random_state
-        Settings of training: default 8 passes, or as many as make 250 batches, 32 captions in a batch, learning rate 5e-4 at the
-        start, which falls along a cosine, and seed 0.
+        Settings of training: default 8 passes, or as many as make 250 batches, 32 captions in a
+        batch, learning rate 5e-4 at the start, which falls along a cosine, and seed 0.
 
     Attributes
     ----------
@@ -86,8 +86,8 @@ class LanguageCaptioner(BaseCaptioner):
                  route: str = "paired", modality: str | None = None, text: str = "text",
                  inputs: str = "both", prefix: int = 10, names: int = 3, longest: int = 32,
                  masking: float = 0.4, hits: Sequence[float] = HITS, cosine: float | None = None,
-                 memory: float = 0.0, guidance: float = 0.0, epochs: int | None = None, batch_size: int = 32,
-                 lr: float = 5e-4, random_state: int = 0) -> None:
+                 memory: float = 0.0, guidance: float = 0.0, epochs: int | None = None,
+                 batch_size: int = 32, lr: float = 5e-4, random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser
         self.language_model = language_model
