@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@takes_data("data", *SUPERVISED)
+@takes_data("data", "pool", *SUPERVISED)
 def build(source: Annotated[str, typer.Argument(
               help="A folder or file of your own, or a built-in name.")],
           options: DataOptions,

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from crossalign.arguments import HOME, log
+from crossalign.boundary import tell
+from crossalign.sentences import nearest, short
 from crossalign.tables import printable
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the space.", **HOME)]
@@ -27,6 +29,9 @@ def add(space: Folder, files: Files,
     new = len(opened) - before
     replaced = f", {len(files) - new:,} replaced" * (new < len(files))
     print(f"{new:,} added{replaced}, {len(opened):,} items")
+    if of is not None and of not in opened.class_names:
+        tell(f"note: {short(of)} is no class of this space, so that it is found by filters and not "
+             f"recognised; {nearest(of, opened.class_names, 'add-class makes it one')}")
 
 
 def remove(space: Folder,

@@ -421,6 +421,21 @@ def test_chances_of_few_pairs_and_of_other_indexes_are_not_told():
     assert RandomPairs(codes, lambda places: None).chances("image", np.ones(1), [{}]) == [None]
 
 
+def test_the_class_of_an_item_that_the_space_does_not_know_is_told(sure, tmp_path):
+    picture("disc", 60).save(tmp_path / "new.png")
+    sure.close()
+    for name, said in (("disc", None), ("diskc", "did you mean 'disc'?"), ("tea pot", "add-class")):
+        ran = CliRunner().invoke(app, ["add", str(sure.folder), str(tmp_path / "new.png"),
+                                       "--class", name])
+        assert ran.exit_code == 0
+        assert ("is no class of this space" in ran.output) == (said is not None)
+        assert said is None or said in ran.output
+    ran = CliRunner().invoke(app, ["build", "glyphs", "--out", str(tmp_path / "s"), "--pool", "x"])
+    assert ran.exit_code == 2
+    assert "--pool" in ran.output
+    assert not (tmp_path / "s").exists()
+
+
 def test_what_commands_print_controls_no_terminal(sure, tmp_path):
     """Names, ids and files come with data; a picture that is added again is replaced, and told."""
     folder = tmp_path / "red\x1b[31m"
@@ -449,6 +464,12 @@ def test_a_class_that_reads_like_another_is_refused(sure):
     for name in ("Disc", "DISC ", "\uff44isc", "di\u017fc"):
         complaint(lambda name=name: sure.add_class(name), "name: ", "the class 'disc'")
     assert "Disc" not in sure.class_names
+
+
+@pytest.mark.parametrize("t1", [0.4, 0.6, 0.74, 0.76, 1.0])
+def test_of_two_classes_nearly_all_that_are_told_are_many(t1):
+    bench = SimpleNamespace(classes=Classes(np.eye(8, dtype=np.float32), np.arange(8) < 6))
+    assert (guessing({"T1": t1}, bench) is None) == (t1 > 0.75)
 
 
 @pytest.mark.parametrize(("t1", "told"), [(0.3, True), (0.51, False)])
