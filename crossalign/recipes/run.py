@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from crossalign.tasks.base import Inputs
+from crossalign.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
     from crossalign.evaluation import Report

@@ -25,7 +25,8 @@ from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, Having, che
 from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
 from crossalign.sentences import short
 from crossalign.tasks.answer_targets import frequent_answers, soft_targets
-from crossalign.tasks.base import INPUTS, Task, task_samples
+from crossalign.tasks.base import Task, task_samples
+from crossalign.tasks.inputs import INPUTS
 from crossalign.training import (
     Cosine,
     Group,

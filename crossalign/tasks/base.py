@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,6 @@ from crossalign.nested import Nested
 from crossalign.sentences import short
 from crossalign.types import Classes, Views, samples_given, training_given
 from crossalign.types.given import FEATURES, Given, by_modality
-
-Inputs = Literal["codes", "features", "both"]
-"""Input that a task reads of a sample: its code, the features that the model reads, or both."""
-INPUTS: tuple[str, ...] = get_args(Inputs)
 
 
 class Task(Nested):

@@ -25,9 +25,10 @@ from crossalign.models.ranges import (
     Having,
     check_values,
 )
-from crossalign.tasks.base import INPUTS, Task, check_samples, task_samples
+from crossalign.tasks.base import Task, check_samples, task_samples
 from crossalign.tasks.caption_names import ranked_classes, with_truth, wrong_classes
 from crossalign.tasks.caption_parts import CaptionParts
+from crossalign.tasks.inputs import INPUTS
 from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.types import Captions, Views, samples_given
 from crossalign.types.given import by_modality

@@ -34,8 +34,8 @@ from crossalign.metrics.classification import candidates_without_items
 from crossalign.models.blockwise import embedded
 from crossalign.models.catalog import serves
 from crossalign.tasks import Captioner, ZeroShot
-from crossalign.tasks.base import Inputs
 from crossalign.tasks.caption_names import rank_shares, ranked_classes
+from crossalign.tasks.inputs import Inputs
 from crossalign.types import Benchmark, Captions, Views
 from crossalign.types.captions import Texts
 

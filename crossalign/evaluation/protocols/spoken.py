@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from crossalign.tasks.base import INPUTS, Inputs
+from crossalign.tasks.inputs import INPUTS, Inputs
 
 
 @dataclass(frozen=True)
