@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crossalign.data.class_folders import TEXT, entries, is_folder, named
+from crossalign.data.class_folders import by_class, entries, is_folder
 from crossalign.data.formats.clips import check_pyav, frame_files, is_video
-from crossalign.data.noted import NOT_READ, Noted
-from crossalign.names import written
+from crossalign.data.noted import Noted
 
 
 def class_clips(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
@@ -20,30 +19,10 @@ def class_clips(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
     ImportError
         If there are video files and PyAV is not installed.
     """
-    by_class: dict[str, list[Path]] = {}
-    passed: list[str] = []
-    for entry in entries(folder, passed):
-        if not is_folder(entry):
-            passed += [named(entry, "beside the class folders")] * is_video(entry)
-            continue
-        clips, before = [], len(passed)
-        for inside in entries(entry, passed):
-            reason = _no_clip(inside)
-            if reason is None:
-                clips.append(inside)
-            elif inside.suffix.lower() != TEXT:
-                passed.append(named(inside, reason))
-        name = written(entry.name)
-        if clips and name in by_class:
-            raise ValueError(f"path: two folders of {str(folder)!r} are called {name!r}, in two "
-                             "spellings; put their clips into one, or rename one.")
-        if clips:
-            by_class[name] = clips
-        elif len(passed) == before:
-            passed.append(named(entry, "a folder without a clip"))
-    if any(not is_folder(clip) for clips in by_class.values() for clip in clips):
+    clips_by_class, noted = by_class(folder, is_video, _no_clip, "clip")
+    if any(not is_folder(clip) for clips in clips_by_class.values() for clip in clips):
         check_pyav()
-    return by_class, {NOT_READ: passed} if passed else {}
+    return clips_by_class, noted
 
 
 def holds_videos(folder: Path) -> bool:

@@ -9,7 +9,7 @@ is named.
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -34,28 +34,52 @@ def class_files(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
     ValueError
         If two folders have one name, in two spellings.
     """
-    files_by_class: dict[str, list[Path]] = {}
+    return by_class(folder, is_picture, no_picture, "picture")
+
+
+def by_class(folder: Path, is_named_so: Callable[[Path], bool],
+             no_sample: Callable[[Path], str | None],
+             noun: str) -> tuple[dict[str, list[Path]], Noted]:
+    """Return the samples of every class folder, both sorted by name, and what is none.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the class folders.
+    is_named_so : callable
+        Function that tells if a file beside the class folders is named as a sample is.
+    no_sample : callable
+        Function that says why something in a class folder is not read, None if it is a sample.
+    noun : str
+        Word for a sample.
+
+    Raises
+    ------
+    ValueError
+        If two folders have one name, in two spellings.
+    """
+    found: dict[str, list[Path]] = {}
     passed: list[str] = []
     for entry in entries(folder, passed):
         if not is_folder(entry):
-            passed += [named(entry, "beside the class folders")] * is_picture(entry)
+            passed += [named(entry, "beside the class folders")] * is_named_so(entry)
             continue
-        files, before = [], len(passed)
-        for file in entries(entry, passed):
-            reason = no_picture(file)
+        samples, before = [], len(passed)
+        for inside in entries(entry, passed):
+            reason = no_sample(inside)
             if reason is None:
-                files.append(file)
-            elif file.suffix.lower() != TEXT:
-                passed.append(named(file, reason))
+                samples.append(inside)
+            elif inside.suffix.lower() != TEXT:
+                passed.append(named(inside, reason))
         name = written(entry.name)
-        if files and name in files_by_class:
+        if samples and name in found:
             raise ValueError(f"path: two folders of {str(folder)!r} are called {name!r}, in two "
-                             "spellings; put their pictures into one, or rename one.")
-        if files:
-            files_by_class[name] = files
+                             f"spellings; put their {noun}s into one, or rename one.")
+        if samples:
+            found[name] = samples
         elif len(passed) == before:
-            passed.append(named(entry, "a folder without a picture"))
-    return files_by_class, {NOT_READ: passed} if passed else {}
+            passed.append(named(entry, f"a folder without a {noun}"))
+    return found, {NOT_READ: passed} if passed else {}
 
 
 def holds_classes(folder: Path) -> bool:
