@@ -23,15 +23,15 @@ def add(space: Folder, files: Files,
     """Add pictures to the index of a space; one that is there is replaced."""
     from crossalign.space import Space
 
-    opened = Space.open(space)
-    before = len(opened)
-    opened.add(list(files), payload=None if of is None else [{"class": of}] * len(files))
-    new = len(opened) - before
-    replaced = f", {len(files) - new:,} replaced" * (new < len(files))
-    print(f"{new:,} added{replaced}, {len(opened):,} items")
-    if of is not None and of not in opened.class_names:
-        tell(f"note: {short(of)} is no class of this space, so that it is found by filters and not "
-             f"recognised; {nearest(of, opened.class_names, 'add-class makes it one')}")
+    with closing(Space.open(space)) as opened:
+        before = len(opened)
+        opened.add(list(files), payload=None if of is None else [{"class": of}] * len(files))
+        new = len(opened) - before
+        replaced = f", {len(files) - new:,} replaced" * (new < len(files))
+        print(f"{new:,} added{replaced}, {len(opened):,} items")
+        if of is not None and of not in opened.class_names:
+            tell(f"note: {short(of)} is no class of this space, so that it is found by filters and "
+                 f"not recognised; {nearest(of, opened.class_names, 'add-class makes it one')}")
 
 
 def remove(space: Folder,
