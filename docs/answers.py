@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from regions import with_region
 
 from crossalign import Report, load
 from crossalign.evaluation.class_bootstrap import class_bootstrap
@@ -70,10 +71,8 @@ def written(page: str, reports: Mapping[str, Any]) -> str:
             regions["types"] += [f"**{OURS}**{where(run)}", types(reports[run.name]),
                                  untouched(reports[run.name], looked_at)]
     for region, parts in regions.items():
-        start, end = f"<!-- {region}:start -->\n", f"<!-- {region}:end -->"
-        before, _, rest = page.partition(start)
-        body = "\n\n".join(parts) or "Nothing has been measured yet."
-        page = f"{before}{start}{body}\n{end}{rest.partition(end)[2]}"
+        page = with_region(page, region,
+                           "\n\n".join(parts) or "Nothing has been measured yet.")
     return page
 
 

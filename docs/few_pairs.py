@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from regions import with_region
 
 from crossalign.evaluation.learning_curve import CHANCE, column, heading
 from crossalign.evaluation.row_differences import (
@@ -67,9 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "few_pairs_tests": tests(curves.values()),
             "few_pairs_ratios": ratios(curves.values()),
             "no_pairs": without_pairs(blind)}.items():
-        start, end = f"<!-- {region}:start -->\n", f"<!-- {region}:end -->"
-        before, _, rest = page.partition(start)
-        page = f"{before}{start}{text}\n{end}{rest.partition(end)[2]}"
+        page = with_region(page, region, text)
     write_text(PAGE, page)
 
 

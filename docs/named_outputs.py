@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import platform
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from regions import with_region
 
 from crossalign import __version__
 from crossalign.data import class_splits, load
@@ -69,9 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.dry:
         print(text)
         return
-    marks = re.compile("<!-- named_outputs:start -->\n.*<!-- named_outputs:end -->", re.DOTALL)
-    region = f"<!-- named_outputs:start -->\n{text}\n<!-- named_outputs:end -->"
-    write_text(PAGE, marks.sub(lambda _: region, PAGE.read_text(encoding="utf-8")))
+    write_text(PAGE, with_region(PAGE.read_text(encoding="utf-8"), "named_outputs", text))
 
 
 def measured(options: DataOptions, names: Sequence[str], splits: Any, first: int,

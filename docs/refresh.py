@@ -27,6 +27,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from regions import END, START
+
 from crossalign.files import write_text
 from crossalign.tables import markdown as table
 
@@ -65,7 +67,7 @@ def refreshed(page: Path) -> str:
             body = body if same(body, new) else new
         elif name in TABLES:
             body = f"{TABLES[name]()}\n"
-        return f"<!-- {name}:start -->\n{body}<!-- {name}:end -->"
+        return f"{START.format(name)}{body}{END.format(name)}"
 
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         return TOKEN.sub(token, text)

@@ -20,6 +20,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from regions import with_region
+
 from crossalign.pace import duration
 from crossalign.recipes import load_recipe
 from crossalign.recipes.suite import Entry, Suite, load_suite
@@ -119,13 +121,11 @@ def write_tables(docs: Path, suite: Suite = SUITE) -> list[str]:
 
 
 def rewrite(page: Path, region: str, body: str) -> None:
-    """Write what stands between the marks of a region, where the page is there and has it."""
+    """Write what stands between the marks of a region, where the page is there."""
     from crossalign.files import write_text
 
     if page.is_file():
-        marks = re.compile(f"<!-- {region}:start -->\n.*<!-- {region}:end -->", re.DOTALL)
-        text = f"<!-- {region}:start -->\n{body}<!-- {region}:end -->"
-        write_text(page, marks.sub(lambda _: text, page.read_text(encoding="utf-8")))
+        write_text(page, with_region(page.read_text(encoding="utf-8"), region, body))
 
 
 def section(heading: str, rows: Sequence[Entry], reports: Mapping[str, Any], below: str) -> str:

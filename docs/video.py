@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from regions import with_region
 
 from crossalign import evaluate, load, models
 from crossalign.data.sources.moving_glyphs.clips import MovingLetter, moving_letters
@@ -57,9 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for region, text in (("clips", clip_table(kept)), ("questions", answer_table(kept)),
                          ("search", search_table(kept, "search", "clips")),
                          ("strokes", search_table(kept, "omniglot", "pieces of strokes"))):
-        start, end = f"<!-- {region}:start -->\n", f"<!-- {region}:end -->"
-        before, _, rest = page.partition(start)
-        page = f"{before}{start}{text}\n{end}{rest.partition(end)[2]}"
+        page = with_region(page, region, text)
     write_text(PAGE, page)
 
 

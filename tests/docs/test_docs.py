@@ -28,7 +28,7 @@ def script(name: str):
     return module
 
 
-refresh, results = script("refresh"), script("results")
+refresh, regions, results = map(script, ("refresh", "regions", "results"))
 PAGES = refresh.pages()
 
 
@@ -248,9 +248,22 @@ def test_tables_are_what_the_reports_say(tmp_path):
         assert (tmp_path / page.name).read_text(encoding="utf-8") == page.read_text("utf-8")
 
 
+def test_a_region_is_written_where_a_page_has_it_once():
+    two = "<!-- two:start -->\n<!-- two:end -->\n"
+    page = f"a\n<!-- one:start -->\nold \\1\n<!-- one:end -->\nb\n{two}"
+    assert regions.with_region(page, "one", "new \\1\n") == page.replace("old", "new")
+    assert regions.with_region(page, "two", "x") == page.replace(two, two.replace("<!-- two:e",
+                                                                                  "x\n<!-- two:e"))
+    for lacks in (page.replace("two:end", "to:end"), page.replace("two:start", "to:start"),
+                  page + page):
+        with pytest.raises(ValueError, match="page: it has no region 'two', or several"):
+            regions.with_region(lacks, "two", "x")
+
+
 def test_tables_from_reports(tmp_path):
     (tmp_path / "results.md").write_text(
-        "before\n<!-- results:start -->\nold\n<!-- results:end -->\nafter\n")
+        "before\n<!-- headline:start -->\n<!-- headline:end -->\n"
+        "<!-- results:start -->\nold\n<!-- results:end -->\nafter\n")
     assert results.write_tables(tmp_path) == []
     assert "Nothing has been measured yet." in (tmp_path / "results.md").read_text()
 
