@@ -25,8 +25,10 @@ Array = npt.NDArray[Any]
 
 TASKS = ("gzsl", "zsl")
 """Tasks whose benchmarks may have fewer labelled rows."""
-LABELLED, MISLABELLED = 1003, 1004
-"""Streams of the draws of labelled rows and of wrong labels, apart from those of splits."""
+LABELLED, MISLABELLED, TAKEN_FOR = 1003, 1004, 1005
+"""Streams of the draws of labelled rows, of those whose label is wrong, and of the classes that
+they are taken for, apart from those of splits.
+"""
 
 
 def check_labelled(bench: Benchmark, supervision: Supervision) -> None:
@@ -94,5 +96,5 @@ def of_another_class(labels: Array, among: Array, seed: int) -> Array:
     if len(held) < 2:
         raise ValueError("wrong: the labelled rows are of one class, and a wrong label is of "
                          "another; give more pairs, or 0.")
-    steps = 1 + random_keys(len(labels), seed, MISLABELLED) % np.uint64(len(held) - 1)
+    steps = 1 + random_keys(len(labels), seed, TAKEN_FOR) % np.uint64(len(held) - 1)
     return np.asarray(held[(np.searchsorted(held, labels) + steps.astype(int)) % len(held)])

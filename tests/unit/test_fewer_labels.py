@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from small import questions, recognition
 
-from crossalign.data import Supervision, supervised
+from crossalign.data import Supervision, fewer_labels, supervised
 from crossalign.data.fewer_labels import in_turn
+from crossalign.data.splits import random_keys
 from crossalign.evaluation import Report, evaluate
 from crossalign.evaluation.learning_curve import Contender
 from crossalign.models import CADAVAE, ESZSL, GFZSL, RidgeMap
@@ -105,3 +106,16 @@ def test_what_cannot_be_is_one_sentence(given, says):
 def test_other_tasks_refuse():
     with pytest.raises(ValueError, match="loaded for vqa, and pairs, unpaired, labels and wrong"):
         supervised(questions(), Supervision(10))
+
+
+def test_every_draw_has_a_stream_of_its_own(monkeypatch):
+    streams = []
+
+    def recorded(n, *seed):
+        streams.append(seed)
+        return random_keys(n, *seed)
+
+    monkeypatch.setattr(fewer_labels, "random_keys", recorded)
+    fewer_labels.with_fewer_labels(recognition(), Supervision(20, wrong=0.25), 3)
+    assert len(streams) == 3
+    assert len(set(streams)) == 3
