@@ -13,8 +13,8 @@ import typer
 
 from crossalign.arguments import HOME, check_writable, log
 from crossalign.boundary import tell
+from crossalign.cli_pictures import Files, answered, pictures_of
 from crossalign.cli_space_changes import (
-    Files,
     Folder,
     adapt,
     add,
@@ -147,35 +147,46 @@ def search(space: Folder,
 
 def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
               as_json: AsJson = False) -> None:
-    """Name what pictures show, with calibrated probabilities, or that it is none of the classes."""
+    """Name what pictures show, with calibrated probabilities, or that it is none of the classes.
+
+    Where some cannot be read the others are answered, and the exit code is 2.
+    """
     from crossalign.space import Space
 
-    answers = Space.open(space).recognise(list(files), k)
+    opened = Space.open(space)
+    found = answered(files, lambda pictures: opened.recognise(pictures, k))
     if as_json:
-        print(json.dumps({"answers": [{"file": str(file), **answer._asdict()}
-                                      for file, answer in zip(files, answers, strict=True)]}))
+        print(json.dumps({"answers": [{"file": str(file), **answer._asdict()} for file, answer in
+                                      zip(found.files, found.answers, strict=True)],
+                          **found.facts}))
     elif as_csv:
-        write_csv([str(file) for file in files], answers)
+        write_csv([str(file) for file in found.files], found.answers)
     else:
-        for file, answer in zip(files, answers, strict=True):
+        for file, answer in zip(found.files, found.answers, strict=True):
             said = ", ".join(f"{name} {100 * p:.0f} %" for name, p in
                              zip(answer.names, answer.probabilities, strict=True))
             print(printable(f"{file}: {'none of the classes; nearest ' * answer.none}{said}"))
             if answer.set:
                 print(printable(f"  meant to hold the right one in 90 %: {named(answer.set)}"))
+    found.end()
 
 
 def caption(space: Folder, files: Files, as_json: AsJson = False) -> None:
-    """Say in words what pictures show, also of classes that no caption in training named."""
+    """Say in words what pictures show, also of classes that no caption in training named.
+
+    Where some cannot be read the others are answered, and the exit code is 2.
+    """
     from crossalign.space import Space
 
-    said = Space.open(space).caption(list(files))
+    found = answered(files, Space.open(space).caption)
     if as_json:
-        print(json.dumps({"captions": [{"file": str(file), "caption": text}
-                                       for file, text in zip(files, said, strict=True)]}))
+        print(json.dumps({"captions": [{"file": str(file), "caption": text} for file, text in
+                                       zip(found.files, found.answers, strict=True)],
+                          **found.facts}))
     else:
-        for file, text in zip(files, said, strict=True):
+        for file, text in zip(found.files, found.answers, strict=True):
             print(printable(f"{file}: {text}"))
+    found.end()
 
 
 def ask(space: Folder,
@@ -214,7 +225,7 @@ def embed(space: Folder, files: Files,
     from crossalign.space import Space
 
     stream = io.BytesIO()
-    vectors = Space.open(space).embed(list(files))
+    vectors = Space.open(space).embed(pictures_of(files))
     np.save(stream, vectors, allow_pickle=False)
     write_bytes(out, stream.getvalue())
     print(f"{len(vectors):,} vectors of width {vectors.shape[1]} in {out}")

@@ -10,11 +10,11 @@ import typer
 
 from crossalign.arguments import HOME, log
 from crossalign.boundary import tell
+from crossalign.cli_pictures import Files, pictures_of
 from crossalign.sentences import nearest, short
 from crossalign.tables import printable
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the space.", **HOME)]
-Files = Annotated[list[Path], typer.Argument(help="Files of pictures.", **HOME)]
 
 
 def add(space: Folder, files: Files,
@@ -24,10 +24,10 @@ def add(space: Folder, files: Files,
     from crossalign.space import Space
 
     with closing(Space.open(space)) as opened:
-        before = len(opened)
-        opened.add(list(files), payload=None if of is None else [{"class": of}] * len(files))
+        before, pictures = len(opened), pictures_of(files)
+        opened.add(pictures, payload=None if of is None else [{"class": of}] * len(pictures))
         new = len(opened) - before
-        replaced = f", {len(files) - new:,} replaced" * (new < len(files))
+        replaced = f", {len(pictures) - new:,} replaced" * (new < len(pictures))
         print(f"{new:,} added{replaced}, {len(opened):,} items")
         if of is not None and of not in opened.class_names:
             tell(f"note: {short(of)} is no class of this space, so that it is found by filters and "
@@ -64,8 +64,9 @@ def adapt(space: Folder, files: Files) -> None:
     """
     from crossalign.space import Space
 
-    Space.open(space).adapt(list(files))
-    print(f"{space}: {len(files):,} pictures moved the classes without training pictures")
+    pictures = pictures_of(files)
+    Space.open(space).adapt(pictures)
+    print(f"{space}: {len(pictures):,} pictures moved the classes without training pictures")
 
 
 def migrate(space: Folder,

@@ -82,6 +82,29 @@ def by_class(folder: Path, is_named_so: Callable[[Path], bool],
     return found, {NOT_READ: passed} if passed else {}
 
 
+def pictures_in(folder: Path) -> tuple[list[Path], Noted]:
+    """Return the pictures of a folder and of its class folders, sorted by name, and the files that
+    are no pictures.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or as `class_files`.
+    """
+    by_folder, noted = class_files(folder)
+    beside = {file: no_picture(file) for file in entries(folder, []) if not is_folder(file)}
+    found = [file for file, reason in beside.items() if reason is None]
+    passed = [named(file, reason) for file, reason in beside.items()
+              if reason is not None and file.suffix.lower() != TEXT]
+    told = {named(file, "beside the class folders") for file in beside}
+    passed += [name for name in noted.get(NOT_READ, []) if name not in told]
+    found += [file for files in by_folder.values() for file in files]
+    if not found:
+        raise ValueError(f"files: the folder {str(folder)!r} holds no picture, nor do the folders "
+                         "in it; give pictures, or a folder of them.")
+    return found, {NOT_READ: passed} if passed else {}
+
+
 def holds_classes(folder: Path) -> bool:
     """Return True if a folder has folders of pictures, without listing all of them."""
     for is_one in (is_picture, lambda file: no_picture(file) is None):

@@ -1,0 +1,100 @@
+"""Pictures that commands about a space are given: files, and folders, walked as `build` does.
+
+A picture that cannot be read takes no answer away from the others: it is named, and the command
+ends with exit code 2 once they are answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from crossalign.arguments import HOME
+from crossalign.boundary import tell
+
+Files = Annotated[list[Path], typer.Argument(
+    help="Files of pictures, or folders, whose pictures and class folders are read.", **HOME)]
+
+
+class Answered(NamedTuple):
+    """Pictures with their answers, and why others have none, by picture."""
+
+    files: list[Path]
+    answers: list[Any]
+    unread: dict[Path, str]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Pictures without an answer, as JSON; nothing where every picture has one."""
+        return {"unread": [{"file": str(file), "why": why} for file, why in self.unread.items()]
+                } if self.unread else {}
+
+    def end(self) -> None:
+        """Raise ValueError, once the answers are printed, if a picture has none."""
+        if self.unread:
+            count = len(self.unread)
+            raise ValueError(f"files: {count:,} of {count + len(self.files):,} pictures could not "
+                             f"be read and {'has' if count == 1 else 'have'} no answer, as "
+                             f"{str(next(iter(self.unread)))!r}; give whole ones.")
+
+
+def pictures_of(files: Sequence[Path]) -> list[Path]:
+    """Return files, and in the place of a folder its pictures; what is no picture there is told.
+
+    Raises
+    ------
+    ValueError
+        If a folder holds no picture.
+    """
+    from crossalign.data.class_folders import pictures_in
+    from crossalign.data.noted import noted_fact, say
+
+    found: list[Path] = []
+    for file in files:
+        if not file.is_dir():
+            found.append(file)
+            continue
+        inside, noted = pictures_in(file)
+        found += inside
+        say(noted_fact(noted), tell)
+    return found
+
+
+def answered(files: Sequence[Path], answer: Callable[[list[Path]], Sequence[Any]]) -> Answered:
+    """Ask about pictures, together where all can be read, and find those that cannot by halving.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        Files and folders.
+    answer : callable
+        Function of pictures that returns an answer for each, and raises ValueError if one cannot be
+        read.
+
+    Raises
+    ------
+    ValueError
+        That of ``answer`` if no picture has an answer.
+    """
+    pictures = pictures_of(files)
+    found = _halved(pictures, answer)
+    if not found.files:
+        raise ValueError(found.unread[pictures[0]])
+    for why in found.unread.values():
+        tell(f"note: {why}")
+    return found
+
+
+def _halved(files: list[Path], answer: Callable[[list[Path]], Sequence[Any]]) -> Answered:
+    try:
+        return Answered(files, list(answer(files)), {})
+    except ValueError as error:
+        if len(files) == 1:
+            return Answered([], [], {files[0]: str(error)})
+    middle = len(files) // 2
+    first, second = _halved(files[:middle], answer), _halved(files[middle:], answer)
+    return Answered(first.files + second.files, first.answers + second.answers,
+                    first.unread | second.unread)
