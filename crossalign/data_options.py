@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, get_type_hints
 import typer
 
 from crossalign.boundary import tell
+from crossalign.data.clip_options import FRAMES, POOLS
 from crossalign.sentences import short
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class DataOptions:
         "own for those in its own files. Pictures are then where the text encoder puts their "
         "likeliest labels (ConSE).")] = None
     pool: Annotated[str | None, typer.Option(
-        help="mean, flat or time: tokens as vectors, for models that read nothing else; time is "
+        help=f"{', '.join(POOLS)}: tokens as vectors, for models that read nothing else; time is "
         "temporal attention, trained on training rows, which keeps their order.")] = None
     modalities: Annotated[str | None, typer.Option(
         help="Modalities of a file of aligned arrays to read, in order, as image,text.")] = None
@@ -139,7 +140,7 @@ class DataOptions:
         "path, text, class, split and id.")] = None
     frames: Annotated[str | None, typer.Option(
         help="Number of frames of a clip, spread over it, for a folder of classes of video files; "
-        "where it is given, also of folders of frames. By default 8.")] = None
+        f"where it is given, also of folders of frames. By default {FRAMES}.")] = None
     engine: Annotated[str | None, typer.Option(
         help="Where raw pictures and texts are encoded: local, ray on all cores through Ray Data, "
         "or ray:ADDRESS on a cluster, whose machines reach the files under the same paths.")] = None

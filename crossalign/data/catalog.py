@@ -90,17 +90,18 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     text_encoder : TextEncoder or DualEncoder, optional
         Encoder of the texts of pictures or classes, as `encoders.PretrainedTexts`. A `DualEncoder`
         given for both puts pictures and texts into one space.
-    pool : {"mean", "flat", "time"}, optional
-        Way to make vectors of tokens, for models that read nothing else: see
-        `preprocessing.pooling`, and `data.time_pooling` for ``"time"``, temporal attention that is
-        trained on training rows; the default for clips, unless ``tokens`` are asked for.
+    pool : str, optional
+        Way to make vectors of tokens, for models that read nothing else, one of
+        `clip_options.POOLS`: see `preprocessing.pooling`, and `data.time_pooling` for ``"time"``,
+        temporal attention that is trained on training rows; the default for clips, unless
+        ``tokens`` are asked for.
     modalities : strings, optional
         Modalities to read from files of aligned arrays, in order; the first asks.
     columns : mapping of role to column, optional
         Columns of a file that lists pictures: ``path``, ``text``, ``class``, ``split`` and ``id``.
     frames : int, optional
-        Number of frames of a clip, spread over it, by default 8. Where it is given, a folder of
-        class folders of folders of pictures is one of clips.
+        Number of frames of a clip, spread over it, by default `clip_options.FRAMES`. Where it is
+        given, a folder of class folders of folders of pictures is one of clips.
     log : callable, optional
         Function that is told the progress of a long reading, and what was not read or is noted of
         the data.

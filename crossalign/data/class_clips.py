@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from crossalign.data.class_folders import by_class, entries, is_folder
-from crossalign.data.formats.clips import check_pyav, frame_files, is_video
+from crossalign.data.class_folders import (
+    by_class,
+    entries,
+    is_folder,
+    is_picture,
+    picture_id,
+)
+from crossalign.data.formats.clips import frame_files
+from crossalign.data.formats.videos import check_pyav, is_video
 from crossalign.data.noted import Noted
 
 
@@ -15,14 +22,29 @@ def class_clips(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
     Raises
     ------
     ValueError
-        If two folders have one name, in two spellings.
+        If two folders have one name, in two spellings, or a picture lies among clips, unless it is
+        called like one of them, as a preview is.
     ImportError
         If there are video files and PyAV is not installed.
     """
     clips_by_class, noted = by_class(folder, is_video, _no_clip, "clip")
+    if clips_by_class:
+        _check_mixed(folder, next(iter(clips_by_class.values()))[0])
     if any(not is_folder(clip) for clips in clips_by_class.values() for clip in clips):
         check_pyav()
     return clips_by_class, noted
+
+
+def _check_mixed(folder: Path, clip: Path) -> None:
+    """Raise ValueError if a class folder holds pictures of its own beside clips or instead."""
+    for entry in filter(is_folder, entries(folder, [])):
+        inside = list(entries(entry, []))
+        clips = {of.stem for of in inside if is_folder(of) or is_video(of)}
+        for picture in inside:
+            if is_picture(picture) and picture.stem not in clips and not is_folder(picture):
+                raise ValueError(f"path: the folder {str(folder)!r} holds clips, as "
+                                 f"{picture_id(clip)}, and pictures, as {picture_id(picture)}; put "
+                                 "each into a folder of its own, as a data set holds one of them.")
 
 
 def holds_videos(folder: Path) -> bool:

@@ -112,7 +112,7 @@ def source_of(path: Path, given: Collection[str] = ()) -> Source:
     below = _one_level_below(path)
     if below:
         more = "" if len(below) <= NAMED_BELOW else f" or one of {len(below) - NAMED_BELOW} more"
-        clips = "; where folders of pictures are clips, give frames=8" * (
+        clips = "; where folders of pictures are clips, say so by frames (--frames N)" * (
             source_at(path, ("frames",)) is not None)
         raise ValueError(
             f"data: {str(path)!r} is one level too high; give "

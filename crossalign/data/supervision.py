@@ -24,7 +24,7 @@ import numpy.typing as npt
 from crossalign.data.fewer_labels import TASKS, check_labelled, with_fewer_labels
 from crossalign.data.splits.rows import random_keys
 from crossalign.labels import NO_CLASS, has_class
-from crossalign.preprocessing.pooling import TIME
+from crossalign.preprocessing.pooling import POOLINGS, TIME
 from crossalign.sentences import short
 from crossalign.types import Benchmark, Views
 from crossalign.types.benchmark import SUPERVISION
@@ -129,7 +129,8 @@ def supervised(bench: Benchmark, supervision: Supervision) -> Benchmark:
                          "one of these tasks, or leave them out.")
     if bench.protocol.get("tokens") == f"pooled: {TIME}":
         raise ValueError(f"pool: {TIME!r} was learnt from all training rows of {bench.name!r} and "
-                         "their classes, and less supervision is asked for; choose mean or flat.")
+                         "their classes, and less supervision is asked for; choose "
+                         f"{' or '.join(POOLINGS)}.")
     return replace(_of_run(bench, supervision, 0), resplit=partial(_of_run, bench, supervision),
                    class_splits=bench.class_splits)
 

@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from crossalign.data.clip_options import POOLS
 from crossalign.encoders.cache import cached_arrays
 from crossalign.files import replacing
 from crossalign.fingerprints import classes_fingerprint, samples_fingerprint
@@ -60,7 +61,7 @@ def pooled(bench: Benchmark, how: str) -> Benchmark:
     if how == TIME:
         return pool_tokens(bench, how, time_pools)
     if how not in POOLINGS:
-        raise ValueError(f"pool: got {how!r}; choose one of {[*POOLINGS, TIME]}.")
+        raise ValueError(f"pool: got {how!r}; choose one of {list(POOLS)}.")
     return pool_tokens(bench, how)
 
 
@@ -228,7 +229,7 @@ class _Objective(nn.Module):
             if not others:
                 raise ValueError(f"pool: {TIME!r} learns from classes, one a sample, or from a "
                                  f"second modality, and {modality!r} comes with neither; choose "
-                                 "mean or flat.")
+                                 f"{' or '.join(POOLINGS)}.")
             self.other = others[0]
             self.samples = X.having(self.other).select(modality, self.other).with_labels(None)
             targets = np.zeros((0, X.widths[self.other]), np.float32)

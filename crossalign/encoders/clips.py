@@ -73,7 +73,13 @@ class ClipEncoder:
         return self.of_frames.side
 
     def encode(self, clips: Sequence[Sequence[Array]]) -> Array:
-        """Encode clips of frames, pixels of pictures."""
+        """Encode clips of frames, pixels of pictures.
+
+        Raises
+        ------
+        ValueError
+            If a clip has no frame, or more than ``frames``.
+        """
         return self.encode_prepared(list(map(self.prepare, clips)))
 
     def prepare(self, clip: Sequence[Array]) -> list[Array]:
@@ -83,6 +89,10 @@ class ClipEncoder:
 
     def encode_prepared(self, clips: Sequence[Sequence[Array]]) -> Array:
         """Encode clips of frames that were prepared."""
+        for number, clip in enumerate(clips):
+            if not 0 < len(clip) <= self.frames:
+                raise ValueError(f"clips[{number}]: it has {len(clip)} frames; give 1 to "
+                                 f"{self.frames}, as read_clip spreads them over a clip.")
         steps = steps_of(self.of_frames)
         frames = [frame for clip in clips for frame in clip]
         rows = np.concatenate([steps.encode(frames[at:at + steps.block])

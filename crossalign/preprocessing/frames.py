@@ -5,6 +5,7 @@ Beside a clip as it is they tell what order is worth to a model.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -20,28 +21,36 @@ Array = npt.NDArray[Any]
 TOKENS = "tokens"
 
 
-def shuffled_frames(x: Array, mask: Array, seed: int = 0) -> tuple[Array, Array]:
+def shuffled_frames(x: Array, mask: Array, ids: Array, seed: int = 0) -> tuple[Array, Array]:
     """Put the real frames of every clip into a random order of its own.
+
+    A clip has the same order wherever it stands, among whatever others.
 
     Parameters
     ----------
     x : (n, f, d)
     mask : (n, f) bool
         True where a frame is real; those places stay the real ones.
+    ids : (n,)
+        Names of the clips, by which orders are drawn.
     seed : int
         Seed of the orders.
     """
     order = np.argsort(~mask, axis=1, kind="stable")                 # real ones first
-    keys = np.random.default_rng(seed).random(mask.shape)
+    keys = np.zeros(mask.shape)
+    for row, name in zip(keys, ids.tolist(), strict=True):
+        drawn_by = hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
+        row[:] = np.random.default_rng(int.from_bytes(drawn_by)).random(len(row))
     drawn = np.argsort(np.where(mask, keys, 2.0), axis=1, kind="stable")
     turned = x.copy()
     np.put_along_axis(turned, order[..., None], np.take_along_axis(x, drawn[..., None], 1), 1)
     return turned, mask
 
 
-def single_frames(x: Array, mask: Array, seed: int = 0) -> tuple[Array, Array]:
+def single_frames(x: Array, mask: Array, ids: Array | None = None,
+                  seed: int = 0) -> tuple[Array, Array]:
     """Keep the middle one of the real frames of every clip, ``(n, 1, d)``; of an even number the
-    earlier.
+    earlier. It does not depend on ``ids`` and ``seed``.
     """
     order = np.argsort(~mask, axis=1, kind="stable")
     middle = np.maximum(mask.sum(axis=1) - 1, 0) // 2
@@ -50,7 +59,7 @@ def single_frames(x: Array, mask: Array, seed: int = 0) -> tuple[Array, Array]:
             np.take_along_axis(mask, place, axis=1))
 
 
-ORDERS: dict[str, Callable[[Array, Array, int], tuple[Array, Array]]] = {
+ORDERS: dict[str, Callable[[Array, Array, Array, int], tuple[Array, Array]]] = {
     "shuffled": shuffled_frames, "single": single_frames}
 """Ways to lose the order of a clip."""
 
@@ -84,18 +93,17 @@ def reordered(bench: Benchmark, modality: str, order: str, seed: int = 0) -> Ben
 
 def _reordered(bench: Benchmark, modality: str, order: str, seed: int) -> Benchmark:
     return replace(bench, splits={
-        name: _without_order(views, modality, ORDERS[order], seed + number)
-        if modality in views else views
-        for number, (name, views) in enumerate(bench.splits.items())},
+        name: _without_order(views, modality, ORDERS[order], seed) if modality in views else views
+        for name, views in bench.splits.items()},
         protocol={**bench.protocol, "frames": f"{modality}: {order}"})
 
 
 def _without_order(views: Views, modality: str,
-                   change: Callable[[Array, Array, int], tuple[Array, Array]],
+                   change: Callable[[Array, Array, Array, int], tuple[Array, Array]],
                    seed: int) -> Views:
     data = {m: views[m] for m in views.modalities}
     real = views.masks.get(modality, np.ones(data[modality].shape[:2], dtype=bool))
-    data[modality], mask = change(data[modality], real, seed)
+    data[modality], mask = change(data[modality], real, views.ids, seed)
     masks = {**views.masks, modality: mask}
     made = Views(data, views.labels, present=views.present, masks=masks, meta=views.meta,
                  kinds=views.kinds)

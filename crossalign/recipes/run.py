@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crossalign.data.clip_options import POOLS, Pooling
 from crossalign.tasks.inputs import Inputs
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Run(BaseModel):
     attributes: Words | None = Field(None, description="a file name, as sent_splits.mat")
     class_texts: Words | None = Field(None, description="a file of texts of the classes")
     unseen: Words | None = Field(None, description="a published split or a file of class names")
-    pool: Literal["mean", "flat", "time"] | None = Field(None, description="mean, flat or time")
+    pool: Pooling | None = Field(None, description=", ".join(POOLS))
     modalities: Words | None = Field(None, description="names, as image,text")
     columns: Words | None = Field(None, description="roles and columns, as path=image")
     frames: Count | None = Field(None, description="a number of frames of a clip, from 1")
@@ -145,7 +146,11 @@ class Run(BaseModel):
 
 
 def under(root: Path | None, name: str | None) -> str | None:
-    """Return the path of a file or folder under ``root`` if it is there, else the name."""
-    if root is None or name is None or not (root / name.partition(":")[0]).exists():
+    """Return the path of a file or folder under ``root`` if it is there, else the name, as that of
+    a network in a package.
+    """
+    from crossalign.data_options import PACKAGE
+
+    if root is None or name is None or name.startswith(PACKAGE):
         return name
-    return str(root / name)
+    return str(root / name) if (root / name.partition(":")[0]).exists() else name

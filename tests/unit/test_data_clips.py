@@ -15,7 +15,7 @@ from crossalign import data
 from crossalign.cli import app
 from crossalign.data.catalog import load_said, load_whole
 from crossalign.data.class_clips import class_clips
-from crossalign.data.formats import clips
+from crossalign.data.formats import videos
 from crossalign.data.formats.clips import frame_files, read_clip, spread
 from crossalign.encoders import HOG
 from crossalign.encoders.clips import ClipEncoder, frames_of
@@ -36,11 +36,12 @@ def moving_box(way, length, rng):
     return frames
 
 
-def write_video(file, frames, codec="mpeg4", rate=10):
+def write_video(file, frames, codec="mpeg4", rate=10, options=None):
     av = pytest.importorskip("av", reason="PyAV, which writes the videos of this test")
     with av.open(str(file), "w") as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height = frames.shape[2], frames.shape[1]
+        stream.options = options or {}
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
@@ -135,7 +136,7 @@ def test_every_pooling_makes_vectors_of_clips(framed):
 
 
 def test_frames_must_be_asked_for(framed):
-    complaint(lambda: data.load(framed), "one level too high", "frames=8")
+    complaint(lambda: data.load(framed), "one level too high", "--frames N")
     complaint(lambda: data.load(framed, frames=0), "frames: got 0; give a whole number, from 1")
     complaint(lambda: data.load("glyphs", frames=4), "frames: given for glyphs")
     complaint(lambda: data.load(framed, "gzsl", frames=4, encoder=HOG(tokens=True)),
@@ -194,6 +195,21 @@ def test_the_encoder_of_clips_pads_behind():
         np.testing.assert_array_equal(row[real], HOG().encode(np.stack(clip)))
         assert (row[~real] == 0).all()
     complaint(lambda: ClipEncoder(HOG(), 2.5), "frames: got 2.5")
+    complaint(lambda: ClipEncoder(HOG(), 2).encode(clips), "clips[1]: it has 3 frames; give 1 to 2")
+    complaint(lambda: ClipEncoder(HOG(), 2).encode([[]]), "clips[0]: it has 0 frames; give 1 to 2")
+
+
+def test_pictures_among_clips_are_refused(framed):
+    picture = Image.new("L", (8, 8))
+    picture.save(framed / "stays" / "clip_0.png")                     # a preview
+    assert data.load(framed, "gzsl", frames=3, tokens=True).protocol["noted"]["not_read"] == {
+        "count": 1, "first": ["stays/clip_0.png (no video)"]}
+    picture.save(framed / "stays" / "other.png")
+    complaint(lambda: data.load(framed, frames=3), "holds clips, as goes_down/clip_0, and "
+              "pictures, as stays/other.png; put each into a folder of its own")
+    for number in range(2):
+        (framed / "goes_up" / f"{number}.mp4").touch()
+    complaint(lambda: data.load(framed), "holds clips, as ", "put each into a folder of its own")
 
 
 # -- video files -------------------------------------------------------------------------------
@@ -221,6 +237,68 @@ def test_a_video_is_read_like_its_frames(tmp_path):
             assert found.shape == wanted.shape
             assert np.abs(found.astype(int) - wanted).mean() < 8       # codecs lose a little
     assert len(read_clip(tmp_path / "a.mp4", 64, 16).pixels) == 20
+
+
+NUMBERS = [43, 131, 218, 306, 393, 481, 568, 656]
+
+
+def numbered(file, codec, count=700, **options):
+    """Write a video whose frames show their numbers in black and white squares."""
+    frames = (np.arange(count)[:, None] >> np.arange(12) & 1).reshape(count, 3, 4, 1, 1)
+    frames = np.tile(frames, (16, 16)).swapaxes(2, 3).reshape(count, 48, 64)
+    write_video(file, np.repeat(255 * frames[..., None], 3, axis=3).astype(np.uint8), codec,
+                options=options)
+
+
+def number_of(pixels):
+    squares = pixels.reshape(3, 16, 4, 16)[:, 4:12, :, 4:12].mean(axis=(1, 3)).ravel() > 128
+    return int((squares << np.arange(12)).sum())
+
+
+@pytest.mark.parametrize(("suffix", "codec", "options"), [
+    (".mp4", "libx264", {"bf": "2"}), (".mkv", "libx264", {"bf": "2"}), (".mp4", "mpeg4", {}),
+    (".avi", "mpeg4", {}), (".avi", "libx264", {}), (".mov", "mjpeg", {}),
+    (".mpg", "mpeg2video", {"bf": "2"}), (".webm", "libvpx-vp9", {"deadline": "realtime"})])
+def test_of_a_long_video_the_frames_asked_for_are_read(tmp_path, suffix, codec, options):
+    file = tmp_path / f"long{suffix}"
+    try:
+        numbered(file, codec, g="30", **options)
+    except ValueError as error:
+        pytest.skip(f"this FFmpeg writes none: {error}")
+    assert spread(700, 8) == NUMBERS
+    assert [number_of(pixels) for pixels in read_clip(file, 8, None).pixels] == NUMBERS
+    assert [number_of(pixels) for pixels in read_clip(file, 1, None).pixels] == [350]
+
+
+def test_of_a_long_video_no_more_is_decoded_than_the_frames_need(tmp_path, monkeypatch):
+    numbered(tmp_path / "long.mp4", "mpeg4", g="25")
+    decoded = []
+    monkeypatch.setattr(videos, "_check_frame", lambda frame, count: decoded.append(count))
+    read_clip(tmp_path / "long.mp4", 4, 16)
+    assert decoded[-1] == len(decoded) <= 4 * 25
+    decoded.clear()
+    monkeypatch.setattr(videos, "SHORT", 700)                         # in order, from the first
+    read_clip(tmp_path / "long.mp4", 4, 16)
+    assert len(decoded) == 700
+
+
+def test_packets_and_decoded_frames_have_a_limit(tmp_path, monkeypatch):
+    numbered(tmp_path / "long.mp4", "mpeg4", g="600")
+    monkeypatch.setattr(videos, "MOST_DECODED", 300)
+    complaint(lambda: read_clip(tmp_path / "long.mp4", 4, 16), "long.mp4",
+              "more than 300 of its frames would have to be decoded", "cut it into pieces")
+    monkeypatch.setattr(videos, "MOST_PACKETS", 600)
+    complaint(lambda: read_clip(tmp_path / "long.mp4", 4, 16), "long.mp4",
+              "more than 600 packets", "cut it into pieces")
+
+
+def test_a_list_of_other_files_is_no_video(tmp_path):
+    numbered(tmp_path / "other.mp4", "mpeg4", count=20)
+    lists = {"list.mp4": ("#EXTM3U", "#EXT-X-TARGETDURATION:10", "#EXTINF:10,", "other.mp4"),
+             "concat.mp4": ("ffconcat version 1.0", "file other.mp4")}
+    for name, lines in lists.items():
+        (tmp_path / name).write_text("\n".join(lines))
+        complaint(lambda name=name: read_clip(tmp_path / name, 4, 16), name, "cannot be read as a")
 
 
 def test_a_folder_of_videos_is_data(filmed):
@@ -262,7 +340,7 @@ def test_a_frame_larger_than_the_video_says_is_refused(tmp_path, monkeypatch):
             packet.stream, packet.pts, packet.dts = stream, number, number
             container.mux(packet)
     assert len(read_clip(tmp_path / "grows.avi", 10, 16).pixels) == 10
-    monkeypatch.setattr(clips, "LARGEST", 100**2)
+    monkeypatch.setattr(videos, "LARGEST", 100**2)
     complaint(lambda: read_clip(tmp_path / "grows.avi", 10, 16), "megapixels, more than the")
 
 

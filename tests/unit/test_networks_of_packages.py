@@ -5,6 +5,7 @@ import sys
 import pytest
 
 from crossalign.data_options import DataOptions
+from crossalign.recipes.run import under
 
 
 @pytest.fixture
@@ -30,3 +31,11 @@ def test_the_name_becomes_the_folder_and_the_package_is_not_imported(option, pac
 def test_what_is_no_such_package_is_one_sentence(name, package):
     with pytest.raises(ValueError, match=r"^text_encoder: .*(installed package|no folder 'model')"):
         DataOptions(text_encoder=f"package:{name}")
+
+
+def test_a_suite_takes_no_folder_of_data_for_a_package(tmp_path):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "net.tflite").touch()
+    assert under(tmp_path, "package:brings_one") == "package:brings_one"
+    assert under(tmp_path, "net.tflite") == str(tmp_path / "net.tflite")
+    assert under(tmp_path, "other.tflite") == "other.tflite"

@@ -6,11 +6,12 @@ from dataclasses import replace
 import numpy as np
 from complaints import complaint
 
+from crossalign.data.clip_options import POOLS
 from crossalign.data.supervision import Supervision, supervised
 from crossalign.data.time_pooling import TimePool, pooled
 from crossalign.labels import NO_CLASS
 from crossalign.preprocessing.frames import reordered, shuffled_frames, single_frames
-from crossalign.preprocessing.pooling import mean_token
+from crossalign.preprocessing.pooling import POOLINGS, TIME, mean_token
 from crossalign.types import Benchmark, Classes, Views
 
 FRAMES, WIDTH = 6, 4
@@ -87,7 +88,7 @@ def test_shuffling_changes_ordered_pooling_and_not_the_mean():
     train = clips(100, 0)
     x, mask = train["clip"], train.masks["clip"]
     pool = TimePool.fit(train, "clip", epochs=2)
-    turned, same = shuffled_frames(x, mask, seed=3)
+    turned, same = shuffled_frames(x, mask, train.ids, seed=3)
     np.testing.assert_allclose(mean_token(turned, same), mean_token(x, mask), atol=1e-6)
     assert np.abs(pool(turned, same) - pool(x, mask)).max() > 0.01
     for i in range(len(x)):                      # the same frames, in another order
@@ -95,8 +96,23 @@ def test_shuffling_changes_ordered_pooling_and_not_the_mean():
                                       np.sort(x[i][mask[i]], axis=0))
     np.testing.assert_array_equal(same, mask)
     assert (turned != x).any(axis=(1, 2)).mean() > 0.8
-    again, _ = shuffled_frames(x, mask, seed=3)
-    np.testing.assert_array_equal(again, turned)
+    some = np.arange(100)[::-3]                  # a clip has its order wherever it stands
+    again, _ = shuffled_frames(x[some], mask[some], train.ids[some], seed=3)
+    np.testing.assert_array_equal(again, turned[some])
+    other, _ = shuffled_frames(x, mask, train.ids, seed=4)
+    assert (other != turned).any(axis=(1, 2)).mean() > 0.8
+
+
+def test_a_clip_is_shuffled_alike_in_every_split():
+    whole = bench(validation=False)
+    some = np.arange(0, len(whole["test_seen"]), 2)[::-1]
+    part = replace(whole, splits={**whole.splits, "test_seen": whole["test_seen"][some]})
+    one, other = (reordered(of, "clip", "shuffled")["test_seen"]["clip"] for of in (whole, part))
+    np.testing.assert_array_equal(one[some], other)
+
+
+def test_the_names_of_poolings_are_those_there_are():
+    assert (*POOLINGS, TIME) == POOLS
 
 
 def test_single_frames_are_the_middle_ones():

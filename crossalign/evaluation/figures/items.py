@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.formats.clips import is_video, read_clip
+from crossalign.data.formats.clips import read_clip
 from crossalign.data.formats.pictures import read_pictures
+from crossalign.data.formats.videos import is_video
 from crossalign.evaluation.subsample import spread
 from crossalign.labels import classes_held, rarest
 from crossalign.types import Benchmark, Views

@@ -25,4 +25,4 @@ def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
 SOURCE = Source("clips", "a folder of class folders of video files, or with frames given of "
                 "folders of frames", _read, ("retrieval", "gzsl", "caption"), tokens=True,
                 pool="time", options=("attributes", "class_texts", "unseen", "frames"),
-                raw=("pictures", "texts"), recognises=_recognises, precedence=9)
+                raw=("pictures", "texts"), recognises=_recognises, precedence=11)

@@ -10,13 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from crossalign.data.class_clips import class_clips
+from crossalign.data.clip_options import FRAMES
 from crossalign.data.descriptions import Unseen
 from crossalign.data.samples import CLIP, RawSamples
 from crossalign.data.sources.picture_folder.source import read_classes
 from crossalign.reading import expanded
-
-FRAMES = 8
-"""Number of frames of a clip, unless another is given."""
 
 
 def read_clip_folder(folder: str | Path, task: str | None = None, *,
@@ -33,7 +31,7 @@ def read_clip_folder(folder: str | Path, task: str | None = None, *,
     task, attributes, class_texts, unseen, seed
         Arguments of `picture_folder.source.read_picture_folder`.
     frames : int
-        Number of frames of a clip, spread over it; default 8.
+        Number of frames of a clip, spread over it; default `clip_options.FRAMES`.
 
     Raises
     ------
