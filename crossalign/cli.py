@@ -346,8 +346,12 @@ def evaluate(folder: Annotated[Path, typer.Argument(help="Folder that fit or sav
     from crossalign.tasks.store import load_fitted
 
     fitted = load_fitted(folder, model)
+    if fitted.pools and options.pool is not None:
+        raise ValueError(f"pool: got {options.pool!r}, and the saved model keeps its own; leave it "
+                         "out.")
     options = options.over(fitted.source)
-    bench = replace(options, task=options.task or fitted.task or None).load()
+    bench = replace(options, task=options.task or fitted.task or None).load(
+        pools=fitted.pools)
     protocol = task_of(fitted, bench, options.task, bits=bits)
     report = score_fitted(fitted, bench, task=protocol, pictures=out is not None)
     publish(report, out, as_json)

@@ -175,8 +175,12 @@ class DataOptions:
         return None if self.task is None else benchmark_of(self.task)
 
     def load(self, recipe: About | None = None,
-             log: Callable[[str], None] | None = tell) -> Benchmark:
-        """Load the benchmark; tell where it is not what the recipe is about."""
+             log: Callable[[str], None] | None = tell,
+             pools: Mapping[str, Any] | None = None) -> Benchmark:
+        """Load the benchmark; tell where it is not what the recipe is about.
+
+        ``pools`` are those of a fitted model, in the place of an option.
+        """
         from crossalign.data import load
         from crossalign.data.supervision import supervised
 
@@ -185,7 +189,8 @@ class DataOptions:
             tokens=self.tokens or recipe.tokens)
         supervision = own.supervision
         bench = supervised(
-            load(own.name, own.purpose, pool=own.pool, log=log, **own.read_as()), supervision)
+            load(own.name, own.purpose, pool=pools or own.pool, log=log, **own.read_as()),
+            supervision)
         note = None if recipe is None else recipe.mismatch(bench)
         if note is not None:
             tell(f"note: {note}")

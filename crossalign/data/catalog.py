@@ -57,7 +57,8 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
          attributes: str | Path | None = None, class_texts: str | Path | None = None,
          seed: int = 0, unseen: str | Path | Sequence[str] | None = None,
          encoder: Encoder | DualEncoder | None = None,
-         text_encoder: TextEncoder | DualEncoder | None = None, pool: str | None = None,
+         text_encoder: TextEncoder | DualEncoder | None = None,
+         pool: str | Mapping[str, Any] | None = None,
          modalities: Sequence[str] | None = None, columns: Mapping[str, str] | None = None,
          frames: int | None = None, log: Callable[[str], None] | None = None,
          engine: str | None = None) -> Benchmark:
@@ -90,11 +91,11 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     text_encoder : TextEncoder or DualEncoder, optional
         Encoder of the texts of pictures or classes, as `encoders.PretrainedTexts`. A `DualEncoder`
         given for both puts pictures and texts into one space.
-    pool : str, optional
+    pool : str or mapping, optional
         Way to make vectors of tokens, for models that read nothing else, one of
         `clip_options.POOLS`: see `preprocessing.pooling`, and `data.time_pooling` for ``"time"``,
         temporal attention that is trained on training rows; the default for clips, unless
-        ``tokens`` are asked for.
+        ``tokens`` are asked for. Also the ``pools`` that a fitted model keeps.
     modalities : strings, optional
         Modalities to read from files of aligned arrays, in order; the first asks.
     columns : mapping of role to column, optional

@@ -33,7 +33,7 @@ from crossalign.folders import content_of, why
 from crossalign.labels import has_class
 from crossalign.networks import TemporalAttention, initialise
 from crossalign.networks.token_reader import real_tokens, token_mean
-from crossalign.preprocessing.pooling import POOLED, POOLINGS, TIME, Pool, pool_tokens
+from crossalign.preprocessing.pooling import POOLED, POOLINGS, TIME, Pool, Pools, pool_tokens
 from crossalign.preprocessing.tokens import token_moments
 from crossalign.training import Batch, Cosine, Group, Player, Shuffle, enough_epochs, train
 from crossalign.types import Benchmark, Classes, Views
@@ -49,8 +49,11 @@ BLOCK = 1024
 """Number of samples that are pooled at a time."""
 
 
-def pooled(bench: Benchmark, how: str) -> Benchmark:
+def pooled(bench: Benchmark, how: str | Pools) -> Benchmark:
     """Return a benchmark whose token modalities are vectors, see `pool_tokens`.
+
+    ``how`` is one of `clip_options.POOLS`, or the poolings that a fitted model keeps, which stay as
+    they are on every run.
 
     Raises
     ------
@@ -58,11 +61,20 @@ def pooled(bench: Benchmark, how: str) -> Benchmark:
         For an unknown pooling, a benchmark without tokens, or one whose samples have neither
         classes nor a second modality to learn from.
     """
+    if not isinstance(how, str):
+        named = {pool if isinstance(pool, str) else TIME for pool in how.values()}
+        return pool_tokens(bench, " and ".join(sorted(named)), how)
     if how == TIME:
         return pool_tokens(bench, how, time_pools)
     if how not in POOLINGS:
         raise ValueError(f"pool: got {how!r}; choose one of {list(POOLS)}.")
     return pool_tokens(bench, how)
+
+
+def fitted_again(pools: Pools, X: Views, classes: Classes) -> Pools:
+    """Return poolings of the same kinds, those that are trained on other samples."""
+    return {m: pool if isinstance(pool, str) else TimePool.fit(X, m, classes)
+            for m, pool in pools.items()}
 
 
 def time_pools(bench: Benchmark) -> dict[str, Pool]:
@@ -147,12 +159,20 @@ class TimePool:
         from safetensors.numpy import load
 
         try:
-            arrays = load(content_of(Path(file)))
-            return cls._of(TemporalAttention(arrays["reader.shift"].shape[0],
-                                             arrays["norm.weight"].shape[0]), arrays)
+            return cls.from_arrays(load(content_of(Path(file))))
         except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
             raise ValueError(f"file: {str(file)!r} holds no temporal attention "
                              f"({why(error)}); give one that save wrote.") from error
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Self:
+        """Make what `arrays` gave; KeyError or RuntimeError if they are of no such network."""
+        return cls._of(TemporalAttention(arrays["reader.shift"].shape[0],
+                                         arrays["norm.weight"].shape[0]), arrays)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the weights by their names."""
+        return {name: of.numpy() for name, of in self.network.state_dict().items()}
 
     @classmethod
     def _of(cls, network: TemporalAttention, arrays: Mapping[str, Array]) -> Self:
@@ -161,10 +181,10 @@ class TimePool:
 
     def save(self, file: str | Path) -> None:
         """Write the weights as safetensors, whole or not at all."""
-        from safetensors.torch import save_file
+        from safetensors.numpy import save_file
 
         with replacing(Path(file)) as draft:
-            save_file(self.network.state_dict(), draft)
+            save_file(self.arrays(), draft)
 
     def __call__(self, x: npt.ArrayLike, mask: Array | None = None) -> Array:
         """Pool tokens ``(n, f, d)`` or frames ``(n, f, t, d)`` to ``(n, dim)`` float32.

@@ -25,6 +25,7 @@ from crossalign.evaluation.settled import protocol_of
 from crossalign.models.catalog import serves
 from crossalign.models.embedded_once import embedded_once
 from crossalign.models.trained_classes import trained_unseen
+from crossalign.preprocessing.pooling import has_tokens
 from crossalign.tasks import Fitted, ZeroShot
 from crossalign.types import Benchmark, Classes, Views
 
@@ -66,6 +67,10 @@ def score_fitted(model: Any, bench: Benchmark, *, task: str | Protocol | None = 
     fitted = model if isinstance(model, Fitted) else Fitted(model)
     model, run = fitted.model, fitted.run if run is None else run
     part = bench.run(run)
+    if has_tokens(part["train"], fitted.pools):
+        from crossalign.data.time_pooling import pooled  # with torch, for these data alone
+
+        part = pooled(part, fitted.pools)
     check_trained(model, part)
     settings = {**fitted.settings_for(task.name), **({} if gamma is None else {"gamma": gamma})}
     once = embedded_once(model)
@@ -169,4 +174,4 @@ def answering(fitted: Any, part: Benchmark, training: tuple[Views, Classes], tas
     if part.task == "gzsl" and serves(type(fitted), "gzsl"):
         recogniser = ZeroShot(fitted, gamma=0.0 if gamma is None else gamma).fit(*training)
     return Fitted(fitted, task.name, recogniser, choice.settings, choice.how, run,
-                  dict(part.protocol), options=asdict(task))
+                  dict(part.protocol), options=asdict(task), pools=dict(part.pools))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -67,23 +67,26 @@ POOLED = ("tokens", "frames")
 """Kinds of modalities that can be pooled."""
 
 
-Fit = Callable[[Benchmark], Mapping[str, Pool]]
+Pools = Mapping[str, str | Pool]
+"""Pooling of each modality: a name of `POOLINGS`, or a function that was fitted."""
+Fit = Callable[[Benchmark], Pools]
 """Function that learns, from the training part of a benchmark, how to pool each modality."""
 
 
-def pool_tokens(bench: Benchmark, how: str, fit: Fit | None = None) -> Benchmark:
+def pool_tokens(bench: Benchmark, how: str, fit: Fit | Pools | None = None) -> Benchmark:
     """Return a benchmark whose token modalities are vectors, on every run and in validation.
 
-    Tokens are read a block of samples at a time. The protocol's entry ``tokens`` says so.
+    Tokens are read a block of samples at a time. The protocol's entry ``tokens`` says so, and
+    ``pools`` hold what did it.
 
     Parameters
     ----------
     bench : Benchmark
     how : str
-        One of `POOLINGS`, or the name of what ``fit`` learns.
-    fit : callable, optional
-        Function that learns the pooling anew of every run, and of validation; default None, for
-        `POOLINGS`.
+        One of `POOLINGS`, or the name of what ``fit`` is or learns.
+    fit : callable or mapping, optional
+        Function that learns the pooling anew of every run, and of validation, or poolings that are
+        given for good; default None, for `POOLINGS`.
 
     Raises
     ------
@@ -92,22 +95,19 @@ def pool_tokens(bench: Benchmark, how: str, fit: Fit | None = None) -> Benchmark
     """
     if fit is None and how not in POOLINGS:
         raise ValueError(f"pool: got {how!r}; choose one of {list(POOLINGS)}.")
-    if not any(views.kind(m) in POOLED for views in bench.splits.values()
-               for m in views.modalities):
+    if not any(has_tokens(views) for views in bench.splits.values()):
         raise ValueError(f"pool: {bench.name} has no tokens to pool; leave it out.")
     return bench.map(partial(_pooled, how=how, fit=fit))
 
 
-def _pooled(bench: Benchmark, how: str, fit: Fit | None) -> Benchmark:
-    learnt = {} if fit is None else fit(bench)
-    return replace(
-        bench, splits={name: _vectors(views, {m: learnt[m] if fit else POOLINGS[how]
-                                              for m, kind in views.kinds.items() if kind in POOLED})
-                       for name, views in bench.splits.items()},
-        protocol={**bench.protocol, "tokens": f"pooled: {how}"})
+def has_tokens(views: Views, among: Collection[str] | None = None) -> bool:
+    """Return True if a modality, of all or ``among`` some, has tokens that can be pooled."""
+    return any(kind in POOLED for m, kind in views.kinds.items() if among is None or m in among)
 
 
-def _vectors(views: Views, pools: Mapping[str, Pool]) -> Views:
+def pooled_views(views: Views, pools: Pools) -> Views:
+    """Return samples with vectors in the place of the tokens of the modalities of ``pools``."""
+    pools = {m: pool for m, pool in pools.items() if views.kinds.get(m) in POOLED}
     data = {m: _rows(views, m, pools[m]) if m in pools else views[m] for m in views.modalities}
     kinds = {m: "vectors" if m in pools else kind for m, kind in views.kinds.items()}
     pooled = Views(data, views.labels, present=views.present, meta=views.meta, kinds=kinds,
@@ -116,7 +116,22 @@ def _vectors(views: Views, pools: Mapping[str, Pool]) -> Views:
     return pooled
 
 
-def _rows(views: Views, modality: str, pool: Pool) -> Array:
+def pooled_rows(pool: str | Pool, x: npt.ArrayLike, mask: Array | None = None) -> Array:
+    """Pool tokens ``(n, t, d)`` with the mask of the real ones by a name or a fitted function."""
+    return (POOLINGS[pool] if isinstance(pool, str) else pool)(x, mask)
+
+
+def _pooled(bench: Benchmark, how: str, fit: Fit | Pools | None) -> Benchmark:
+    pools = fit(bench) if callable(fit) else fit or {
+        m: how for views in bench.splits.values() for m, kind in views.kinds.items()
+        if kind in POOLED}
+    return replace(
+        bench, splits={name: pooled_views(views, pools) for name, views in bench.splits.items()},
+        protocol={**bench.protocol, "tokens": f"pooled: {how}"}, pools={**bench.pools, **pools})
+
+
+def _rows(views: Views, modality: str, pool: str | Pool) -> Array:
     mask = views.masks.get(modality)
-    return np.concatenate([pool(views.read(modality, rows), None if mask is None else mask[rows])
+    return np.concatenate([pooled_rows(pool, views.read(modality, rows),
+                                       None if mask is None else mask[rows])
                            for rows in views.blocks(modality)])

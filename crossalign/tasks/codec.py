@@ -24,12 +24,14 @@ def part_class(name: str) -> type[Any] | None:
     """Return the class, besides models, of that name that a saved task may consist of; None if
     there is none.
     """
-    from crossalign import heads, index, tasks
+    from crossalign import data, heads, index, tasks
     from crossalign.index.itq import ITQ
     from crossalign.tasks.binary_codes import BinaryCodes
     from crossalign.tasks.class_gaussians import ClassGaussians
     from crossalign.types import Classes
 
+    if name == "TimePool":                            # which brings torch
+        return data.TimePool
     parts = ITQ, BinaryCodes, ClassGaussians, Classes
     found: Any = {cls.__name__: cls for cls in parts}.get(name)
     for room in (tasks, index, heads):
@@ -101,6 +103,8 @@ class Encoder:
         if is_dataclass(value):
             return {"object": name, "fields": self.encode(
                 {field.name: getattr(value, field.name) for field in fields(value)}, path)}
+        if hasattr(value, "from_arrays"):
+            return {"object": name, "arrays": self.encode(value.arrays(), path)}
         record = {"object": name,
                   "params": self.encode(value.get_params(deep=False), f"{path}.params")}
         if hasattr(value, "stored"):
@@ -173,6 +177,8 @@ class Decoder:
             raise ValueError(f"{short(value['object'])} is no known class")
         if is_dataclass(cls):
             return cls(**self.decode(value["fields"]))
+        if hasattr(cls, "from_arrays"):
+            return cls.from_arrays(self.decode(value["arrays"]))
         instance = cls(**self.decode(value["params"]))
         if "items" in value:
             instance.restore(self.decode(value["items"]))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sklearn.utils._param_validation import Interval
 
 from crossalign.models.ranges import Having, check_values
+from crossalign.preprocessing.pooling import has_tokens, pooled_rows, pooled_views
 from crossalign.tasks.base import Task
 from crossalign.tasks.class_em import moves, way_of
 from crossalign.tasks.conformal import COVERAGE, Conformal
@@ -47,6 +48,7 @@ RANGES: dict[str, Any] = {
     "options": [Mapping],
     "answerer": [Having("unknown_words", words="an Answerer, as Answerer(model).fit(train, "
                         "questions) is"), None],
+    "pools": [Mapping],
     "captioner": [Having("speaker", words="a Captioner, as Captioner(model).fit(train, captions) "
                          "is"), None]}
 
@@ -81,6 +83,9 @@ class Fitted(Task):
         Answerer of questions over the model, where it is to answer some.
     captioner : Captioner, optional
         Captioner over the model, where it is to say what samples show.
+    pools : mapping of modality to pooling
+        Poolings that made the vectors which the model was fitted on of token rows, as of the frames
+        of clips, see `preprocessing.pooling`; default none.
     """
 
     def __init__(self, model: Any, task: str = "retrieval", recogniser: ZeroShot | None = None,
@@ -89,11 +94,11 @@ class Fitted(Task):
                  protocol: Mapping[str, Any] = NOTHING,
                  source: Mapping[str, Any] = NOTHING,
                  options: Mapping[str, Any] = NOTHING, answerer: Any = None,
-                 captioner: Any = None) -> None:
+                 captioner: Any = None, pools: Mapping[str, Any] = NOTHING) -> None:
         check_values({"model": model, "task": task, "recogniser": recogniser,
                       "settings": settings, "selection": selection, "run": run,
                       "protocol": protocol, "source": source, "options": options,
-                      "answerer": answerer, "captioner": captioner}, RANGES)
+                      "answerer": answerer, "captioner": captioner, "pools": pools}, RANGES)
         self.model = model
         self.task = task
         self.recogniser = recogniser
@@ -105,6 +110,7 @@ class Fitted(Task):
         self.options = options
         self.answerer = answerer
         self.captioner = captioner
+        self.pools = pools
 
     @property
     def gamma(self) -> float | None:
@@ -131,13 +137,23 @@ class Fitted(Task):
             return self.settings
         return NOTHING if self.gamma is None else {"gamma": self.gamma}
 
+    def pooled(self, X: Any) -> Any:
+        """Return samples as the model reads them: those of `Views` whose tokens were pooled when it
+        was fitted are, and so are token rows ``(n, t, d)`` alone; all else stays as it is.
+        """
+        if isinstance(X, Views):
+            return pooled_views(X, self.pools) if has_tokens(X, self.pools) else X
+        if len(self.pools) == 1 and np.ndim(X) > 2:
+            return pooled_rows(next(iter(self.pools.values())), X)
+        return X
+
     def predict(self, X: npt.ArrayLike | Views) -> npt.NDArray[np.int64]:
         """Recognise the class ``(n,)`` of every sample, calibrated."""
-        return np.asarray(self._head().predict(X), dtype=np.int64)
+        return np.asarray(self._head().predict(self.pooled(X)), dtype=np.int64)
 
     def decision_function(self, X: npt.ArrayLike | Views) -> npt.NDArray[Any]:
         """Score the classes ``(n, C)`` of every sample, before calibration."""
-        return self._head().decision_function(X)
+        return self._head().decision_function(self.pooled(X))
 
     def rejection(self, confidence: str = "max_probability") -> Rejection:
         """Return a recogniser that also answers "none of these", as validation chose.
@@ -169,7 +185,7 @@ class Fitted(Task):
     def predict_set(self, X: npt.ArrayLike | Views,
                     coverage: float = COVERAGE) -> list[npt.NDArray[Any]]:
         """Return for every sample the classes that may be right, see `Conformal.predict_set`."""
-        return self.conformal().predict_set(X, coverage)
+        return self.conformal().predict_set(self.pooled(X), coverage)
 
     def adapt(self, X: Samples) -> Self:
         """Return the same with a recogniser that unlabelled samples have taught where unseen
@@ -187,7 +203,7 @@ class Fitted(Task):
                              "X: no gain by adapting is clear on validation classes, so "
                              "nothing was moved; leave it out.")
         other = copy(self)
-        other.recogniser = self._head().adapt(X, way_of(chosen))
+        other.recogniser = self._head().adapt(self.pooled(X), way_of(chosen))
         other.recogniser.gamma = chosen["gamma"]
         other.settings = {**self.settings,
                           **{key: chosen[key] for key in self.settings if key in chosen}}

@@ -55,6 +55,9 @@ class Benchmark:
     said : Captions or Questions, optional
         Captions of the samples, which ``caption`` needs, or questions about them, which ``vqa``
         needs: ``said.of(bench["train"])`` are those of a split.
+    pools : mapping of modality to pooling
+        Poolings that made vectors of token rows, each a name or a fitted function, see
+        `preprocessing.pooling`; default none.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Benchmark:
     class_splits: int | None = None
     validation_again: Callable[[int], Benchmark | None] | None = None
     said: Captions | Questions | None = None
+    pools: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.task not in TASK_SPLITS:

@@ -1,17 +1,22 @@
 """Clips as vectors by temporal attention that is trained on training rows."""
 
 import pickle
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from complaints import complaint
 
 from crossalign.data.clip_options import POOLS
 from crossalign.data.supervision import Supervision, supervised
 from crossalign.data.time_pooling import TimePool, pooled
+from crossalign.evaluation import fit_for, score_fitted
 from crossalign.labels import NO_CLASS
+from crossalign.models import RidgeMap
 from crossalign.preprocessing.frames import reordered, shuffled_frames, single_frames
 from crossalign.preprocessing.pooling import POOLINGS, TIME, mean_token
+from crossalign.tasks import Fitted
 from crossalign.types import Benchmark, Classes, Views
 
 FRAMES, WIDTH = 6, 4
@@ -196,3 +201,62 @@ def test_a_pool_is_kept_as_a_file(tmp_path):
     for name in ("other", "missing"):
         complaint(lambda name=name: TimePool.load(tmp_path / name), "holds no temporal attention",
                   "give one that save wrote")
+
+
+# -- what a fitted model keeps ------------------------------------------------------------------
+def recognised():
+    """Clips of two seen classes, and one that is unseen."""
+    classes = Classes(np.eye(3), np.array([True, True, False]), ("before", "after", "other"))
+    other = clips(20, 2).with_labels(np.full(20, 2))
+    return Benchmark("clips", "gzsl", {"train": clips(200, 0), "test_seen": clips(60, 1),
+                                       "test_unseen": other}, classes,
+                     validation_split=recognised)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    made = pooled(recognised(), "time")
+    return made, fit_for(RidgeMap(alpha=1.0), made, task="gzsl", tune=False)
+
+
+def test_a_fitted_model_keeps_its_pool(fitted, tmp_path):
+    made, one = fitted
+    assert one.pools == made.pools
+    again = Fitted.load(one.save(tmp_path / "fitted"))
+    whole = recognised()
+    later, of_vectors = whole["test_seen"], made["test_seen"]
+    np.testing.assert_array_equal(again.pools["clip"](later["clip"], later.masks["clip"]),
+                                  of_vectors["clip"])
+    full = later.masks["clip"].all(axis=1)
+    for of in (one, again):                        # frames are pooled, and vectors stay
+        for X in (later, of_vectors):
+            np.testing.assert_array_equal(of.predict(X), one.predict(of_vectors))
+        np.testing.assert_allclose(of.decision_function(later["clip"][full]),
+                                   of.decision_function(later[full]), rtol=1e-4, atol=1e-5)
+    assert score_fitted(again, whole).scores == score_fitted(one, made).scores
+    other = recognised()                           # whatever they learnt from is not asked
+    other = replace(other, splits={**other.splits, "train": clips(30, 5)})
+    np.testing.assert_array_equal(pooled(other, again.pools)["test_seen"]["clip"],
+                                  of_vectors["clip"])
+    assert pooled(other, again.pools).protocol["tokens"] == "pooled: time"
+
+
+@pytest.mark.parametrize("how", ["mean", "flat"])
+def test_a_pool_that_is_a_formula_is_kept_by_its_name(tmp_path, how):
+    made = pooled(recognised(), how)
+    one = fit_for(RidgeMap(alpha=1.0), made, task="gzsl", tune=False)
+    again = Fitted.load(one.save(tmp_path / "fitted"))
+    assert again.pools == {"clip": how}
+    np.testing.assert_array_equal(again.predict(recognised()["test_seen"]),
+                                  one.predict(made["test_seen"]))
+
+
+def test_weights_of_another_network_are_refused(fitted, tmp_path):
+    weights = fitted[0].pools["clip"].arrays()
+    del weights["norm.bias"]
+    with pytest.raises(RuntimeError, match=r"norm\.bias"):
+        TimePool.from_arrays(weights)
+    one = copy(fitted[1])
+    one.pools = {"clip": TimePool.from_arrays(fitted[0].pools["clip"].arrays())}
+    one.pools["clip"].arrays = lambda: weights
+    complaint(lambda: Fitted.load(one.save(tmp_path / "fitted")), "is damaged or was edited")
