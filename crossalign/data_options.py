@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import inspect
 import os
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import wraps
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, get_type_hints
 
 import typer
 
 from crossalign.boundary import tell
 from crossalign.data.clip_options import FRAMES, POOLS
+from crossalign.encoders.named import OWN, RAW, is_here, open_encoders, unpacked
 from crossalign.sentences import short
 
 if TYPE_CHECKING:
@@ -27,25 +25,15 @@ if TYPE_CHECKING:
     from crossalign.types import Benchmark
 
 DEFAULT = "glyphs"
-RAW = "raw:"
-"""Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
-INK = {"ink": False, "ink+hog": True}
-"""Encoders without a network, and whether their rows hold the whole picture too."""
-OWN = "own"
-"""Word for the labels that a classifier's own files give."""
 PLACES = ("attributes", "class_texts", "unseen", "encoder", "text_encoder", "prompts",
           "output_names")
 """Options whose value may be a path."""
-ONNX = re.compile(r"(?P<file>.+\.onnx)(:(?P<output>.+))?")
-"""Name of an ONNX file, and of the output that is read."""
 OF_NOW = ("task", "engine")
 """Options about a command, which a saved model does not keep."""
 SUPERVISED = ("pairs", "unpaired", "labels", "wrong")
 """Options about the supervision of training pairs, or of labelled rows."""
 NETWORKS = ("encoder", "text_encoder")
 """Options that may name a network of a hub, which only the user may ask for."""
-PACKAGE = "package:"
-"""Prefix of a network that an installed package brings, in its folder ``model``."""
 
 
 class About(Protocol):
@@ -160,7 +148,7 @@ class DataOptions:
 
     def __post_init__(self) -> None:
         for field in NETWORKS:
-            object.__setattr__(self, field, _unpacked(field, getattr(self, field)))
+            object.__setattr__(self, field, unpacked(field, getattr(self, field)))
 
     @property
     def name(self) -> str:
@@ -205,7 +193,9 @@ class DataOptions:
 
     def read_as(self) -> dict[str, Any]:
         """Return the arguments that `data.load` and `data.validate` share."""
-        encoder, text_encoder = self._encoders()
+        encoder, text_encoder = open_encoders(
+            self.encoder, self.text_encoder, tokens=self.tokens, prompts=self.prompts,
+            output_names=self.output_names)
         return {"tokens": self.tokens, "attributes": self.attributes,
                 "class_texts": self.class_texts, "unseen": self.unseen,
                 "encoder": encoder, "text_encoder": text_encoder,
@@ -240,77 +230,6 @@ class DataOptions:
             raise ValueError(f"columns: {unclear!r} names a role or a column alone; write "
                              "path=image,text=caption.")
         return {role.strip(): name.strip() for role, _, name in pairs}
-
-    def _encoders(self) -> tuple[Any, Any]:
-        """Return the encoders of pictures and of texts; one network, named for both, is opened
-        once.
-        """
-        if self.output_names is not None:
-            return self._conse()
-        both = self.encoder is not None and self.encoder == self.text_encoder
-        if both and not self.tokens and not str(self.encoder).startswith(RAW):
-            from crossalign.encoders import DualEncoder
-            from crossalign.encoders.prompts import BARE, read_prompts
-
-            dual = DualEncoder(str(self.encoder), BARE if self.prompts is None
-                               else read_prompts(self.prompts))
-            return dual.pictures, dual.texts
-        if self.prompts is not None:
-            raise ValueError("prompts: they are for one network of pictures and texts; name it by "
-                             "--encoder and --text-encoder alike, without --tokens.")
-        return self._picture_encoder(), self._text_encoder()
-
-    def _conse(self) -> tuple[Any, Any]:
-        """Return the encoder of pictures by the labels of a classifier, and that of texts."""
-        if self.encoder is None or str(self.encoder).startswith(RAW) or self.tokens or (
-                self.prompts is not None):
-            raise ValueError("output_names: they are names of what an image classifier tells "
-                             "apart; name it by --encoder, without raw:, --tokens and --prompts.")
-        from crossalign.encoders import CharNgrams, ConSE
-        from crossalign.encoders.classifiers import open_classifier
-        from crossalign.encoders.label_names import read_labels
-
-        given = None if self.output_names == OWN else read_labels(str(self.output_names))
-        onnx = ONNX.fullmatch(self.encoder)
-        classifier = open_classifier(*((self.encoder, None) if onnx is None else
-                                       (onnx["file"], onnx["output"])), named=given is not None)
-        labels = classifier.labels if given is None else given
-        if labels is None:
-            raise ValueError(f"output_names: the files of {self.encoder!r} give its outputs no "
-                             "names; give a text file with a name for each, one a line.")
-        texts = self._text_encoder()
-        return ConSE(classifier.outputs, labels, CharNgrams() if texts is None else texts), texts
-
-    def _picture_encoder(self) -> Any:
-        """Return the encoder of a network; it gives tokens where they are asked for."""
-        if self.encoder is None:
-            return None
-        from crossalign.encoders import Ink, ONNXEncoder, PretrainedPictures, TFLiteEncoder
-
-        if self.encoder in INK:
-            if self.tokens:
-                raise ValueError(f"encoder: {self.encoder!r} gives vectors; leave --tokens out.")
-            return Ink(INK[self.encoder])
-        if self.encoder.endswith(".tflite"):
-            return TFLiteEncoder(self.encoder, tokens=self.tokens)
-        if (onnx := ONNX.fullmatch(self.encoder)) is not None:
-            return ONNXEncoder(onnx["file"], onnx["output"], self.tokens)
-        return PretrainedPictures(self.encoder.removeprefix(RAW), self._output(self.encoder))
-
-    def _text_encoder(self) -> Any:
-        """Return the same for texts."""
-        if self.text_encoder is None:
-            return None
-        from crossalign.encoders import PretrainedTexts, WordVectors
-
-        if os.path.isfile(os.path.expanduser(self.text_encoder)):
-            return WordVectors(self.text_encoder, self.tokens)
-        return PretrainedTexts(self.text_encoder.removeprefix(RAW), self._output(self.text_encoder))
-
-    def _output(self, network: str) -> str:
-        if network.startswith(RAW):
-            return "raw"
-        return "tokens" if self.tokens else "vectors"
 
     # -- what a model remembers --------------------------------------------------------------
     def remembered(self, recipe: About | None = None) -> dict[str, str | bool | int]:
@@ -364,32 +283,12 @@ def remembered_options(kept: Mapping[str, Any], asked: Collection[str] = ()) -> 
         raise ValueError(f"source: the saved model remembers {foreign[0]!r}, which is no option of "
                          "data; name the data with --data.")
     for name in set(NETWORKS) & set(kept) - set(asked):
-        network = str(kept[name]).removeprefix(RAW)
-        if network in INK:
-            continue
-        onnx = ONNX.fullmatch(network)
-        if not os.path.exists(network if onnx is None else onnx["file"]):
-            raise ValueError(f"source: the saved model remembers the network {short(network)}, "
-                             "which is not on this machine and is not fetched unasked; name it by "
+        if not is_here(str(kept[name])):
+            raise ValueError(f"source: the saved model remembers the network "
+                             f"{short(str(kept[name]).removeprefix(RAW))}, which is not on this "
+                             "machine and is not fetched unasked; name it by "
                              f"--{name.replace('_', '-')}.")
     return DataOptions(**kept)
-
-
-def _unpacked(option: str, network: str | None) -> str | None:
-    """Return the folder ``model`` for ``package:NAME``; any other network unchanged."""
-    if network is None or not network.startswith(PACKAGE):
-        return network
-    name = network.removeprefix(PACKAGE)
-    found = find_spec(name) if name.isidentifier() else None
-    places = [] if found is None else list(found.submodule_search_locations or ())
-    if not places:
-        raise ValueError(f"{option}: there is no installed package {short(name)}; install it, or "
-                         "give a file, a folder or the name of a network.")
-    folder = Path(places[0]) / "model"
-    if not folder.is_dir():
-        raise ValueError(f"{option}: the package {short(name)} has no folder 'model'; give the "
-                         "folder of a network.")
-    return str(folder)
 
 
 def _absolute(text: str) -> str:

@@ -22,6 +22,7 @@ from crossalign.data.registry import (
 )
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.encoders.engines import LOCAL
+from crossalign.encoders.named import open_encoders
 from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Captions, Encoder, Questions, TextEncoder
 
@@ -56,8 +57,8 @@ class DataSet(NamedTuple):
 def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
          attributes: str | Path | None = None, class_texts: str | Path | None = None,
          seed: int = 0, unseen: str | Path | Sequence[str] | None = None,
-         encoder: Encoder | DualEncoder | None = None,
-         text_encoder: TextEncoder | DualEncoder | None = None,
+         encoder: Encoder | DualEncoder | str | None = None,
+         text_encoder: TextEncoder | DualEncoder | str | None = None,
          pool: str | Mapping[str, Any] | None = None,
          modalities: Sequence[str] | None = None, columns: Mapping[str, str] | None = None,
          frames: int | None = None, log: Callable[[str], None] | None = None,
@@ -86,11 +87,12 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     unseen : str, Path or strings, optional
         Unseen classes, for folders of pictures, of sketches and photos, and files of arrays that
         serve gzsl: a published split, a text file or names; see `splits.unseen.unseen_mask`.
-    encoder : Encoder or DualEncoder, optional
-        Encoder of the pictures of a folder, as `encoders.TFLiteEncoder`.
-    text_encoder : TextEncoder or DualEncoder, optional
-        Encoder of the texts of pictures or classes, as `encoders.PretrainedTexts`. A `DualEncoder`
-        given for both puts pictures and texts into one space.
+    encoder : Encoder, DualEncoder or str, optional
+        Encoder of the pictures of a folder, as `encoders.TFLiteEncoder`, or its name, see
+        `encoders.open_encoders`.
+    text_encoder : TextEncoder, DualEncoder or str, optional
+        Encoder of the texts of pictures or classes, as `encoders.PretrainedTexts`, or its name. A
+        `DualEncoder` or one name given for both puts pictures and texts into one space.
     pool : str or mapping, optional
         Way to make vectors of tokens, for models that read nothing else, one of
         `clip_options.POOLS`: see `preprocessing.pooling`, and `data.time_pooling` for ``"time"``,
@@ -151,7 +153,8 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     source, path, variant = locate(name_or_path, given)
     _check(source, str(name_or_path), variant, task, tokens, given)
     where = () if path is None else (path,)
-    encoders = {name: given.pop(name) for name in ENCODERS.values() if name in given}
+    encoders = _opened({name: given.pop(name) for name in ENCODERS.values() if name in given},
+                       tokens)
     read = source.read
     if encoders and source.read_raw is not None:
         read, encoders = source.read_raw, {**own_encoders(source.name), **encoders}
@@ -195,6 +198,17 @@ def load_said(name_or_path: str | Path, task: str, samples: Samples, *, tokens: 
     if found.said is not None or not isinstance(found, RawSamples):
         return found.said
     return found.cut(samples).said
+
+
+def _opened(encoders: Mapping[str, Any], tokens: bool) -> dict[str, Any]:
+    """Open those of the encoders that are given by name."""
+    names = {name: str(given) for name, given in encoders.items()
+             if isinstance(given, str | Path)}
+    if not names:
+        return dict(encoders)
+    opened = open_encoders(*(names.get(name) for name in ENCODERS.values()), tokens=tokens)
+    return {**encoders, **{name: own for name, own in zip(ENCODERS.values(), opened, strict=True)
+                           if own is not None}}
 
 
 def _encoded(raw: RawSamples, **encoding: Any) -> tuple[Benchmark, Samples]:

@@ -30,8 +30,8 @@ class Check(NamedTuple):
 def validate(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
              attributes: str | Path | None = None, class_texts: str | Path | None = None,
              seed: int = 0, unseen: str | Path | Sequence[str] | None = None,
-             encoder: Encoder | DualEncoder | None = None,
-             text_encoder: TextEncoder | DualEncoder | None = None,
+             encoder: Encoder | DualEncoder | str | None = None,
+             text_encoder: TextEncoder | DualEncoder | str | None = None,
              modalities: Sequence[str] | None = None, columns: Mapping[str, str] | None = None,
              frames: int | None = None, log: Log | None = None,
              engine: str | None = None) -> list[Check]:

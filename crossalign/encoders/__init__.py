@@ -7,6 +7,7 @@ a side. The loaders of `data` take an encoder. Any object with these five names 
 of pictures whose ``resizes`` is true gets them in their own sizes, and one whose ``learned`` is
 false is a formula, which no class can leak into.
 
+- `named`: encoders by the names that a person writes.
 - `encode`: the way of all items through any encoder: blocks, threads that read ahead. `shards` of
   rows outlive a kill, `cache` keeps them and other arrays on disk; `text_cache` is that of texts.
 - `hog`, `char_ngrams`: pictures and texts without a network; `gradients` and `patches` are the

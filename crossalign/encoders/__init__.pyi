@@ -4,6 +4,7 @@ from .conse import ConSE as ConSE
 from .dual import DualEncoder as DualEncoder
 from .hog import HOG as HOG
 from .ink import Ink as Ink
+from .named import open_encoders as open_encoders
 from .onnx import ONNXEncoder as ONNXEncoder
 from .pretrained import PretrainedPictures as PretrainedPictures
 from .pretrained import PretrainedTexts as PretrainedTexts

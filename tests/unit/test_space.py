@@ -19,6 +19,7 @@ from shapes import SHAPES, picture, picture_folder
 from typer.testing import CliRunner
 
 import crossalign as ca
+from crossalign import data_options
 from crossalign.cli import app
 from crossalign.data.catalog import load_whole
 from crossalign.data_options import DataOptions
@@ -69,8 +70,9 @@ def test_building_says_every_step(built):
 
 
 def test_building_opens_its_encoders_once(folder, tmp_path, monkeypatch):
-    opened, count = DataOptions._encoders, []
-    monkeypatch.setattr(DataOptions, "_encoders", lambda self: count.append(1) or opened(self))
+    opened, count = data_options.open_encoders, []
+    monkeypatch.setattr(data_options, "open_encoders",
+                        lambda *names, **how: count.append(1) or opened(*names, **how))
     build_space(DataOptions(data=str(folder), task="retrieval"), tmp_path / "space",
                 models=["ridge_map"], log=str)
     assert len(count) == 1
