@@ -149,7 +149,7 @@ def under(root: Path | None, name: str | None) -> str | None:
     """Return the path of a file or folder under ``root`` if it is there, else the name, as that of
     a network in a package.
     """
-    from crossalign.data_options import PACKAGE
+    from crossalign.encoders.named import PACKAGE
 
     if root is None or name is None or name.startswith(PACKAGE):
         return name
