@@ -8,8 +8,8 @@ import re
 from importlib import metadata, util
 
 EXTRAS = {"emoji": "resvg_py", "faiss": "faiss", "language": "peft", "onnx": "onnxruntime",
-          "parquet": "pyarrow", "qdrant": "qdrant_edge", "serve": "fastapi", "text": "transformers",
-          "video": "av", "vision": "ai_edge_litert"}
+          "parquet": "pyarrow", "qdrant": "qdrant_edge", "ray": "ray", "serve": "fastapi",
+          "text": "transformers", "video": "av", "vision": "ai_edge_litert"}
 """Optional extras, and the module that shows that each is installed."""
 
 

@@ -46,8 +46,12 @@ def test_the_doctor_lists_what_is_used_and_only_that():
     for name, module in EXTRAS.items():
         assert re.search(rf"\b(import|from) {module}\b", code), f"nothing imports {module}"
         assert f"extra            {name}: " in listed
-    unused = set(PROJECT["optional-dependencies"]) - set(EXTRAS) - {"docs", "dev"}
-    assert not any(f"extra            {name}:" in listed for name in unused)
+    assert set(EXTRAS) == set(PROJECT["optional-dependencies"]) - {"docs", "dev"}
+
+
+def test_the_readme_lists_the_extras():
+    listed = re.findall(r"^\| `(\w+)` \| ", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(PROJECT["optional-dependencies"])
 
 
 def test_data_sets_and_layouts_of_a_path_fit_a_terminal_of_80_columns(monkeypatch, tmp_path):
