@@ -24,3 +24,10 @@ def find_device(device: str) -> torch.device:
     if device == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", torch.cuda.current_device())
+
+
+def device_here(device: str) -> torch.device:
+    """Return the device of what was saved with such a word: as `find_device`, or the CPU if it asks
+    for a GPU that is not here.
+    """
+    return find_device(device if torch.cuda.is_available() else "cpu")

@@ -273,21 +273,12 @@ def join_state(model: Any, arrays: Mapping[str, Any], values: Mapping[str, Any])
         if hasattr(module, "load_state_dict"):
             import torch
 
+            from crossalign.devices import device_here
+
             module.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in members.items()})
-            module.to(_device(model))
+            module.to(device_here(model.device))
         else:
             setattr(model, name, members)
-
-
-def _device(model: Any) -> Any:
-    """Return the device that the model asks for, or the CPU if it asks for a GPU that is not
-    here.
-    """
-    import torch
-
-    from crossalign.devices import find_device
-
-    return find_device(model.device if torch.cuda.is_available() else "cpu")
 
 
 def _plain(value: Any) -> Any:

@@ -15,8 +15,6 @@ from crossalign.space.why import Why, explained
 from crossalign.words import words_of
 
 Where = Mapping[str, Any]
-BLOCK = 256
-"""Number of pictures that are captioned at once."""
 SAID = "said"
 """Key of a payload for what a space says that a picture shows."""
 
@@ -218,10 +216,11 @@ class AnsweringSpace(EmbeddingSpace):
 
     def caption_rows(self, rows: Any) -> list[str]:
         """Say what pictures show whose features ``(n, d)`` are given, see `caption`."""
+        self.fitted.captioner.open()
         saying = copy(self.fitted.captioner)
         saying.recogniser = self.fitted.recogniser
-        return [text for start in range(0, len(rows), BLOCK)
-                for text in saying.caption(rows[start:start + BLOCK])]
+        said: list[str] = saying.caption(rows)
+        return said
 
     def recognise(self, items: Any, k: int = 5) -> list[Answer]:
         """Name the k likeliest classes of every picture, with calibrated probabilities.

@@ -109,6 +109,7 @@ class Answerer(Task):
     learned = MappingProxyType({"answers_": np.ndarray, "words_": np.ndarray,
                                 "counts_": np.ndarray, "scaling_": dict, "modality_": str,
                                 "history_": dict})
+    learned_format = 2
 
     def __init__(self, model: Any, inputs: str = "codes", sees: str = "both", most: int = 3000,
                  hidden: int = 128, dropout: float = 0.2, epochs: int | None = None,
@@ -222,9 +223,10 @@ class Answerer(Task):
     def try_out(self) -> None:
         """Answer a made-up question, if there is a network."""
         if hasattr(self, "network_"):
-            codes = torch.ones(2, len(self.scaling_["shift"]))
-            words = torch.ones(2, 1, dtype=torch.int64)
-            logits = self.network_.logits(words, codes, codes[:1], torch.zeros(1, dtype=torch.long))
+            device = self.network_.pictures.device
+            codes = torch.ones(2, len(self.scaling_["shift"]), device=device)
+            words = torch.ones(2, 1, dtype=torch.int64, device=device)
+            logits = self.network_.logits(words, codes, codes[:1], torch.zeros_like(words[0]))
             if logits.shape != (2, len(self.answers_)):
                 raise ValueError(f"it scores {logits.shape[1]} answers of {len(self.answers_)}")
 

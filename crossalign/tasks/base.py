@@ -22,9 +22,12 @@ class Task(Nested):
     ----------------
     learned : mapping of name to type or types
         Attributes that the task learns, all of which a folder may hold.
+    learned_format : int
+        Number that is raised where older folders lack some of them; default 1.
     """
 
     learned: ClassVar[Mapping[str, Any]] = {}
+    learned_format: ClassVar[int] = 1
 
     def save(self, folder: str | Path) -> Path:
         """Write the task, with its model, to a folder; see `tasks.store`.
@@ -69,6 +72,10 @@ class Task(Nested):
 
 class ForeignError(ValueError):
     """A part that a folder cannot bring, as code or a language model, is not given, or another."""
+
+
+class VersionError(ForeignError):
+    """A folder was written by a version whose format is another."""
 
 
 def check_samples(X: Any, argument: str) -> None:

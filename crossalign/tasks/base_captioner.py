@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType, NoneType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import StrOptions
 
-from crossalign.models.blockwise import as_given
+from crossalign.devices import DEVICES
 from crossalign.models.ranges import (
     BATCH,
     COUNT,
@@ -25,11 +24,10 @@ from crossalign.models.ranges import (
     Having,
     check_values,
 )
-from crossalign.tasks.base import Task, check_samples, task_samples
-from crossalign.tasks.caption_names import ranked_classes, with_truth, wrong_classes
+from crossalign.tasks.base import check_samples, task_samples
+from crossalign.tasks.caption_inputs import CaptionInputs
 from crossalign.tasks.caption_parts import CaptionParts
 from crossalign.tasks.inputs import INPUTS
-from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.types import Captions, Views, samples_given
 from crossalign.types.given import by_modality
 
@@ -44,48 +42,35 @@ RANGES: dict[str, Any] = {
     "inputs": [StrOptions(set(INPUTS))], "prefix": [SIZE], "names": [SIZE], "longest": [SIZE],
     "masking": [SHARE], "hits": [Each(SHARE)], "cosine": [SHARE, None], "memory": [WEIGHT],
     "guidance": [NUMBER], "epochs": [COUNT, None], "batch_size": [BATCH], "lr": [RATE],
-    "random_state": [SEED]}
+    "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
 """Ranges of the parameters that every captioner has."""
-EPOCHS, STEPS = 8, 250
-"""Least numbers of passes over the captions and of batches: of few captions in few passes a decoder
-learns neither to copy names nor to spell."""
 
 
-class BaseCaptioner(Task, ABC):
+class BaseCaptioner(CaptionInputs, ABC):
     """Captioner without its decoder.
 
     It finds the codes and names that a decoder reads, trains an objective, and decodes. A decoder
     is a file of its own: a subclass that makes it, says how texts become numbers, and what says
     them word by word.
 
+    Class attributes
+    ----------------
+    block : int
+        Number of samples that are captioned at once; default 256.
+
     Attributes
     ----------
-    centre_, spread_ : (d,)
-        Mean and deviation of codes of the captioned modality.
-    memory_ : (m, d)
-        Codes of training texts.
     network_ : Module
         Decoder.
     """
 
-    learned = MappingProxyType({"centre_": np.ndarray, "spread_": np.ndarray,
-                                "memory_": (np.ndarray, NoneType), "modality_": str,
-                                "inputs_": str})
-    model: Any
-    recogniser: Any
-    route: str
+    block: ClassVar[int] = 256
     modality: str | None
-    text: str
-    inputs: str
-    names: int
     longest: int
-    hits: Sequence[float]
-    cosine: float | None
-    memory: float
     epochs: int | None
     batch_size: int
     lr: float
-    random_state: int
+    device: str
     network_: Any
 
     # -- its decoder ---------------------------------------------------------------------------
@@ -104,6 +89,9 @@ class BaseCaptioner(Task, ABC):
     @abstractmethod
     def _vocabulary(self) -> Any:
         """Vocabulary of texts, which has numbers of a text and the text of numbers."""
+
+    def open(self) -> None:
+        """Open what the decoder needs and no folder keeps; by default nothing."""
 
     @abstractmethod
     def _speaker(self, codes: Array, ranked: Array, cached: bool,
@@ -144,85 +132,12 @@ class BaseCaptioner(Task, ABC):
         self._learn(codes, said, self._training_names(samples, rows))
         return self
 
-    def _learned_codes(self, samples: Views) -> Array:
-        """Compute the codes ``(n, d)`` that are learned from, and what codes are put by."""
-        kind = samples.kind(self.modality_)
-        if self.inputs == "features" and (self.route != "paired" or kind != "vectors"):
-            raise ValueError(f"inputs: got 'features' for {kind} by the route {self.route!r}; "
-                             "use 'codes'.")
-        self.inputs_ = self.inputs if self.route == "paired" and kind == "vectors" else "codes"
-        seen = self._raw(samples)
-        self.centre_, self.spread_ = seen.mean(axis=0), seen.std(axis=0) + 1e-3
-        self.memory_ = None
-        if self.route == "paired":
-            return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
-        told = self.model.embed(as_given(samples, self.text), self.text)
-        standard = standardise(told, told.mean(axis=0), told.std(axis=0) + 1e-3)
-        self.memory_ = np.unique(standard, axis=0)
-        return standard
-
-    def _raw(self, samples: Views) -> Array:
-        """Return what is read of the captioned modality ``(n, d)``: codes, features or both."""
-        parts = []
-        if self.inputs_ != "features":
-            parts.append(self.model.embed(as_given(samples, self.modality_), self.modality_))
-        if self.inputs_ != "codes":
-            parts.append(samples[self.modality_])
-        return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts], axis=1)
-
-    def _training_names(self, samples: Views, rows: Array) -> tuple[Array, Array]:
-        """Return classes with and without the true one for every caption, ``(m, names)`` each."""
-        n = len(samples)
-        if self.recogniser is None:
-            none = np.full((len(rows), self.names), -1)
-            return none, none
-        classes, labels = self.recogniser.classes_, samples.labels
-        if self.route == "paired":
-            scores = np.asarray(self.recogniser.decision_function(samples.select(self.modality_)))
-        else:
-            side = classes.embeddings / np.maximum(
-                np.linalg.norm(classes.embeddings, axis=1, keepdims=True), 1e-12)
-            noise = np.random.default_rng([self.random_state, 1]).normal(size=(n, len(classes)))
-            scores = side[samples.truth] @ side.T + 0.1 * noise
-        if labels is None:
-            found = wrong_classes(scores, None, classes.seen, self.names)
-            return found[rows], found[rows]
-        wrong = wrong_classes(scores, labels, classes.seen, self.names)[rows]
-        rng = np.random.default_rng([self.random_state, 2])
-        return with_truth(wrong, labels[rows], np.asarray(self.hits), rng), wrong
-
-    @property
-    def _found(self) -> float:
-        """Share of samples of unseen classes whose true name is among the names."""
-        return min(1.0, float(sum(self.hits[:self.names])))
-
-    def _noise(self, codes: Array) -> float:
-        """Return the deviation of noise on codes in training."""
-        return (0.0 if self.route == "paired" else
-                noise_for(0.5 if self.cosine is None else self.cosine, codes.shape[1]))
-
     def _train(self, objective: Any, rows: Mapping[str, Array]) -> None:
         """Train an objective on rows, by name."""
-        import torch
+        from crossalign.tasks.caption_training import train_captions
 
-        from crossalign.training import (
-            Cosine,
-            Group,
-            Player,
-            Shuffle,
-            TensorData,
-            enough_epochs,
-            train,
-        )
-
-        data = TensorData({name: torch.from_numpy(np.ascontiguousarray(of))
-                           for name, of in rows.items()})
-        epochs = (enough_epochs(len(data), self.batch_size, EPOCHS, STEPS)
-                  if self.epochs is None else self.epochs)
-        train(objective, data, players=[Player("captioner", (Group(("",), self.lr),),
-                                               optimizer="adamw", weight_decay=1e-2)],
-              epochs=epochs, sampler=Shuffle(min(self.batch_size, len(data))), clip=1.0,
-              lr_schedule=Cosine(epochs), seed=self.random_state, device="cpu")
+        train_captions(objective, rows, epochs=self.epochs, batch_size=self.batch_size, lr=self.lr,
+                       device=self.device, seed=self.random_state)
 
     # -- saying --------------------------------------------------------------------------------
     def caption(self, X: npt.ArrayLike | Views, by: str = "greedy", *, width: int = 4,
@@ -289,8 +204,8 @@ class BaseCaptioner(Task, ABC):
         """Return the grammar of lists of phrases, if there are any, checked against limits."""
         if parts is None:
             return None
-        names = self.recogniser.classes_.names if named and self.recogniser is not None else ()
-        grammar = CaptionParts(parts, self._vocabulary, names, self._end)
+        grammar = CaptionParts(parts, self._vocabulary, self._class_names if named else (),
+                               self._end)
         if grammar.longest > limits.longest:
             raise ValueError(f"parts: captions of them have up to {grammar.longest} words, letters "
                              f"of unknown words counted, which is more than {limits.longest}; give "
@@ -315,6 +230,7 @@ class BaseCaptioner(Task, ABC):
 
     def _samples(self, X: npt.ArrayLike | Views) -> Views:
         """Return samples as `Views`, for a captioner that is fitted."""
+        self.open()
         if not hasattr(self, "network_"):
             raise ValueError("X: this captioner is not fitted; call fit(train, captions) first.")
         check_samples(X, "X")
@@ -323,24 +239,14 @@ class BaseCaptioner(Task, ABC):
 
     def _blocks(self, X: npt.ArrayLike | Views) -> Sequence[Views]:
         """Return samples in the parts that are captioned at once."""
-        return [self._samples(X)]
+        samples = self._samples(X)
+        return [samples[np.arange(start, min(start + self.block, len(samples)))]
+                for start in range(0, len(samples), self.block)]
 
-    def _codes(self, samples: Views) -> Array:
-        """Return the codes ``(n, d)`` of samples as the decoder reads them."""
-        seen = self._raw(samples)
-        if self.route == "paired":
-            return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
-        rows = standardise(seen, self.centre_, self.spread_)
-        assert self.memory_ is not None
-        return projected(rows, self.memory_, self.memory) if self.memory > 0 else rows
-
-    def _ranked(self, samples: Views) -> Array:
-        """Return the likeliest classes ``(n, names)``; -1 for no more."""
-        if self.recogniser is None:
-            return np.full((len(samples), self.names), -1)
-        scores = self.recogniser.decision_function(samples.select(self.modality_))
-        return ranked_classes(np.asarray(scores), self.recogniser.classes_,
-                              self.recogniser.gamma, self.names)
+    @property
+    def _place(self) -> Any:
+        """Device that the decoder is on."""
+        return next(self.network_.parameters()).device
 
     def try_out(self) -> None:
         """Say a caption of made-up samples."""

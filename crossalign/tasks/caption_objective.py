@@ -27,8 +27,6 @@ class CaptionObjective(nn.Module):
     Parameters
     ----------
     decoder : CaptionDecoder
-    shape : (ranks, spelt)
-        Largest numbers of names, and of words of a name.
     masking : float
         Share of the texts without names.
     found : float
@@ -41,11 +39,10 @@ class CaptionObjective(nn.Module):
         Label smoothing.
     """
 
-    def __init__(self, decoder: CaptionDecoder, shape: tuple[int, int], masking: float,
-                 found: float, hiding: float, noise: float, smoothing: float) -> None:
+    def __init__(self, decoder: CaptionDecoder, masking: float, found: float, hiding: float,
+                 noise: float, smoothing: float) -> None:
         super().__init__()
         self.decoder = decoder
-        self.shape = shape
         self.masking = masking
         self.found = found
         self.hiding = hiding
@@ -53,16 +50,18 @@ class CaptionObjective(nn.Module):
         self.smoothing = smoothing
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
-        """Return the loss of ``codes``, ``text``, and of ``right`` and ``wrong`` names."""
+        """Return the loss of ``codes``, ``text``, and the words ``(B, ranks, m)`` of ``right`` and
+        ``wrong`` names.
+        """
         codes, text = noisy(batch.views["codes"], self.noise, batch), batch.views["text"].long()
         draw = batch.uniform(3)
+        hidden, known = draw[:, 1:2, None] < self.masking, draw[:, :1, None] < self.found
         right, wrong = batch.views["right"].long(), batch.views["wrong"].long()
-        names = torch.where(draw[:, :1] < self.found, right, wrong)
-        names = torch.where(draw[:, 1:2] < self.masking, NOTHING, names)
+        names = torch.where(hidden, NOTHING, torch.where(known, right, wrong))
         before = torch.cat([torch.full_like(text[:, :1], START), text[:, :-1]], dim=1)
         shown = torch.where(batch.uniform(text.shape[1]) < self.hiding, HIDDEN, before)
         shown[:, 0] = START
-        read = codes, draw[:, 2] >= BLIND, names.view(-1, *self.shape), shown, text
+        read = codes, draw[:, 2] >= BLIND, names, shown, text
         lengths = (text != NOTHING).sum(dim=1)
         usual = lengths.sort().values[int(USUAL * (len(lengths) - 1))]
         parts = [self._loss(int(lengths[part].max()), *(rows[part] for rows in read))
@@ -73,6 +72,7 @@ class CaptionObjective(nn.Module):
               text: Tensor) -> Tensor:
         """Sum the loss over the words of texts of up to ``longest`` words."""
         text = text[:, :longest]
+        names = names[:, :, :int((names != NOTHING).any(dim=1).any(dim=0).sum())]
         said: Tensor = self.decoder(codes, sighted, names, shown[:, :longest])
         likely = said.gather(2, text[:, :, None])[:, :, 0]
         loss = -(1 - self.smoothing) * likely - self.smoothing * said.mean(dim=2)

@@ -46,12 +46,12 @@ class CaptionSpeaker:
         self.cached = cached
         self.parts = parts
         with torch.inference_mode():
-            sight = torch.ones(len(codes), dtype=torch.bool)
+            sight = torch.ones(len(codes), dtype=torch.bool, device=codes.device)
             self.sides = [(decoder.start(names), decoder.tokens(codes, sight))]
             if guidance != 0:
                 self.sides.append((decoder.start(torch.zeros_like(names)),
                                    decoder.tokens(codes, ~sight)))
-        self.texts = torch.full((len(codes), 1), START)
+        self.texts = torch.full((len(codes), 1), START, device=codes.device)
 
     def first(self) -> Tensor:
         """Return log-probabilities ``(n, words)`` of the first word."""
@@ -85,11 +85,11 @@ def spoken(found: list[Tensor], guidance: float, barred: Tensor, silent: list[in
     Words that are ``barred (n, words)``, or ``silent`` in every text, have -inf.
     """
     scores = found[0]
+    scores[:, silent] = float("-inf")
     if len(found) > 1:
         likeliest = scores.masked_fill(barred, float("-inf")).amax(dim=1, keepdim=True)
         guided = (1 + guidance) * scores - guidance * found[1]
         scores = guided.masked_fill(scores < likeliest + math.log(PLAUSIBLE), float("-inf"))
-    scores[:, silent] = float("-inf")
     return log_softmax(scores, dim=1).masked_fill(barred, float("-inf"))
 
 

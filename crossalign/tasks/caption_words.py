@@ -25,12 +25,23 @@ WORDS = BYTES + 256
 """Number of the first word."""
 
 
-def warn_of_cut(lengths: Sequence[int], longest: int, what: str) -> None:
-    """Warn that captions of so many tokens are cut; ``what`` names the tokens."""
-    cut = sum(length > longest for length in lengths)
+def warn_of_cut(lengths: Sequence[int], most: int, tokens: str, what: str = "captions",
+                limit: str = "longest") -> None:
+    """Warn that texts of so many tokens are cut.
+
+    Parameters
+    ----------
+    lengths : sequence of int
+        Tokens of each text.
+    most : int
+        Number that is kept.
+    tokens, what, limit : str
+        Words for the tokens and for the texts, and the parameter that ``most`` is.
+    """
+    cut = sum(length > most for length in lengths)
     if cut:
-        warnings.warn(f"captions: {cut} of {len(lengths)} are longer than longest={longest} "
-                      f"{what}; the rest of them was left out.", stacklevel=3)
+        warnings.warn(f"{what}: {cut} of {len(lengths)} are longer than {limit}={most} {tokens}; "
+                      "the rest of them was left out.", stacklevel=3)
 
 
 class CaptionWords:
@@ -64,14 +75,15 @@ class CaptionWords:
                       if known is None else [known])
         return found
 
-    def rows(self, texts: Sequence[str], longest: int) -> Array:
+    def rows(self, texts: Sequence[str], longest: int, ended: bool = False) -> Array:
         """Return the numbers of texts ``(n, longest)``, cut off there and filled up with
-        `NOTHING`.
+        `NOTHING`; with ``ended``, ``(n, longest + 1)``, the end behind those that are not cut.
         """
-        rows = np.full((len(texts), longest), NOTHING, dtype=np.int64)
+        rows = np.full((len(texts), longest + ended), NOTHING, dtype=np.int64)
         for row, text in zip(rows, texts, strict=True):
-            numbers = self.numbers(text)[:longest]
-            row[:len(numbers)] = numbers
+            numbers = self.numbers(text)
+            kept = [*numbers, END] if ended and len(numbers) <= longest else numbers[:longest]
+            row[:len(kept)] = kept
         return rows
 
     def text(self, numbers: Iterable[int]) -> str:

@@ -48,9 +48,11 @@ class Captioner(BaseCaptioner):
     width, heads, layers, prefix, dropout
         Sizes of the decoder, see `networks.CaptionDecoder`; default 96, 4, 2, 2 and 0.1.
     names, spelt : int
-        Largest number of names, and of words of a name; default 3 and 12.
+        Largest number of names, and of words of a name, where a word that no caption has counts by
+        its letters; default 3 and 64. What is longer is cut, with a warning.
     longest : int
-        Largest number of words of a caption; default 32.
+        Largest number of words of a caption; default 32. Longer ones are cut, with a warning, and
+        not learned to end there.
     masking : float
         Share of training captions without names; default 0.4.
     hits : list of float
@@ -72,6 +74,8 @@ class Captioner(BaseCaptioner):
     epochs, batch_size, lr, random_state
         Settings of training: default 8 passes, or as many as make 250 batches, 128 captions in a
         batch, learning rate 1e-3 at the start, which falls along a cosine, and seed 0.
+    device : {"auto", "cpu", "cuda"}
+        Device of the decoder; default ``"auto"``, a GPU if there is one.
 
     Attributes
     ----------
@@ -94,11 +98,11 @@ class Captioner(BaseCaptioner):
     def __init__(self, model: Any, recogniser: Any = None, route: str = "paired",
                  modality: str | None = None, text: str = "text", inputs: str = "both",
                  width: int = 96, heads: int = 4, layers: int = 2, prefix: int = 2,
-                 dropout: float = 0.1, names: int = 3, spelt: int = 12, longest: int = 32,
+                 dropout: float = 0.1, names: int = 3, spelt: int = 64, longest: int = 32,
                  masking: float = 0.4, hits: Sequence[float] = HITS, hiding: float = 0.3,
                  smoothing: float = 0.1, cosine: float | None = None, memory: float = 0.0,
                  guidance: float = 0.0, epochs: int | None = None, batch_size: int = 128,
-                 lr: float = 1e-3, random_state: int = 0) -> None:
+                 lr: float = 1e-3, device: str = "auto", random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser
         self.route = route
@@ -123,6 +127,7 @@ class Captioner(BaseCaptioner):
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr
+        self.device = device
         self.random_state = random_state
         check_values(self.get_params(deep=False), {**RANGES, **SIZES})
 
@@ -133,19 +138,20 @@ class Captioner(BaseCaptioner):
         vocabulary = CaptionWords.of(said)
         self.words_ = np.array(vocabulary.words)
         warn_of_cut([len(vocabulary.numbers(text)) for text in said], self.longest, "words")
+        self._warn_of_names(vocabulary)
         self._restore()
-        tables = [self._name_rows(vocabulary)[part].reshape(len(part), -1) for part in names]
-        text = self._text_rows(said, vocabulary)
         chosen, spelling = self._spelt(said, vocabulary)
-        if len(chosen):
-            codes = np.concatenate([codes, codes[chosen]])
-            text = np.concatenate([text, self._text_rows([said[i] for i in chosen], spelling)])
-            other = self._name_rows(spelling)
-            tables = [np.concatenate([table, other[part[chosen]].reshape(len(chosen), -1)])
-                      for table, part in zip(tables, names, strict=True)]
+        own, other = self._name_rows(vocabulary), self._name_rows(spelling)
+        width = max(own.shape[1], other.shape[1])
+        own, other = (np.pad(rows, ((0, 0), (0, width - rows.shape[1]))) for rows in (own, other))
+        tables = [np.concatenate([own[part], other[part[chosen]]]) for part in names]
+        text = np.concatenate([
+            vocabulary.rows(said, self.longest, ended=True),
+            spelling.rows([said[i] for i in chosen], self.longest, ended=True)])
         text = text[:, :int((text != NOTHING).sum(axis=1).max())]
-        objective = CaptionObjective(self.network_, (self.names, self.spelt), self.masking,
-                                     self._found, self.hiding, self._noise(codes), self.smoothing)
+        codes = np.concatenate([codes, codes[chosen]])
+        objective = CaptionObjective(self.network_, self.masking, self._found, self.hiding,
+                                     self._noise(codes), self.smoothing)
         self._train(objective, {"codes": codes, "text": text, "right": tables[0],
                                 "wrong": tables[1]})
 
@@ -156,16 +162,18 @@ class Captioner(BaseCaptioner):
         chosen = rng.permutation(len(said))[:round(SPELT * len(said))]
         return np.sort(chosen), CaptionWords(kept)
 
-    def _text_rows(self, said: list[str], vocabulary: CaptionWords) -> Array:
-        rows = np.pad(vocabulary.rows(said, self.longest), ((0, 0), (0, 1)))
-        rows[np.arange(len(rows)), (rows != NOTHING).sum(axis=1)] = END
-        return rows
+    def _warn_of_names(self, vocabulary: CaptionWords) -> None:
+        """Warn of names of classes that are cut."""
+        warn_of_cut([len(vocabulary.numbers(name)) for name in self._class_names], self.spelt,
+                    "words, a word that no caption has counted by its letters",
+                    "names of classes", "spelt")
 
     def _name_rows(self, vocabulary: CaptionWords) -> Array:
-        """Return the words of every class's name ``(C + 1, spelt)``; the last row has none."""
-        names = () if self.recogniser is None else self.recogniser.classes_.names
-        return np.concatenate([vocabulary.rows(names, self.spelt),
-                               np.full((1, self.spelt), NOTHING)])
+        """Return the words of every class's name ``(C + 1, m)``, m of the longest and ``spelt`` at
+        most; the last row has none.
+        """
+        width = max((len(vocabulary.numbers(name)) for name in self._class_names), default=0)
+        return vocabulary.rows([*self._class_names, ""], min(width, self.spelt))
 
     # -- saying --------------------------------------------------------------------------------
     @property
@@ -182,9 +190,11 @@ class Captioner(BaseCaptioner):
 
         from crossalign.tasks.caption_speaker import CaptionSpeaker
 
-        table = self._name_rows(CaptionWords(self.words_.tolist()))
-        return CaptionSpeaker(self.network_, torch.from_numpy(codes),
-                              torch.from_numpy(table[ranked]), self.guidance, cached, parts)
+        vocabulary, place = self._vocabulary, self._place
+        self._warn_of_names(vocabulary)
+        names = self._name_rows(vocabulary)[ranked]
+        return CaptionSpeaker(self.network_, torch.from_numpy(codes).to(place),
+                              torch.from_numpy(names).to(place), self.guidance, cached, parts)
 
     def _restore(self) -> None:
         """Make the decoder with weights of the seed."""

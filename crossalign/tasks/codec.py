@@ -17,6 +17,7 @@ import numpy as np
 from crossalign.models.base import Model
 from crossalign.models.learned import check_name, check_network
 from crossalign.sentences import short
+from crossalign.tasks.base import VersionError
 from crossalign.trees import TAGS, nested, rebuilt, tagged, untagged
 
 
@@ -38,6 +39,11 @@ def part_class(name: str) -> type[Any] | None:
         if name in room.__all__:                      # no other is loaded, as some bring torch
             found = getattr(room, name)
     return found if isinstance(found, type) else None
+
+
+def format_of(cls: type[Any]) -> int:
+    """Return the number of the format of what a class learns; 1 for one that never changed it."""
+    return int(getattr(cls, "learned_format", 1))
 
 
 class Encoder:
@@ -107,14 +113,16 @@ class Encoder:
             return {"object": name, "arrays": self.encode(value.arrays(), path)}
         record = {"object": name,
                   "params": self.encode(value.get_params(deep=False), f"{path}.params")}
+        if format_of(type(value)) > 1:
+            record["format"] = format_of(type(value))
         if hasattr(value, "stored"):
             return {**record, "items": self.encode(value.stored(), f"{path}.items")}
         learned = {key: item for key, item in vars(value).items()
                    if key.endswith("_") and not key.startswith("_")}
         network = learned.pop("network_", None)
-        if network is not None:
-            weights = (value.kept_weights() if hasattr(value, "kept_weights")
-                       else network.state_dict())
+        weights = (value.kept_weights() if hasattr(value, "kept_weights") else
+                   None if network is None else network.state_dict())
+        if weights is not None:
             record["network"] = self.encode(
                 {key: tensor.detach().cpu().contiguous().numpy()
                  for key, tensor in weights.items()}, f"{path}.network_")
@@ -179,6 +187,10 @@ class Decoder:
             return cls(**self.decode(value["fields"]))
         if hasattr(cls, "from_arrays"):
             return cls.from_arrays(self.decode(value["arrays"]))
+        version = value.get("format", 1)
+        if version != format_of(cls):
+            raise VersionError(f"it holds a {cls.__name__} of format {short(version)}, and this "
+                               f"version reads {format_of(cls)}")
         instance = cls(**self.decode(value["params"]))
         if "items" in value:
             instance.restore(self.decode(value["items"]))
@@ -203,3 +215,7 @@ class Decoder:
         check_network(instance, arrays)
         instance._restore()
         instance.network_.load_state_dict(weights)
+        if hasattr(instance, "device"):
+            from crossalign.devices import device_here
+
+            instance.network_.to(device_here(instance.device))

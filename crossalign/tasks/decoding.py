@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 NEVER = float("-inf")
+FORCED = -1e4
+"""Log-probability of an end that no speaker would say, where a text may not go on."""
 
 
 class Speaker(Protocol):
@@ -54,7 +56,7 @@ class Limits:
         if said < self.shortest:
             scores[:, self.end] = NEVER
         if said >= self.longest:
-            ends = scores[:, self.end].clone()
+            ends = scores[:, self.end].clamp_min(FORCED)
             scores[:] = NEVER
             scores[:, self.end] = ends
         if self.repeats > 0 and said >= self.repeats:
@@ -93,7 +95,8 @@ def nucleus(speaker: Speaker, limits: Limits, generator: torch.Generator, share:
         sorted_, order = (scores / temperature).softmax(dim=1).sort(dim=1, descending=True)
         before = sorted_.cumsum(dim=1) - sorted_
         kept = sorted_.masked_fill(before >= share, 0.0)
-        return order.gather(1, torch.multinomial(kept, 1, generator=generator))[:, 0]
+        place = torch.multinomial(kept.to(generator.device), 1, generator=generator)
+        return order.gather(1, place.to(order.device))[:, 0]
 
     return _each(speaker, limits, drawn)
 
@@ -102,8 +105,8 @@ def _each(speaker: Speaker, limits: Limits, choose: object) -> list[list[int]]:
     """Say one text of every start, by a choice of the next words."""
     assert callable(choose)
     scores = speaker.first()
-    texts = torch.zeros(len(scores), 0, dtype=torch.long)
-    ended = torch.zeros(len(scores), dtype=torch.bool)
+    texts = torch.zeros(len(scores), 0, dtype=torch.long, device=scores.device)
+    ended = torch.zeros(len(scores), dtype=torch.bool, device=scores.device)
     for _ in range(limits.longest + 1):
         words = choose(limits.allowed(scores, texts))
         words = torch.where(ended, limits.end, words)
@@ -130,8 +133,8 @@ def beam(speaker: Speaker, limits: Limits, width: int = 4,
     """
     scores = speaker.first()
     n, size = scores.shape
-    texts = torch.zeros(n, 1, 0, dtype=torch.long)
-    totals = torch.zeros(n, 1)
+    texts = torch.zeros(n, 1, 0, dtype=torch.long, device=scores.device)
+    totals = torch.zeros(n, 1, device=scores.device)
     best: list[tuple[float, list[int]]] = [(NEVER, []) for _ in range(n)]
     for said in range(limits.longest + 1):
         allowed = limits.allowed(scores, texts.flatten(0, 1)).view(n, -1, size)
@@ -150,7 +153,7 @@ def beam(speaker: Speaker, limits: Limits, width: int = 4,
         parent, words = places // size, places % size
         texts = torch.cat([texts.gather(1, parent[:, :, None].expand(-1, -1, said)),
                            words[:, :, None]], dim=2)
-        first = torch.arange(n)[:, None] * found.shape[1]
+        first = torch.arange(n, device=scores.device)[:, None] * found.shape[1]
         speaker.keep((first + parent).flatten())
         scores = speaker.next(words.flatten())
     return [text for _, text in best]

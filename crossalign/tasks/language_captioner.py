@@ -7,7 +7,6 @@ from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from sklearn.utils._param_validation import Interval
 
@@ -16,11 +15,8 @@ from crossalign.tasks.base import ForeignError
 from crossalign.tasks.base_captioner import RANGES, BaseCaptioner
 from crossalign.tasks.caption_names import HITS
 from crossalign.tasks.caption_parts import CaptionParts
-from crossalign.types import Views
 
 Array = npt.NDArray[Any]
-BLOCK = 64
-"""Samples that are captioned at once."""
 LORA = 8
 """Rank of what is learned beside the weights of a model's attention."""
 
@@ -40,7 +36,8 @@ class LanguageCaptioner(BaseCaptioner):
     A code becomes embeddings in front of the model's words, and the names of classes are a prompt
     in words of its own, see `networks.LanguageDecoder`. The model's weights do not change: a folder
     keeps what was learned, the model's name, and digests of its weights and tokenizer, by which
-    another model under that name is refused.
+    another model under that name is refused. What was loaded opens the model when it first says a
+    caption.
 
     Parameters
     ----------
@@ -59,10 +56,13 @@ class LanguageCaptioner(BaseCaptioner):
     prefix : int
         Number of embeddings that a code becomes; default 10.
     longest : int
-        Largest number of tokens of a caption; default 32.
+        Largest number of tokens of a caption; default 32. Longer ones are cut, with a warning, and
+        not learned to end there.
     epochs, batch_size, lr, random_state
         Settings of training: default 8 passes, or as many as make 250 batches, 32 captions in a
         batch, learning rate 5e-4 at the start, which falls along a cosine, and seed 0.
+    device : {"auto", "cpu", "cuda"}
+        Device of the language model; default ``"auto"``, a GPU if there is one.
 
     Attributes
     ----------
@@ -81,13 +81,17 @@ class LanguageCaptioner(BaseCaptioner):
     """
 
     learned = MappingProxyType({**BaseCaptioner.learned, "language_": dict})
+    block = 64
+    _kept: Mapping[str, Any] | None = None
+    """What a folder kept of the decoder, until it is opened."""
 
     def __init__(self, model: Any, recogniser: Any = None, *, language_model: str, lora: int = LORA,
                  route: str = "paired", modality: str | None = None, text: str = "text",
                  inputs: str = "both", prefix: int = 10, names: int = 3, longest: int = 32,
                  masking: float = 0.4, hits: Sequence[float] = HITS, cosine: float | None = None,
                  memory: float = 0.0, guidance: float = 0.0, epochs: int | None = None,
-                 batch_size: int = 32, lr: float = 5e-4, random_state: int = 0) -> None:
+                 batch_size: int = 32, lr: float = 5e-4, device: str = "auto",
+                 random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser
         self.language_model = language_model
@@ -107,6 +111,7 @@ class LanguageCaptioner(BaseCaptioner):
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr
+        self.device = device
         self.random_state = random_state
         check_values(self.get_params(deep=False), {
             **RANGES, "language_model": [str],
@@ -122,6 +127,7 @@ class LanguageCaptioner(BaseCaptioner):
         language.check_room(self.prefix, prompt.shape[1], self.longest)
         text, there = language.texts(said, self.longest)
         self._take(language)
+        self._kept = None
         objective = LanguageObjective(self.network_, self.masking, self._found, self._noise(codes))
         n = len(said)
         self._train(objective, {"codes": codes, "text": text, "said": there,
@@ -130,8 +136,8 @@ class LanguageCaptioner(BaseCaptioner):
 
     def _names_of(self, ranked: Array) -> list[list[str]]:
         """Return the names of classes ``(n, names)``."""
-        names = () if self.recogniser is None else self.recogniser.classes_.names
-        return [[str(names[c]) for c in row if c >= 0] for row in ranked.tolist()]
+        names = self._class_names
+        return [[names[c] for c in row if c >= 0] for row in ranked.tolist()]
 
     def _take(self, language: Any) -> None:
         """Make the decoder over an open language model, with weights of the seed."""
@@ -143,11 +149,6 @@ class LanguageCaptioner(BaseCaptioner):
         self._language, self.language_ = language, language.facts
 
     # -- saying --------------------------------------------------------------------------------
-    def _blocks(self, X: npt.ArrayLike | Views) -> list[Views]:
-        samples = self._samples(X)
-        return [samples[np.arange(start, min(start + BLOCK, len(samples)))]
-                for start in range(0, len(samples), BLOCK)]
-
     @property
     def _end(self) -> int:
         return int(self._language.end)
@@ -164,24 +165,31 @@ class LanguageCaptioner(BaseCaptioner):
 
         prompt, real = self._language.prompts(self._names_of(ranked))
         self._language.check_room(self.prefix, prompt.shape[1], self.longest)
-        return LanguageSpeaker(self.network_, torch.from_numpy(codes), torch.from_numpy(prompt),
-                               torch.from_numpy(real), self._language.silent, self.guidance, cached,
-                               parts)
+        seen, named, there = (torch.from_numpy(rows).to(self._place)
+                              for rows in (codes, prompt, real))
+        return LanguageSpeaker(self.network_, seen, named, there, self._language.silent,
+                               self.guidance, cached, parts)
 
     # -- a folder ------------------------------------------------------------------------------
-    def kept_weights(self) -> Mapping[str, Any]:
-        """Return the weights that a folder keeps: those that were learned."""
-        weights: Mapping[str, Any] = self.network_.learned()
-        return weights
+    def kept_weights(self) -> Mapping[str, Any] | None:
+        """Return the weights that a folder keeps: those that were learned; None before `fit`."""
+        return self.network_.learned() if hasattr(self, "network_") else self._kept
 
     def take_weights(self, weights: Mapping[str, Any]) -> None:
+        """Take what was learned, which `open` sets."""
+        self._kept = weights
+
+    def open(self) -> None:
         """Open the language model again, which has to be on this machine, and set what was learned.
 
         Raises
         ------
         ForeignError
-            If it is not there, or another.
+            If it is not there, or another, or what was learned does not fit it.
         """
+        if self._kept is None:
+            return
+        from crossalign.devices import device_here
         from crossalign.tasks.language_model import LanguageModel
 
         expected = self.language_
@@ -196,4 +204,11 @@ class LanguageCaptioner(BaseCaptioner):
                                "the captioner learned with; bring back that version, or train the "
                                "captioner again.")
         self._take(language)
-        self.network_.restore(weights)
+        try:
+            self.network_.restore(self._kept)
+        except ValueError as error:
+            del self.network_
+            raise ForeignError(f"language_model: what was learned over {self.language_model!r} "
+                               f"does not fit it ({error}); train the captioner again.") from None
+        self.network_.to(device_here(self.device))
+        self._kept = None

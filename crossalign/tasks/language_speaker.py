@@ -41,13 +41,13 @@ class LanguageSpeaker:
         self.guidance = guidance
         self.parts = parts
         with torch.inference_mode():
-            sight = torch.ones(len(codes), dtype=torch.bool)
+            sight = torch.ones(len(codes), dtype=torch.bool, device=codes.device)
             self.sides = [decoder.start(codes, sight, prompt, real)]
             if guidance != 0:
                 self.sides.append(decoder.start(codes, ~sight, prompt, torch.zeros_like(real)))
             for side in self.sides if cached else ():
                 side.cache = decoder.cache()
-        self.texts = torch.zeros(len(codes), 0, dtype=torch.long)
+        self.texts = torch.zeros(len(codes), 0, dtype=torch.long, device=codes.device)
 
     def first(self) -> Tensor:
         """Return log-probabilities ``(n, tokens)`` of the first token."""

@@ -21,7 +21,7 @@ from crossalign.models.own_file import given_class
 from crossalign.models.store import RECORD, load_model, record_of, save_model
 from crossalign.reading import expanded
 from crossalign.sentences import short
-from crossalign.tasks.base import ForeignError
+from crossalign.tasks.base import ForeignError, VersionError
 from crossalign.tasks.codec import Decoder, Encoder
 
 FORMAT = 2
@@ -116,7 +116,7 @@ def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
     Raises
     ------
     ValueError
-        If the folder is no saved task, is of another format, or was damaged or edited.
+        If the folder is no saved task, is of another version, or was damaged or edited.
     """
     from safetensors.numpy import load
 
@@ -130,7 +130,7 @@ def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
         record = _read(folder)
         written, version = record.pop("digest"), record["format"]
         if version != FORMAT:
-            raise ValueError(f"it has format {short(version)}, this version reads {FORMAT}")
+            raise VersionError(f"it has format {short(version)}, and this version reads {FORMAT}")
         if digest(as_text(record)) != written:
             raise ValueError(f"{TASK} is not what was written")
         arrays = load(_checked_bytes(folder, *record["arrays"]))
@@ -140,6 +140,9 @@ def load_task(folder: str | Path, model: str | type[Any] | None = None) -> Any:
         if type(task).__name__ != record["class"] or not hasattr(task, "try_out"):
             raise ValueError(f"it holds no {short(record['class'])}")
         task.try_out()
+    except VersionError as error:
+        raise VersionError(f"folder: {str(folder)!r} was made by another version ({error}); make "
+                           "it again, or use the version that did.") from None
     except (ForeignError, ImportError):
         raise
     except Exception as error:  # what was edited or made up may be wrong in any way

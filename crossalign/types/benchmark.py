@@ -91,6 +91,11 @@ class Benchmark:
         check_splits(self)
         check_said(self)
 
+    def __repr__(self) -> str:
+        splits = ", ".join(f"{split}={views!r}" for split, views in self.splits.items())
+        said = "" if self.said is None else f", said={self.said!r}"
+        return f"Benchmark({self.name!r}, {self.task!r}, {splits}, classes={self.classes!r}{said})"
+
     def __getitem__(self, split: str) -> Views:
         return self.splits[split]
 

@@ -95,6 +95,10 @@ class Classes:
         object.__setattr__(self, "names", names)
         object.__setattr__(self, "lost_digits", (*self.lost_digits, *lost))
 
+    def __repr__(self) -> str:
+        return (f"Classes({len(self)}, {int(self.seen.sum())} seen; embeddings "
+                f"{self.embeddings.shape})")
+
     def __len__(self) -> int:
         return len(self.seen)
 

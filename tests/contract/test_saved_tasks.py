@@ -249,7 +249,6 @@ EDITS = {
     "a model elsewhere": lambda r: r["models"].update(
         {key: ["../model-0000000000000000", part[1]] for key, part in r["models"].items()}),
     "arrays elsewhere": lambda r: r.update(arrays=["../../x", r["arrays"][1]]),
-    "another format": lambda r: r.update(format=99),
     "no state": lambda r: r.pop("state"),
     "an unknown kind": lambda r: r.update(state={"pickle": "x"}),
 }
@@ -260,6 +259,21 @@ def test_what_was_made_up_is_refused(edit, saved, tmp_path):
     folder = saved["prototype"][0].save(tmp_path / "task")
     rewritten(folder, EDITS[edit])
     complaint(lambda: load_task(folder), "folder:", "save the task again")
+
+
+@pytest.mark.parametrize("name", ["captioner", "answerer", "captioner by a language model"])
+def test_what_another_version_made_is_not_called_damaged(name, saved, tmp_path):
+    for change in (lambda r: r.update(format=99), lambda r: r["state"].pop("format"),
+                   lambda r: r["state"].update(format="x")):
+        folder = saved[name][0].save(tmp_path / "task")
+        rewritten(folder, change)
+        complaint(partial(load_task, folder), "folder:", "was made by another version", "format",
+                  "make it again")
+    task, part = saved[name][0], "answerer" if name == "answerer" else "captioner"
+    whole = Fitted(task.model, **{part: task}).save(tmp_path / "fitted")
+    load_task(whole)
+    rewritten(whole, lambda r: r["state"]["params"]["mapping"][part].pop("format"))
+    complaint(lambda: load_task(whole), "folder:", "was made by another version")
 
 
 def test_arrays_of_another_shape_are_refused(saved, tmp_path):

@@ -1,6 +1,8 @@
 """Captions: the decoder and its cache, ways of decoding, words, names, and the task as a whole."""
 
 import itertools
+import math
+from copy import copy, deepcopy
 from functools import cache
 
 import numpy as np
@@ -11,6 +13,7 @@ from crossalign import models
 from crossalign.networks import CaptionDecoder
 from crossalign.tasks import Captioner, ZeroShot, decoding
 from crossalign.tasks.caption_names import rank_shares, with_truth, wrong_classes
+from crossalign.tasks.caption_speaker import spoken
 from crossalign.tasks.caption_words import END, START, CaptionWords
 from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.tasks.store import load_task
@@ -159,6 +162,21 @@ def test_limits_of_length_and_repetition_hold():
                 assert len(set(runs)) == len(runs)
 
 
+def test_a_text_ends_at_its_limit_even_if_its_speaker_would_not():
+    limits = decoding.Limits(0, 2)
+    table = torch.tensor([float("-inf"), math.log(0.5), math.log(0.5)]).expand(1, 4, 3)
+
+    def chain():
+        found = Chain(1)
+        found.table = table
+        return found
+
+    for texts in (decoding.greedy(chain(), limits), decoding.beam(chain(), limits, 2),
+                  decoding.nucleus(chain(), limits, torch.Generator().manual_seed(0))):
+        assert len(texts[0]) == 2
+        assert 0 not in texts[0]
+
+
 def test_the_nucleus_draws_by_the_seed_and_never_what_is_unlikely():
     limits = decoding.Limits(0, 1)
     table = torch.tensor([0.1, 0.6, 0.3]).log().expand(1, 4, 3)
@@ -252,6 +270,63 @@ def test_captions_that_are_cut_are_told():
             TRAIN, [("a cat",) if i % 4 == 0 else of for i, of in enumerate(said(TRAIN))])
 
 
+def test_a_caption_that_is_cut_is_not_learned_to_end():
+    words = CaptionWords.of(["a red cat"])
+    a, red, _ = words.numbers("a red cat")
+    assert words.rows(["a red cat", "a red"], 2, ended=True).tolist() == [[a, red, 0],
+                                                                         [a, red, END]]
+    with pytest.warns(UserWarning, match="240 of 240 are longer than longest=2 words"):
+        task = Captioner(captioner().model, width=16, heads=2, layers=1, epochs=4, longest=2).fit(
+            TRAIN, said(TRAIN))
+    said_so = decoding.greedy(task.speaker(TEST), decoding.Limits(END, 2))
+    assert {len(numbers) for numbers in said_so} == {2}
+    speaker = task.speaker(TEST)
+    likeliest = speaker.first().argmax(dim=1)
+    after = speaker.next(speaker.next(likeliest).argmax(dim=1))
+    assert float(after.exp()[:, END].max()) < 0.5
+
+
+def test_names_of_classes_are_whole_or_told():
+    name = "an albatross with an exceptionally long tail of unheard-of words " + "x" * 20
+    head = ZeroShot(parts()[1].model)
+    long = Classes(SIDE, SEEN, (*CLASSES.names[:-1], name))
+    head.fit(TRAIN.select("image"), long)
+    short = {"width": 16, "heads": 2, "layers": 1, "epochs": 1}
+    with pytest.warns(UserWarning, match="names of classes: 1 of 16 are longer than spelt=64 wo"):
+        Captioner(captioner().model, head, **short).fit(TRAIN, said(TRAIN))
+    task = Captioner(captioner().model, head, spelt=120, **short).fit(TRAIN, said(TRAIN))
+    vocabulary = task._vocabulary
+    assert [vocabulary.text(row) for row in task._name_rows(vocabulary)] == [
+        *CLASSES.names[:-1], name.replace("-", " "), ""]
+
+
+def test_samples_are_captioned_in_blocks_that_change_nothing():
+    many = samples(SEEN, 23, 2)
+    assert len(many) > captioner().block
+    one = copy(captioner())
+    one.block = len(many)
+    assert captioner().caption(many) == one.caption(many)
+
+
+def test_the_decoder_speaks_on_its_own_device():
+    task = copy(captioner())
+    task.network_ = deepcopy(captioner().network_).to("meta")
+    for guidance in (0.0, 0.5):
+        task.guidance = guidance
+        speaker = task.speaker(TEST)
+        words = speaker.first().argmax(dim=1)
+        speaker.keep(torch.arange(len(TEST), device="meta"))
+        assert speaker.next(words).device.type == "meta"
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="device"):
+        Captioner(captioner().model, device="tpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="device: got 'cuda' and torch finds no GPU"):
+            Captioner(captioner().model, device="cuda", epochs=1).fit(TRAIN, said(TRAIN))
+
+
 def test_features_are_not_read_where_texts_alone_are_learned_from():
     with pytest.raises(ValueError, match="inputs: got 'features' for vectors by the route 'text_"):
         Captioner(captioner().model, route="text_only", inputs="features").fit(TRAIN, said(TRAIN))
@@ -277,6 +352,15 @@ def test_a_guided_speaker_weighs_what_sight_adds():
     for row in range(len(TEST)):
         of = shift[rows == row]
         torch.testing.assert_close(of, of[:1].expand_as(of), rtol=1e-3, atol=1e-3)
+
+
+def test_guidance_chooses_among_words_even_if_a_sign_is_likeliest():
+    sight = torch.tensor([[0.98, 0.015, 0.005]]).log()
+    habit = torch.tensor([[0.4, 0.2, 0.4]]).log()
+    found = spoken([sight.clone(), habit], 1.0, torch.zeros(1, 3, dtype=torch.bool), [0])
+    guided = torch.tensor([0.015**2 / 0.2, 0.005**2 / 0.4])
+    torch.testing.assert_close(found.exp()[0, 1:], guided / guided.sum())
+    assert float(found[0, 0]) == float("-inf")
 
 
 def test_what_does_not_fit_is_refused_with_the_way_out():

@@ -76,7 +76,8 @@ def loss(task, views):
 @pytest.mark.parametrize("route", ["paired", "text_only"])
 def test_captions_of_four_classes_are_learned_word_by_word(kind, route, parts, folders):
     task = captioner(parts, folders[kind], 8, route=route, cosine=0.9).fit(TRAIN, said(TRAIN))
-    assert task.caption(TEST) == [of[0] for of in said(TEST)]            # 80 samples: two blocks
+    assert len(TEST) > task.block
+    assert task.caption(TEST) == [of[0] for of in said(TEST)]
     assert task.caption(TEST["image"][::20], "beam") == [f"a {name}" for name in NAMES]
 
 
@@ -146,15 +147,45 @@ def test_another_model_under_that_name_is_refused(parts, folders, tmp_path):
     words = byte_level()
     words.backend_tokenizer.normalizer = normalizers.Lowercase()
     words.save_pretrained(place)
-    complaint(lambda: load_task(folder), "language_model:", "has another tokenizer")
+    complaint(lambda: load_task(folder).caption(TEST), "language_model:", "has another tokenizer")
     shutil.rmtree(place)
     language_model(place)
-    complaint(lambda: load_task(folder), "language_model:", "has another model than the captioner")
-    complaint(lambda: load_task(whole), "language_model:", "has another model than the captioner")
+    for loaded in (load_task(folder), load_task(whole).captioner):
+        complaint(lambda: loaded.caption(TEST), "language_model:",  # noqa: B023
+                  "has another model than the captioner")
     shutil.rmtree(place)
-    complaint(lambda: load_task(folder), "language_model:", "is not on this machine")
+    later = load_task(whole)
+    complaint(lambda: later.captioner.caption(TEST), "language_model:", "is not on this machine")
+    again = later.save(tmp_path / "again")                      # which needs no language model
     shutil.copytree(folders["gpt2"], place)
-    assert load_task(whole).captioner.caption(TEST) == task.caption(TEST)
+    for loaded in (later, load_task(again)):
+        assert loaded.captioner.caption(TEST) == task.caption(TEST)
+
+
+def test_a_loaded_captioner_opens_its_model_once_and_only_to_speak(fitted, tmp_path, monkeypatch):
+    from crossalign.tasks import language_model as module
+
+    folder, opened = fitted.save(tmp_path / "captioner"), []
+    own = module.LanguageModel
+
+    def counted(*args, **settings):
+        opened.append(args)
+        return own(*args, **settings)
+
+    monkeypatch.setattr(module, "LanguageModel", counted)
+    loaded = load_task(folder)
+    loaded.save(tmp_path / "again")
+    assert opened == []
+    assert loaded.caption(TEST) == loaded.caption(TEST) == fitted.caption(TEST)
+    assert len(opened) == 1
+
+
+def test_what_was_learned_of_another_shape_is_refused_when_the_model_is_opened(fitted, tmp_path):
+    loaded = load_task(fitted.save(tmp_path / "captioner"))
+    loaded._kept["blind"] = loaded._kept["blind"][1:]
+    for _ in range(2):
+        complaint(lambda: loaded.caption(TEST), "language_model:", "does not fit it", "'blind'",
+                  "train the captioner again")
 
 
 def test_weights_of_another_shape_are_refused(fitted):

@@ -1,5 +1,6 @@
 """A space says what pictures show, from its folder alone."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -93,8 +94,10 @@ def test_a_language_model_says_captions_of_a_space(place, tmp_path):
     right = [text == file.parent.name for text, file in zip(said, files, strict=True)]
     assert np.mean(right) > 0.7
     model.rename(tmp_path / "gone")
-    complaint(lambda: ca.Space.open(tmp_path / "space"), "language_model:",
-              "is not on this machine")
+    with contextlib.closing(ca.Space.open(tmp_path / "space")) as space:
+        assert space.captions
+        assert len(space.recognise(files[:2])) == 2
+        complaint(lambda: space.caption(files[0]), "language_model:", "is not on this machine")
     complaint(lambda: build_space(DataOptions(data=str(folder)), tmp_path / "other", captions=True,
                                   language_model=str(model), log=lambda line: None),
               "language_model:", "there is no such folder")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from complaints import complaint
 
+from crossalign.data import load
 from crossalign.fingerprints import benchmark_fingerprint
 from crossalign.types import Benchmark, Captions, Classes, Questions, Views
 
@@ -73,6 +74,16 @@ def test_they_are_shown_in_a_line():
     assert repr(CAPTIONS) == "Captions(5 of 4 samples)"
     assert repr(QUESTIONS) == "Questions(4 of 3 types about 4 samples)"
     assert repr(QUESTIONS.take([0])) == "Questions(1 of 1 type about 1 sample)"
+
+
+def test_a_benchmark_is_shown_in_a_line():
+    bench = load("glyphs", task="vqa")
+    assert repr(bench) == (
+        "Benchmark('glyphs', 'vqa', train=Views(image (6228, 128); 300 classes), "
+        "test_seen=Views(image (2076, 128); 300 classes), "
+        "test_unseen=Views(image (500, 128); 75 classes), "
+        f"classes=Classes(375, 300 seen; embeddings (375, {bench.classes.embeddings.shape[1]})), "
+        f"said={bench.said!r})")
 
 
 def test_malformed_captions_are_refused():

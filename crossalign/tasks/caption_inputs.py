@@ -1,0 +1,126 @@
+"""What a decoder of captions reads of samples: their codes, and the names of likely classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType, NoneType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.models.blockwise import as_given
+from crossalign.tasks.base import Task
+from crossalign.tasks.caption_names import ranked_classes, with_truth, wrong_classes
+from crossalign.tasks.modality_gap import noise_for, projected, standardise
+from crossalign.types import Views
+
+Array = npt.NDArray[Any]
+
+
+class CaptionInputs(Task):
+    """Inputs of a captioner: in training codes and names that are wrong as often as later.
+
+    Attributes
+    ----------
+    centre_, spread_ : (d,)
+        Mean and deviation of codes of the captioned modality.
+    memory_ : (m, d)
+        Codes of training texts.
+    """
+
+    learned = MappingProxyType({"centre_": np.ndarray, "spread_": np.ndarray,
+                                "memory_": (np.ndarray, NoneType), "modality_": str,
+                                "inputs_": str})
+    learned_format = 2
+    model: Any
+    recogniser: Any
+    route: str
+    text: str
+    inputs: str
+    names: int
+    hits: Sequence[float]
+    cosine: float | None
+    memory: float
+    random_state: int
+
+    # -- in training ---------------------------------------------------------------------------
+    def _learned_codes(self, samples: Views) -> Array:
+        """Compute the codes ``(n, d)`` that are learned from, and what codes are put by."""
+        kind = samples.kind(self.modality_)
+        if self.inputs == "features" and (self.route != "paired" or kind != "vectors"):
+            raise ValueError(f"inputs: got 'features' for {kind} by the route {self.route!r}; "
+                             "use 'codes'.")
+        self.inputs_ = self.inputs if self.route == "paired" and kind == "vectors" else "codes"
+        seen = self._raw(samples)
+        self.centre_, self.spread_ = seen.mean(axis=0), seen.std(axis=0) + 1e-3
+        self.memory_ = None
+        if self.route == "paired":
+            return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
+        told = self.model.embed(as_given(samples, self.text), self.text)
+        standard = standardise(told, told.mean(axis=0), told.std(axis=0) + 1e-3)
+        self.memory_ = np.unique(standard, axis=0)
+        return standard
+
+    def _raw(self, samples: Views) -> Array:
+        """Return what is read of the captioned modality ``(n, d)``: codes, features or both."""
+        parts = []
+        if self.inputs_ != "features":
+            parts.append(self.model.embed(as_given(samples, self.modality_), self.modality_))
+        if self.inputs_ != "codes":
+            parts.append(samples[self.modality_])
+        return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts], axis=1)
+
+    def _training_names(self, samples: Views, rows: Array) -> tuple[Array, Array]:
+        """Return classes with and without the true one for every caption, ``(m, names)`` each."""
+        n = len(samples)
+        if self.recogniser is None:
+            none = np.full((len(rows), self.names), -1)
+            return none, none
+        classes, labels = self.recogniser.classes_, samples.labels
+        if self.route == "paired":
+            scores = np.asarray(self.recogniser.decision_function(samples.select(self.modality_)))
+        else:
+            side = classes.embeddings / np.maximum(
+                np.linalg.norm(classes.embeddings, axis=1, keepdims=True), 1e-12)
+            noise = np.random.default_rng([self.random_state, 1]).normal(size=(n, len(classes)))
+            scores = side[samples.truth] @ side.T + 0.1 * noise
+        if labels is None:
+            found = wrong_classes(scores, None, classes.seen, self.names)
+            return found[rows], found[rows]
+        wrong = wrong_classes(scores, labels, classes.seen, self.names)[rows]
+        rng = np.random.default_rng([self.random_state, 2])
+        return with_truth(wrong, labels[rows], np.asarray(self.hits), rng), wrong
+
+    @property
+    def _class_names(self) -> tuple[str, ...]:
+        """Names of the recogniser's classes."""
+        return () if self.recogniser is None else tuple(map(str, self.recogniser.classes_.names))
+
+    @property
+    def _found(self) -> float:
+        """Share of samples of unseen classes whose true name is among the names."""
+        return min(1.0, float(sum(self.hits[:self.names])))
+
+    def _noise(self, codes: Array) -> float:
+        """Return the deviation of noise on codes in training."""
+        return (0.0 if self.route == "paired" else
+                noise_for(0.5 if self.cosine is None else self.cosine, codes.shape[1]))
+
+    # -- of samples ------------------------------------------------------------------------------
+    def _codes(self, samples: Views) -> Array:
+        """Return the codes ``(n, d)`` of samples as the decoder reads them."""
+        seen = self._raw(samples)
+        if self.route == "paired":
+            return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
+        rows = standardise(seen, self.centre_, self.spread_)
+        assert self.memory_ is not None
+        return projected(rows, self.memory_, self.memory) if self.memory > 0 else rows
+
+    def _ranked(self, samples: Views) -> Array:
+        """Return the likeliest classes ``(n, names)``; -1 for no more."""
+        if self.recogniser is None:
+            return np.full((len(samples), self.names), -1)
+        scores = self.recogniser.decision_function(samples.select(self.modality_))
+        return ranked_classes(np.asarray(scores), self.recogniser.classes_,
+                              self.recogniser.gamma, self.names)
