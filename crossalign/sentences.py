@@ -6,14 +6,42 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+MOST, FIRST = 12, 3
+"""Number of choices up to which all are named, and the number of those that are named of more."""
 
-def nearest(word: object, choices: Iterable[str], otherwise: str | None = None) -> str:
-    """Return ``did you mean 'lr'?`` if a choice is close to the word, else the list of choices."""
-    names = list(choices)
+
+def nearest(word: object, choices: Iterable[str], otherwise: str | None = None,
+            listed_by: str | None = None) -> str:
+    """Return ``did you mean 'lr'?`` if a choice is close to the word, in whatever case; else the
+    choices.
+
+    Parameters
+    ----------
+    word : object
+        What was given.
+    choices : strings
+    otherwise : str, optional
+        Words for where no choice is close; default `one_of` the choices.
+    listed_by : str, optional
+        Command that lists the choices, as ``"crossalign models"``; default none.
+    """
+    names = {name.lower(): name for name in choices}
     close = difflib.get_close_matches(str(word)[:100].lower(), names, n=1)
     if close:
-        return f"did you mean {close[0]!r}?"
-    return f"choose one of {sorted(names)}." if otherwise is None else otherwise
+        known = "" if listed_by is None else f"{listed_by} lists all; "
+        return f"{known}did you mean {names[close[0]]!r}?"
+    return f"choose {one_of(names.values(), listed_by)}." if otherwise is None else otherwise
+
+
+def one_of(choices: Iterable[str], listed_by: str | None = None) -> str:
+    """Return ``one of ['a', 'b']``; of many choices how many there are, the first, and where they
+    are listed.
+    """
+    names = list(choices)
+    if len(names) <= MOST:
+        return f"one of {names}"
+    known = "" if listed_by is None else f" ({listed_by} lists all)"
+    return f"one of {len(names)}, as {', '.join(map(repr, names[:FIRST]))}{known}"
 
 
 def short(value: Any, limit: int = 60) -> str:

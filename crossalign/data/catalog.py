@@ -13,6 +13,7 @@ from crossalign.data.layouts import ROOT_VARIABLE, locate
 from crossalign.data.noted import digits_fact, say
 from crossalign.data.registry import (
     ENCODERS,
+    LISTED_BY,
     Source,
     layouts,
     named,
@@ -23,6 +24,7 @@ from crossalign.data.registry import (
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.encoders.engines import LOCAL
 from crossalign.encoders.named import open_encoders
+from crossalign.sentences import nearest
 from crossalign.tables import aligned, below
 from crossalign.types import Benchmark, Captions, Encoder, Questions, TextEncoder
 
@@ -227,7 +229,8 @@ def _check(source: Source, name: str, variant: str, task: str | None, tokens: bo
     elif "gzsl" in served:                              # the files alone know whether they do
         served.append("zsl")
     if task is not None and task not in served:
-        raise ValueError(f"task: got {task!r}, but {name!r} serves {served}; choose one of those.")
+        raise ValueError(f"task: got {task!r}, and {name!r} does not serve it; "
+                         f"{nearest(task, served)}")
     if tokens and not source.tokens:
         raise ValueError(f"tokens: {name!r} comes in one form only; leave it out.")
     for argument in given:
@@ -235,7 +238,8 @@ def _check(source: Source, name: str, variant: str, task: str | None, tokens: bo
             of = (source.name if source.recognises is None
                   else f"{name!r} of the layout {source.name}")
             raise ValueError(f"{argument}: given for {of}, which does not take it; give it for "
-                             f"{', '.join(takers(argument))}{HINTS.get(argument, '')}.")
+                             f"{', '.join(takers(argument))}{HINTS.get(argument, '')} "
+                             f"({LISTED_BY} says what these are).")
 
 
 def _check_zsl(name: str, task: str | None, found: str) -> None:
@@ -253,7 +257,8 @@ def listing() -> str:
          ", ".join(f":{variant}" for variant in about.variants)) for about in found)], words=3)
     lines = [f"{head}\n{below(about.description)}" for head, about in
              zip(heads[1:], found, strict=True)]
-    return "\n".join([heads[0], *lines, "a path to", below(f"{layouts()}.")])
+    paths = [f"{source.name}\n{below(source.description)}" for source in layouts()]
+    return "\n".join([heads[0], *lines, "", "path to a layout", *paths])
 
 
 def available() -> list[DataSet]:

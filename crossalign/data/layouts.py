@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from crossalign.data.class_folders import is_picture
-from crossalign.data.registry import Source, layouts, named, source_at
+from crossalign.data.registry import LISTED_BY, Source, named, source_at
 from crossalign.reading import check_regular, expanded
+from crossalign.sentences import nearest
 
 ROOT_VARIABLE = "CROSSALIGN_DATA"
 LEVELS_ABOVE = 3
 """Number of levels above a path on which a data set is looked for, if the path is none."""
+MOST_BESIDE = 1_000
+"""Number of names beside a path that is none among which one that was meant is looked for."""
 NAMED_BELOW = 3
 """Number of data sets of a folder that are named if the folder is none."""
 
@@ -70,8 +75,8 @@ def locate(name_or_path: str | Path, given: Collection[str] = ()) -> Located:
     if above is not None:
         raise ValueError(f"data: there is no {text!r}, but the folder {str(above)!r} above it is a "
                          "data set; give that.")
-    raise ValueError(f"data: {text!r} is neither a name ({', '.join(named())}) nor a path that "
-                     f"exists, here or under {ROOT_VARIABLE}; give {layouts()}.")
+    raise ValueError(f"data: {text!r} is neither a name nor a path that exists, here or under "
+                     f"{ROOT_VARIABLE}; {_meant(stem or text)}")
 
 
 def check_outside(out: Path, name_or_path: str | Path, argument: str = "out") -> None:
@@ -90,10 +95,13 @@ def check_outside(out: Path, name_or_path: str | Path, argument: str = "out") ->
 
 def existing(text: str) -> Path | None:
     """Return a path as it is or under CROSSALIGN_DATA, where there is something."""
-    path = expanded(text, "data")
-    root = os.environ.get(ROOT_VARIABLE)
-    places = [path] if root is None else [path, Path(root) / path]
-    return next((place for place in places if text and place.exists()), None)
+    return next((place for place in _places(text) if text and place.exists()), None)
+
+
+def _places(text: str) -> list[Path]:
+    """Return a path as it is, and under CROSSALIGN_DATA."""
+    path, root = expanded(text, "data"), os.environ.get(ROOT_VARIABLE)
+    return [path] if root is None else [path, Path(root) / path]
 
 
 def source_of(path: Path, given: Collection[str] = ()) -> Source:
@@ -125,8 +133,19 @@ def source_of(path: Path, given: Collection[str] = ()) -> Source:
         empty = all(inside.name.startswith(".") for inside in path.iterdir())
         what = "is empty" if empty else "holds nothing that is read here"
         raise ValueError(f"data: the folder {str(path)!r} {what}; put pictures into it, in a "
-                         "folder for each class, or give what crossalign data list names.")
-    raise ValueError(f"data: {str(path)!r} has the suffix {path.suffix!r}; give {layouts()}.")
+                         f"folder for each class, or give what {LISTED_BY} names.")
+    raise ValueError(f"data: {str(path)!r} has the suffix {path.suffix!r}, of which no data are "
+                     f"read; give what {LISTED_BY} names.")
+
+
+def _meant(text: str) -> str:
+    """Return the name that was perhaps meant: of data made here, or of what lies beside a path."""
+    beside = [] if not text else [place.parent for place in _places(text) if place.parent.is_dir()]
+    names = [] if len(Path(text).parts) > 1 else list(named())
+    for folder in beside:
+        with suppress(PermissionError):
+            names += [inside.name for inside in islice(folder.iterdir(), MOST_BESIDE)]
+    return nearest(Path(text).name, names, f"give what {LISTED_BY} names.", LISTED_BY)
 
 
 def _data_set_around(path: Path) -> Path | None:

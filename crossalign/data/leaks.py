@@ -6,6 +6,8 @@ and None that the files cannot tell, so that whoever fits or reports must say.
 
 from __future__ import annotations
 
+from crossalign.sentences import nearest
+
 LEAKS: dict[str, str] = {
     "epoch_selected_on_test": "the epoch was chosen by its test score",
     "tuned_on_test": "a weight or gamma was chosen by its test score",
@@ -46,5 +48,5 @@ def leak_record(**leaks: bool) -> dict[str, bool | None]:
     """
     unknown = sorted(set(leaks) - set(LEAKS))
     if unknown:
-        raise ValueError(f"leaks: {unknown[0]!r} is not a named leak; choose from {list(LEAKS)}.")
+        raise ValueError(f"leaks: {unknown[0]!r} is not a named leak; {nearest(unknown[0], LEAKS)}")
     return {name: leaks.get(name) for name in LEAKS}

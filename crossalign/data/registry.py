@@ -19,6 +19,8 @@ from crossalign.data.samples import RawSamples
 from crossalign.types import Benchmark
 
 SOURCES = "crossalign.data.sources"
+LISTED_BY = "crossalign data list"
+"""Command that lists the data sets made here, and the layouts."""
 ENCODERS = {"pictures": "encoder", "texts": "text_encoder"}
 """Argument of `load` for the encoder of raw items of each kind."""
 
@@ -151,12 +153,11 @@ def source_at(path: Path, given: Collection[str] = ()) -> Source | None:
     return next((source for source in sources() if source.reads(place)), None)
 
 
-def layouts() -> str:
-    """Return the layouts that a path may have, in words."""
-    *others, last = [s.description for s in sources() if s.recognises is not None]
-    return f"{', '.join(others)}, or {last}"
+def layouts() -> list[Source]:
+    """Return the layouts that a path may have, by precedence."""
+    return [source for source in sources() if source.recognises is not None]
 
 
 def takers(option: str) -> list[str]:
-    """Return descriptions of the sources that take an option."""
-    return [source.description for source in sources() if option in source.arguments]
+    """Return the names of the sources that take an option."""
+    return [source.name for source in sources() if option in source.arguments]

@@ -35,6 +35,7 @@ from crossalign.networks import TemporalAttention, initialise
 from crossalign.networks.token_reader import real_tokens, token_mean
 from crossalign.preprocessing.pooling import POOLED, POOLINGS, TIME, Pool, Pools, pool_tokens
 from crossalign.preprocessing.tokens import token_moments
+from crossalign.sentences import nearest
 from crossalign.training import Batch, Cosine, Group, Player, Shuffle, enough_epochs, train
 from crossalign.types import Benchmark, Classes, Views
 
@@ -67,7 +68,7 @@ def pooled(bench: Benchmark, how: str | Pools) -> Benchmark:
     if how == TIME:
         return pool_tokens(bench, how, time_pools)
     if how not in POOLINGS:
-        raise ValueError(f"pool: got {how!r}; choose one of {list(POOLS)}.")
+        raise ValueError(f"pool: got {how!r}; {nearest(how, POOLS)}")
     return pool_tokens(bench, how)
 
 

@@ -37,6 +37,7 @@ from crossalign.encoders.pixels import Pixels
 from crossalign.encoders.poolings import mean_of_real
 from crossalign.encoders.sentence_modules import sentence_modules
 from crossalign.fingerprints import LENGTH
+from crossalign.sentences import nearest
 
 Array = npt.NDArray[Any]
 ROWS = ("vectors", "tokens", "raw")
@@ -74,7 +75,7 @@ class _Pretrained:
 
     def __init__(self, name: str, rows: str = "vectors", device: str = "auto") -> None:
         if rows not in ROWS:
-            raise ValueError(f"rows: got {rows!r}; choose one of {list(ROWS)}.")
+            raise ValueError(f"rows: got {rows!r}; {nearest(rows, ROWS)}")
         self.name, self.rows = str(name), rows
         self.device = find_device(device)
 

@@ -16,6 +16,7 @@ from crossalign.evaluation.significance import (
     run_comparison,
     split_comparison,
 )
+from crossalign.sentences import nearest
 
 if TYPE_CHECKING:
     from crossalign.evaluation.report import Report
@@ -36,7 +37,7 @@ def compare(report: Report, other: Report, metric: str) -> PairedComparison:
     for one in (report, other):
         if metric not in one.scores:
             raise ValueError(f"metric: {one.model} has no {metric!r}; "
-                             f"choose one of {list(one.scores)}.")
+                             f"{nearest(metric, one.scores)}")
     a, b = (np.asarray(one.scores[metric]["runs"]) for one in (report, other))
     splits = report.protocol.get("split_id")
     if isinstance(splits, list) and len(splits) > 1:

@@ -28,6 +28,7 @@ from crossalign.evaluation.row_differences import (
 )
 from crossalign.evaluation.runs import evaluate
 from crossalign.evaluation.seeds import check_runs
+from crossalign.sentences import nearest
 from crossalign.tables import aligned, percent
 from crossalign.types import Benchmark
 
@@ -115,8 +116,8 @@ class LearningCurve:
         if point.report is None:
             self.refused.setdefault(point.row, {})[named(point.value)] = point.refusal
         elif self.metric not in point.report.scores:
-            raise ValueError(f"metric: {point.row} on {self.data} has no {self.metric!r}; choose "
-                             f"one of {list(point.report.scores)}.")
+            raise ValueError(f"metric: {point.row} on {self.data} has no {self.metric!r}; "
+                             f"{nearest(self.metric, point.report.scores)}")
         else:
             values[:, places] = np.array(point.report.scores[self.metric]["runs"])[:, None]
             splits = point.report.protocol.get("split_id")
@@ -250,7 +251,7 @@ def metric_of(bench: Benchmark, name: str | None = None) -> str:
     task = get(bench.task)
     known = [metric.name for metric in task.metrics if metric.better is not None]
     if name is not None and name not in known:
-        raise ValueError(f"metric: got {name!r}; choose one of {known}.")
+        raise ValueError(f"metric: got {name!r}; {nearest(name, known)}")
     return task.objective if name is None else name
 
 
@@ -285,7 +286,7 @@ def _with(supervision: Supervision, axis: str, value: Value) -> Supervision:
         If the axis is unknown.
     """
     if axis not in AXES:
-        raise ValueError(f"axis: got {axis!r}; choose one of {list(AXES)}.")
+        raise ValueError(f"axis: got {axis!r}; {nearest(axis, AXES)}")
     given: dict[str, Any] = {axis: value}
     return replace(supervision, **given)
 

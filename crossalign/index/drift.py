@@ -35,7 +35,7 @@ from sklearn.exceptions import NotFittedError
 from crossalign.arrays import unit_rows
 from crossalign.index.base import check_vectors
 from crossalign.index.drift_recall import others, overlap
-from crossalign.sentences import short
+from crossalign.sentences import nearest, short
 
 Array = npt.NDArray[Any]
 
@@ -166,7 +166,7 @@ class DriftAdapter(BaseEstimator):  # type: ignore[misc]
 
     def _check_parameters(self) -> None:
         if self.kind not in KINDS:
-            raise ValueError(f"kind: got {short(self.kind)}; give one of {list(KINDS)}.")
+            raise ValueError(f"kind: got {short(self.kind)}; {nearest(self.kind, KINDS)}")
         for name, low in (("ridge", "above 0"), ("offset", "from 0 on")):
             value = getattr(self, name)
             if value is None:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from crossalign.arrays import as_numbers
 from crossalign.labels import common_codes, label_array
+from crossalign.sentences import nearest
 
 Array = NDArray[Any]
 
@@ -155,4 +156,4 @@ def check_choice(name: str, value: str, choices: Collection[str]) -> None:
         It is not.
     """
     if value not in choices:
-        raise ValueError(f"{name}: got {value!r}; give one of {', '.join(map(repr, choices))}.")
+        raise ValueError(f"{name}: got {value!r}; {nearest(value, choices)}")

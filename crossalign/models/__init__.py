@@ -15,7 +15,10 @@ import lazy_loader
 
 from crossalign.models.own_file import names_file, own_class
 from crossalign.rooms import declared
-from crossalign.sentences import nearest
+from crossalign.sentences import nearest, one_of
+
+LISTED_BY = "crossalign models"
+"""Command that lists the models."""
 
 _MODULES = declared(Path(__file__).parent)
 __getattr__, __dir__, __all__ = lazy_loader.attach(
@@ -40,8 +43,8 @@ def get(name: str) -> type[Any]:
     for model in _MODULES:
         if name in (model, _file(model)):
             return __getattr__(model)  # type: ignore[no-any-return]
-    other = f"choose one of {names()}, or FILE.py:CLASS for one of your own."
-    raise ValueError(f"model: there is no {name!r}; {nearest(name, names(), other)}")
+    other = f"choose {one_of(names(), LISTED_BY)}, or FILE.py:CLASS for one of your own."
+    raise ValueError(f"model: there is no {name!r}; {nearest(name, names(), other, LISTED_BY)}")
 
 
 def _file(model: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.sentences import nearest
 from crossalign.types import Benchmark, Views
 
 Array = npt.NDArray[Any]
@@ -87,7 +88,7 @@ def reordered(bench: Benchmark, modality: str, order: str, seed: int = 0) -> Ben
         raise ValueError(f"modality: got {modality!r}; choose one with tokens, among "
                          f"{[m for m, kind in kinds.items() if kind == TOKENS]}.")
     if order not in ORDERS:
-        raise ValueError(f"order: got {order!r}; choose one of {list(ORDERS)}.")
+        raise ValueError(f"order: got {order!r}; {nearest(order, ORDERS)}")
     return bench.map(partial(_reordered, modality=modality, order=order, seed=seed))
 
 

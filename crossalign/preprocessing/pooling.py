@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.sentences import nearest
 from crossalign.types import Benchmark, Views
 from crossalign.types.modality import blanked
 
@@ -94,7 +95,7 @@ def pool_tokens(bench: Benchmark, how: str, fit: Fit | Pools | None = None) -> B
         If ``how`` is not one of `POOLINGS`, or no modality has tokens.
     """
     if fit is None and how not in POOLINGS:
-        raise ValueError(f"pool: got {how!r}; choose one of {list(POOLINGS)}.")
+        raise ValueError(f"pool: got {how!r}; {nearest(how, POOLINGS)}")
     if not any(has_tokens(views) for views in bench.splits.values()):
         raise ValueError(f"pool: {bench.name} has no tokens to pool; leave it out.")
     return bench.map(partial(_pooled, how=how, fit=fit))

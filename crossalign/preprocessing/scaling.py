@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.preprocessing.rows import Rows, extent, held
+from crossalign.sentences import nearest
 
 Array = npt.NDArray[Any]
 
@@ -117,4 +118,4 @@ def _root(x: Array) -> Array:
 
 def _check_kind(kind: str) -> None:
     if kind not in KINDS:
-        raise ValueError(f"kind: got {kind!r}; choose one of {list(KINDS)}.")
+        raise ValueError(f"kind: got {kind!r}; {nearest(kind, KINDS)}")

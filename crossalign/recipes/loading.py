@@ -14,10 +14,12 @@ from crossalign.reading import expanded
 from crossalign.recipes.plain_yaml import read_yaml
 from crossalign.recipes.recipe import Expected, Recipe
 from crossalign.recipes.values import taken
-from crossalign.sentences import nearest, short
+from crossalign.sentences import nearest, one_of, short
 
 FOLDER = Path(__file__).parent
 SUFFIXES = (".yaml", ".yml")
+LISTED_BY = {"recipe": "crossalign recipes"}
+"""Command that lists the built-in files of a kind."""
 LARGEST = 2**20
 """Largest size of a recipe, in bytes."""
 
@@ -79,7 +81,7 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
         raise ValueError(f"{where}: {fault_sentence(error, Recipe, Expected)}") from None
     if recipe.model not in models.names():
         raise ValueError(f"{where}: model: there is no {recipe.model!r}; "
-                         f"{nearest(recipe.model, models.names())}")
+                         f"{nearest(recipe.model, models.names(), listed_by=models.LISTED_BY)}")
     return recipe
 
 
@@ -117,7 +119,9 @@ def yaml_file(name_or_path: str | Path, folder: Path, kind: str) -> Path:
         return folder / f"{name_or_path}.yaml"
     if path.suffix in SUFFIXES and path.is_file():
         return path
-    hint = nearest(path.stem, names, f"choose one of {names} or give the path of a .yaml file.")
+    listed_by = LISTED_BY.get(kind)
+    hint = nearest(path.stem, names, f"choose {one_of(names, listed_by)}, or give the path of a "
+                   ".yaml file.", listed_by)
     raise ValueError(f"{kind}: {str(name_or_path)!r} is neither a built-in {kind} nor a .yaml "
                      f"file that exists; {hint}")
 

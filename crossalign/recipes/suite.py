@@ -142,7 +142,7 @@ def _entries(where: str, fields: dict[str, Any]) -> Iterator[Entry]:
     entry = _checked(where, fields)
     if entry.model not in models.names():
         raise ValueError(f"{where}: model: there is no {entry.model!r}; "
-                         f"{nearest(entry.model, models.names())}")
+                         f"{nearest(entry.model, models.names(), listed_by=models.LISTED_BY)}")
     rows = rows or getattr(models.get(entry.model), "ablations", {})
     if entry.row is not None and entry.row not in rows:
         raise ValueError(f"{where}: row: there is no {entry.row!r}; "

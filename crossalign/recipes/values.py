@@ -7,6 +7,7 @@ from contextlib import suppress
 from numbers import Real
 from typing import Any
 
+from crossalign import models
 from crossalign.sentences import nearest, short
 
 
@@ -71,7 +72,8 @@ def taken(path: str, given: Mapping[str, Any], estimator: Any,
                              "or in Python give the head to tasks.ZeroShot.")
         if key not in known:
             raise ValueError(f"{path.rstrip('. ')}: {estimator.cli_name} has no parameter "
-                             f"{short(key)}; {nearest(key, known)}")
+                             f"{short(key)}; "
+                             f"{nearest(key, known, listed_by=_lists(estimator.cli_name))}")
     found = {key: suited(f"{path}{key}", value, known[key]) for key, value in given.items()}
     try:
         clone(estimator).set_params(**{**(among or {}), **found})._validate_params()
@@ -82,3 +84,8 @@ def taken(path: str, given: Mapping[str, Any], estimator: Any,
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+def _lists(name: str) -> str | None:
+    """Return the command that lists the parameters of a model; None of one that is not built in."""
+    return f"{models.LISTED_BY} {name}" if name in models.names() else None

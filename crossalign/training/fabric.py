@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from crossalign.devices import find_device
+from crossalign.sentences import nearest
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
@@ -26,7 +27,7 @@ def make_fabric(device: str, devices: int, precision: str) -> Any:
     """
     place = find_device(device)
     if precision not in PRECISIONS:
-        raise ValueError(f"precision: got {precision!r}; choose one of {list(PRECISIONS)}.")
+        raise ValueError(f"precision: got {precision!r}; {nearest(precision, PRECISIONS)}")
     if precision == "16-mixed" and place.type == "cpu":
         raise ValueError("precision: '16-mixed' needs a GPU; use 'bf16-mixed' or '32-true'.")
     if devices < 1:

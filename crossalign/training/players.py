@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from crossalign.sentences import nearest
+
 
 @dataclass(frozen=True)
 class Group:
@@ -76,8 +78,8 @@ class Player:
         if not self.groups:
             raise ValueError(f"groups: player {self.name!r} has none; give at least one Group.")
         if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"optimizer: got {self.optimizer!r}; choose one of "
-                             f"{sorted(OPTIMIZERS)}.")
+            raise ValueError(f"optimizer: got {self.optimizer!r}; "
+                             f"{nearest(self.optimizer, OPTIMIZERS)}")
         if self.steps < 1:
             raise ValueError(f"steps: got {self.steps}; give at least 1.")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from crossalign.labels import check_class_rows, classes_held, has_class
+from crossalign.sentences import nearest
 from crossalign.types.captions import Captions
 from crossalign.types.classes import Classes
 from crossalign.types.questions import Questions
@@ -74,7 +75,7 @@ class Benchmark:
 
     def __post_init__(self) -> None:
         if self.task not in TASK_SPLITS:
-            raise ValueError(f"task: got {self.task!r}; choose one of {sorted(TASK_SPLITS)}.")
+            raise ValueError(f"task: got {self.task!r}; {nearest(self.task, TASK_SPLITS)}")
         missing = [s for s in TASK_SPLITS[self.task] if s not in self.splits]
         either = self.task in SAID and "train" in self.splits and len(missing) == 1
         if missing and not either:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.sentences import nearest
+
 Array = npt.NDArray[Any]
 
 KINDS: dict[str, str] = {
@@ -26,7 +28,7 @@ BY_AXES = {2: "vectors", 3: "tokens", 4: "frames"}
 def check_kind(told: str, name: str) -> None:
     """Raise ValueError for a kind that there is not."""
     if told not in KINDS:
-        raise ValueError(f"kinds: got {told!r} for {name}; choose one of {list(KINDS)}.")
+        raise ValueError(f"kinds: got {told!r} for {name}; {nearest(told, KINDS)}")
 
 
 def kind_of(values: Array, name: str, told: str | None = None) -> str:

@@ -145,7 +145,7 @@ def test_every_score_of_a_report_has_a_meaning(name):
 
 def test_what_does_not_fit_is_refused_with_the_way_out():
     bench = small.recognition()
-    with pytest.raises(ValueError, match="task: got 'naming2'; choose one of"):
+    with pytest.raises(ValueError, match="task: got 'naming2'; did you mean 'naming'"):
         resolve(models.ESZSL(), bench, "naming2")
     with pytest.raises(ValueError, match="is for gzsl, not retrieval"):
         resolve(models.CCA(), bench, Retrieval())

@@ -243,7 +243,8 @@ def test_what_is_printed_in_full_is_a_recipe_again(tmp_path):
 
 SENTENCES = {
     "no model": ({"model": ...}, "model: missing; give"),
-    "unknown model": ({"model": "acrm"}, "model: there is no 'acrm'; did you mean 'acmr'?"),
+    "unknown model": ({"model": "acrm"}, "there is no 'acrm'; crossalign models lists all; did "
+                      "you mean 'acmr'?"),
     "class name": ({"model": "CADAVAE"}, "there is no 'CADAVAE'"),
     "no data": ({"data": 5}, "data: got 5; give"),
     "no source": ({"source": ""}, "source: got ''; give a citation"),
@@ -252,7 +253,8 @@ SENTENCES = {
     "name": ({"name": "other"}, "name: got 'other'; leave it out"),
     "params": ({"params": [1]}, "params: got [1]; give a mapping"),
     "unknown parameter": ({"params": {"classifcation": 3.0}},
-                          "acmr has no parameter 'classifcation'; did you mean 'classification'?"),
+                          "acmr has no parameter 'classifcation'; crossalign models acmr "
+                          "lists all; did you mean 'classification'?"),
     "word for a number": ({"params": {"kl": "high"}}, "params.kl: got 'high'; give a float"),
     "truth for a number": ({"params": {"kl": True}}, "params.kl: got True; give a float"),
     "number for a truth": ({"params": {"compile": 1}}, "params.compile: got 1; give true"),

@@ -23,6 +23,7 @@ from crossalign.data.cuts import Cut, Drawn
 from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.registry import Source
 from crossalign.data.samples import Samples
+from crossalign.sentences import nearest
 from crossalign.types import Benchmark, Views, split_id
 
 Array = npt.NDArray[np.float64]
@@ -182,7 +183,7 @@ def _checked(n: int, d: Sequence[int], k: int, n_classes: int, noise: Sequence[f
     if not (np.isfinite(separation) and separation >= 0):
         raise ValueError(f"separation: got {separation}; give a scale >= 0.")
     if pairing not in PAIRINGS:
-        raise ValueError(f"pairing: got {pairing!r}; choose one of {list(PAIRINGS)}.")
+        raise ValueError(f"pairing: got {pairing!r}; {nearest(pairing, PAIRINGS)}")
     return (int(d[0]), int(d[1])), (float(noise[0]), float(noise[1]))
 
 

@@ -17,6 +17,7 @@ from crossalign.evaluation.protocols.gzsl import GZSL, ZSL
 from crossalign.evaluation.protocols.retrieval import Retrieval
 from crossalign.evaluation.protocols.transfer import CrossModalTransfer
 from crossalign.evaluation.protocols.vqa import VQA
+from crossalign.sentences import nearest
 from crossalign.types import Benchmark
 
 __all__ = ["GZSL", "VQA", "ZSL", "Captioning", "CrossModalTransfer", "FewShotRecognition",
@@ -39,7 +40,7 @@ def get(name: str) -> type[Protocol]:
         For an unknown name.
     """
     if name not in KNOWN:
-        raise ValueError(f"task: got {name!r}; choose one of {names()}.")
+        raise ValueError(f"task: got {name!r}; {nearest(name, names())}")
     return KNOWN[name]
 
 

@@ -22,6 +22,7 @@ from crossalign import metrics
 from crossalign.evaluation.class_bootstrap import PerClass, class_bootstrap
 from crossalign.evaluation.protocols.base import NOTHING, Array, Outcome, Settings, accuracies
 from crossalign.metrics.classification import candidates_without_items
+from crossalign.sentences import nearest
 from crossalign.tables import points
 from crossalign.tasks import ZeroShot
 from crossalign.tasks.class_em import ClassEM, moves, way_of
@@ -41,7 +42,7 @@ GRID: dict[str, tuple[Any, ...]] = {
 def check_mode(mode: str | None, by: Mapping[str, Any]) -> None:
     """Raise ValueError for an unknown mode, or parameters without one, unknown or out of range."""
     if mode is not None and mode not in MODES:
-        raise ValueError(f"adapt: got {mode!r}; choose one of {list(MODES)}.")
+        raise ValueError(f"adapt: got {mode!r}; {nearest(mode, MODES)}")
     known = list(ClassEM().get_params())
     if by and (mode is None or not set(by) <= set(known)):
         raise ValueError(f"adapt_by: got {dict(by)} with adapt {mode!r}; give a mode, and "

@@ -43,6 +43,7 @@ from crossalign.preprocessing.scaling import (
     scaled_rows,
     undo_scaling,
 )
+from crossalign.sentences import nearest
 from crossalign.types import Classes, Samples, Views
 
 __all__ = ["RidgeMap"]
@@ -157,7 +158,7 @@ class RidgeMap(Aligner, Translator, Model):
 
     def _name(self, names: tuple[str, str]) -> None:
         if self.target is not None and self.target not in names:
-            raise ValueError(f"target: got {self.target!r}; choose one of {list(names)}.")
+            raise ValueError(f"target: got {self.target!r}; {nearest(self.target, names)}")
         self.target_ = self.target or names[1]
         self.source_ = names[1] if self.target_ == names[0] else names[0]
 

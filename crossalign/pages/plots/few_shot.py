@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.pages.plots.steps import steps
+from crossalign.sentences import nearest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +52,7 @@ def _values(row: str, scores: Mapping[str, npt.ArrayLike], metric: str,
             ks: Sequence[int]) -> Array:
     """Return the (draws, K) fractions of one row."""
     if metric not in scores:
-        raise ValueError(f"metric: {row!r} has no {metric!r}; choose one of {list(scores)}.")
+        raise ValueError(f"metric: {row!r} has no {metric!r}; {nearest(metric, scores)}")
     values = np.atleast_2d(np.asarray(scores[metric], dtype=np.float64))
     if values.ndim != 2 or values.shape[1] != len(ks) or not values.size:
         raise ValueError(f"curves[{row!r}]: shape {np.shape(scores[metric])} for {len(ks)} values "

@@ -32,6 +32,7 @@ from crossalign.data.sources.glyphs.typefaces import FACES
 from crossalign.data.splits import unseen_mask
 from crossalign.encoders.char_ngrams import WORDS
 from crossalign.encoders.patches import PATCHES
+from crossalign.sentences import nearest
 from crossalign.types import Benchmark, Captions, Questions
 
 Array = npt.NDArray[Any]
@@ -116,12 +117,12 @@ def load_glyphs(task: str = "gzsl", *, variant: str = "", features: str = "hog",
         raise ValueError(f"unseen: given for {task}, whose class splits are fixed; choose one of "
                          f"the tasks {list(SPLIT_AS_GZSL)}.")
     if task not in TASKS:
-        raise ValueError(f"task: got {task!r}; choose one of {sorted(TASKS)}.")
+        raise ValueError(f"task: got {task!r}; {nearest(task, TASKS)}")
     if variant not in ("", "sketch") or (variant and task != "retrieval"):
         raise ValueError(f"variant: got {variant!r} for {task}; glyphs have the variant 'sketch' "
                          "of retrieval.")
     if features not in FEATURES:
-        raise ValueError(f"features: got {features!r}; choose one of {sorted(FEATURES)}.")
+        raise ValueError(f"features: got {features!r}; {nearest(features, FEATURES)}")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed: got {seed!r}; give an integer, 0 or larger.")
     samples = draw_samples(int(seed), features, cache, tokens)

@@ -33,6 +33,7 @@ from crossalign.data.sources.moving_glyphs.motions import programmes, questions
 from crossalign.data.splits import random_keys
 from crossalign.encoders.char_ngrams import WORDS, word_tokens
 from crossalign.preprocessing.tokens import lengths_mask
+from crossalign.sentences import nearest
 from crossalign.types import Benchmark, Questions, Views
 
 Array = npt.NDArray[Any]
@@ -70,7 +71,7 @@ def load_moving_glyphs(task: str = "gzsl", *, seed: int = 0, cache: bool = True)
         If the task is unknown or the seed negative.
     """
     if task not in TASKS:
-        raise ValueError(f"task: got {task!r}; choose one of {list(TASKS)}.")
+        raise ValueError(f"task: got {task!r}; {nearest(task, TASKS)}")
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed: got {seed!r}; give an integer, 0 or larger.")
     clips = draw_clips(int(seed), cache)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from crossalign.data.formats.matlab import Variables, read_mat, refuse_unread
 from crossalign.data.side_information import SUFFIXES, assert_unique_names
 from crossalign.reading import expanded
+from crossalign.sentences import nearest, one_of
 
 Array = npt.NDArray[Any]
 
@@ -42,8 +43,9 @@ def side_file(folder: Path, attributes: str | Path) -> Path:
         if file.is_file():
             return file
     there = sorted(f.name for f in folder.iterdir() if f.suffix in SUFFIXES and f.name != FEATURES)
+    other = f"choose {one_of(there)} or give the path of another."
     raise ValueError(f"attributes: there is no file {str(attributes)!r} in {str(folder)!r}; "
-                     f"choose one of {there} or give the path of another.")
+                     f"{nearest(attributes, there, other)}")
 
 
 def matrix(stored: Variables, name: str, file: str = SPLITS) -> Array:
