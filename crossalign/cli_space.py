@@ -39,8 +39,6 @@ Where = Annotated[list[str] | None, typer.Option(
 LISTED = 8
 """Number of classes of a set that are named."""
 MATCH = {True: "yes", False: "no", None: ""}
-UNUSUAL = 0.05
-"""Share of random pairs above which a similarity is nothing unusual."""
 
 
 def register(app: typer.Typer) -> None:
@@ -116,12 +114,14 @@ def search(space: Folder,
     opened, query = Space.open(space), words if image is None else image
     found = opened.search(query, k, filters(where), modality)
     said = opened.why(query, [hit.id for hit in found]) if why else []
+    untold = opened.unjudged(query, found)
     if words is not None and "note" in opened.card:
         tell(f"note: {opened.card['note']}")
     if as_json:
         print(json.dumps({"none": nothing_matches(found), "hits": [{**hit._asdict(), "payload": {
             key: value for key, value in hit.payload.items() if key != "thumb"}}
-            for hit in found], **({"why": [one._asdict() for one in said]} if why else {})}))
+            for hit in found], **({} if untold is None else {"unjudged": untold}),
+            **({"why": [one._asdict() for one in said]} if why else {})}))
         return
     if not found:
         print("nothing matches")
@@ -134,9 +134,8 @@ def search(space: Folder,
     if nothing_matches(found):
         print("nothing matches: these are the nearest, and no more similar than the nearest of "
               "what is not there")
-    elif not judged and all(hit.chance is not None and hit.chance > UNUSUAL for hit in found):
-        print(f"nothing stands out: more than {UNUSUAL:.0%} of random pairs are as similar as any "
-              "of these")
+    elif untold is not None:
+        print(f"whether these match is not told: {untold}")
     for one in said:
         print(f"\n{printable(one.id)}")
         for kind, parts in (("pairs", one.pairs), ("words", one.words)):

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 from crossalign.sentences import nearest, short
 from crossalign.space.embedding import EmbeddingSpace
 from crossalign.space.items import IMAGE, LONGEST, listed, one_kind
-from crossalign.space.matching import matches
+from crossalign.space.matching import CUTOFFS, NOTHING, matches, way
 from crossalign.space.recognition import Answer
 from crossalign.space.why import Why, explained
 from crossalign.words import words_of
 
 Where = Mapping[str, Any]
+UNJUDGED = "unjudged"
+"""Key of a card for why hits are not told to match or not, by direction."""
 SAID = "said"
 """Key of a payload for what a space says that a picture shows."""
 
@@ -30,12 +32,13 @@ class Hit(NamedTuple):
     payload : dict
         Plain values by key.
     chance : float or None
-        Share of random pairs of such a query and such an item that are at least as similar, see
+        Share of random pairs of such a query and such an item, not of one class, that are at least
+        as similar, see
         `space.chance`; None if there are too few to say.
     match : bool or None
-        False if the item is only among the nearest: it is no more similar than a cut-off, which the
-        best item exceeds for one in ten queries without an answer, see `space.cutoffs`. None if
-        validation chose no cut-off for such a query and such an item.
+        True if it is more similar than the best items of nine in ten queries without an answer,
+        False if it is less similar than those of nine in ten with one, see `space.cutoffs`; None
+        between the two, and where validation could not tell for such a query and such an item.
     """
 
     id: str
@@ -104,9 +107,19 @@ class AnsweringSpace(EmbeddingSpace):
         payloads = self.index.payload(ids)
         kind = one_kind(listed(query))
         likely = self._pairs.chances(kind, scores, payloads)
-        match = matches(kind, scores, payloads, self.fitted.settings.get("cutoffs", {}))
+        settings = self.fitted.settings
+        match = matches(kind, scores, payloads, settings.get(CUTOFFS, {}),
+                        settings.get(NOTHING, {}))
         return [Hit(str(name), *found) for name, *found in
                 zip(ids, scores.tolist(), payloads, likely, match, strict=True)]
+
+    def unjudged(self, query: Any, hits: Sequence[Hit]) -> str | None:
+        """Say why no hit is told to match or not; None if one is, or no reason is kept."""
+        if any(hit.match is not None for hit in hits):
+            return None
+        reasons, kind = self.card.get(UNJUDGED, {}), one_kind(listed(query))
+        ways = (way(kind, str(hit.payload.get("modality", ""))) for hit in hits)
+        return next((str(reasons[one]) for one in ways if one in reasons), None)
 
     def _check_keys(self, where: Where) -> None:
         """Raise ValueError if a filter has a key that no item has."""

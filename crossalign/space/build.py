@@ -28,12 +28,14 @@ from crossalign.models import get as get_model
 from crossalign.models.roles import Aligner
 from crossalign.pace import duration
 from crossalign.reading import expanded
+from crossalign.space.answering import UNJUDGED
 from crossalign.space.choice import SHORT_LIST, choose, short_list
 from crossalign.space.cutoffs import choose_cutoffs, measured
 from crossalign.space.draft import beside, building
 from crossalign.space.filling import fill
 from crossalign.space.folder import RECORD, check_space_target
 from crossalign.space.items import IMAGE, SKETCH, TEXT
+from crossalign.space.matching import CUTOFFS, NOTHING
 from crossalign.space.readers import Readers
 from crossalign.space.scores import guessing, scores_on_test
 from crossalign.space.space import Space
@@ -150,8 +152,8 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     log(f"fitting {model.cli_name} on the training samples, to be measured")
     fitted = fit_chosen(model, bench, task, choice)
     scores = scores_on_test(fitted, bench, task, one_space, log)
-    note, matches = guessing(scores["scores"], bench), _cutoffs(fitted, model, choice, task, bench,
-                                                                log)
+    note, judged = guessing(scores["scores"], bench), _cutoffs(fitted, model, choice, task, bench,
+                                                               log)
     if note is not None:
         log(f"note: {note}")
     trained, used = "the training samples of the protocol", bench["train"]
@@ -161,15 +163,16 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
         again = clone(model).set_params(**choice.params).fit(used, classes=classes)
         fitted = answering(again, bench, (used, classes), task, choice)
         trained = "all pictures, after the scores were measured on held-out classes"
-    fitted.settings = {**fitted.settings, "cutoffs": {
-        direction: of["cutoff"] for direction, of in matches.items()}}
+    fitted.settings = {**fitted.settings, **{name: {
+        direction: of[key] for direction, of in judged["matches"].items() if of[key] is not None}
+        for name, key in ((CUTOFFS, "cutoff"), (NOTHING, "nothing"))}}
     recogniser = fitted.recogniser
     if (adapt and moves(fitted.settings["adaptation"]) and recogniser is not None
             and recogniser.classes_.unseen.any()):
         log("unlabelled pictures teach where unseen classes lie")
         fitted = fitted.adapt(tests_of(bench))
     return fitted, used, {"tried": {one.model: round(one.objective, 4) for one in tried},
-                          "selection": choice.how, **scores, "matches": matches,
+                          "selection": choice.how, **scores, **judged,
                           "model": model.cli_name, "trained_on": trained,
                           **({} if note is None else {"note": note})}
 
@@ -258,17 +261,23 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Sampl
 
 
 def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,
-             log: Log) -> dict[str, dict[str, float]]:
-    """Return the cut-offs of matches by direction, and what they do on test classes."""
+             log: Log) -> dict[str, Any]:
+    """Return what a card says of matches by direction: cut-offs and what they do on test classes,
+    and why there are none.
+    """
     cutoffs = choose_cutoffs(model, choice, bench, task)
     found = {}
     for direction, of in measured(fitted.model, bench, cutoffs).items():
-        found[direction] = {"cutoff": cutoffs[direction], "false": round(of.false, 4),
-                            "kept": round(of.kept, 4)}
-        log(f"{direction}: a cut-off from validation classes says that nothing matches to "
-            f"{100 - 100 * of.false:.0f} % of the queries on test that have no answer, and to "
-            f"{100 - 100 * of.kept:.0f} % of those that have one")
-    return found
+        cutoff = cutoffs[direction]
+        found[direction] = {"cutoff": cutoff.match, "nothing": cutoff.nothing,
+                            **{key: round(share, 4) for key, share in of._asdict().items()}}
+        log(f"{direction}: of the queries on test without an answer {100 * of.told:.0f} % are told "
+            f"that nothing matches and {100 * of.false:.0f} % get a match, of those with one "
+            f"{100 * of.missed:.0f} % and {100 * of.kept:.0f} %")
+    untold = {direction: cutoff.reason for direction, cutoff in cutoffs.items() if cutoff.reason}
+    for direction, reason in untold.items():
+        log(f"{direction}: whether hits match is not told: {reason}")
+    return {"matches": found, UNJUDGED: untold}
 
 
 def _products(bench: Benchmark) -> AbstractContextManager[Any]:

@@ -1,9 +1,10 @@
-"""Chances of hits: the share of random pairs that are at least as similar.
+"""Chances of hits: the share of random wrong pairs that are at least as similar.
 
 A similarity is in no unit: 0.4 may be much between a text and a picture, and little between two
 pictures. What it is worth shows beside pairs that nobody chose, of a query and an item of the same
 kinds: ``(1 + number at least as similar) / (1 + number)``, the p-value of a test by resampling
-(Phipson & Smyth, 2010). Among random pairs are some of one class, so that it is rather too high.
+(Phipson & Smyth, 2010). Pairs of one class are left out, as far as classes are known: of five
+classes a fifth of all pairs are such.
 
 It is about one pair. The best of many items is the best of many pairs, and more of them are similar
 by chance alone.
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from crossalign.index.base import Index
 from crossalign.index.exact import ExactIndex
-from crossalign.space.items import TEXT, VECTOR
+from crossalign.space.items import CLASS, TEXT, VECTOR
 
 Array = npt.NDArray[Any]
 
@@ -38,7 +39,7 @@ def random_pairs(queries: Array, items: Array, same: Array | None = None) -> Arr
     items : (n, d) float
         Rows whose inner products are similarities.
     same : (q, n) bool, optional
-        True for pairs of an item with itself, which are left out; default none.
+        True for pairs of an item with itself or of one class, which are left out; default none.
     """
     products = queries @ items.T
     pairs = products.ravel() if same is None else products[~same]
@@ -63,13 +64,12 @@ class RandomPairs:
         Items, with their ``modality`` in the payload. Chances are told of an `ExactIndex` alone,
         whose similarities are the products of its rows.
     class_texts : callable
-        Function that gives vectors of texts of classes, thinned by a function that it is given, or
-        None; they ask where the index has no texts.
+        Function that gives names of classes and vectors of their texts, thinned by a function that
+        it is given, or None; they ask where the index has no texts.
     """
 
-    def __init__(self, index: Index,
-                 class_texts: Callable[[Callable[[int], list[int]]], Array | None],
-                 ) -> None:
+    def __init__(self, index: Index, class_texts: Callable[
+            [Callable[[int], list[int]]], tuple[Sequence[str], Array] | None]) -> None:
         self._index, self._class_texts = index, class_texts
         self._drawn: dict[tuple[str, str], Array | None] = {}
 
@@ -100,10 +100,18 @@ class RandomPairs:
         items = np.flatnonzero(kinds == of)
         asks = np.flatnonzero((kinds == kind) | (kind == VECTOR))
         items, asks = items[thinned(len(items))], asks[thinned(len(asks))]
+        classes = np.array([str(one.get(CLASS, "")) for one in payloads], dtype=object)
         if len(asks):
-            return random_pairs(rows[asks], rows[items], asks[:, None] == items)
+            return random_pairs(rows[asks], rows[items], (asks[:, None] == items)
+                                | _alike(classes[asks], classes[items]))
         texts = self._class_texts(thinned) if kind == TEXT else None
-        return None if texts is None else random_pairs(texts, rows[items])
+        return None if texts is None else random_pairs(
+            texts[1], rows[items], _alike(np.array(texts[0], dtype=object), classes[items]))
+
+
+def _alike(asks: Array, items: Array) -> Array:
+    """Return where classes ``(q,)`` and ``(n,)`` are known and the same, ``(q, n)`` bool."""
+    return np.asarray((asks[:, None] == items) & (asks[:, None] != ""))
 
 
 def thinned(count: int) -> list[int]:

@@ -1,9 +1,15 @@
 """Cut-offs of the matches of a space, chosen on validation classes and measured on test classes.
 
-A model that never saw the validation classes is asked for these among all other samples, as
-somebody asks a space for what it does not hold: the best item of each such query is one by chance.
-The cut-off is a similarity, not `metrics.match_strength`, which tells answers from chance less well
-where the model stays the same. A larger index has somewhat better items by chance.
+A model that never saw the validation classes is asked for these among all other samples, once with
+their own items among them and once without, as somebody asks a space for what it holds or does not
+hold: without them the best item of each query is one by chance. Two similarities are chosen. Nine
+of ten queries without an answer do not exceed the first, so that what does is a match; nine of ten
+with an answer exceed the second, so that where nothing does nothing matches. Between them nothing
+is said. Each promise takes nine classes (conformal prediction, see `metrics.conformal_quantile`);
+with fewer nothing is said at all.
+
+They are similarities, not `metrics.match_strength`, which tells answers from chance less well where
+the model stays the same. A larger index has somewhat better items by chance.
 """
 
 from __future__ import annotations
@@ -31,7 +37,7 @@ Array = npt.NDArray[Any]
 ENOUGH = round(1 / FALSE) - 1
 """Number of validation classes from which on `metrics.match_cutoff` promises its share."""
 KEPT = 1 / 3
-"""Share of the queries with an answer that a cut-off has to keep on validation, to be of use."""
+"""Share of the queries with an answer that have to match on validation, for matches to be told."""
 ASKED, LISTED = 1_024, 4_096
 """Most queries and items of a kind that cut-offs are chosen by."""
 
@@ -43,8 +49,27 @@ class Side(NamedTuple):
     labels: Array
 
 
+class Cutoff(NamedTuple):
+    """Similarities by which hits of one direction are judged.
+
+    Attributes
+    ----------
+    match : float or None
+        Similarity that a match exceeds; None if matches are not told.
+    nothing : float or None
+        Similarity, at most that, which none of the hits exceeds where nothing matches; None if that
+        is not told.
+    reason : str
+        Why neither is told; empty if one is.
+    """
+
+    match: float | None
+    nothing: float | None
+    reason: str = ""
+
+
 class Matches(NamedTuple):
-    """Shares of queries that match, in one direction.
+    """Shares of queries that are told to match, and that nothing matches, in one direction.
 
     Attributes
     ----------
@@ -52,14 +77,20 @@ class Matches(NamedTuple):
         Share of the queries without an answer among the items that match one all the same.
     kept : float
         Share of the queries with an answer that match.
+    told : float
+        Share of the queries without an answer of which it is said that nothing matches.
+    missed : float
+        Share of the queries with an answer of which it is said too.
     """
 
     false: float
     kept: float
+    told: float
+    missed: float
 
 
 def choose_cutoffs(model: Any, choice: Selection, bench: Benchmark,
-                   task: Protocol) -> dict[str, float]:
+                   task: Protocol) -> dict[str, Cutoff]:
     """Choose the cut-offs of a space by direction, on validation classes of a benchmark.
 
     Further draws of validation classes are taken until there are nine, or no more draws.
@@ -77,9 +108,8 @@ def choose_cutoffs(model: Any, choice: Selection, bench: Benchmark,
 
     Returns
     -------
-    dict of direction to float
-        Similarities that a match exceeds. Directions are left out in which less than a third of
-        the queries with an answer would keep it; without validation classes all are.
+    dict of direction to Cutoff
+        Directions without queries or items on validation are left out.
     """
     parts: dict[str, list[tuple[metrics.Strengths, Array]]] = {}
     for draw in range(DRAWS):
@@ -92,30 +122,46 @@ def choose_cutoffs(model: Any, choice: Selection, bench: Benchmark,
         if parts and min(len(np.unique(np.concatenate([names for _, names in drawn])))
                          for drawn in parts.values()) >= ENOUGH:
             break
-    chosen = {direction: _chosen(drawn) for direction, drawn in parts.items()}
-    return {direction: cutoff for direction, cutoff in chosen.items() if cutoff is not None}
+    return {direction: chosen_cutoff(np.concatenate([one.whole for one, _ in drawn]),
+                                     np.concatenate([one.absent for one, _ in drawn]),
+                                     np.concatenate([names for _, names in drawn]))
+            for direction, drawn in parts.items()}
 
 
-def _chosen(drawn: Sequence[tuple[metrics.Strengths, Array]]) -> float | None:
-    """Return the cut-off of a direction; None if there is none of use."""
-    strengths, names = zip(*drawn, strict=True)
-    _, groups = np.unique(np.concatenate(names), return_inverse=True)
-    cutoff = metrics.match_cutoff(np.concatenate([one.absent for one in strengths]), groups)
-    if cutoff is None:
-        return None
-    whole = np.concatenate([one.whole for one in strengths])
-    return cutoff if np.mean(whole > cutoff) >= KEPT else None
+def chosen_cutoff(whole: Array, absent: Array, classes: Array) -> Cutoff:
+    """Choose the cut-off of one direction.
+
+    Parameters
+    ----------
+    whole, absent : (q,) float
+        Similarities of the best items of queries, and of the best that are not of their class; NaN
+        if there are none.
+    classes : (q,)
+        Classes of the queries.
+    """
+    there = np.isfinite(absent)
+    count = len(np.unique(classes[there]))
+    if count < ENOUGH:
+        return Cutoff(None, None, f"{count} validation classes are too few to promise anything of "
+                                  f"nine in ten queries, which takes {ENOUGH}")
+    _, groups = np.unique(classes[there], return_inverse=True)
+    match = metrics.conformal_quantile(absent[there], 1 - FALSE, groups)
+    nothing = min(-metrics.conformal_quantile(-whole[there], 1 - FALSE, groups), match)
+    return Cutoff(match if np.mean(whole[there] > match) >= KEPT else None, nothing)
 
 
-def measured(fitted: Any, bench: Benchmark, cutoffs: Mapping[str, float]) -> dict[str, Matches]:
+def measured(fitted: Any, bench: Benchmark, cutoffs: Mapping[str, Cutoff]) -> dict[str, Matches]:
     """Measure on test classes what cut-offs do, by direction."""
     found = {}
     for direction, strengths, _ in _strengths(fitted, bench):
         there = np.isfinite(strengths.absent)
-        if direction in cutoffs and there.any():
-            least = cutoffs[direction]
-            found[direction] = Matches(float(np.mean(strengths.absent[there] > least)),
-                                       float(np.mean(strengths.whole[there] > least)))
+        cutoff = cutoffs.get(direction)
+        if cutoff is not None and not cutoff.reason and there.any():
+            absent, whole = strengths.absent[there], strengths.whole[there]
+            most = np.inf if cutoff.match is None else cutoff.match
+            least = -np.inf if cutoff.nothing is None else cutoff.nothing
+            found[direction] = Matches(*(float(np.mean(of)) for of in (
+                absent > most, whole > most, absent <= least, whole <= least)))
     return found
 
 

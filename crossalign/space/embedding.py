@@ -143,7 +143,9 @@ class EmbeddingSpace:
             return kind
         return CLASS_MODALITY if kind == TEXT and self.texts and model.knows_classes else None
 
-    def _class_texts(self, places: Callable[[int], list[int]]) -> Array | None:
-        """Return the vectors of some texts of classes; None if there are none."""
-        texts = [known[0] for known in self.texts.values()]
-        return self.embed([texts[n] for n in places(len(texts))]) if texts else None
+    def _class_texts(self, places: Callable[[int], list[int]],
+                     ) -> tuple[list[str], Array] | None:
+        """Return names of some classes and vectors of their texts; None if there are none."""
+        names = list(self.texts)
+        names = [names[n] for n in places(len(names))] if names else []
+        return (names, self.embed([self.texts[name][0] for name in names])) if names else None

@@ -18,7 +18,7 @@ from crossalign.data.samples import ALL, Samples
 from crossalign.models.blockwise import encoded
 from crossalign.pace import Pace
 from crossalign.space.answering import SAID
-from crossalign.space.items import IMAGE, SKETCH, TEXT
+from crossalign.space.items import CLASS, IMAGE, SKETCH, TEXT
 from crossalign.space.space import Space
 from crossalign.types import Views
 
@@ -65,7 +65,7 @@ def _payload(views: Views, kind: str, samples: Samples, root: Path,
     about: list[dict[str, Any]] = [{"modality": kind} for _ in range(len(views))]
     if views.labels is not None and views.labels.ndim == 1 and samples.class_names != (ALL,):
         for one, label in zip(about, views.truth.tolist(), strict=True):
-            one["class"] = samples.class_names[label]
+            one[CLASS] = samples.class_names[label]
     for key, values in views.meta.items():
         what = key.partition(":")[0]
         if key == f"show:{kind}" and values.ndim > 1:              # pixels of what is in no file

@@ -22,6 +22,8 @@ Array = npt.NDArray[Any]
 TEXT, IMAGE, VECTOR = "text", "image", "vector"
 SKETCH = "sketch"
 """Kind of items that are pictures too, but line drawings; as a question one is a picture."""
+CLASS = "class"
+"""Key of a payload for the name of an item's class."""
 LONGEST = 100_000
 """Largest number of characters of a text."""
 

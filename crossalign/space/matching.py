@@ -1,7 +1,8 @@
 """Hits that match, and hits that are only the nearest: there is always a nearest item.
 
-A hit matches if its similarity exceeds a cut-off, which validation chose for queries and items of
-its kinds, see `cutoffs`.
+A hit matches if its similarity exceeds one cut-off, and does not if it is at most another, lower
+one; between them nothing is known. Validation chose both for queries and items of its kinds, see
+`cutoffs`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy.typing as npt
 from crossalign.space.items import IMAGE, SKETCH
 
 Array = npt.NDArray[Any]
+CUTOFFS, NOTHING = "cutoffs", "nothing"
+"""Settings of a space: similarities by direction that a match exceeds, and exceeds at least."""
 
 
 def way(query: str, item: str) -> str:
@@ -24,8 +27,8 @@ def way(query: str, item: str) -> str:
 
 
 def matches(kind: str, scores: Array, payloads: Sequence[Mapping[str, Any]],
-            cutoffs: Mapping[str, float]) -> list[bool | None]:
-    """Tell which hits of a query of some kind match; None where no cut-off is known.
+            cutoffs: Mapping[str, float], nothing: Mapping[str, float]) -> list[bool | None]:
+    """Tell which hits of a query of some kind match, and which do not; None where it is not known.
 
     Parameters
     ----------
@@ -35,9 +38,10 @@ def matches(kind: str, scores: Array, payloads: Sequence[Mapping[str, Any]],
         Similarities of the hits.
     payloads : k mappings
         Payloads of the hits, with their ``modality``.
-    cutoffs : mapping of direction to float
-        Similarities that a match exceeds.
+    cutoffs, nothing : mapping of direction to float
+        Similarities that a match exceeds, and that it exceeds at least.
     """
-    least = [cutoffs.get(way(kind, str(one.get("modality", "")))) for one in payloads]
-    return [None if cutoff is None else bool(score > np.float32(cutoff))
-            for score, cutoff in zip(scores, least, strict=True)]
+    ways = [way(kind, str(one.get("modality", ""))) for one in payloads]
+    return [True if score > np.float32(cutoffs.get(direction, np.inf)) else
+            False if score <= np.float32(nothing.get(direction, -np.inf)) else None
+            for score, direction in zip(scores, ways, strict=True)]

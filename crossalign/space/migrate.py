@@ -24,7 +24,7 @@ from crossalign.reading import expanded
 from crossalign.sentences import short
 from crossalign.space.embedding import EmbeddingSpace
 from crossalign.space.encoder_map import EncoderMap, fit_map
-from crossalign.space.items import IMAGE
+from crossalign.space.items import CLASS, IMAGE
 from crossalign.space.kept import Kept, kept_of
 from crossalign.space.originals import original
 from crossalign.space.readers import Readers, pictures_alone
@@ -117,7 +117,7 @@ def _pictures(space: EmbeddingSpace, count: int) -> list[tuple[Path | bytes, str
         return []
     names, _, payloads = space.index.sample(4 * count)
     root = space.fitted.source.get("data")
-    every = [(original(root, str(name), about), about.get("class"))
+    every = [(original(root, str(name), about), about.get(CLASS))
              for name, about in zip(names, payloads, strict=True) if about.get("modality") == IMAGE]
     found = [(item, of) for item, of in every if item is not None]
     even = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).astype(int))

@@ -390,14 +390,14 @@ def test_of_few_validation_classes_several_draws_choose(folder):
     assert tried[0].objective == max(value for _, value in chosen.tried)
 
 
-def test_the_chance_of_a_hit_is_the_share_of_random_pairs_that_are_as_similar(space, folder):
+def test_the_chance_of_a_hit_is_the_share_of_wrong_pairs_that_are_as_similar(space, folder):
     _, rows, payloads = space.index.sample(10_000)
-    kinds = [one["modality"] for one in payloads]
+    kinds, classes = ([one.get(key) for one in payloads] for key in ("modality", "class"))
     for query, kind in ((folder / "disc" / "03.png", "image"), ("disc", "text")):
         for hit in space.search(query, k=5, modality="image"):
             pairs = [float(np.float64(a) @ np.float64(b)) for i, a in enumerate(rows)
                      for j, b in enumerate(rows)
-                     if (kinds[i], kinds[j]) == (kind, "image") and i != j]
+                     if (kinds[i], kinds[j]) == (kind, "image") and classes[i] != classes[j]]
             if len(pairs) < 100:
                 assert hit.chance is None
                 continue
@@ -406,6 +406,7 @@ def test_the_chance_of_a_hit_is_the_share_of_random_pairs_that_are_as_similar(sp
             assert (1 + below) / (1 + len(pairs)) <= hit.chance <= (1 + above) / (1 + len(pairs))
     best, *_, worst = space.search(folder / "disc" / "03.png", k=1000, modality="image")
     assert best.chance < 0.02 < 0.9 < worst.chance
+    assert None not in classes
 
 
 def test_chances_of_few_pairs_and_of_other_indexes_are_not_told():

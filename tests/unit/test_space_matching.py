@@ -14,9 +14,10 @@ from crossalign.evaluation.protocols import Retrieval
 from crossalign.evaluation.selection import Selection
 from crossalign.metrics import match_cutoff
 from crossalign.models import CCA, RidgeMap
-from crossalign.space import Hit, build_space, nothing_matches
-from crossalign.space.cutoffs import choose_cutoffs, measured
-from crossalign.space.matching import matches, way
+from crossalign.space import Hit, build, build_space, nothing_matches
+from crossalign.space.cutoffs import ENOUGH, choose_cutoffs, chosen_cutoff, measured
+from crossalign.space.matching import CUTOFFS, NOTHING, matches, way
+from crossalign.tasks import Fitted
 
 
 def points(classes=60, each=8, seed=0):
@@ -66,15 +67,58 @@ def test_cutoffs_let_few_through_that_have_no_answer(bench, chosen):
         queries, items = bench["query"], [bench["train"], bench["gallery"]]
         rows = np.concatenate([fitted.embed(part[b], b) for part in items])
         classes = np.concatenate([part.truth for part in items])
-        false, kept = [], []
+        match, nothing, reason = chosen[direction]
+        assert not reason
+        assert nothing <= match
+        shares = []
         for row, label in zip(fitted.embed(queries[a], a), queries.truth, strict=True):
             scores = rows @ row
-            false.append(scores[classes != label].max() > chosen[direction])
-            kept.append(scores.max() > chosen[direction])
-        assert of.false == pytest.approx(np.mean(false), abs=2 / len(false))
-        assert of.kept == pytest.approx(np.mean(kept), abs=2 / len(kept))
+            without, best = scores[classes != label].max(), scores.max()
+            shares.append([without > match, best > match, without <= nothing, best <= nothing])
+        np.testing.assert_allclose(of, np.mean(shares, axis=0), atol=2 / len(shares))
         assert of.false <= 0.15
         assert of.kept >= 0.5
+        assert of.missed <= 0.15
+        assert of.told >= 0.5
+
+
+def drawn(rng, classes, each=6, gap=2.0):
+    """Best similarities with and without the items of a class, and classes, which differ."""
+    labels = np.repeat(np.arange(classes), each)
+    of_class = rng.normal(size=classes)[labels]
+    absent = of_class + 0.3 * rng.normal(size=len(labels))
+    own = gap + of_class + 0.3 * rng.normal(size=len(labels))
+    return np.maximum(own, absent), absent, labels
+
+
+def test_both_promises_hold_for_a_class_that_was_not_drawn():
+    rng = np.random.default_rng(0)
+    false, missed = [], []
+    for _ in range(400):
+        whole, absent, labels = drawn(rng, ENOUGH + 1, gap=4.0)
+        chosen, new = labels < ENOUGH, labels == ENOUGH
+        cutoff = chosen_cutoff(whole[chosen], absent[chosen], labels[chosen])
+        assert cutoff.nothing <= cutoff.match
+        false.append(np.mean(absent[new] > cutoff.match))
+        missed.append(np.mean(whole[new] <= cutoff.nothing))
+    assert np.mean(false) <= 0.1 + 0.03                          # two standard errors of 400 draws
+    assert np.mean(missed) <= 0.1 + 0.03
+    assert np.mean(false) >= 0.02                                # not by saying nothing
+
+
+def test_too_few_classes_promise_nothing_and_say_so():
+    whole, absent, labels = drawn(np.random.default_rng(1), ENOUGH - 1, each=50, gap=9.0)
+    cutoff = chosen_cutoff(whole, absent, labels)
+    assert cutoff[:2] == (None, None)
+    assert cutoff.reason.startswith("8 validation classes are too few")
+    whole, absent, labels = drawn(np.random.default_rng(1), ENOUGH, gap=9.0)
+    assert not chosen_cutoff(whole, absent, labels).reason
+    absent[labels == 0] = np.nan                                 # of which nothing is known
+    assert chosen_cutoff(whole, absent, labels).reason
+    whole, absent, labels = drawn(np.random.default_rng(1), 40, gap=-9.0)
+    untold = chosen_cutoff(whole, absent, labels)
+    assert untold.match is None                                  # hardly any answer would be kept
+    assert np.mean(whole <= untold.nothing) <= 0.1
 
 
 def test_a_direction_that_tells_nothing_has_no_cutoff(tmp_path):
@@ -83,16 +127,18 @@ def test_a_direction_that_tells_nothing_has_no_cutoff(tmp_path):
     np.savez(tmp_path / "data.npz", image=image, text=noise, labels=labels)
     bench, task = ca.load(tmp_path / "data.npz", "retrieval").run(0), Retrieval()
     found = choose_cutoffs(RidgeMap(), Selection({}, {}, ""), bench, task)
-    assert "text->image" not in found
+    assert found["text->image"].match is None
 
 
 def test_hits_are_judged_by_the_cutoff_of_their_kinds():
-    cutoffs = {"image->image": 0.5, "text->image": 0.25}
-    scores = np.array([0.9, 0.5, 0.3], dtype=np.float32)
-    kinds = [{"modality": kind} for kind in ("image", "sketch", "text")]
-    assert matches("image", scores, kinds, cutoffs) == [True, False, None]
-    assert matches("text", scores, kinds, cutoffs) == [True, True, None]
-    assert matches("vector", scores, kinds, cutoffs) == [None] * 3
+    cutoffs, nothing = {"image->image": 0.5, "text->image": 0.25}, {"image->image": 0.4}
+    scores = np.array([0.9, 0.5, 0.4, 0.3], dtype=np.float32)
+    kinds = [{"modality": kind} for kind in ("image", "sketch", "sketch", "text")]
+    assert matches("image", scores, kinds, cutoffs, nothing) == [True, None, False, None]
+    assert matches("text", scores, kinds, cutoffs, nothing) == [True, True, True, None]
+    assert matches("text", scores - 1, kinds, cutoffs, nothing) == [None] * 4
+    assert matches("image", scores, kinds, {}, nothing) == [None, None, False, None]
+    assert matches("vector", scores, kinds, cutoffs, nothing) == [None] * 4
     assert way("sketch", "text") == "image->text"
     assert [nothing_matches([Hit("a", 0.1, {}, None, one) for one in of]) for of in (
         [False, False], [True, False], [None, False], [None], [])] == [
@@ -105,7 +151,8 @@ def shop(tmp_path_factory):
     build_space(DataOptions(data=str(picture_folder(tmp_path_factory.mktemp("shapes")))), place,
                 models=["ridge_map"], log=str)
     space = ca.Space.open(place)
-    space.fitted.settings = {**space.fitted.settings, "cutoffs": {"image->image": 0.95}}
+    space.fitted.settings = {**space.fitted.settings, CUTOFFS: {"image->image": 0.95},
+                             NOTHING: {"image->image": 0.95}}
     with space._changed():
         pass
     yield space
@@ -130,10 +177,36 @@ def test_a_space_and_its_command_say_that_nothing_matches(shop, tmp_path):
             app, ["search", str(shop.folder), "--image", str(file), "--json"]).output)
         assert told["none"] is not answer
         assert told["hits"][0]["match"] is answer
-    assert {hit.match for hit in shop.search("ring", k=3)} == {None}
+    hits = shop.search("ring", k=3)
+    assert {hit.match for hit in hits} == {None}
+    why = shop.card["unjudged"]["text->image"]
+    assert "validation classes are too few" in why
+    assert shop.unjudged("ring", hits) == why
+    assert shop.unjudged(at_home, shop.search(at_home, k=3)) is None
+    shop.close()
+    said = CliRunner().invoke(app, ["search", str(shop.folder), "ring"]).output
+    assert f"whether these match is not told: {why}" in said
+    assert json.loads(CliRunner().invoke(
+        app, ["search", str(shop.folder), "ring", "--json"]).output)["unjudged"] == why
 
 
-def test_a_card_says_what_cutoffs_do(shop):
-    assert shop.card["matches"]
-    for of in shop.card["matches"].values():
-        assert set(of) == {"cutoff", "false", "kept"}
+def test_a_space_of_few_classes_says_so_and_not_that_a_right_hit_is_nothing(shop):
+    assert not shop.card["matches"]
+    for words in ("ring", "a ring", "a picture of a disc"):
+        first = shop.search(words, k=1)[0]
+        assert first.payload["class"] in words
+        shop.close()
+        said = CliRunner().invoke(app, ["search", str(shop.folder), words]).output
+        assert "nothing" not in said
+    assert shop.search("ring", k=1)[0].chance < 1 / 8            # the share of pairs of one class
+
+
+def test_a_card_says_what_cutoffs_do(bench, tmp_path):
+    said = []
+    fitted = Fitted(CCA().fit(bench["train"], classes=bench.classes), "retrieval")
+    judged = build._cutoffs(fitted, CCA(), Selection({}, {}, ""), Retrieval(), bench, said.append)
+    assert judged["unjudged"] == {}
+    for of in judged["matches"].values():
+        assert set(of) == {"cutoff", "nothing", "false", "kept", "told", "missed"}
+    assert len(said) == 4
+    assert said[0].startswith("image->image: of the queries on test without an answer ")
