@@ -12,14 +12,14 @@ MOST, FIRST = 12, 3
 
 def nearest(word: object, choices: Iterable[str], otherwise: str | None = None,
             listed_by: str | None = None) -> str:
-    """Return ``did you mean 'lr'?`` if a choice is close to the word, in whatever case; else the
-    choices.
+    """Return ``did you mean 'lr'?`` if a choice is close to a word in any case, else the choices.
 
     Parameters
     ----------
     word : object
-        What was given.
+        Word that was given.
     choices : strings
+        Names that there are.
     otherwise : str, optional
         Words for where no choice is close; default `one_of` the choices.
     listed_by : str, optional
