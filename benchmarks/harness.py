@@ -61,6 +61,8 @@ class Case:
         Called with both results; raises AssertionError if they disagree.
     repeats
         Timed runs of each.
+    amount, unit
+        What one call makes, as 32 and "words", of which rates a second are reported; None without.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Case:
     reference_scale: float = 1.0
     check: Callable[[Any, Any], None] | None = None
     repeats: int = 5
+    amount: float | None = None
+    unit: str | None = None
 
 
 def main(
@@ -142,6 +146,11 @@ def _measure(case: Case, options: argparse.Namespace) -> dict[str, Any]:
         "reference": case.reference_name,
         "reference_s": scaled,
         "ratio": None if scaled is None else scaled / ours,
+        "unit": case.unit,
+        "ours_rate": None if case.amount is None else case.amount / ours,
+        "reference_rate": (
+            None if case.amount is None or scaled is None else case.amount / scaled
+        ),
         "ours_peak_mb": _peak_in_fresh_process(case, "ours", options.quick),
         "reference_peak_mb": (
             None
@@ -287,6 +296,12 @@ def _print_table(console: Console, title: str, report: dict[str, Any]) -> None:
             ),
         )
     console.print(table)
+    for case in report["cases"]:
+        if case["ours_rate"] is not None:
+            rates = [f"{case[f'{who}_rate']:,.0f}" for who in ("ours", "reference")
+                     if case[f"{who}_rate"] is not None]
+            console.print(f"{case['name']}: {' and '.join(rates)} {case['unit']} a second",
+                          soft_wrap=True, highlight=False)
     for part in ("machine", "versions"):
         line = ", ".join(f"{name} {value}" for name, value in report[part].items())
         console.print(line, soft_wrap=True, highlight=False)

@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from typer.core import TyperCommand
 
 from crossalign.boundary import tell
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 HOME: dict[str, Any] = {"parser": expanded, "metavar": "PATH"}
 """Settings of an option or argument that is a path, which may begin with ``~``."""
+LanguageModel = Annotated[str | None, typer.Option(
+    help="Language model that says captions: the folder of one for transformers, or a hub name.")]
+Lora = Annotated[int | None, typer.Option(
+    min=0, help="Rank of what is learned beside the weights of its attention; 0 learns what stands "
+    "in front of its words alone.")]
 RECIPE = "recipe:"
 """Prefix of the name of a recipe in place of a model."""
 

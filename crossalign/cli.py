@@ -18,6 +18,8 @@ from crossalign import __version__
 from crossalign.arguments import (
     HOME,
     RECIPE,
+    LanguageModel,
+    Lora,
     OnceCommand,
     build,
     build_contenders,
@@ -104,7 +106,7 @@ def run(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
             help="Folder for report.json, .html.", **HOME)] = None,
         as_json: AsJson = False, no_tune: NoTune = False, tune: Tune = None,
         best_epoch: BestEpoch = False, adapt: Adapt = None, bits: Bits = None,
-        inputs: Inputs = None) -> None:
+        inputs: Inputs = None, language_model: LanguageModel = None, lora: Lora = None) -> None:
     """Fit and evaluate a model over several runs.
 
     Run k uses seed k; for retrieval also the k-th fixed class split. All choices are made on
@@ -122,7 +124,7 @@ def run(model: Model, options: DataOptions, set_: Sets = None, seeds: Seeds = 1,
     bench = options.load(recipe)
     check_used(estimator, bench, options.task, set_, tune)
     protocol = with_options(options.task or bench.task, bits=bits, best_epoch=best_epoch,
-                            adapt=adapt, inputs=inputs)
+                            adapt=adapt, inputs=inputs, language_model=language_model, lora=lora)
     report = evaluate(estimator, bench, seeds, task=protocol, tune=grid, log=log,
                       callbacks=progress(), pictures=out is not None, keep=runs_in(out))
     publish(report, out, as_json, recipe)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crossalign.arguments import HOME, check_writable, log
+from crossalign.arguments import HOME, LanguageModel, Lora, check_writable, log
 from crossalign.boundary import tell
 from crossalign.cli_pictures import Files, answered, pictures_of
 from crossalign.cli_space_changes import (
@@ -69,9 +69,7 @@ def build(source: Annotated[str, typer.Argument(
           questions: Annotated[bool, typer.Option(
               "--questions", help="Learn to answer about pictures, from the questions of the "
               "data.")] = False,
-          language_model: Annotated[str | None, typer.Option(
-              help="Language model that says captions: the folder of one for transformers, or a "
-              "hub name.")] = None) -> None:
+          language_model: LanguageModel = None, lora: Lora = None) -> None:
     """Build a space of pictures and texts, which answers about raw ones.
 
     Encode, choose a model on validation classes, fit, calibrate, index.
@@ -82,7 +80,7 @@ def build(source: Annotated[str, typer.Argument(
     chosen = None if models is None else [word.strip() for word in models.split(",")]
     space = build_space(replace(options, data=source), out, models=chosen, budget=budget, name=name,
                         replace=replace_, adapt=adapt_, captions=captions, questions=questions,
-                        language_model=language_model, log=log)
+                        language_model=language_model, lora=lora, log=log)
     print(f"\n{out}: {len(space):,} items, {len(space.class_names)} classes\n\ntry next:")
     if "text" in space.modalities:
         print(f'  crossalign search {out} "some words"')

@@ -57,7 +57,8 @@ SHORT = 1_024
 def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] | None = None,
                 budget: float = BUDGET, name: str | None = None, replace: bool = False,
                 adapt: bool = False, captions: bool = False, questions: bool = False,
-                language_model: str | None = None, log: Log = print) -> Space:
+                language_model: str | None = None, lora: int | None = None,
+                log: Log = print) -> Space:
     """Build a space from raw pictures and texts, and save it.
 
     Parameters
@@ -88,6 +89,9 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
     language_model : str, optional
         Causal language model of ``transformers`` that says captions, a folder or a name on the
         Hugging Face hub; default None, a small decoder that is trained from scratch.
+    lora : int, optional
+        Rank of what is learned beside the weights of its attention; default that of
+        `LanguageCaptioner`.
     log : callable
         Function called with a line for every step; default ``print``.
 
@@ -113,8 +117,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
             raise ValueError(f"task: got {options.task!r}, and a space is built for one of "
                              f"{list(SHORT_LIST)}; leave it out.")
         _check_said(options, captions, questions)
-        if language_model is not None:
-            language_model = _language_model(language_model, captions)
+        language = _language(language_model, lora, captions)
         bench, samples, readers = _read(options, log)
         with _products(bench):
             fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
@@ -123,8 +126,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         if questions:
             fitted.answerer = _answerer(options, fitted, used, samples, log)
         if captions:
-            fitted.captioner = _captioner(options, fitted, used, samples, language_model,
-                                          log)
+            fitted.captioner = _captioner(options, fitted, used, samples, language, log)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
@@ -224,23 +226,28 @@ def _check_embeds(fitted: Fitted, argument: str) -> None:
                          "about; choose a model that aligns, as --models ridge_map.")
 
 
-def _language_model(name: str, captions: bool) -> str:
-    """Return the name of a language model, absolute if it is a folder, tried out before anything
-    is computed.
+def _language(name: str | None, lora: int | None, captions: bool) -> dict[str, Any]:
+    """Return the name of a language model, absolute if it is a folder, and its rank, tried out
+    before anything is computed; nothing without one.
     """
+    from crossalign.tasks.language_captioner import language_facts, rank_of
+
+    if name is None and lora is None:
+        return {}
+    rank = rank_of(lora, name)
+    assert name is not None
     if not captions:
         raise ValueError(f"language_model: {name!r} says captions; ask for them with --captions.")
-    from crossalign.tasks.language_captioner import check_language_model
-
     place = expanded(name, "language_model")
     name = str(place.resolve()) if place.is_dir() else name
-    check_language_model(name)
-    return name
+    language_facts(name, rank)
+    return {"language_model": name, "lora": rank}
 
 
 def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Samples,
-               language_model: str | None, log: Log) -> Any:
-    """Return a captioner that learned the captions of the samples of the model.
+               language: dict[str, Any], log: Log) -> Any:
+    """Return a captioner that learned the captions of the samples of the model; by a language model
+    if there are settings of one.
 
     Raises
     ------
@@ -253,11 +260,8 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Sampl
     said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
     log(f"learning to say what {len(used):,} samples show")
-    captioner = (Captioner(fitted.model, fitted.recogniser, modality=IMAGE)
-                 if language_model is None else
-                 LanguageCaptioner(fitted.model, fitted.recogniser, modality=IMAGE,
-                                   language_model=language_model))
-    return captioner.fit(used, said)
+    kind = LanguageCaptioner if language else Captioner
+    return kind(fitted.model, fitted.recogniser, modality=IMAGE, **language).fit(used, said)
 
 
 def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from numbers import Integral
 from types import MappingProxyType
 from typing import Any
@@ -19,15 +20,40 @@ from crossalign.tasks.caption_parts import CaptionParts
 Array = npt.NDArray[Any]
 LORA = 8
 """Rank of what is learned beside the weights of a model's attention."""
+RANKS: dict[str, Any] = {"lora": [Interval(Integral, 0, 2**12, closed="both")]}
+"""Range of that rank."""
 
 
-def check_language_model(name: str, lora: int = LORA) -> None:
-    """Raise ValueError or ImportError, as `LanguageCaptioner.fit` would, if a language model
-    cannot say captions.
+def rank_of(lora: int | None, language_model: str | None) -> int:
+    """Return the rank that is asked for, `LORA` for None.
+
+    Raises
+    ------
+    ValueError
+        If it is out of range, or there is no language model to add it to.
+    """
+    if language_model is None and lora is not None:
+        raise ValueError(f"lora: got {lora} and no language model; give one, as by "
+                         "--language-model, or leave it out.")
+    rank = LORA if lora is None else lora
+    check_values({"lora": rank}, RANKS)
+    return rank
+
+
+@cache
+def language_facts(name: str, lora: int = LORA) -> Mapping[str, str]:
+    """Try a language model out, and return its name and digests.
+
+    Raises
+    ------
+    ValueError or ImportError
+        As `LanguageCaptioner.fit` would, if it cannot say captions.
     """
     from crossalign.tasks.language_model import LanguageModel
 
-    LanguageModel(name).decoder(1, 1, lora)
+    language = LanguageModel(name)
+    language.decoder(1, 1, lora)
+    return language.facts
 
 
 class LanguageCaptioner(BaseCaptioner):
@@ -114,8 +140,7 @@ class LanguageCaptioner(BaseCaptioner):
         self.device = device
         self.random_state = random_state
         check_values(self.get_params(deep=False), {
-            **RANGES, "language_model": [str],
-            "lora": [Interval(Integral, 0, 2**12, closed="both")]})
+            **RANGES, "language_model": [str], **RANKS})
 
     # -- learning ------------------------------------------------------------------------------
     def _learn(self, codes: Array, said: list[str], names: tuple[Array, Array]) -> None:

@@ -6,8 +6,10 @@ from functools import cache
 
 import numpy as np
 import pytest
+from complaints import complaint
 
 from crossalign import metrics, models
+from crossalign.evaluation import evaluate
 from crossalign.evaluation.protocols import VQA, Captioning
 from crossalign.types import Benchmark, Captions, Classes, Views
 
@@ -62,6 +64,48 @@ def test_with_parts_only_captions_of_parts_are_said():
         assert set(said[end]) <= allowed
     assert said["_free"] == outcome(False).details["captions"][""]
     assert said["_nameless"] != said[""]
+
+
+def test_a_language_model_speaks_and_the_small_decoder_stands_beside_it(tmp_path, monkeypatch):
+    pytest.importorskip("transformers", reason="needs the extra 'language'")
+    from small_language import taught
+
+    from crossalign.tasks import language_captioner
+
+    place = taught(tmp_path / "model", "llama", [f" {colour} {animal}" for colour, animal in PAIRS],
+                   steps=60)
+    task = Captioning(epochs=4, language_model=place, lora=2)
+    fitted = models.RidgeMap().fit(bench(True)["train"])
+    said, own = [], language_captioner.LanguageCaptioner.caption
+
+    def heard(captioner, *args, **settings):
+        said.append((captioner.route, captioner.recogniser is not None, captioner.lora))
+        return own(captioner, *args, **settings)
+
+    monkeypatch.setattr(language_captioner.LanguageCaptioner, "caption", heard)
+    found = task.score(fitted, bench(True))
+    assert set(said) == {("paired", True, 2), ("text_only", True, 2), ("paired", False, 2)}
+    assert set(found.scores) == {*outcome(True).scores, "exact_small", "CIDEr_small"}
+    small = Captioning(epochs=4).score(fitted, bench(True))
+    assert found.scores["exact_small"] == small.scores["exact"]
+    assert found.scores["exact_template"] == small.scores["exact_template"]
+    assert found.details["captions"][""] != found.details["captions"]["_small"]
+    assert set(found.details["captions"][""]) <= {f"{one} {two}" for one, two in PAIRS}
+    assert task.stated()["language_model"]["model"] == place
+    assert task.facts["language_model"]["model_sha256"] == task.stated()["language_model"][
+        "model_sha256"]
+    assert task.facts["lora"] == 2
+    assert "may have read" in task.note
+    chosen = task.calibrate(task.trial(fitted, bench(True)), bench(True))
+    assert {"guidance", "guidance_small", "guidance_text_only"} <= set(chosen)
+
+
+def test_a_language_model_that_cannot_speak_is_refused_before_anything_is_fitted(tmp_path):
+    task = Captioning(language_model=str(tmp_path / "none"))
+    complaint(lambda: evaluate(models.RidgeMap(), bench(True), task=task), "language_model:",
+              "there is no such folder")
+    complaint(lambda: Captioning(lora=4), "lora: got 4 and no language model")
+    complaint(lambda: Captioning(language_model="gpt2", lora=-1), "lora: got -1")
 
 
 @pytest.mark.parametrize("task", [Captioning, VQA])

@@ -86,11 +86,13 @@ def test_a_language_model_says_captions_of_a_space(place, tmp_path):
     names = sorted(part.name for part in folder.iterdir() if part.is_dir())
     model = Path(taught(tmp_path / "model", "llama", [f" {name}" for name in names], steps=100))
     words = ["build", str(folder), "--models", "ridge_map", "--out", str(tmp_path / "space"),
-             "--captions", "--language-model", str(model)]
+             "--captions", "--language-model", str(model), "--lora", "16"]
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 0, told.output
     files = sorted(folder.rglob("*.png"))[::7]
-    said = ca.Space.open(tmp_path / "space").caption(files)
+    with contextlib.closing(ca.Space.open(tmp_path / "space")) as space:
+        assert space.fitted.captioner.lora == 16
+        said = space.caption(files)
     right = [text == file.parent.name for text, file in zip(said, files, strict=True)]
     assert np.mean(right) > 0.7
     model.rename(tmp_path / "gone")
@@ -104,4 +106,6 @@ def test_a_language_model_says_captions_of_a_space(place, tmp_path):
     complaint(lambda: build_space(DataOptions(data=str(folder)), tmp_path / "other",
                                   language_model="gpt2", log=lambda line: None),
               "language_model: 'gpt2' says captions", "--captions")
+    complaint(lambda: build_space(DataOptions(data=str(folder)), tmp_path / "other", captions=True,
+                                  lora=4, log=lambda line: None), "lora: got 4 and no language")
     assert not (tmp_path / "other").exists()

@@ -9,43 +9,44 @@ decoder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import clone
 
-from crossalign import metrics
 from crossalign.evaluation.figures.words import captioned
 from crossalign.evaluation.protocols.base import (
     NOTHING,
-    Array,
     Metric,
     Outcome,
     Protocol,
     Settings,
-    accuracies,
 )
+from crossalign.evaluation.protocols.caption_choices import (
+    GUIDANCES,
+    MEMORIES,
+    NAMES,
+    best_value,
+    choose_names,
+    cosine_of,
+    parts_of,
+    recognised,
+    recogniser_of,
+)
+from crossalign.evaluation.protocols.caption_scores import nearest_texts, outcome_of
 from crossalign.evaluation.protocols.spoken import Spoken
-from crossalign.metrics.captions.exact import exact_matches
-from crossalign.metrics.classification import candidates_without_items
-from crossalign.models.blockwise import embedded
-from crossalign.models.catalog import serves
-from crossalign.tasks import Captioner, ZeroShot
-from crossalign.tasks.caption_names import rank_shares, ranked_classes
+from crossalign.tasks import Captioner, LanguageCaptioner, ZeroShot
+from crossalign.tasks.base_captioner import BaseCaptioner
 from crossalign.tasks.inputs import Inputs
-from crossalign.types import Benchmark, Captions, Views
-from crossalign.types.captions import Texts
+from crossalign.tasks.language_captioner import language_facts, rank_of
+from crossalign.types import Benchmark, Captions
 
-GUIDANCES = (0.0, 0.3, 1.0)
-"""Values of guidance that validation tries."""
-MEMORIES = (0.0, 0.02, 0.1)
-"""Temperatures of projection onto training texts that validation tries; 0 is none."""
-NAMES = 3
-ROUTES = {"": "paired", "_text_only": "text_only"}
-"""Routes by the end of the names of their scores."""
+TEXT_ONLY, SMALL = "_text_only", "_small"
+"""Ends of the names of scores: of the route of texts alone, and of the small decoder beside a
+language model.
+"""
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,23 @@ class Captioning(Spoken, Protocol):
         Number of passes over the captions; default that of `Captioner`.
     seed : int, optional
         Seed of the decoder; default that of the run, and outside of runs that of the model.
+    language_model : str, optional
+        Causal language model of ``transformers`` that says the captions, as in `LanguageCaptioner`;
+        default None, a small decoder that is trained from scratch. With one, that decoder stands
+        beside it.
+    lora : int, optional
+        Rank of what is learned beside the weights of its attention; default that of
+        `LanguageCaptioner`.
+
+    Raises
+    ------
+    ValueError
+        If an option is out of range, or ``lora`` is given without a language model.
     """
 
     inputs: Inputs = "both"
+    language_model: str | None = None
+    lora: int | None = None
 
     name: ClassVar[str] = "caption"
     benchmark: ClassVar[str] = "caption"
@@ -85,6 +100,8 @@ class Captioning(Spoken, Protocol):
                most=10.0),
         Metric("exact_free", "the same of the decoder that may say any words, where captions are "
                "made of parts"),
+        Metric("exact_small", "the same of a small decoder, beside a language model"),
+        Metric("CIDEr_small", "the same of a small decoder, beside a language model", most=10.0),
         Metric("exact_text_only", "the same of a decoder that learned from texts alone"),
         Metric("CIDEr_text_only", "the same of a decoder that learned from texts alone", most=10.0),
         Metric("exact_seen", "seen classes: captions that are a reference, word by word"),
@@ -95,11 +112,29 @@ class Captioning(Spoken, Protocol):
     headlines: ClassVar[tuple[str, ...]] = (
         "exact", "exact_seen", "exact_text_only", "exact_template", "exact_retrieval", "CIDEr")
     columns: ClassVar[tuple[str, ...]] = (
-        "exact", "CIDEr", "BLEU-4", "ROUGE-L", "exact_template", "exact_free", "exact_nameless",
-        "CIDEr_nameless", "exact_text_only", "CIDEr_text_only", "exact_retrieval",
-        "CIDEr_retrieval", "exact_seen")
+        "exact", "CIDEr", "BLEU-4", "ROUGE-L", "exact_small", "CIDEr_small", "exact_template",
+        "exact_free", "exact_nameless", "CIDEr_nameless", "exact_text_only", "CIDEr_text_only",
+        "exact_retrieval", "CIDEr_retrieval", "exact_seen")
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.language_model is not None or self.lora is not None:
+            rank_of(self.lora, self.language_model)
+
+    def check_model(self, model: Any) -> None:
+        """Raise ValueError if a model embeds nothing, or the language model cannot say captions."""
+        super().check_model(model)
+        if self.language_model is not None:
+            self._language()
+
+    @property
+    def note(self) -> str:
+        """Say who speaks, if it is a language model."""
+        return "" if self.language_model is None else (
+            f"captions by the language model {self.language_model!r}, which may have read of "
+            "unseen classes")
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
         """Choose settings on validation classes; the objective is `exact` by the paired decoder."""
@@ -108,18 +143,21 @@ class Captioning(Spoken, Protocol):
         if head is not None:
             head.gamma = chosen["gamma"]
         paired = self._captioner(fitted, head, validation, chosen)
-        chosen["guidance"], best = _best(paired, "guidance", GUIDANCES, validation)
+        chosen["guidance"], best = best_value(paired, "guidance", GUIDANCES, validation)
+        if self.language_model is not None:
+            small = self._captioner(fitted, head, validation, chosen, SMALL)
+            chosen[f"guidance{SMALL}"], _ = best_value(small, "guidance", GUIDANCES, validation)
         if "text" in validation["train"]:
             chosen["cosine"] = cosine_of(fitted, validation)
-            blind = self._captioner(fitted, head, validation, chosen, "text_only")
-            chosen["memory"], _ = _best(blind, "memory", MEMORIES, validation)
+            blind = self._captioner(fitted, head, validation, chosen, TEXT_ONLY)
+            chosen["memory"], _ = best_value(blind, "memory", MEMORIES, validation)
             blind.memory = chosen["memory"]
-            chosen["guidance_text_only"], _ = _best(blind, "guidance", GUIDANCES, validation)
+            chosen[f"guidance{TEXT_ONLY}"], _ = best_value(blind, "guidance", GUIDANCES, validation)
         return Outcome({}, best, details={"chosen": chosen})
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
-        """Return ``gamma`` and ``hits`` of names, ``guidance``, and for texts alone ``cosine``,
-        ``memory`` and ``guidance_text_only``.
+        """Return ``gamma`` and ``hits`` of names, ``guidance``, for texts alone ``cosine``,
+        ``memory`` and ``guidance_text_only``, and beside a language model ``guidance_small``.
         """
         return dict(outcome.details["chosen"])
 
@@ -135,7 +173,7 @@ class Captioning(Spoken, Protocol):
             head.gamma = settings.get("gamma", 0.0)
         said = {"": self._captioner(fitted, head, bench, settings)}
         if "text" in bench["train"]:
-            said["_text_only"] = self._captioner(fitted, head, bench, settings, "text_only")
+            said[TEXT_ONLY] = self._captioner(fitted, head, bench, settings, TEXT_ONLY)
         parts = parts_of(bench)
         captions = {f"{end}{_seen(split)}": captioner.caption(bench[split], parts=parts, named=True)
                     for end, captioner in said.items() for split in self._tests(bench)}
@@ -146,37 +184,56 @@ class Captioning(Spoken, Protocol):
                                                                         named=True)
             if parts is not None:
                 captions["_free"] = said[""].caption(unseen)
+            if self.language_model is not None:
+                captions[SMALL] = self._captioner(fitted, head, bench, settings, SMALL).caption(
+                    unseen, parts=parts, named=True)
         for split in self._tests(bench):
             captions[f"_retrieval{_seen(split)}"] = nearest_texts(fitted, bench, bench[split])
             if head is not None:
                 names = np.array(head.classes_.names)
                 captions[f"_template{_seen(split)}"] = names[
-                    _classes(head, bench[split])].tolist()
+                    recognised(head, bench[split])].tolist()
         return outcome_of(captions, bench, self)
 
     def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         """Return the training curves, and a sheet of pictures with their captions."""
         return {**super().figures(fitted, bench, outcome), **captioned(bench, outcome)}
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return name and options, and what tells one language model from another."""
+        return {**super().facts, **self._language()}
+
     def stated(self) -> dict[str, Any]:
-        """Return the statement of what is known of unseen classes."""
-        return {"captions_from": self.inputs,
+        """Return the statement of what is known of unseen classes, and of who speaks."""
+        return {"captions_from": self.inputs, **self._language(),
                 "names": "of all classes, unseen ones too; where captions are names, "
                          "exact_template is what they give alone"}
+
+    def _language(self) -> dict[str, Any]:
+        """Return the facts of the language model, which is tried out; nothing without one."""
+        if self.language_model is None:
+            return {}
+        rank = rank_of(self.lora, self.language_model)
+        return {"language_model": language_facts(self.language_model, rank), "lora": rank}
 
     def _tests(self, bench: Benchmark) -> list[str]:
         return [split for split in self.tested if split in bench.splits]
 
     def _captioner(self, fitted: Any, head: ZeroShot | None, bench: Benchmark,
-                   settings: Settings, route: str = "paired") -> Captioner:
-        """Train a captioner by a route, with the settings that were chosen so far."""
-        end = "" if route == "paired" else "_text_only"
-        known = {key: settings[key] for key in ("hits", "cosine", "memory") if key in settings}
+                   settings: Settings, end: str = "") -> BaseCaptioner:
+        """Train the captioner of scores with an end, with the settings that were chosen so far."""
         assert isinstance(bench.said, Captions)
-        captioner = Captioner(fitted, head, route, names=NAMES,
-                              inputs=self.inputs if route == "paired" else "codes",
-                              guidance=settings.get(f"guidance{end}", 0.0),
-                              epochs=self.epochs, random_state=self.seed_for(fitted), **known)
+        route = "text_only" if end == TEXT_ONLY else "paired"
+        known = {key: settings[key] for key in ("hits", "cosine", "memory") if key in settings}
+        of_both = {"route": route, "names": NAMES, "epochs": self.epochs,
+                   "inputs": self.inputs if route == "paired" else "codes",
+                   "guidance": settings.get(f"guidance{end}", 0.0),
+                   "random_state": self.seed_for(fitted), **known}
+        captioner = (Captioner(fitted, head, **of_both)
+                     if self.language_model is None or end == SMALL else
+                     LanguageCaptioner(fitted, head, language_model=self.language_model,
+                                       lora=rank_of(self.lora, self.language_model), **of_both))
         return captioner.fit(bench["train"], bench.said)
 
     def without_validation(self, model: Any, reason: str,
@@ -185,127 +242,13 @@ class Captioning(Spoken, Protocol):
         return f"{super().without_validation(model, reason, log)}; captions by default settings"
 
 
-def recogniser_of(fitted: Any, bench: Benchmark) -> ZeroShot | None:
-    """Return a recogniser of all classes by pictures: of the model if it knows classes, else of one
-    of its kind, fitted on pictures and classes; None if its kind knows none.
-    """
-    if not serves(type(fitted), "gzsl") or bench.classes.embeddings.shape[1] == 0:
-        return None
-    pictures = bench["train"].select(bench.modalities[0])
-    model = fitted if fitted.knows_classes else clone(fitted).fit(pictures, classes=bench.classes)
-    return ZeroShot(model).fit(pictures, bench.classes)
-
-
-def choose_names(head: ZeroShot | None, validation: Benchmark) -> dict[str, Any]:
-    """Choose ``gamma`` for the best harmonic mean, and measure ``hits`` at it: the shares of
-    samples of unseen classes whose name is at each rank.
-    """
-    if head is None or len({"test_seen", "test_unseen"} & set(validation.splits)) < 2:
-        return {"gamma": 0.0}
-    seen, unseen = validation["test_seen"], validation["test_unseen"]
-    rows = head.decision_function(unseen)
-    with candidates_without_items():
-        curve = metrics.seen_unseen_curve(head.decision_function(seen), seen.truth, rows,
-                                          unseen.truth, validation.classes.seen)
-    gamma = float(metrics.best_gamma(curve))
-    ranked = ranked_classes(rows, validation.classes, gamma, NAMES)
-    return {"gamma": gamma, "hits": [max(1e-3, share) for share in
-                                     rank_shares(ranked, unseen.truth)]}
-
-
-def cosine_of(fitted: Any, validation: Benchmark) -> float:
-    """Measure the mean cosine between codes of held-out samples of seen classes and of a training
-    text of their class, each modality less its mean and over its deviation.
-    """
-    from crossalign.tasks.modality_gap import standardise
-
-    train, first = validation["train"], validation.modalities[0]
-    told = np.asarray(fitted.embed(train["text"], "text"))
-    shown = np.asarray(fitted.embed(train[first], first))
-    test = validation["test_seen"] if "test_seen" in validation.splits else train
-    one = {label: i for i, label in enumerate(train.truth.tolist())}
-    kept = np.array([label in one for label in test.truth.tolist()])
-    texts = standardise(told, told.mean(axis=0), told.std(axis=0) + 1e-3)
-    rows = standardise(np.asarray(fitted.embed(test[first], first)), shown.mean(axis=0),
-                       shown.std(axis=0) + 1e-3)[kept]
-    partners = texts[[one[label] for label in test.truth[kept].tolist()]]
-    return float(np.clip((rows * partners).sum(axis=1).mean(), 0.05, 1.0))
-
-
-def parts_of(bench: Benchmark) -> tuple[Texts, ...] | None:
-    """Return the lists of phrases that captions are made of; None where any words are."""
-    return bench.said.parts or None if isinstance(bench.said, Captions) else None
-
-
-def without_names(captioner: Captioner) -> Captioner:
+def without_names(captioner: BaseCaptioner) -> BaseCaptioner:
     """Return a captioner with the same decoder, from which names are hidden, as they are in
     training from a share of the captions.
     """
     nameless = copy(captioner)
     nameless.recogniser = None
     return nameless
-
-
-def nearest_texts(fitted: Any, bench: Benchmark, test: Views) -> list[str]:
-    """Return for every sample the caption of the training text that is nearest to it, or of the
-    training sample where training has no texts.
-    """
-    train, first = bench["train"], bench.modalities[0]
-    assert bench.said is not None
-    captions = bench.said.of(train)
-    gallery = "text" if "text" in train else first
-    held = embedded(fitted, train, gallery)
-    asked = embedded(fitted, test, first)
-    best = np.concatenate([(part @ held.T).argmax(axis=1) for part in
-                           np.array_split(asked, max(1, len(asked) // 512))])
-    return [captions[i][0] for i in best]  # type: ignore[index]
-
-
-def outcome_of(captions: Mapping[str, list[str]], bench: Benchmark, task: Protocol) -> Outcome:
-    """Score captions by the ends of the names of their scores, as ``"_text_only_seen"``."""
-    scores: dict[str, float] = {}
-    per_class: dict[str, tuple[Array, Array, Array | None]] = {}
-    assert bench.said is not None
-    for end, said in captions.items():
-        test = bench["test_seen" if end.endswith("_seen") else "test_unseen"]
-        references = bench.said.of(test)
-        found = {"exact": metrics.exact_match, "CIDEr": metrics.cider_d,
-                 "BLEU-4": metrics.bleu, "ROUGE-L": metrics.rouge_l}
-        for name, measure in found.items():
-            if task.metric(f"{name}{end}") is not None:
-                scores[f"{name}{end}"] = float(measure(said, references))  # type: ignore[arg-type]
-        right = exact_matches(said, references)  # type: ignore[arg-type]
-        if f"exact{end}" in scores:
-            per_class[f"exact{end}"] = accuracies(test.truth, np.where(right, test.truth, -1))
-    if "" in captions:
-        scores["distinct"] = len(set(captions[""])) / len(captions[""])
-    best = scores.get("exact", scores.get("exact_seen", 0.0))
-    return Outcome(scores, best, None, {"captions": dict(captions)}, per_class)
-
-
-def _best(captioner: Captioner, name: str, values: Sequence[float],
-          validation: Benchmark) -> tuple[float, float]:
-    """Return the value of a parameter by which the harmonic mean of exact captions of unseen and
-    seen classes is highest, and that of unseen ones.
-    """
-    best, found = -1.0, (values[0], 0.0)
-    assert validation.said is not None
-    for value in values:
-        captioner.set_params(**{name: value})
-        exact = [metrics.exact_match(
-            captioner.caption(validation[split], parts=parts_of(validation), named=True),
-            validation.said.of(validation[split]))  # type: ignore[arg-type]
-                 for split in ("test_unseen", "test_seen") if split in validation.splits]
-        mean = len(exact) / sum(1 / max(share, 1e-9) for share in exact)
-        if mean > best:
-            best, found = mean, (value, exact[0])
-    return found
-
-
-def _classes(head: ZeroShot, samples: Views) -> Array:
-    """Return the classes ``(n,)`` that are recognised, as rows."""
-    scores = np.asarray(head.decision_function(samples))
-    return ranked_classes(scores, head.classes_, head.gamma, 1)[:, 0]
 
 
 def _seen(split: str) -> str:

@@ -1,0 +1,103 @@
+"""Choices of a captioner on validation classes: its names, how often they are right, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from crossalign import metrics
+from crossalign.evaluation.protocols.base import Array
+from crossalign.metrics.classification import candidates_without_items
+from crossalign.models.catalog import serves
+from crossalign.tasks import ZeroShot
+from crossalign.tasks.base_captioner import BaseCaptioner
+from crossalign.tasks.caption_names import rank_shares, ranked_classes
+from crossalign.types import Benchmark, Captions, Views
+from crossalign.types.captions import Texts
+
+GUIDANCES = (0.0, 0.3, 1.0)
+"""Values of guidance that validation tries."""
+MEMORIES = (0.0, 0.02, 0.1)
+"""Temperatures of projection onto training texts that validation tries; 0 is none."""
+NAMES = 3
+"""Number of classes that are named in front of a caption."""
+
+
+def recogniser_of(fitted: Any, bench: Benchmark) -> ZeroShot | None:
+    """Return a recogniser of all classes by pictures: of the model if it knows classes, else of one
+    of its kind, fitted on pictures and classes; None if its kind knows none.
+    """
+    if not serves(type(fitted), "gzsl") or bench.classes.embeddings.shape[1] == 0:
+        return None
+    pictures = bench["train"].select(bench.modalities[0])
+    model = fitted if fitted.knows_classes else clone(fitted).fit(pictures, classes=bench.classes)
+    return ZeroShot(model).fit(pictures, bench.classes)
+
+
+def choose_names(head: ZeroShot | None, validation: Benchmark) -> dict[str, Any]:
+    """Choose ``gamma`` for the best harmonic mean, and measure ``hits`` at it: the shares of
+    samples of unseen classes whose name is at each rank.
+    """
+    if head is None or len({"test_seen", "test_unseen"} & set(validation.splits)) < 2:
+        return {"gamma": 0.0}
+    seen, unseen = validation["test_seen"], validation["test_unseen"]
+    rows = head.decision_function(unseen)
+    with candidates_without_items():
+        curve = metrics.seen_unseen_curve(head.decision_function(seen), seen.truth, rows,
+                                          unseen.truth, validation.classes.seen)
+    gamma = float(metrics.best_gamma(curve))
+    ranked = ranked_classes(rows, validation.classes, gamma, NAMES)
+    return {"gamma": gamma, "hits": [max(1e-3, share) for share in
+                                     rank_shares(ranked, unseen.truth)]}
+
+
+def cosine_of(fitted: Any, validation: Benchmark) -> float:
+    """Measure the mean cosine between codes of held-out samples of seen classes and of a training
+    text of their class, each modality less its mean and over its deviation.
+    """
+    from crossalign.tasks.modality_gap import standardise
+
+    train, first = validation["train"], validation.modalities[0]
+    told = np.asarray(fitted.embed(train["text"], "text"))
+    shown = np.asarray(fitted.embed(train[first], first))
+    test = validation["test_seen"] if "test_seen" in validation.splits else train
+    one = {label: i for i, label in enumerate(train.truth.tolist())}
+    kept = np.array([label in one for label in test.truth.tolist()])
+    texts = standardise(told, told.mean(axis=0), told.std(axis=0) + 1e-3)
+    rows = standardise(np.asarray(fitted.embed(test[first], first)), shown.mean(axis=0),
+                       shown.std(axis=0) + 1e-3)[kept]
+    partners = texts[[one[label] for label in test.truth[kept].tolist()]]
+    return float(np.clip((rows * partners).sum(axis=1).mean(), 0.05, 1.0))
+
+
+def parts_of(bench: Benchmark) -> tuple[Texts, ...] | None:
+    """Return the lists of phrases that captions are made of; None where any words are."""
+    return bench.said.parts or None if isinstance(bench.said, Captions) else None
+
+
+def best_value(captioner: BaseCaptioner, name: str, values: Sequence[float],
+          validation: Benchmark) -> tuple[float, float]:
+    """Return the value of a parameter by which the harmonic mean of exact captions of unseen and
+    seen classes is highest, and that of unseen ones.
+    """
+    best, found = -1.0, (values[0], 0.0)
+    assert validation.said is not None
+    for value in values:
+        captioner.set_params(**{name: value})
+        exact = [metrics.exact_match(
+            captioner.caption(validation[split], parts=parts_of(validation), named=True),
+            validation.said.of(validation[split]))  # type: ignore[arg-type]
+                 for split in ("test_unseen", "test_seen") if split in validation.splits]
+        mean = len(exact) / sum(1 / max(share, 1e-9) for share in exact)
+        if mean > best:
+            best, found = mean, (value, exact[0])
+    return found
+
+
+def recognised(head: ZeroShot, samples: Views) -> Array:
+    """Return the classes ``(n,)`` that are recognised, as rows."""
+    scores = np.asarray(head.decision_function(samples))
+    return ranked_classes(scores, head.classes_, head.gamma, 1)[:, 0]
