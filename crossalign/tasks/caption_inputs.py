@@ -1,4 +1,4 @@
-"""What a decoder of captions reads of samples: their codes, and the names of likely classes."""
+"""Inputs of a decoder of captions: codes of samples, and names of their likely classes."""
 
 from __future__ import annotations
 

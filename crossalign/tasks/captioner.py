@@ -163,7 +163,7 @@ class Captioner(BaseCaptioner):
         return np.sort(chosen), CaptionWords(kept)
 
     def _warn_of_names(self, vocabulary: CaptionWords) -> None:
-        """Warn of names of classes that are cut."""
+        """Warn that names of classes are cut, if some are."""
         warn_of_cut([len(vocabulary.numbers(name)) for name in self._class_names], self.spelt,
                     "words, a word that no caption has counted by its letters",
                     "names of classes", "spelt")

@@ -109,7 +109,7 @@ class LanguageCaptioner(BaseCaptioner):
     learned = MappingProxyType({**BaseCaptioner.learned, "language_": dict})
     block = 64
     _kept: Mapping[str, Any] | None = None
-    """What a folder kept of the decoder, until it is opened."""
+    """Weights that a folder kept, until the decoder is opened."""
 
     def __init__(self, model: Any, recogniser: Any = None, *, language_model: str, lora: int = LORA,
                  route: str = "paired", modality: str | None = None, text: str = "text",
