@@ -262,6 +262,13 @@ log = tell
 """Output of progress."""
 
 
+def progress() -> list[Any]:
+    """Return callbacks that show progress on standard error."""
+    from crossalign.training import Progress
+
+    return [Progress()]
+
+
 def check_writable(folder: Path) -> None:
     """Fail before the work, not after it, if a folder cannot be written.
 

@@ -30,6 +30,7 @@ from crossalign.arguments import (
     chosen_rows,
     curve_of,
     log,
+    progress,
     sets,
 )
 from crossalign.boundary import run_command
@@ -449,13 +450,6 @@ def publish(report: Any, out: Path | None, as_json: bool, recipe: Recipe | None 
 def runs_in(out: Path | None) -> Path | None:
     """Return the folder of finished runs in a folder of results."""
     return None if out is None else out / "runs"
-
-
-def progress() -> list[Any]:
-    """Return callbacks that show progress on standard error."""
-    from crossalign.training import Progress
-
-    return [Progress()]
 
 
 if __name__ == "__main__":

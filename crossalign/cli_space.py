@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crossalign.arguments import HOME, LanguageModel, Lora, check_writable, log
+from crossalign.arguments import HOME, LanguageModel, Lora, check_writable, log, progress
 from crossalign.boundary import tell
 from crossalign.cli_pictures import Files, answered, pictures_of
 from crossalign.cli_space_changes import (
@@ -80,7 +80,8 @@ def build(source: Annotated[str, typer.Argument(
     chosen = None if models is None else [word.strip() for word in models.split(",")]
     space = build_space(replace(options, data=source), out, models=chosen, budget=budget, name=name,
                         replace=replace_, adapt=adapt_, captions=captions, questions=questions,
-                        language_model=language_model, lora=lora, log=log)
+                        language_model=language_model, lora=lora, log=log,
+                        callbacks=progress())
     print(f"\n{out}: {len(space):,} items, {len(space.class_names)} classes\n\ntry next:")
     if "text" in space.modalities:
         print(f'  crossalign search {out} "some words"')

@@ -146,10 +146,12 @@ class Loaded(NamedTuple):
 
 def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
                seed: int = 0, log: Callable[[str], None] | None = None,
-               engine: str | None = None, **arguments: Any) -> Loaded:
+               engine: str | None = None, check: Callable[[RawSamples], None] | None = None,
+               **arguments: Any) -> Loaded:
     """Load a benchmark together with all samples that it was cut from.
 
-    For the arguments and errors see `load`.
+    ``check`` is called with raw samples before any of them is encoded, to raise what is wrong with
+    them. For the other arguments and errors see `load`.
     """
     given = {argument: value for argument, value in arguments.items() if value is not None}
     source, path, variant = locate(name_or_path, given)
@@ -166,6 +168,8 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
         if engine is not None and not isinstance(found, RawSamples):
             raise ValueError(f"engine: {str(name_or_path)!r} has no raw pictures or texts to "
                              "encode; leave it out.")
+        if check is not None and isinstance(found, RawSamples):
+            check(found)
         bench, samples = (_encoded(found, tokens=tokens, log=log, engine=engine or LOCAL,
                                    **encoders)
                           if isinstance(found, RawSamples) else (found, None))

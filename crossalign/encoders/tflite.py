@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.encoders.checks import check_pictures
+from crossalign.encoders.native_lines import without_info
 from crossalign.fingerprints import file_digest
 from crossalign.reading import check_regular, expanded
 
@@ -201,7 +202,7 @@ def _open(file: Path, threads: int) -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
         raise ImportError("TFLiteEncoder needs LiteRT: pip install 'crossalign[vision]'.") from None
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), without_info():
         warnings.simplefilter("ignore")  # of the memory that keeping tensors costs
         try:
             interpreter = Interpreter(str(file), num_threads=threads,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from crossalign.models.roles import Aligner
 from crossalign.pace import duration
 from crossalign.reading import expanded
 from crossalign.space.answering import UNJUDGED
-from crossalign.space.choice import SHORT_LIST, choose, short_list
+from crossalign.space.choice import SHORT_LIST, check_enough, choose, short_list
 from crossalign.space.cutoffs import choose_cutoffs, measured
 from crossalign.space.draft import beside, building
 from crossalign.space.filling import fill
@@ -58,7 +59,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                 budget: float = BUDGET, name: str | None = None, replace: bool = False,
                 adapt: bool = False, captions: bool = False, questions: bool = False,
                 language_model: str | None = None, lora: int | None = None,
-                log: Log = print) -> Space:
+                log: Log = print, callbacks: Sequence[Any] = ()) -> Space:
     """Build a space from raw pictures and texts, and save it.
 
     Parameters
@@ -94,6 +95,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         `LanguageCaptioner`.
     log : callable
         Function called with a line for every step; default ``print``.
+    callbacks : sequence of Callback
+        Callbacks of every training, as `training.Progress`; default none.
 
     Raises
     ------
@@ -121,12 +124,13 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         bench, samples, readers = _read(options, log)
         with _products(bench):
             fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
-                                          readers.one_space, log)
+                                          readers.one_space, log, callbacks)
         fitted.source = options.remembered()
         if questions:
-            fitted.answerer = _answerer(options, fitted, used, samples, log)
+            fitted.answerer = _answerer(options, fitted, used, samples, log, callbacks)
         if captions:
-            fitted.captioner = _captioner(options, fitted, used, samples, language, log)
+            fitted.captioner = _captioner(options, fitted, used, samples, language, log,
+                                          callbacks)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
@@ -140,7 +144,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
 
 def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
             models: Sequence[str] | None, budget: float, adapt: bool, one_space: bool,
-            log: Log) -> tuple[Fitted, Views, dict[str, Any]]:
+            log: Log, callbacks: Sequence[Any]) -> tuple[Fitted, Views, dict[str, Any]]:
     """Choose a model, fit it and measure it; fit it again on all pictures where test is drawn here.
 
     Returns
@@ -150,9 +154,9 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     """
     task = with_options(bench.task, adapt="heldout" if adapt else None)
     model, choice, tried = choose(bench, task, models or short_list(bench.task, one_space),
-                                  budget, log)
+                                  budget, log, callbacks)
     log(f"fitting {model.cli_name} on the training samples, to be measured")
-    fitted = fit_chosen(model, bench, task, choice)
+    fitted = fit_chosen(model, bench, task, choice, callbacks=callbacks)
     scores = scores_on_test(fitted, bench, task, one_space, log)
     note, judged = guessing(scores["scores"], bench), _cutoffs(fitted, model, choice, task, bench,
                                                                log)
@@ -200,7 +204,7 @@ def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
 
 
 def _answerer(options: DataOptions, fitted: Fitted, used: Views, samples: Samples,
-              log: Log) -> Any:
+              log: Log, callbacks: Sequence[Any]) -> Any:
     """Return an answerer that learned the questions of the data about the samples of the model.
 
     Raises
@@ -216,7 +220,7 @@ def _answerer(options: DataOptions, fitted: Fitted, used: Views, samples: Sample
     log(f"learning answers from {len(said.of(used)):,} questions")
     answerer = Answerer(fitted.model)
     answerer.dropout = fitted.settings.get("dropout", answerer.dropout)
-    return answerer.fit(used, said)
+    return answerer.fit(used, said, callbacks)
 
 
 def _check_embeds(fitted: Fitted, argument: str) -> None:
@@ -245,7 +249,7 @@ def _language(name: str | None, lora: int | None, captions: bool) -> dict[str, A
 
 
 def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Samples,
-               language: dict[str, Any], log: Log) -> Any:
+               language: dict[str, Any], log: Log, callbacks: Sequence[Any]) -> Any:
     """Return a captioner that learned the captions of the samples of the model; by a language model
     if there are settings of one.
 
@@ -261,7 +265,8 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Sampl
     assert isinstance(said, Captions)
     log(f"learning to say what {len(used):,} samples show")
     kind = LanguageCaptioner if language else Captioner
-    return kind(fitted.model, fitted.recogniser, modality=IMAGE, **language).fit(used, said)
+    return kind(fitted.model, fitted.recogniser, modality=IMAGE, **language).fit(used, said,
+                                                                                callbacks)
 
 
 def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,
@@ -300,7 +305,10 @@ def _read(options: DataOptions, log: Log) -> tuple[Benchmark, Samples, Readers]:
         If the data are features.
     """
     arguments = options.read_raw_as()
-    whole = load_whole(options.name, _task(options), log=log, **arguments)
+    task = _task(options)
+    check = partial(check_enough, unseen=options.unseen is not None)
+    whole = load_whole(options.name, task, log=log, check=check if task == "gzsl" else None,
+                       **arguments)
     if whole.samples is None:
         raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
                          "pictures; give a folder of pictures, or use crossalign fit.")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crossalign.data.samples import RawSamples
 from crossalign.evaluation.protocols import Protocol
 from crossalign.evaluation.selection import Selection, select
 from crossalign.models import get
@@ -43,6 +44,12 @@ def short_list(task: str, one_space: bool) -> tuple[str, ...]:
                                                                or name != "tip_adapter"))
     return (*own, *(() if own and task != "retrieval" else SHORT_LIST[task]))
 
+FEWEST = 5
+"""Number of classes with pictures below which none can be held out twice, to be measured on and to
+choose by.
+"""
+FEWEST_SEEN = 3
+"""Number of classes that are trained on below which none can be held out to choose by."""
 FEW, DRAWS = 5, 5
 """Number of validation classes that play unseen below which one draw of them says too little, and
 the number of draws instead.
@@ -59,7 +66,8 @@ class Tried:
 
 
 def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float,
-           log: Callable[[str], None]) -> tuple[Any, Selection, list[Tried]]:
+           log: Callable[[str], None],
+           callbacks: Sequence[Any] = ()) -> tuple[Any, Selection, list[Tried]]:
     """Choose a model and its hyper-parameters on the validation classes of a benchmark.
 
     Where fewer than `FEW` of them play unseen, it is over `DRAWS` draws of them from the training
@@ -77,6 +85,8 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
         Time in seconds after which no further model is begun; the first always is.
     log : callable
         Function called with a line for every model.
+    callbacks : sequence of Callback
+        Callbacks of every training; default none.
 
     Returns
     -------
@@ -89,11 +99,8 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
         If no model on the list can be tried, or fewer than three classes are trained on.
     """
     started, best = time.perf_counter(), None
-    too_few = ValueError(f"data: no model can be chosen on validation classes of "
-                         f"{len(bench.classes)} classes; give more, five at least, or other "
-                         "models.")
-    if bench.task in ("gzsl", "zsl") and bench.classes.seen.sum() < 3:
-        raise too_few
+    if bench.task in ("gzsl", "zsl") and bench.classes.seen.sum() < FEWEST_SEEN:
+        raise too_few(len(bench.classes))
     validation = bench.validation()
     few = 0 if validation is None else int(validation.classes.unseen.sum())
     draws = DRAWS if 0 < few < FEW and bench.validation(1) is not None else 1
@@ -109,7 +116,7 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
             break
         model, begun = get(name)(), time.perf_counter()
         try:
-            choice = select(model, bench, task, model.grid(), draws=draws)
+            choice = select(model, bench, task, model.grid(), callbacks, draws=draws)
         except ValueError as error:
             log(f"{name} cannot be tried: {error}")
             continue
@@ -121,5 +128,28 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
         if best is None or objective > best[0]:
             best = objective, model, choice
     if best is None:
-        raise too_few
+        raise too_few(len(bench.classes))
     return best[1], best[2], tried
+
+
+def too_few(classes: int) -> ValueError:
+    """Return what is wrong with data of too few classes to choose a model."""
+    return ValueError(f"data: no model can be chosen on validation classes of {classes} classes; "
+                      f"give more, {FEWEST} at least, or other models.")
+
+
+def check_enough(raw: RawSamples, unseen: bool) -> None:
+    """Raise ValueError, before anything is encoded, if pictures for recognition are of too few
+    classes.
+
+    Parameters
+    ----------
+    raw : RawSamples
+        Pictures, class by class.
+    unseen : bool
+        Whether unseen classes are named, or have texts and no pictures.
+    """
+    names = {name for classes in raw.pictures.values() for name in classes}
+    pictured = {name for classes in raw.pictures.values() for name, of in classes.items() if of}
+    if names and len(pictured) < (FEWEST_SEEN if unseen or pictured < names else FEWEST):
+        raise too_few(len(pictured))

@@ -68,7 +68,7 @@ def guessing(scores: dict[str, float], bench: Benchmark) -> str | None:
     return (f"of {unseen} unseen classes {100 * scores['T1']:.1f} % are told by their texts, and "
             f"{100 / unseen:.1f} % by guessing: with these encoders words say little of pictures; "
             "name networks, or others, with --encoder and --text-encoder when building, and of a "
-            "classifier its --output-names")
+            "classifier the names of its outputs, with --output-names own if its files hold them")
 
 
 def _scores(fitted: Any, bench: Benchmark, task: Protocol) -> dict[str, float]:

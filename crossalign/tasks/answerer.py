@@ -28,6 +28,7 @@ from crossalign.tasks.answer_targets import frequent_answers, soft_targets
 from crossalign.tasks.base import Task, task_samples
 from crossalign.tasks.inputs import INPUTS
 from crossalign.training import (
+    Callback,
     Cosine,
     Group,
     Player,
@@ -128,7 +129,7 @@ class Answerer(Task):
         self.random_state = random_state
         check_values(vars(self), RANGES)
 
-    def fit(self, train: Views, questions: Questions) -> Self:
+    def fit(self, train: Views, questions: Questions, callbacks: Sequence[Callback] = ()) -> Self:
         """Learn from questions about samples; those about others are passed over.
 
         Parameters
@@ -137,6 +138,8 @@ class Answerer(Task):
             Pictures, with their ids.
         questions : Questions
             Questions about them, with answers.
+        callbacks : sequence of Callback
+            Callbacks of its training, as `training.Progress`; default none.
         """
         check_values(vars(self), RANGES)
         samples = task_samples(train, "train")
@@ -155,7 +158,7 @@ class Answerer(Task):
         self.words_ = np.array(sorted({word for text in set(asked.texts)
                                        for word in words_of(text)}), dtype=object)
         self.counts_ = self._counts(asked)
-        self._train(rows, asked, asked.rows(samples))
+        self._train(rows, asked, asked.rows(samples), callbacks)
         return self
 
     def decision_function(self, X: npt.ArrayLike | Views, questions: Questions | Sequence[str],
@@ -284,7 +287,8 @@ class Answerer(Task):
             pictures, len(self.words_), len(self.answers_), hidden=self.hidden,
             dropout=self.dropout, sees=self.sees).eval()
 
-    def _train(self, rows: Array, asked: Questions, about: Array) -> None:
+    def _train(self, rows: Array, asked: Questions, about: Array,
+               callbacks: Sequence[Callback]) -> None:
         self._restore(torch.from_numpy(self._scaled(rows)))
         self.network_.initialise(torch.Generator().manual_seed(self.random_state))
         numbers, scores = soft_targets(asked.answers, self.answers_)
@@ -296,7 +300,8 @@ class Answerer(Task):
         history = train(
             self.network_, data, epochs=epochs, sampler=Shuffle(self.batch_size),
             players=[Player("answerer", (Group(("",), self.lr),), "adamw", weight_decay=1e-2)],
-            lr_schedule=Cosine(epochs), seed=self.random_state, device=self.device)
+            lr_schedule=Cosine(epochs), callbacks=callbacks, seed=self.random_state,
+            device=self.device)
         self.network_.forget_pictures()
         self.network_.eval()
         self.history_ = history.losses

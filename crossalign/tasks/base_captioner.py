@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ from crossalign.tasks.caption_parts import CaptionParts
 from crossalign.tasks.inputs import INPUTS
 from crossalign.types import Captions, Views, samples_given
 from crossalign.types.given import by_modality
+
+if TYPE_CHECKING:
+    from crossalign.training import Callback
 
 Array = npt.NDArray[Any]
 ROUTES = ("paired", "text_only")
@@ -100,7 +103,8 @@ class BaseCaptioner(CaptionInputs, ABC):
 
     # -- learning ------------------------------------------------------------------------------
     def fit(self, train: Views | Mapping[str, Any],
-            captions: Captions | Sequence[Sequence[str]]) -> Self:
+            captions: Captions | Sequence[Sequence[str]],
+            callbacks: Sequence[Callback] = ()) -> Self:
         """Train the decoder.
 
         Parameters
@@ -111,6 +115,8 @@ class BaseCaptioner(CaptionInputs, ABC):
             recogniser's classes.
         captions : Captions, or n sequences of strings
             Captions of the samples.
+        callbacks : sequence of Callback
+            Callbacks of the training, as `training.Progress`; default none.
 
         Raises
         ------
@@ -129,7 +135,9 @@ class BaseCaptioner(CaptionInputs, ABC):
         rows = np.repeat(np.arange(len(samples)), [len(of) for of in texts])
         said = [text for of in texts for text in of]
         codes = self._learned_codes(samples)[rows]
+        self._callbacks = callbacks
         self._learn(codes, said, self._training_names(samples, rows))
+        del self._callbacks
         return self
 
     def _train(self, objective: Any, rows: Mapping[str, Array]) -> None:
@@ -137,7 +145,7 @@ class BaseCaptioner(CaptionInputs, ABC):
         from crossalign.tasks.caption_training import train_captions
 
         train_captions(objective, rows, epochs=self.epochs, batch_size=self.batch_size, lr=self.lr,
-                       device=self.device, seed=self.random_state)
+                       device=self.device, seed=self.random_state, callbacks=self._callbacks)
 
     # -- saying --------------------------------------------------------------------------------
     def caption(self, X: npt.ArrayLike | Views, by: str = "greedy", *, width: int = 4,

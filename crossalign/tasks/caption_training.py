@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from crossalign.training import (
+    Callback,
     Cosine,
     Group,
     Player,
@@ -25,7 +26,8 @@ learns neither to copy names nor to spell."""
 
 
 def train_captions(objective: Any, rows: Mapping[str, npt.NDArray[Any]], *, epochs: int | None,
-                   batch_size: int, lr: float, device: str, seed: int) -> None:
+                   batch_size: int, lr: float, device: str, seed: int,
+                   callbacks: Sequence[Callback] = ()) -> None:
     """Train an objective on rows, by name, by AdamW with a learning rate that falls as a cosine.
 
     Parameters
@@ -44,6 +46,8 @@ def train_captions(objective: Any, rows: Mapping[str, npt.NDArray[Any]], *, epoc
         Device that it is trained on.
     seed : int
         Seed of the batches and of what is drawn in them.
+    callbacks : sequence of Callback
+        Callbacks of the training; default none.
     """
     data = TensorData({name: torch.from_numpy(np.ascontiguousarray(of))
                        for name, of in rows.items()})
@@ -52,4 +56,4 @@ def train_captions(objective: Any, rows: Mapping[str, npt.NDArray[Any]], *, epoc
     train(objective, data, players=[Player("captioner", (Group(("",), lr),), optimizer="adamw",
                                            weight_decay=1e-2)],
           epochs=epochs, sampler=Shuffle(min(batch_size, len(data))), clip=1.0,
-          lr_schedule=Cosine(epochs), seed=seed, device=device)
+          lr_schedule=Cosine(epochs), callbacks=callbacks, seed=seed, device=device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from crossalign import data
 from crossalign.data.formats.pictures import read_pictures
 from crossalign.encoders import CharNgrams, ConSE, TFLiteEncoder
 from crossalign.encoders.classifiers import open_classifier
+from crossalign.encoders.native_lines import without_info
 from crossalign.encoders.tflite import output_of
 
 
@@ -217,3 +219,15 @@ def test_mobilenet_knows_what_is_on_the_pictures(shared):
     assert not conse.logits
     np.testing.assert_allclose(conse.probabilities(pictures), answer, atol=1e-6)
     assert (conse.encode(pictures) @ conse.label_vectors.T).argmax() == 402
+
+
+def test_lines_of_libraries_that_only_inform_are_kept_back(capfd):
+    def writes():
+        with without_info():
+            os.write(2, b"INFO: a delegate was made\nERROR: it broke\n")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        writes()
+    os.write(2, b"INFO: ours\n")
+    assert capfd.readouterr().err == "ERROR: it broke\nINFO: ours\n"

@@ -15,12 +15,22 @@ from crossalign.data import encoding
 from crossalign.data.catalog import load_said, load_whole
 from crossalign.data_options import DataOptions
 from crossalign.space import build_space
+from crossalign.training import Callback
 
 SHAPES = ("disc", "square")
 
 
 def quietly(line):
     """Tell nobody."""
+
+
+class Epochs(Callback):
+    """Number of epochs of all trainings."""
+
+    done = 0
+
+    def on_epoch(self, state):
+        self.done += 1
 
 
 def questions_about(root, n=40):
@@ -46,7 +56,10 @@ def questions_about(root, n=40):
 def place(tmp_path_factory):
     folder = questions_about(tmp_path_factory.mktemp("asked"))
     out = tmp_path_factory.mktemp("spaces") / "asked"
-    build_space(DataOptions(data=str(folder)), out, questions=True, log=quietly)
+    epochs = Epochs()
+    build_space(DataOptions(data=str(folder)), out, questions=True, log=quietly,
+                callbacks=[epochs])
+    assert epochs.done > 1                                       # who waits sees how far it is
     return folder, out
 
 

@@ -15,14 +15,26 @@ from crossalign.cli import app
 from crossalign.data_options import DataOptions
 from crossalign.index import ExactIndex
 from crossalign.space import build_space
+from crossalign.training import Callback
+
+
+class Epochs(Callback):
+    """Number of epochs of all trainings."""
+
+    done = 0
+
+    def on_epoch(self, state):
+        self.done += 1
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = picture_folder(tmp_path_factory.mktemp("shapes"))
     out = tmp_path_factory.mktemp("spaces") / "shapes"
+    epochs = Epochs()
     build_space(DataOptions(data=str(folder)), out, models=["ridge_map"], captions=True,
-                log=lambda line: None)
+                log=lambda line: None, callbacks=[epochs])
+    assert epochs.done > 1
     return folder, out
 
 

@@ -1,20 +1,24 @@
 """A hit matches, or is only the nearest: the cut-offs of a space are from classes held out."""
 
 import json
+import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from shapes import picture, picture_folder
+from shapes import SHAPES, picture, picture_folder
 from typer.testing import CliRunner
 
 import crossalign as ca
 from crossalign.cli import app
+from crossalign.data import encoding
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols import Retrieval
 from crossalign.evaluation.selection import Selection
 from crossalign.metrics import match_cutoff
 from crossalign.models import CCA, RidgeMap
 from crossalign.space import Hit, build, build_space, nothing_matches
+from crossalign.space.choice import check_enough
 from crossalign.space.cutoffs import ENOUGH, choose_cutoffs, chosen_cutoff, measured
 from crossalign.space.matching import CUTOFFS, NOTHING, matches, way
 from crossalign.tasks import Fitted
@@ -199,6 +203,27 @@ def test_a_space_of_few_classes_says_so_and_not_that_a_right_hit_is_nothing(shop
         said = CliRunner().invoke(app, ["search", str(shop.folder), words]).output
         assert "nothing" not in said
     assert shop.search("ring", k=1)[0].chance < 1 / 8            # the share of pairs of one class
+
+
+def test_too_few_classes_are_refused_before_anything_is_encoded(tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "encoded", lambda *given, **more: pytest.fail("it encodes"))
+    (tmp_path / "few").mkdir()
+    folder = picture_folder(tmp_path / "few")
+    for shape in list(SHAPES)[4:]:
+        shutil.rmtree(folder / shape)
+    with pytest.raises(ValueError, match="of 4 classes; give more, 5 at least"):
+        build_space(DataOptions(data=str(folder)), tmp_path / "space", log=str)
+    raw = SimpleNamespace(pictures={"image": {shape: [] for shape in SHAPES}})
+    for shape in list(SHAPES)[:3]:
+        with pytest.raises(ValueError, match="no model can be chosen"):
+            check_enough(raw, unseen=False)
+        raw.pictures["image"][shape] = ["a picture"]
+    check_enough(raw, unseen=False)                              # five have texts alone
+    raw.pictures["image"] = {shape: ["a picture"] for shape in list(SHAPES)[:3]}
+    check_enough(raw, unseen=True)
+    with pytest.raises(ValueError, match="no model can be chosen"):
+        check_enough(raw, unseen=False)
+    assert not (tmp_path / "space").exists()
 
 
 def test_a_card_says_what_cutoffs_do(bench, tmp_path):
