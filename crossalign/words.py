@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text in any script, in lower case; see `written_words`."""
     return written_words(text.lower())
+
+
+def spoken_words(text: str) -> list[str]:
+    """Return the words of a text that is said, or compared with one, word by word.
+
+    They are those of `words_of`, and where Chinese and Japanese write no blanks each character is
+    one, as in the Chinese tokenisation of sacrebleu.
+    """
+    return [part for word in words_of(text) for part in _CHARACTER.split(word) if part]
+
+
+def joined(words: Iterable[str]) -> str:
+    """Return the text of words, with blanks but beside Chinese and Japanese characters."""
+    text, blank = "", False
+    for word in words:
+        alone = _CHARACTER.match(word) is not None
+        text += f" {word}" if blank and not alone else word
+        blank = not alone
+    return text
 
 
 def written_words(text: str) -> list[str]:
@@ -35,5 +55,9 @@ def _kinds(text: str) -> Iterator[tuple[str, str]]:
         yield kind, sign
 
 
+_CHARACTER = re.compile("([\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+                        "\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+                        "[\u3099\u309a\ufe00-\ufe0f\U000e0100-\U000e01ef]*)")
+"""Character of Chinese or Japanese: kana and ideographs, with the marks that combine with them."""
 _JOINERS = "\u200c\u200d"
 """Signs of zero width, inside words of Persian and Indic scripts and between parts of an emoji."""

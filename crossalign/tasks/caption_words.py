@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.words import words_of
+from crossalign.words import joined, spoken_words
 
 Array = npt.NDArray[Any]
 NOTHING, START, END, HIDDEN, SPELL, SPELT = range(6)
@@ -60,7 +60,7 @@ class CaptionWords:
     @classmethod
     def of(cls, texts: Iterable[str], least: int = 1) -> CaptionWords:
         """Take the words that stand ``least`` times or more in texts, sorted."""
-        counts = Counter(word for text in texts for word in words_of(text))
+        counts = Counter(word for text in texts for word in spoken_words(text))
         return cls(sorted(word for word, count in counts.items() if count >= least))
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class CaptionWords:
     def numbers(self, text: str) -> list[int]:
         """Return the numbers of the words of a text."""
         found: list[int] = []
-        for word in words_of(text):
+        for word in spoken_words(text):
             known = self._number.get(word)
             found += ([SPELL, *(BYTES + byte for byte in word.encode()), SPELT]
                       if known is None else [known])
@@ -87,7 +87,7 @@ class CaptionWords:
         return rows
 
     def text(self, numbers: Iterable[int]) -> str:
-        """Return the words of numbers up to the end of the text, with blanks between them.
+        """Return the text of numbers up to the end.
 
         Bytes that are no UTF-8 are written as U+FFFD.
         """
@@ -107,4 +107,4 @@ class CaptionWords:
                 words.append(self.words[number - WORDS])
         if spelling is not None:
             words.append(spelling.decode("utf-8", "replace"))
-        return " ".join(words)
+        return joined(words)

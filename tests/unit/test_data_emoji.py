@@ -272,7 +272,14 @@ def test_captions_are_in_a_language_of_the_list(folder):
     assert said == {(f"Zeichen {i}", f"Wort{i}") if i % 2 else (f"Zeichen {i}",)
                     for i in range(11)}
     assert bench.protocol["noted"]["concepts_without_a_name_in_de"]["first"] == ["emoji 11"]
+    for views in bench.splits.values():                   # a recogniser names them as captions do
+        assert [bench.classes.names[c] for c in views.truth] == [
+            of[0] for of in bench.said.of(views)]
     complaint(lambda: data.load(f"{folder}:xx", "caption"), "the variant 'xx'", "['en', 'de']")
+    lines[0]["names"] = {"de": "Zeichen 1"}
+    (folder / "concepts.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    complaint(lambda: data.load(f"{folder}:de", "caption"), "have one name in 'de', 'Zeichen 1'")
+    assert data.load(folder, "caption").classes.names
     lines[0]["names"] = 3
     (folder / "concepts.jsonl").write_text("\n".join(map(json.dumps, lines)))
     complaint(lambda: data.load(folder, "caption"), "is damaged")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from crossalign.metrics.checks import check_same_length
 from crossalign.sentences import short
-from crossalign.words import words_of
+from crossalign.words import spoken_words
 
 Words = list[str]
 Grams = Counter[tuple[str, ...]]
@@ -51,7 +51,8 @@ def tokenised(
         if not isinstance(text, str):
             name = "captions" if i < len(captions) else "references"
             raise ValueError(f"{name}: got {short(text)} where a text should be; give strings.")
-    return [words_of(text) for text in captions], [[words_of(t) for t in of] for of in references]
+    return ([spoken_words(text) for text in captions],
+            [[spoken_words(text) for text in of] for of in references])
 
 
 def of_each(score: Callable[[Words, list[Words]], Any], captions: Sequence[str],
