@@ -57,7 +57,10 @@ class CaptionBlock(nn.Module):
         query, key, value = self._split(self.past(self.norms[0](x)), 3)
         if cache is not None:
             key, value = torch.cat([cache[0], key], dim=2), torch.cat([cache[1], value], dim=2)
-        seen = scaled_dot_product_attention(query, key, value, is_causal=cache is None)
+        t, past = query.shape[2], key.shape[2]
+        later = None if cache is None or t == 1 else torch.ones(
+            t, past, dtype=torch.bool, device=x.device).tril(past - t)
+        seen = scaled_dot_product_attention(query, key, value, later, is_causal=cache is None)
         x = x + self.drop(self.past_out(self._join(seen)))
         (asked,) = self._split(self.query(self.norms[1](x)), 1)
         told = scaled_dot_product_attention(asked, *names, attn_mask=~hidden[:, None, None])

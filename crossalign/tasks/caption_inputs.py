@@ -16,6 +16,10 @@ from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
+FOUND = 0.5
+"""Least share of training captions with the true name among the names: with fewer, as where classes
+are hardly ever recognised, a decoder does not learn to copy names.
+"""
 
 
 class CaptionInputs(Task):
@@ -99,8 +103,10 @@ class CaptionInputs(Task):
 
     @property
     def _found(self) -> float:
-        """Share of samples of unseen classes whose true name is among the names."""
-        return min(1.0, float(sum(self.hits[:self.names])))
+        """Share of training captions with the true name among the names: as often as it is for
+        samples of unseen classes, but no less than `FOUND`.
+        """
+        return min(1.0, max(FOUND, float(sum(self.hits[:self.names]))))
 
     def _noise(self, codes: Array) -> float:
         """Return the deviation of noise on codes in training."""

@@ -10,14 +10,15 @@ from torch.nn.functional import log_softmax
 
 from crossalign.networks import CaptionDecoder
 from crossalign.tasks.caption_parts import CaptionParts
-from crossalign.tasks.caption_words import BYTES, END, HIDDEN, NOTHING, SPELL, SPELT, START, WORDS
+from crossalign.tasks.caption_words import HIDDEN, NOTHING, START
+from crossalign.tasks.spelling import Spelling
 
 PLAUSIBLE = 0.1
 """Share of the likeliest word's probability that a word needs for guidance to choose it."""
 
 
 class CaptionSpeaker:
-    """Next words of n captions, see `decoding.Speaker`.
+    """Next words of n captions, see `decoding.Speaker`; unknown ones are those of `Spelling`.
 
     With guidance g the score of a word is ``(1 + g) log p(word | sample) - g log p(word)``, among
     words that are at all likely with sight (Li et al., "Contrastive Decoding", ACL 2023, section
@@ -47,12 +48,13 @@ class CaptionSpeaker:
         self.parts = parts
         with torch.inference_mode():
             sight = torch.ones(len(codes), dtype=torch.bool, device=codes.device)
-            self.sides = [(decoder.start(names), decoder.tokens(codes, sight))]
+            told = names.to(codes.device)
+            self.sides = [(decoder.start(told), decoder.tokens(codes, sight))]
             if guidance != 0:
-                self.sides.append((decoder.start(torch.zeros_like(names)),
+                self.sides.append((decoder.start(torch.zeros_like(told)),
                                    decoder.tokens(codes, ~sight)))
         self.texts = torch.full((len(codes), 1), START, device=codes.device)
-        self.spells = (names == SPELL).flatten(1).any(dim=1)
+        self.spelling = Spelling(names) if parts is None else None
 
     def first(self) -> Tensor:
         """Return log-probabilities ``(n, words)`` of the first word."""
@@ -61,6 +63,8 @@ class CaptionSpeaker:
     def next(self, words: Tensor) -> Tensor:
         """Say words ``(n,)``; return log-probabilities ``(n, words)`` of those behind them."""
         self.texts = torch.cat([self.texts, words[:, None]], dim=1)
+        if self.spelling is not None:
+            self.spelling.say(words)
         if self.cached:
             return self._scores(words[:, None], start=False)
         for said, _ in self.sides:
@@ -70,16 +74,19 @@ class CaptionSpeaker:
     def keep(self, rows: Tensor) -> None:
         """Go on with some of the texts, in that order."""
         self.texts = self.texts[rows]
-        self.spells = self.spells[rows]
+        if self.spelling is not None:
+            self.spelling.keep(rows)
         self.sides = [(said.take(rows), tokens[rows]) for said, tokens in self.sides]
 
     @torch.inference_mode()
     def _scores(self, text: Tensor, start: bool) -> Tensor:
         found = [self.decoder.say(said, tokens if start else None, text)[:, -1]
                  for said, tokens in self.sides]
-        held = (misspelt(self.texts[:, -1], self.spells, found[0].shape[1]) if self.parts is None
-                else barred(self.parts, found[0], self.texts[:, 1:]))
-        return spoken(found, self.guidance, held, [NOTHING, START, HIDDEN])
+        held = barred(self.parts, found[0], self.texts[:, 1:]) if self.spelling is None else \
+            self.spelling.barred(found[0])
+        scores = spoken(found, self.guidance, held, [NOTHING, START, HIDDEN])
+        return scores if self.spelling is None else self.spelling.scored(
+            scores, self.decoder, self.sides[0][0])
 
 
 def spoken(found: list[Tensor], guidance: float, barred: Tensor, silent: list[int]) -> Tensor:
@@ -94,22 +101,6 @@ def spoken(found: list[Tensor], guidance: float, barred: Tensor, silent: list[in
         guided = (1 + guidance) * scores - guidance * found[1]
         scores = guided.masked_fill(scores < likeliest + math.log(PLAUSIBLE), float("-inf"))
     return log_softmax(scores, dim=1).masked_fill(barred, float("-inf"))
-
-
-def misspelt(last: Tensor, spells: Tensor, words: int) -> Tensor:
-    """Return True for words ``(n, words)`` that may not follow the last one ``(n,)``.
-
-    Letters stand in a spelling, which ends behind one of them or with the text. It begins only
-    where ``spells (n,)`` says that a name has one to copy: all words of training are whole ones,
-    yet letters are more frequent than any of them.
-    """
-    number = torch.arange(words, device=last.device)
-    letter = (number >= BYTES) & (number < WORDS)
-    begun, within = last == SPELL, (last >= BYTES) & (last < WORDS)
-    inside = (begun | within)[:, None]
-    ends = within[:, None] & ((number == SPELT) | (number == END))
-    whole = ~letter & (number != SPELT) & ((number != SPELL) | spells[:, None])
-    return ~torch.where(inside, letter | ends, whole)
 
 
 def barred(parts: CaptionParts | None, scores: Tensor, texts: Tensor) -> Tensor:

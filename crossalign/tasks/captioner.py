@@ -194,7 +194,7 @@ class Captioner(BaseCaptioner):
         self._warn_of_names(vocabulary)
         names = self._name_rows(vocabulary)[ranked]
         return CaptionSpeaker(self.network_, torch.from_numpy(codes).to(place),
-                              torch.from_numpy(names).to(place), self.guidance, cached, parts)
+                              torch.from_numpy(names), self.guidance, cached, parts)
 
     def _restore(self) -> None:
         """Make the decoder with weights of the seed."""
