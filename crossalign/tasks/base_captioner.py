@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.devices import DEVICES
 from crossalign.models.ranges import (
@@ -44,7 +45,8 @@ RANGES: dict[str, Any] = {
     "route": [StrOptions(set(ROUTES))], "modality": [str, None], "text": [str],
     "inputs": [StrOptions(set(INPUTS))], "prefix": [SIZE], "names": [SIZE], "longest": [SIZE],
     "masking": [SHARE], "hits": [Each(SHARE)], "cosine": [SHARE, None], "memory": [WEIGHT],
-    "guidance": [NUMBER], "epochs": [COUNT, None], "batch_size": [BATCH], "lr": [RATE],
+    "guidance": [NUMBER], "repeats": [Interval(Integral, 0, 2**16, closed="both")],
+    "epochs": [COUNT, None], "batch_size": [BATCH], "lr": [RATE],
     "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
 """Ranges of the parameters that every captioner has."""
 
@@ -60,6 +62,9 @@ class BaseCaptioner(CaptionInputs, ABC):
     ----------------
     block : int
         Number of samples that are captioned at once; default 256.
+    most : int
+        Largest number of batches that few passes over many different captions are made up to, see
+        `caption_training`; default 250.
 
     Attributes
     ----------
@@ -68,8 +73,10 @@ class BaseCaptioner(CaptionInputs, ABC):
     """
 
     block: ClassVar[int] = 256
+    most: ClassVar[int] = 250
     modality: str | None
     longest: int
+    repeats: int
     epochs: int | None
     batch_size: int
     lr: float
@@ -145,13 +152,14 @@ class BaseCaptioner(CaptionInputs, ABC):
         from crossalign.tasks.caption_training import train_captions
 
         train_captions(objective, rows, epochs=self.epochs, batch_size=self.batch_size, lr=self.lr,
-                       device=self.device, seed=self.random_state, callbacks=self._callbacks)
+                       device=self.device, seed=self.random_state, most=self.most,
+                       callbacks=self._callbacks)
 
     # -- saying --------------------------------------------------------------------------------
     def caption(self, X: npt.ArrayLike | Views, by: str = "greedy", *, width: int = 4,
                 length: float = 0.0, share: float = 0.9, temperature: float = 1.0,
                 generator: Any = None, longest: int | None = None, shortest: int = 0,
-                repeats: int = 0, parts: Sequence[Sequence[str]] | None = None,
+                repeats: int | None = None, parts: Sequence[Sequence[str]] | None = None,
                 named: bool = False) -> list[str]:
         """Say a caption of every sample.
 
@@ -170,8 +178,9 @@ class BaseCaptioner(CaptionInputs, ABC):
             Source of the draws, which ``"nucleus"`` needs.
         longest, shortest : int
             Largest and smallest number of words; default the captioner's ``longest``, and 0.
-        repeats : int
-            Length of a run of words that no caption may have twice; default 0, any may.
+        repeats : int, optional
+            Length of a run of words that no caption may have twice; 0 where any may. By default the
+            captioner's, but for captions of parts.
         parts : sequence of sequences of str, optional
             Lists of phrases: only captions are said that are a phrase of the first, one of the
             second and so on, see `CaptionParts`. One list alone is a list of whole captions.
@@ -197,6 +206,8 @@ class BaseCaptioner(CaptionInputs, ABC):
             raise ValueError("generator: got None; give a torch.Generator with a seed of your own, "
                              "from which words are drawn.")
         blocks, found = self._blocks(X), list[list[int]]()
+        if repeats is None:
+            repeats = self.repeats if parts is None else 0
         limits = decoding.Limits(self._end, longest or self.longest, shortest, repeats)
         grammar = self._grammar(parts, named, limits)
         for samples in blocks:

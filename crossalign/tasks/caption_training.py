@@ -27,7 +27,7 @@ learns neither to copy names nor to spell."""
 
 def train_captions(objective: Any, rows: Mapping[str, npt.NDArray[Any]], *, epochs: int | None,
                    batch_size: int, lr: float, device: str, seed: int,
-                   callbacks: Sequence[Callback] = ()) -> None:
+                   most: int = STEPS, callbacks: Sequence[Callback] = ()) -> None:
     """Train an objective on rows, by name, by AdamW with a learning rate that falls as a cosine.
 
     Parameters
@@ -37,7 +37,8 @@ def train_captions(objective: Any, rows: Mapping[str, npt.NDArray[Any]], *, epoc
     rows : mapping of name to (m, ...) array
         Arrays of which a batch holds some rows.
     epochs : int or None
-        Number of passes; None for at least `EPOCHS`, and as many as make `STEPS` batches.
+        Number of passes; None for at least `EPOCHS`, and as many as make `STEPS` batches, or more,
+        a batch for each of the different rows of ``text``, up to ``most``.
     batch_size : int
         Number of captions in a batch.
     lr : float
@@ -46,13 +47,16 @@ def train_captions(objective: Any, rows: Mapping[str, npt.NDArray[Any]], *, epoc
         Device that it is trained on.
     seed : int
         Seed of the batches and of what is drawn in them.
+    most : int
+        Largest number of batches that is made up to; default `STEPS`.
     callbacks : sequence of Callback
         Callbacks of the training; default none.
     """
     data = TensorData({name: torch.from_numpy(np.ascontiguousarray(of))
                        for name, of in rows.items()})
     if epochs is None:
-        epochs = enough_epochs(len(data), batch_size, EPOCHS, STEPS)
+        different = len(np.unique(rows["text"], axis=0))
+        epochs = enough_epochs(len(data), batch_size, EPOCHS, max(STEPS, min(different, most)))
     train(objective, data, players=[Player("captioner", (Group(("",), lr),), optimizer="adamw",
                                            weight_decay=1e-2)],
           epochs=epochs, sampler=Shuffle(min(batch_size, len(data))), clip=1.0,

@@ -71,9 +71,12 @@ class Captioner(BaseCaptioner):
     guidance : float
         Weight of what the sample adds to the words' own likelihood: ``(1 + guidance)`` times the
         log-probability with sight less ``guidance`` times that without; default 0.
+    repeats : int
+        Length of a run of words that no caption may have twice; default 0, any may.
     epochs, batch_size, lr, random_state
-        Settings of training: default 8 passes, or as many as make 250 batches, 128 captions in a
-        batch, learning rate 1e-3 at the start, which falls along a cosine, and seed 0.
+        Settings of training: default 8 passes, or as many as make 250 batches, and up to 2,500 of
+        them one for each different caption; 128 captions in a batch, learning rate 1e-3 at the
+        start, which falls along a cosine, and seed 0.
     device : {"auto", "cpu", "cuda"}
         Device of the decoder; default ``"auto"``, a GPU if there is one.
 
@@ -93,6 +96,7 @@ class Captioner(BaseCaptioner):
     >>> captioner.caption(images)                                      # doctest: +SKIP
     """
 
+    most = 2500
     learned = MappingProxyType({"words_": np.ndarray, **BaseCaptioner.learned})
 
     def __init__(self, model: Any, recogniser: Any = None, route: str = "paired",
@@ -101,8 +105,9 @@ class Captioner(BaseCaptioner):
                  dropout: float = 0.1, names: int = 3, spelt: int = 64, longest: int = 32,
                  masking: float = 0.4, hits: Sequence[float] = HITS, hiding: float = 0.3,
                  smoothing: float = 0.1, cosine: float | None = None, memory: float = 0.0,
-                 guidance: float = 0.0, epochs: int | None = None, batch_size: int = 128,
-                 lr: float = 1e-3, device: str = "auto", random_state: int = 0) -> None:
+                 guidance: float = 0.0, repeats: int = 0, epochs: int | None = None,
+                 batch_size: int = 128, lr: float = 1e-3, device: str = "auto",
+                 random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser
         self.route = route
@@ -124,6 +129,7 @@ class Captioner(BaseCaptioner):
         self.cosine = cosine
         self.memory = memory
         self.guidance = guidance
+        self.repeats = repeats
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr

@@ -25,10 +25,11 @@ from crossalign.evaluation.protocols.base import (
     Settings,
 )
 from crossalign.evaluation.protocols.caption_choices import (
-    GUIDANCES,
+    HABITS,
     MEMORIES,
     NAMES,
     best_value,
+    choose_habits,
     choose_names,
     cosine_of,
     parts_of,
@@ -143,28 +144,27 @@ class Captioning(Spoken, Protocol):
         if head is not None:
             head.gamma = chosen["gamma"]
         paired = self._captioner(fitted, head, validation, chosen)
-        chosen["guidance"], best = best_value(paired, "guidance", GUIDANCES, validation)
+        best = choose_habits(paired, chosen, "", validation)
         if self.language_model is not None:
             small = self._captioner(fitted, head, validation, chosen, SMALL)
-            chosen[f"guidance{SMALL}"], _ = best_value(small, "guidance", GUIDANCES, validation)
+            choose_habits(small, chosen, SMALL, validation)
         if "text" in validation["train"]:
             chosen["cosine"] = cosine_of(fitted, validation)
             blind = self._captioner(fitted, head, validation, chosen, TEXT_ONLY)
             chosen["memory"], _ = best_value(blind, "memory", MEMORIES, validation)
-            blind.memory = chosen["memory"]
-            chosen[f"guidance{TEXT_ONLY}"], _ = best_value(blind, "guidance", GUIDANCES, validation)
+            choose_habits(blind, chosen, TEXT_ONLY, validation)
         return Outcome({}, best, details={"chosen": chosen})
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
-        """Return ``gamma`` and ``hits`` of names, ``guidance``, for texts alone ``cosine``,
-        ``memory`` and ``guidance_text_only``, and beside a language model ``guidance_small``.
+        """Return ``gamma`` and ``hits`` of names, `HABITS` by the ends of scores, and for texts
+        alone ``cosine`` and ``memory``.
         """
         return dict(outcome.details["chosen"])
 
     def describe(self, settings: Settings) -> str:
         """Say what was chosen."""
-        return (f"guidance {settings['guidance']:g}, gamma {settings['gamma']:.4g} and how often "
-                "names are right")
+        habits = ", ".join(f"{name} {settings[name]:g}" for name in HABITS)
+        return f"{habits}, gamma {settings['gamma']:.4g} and how often names are right"
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
         """Score captions by both routes, by the nearest text and by the name of the class."""
@@ -228,7 +228,7 @@ class Captioning(Spoken, Protocol):
         known = {key: settings[key] for key in ("hits", "cosine", "memory") if key in settings}
         of_both = {"route": route, "names": NAMES, "epochs": self.epochs,
                    "inputs": self.inputs if route == "paired" else "codes",
-                   "guidance": settings.get(f"guidance{end}", 0.0),
+                   **{name: settings.get(f"{name}{end}", 0) for name in HABITS},
                    "random_state": self.seed_for(fitted), **known}
         captioner = (Captioner(fitted, head, **of_both)
                      if self.language_model is None or end == SMALL else

@@ -18,8 +18,9 @@ from crossalign.tasks.caption_names import rank_shares, ranked_classes
 from crossalign.types import Benchmark, Captions, Views
 from crossalign.types.captions import Texts
 
-GUIDANCES = (0.0, 0.3, 1.0)
-"""Values of guidance that validation tries."""
+HABITS: dict[str, tuple[float, ...]] = {"guidance": (0.0, 0.3, 1.0), "repeats": (0, 1, 2)}
+"""Values that validation tries of how a trained decoder speaks; repetitions where any words may be
+said."""
 MEMORIES = (0.0, 0.02, 0.1)
 """Temperatures of projection onto training texts that validation tries; 0 is none."""
 NAMES = 3
@@ -78,10 +79,25 @@ def parts_of(bench: Benchmark) -> tuple[Texts, ...] | None:
     return bench.said.parts or None if isinstance(bench.said, Captions) else None
 
 
+def choose_habits(captioner: BaseCaptioner, chosen: dict[str, Any], end: str,
+                  validation: Benchmark) -> float:
+    """Choose each of `HABITS` after the other, put them into ``chosen`` by the end of their names,
+    and return the share of exact captions of unseen classes.
+    """
+    best = 0.0
+    for name, values in HABITS.items():
+        if name == "repeats" and parts_of(validation) is not None:
+            chosen[f"{name}{end}"] = 0
+            continue
+        chosen[f"{name}{end}"], best = best_value(captioner, name, values, validation)
+    return best
+
+
 def best_value(captioner: BaseCaptioner, name: str, values: Sequence[float],
-          validation: Benchmark) -> tuple[float, float]:
+               validation: Benchmark) -> tuple[float, float]:
     """Return the value of a parameter by which the harmonic mean of exact captions of unseen and
-    seen classes is highest, and that of unseen ones.
+    seen classes is highest, of several the first, and that of unseen ones; the captioner has it
+    then.
     """
     best, found = -1.0, (values[0], 0.0)
     assert validation.said is not None
@@ -94,6 +110,7 @@ def best_value(captioner: BaseCaptioner, name: str, values: Sequence[float],
         mean = len(exact) / sum(1 / max(share, 1e-9) for share in exact)
         if mean > best:
             best, found = mean, (value, exact[0])
+    captioner.set_params(**{name: found[0]})
     return found
 
 
