@@ -106,7 +106,8 @@ class DataOptions:
         "file; an .onnx file, FILE.onnx:OUTPUT if it has several outputs; or a folder or hub name "
         "for transformers, raw:NAME where the model trains it; or package:NAME, an installed "
         "package that brings one. Without a network: ink, the gradients of what is drawn or "
-        "written, cut out; or ink+hog, with those of the whole picture.")] = None
+        "written, cut out; ink+hog, with those of the whole picture; ink+pieces or "
+        "ink+hog+pieces, with those of the largest connected piece and of the rest.")] = None
     text_encoder: Annotated[str | None, typer.Option(
         "--text-encoder", help="The same for the texts beside them, as bert-base-uncased; the name "
         "of --encoder again for a network with one space for both, as CLIP; or a file of word "

@@ -11,7 +11,8 @@ false is a formula, which no class can leak into.
 - `encode`: the way of all items through any encoder: blocks, threads that read ahead. `shards` of
   rows outlive a kill, `cache` keeps them and other arrays on disk; `text_cache` is that of texts.
 - `hog`, `char_ngrams`: pictures and texts without a network; `gradients` and `patches` are the
-  arithmetic of `hog`, `ink` is `hog` of drawings and letters wherever they stand.
+  arithmetic of `hog`, `ink` is `hog` of drawings and letters wherever they stand, and `pieces`
+  takes their ink apart.
 - `tflite`: a TensorFlow Lite file (extra ``vision``).
 - `onnx`: an ONNX file, with the settings of its pictures beside it (extra ``onnx``).
 - `pretrained`: pictures and texts through networks of ``transformers`` (extra ``text``). `pixels`

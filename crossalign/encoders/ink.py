@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.encoders.hog import HOG
+from crossalign.encoders.pieces import box, contrast, rest_of
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,8 +26,6 @@ PEN = 4
 """Least mean width of strokes, in pixels of that picture; thinner ones are thickened."""
 FINER = 4
 """Most times that the picture is finer while strokes are thickened."""
-DARK = 0.4
-"""Share of the strongest contrast with the paper from which a pixel belongs to the ink."""
 
 
 class Ink:
@@ -48,8 +47,9 @@ class Ink:
     learned = False
     mode = "L"
 
-    def __init__(self, whole: bool = False) -> None:
+    def __init__(self, whole: bool = False, pieces: bool = False) -> None:
         self.whole = whole
+        self.pieces = pieces
         self._hog = HOG()
 
     @property
@@ -62,19 +62,27 @@ class Ink:
         """Facts that its rows depend on."""
         return {"encoder": "ink", "rows": (
             f"{self._hog.facts['rows']}; ink cut out, centred with a margin of {MARGIN}, strokes "
-            f"of {PEN} pixels or more{'; and of the whole picture' if self.whole else ''}")}
+            f"of {PEN} pixels or more{'; and of the whole picture' if self.whole else ''}"
+            f"{'; and of all but its largest piece, with its place' if self.pieces else ''}")}
 
     def encode(self, pictures: Sequence[Array]) -> Array:
-        """Encode pictures ``(h, w)`` uint8 of any sizes as rows ``(n, 512)``, or ``(n, 1024)`` with
-        the whole; blank paper as zeros.
+        """Encode pictures ``(h, w)`` uint8 of any sizes as rows ``(n, 512)``, with 512 more of the
+        whole and 518 of pieces; blank paper as zeros.
         """
-        rows = self._hog.encode(np.stack([255 - placed(picture, self.side)
+        parts = [self._cut_out(pictures)]
+        if self.whole:
+            parts.append(self._hog.encode(np.stack([_resized(picture, self.side)
+                                                    for picture in pictures])))
+        if self.pieces:
+            rests = [rest_of(picture) for picture in pictures]
+            parts += [self._cut_out([255 - rest for rest, _ in rests]),
+                      np.stack([place for _, place in rests])]
+        return np.concatenate(parts, axis=1)
+
+    def _cut_out(self, pictures: Sequence[Array]) -> Array:
+        """Describe the ink of pictures, ``(n, 512)``."""
+        return self._hog.encode(np.stack([255 - placed(picture, self.side)
                                           for picture in pictures]))
-        if not self.whole:
-            return rows
-        of_whole = self._hog.encode(np.stack([_resized(picture, self.side)
-                                              for picture in pictures]))
-        return np.concatenate([rows, of_whole], axis=1)
 
 
 def _resized(picture: Array, side: int) -> Array:
@@ -94,12 +102,12 @@ def placed(picture: Array, side: int) -> Array:
     """
     from PIL import Image
 
-    ink = _contrast(picture)
-    there = ink >= 255 * DARK
-    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
-    if not len(rows):
+    ink = contrast(picture)
+    found = box(ink)
+    if found is None:
         return np.zeros((side, side), dtype=np.uint8)
-    cut = Image.fromarray(ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1])
+    top, bottom, left, right = found
+    cut = Image.fromarray(ink[top:bottom, left:right])
     scale = (side - 2 * MARGIN) / max(cut.size)
     finer = min(FINER, max(1, round(1 / scale)))              # so that small dots are not lost
     width, height = (max(1, round(finer * scale * of)) for of in cut.size)
@@ -110,14 +118,6 @@ def placed(picture: Array, side: int) -> Array:
     thick = np.asarray(_thickened(sheet, finer * PEN).resize((side, side), Image.Resampling.BOX),
                        dtype=np.float64)
     return np.asarray(np.rint(thick * (255 / thick.max())), dtype=np.uint8)
-
-
-def _contrast(picture: Array) -> Array:
-    """Return the difference from the paper, ``(h, w)`` uint8, the strongest as 255."""
-    edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    apart = np.abs(picture.astype(np.float32) - np.float32(np.median(edge)))
-    most = apart.max()
-    return np.zeros_like(picture) if most == 0 else np.rint(apart * (255 / most)).astype(np.uint8)
 
 
 def _thickened(sheet: Image.Image, pen: float) -> Image.Image:

@@ -17,8 +17,10 @@ RAW = "raw:"
 """Prefix of a network's name: its inputs are read instead, for a model that trains it along."""
 PACKAGE = "package:"
 """Prefix of a network that an installed package brings, in its folder ``model``."""
-INK = {"ink": False, "ink+hog": True}
-"""Encoders without a network, and whether their rows hold the whole picture too."""
+INK: dict[str, dict[str, bool]] = {
+    "ink": {}, "ink+hog": {"whole": True}, "ink+pieces": {"pieces": True},
+    "ink+hog+pieces": {"whole": True, "pieces": True}}
+"""Encoders without a network, and what their rows hold beside the ink."""
 OWN = "own"
 """Word for the labels that a classifier's own files give."""
 ONNX = re.compile(r"(?P<file>.+\.onnx)(:(?P<output>.+))?")
@@ -33,7 +35,7 @@ def open_encoders(encoder: str | None, text_encoder: str | None, *, tokens: bool
     Parameters
     ----------
     encoder : str or None
-        ``"ink"`` or ``"ink+hog"``, a TensorFlow Lite file, an ONNX file, with the name of an output
+        One of `INK`, as ``"ink"``, a TensorFlow Lite file, an ONNX file, with the name of an output
         behind a colon, or a folder or name of a network of ``transformers``.
     text_encoder : str or None
         File of word vectors, or such a network; the same name again for one network of both.
@@ -103,7 +105,7 @@ def _pictures(network: str | None, tokens: bool) -> Any:
     if network in INK:
         if tokens:
             raise ValueError(f"encoder: {network!r} gives vectors; leave --tokens out.")
-        return Ink(INK[network])
+        return Ink(**INK[network])
     if network.endswith(".tflite"):
         return TFLiteEncoder(network, tokens=tokens)
     if (onnx := ONNX.fullmatch(network)) is not None:
