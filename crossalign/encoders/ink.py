@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.encoders.hog import HOG
-from crossalign.encoders.pieces import box, contrast, rest_of
+from crossalign.encoders.pieces import apart, box, contrast
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -40,6 +40,10 @@ class Ink:
     whole : bool
         Whether rows hold beside that what `HOG` says of the whole picture, in which place and size
         are kept: those of what is printed tell a mark above from one below. Default False.
+    pieces : bool
+        Whether rows hold in the end the same of the largest connected piece of the ink and of what
+        is left, each cut out for itself, and where and how large the latter stands
+        (`pieces.apart`): an accent is small beside its letter, and large alone. Default False.
     """
 
     resizes = True
@@ -63,20 +67,20 @@ class Ink:
         return {"encoder": "ink", "rows": (
             f"{self._hog.facts['rows']}; ink cut out, centred with a margin of {MARGIN}, strokes "
             f"of {PEN} pixels or more{'; and of the whole picture' if self.whole else ''}"
-            f"{'; and of all but its largest piece, with its place' if self.pieces else ''}")}
+            f"{'; and of its largest piece and the rest, with its place' if self.pieces else ''}")}
 
     def encode(self, pictures: Sequence[Array]) -> Array:
         """Encode pictures ``(h, w)`` uint8 of any sizes as rows ``(n, 512)``, with 512 more of the
-        whole and 518 of pieces; blank paper as zeros.
+        whole and 1,030 of pieces; blank paper as zeros.
         """
         parts = [self._cut_out(pictures)]
         if self.whole:
             parts.append(self._hog.encode(np.stack([_resized(picture, self.side)
                                                     for picture in pictures])))
         if self.pieces:
-            rests = [rest_of(picture) for picture in pictures]
-            parts += [self._cut_out([255 - rest for rest, _ in rests]),
-                      np.stack([place for _, place in rests])]
+            largest, rests, places = zip(*map(apart, pictures), strict=True)
+            parts += [self._cut_out([255 - piece for piece in largest]),
+                      self._cut_out([255 - rest for rest in rests]), np.stack(places)]
         return np.concatenate(parts, axis=1)
 
     def _cut_out(self, pictures: Sequence[Array]) -> Array:

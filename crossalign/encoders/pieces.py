@@ -38,16 +38,16 @@ def box(ink: Array) -> tuple[int, int, int, int] | None:
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def rest_of(picture: Array) -> tuple[Array, Array]:
-    """Return a picture ``(h, w)`` uint8 without its largest piece, and how what is left stands.
+def apart(picture: Array) -> tuple[Array, Array, Array]:
+    """Return the largest piece of a picture ``(h, w)`` uint8, what is left, and how that stands.
 
     A small picture is made larger by a whole number first. Pixels touch by sides or corners; a
     pixel too pale for ink is of the nearest piece.
 
     Returns
     -------
-    rest : (h', w') uint8
-        0 is paper and 255 ink, so blank where there is one piece or none.
+    largest, rest : (h', w') uint8
+        0 is paper and 255 ink; the rest is blank where there is one piece or none.
     standing : (6,) float32
         See `standing`.
     """
@@ -60,12 +60,13 @@ def rest_of(picture: Array) -> tuple[Array, Array]:
         (finer * width, finer * height), Image.Resampling.BICUBIC)))
     pieces, number = ndimage.label(ink >= 255 * DARK, structure=np.ones((3, 3)))
     if number < 2:
-        return np.zeros_like(ink), np.zeros(PLACES, dtype=np.float32)
+        return ink, np.zeros_like(ink), np.zeros(PLACES, dtype=np.float32)
     nearest = ndimage.distance_transform_edt(pieces == 0, return_distances=False,
                                              return_indices=True)
     largest = 1 + np.bincount(pieces.ravel())[1:].argmax()
-    rest = np.where(pieces[tuple(nearest)] == largest, 0, ink).astype(np.uint8)
-    return rest, standing(ink, rest)
+    of_largest = pieces[tuple(nearest)] == largest
+    rest = np.where(of_largest, 0, ink).astype(np.uint8)
+    return np.where(of_largest, ink, 0).astype(np.uint8), rest, standing(ink, rest)
 
 
 def standing(ink: Array, rest: Array) -> Array:

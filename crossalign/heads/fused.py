@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from crossalign.heads.attributes import Attributes
 from crossalign.heads.base import Array, Head, Modalities, Places
 from crossalign.heads.gaussian import Gaussian
 from crossalign.heads.inputs import Inputs
@@ -17,17 +18,19 @@ from crossalign.types import Classes, Views
 
 __all__ = ["Fused"]
 
-VIEWS: tuple[type[Head], ...] = (Inputs, Gaussian, Prototype)
-"""Views of a class: generative ones and a discriminative one, which err on different samples."""
+VIEWS: tuple[type[Head], ...] = (Inputs, Gaussian, Prototype, Attributes)
+"""Views of a class: generative ones and discriminative ones, which err on different samples."""
 
 
 class Fused(Head):
-    """`Inputs`, `Gaussian` and `Prototype`, each standardised over classes.
+    """`Inputs`, `Gaussian`, `Prototype` and `Attributes`, each standardised over classes.
 
     Parameters
     ----------
     weights : three floats
-        Weights of the three; default (1, 0.5, 0.25). A view of weight 0 is left out.
+        Weights of the first three; default (1, 0.5, 0.25). A view of weight 0 is left out.
+    attributes : float
+        Weight of the fourth; default 0.
 
     Attributes
     ----------
@@ -38,10 +41,13 @@ class Fused(Head):
     """
 
     learned = MappingProxyType({"heads_": dict, "weights_": dict})
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"weights": [Each(WEIGHT, length=3)]}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "weights": [Each(WEIGHT, length=3)], "attributes": [WEIGHT]}
 
-    def __init__(self, weights: Sequence[float] = (1.0, 0.5, 0.25)) -> None:
+    def __init__(self, weights: Sequence[float] = (1.0, 0.5, 0.25),
+                 attributes: float = 0.0) -> None:
         self.weights = weights
+        self.attributes = attributes
 
     def reads_samples(self, classes: Classes) -> bool:
         """Tell that training samples are needed."""
@@ -50,7 +56,7 @@ class Fused(Head):
     def learn(self, model: Any, train: Views, classes: Classes, views: Sequence[str]) -> None:
         """Fit the heads."""
         self.heads_, self.weights_ = {}, {}
-        for view, weight in zip(VIEWS, self.weights, strict=True):
+        for view, weight in zip(VIEWS, (*self.weights, self.attributes), strict=True):
             if weight > 0:
                 self.weights_[str(view.name)] = float(weight)
                 self.heads_[str(view.name)] = view().fit(model, train, classes, views)

@@ -42,8 +42,9 @@ class ZeroShot(Recogniser):
         between a sample and its class's side information in the latent space. ``"softmax"``: a
         linear softmax trained on codes of seen classes and codes drawn from side information.
         ``"gaussian"``: a Gaussian per class on codes; ``"code"``: the same around the model's codes
-        of unseen classes; ``"inputs"``: the same on features. ``"fused"``: inputs, gaussian and
-        prototype together. ``"cache"``: prototype, and votes of training samples.
+        of unseen classes; ``"inputs"``: the same on features. ``"attributes"``: side
+        information predicted from features. ``"fused"``: several together. ``"cache"``: prototype,
+        and votes of training samples.
     gamma : float
         Number that `predict` subtracts from the scores of seen classes (calibrated stacking, Chao
         et al., ECCV 2016); default 0. Choose it on validation classes.

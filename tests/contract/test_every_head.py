@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 from complaints import complaint
 from scipy.stats import multivariate_normal
+from sklearn.kernel_approximation import Nystroem
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Ridge
 
 import crossalign
 from crossalign import heads
@@ -125,6 +128,41 @@ def test_code_has_the_means_of_gaussian_and_the_models_codes_for_unseen_classes(
     assert not np.allclose(code.means_[4:], own.means_[4:])
 
 
+def without(keep, width=0.25, ridge=0.002, landmarks=None):
+    """Predict side information of all rows by scikit-learn, from some of the training rows."""
+    x, rows = (unit.astype(np.float64) / np.linalg.norm(unit, axis=1, keepdims=True)
+               for unit in (TRAIN["image"], ROWS))
+    apart = ((x[:, None] - x[None])**2).sum(axis=2).mean()
+    mean, y = SIDE[LABELS].astype(np.float64).mean(axis=0), SIDE[LABELS].astype(np.float64)
+    if landmarks is None:
+        lift = KernelRidge(alpha=ridge, kernel="rbf", gamma=width / apart)
+        return mean + lift.fit(x[keep], y[keep] - mean).predict(np.concatenate([x, rows]))
+    lift = Nystroem(gamma=width / apart, n_components=len(landmarks)).fit(x[landmarks])
+    ridged = Ridge(alpha=ridge, fit_intercept=False).fit(lift.transform(x[keep]), y[keep] - mean)
+    return mean + ridged.predict(lift.transform(np.concatenate([x, rows])))
+
+
+@pytest.mark.parametrize("landmarks", [None, np.linspace(0, 79, 30).round().astype(int)],
+                         ids=["whole kernel", "landmarks"])
+def test_attributes_is_a_normal_density_of_what_kernel_ridge_predicts(landmarks):
+    found = without(np.arange(80), landmarks=landmarks)
+    left_out = [without(np.flatnonzero(c != LABELS), landmarks=landmarks)[:80] for c in range(4)]
+    errors = np.concatenate([SIDE[c] - left_out[c][c == LABELS] for c in range(4)])
+    covariance = errors.T @ errors / 80
+    covariance = 0.9 * covariance + 0.1 * np.trace(covariance) / 5 * np.eye(5)
+    logs = np.stack([multivariate_normal(a, covariance).logpdf(found[80:]) for a in SIDE], axis=1)
+    task = fitted("attributes", head__landmarks=80 if landmarks is None else 30)
+    scores = task.decision_function(ROWS)
+    np.testing.assert_allclose(task.head_.predict(ROWS, "image"), found[80:], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(scores - scores[:, :1], logs - logs[:, :1], rtol=2e-3, atol=2e-3)
+
+
+def test_attributes_needs_side_information():
+    bare = Classes(SIDE[:, :0], np.arange(6) < 4)
+    model = RidgeMap().fit(TRAIN, classes=CLASSES)
+    complaint(lambda: ZeroShot(model, "attributes").fit(TRAIN, bare), "classes: ", "Attributes")
+
+
 def test_inputs_is_gfzsl_and_classifier_the_model_itself():
     own = GFZSL().fit(TRAIN, classes=CLASSES)
     np.testing.assert_array_equal(fitted("inputs").decision_function(ROWS),
@@ -138,10 +176,14 @@ def test_inputs_is_gfzsl_and_classifier_the_model_itself():
 
 
 def test_fused_adds_what_the_others_say():
-    parts = [fitted(h).decision_function(ROWS) for h in ("inputs", "gaussian", "prototype")]
+    parts = [fitted(h).decision_function(ROWS)
+             for h in ("inputs", "gaussian", "prototype", "attributes")]
     standard = [(p - p.mean(axis=1, keepdims=True)) / p.std(axis=1, keepdims=True) for p in parts]
     found = fitted("fused", head__weights=(1.0, 0.0, 2.0)).decision_function(ROWS)
     np.testing.assert_allclose(found, standard[0] + 2 * standard[2], atol=1e-5)
+    found = fitted("fused", head__weights=(1.0, 0.0, 2.0), head__attributes=3.0)
+    np.testing.assert_allclose(found.decision_function(ROWS),
+                               standard[0] + 2 * standard[2] + 3 * standard[3], atol=1e-5)
 
 
 @pytest.mark.parametrize(("head", "model", "words"), [
@@ -174,7 +216,7 @@ def test_score_of_views_is_the_share_that_is_right():
     assert task.score(TRAIN) == np.mean(task.predict(TRAIN) == LABELS)
 
 
-@pytest.mark.parametrize("head", ["prototype", "gaussian", "code", "inputs", "fused"])
+@pytest.mark.parametrize("head", ["prototype", "gaussian", "code", "inputs", "attributes", "fused"])
 def test_further_classes_are_scored_as_if_they_had_been_there_from_the_start(head):
     some = CLASSES.take(np.arange(5))
     task = ZeroShot(ALIGNER, head).fit(TRAIN, some)

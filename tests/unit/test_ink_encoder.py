@@ -7,7 +7,7 @@ from PIL import Image
 
 from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG, Ink
-from crossalign.encoders.pieces import rest_of
+from crossalign.encoders.pieces import apart
 
 
 def drawn(top):
@@ -52,41 +52,46 @@ def pieces_by_flooding(ink):
     return found
 
 
-def test_the_rest_of_the_ink_is_every_piece_but_the_largest():
+def test_ink_falls_into_its_largest_piece_and_the_rest():
     rng = np.random.default_rng(0)
     dots = np.kron(rng.random((17, 13)) < 0.2, np.ones((8, 8), bool))          # 136 pixels high
     dots[[0, -1]] = dots[:, [0, -1]] = False
-    rest, _ = rest_of(np.where(dots, 0, 255).astype(np.uint8))
-    expected = dots.copy()
-    expected[tuple(np.array(sorted(max(pieces_by_flooding(dots), key=len))).T)] = False
-    np.testing.assert_array_equal(rest == 255, expected)
+    largest, rest, _ = apart(np.where(dots, 0, 255).astype(np.uint8))
+    expected = np.zeros_like(dots)
+    expected[tuple(np.array(sorted(max(pieces_by_flooding(dots), key=len))).T)] = True
+    np.testing.assert_array_equal(largest == 255, expected)
+    np.testing.assert_array_equal(rest == 255, dots & ~expected)
 
 
 def test_pieces_have_a_place_whatever_the_size_of_the_picture():
-    _, standing = rest_of(marked(5, 24, unit=4))
+    *_, standing = apart(marked(5, 24, unit=4))
     # ink: rows 5 to 40, columns 20 to 29; its middle is at 22.5 and 24.5
     np.testing.assert_allclose(standing, [1, (7.5 - 22.5) / 35, (26.5 - 24.5) / 35, 5 / 35, 5 / 35,
                                           0], atol=1e-6)
-    _, smaller = rest_of(marked(5, 24))
+    *_, smaller = apart(marked(5, 24))
     np.testing.assert_allclose(smaller, standing, atol=0.03)
     dark = 255 - marked(5, 24, unit=4)
-    np.testing.assert_array_equal(rest_of(dark)[1], standing)
+    np.testing.assert_array_equal(apart(dark)[2], standing)
 
 
 def test_pieces_stand_behind_what_other_rows_hold():
     pictures = [marked(5, 24, unit=4), marked(42, 24, unit=4), drawn(4)]
     rows = Ink(whole=True, pieces=True).encode(pictures)
-    assert rows.shape == (3, 1542)
+    assert rows.shape == (3, 2054)
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows[:, :1024], Ink(whole=True).encode(pictures))
-    np.testing.assert_array_equal(rows[:, [*range(512), *range(1024, 1542)]],
+    np.testing.assert_array_equal(rows[:, [*range(512), *range(1024, 2054)]],
                                   Ink(pieces=True).encode(pictures))
-    square = np.full((80, 80), 255, np.uint8)
+    square, stem = np.full((2, 80, 80), 255, np.uint8)
     square[20:40, 20:40] = 0
-    np.testing.assert_allclose(rows[0, 1024:1536], Ink().encode([square])[0], atol=1e-6)
-    np.testing.assert_allclose(rows[1, 1024:1536], rows[0, 1024:1536], atol=1e-6)  # place is apart
-    assert rows[1, 1537] > 0 > rows[0, 1537]
-    assert not rows[2, 1024:].any()                                     # one piece alone
+    stem[9:61, 20:32] = 0                                                        # 26 by 6
+    np.testing.assert_allclose(rows[0, 1024:1536], Ink().encode([stem])[0], atol=1e-6)
+    np.testing.assert_allclose(rows[0, 1536:2048], Ink().encode([square])[0], atol=1e-6)
+    np.testing.assert_allclose(rows[1, 1024:2048], rows[0, 1024:2048], atol=1e-6)  # place is apart
+    assert rows[1, 2049] > 0 > rows[0, 2049]
+    apart_by = np.linalg.norm(rows[2, 1024:1536] - rows[2, :512])
+    assert apart_by < 0.2 * np.linalg.norm(rows[2, :512])               # edges of a finer picture
+    assert not rows[2, 1536:].any()                                     # one piece alone
     assert not Ink(pieces=True).encode([np.full((9, 9), 255, np.uint8)]).any()
     known = [Ink(whole, pieces).facts["rows"] for whole in (False, True)
              for pieces in (False, True)]
