@@ -22,6 +22,7 @@ is that of Nystroem (Williams & Seeger, NeurIPS 2000).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from numbers import Real
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -34,7 +35,7 @@ from crossalign.heads.base import Array, Head, Modalities, Places
 from crossalign.heads.inputs import vectors_of
 from crossalign.models.ranges import RATE, SIZE
 from crossalign.models.several_views import presence
-from crossalign.models.supervision import side_information
+from crossalign.models.supervision import checked_side, side_information
 from crossalign.preprocessing.pooling import vectors_in
 from crossalign.preprocessing.scaling import KINDS, apply_scaling, fit_scaling
 from crossalign.types import Classes, Views
@@ -65,14 +66,13 @@ class Attributes(Head):
 
     Attributes
     ----------
-    side_ : (C, a)
-        Side information of the classes.
     regressions_ : mapping of view to mapping
         Fitted regressions: ``landmarks`` (m, d), ``spread`` s, ``coef`` (m, a), ``mean`` (a,) and
-        ``whitener`` (a, a), a root of S^-1, beside the ``shift`` and ``scale`` of the features.
+        ``whitener`` (a, a), a root of S^-1, beside the ``shift`` and ``scale`` of the features, and
+        ``side`` (C, a), the side information of the classes.
     """
 
-    learned = MappingProxyType({"side_": np.ndarray, "regressions_": dict})
+    learned = MappingProxyType({"regressions_": dict})
     embeds = False
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "width": [RATE], "ridge": [RATE], "shrinkage": [Interval(Real, 0, 1, closed="right")],
@@ -92,18 +92,18 @@ class Attributes(Head):
 
     def learn(self, model: Any, train: Views, classes: Classes, views: Sequence[str]) -> None:
         """Fit the regression of every view on the samples that have it."""
-        self.side_ = side_information(classes, self).embeddings.astype(np.float64)
+        side = side_information(classes, self).embeddings.astype(np.float64)
         self.regressions_ = {}
         for view in views:
             here = train.having(view)
             rows = np.asarray(vectors_of(here, view)[view])
-            self.regressions_[view] = self._regression(rows, here.truth)
+            self.regressions_[view] = self._regression(rows, here.truth, side)
 
-    def _regression(self, rows: Array, labels: Array) -> dict[str, Array]:
+    def _regression(self, rows: Array, labels: Array, side: Array) -> dict[str, Array]:
         order = np.argsort(labels, kind="stable")
         scaling = fit_scaling(rows, self.scaling)
         x = apply_scaling(rows[order], self.scaling, **scaling).astype(np.float64)
-        y = self.side_[labels[order]]                                              # (n, a)
+        y = side[labels[order]]                                                    # (n, a)
         mean = y.mean(axis=0)
         kept = np.linspace(0, len(x) - 1, min(self.landmarks, len(x))).round().astype(int)
         spread = np.maximum(2 * x.var(axis=0).sum(), np.finfo(np.float32).tiny)
@@ -119,7 +119,7 @@ class Attributes(Head):
             kernel = part @ linalg.cho_solve(gram, part.T)
             error[:] = linalg.solve(np.eye(len(part)) - kernel, error)
         return {**one, "coef": linalg.solve_triangular(root, coef, lower=True, trans="T"),
-                "mean": mean, "whitener": self._whitener(errors)}
+                "mean": mean, "whitener": self._whitener(errors), "side": side}
 
     def _kernel(self, x: Array, one: dict[str, Array]) -> Array:
         """Return the kernel ``(n, m)`` of scaled rows with landmarks."""
@@ -143,25 +143,28 @@ class Attributes(Head):
 
     def scores(self, model: Any, rows: Any, views: Modalities) -> Array:
         """Return log-densities ``(n, C)`` of side information, summed over views."""
-        scores: Array = np.zeros((len(rows), len(self.side_)))
-        for view, here, x in _parts(rows, views):
-            whitener = self.regressions_[view]["whitener"]
-            found, known = self.predict(x, view) @ whitener, self.side_ @ whitener
+        parts = _parts(rows, views)
+        scores: Array = np.zeros((len(rows), len(self.regressions_[parts[0][0]]["side"])))
+        for view, here, x in parts:
+            one = self.regressions_[view]
+            found, known = self.predict(x, view) @ one["whitener"], one["side"] @ one["whitener"]
             scores[here] += found @ known.T - 0.5 * (known**2).sum(axis=1)
         return scores
 
     def take_classes(self, model: Any, classes: Classes) -> None:
-        """Score ``classes`` from now on, by their side information."""
-        self.side_ = classes.embeddings.astype(np.float64)
+        """Score ``classes`` from now on, further ones by their side information."""
+        for view, one in self.regressions_.items():
+            self._take(view, np.concatenate([one["side"], checked_side(
+                classes.embeddings, one["side"].shape[1])[len(one["side"]):]]))
 
     def places(self, model: Any, rows: Any, views: Modalities) -> list[Places]:
         """Return side information of classes, and what is predicted from every view."""
-        return [Places(self.side_, self.predict(x, view), here, False, self._take,
-                       self.regressions_[view]["whitener"])
+        return [Places(self.regressions_[view]["side"], self.predict(x, view), here, False,
+                       partial(self._take, view), self.regressions_[view]["whitener"])
                 for view, here, x in _parts(rows, views)]
 
-    def _take(self, side: Array) -> None:
-        self.side_ = side
+    def _take(self, view: str, side: Array) -> None:
+        self.regressions_ = {**self.regressions_, view: {**self.regressions_[view], "side": side}}
 
 
 def _parts(rows: Any, views: Modalities) -> list[tuple[str, Array, Array]]:

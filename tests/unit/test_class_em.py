@@ -123,7 +123,7 @@ def test_a_recogniser_stays_as_it_is_and_labels_are_not_read():
     np.testing.assert_array_equal(TASK.decision_function(TESTS), before)
 
 
-@pytest.mark.parametrize("head", ["auto", "inputs"])
+@pytest.mark.parametrize("head", ["auto", "inputs", "attributes"])
 def test_an_adapted_recogniser_is_saved_and_takes_further_classes(tmp_path, head):
     task = ZeroShot(MODEL, head=head).fit(BENCH["train"], BENCH.classes).adapt(TESTS)
     task.save(tmp_path / "task")
@@ -137,7 +137,8 @@ def test_an_adapted_recogniser_is_saved_and_takes_further_classes(tmp_path, head
     np.testing.assert_allclose(wider[:, :12], scores, rtol=1e-9)
 
 
-@pytest.mark.parametrize("head", ["gaussian", "code", "inputs", "prototype", "fused"])
+@pytest.mark.parametrize("head", ["gaussian", "code", "inputs", "prototype", "attributes",
+                                  "fused"])
 def test_every_head_with_means_moves_them(head):
     aligner = RidgeMap().fit(BENCH["train"], classes=BENCH.classes)
     task = ZeroShot(aligner, head=head).fit(BENCH["train"], BENCH.classes)
