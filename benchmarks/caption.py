@@ -2,7 +2,7 @@
 
 Decoders have random weights; a caption has 32 words. The small decoder is the default of
 `tasks.Captioner` with a vocabulary of 4,000 words; its peer reads the whole text again at every
-word. The language model is a GPT-2 of four layers; its peers are the same without a cache and
+word. The language model is a GPT-2 of two layers; its peers are the same without a cache and
 `generate` of ``transformers`` behind the same prefix. All must say the same words. An answerer's
 peer asks one question after another.
 
@@ -99,7 +99,7 @@ def _speaking(lora: int) -> LanguageDecoder:
 
     torch.manual_seed(SEED)
     language = GPT2LMHeadModel(GPT2Config(
-        vocab_size=WORDS, n_embd=128, n_layer=4, n_head=4, n_positions=128, bos_token_id=LAST,
+        vocab_size=WORDS, n_embd=128, n_layer=2, n_head=4, n_positions=128, bos_token_id=LAST,
         eos_token_id=LAST))
     return LanguageDecoder(language, CODE, lora=lora).eval()
 

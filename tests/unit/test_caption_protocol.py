@@ -7,8 +7,10 @@ from functools import cache
 import numpy as np
 import pytest
 from complaints import complaint
+from typer.testing import CliRunner
 
 from crossalign import metrics, models
+from crossalign.cli import app
 from crossalign.evaluation import evaluate
 from crossalign.evaluation.protocols import VQA, Captioning
 from crossalign.types import Benchmark, Captions, Classes, Views
@@ -114,3 +116,11 @@ def test_options_out_of_range_are_refused(task):
         (name, value), = given.items()
         with pytest.raises(ValueError, match=f"^{name}: got {value!r} for {task.name}; give "):
             task(**given)
+
+
+def test_the_command_takes_a_language_model_for_captions_alone():
+    run = ["run", "ridge_map", "--data", "synthetic", "--language-model", "gpt2"]
+    complaint(lambda: CliRunner().invoke(app, run, catch_exceptions=False),
+              "language_model: got gpt2 for transfer; it is an option of caption")
+    complaint(lambda: CliRunner().invoke(app, [*run[:4], "--lora", "4"], catch_exceptions=False),
+              "lora: got 4 for transfer; it is an option of caption")
