@@ -55,6 +55,8 @@ def add_class(space: Folder, name: Annotated[str, typer.Argument(help="Name of t
     with closing(Space.open(space)) as opened:
         opened.add_class(name, text)
         print(f"{printable(name)} added, {len(opened.class_names)} classes")
+        if opened.added is not None:
+            print(f"how well it is told depends on its text: {opened.added}")
 
 
 def adapt(space: Folder, files: Files) -> None:

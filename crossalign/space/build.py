@@ -36,6 +36,7 @@ from crossalign.space.draft import beside, building
 from crossalign.space.filling import fill
 from crossalign.space.folder import RECORD, check_space_target
 from crossalign.space.items import IMAGE, SKETCH, TEXT
+from crossalign.space.left_out import ADDED, left_out
 from crossalign.space.matching import CUTOFFS, NOTHING
 from crossalign.space.readers import Readers
 from crossalign.space.scores import guessing, scores_on_test
@@ -169,6 +170,11 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
         again = clone(model).set_params(**choice.params).fit(used, classes=classes)
         fitted = answering(again, bench, (used, classes), task, choice)
         trained = "all pictures, after the scores were measured on held-out classes"
+        added = left_out(clone(model).set_params(**choice.params), used, classes)
+        if added is not None:
+            log(f"classes that are added later: {added}")
+            fitted.settings = {**fitted.settings, ADDED: added.gamma}
+            judged |= {ADDED: added._asdict()}
     fitted.settings = {**fitted.settings, **{name: {
         direction: of[key] for direction, of in judged["matches"].items() if of[key] is not None}
         for name, key in ((CUTOFFS, "cutoff"), (NOTHING, "nothing"))}}

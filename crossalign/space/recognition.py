@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from crossalign.metrics import calibrated_stacking
 from crossalign.sentences import short
+from crossalign.space.left_out import ADDED
 from crossalign.tasks.fitted import Fitted
 from crossalign.tasks.rejection import Rejection
 from crossalign.types import Classes
@@ -149,10 +150,14 @@ class Recognition:
             **self.fitted.confidences, CONFIDENCE: {**chosen, "threshold": threshold}}}
 
     def _balance(self) -> None:
-        """Calibrate for classes that are equally likely, with pictures or without."""
+        """Calibrate by classes that were left out and added; without such, for classes that are
+        equally likely, with pictures or without.
+        """
         recogniser = self.fitted.recogniser
         if recogniser is not None:
-            recogniser.gamma = self.fitted.gamma_at(float(np.mean(~recogniser.classes_.seen)))
+            added = self.fitted.settings.get(ADDED)
+            recogniser.gamma = (self.fitted.gamma_at(float(np.mean(~recogniser.classes_.seen)))
+                                if added is None else float(added))
 
     def _judge(self) -> Rejection:
         """Return the recogniser with the temperature and threshold that validation chose."""

@@ -14,6 +14,7 @@ from crossalign.names import folded
 from crossalign.sentences import short
 from crossalign.space.answering import SAID
 from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
+from crossalign.space.left_out import ADDED, Added
 from crossalign.space.migrate import SAMPLE, migrated, named
 from crossalign.space.stored import StoredSpace
 from crossalign.tables import printable
@@ -133,6 +134,14 @@ class Space(StoredSpace):
                 self.index.payload([one])
                 return one
         return name
+
+    @property
+    def added(self) -> Added | None:
+        """Share of the pictures of an added class that are likely told; None if none was left out
+        when the space was built.
+        """
+        found = self.card.get(ADDED)
+        return None if found is None else Added(**found)
 
     def add_class(self, name: str, text: str | Sequence[str] | None = None) -> None:
         """Add a class that is known by a text, or several; by default by its name.

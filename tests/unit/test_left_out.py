@@ -1,0 +1,101 @@
+"""Classes that are added later: their calibration, and what is to be expected of them."""
+
+import json
+
+import numpy as np
+import pytest
+from shapes import picture, picture_folder
+from typer.testing import CliRunner
+
+import crossalign as ca
+from crossalign.cli import app
+from crossalign.data.splits import hold_out
+from crossalign.data_options import DataOptions
+from crossalign.metrics import SeenUnseenCurve
+from crossalign.models import RidgeMap
+from crossalign.space import build_space
+from crossalign.space.left_out import Added, at, left_out, mean_curve
+from crossalign.tasks import ZeroShot
+from crossalign.types import Classes, Views
+
+
+def pictures(classes=6, each=20, noise=0.5, seed=0):
+    """Samples of classes whose side information a linear map shows."""
+    rng = np.random.default_rng(seed)
+    side = rng.normal(size=(classes, 8)).astype(np.float32)
+    labels = np.repeat(np.arange(classes), each)
+    rows = side[labels] @ rng.normal(size=(8, 16)) + noise * rng.normal(size=(len(labels), 16))
+    return (Views({"image": rows.astype(np.float32)}, labels),
+            Classes(side, np.ones(classes, dtype=bool), tuple("abcdefghijklmnop"[:classes])))
+
+
+def test_shares_are_those_of_a_loop_over_the_classes():
+    used, classes = pictures()
+    found = left_out(RidgeMap(alpha=1.0), used, classes)
+    held, told, others, before = hold_out(used.truth, 0.2, seed=0), [], [], []
+    for out in range(6):
+        seen = np.arange(6) != out
+        known = Classes(classes.embeddings, seen, classes.names)
+        train = used[np.flatnonzero((used.truth != out) & ~held)]
+        head = ZeroShot(RidgeMap(alpha=1.0).fit(train, classes=known)).fit(train, known)
+        scores = head.decision_function(used)
+        answers = (scores - found.gamma * seen).argmax(axis=1)
+        told.append(np.mean(answers[used.truth == out] == out))
+        asked = (used.truth != out) & held
+        right = answers[asked] == used.truth[asked]
+        others.append(np.mean([right[used.truth[asked] == c].mean() for c in np.flatnonzero(seen)]))
+        alone = np.where(seen, scores, -np.inf).argmax(axis=1)[asked] == used.truth[asked]
+        before.append(np.mean([alone[used.truth[asked] == c].mean()
+                               for c in np.flatnonzero(seen)]))
+    assert sorted(found.told) == pytest.approx(sorted(told))
+    assert found.others == pytest.approx(np.mean(others))
+    assert found.before == pytest.approx(np.mean(before))
+    assert 0.3 < np.mean(told) <= 1
+
+
+def test_the_mean_of_curves_is_that_at_every_gamma():
+    one = SeenUnseenCurve(np.array([-np.inf, 0.0, 2.0]), np.array([0, 0.5, 1]),
+                          np.array([1, 0.7, 0]))
+    two = SeenUnseenCurve(np.array([-np.inf, 1.0]), np.array([0, 0.8]), np.array([0.9, 0.2]))
+    mean = mean_curve([one, two])
+    for gamma in (-5.0, 0.0, 0.5, 1.0, 1.5, 2.0, 9.0):
+        assert at(mean, gamma) == pytest.approx(np.mean([at(one, gamma), at(two, gamma)], axis=0))
+    assert at(one, 0.5) == (0.5, 0.7)
+
+
+def test_what_cannot_be_left_out_gives_no_estimate_and_time_ends_it():
+    used, classes = pictures(2)
+    assert left_out(RidgeMap(), used, classes) is None
+    used, classes = pictures(6, each=1)
+    assert left_out(RidgeMap(), used, classes) is None
+    used, classes = pictures(5)
+    bare = Classes(np.zeros((5, 0), np.float32), np.ones(5, dtype=bool), classes.names)
+    assert left_out(RidgeMap(), used, bare) is None
+    assert len(left_out(RidgeMap(), used, classes, seconds=0.0).told) == 3
+    assert len(left_out(RidgeMap(), *pictures(14)).told) == 10
+
+
+def test_a_space_of_few_classes_still_knows_them_beside_an_added_one(tmp_path):
+    (tmp_path / "shapes").mkdir()
+    folder = picture_folder(tmp_path / "shapes")
+    for shape in ("post", "wedge", "cross"):
+        for file in (folder / shape).iterdir():
+            file.unlink()
+        (folder / shape).rmdir()
+    space = build_space(DataOptions(data=str(folder)), tmp_path / "space", models=["ridge_map"],
+                        log=str)
+    card = json.loads((tmp_path / "space" / "space.json").read_text())["card"]["added"]
+    assert space.added == Added(**card)
+    assert len(space.added.told) == 5
+    space.close()
+    said = CliRunner().invoke(app, ["add-class", str(tmp_path / "space"), "cross"]).output
+    assert said.splitlines()[0] == "cross added, 6 classes"
+    assert said.splitlines()[1].endswith(str(space.added))
+    assert "of 5 classes that were left out" in said
+    space = ca.Space.open(tmp_path / "space")
+    assert space.fitted.recogniser.gamma == space.added.gamma
+    shapes = ("square", "disc", "bar", "ring", "frame")
+    answers = [space.recognise([picture(shape, n) for n in range(60, 70)], k=1) for shape in shapes]
+    right = np.mean([[answer.names[0] == shape for answer in of]
+                     for shape, of in zip(shapes, answers, strict=True)])
+    assert right > 0.6                     # of which an estimate from two classes left hardly any
