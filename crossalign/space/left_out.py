@@ -3,8 +3,9 @@
 A class that is added is known by its text alone and stands beside all others, of which the model
 has pictures. So some classes, one by one, are left out of training and added by their texts: the
 mean curve says how well such a class is told, at which cost to the others, for every number that
-calibrated stacking (Chao et al., ECCV 2016) subtracts from the scores of the others. The number
-that validation chooses is for several unseen classes at a time, and in the unit of a model of fewer
+calibrated stacking (Chao et al., ECCV 2016) subtracts from the scores of the others. The best of
+those that leave the others nine tenths of their accuracy is taken. The number that validation
+chooses is for several unseen classes at a time, and in the unit of a model of fewer
 classes.
 """
 
@@ -30,6 +31,8 @@ MOST, LEAST = 10, 3
 """Most and fewest classes that are left out, each with a training of its own."""
 ADDED = "added"
 """Setting of a space for the calibration beside added classes; key of its card for `Added`."""
+KEPT = 0.9
+"""Share of their accuracy that the other classes keep at least beside an added one."""
 SECONDS = 60.0
 """Time after which no further class is left out."""
 
@@ -40,7 +43,8 @@ class Added(NamedTuple):
     Attributes
     ----------
     gamma : float
-        Number with the best harmonic mean of ``told`` and ``others``.
+        Number with the best harmonic mean of ``told`` and ``others``, of those that leave the
+        others nine tenths of their accuracy.
     told : tuple of float
         Share of the pictures of each class that are told, when it was left out and added by its
         text.
@@ -97,7 +101,7 @@ def left_out(model: Any, used: Views, classes: Classes,
             break
         curves.append(_curve(model, used, classes, out, held))
     whole = mean_curve(curves)
-    gamma = best_gamma(whole)
+    gamma = best_gamma(_bearable(whole))
     told = tuple(float(at(curve, gamma)[0]) for curve in curves)
     return Added(gamma, told, at(whole, gamma)[1], float(whole.seen[0]))
 
@@ -122,6 +126,13 @@ def mean_curve(curves: Sequence[SeenUnseenCurve]) -> SeenUnseenCurve:
     parts = np.mean([[of[np.searchsorted(curve.gamma, gamma, side="right") - 1]
                       for of in (curve.unseen, curve.seen)] for curve in curves], axis=0)
     return SeenUnseenCurve(gamma, parts[0], parts[1])
+
+
+def _bearable(curve: SeenUnseenCurve) -> SeenUnseenCurve:
+    """Return a curve without the accuracies of steps that cost the seen classes too much."""
+    fair = curve.seen >= KEPT * curve.seen[0]
+    return SeenUnseenCurve(curve.gamma, np.where(fair, curve.unseen, 0.0),
+                           np.where(fair, curve.seen, 0.0))
 
 
 def at(curve: SeenUnseenCurve, gamma: float) -> tuple[float, float]:

@@ -51,6 +51,7 @@ def test_shares_are_those_of_a_loop_over_the_classes():
     assert found.others == pytest.approx(np.mean(others))
     assert found.before == pytest.approx(np.mean(before))
     assert 0.3 < np.mean(told) <= 1
+    assert found.others >= 0.9 * found.before
 
 
 def test_the_mean_of_curves_is_that_at_every_gamma():
@@ -98,4 +99,4 @@ def test_a_space_of_few_classes_still_knows_them_beside_an_added_one(tmp_path):
     answers = [space.recognise([picture(shape, n) for n in range(60, 70)], k=1) for shape in shapes]
     right = np.mean([[answer.names[0] == shape for answer in of]
                      for shape, of in zip(shapes, answers, strict=True)])
-    assert right > 0.6                     # of which an estimate from two classes left hardly any
+    assert right > 0.7                               # .56 where two classes had to calibrate five
