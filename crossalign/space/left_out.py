@@ -38,7 +38,7 @@ SECONDS = 60.0
 
 
 class Added(NamedTuple):
-    """What is to be expected of a class that is added.
+    """Expectations of a class that is added.
 
     Attributes
     ----------
