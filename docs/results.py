@@ -322,6 +322,7 @@ def title(run: Entry) -> str:
               for key, value in run.adapt_by.items()]
     parts += [run.attributes] if run.attributes else []
     parts += [f"tokens {run.pool}"] if run.pool else []
+    parts += [f"draw {run.data_seed}"] if run.data_seed is not None else []
     parts += [f"texts by {run.text_encoder.removeprefix('package:')}"] if run.text_encoder else []
     return f"{run.model} ({', '.join(parts)})" if parts else run.model
 
