@@ -129,7 +129,9 @@ class Recognition:
         """
         before, threshold = self._confidences(), self.fitted.confidences.get(CONFIDENCE, {})
         adapted = self.fitted.adapt(rows)
-        self.fitted.recogniser, self.fitted.settings = adapted.recogniser, adapted.settings
+        self.fitted.recogniser = adapted.recogniser
+        self.fitted.settings = {name: value for name, value in adapted.settings.items()
+                                if name != ADDED}                # adapting has its own calibration
         self._balance()
         if before is not None and CONFIDENCE in self.fitted.confidences:
             self._set_threshold(threshold["threshold"])

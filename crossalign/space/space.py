@@ -138,9 +138,9 @@ class Space(StoredSpace):
     @property
     def added(self) -> Added | None:
         """Share of the pictures of an added class that are likely told; None if none was left out
-        when the space was built.
+        when the space was built, or it has learned from unlabelled pictures since.
         """
-        found = self.card.get(ADDED)
+        found = self.card.get(ADDED) if ADDED in self.fitted.settings else None
         return None if found is None else Added(**found)
 
     def add_class(self, name: str, text: str | Sequence[str] | None = None) -> None:
