@@ -16,7 +16,8 @@ from crossalign.arguments import HOME
 from crossalign.boundary import tell
 
 Files = Annotated[list[Path], typer.Argument(
-    help="Files of pictures, or folders, whose pictures and class folders are read.", **HOME)]
+    help="Files of pictures, or folders, whose pictures and class folders are read; in a space of "
+    "clips those.", **HOME)]
 
 
 class Answered(NamedTuple):
@@ -41,14 +42,16 @@ class Answered(NamedTuple):
                              f"{str(next(iter(self.unread)))!r}; give whole ones.")
 
 
-def pictures_of(files: Sequence[Path]) -> list[Path]:
-    """Return files, and in the place of a folder its pictures; what is no picture there is told.
+def pictures_of(files: Sequence[Path], clips: bool = False) -> list[Path]:
+    """Return files, and in the place of a folder its pictures, or else its clips; what is none is
+    told.
 
     Raises
     ------
     ValueError
-        If a folder holds no picture.
+        If a folder holds none.
     """
+    from crossalign.data.class_clips import clips_in
     from crossalign.data.class_folders import pictures_in
     from crossalign.data.noted import noted_fact, say
 
@@ -57,13 +60,14 @@ def pictures_of(files: Sequence[Path]) -> list[Path]:
         if not file.is_dir():
             found.append(file)
             continue
-        inside, noted = pictures_in(file)
+        inside, noted = clips_in(file) if clips else pictures_in(file)
         found += inside
         say(noted_fact(noted), tell)
     return found
 
 
-def answered(files: Sequence[Path], answer: Callable[[list[Path]], Sequence[Any]]) -> Answered:
+def answered(files: Sequence[Path], answer: Callable[[list[Path]], Sequence[Any]],
+             clips: bool = False) -> Answered:
     """Ask about pictures, together where all can be read, and find those that cannot by halving.
 
     Parameters
@@ -73,13 +77,15 @@ def answered(files: Sequence[Path], answer: Callable[[list[Path]], Sequence[Any]
     answer : callable
         Function of pictures that returns an answer for each, and raises ValueError if one cannot be
         read.
+    clips : bool
+        Whether folders hold clips; default False.
 
     Raises
     ------
     ValueError
         That of ``answer`` if no picture has an answer.
     """
-    pictures = pictures_of(files)
+    pictures = pictures_of(files, clips)
     found = _halved(pictures, answer)
     if not found.files:
         raise ValueError(found.unread[pictures[0]])

@@ -48,7 +48,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-@takes_data("data", "pool", *SUPERVISED)
+@takes_data("data", *SUPERVISED)
 def build(source: Annotated[str, typer.Argument(
               help="A folder or file of your own, or a built-in name.")],
           options: DataOptions,
@@ -85,7 +85,7 @@ def build(source: Annotated[str, typer.Argument(
     print(f"\n{out}: {len(space):,} items, {len(space.class_names)} classes\n\ntry next:")
     if "text" in space.modalities:
         print(f'  crossalign search {out} "some words"')
-    print(f"  crossalign search {out} --image FILE")
+    print(f"  crossalign search {out} --{space.looks} FILE")
     if space.captions:
         print(f"  crossalign caption {out} FILE")
     if space.asked_about:
@@ -99,9 +99,9 @@ def build(source: Annotated[str, typer.Argument(
 def search(space: Folder,
            words: Annotated[str | None, typer.Argument(help="A text to search with.")] = None,
            image: Annotated[Path | None, typer.Option(
-               help="A picture to search with.", **HOME)] = None,
+               "--image", "--clip", help="A picture, or a clip, to search with.", **HOME)] = None,
            k: Count = 10, where: Where = None,
-           modality: Annotated[str | None, typer.Option(help="image or text.")] = None,
+           modality: Annotated[str | None, typer.Option(help="image, clip or text.")] = None,
            why: Annotated[bool, typer.Option(
                "--why", help="Say which training pairs and words put each item there.")] = False,
            as_json: AsJson = False) -> None:
@@ -152,7 +152,7 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
     from crossalign.space import Space
 
     opened = Space.open(space)
-    found = answered(files, lambda pictures: opened.recognise(pictures, k))
+    found = answered(files, lambda pictures: opened.recognise(pictures, k), opened.clips)
     if as_json:
         print(json.dumps({"answers": [{"file": str(file), **answer._asdict()} for file, answer in
                                       zip(found.files, found.answers, strict=True)],
@@ -176,7 +176,8 @@ def caption(space: Folder, files: Files, as_json: AsJson = False) -> None:
     """
     from crossalign.space import Space
 
-    found = answered(files, Space.open(space).caption)
+    opened = Space.open(space)
+    found = answered(files, opened.caption, opened.clips)
     if as_json:
         print(json.dumps({"captions": [{"file": str(file), "caption": text} for file, text in
                                        zip(found.files, found.answers, strict=True)],
@@ -223,7 +224,8 @@ def embed(space: Folder, files: Files,
     from crossalign.space import Space
 
     stream = io.BytesIO()
-    vectors = Space.open(space).embed(pictures_of(files))
+    opened = Space.open(space)
+    vectors = opened.embed(pictures_of(files, opened.clips))
     np.save(stream, vectors, allow_pickle=False)
     write_bytes(out, stream.getvalue())
     print(f"{len(vectors):,} vectors of width {vectors.shape[1]} in {out}")

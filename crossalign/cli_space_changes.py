@@ -24,7 +24,7 @@ def add(space: Folder, files: Files,
     from crossalign.space import Space
 
     with closing(Space.open(space)) as opened:
-        before, pictures = len(opened), pictures_of(files)
+        before, pictures = len(opened), pictures_of(files, opened.clips)
         opened.add(pictures, payload=None if of is None else [{"class": of}] * len(pictures))
         new = len(opened) - before
         replaced = f", {len(pictures) - new:,} replaced" * (new < len(pictures))
@@ -66,8 +66,9 @@ def adapt(space: Folder, files: Files) -> None:
     """
     from crossalign.space import Space
 
-    pictures = pictures_of(files)
-    Space.open(space).adapt(pictures)
+    opened = Space.open(space)
+    pictures = pictures_of(files, opened.clips)
+    opened.adapt(pictures)
     print(f"{space}: {len(pictures):,} pictures moved the classes without training pictures")
 
 

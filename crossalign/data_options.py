@@ -157,6 +157,11 @@ class DataOptions:
         return DEFAULT if self.data is None else self.data
 
     @property
+    def given(self) -> tuple[str, ...]:
+        """Arguments of `data.load` that are given, by which a path may be of another layout."""
+        return () if self.frames is None else ("frames",)
+
+    @property
     def purpose(self) -> str | None:
         """Task of the benchmark on which the task is scored; None where none was given."""
         from crossalign.evaluation.protocols import benchmark_of

@@ -135,13 +135,14 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
 
 
 class Loaded(NamedTuple):
-    """A benchmark, all samples that it was cut from if the source gives raw ones, and the pooling
-    of token rows that are all it has.
+    """A benchmark, all samples that it was cut from if the source gives raw ones, the pooling of
+    token rows that are all it has, and the number of frames of clips.
     """
 
     benchmark: Benchmark
     samples: Samples | None
     pool: str | None
+    frames: int | None
 
 
 def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
@@ -177,7 +178,7 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     if lost:
         bench = replace(bench, protocol={**bench.protocol, **digits_fact(bench, lost)})
     say(bench.protocol, log)
-    return Loaded(bench, samples, source.pool)
+    return Loaded(bench, samples, source.pool, getattr(found, "frames", None))
 
 
 def load_said(name_or_path: str | Path, task: str, samples: Samples, *, tokens: bool = False,

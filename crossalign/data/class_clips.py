@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from crossalign.data.class_folders import (
+    TEXT,
     by_class,
     entries,
     is_folder,
     is_picture,
+    named,
     picture_id,
 )
 from crossalign.data.formats.clips import frame_files
 from crossalign.data.formats.videos import check_pyav, is_video
-from crossalign.data.noted import Noted
+from crossalign.data.noted import NOT_READ, Noted
 
 
 def class_clips(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
@@ -45,6 +47,36 @@ def _check_mixed(folder: Path, clip: Path) -> None:
                 raise ValueError(f"path: the folder {str(folder)!r} holds clips, as "
                                  f"{picture_id(clip)}, and pictures, as {picture_id(picture)}; put "
                                  "each into a folder of its own, as a data set holds one of them.")
+
+
+def clips_in(folder: Path) -> tuple[list[Path], Noted]:
+    """Return the clips of a folder and of its class folders, sorted by name, and what is none; a
+    folder of frames is a clip itself.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    if _no_clip(folder) is None:
+        return [folder], {}
+    found: list[Path] = []
+    passed: list[str] = []
+    for entry in entries(folder, passed):
+        reason = _no_clip(entry)
+        if reason is None:
+            found.append(entry)
+        elif is_folder(entry):
+            inside = list(entries(entry, passed))
+            found += [clip for clip in inside if _no_clip(clip) is None]
+            passed += [named(other, reason) for other in inside
+                       if (reason := _no_clip(other)) and other.suffix.lower() != TEXT]
+        elif entry.suffix.lower() != TEXT:
+            passed.append(named(entry, reason))
+    if not found:
+        raise ValueError(f"files: the folder {str(folder)!r} holds no clip, nor do the folders in "
+                         "it; give clips, or a folder of them.")
+    return found, {NOT_READ: passed} if passed else {}
 
 
 def holds_videos(folder: Path) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+from crossalign.data.formats.clips import Film
 from crossalign.data.formats.pictures import FORMATS, Drawing, opened
 from crossalign.data.noted import NOT_READ, Noted
 from crossalign.names import identifier, written
@@ -139,9 +140,11 @@ def suffixes() -> frozenset[str]:
                      if form in FORMATS)
 
 
-def picture_id(file: Path | Drawing) -> str:
+def picture_id(file: Path | Drawing | Film) -> str:
     """Return a picture's name among all: its class folder's and its own."""
-    return file.name if isinstance(file, Drawing) else identifier(f"{file.parent.name}/{file.name}")
+    if isinstance(file, Drawing | Film):
+        return file.name
+    return identifier(f"{file.parent.name}/{file.name}")
 
 
 def _content(file: Path) -> str | None:

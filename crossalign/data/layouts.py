@@ -79,11 +79,12 @@ def locate(name_or_path: str | Path, given: Collection[str] = ()) -> Located:
                      f"{ROOT_VARIABLE}; {_meant(stem or text)}")
 
 
-def check_outside(out: Path, name_or_path: str | Path, argument: str = "out") -> None:
+def check_outside(out: Path, name_or_path: str | Path, argument: str = "out",
+                  given: Collection[str] = ()) -> None:
     """Raise ValueError if a folder that is to be written lies in that of a data set, whose part it
-    would become, or holds it.
+    would become, or holds it; see `locate` for ``given``.
     """
-    source = locate(name_or_path).path
+    source = locate(name_or_path, given).path
     if source is None or not source.is_dir():
         return
     there, data = out.resolve(), source.resolve()

@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.class_folders import picture_id
-from crossalign.data.formats.clips import Clip, frame_files, read_clip
+from crossalign.data.formats.clips import Clip, Film, frame_files, read_clip
 from crossalign.data.formats.pictures import THREADS, Drawing, Picture, read_picture
 from crossalign.data.noted import NOT_READ, Noted
+from crossalign.data.samples import Raw
 from crossalign.encoders.ahead import Read
 from crossalign.encoders.blocks import Encoding
 from crossalign.encoders.cache import Kept
-from crossalign.encoders.clips import ClipEncoder
+from crossalign.encoders.clips import ClipEncoder, frame_side
 from crossalign.encoders.encode import encode_items, row_key
 from crossalign.encoders.engines import Engine
 from crossalign.encoders.hog import HOG
@@ -71,7 +72,7 @@ class Encoded(NamedTuple):
     noted : what is said of files, those among them that could not be read
     """
 
-    files: list[Path | Drawing]
+    files: list[Raw]
     which: Array
     labels: Array
     digests: Array
@@ -79,7 +80,7 @@ class Encoded(NamedTuple):
     noted: Noted
 
 
-def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: Encoder, *,
+def encoded_classes(classes: Mapping[str, Sequence[Raw]], encoder: Encoder, *,
                     keep: bool = True, log: Log | None = None, engine: Engine | None = None,
                     each: bool = False) -> Encoded:
     """Encode the pictures of some classes, without those that cannot be read.
@@ -134,13 +135,16 @@ def encoded_classes(classes: Mapping[str, Sequence[Path | Drawing]], encoder: En
     return Encoded([files[i] for i in which], which, labels[read], digests[read], kept.rows, noted)
 
 
-def content_digests(files: Sequence[Path | Drawing],
+def content_digests(files: Sequence[Raw],
                     log: Log | None = None) -> tuple[Array, dict[int, str]]:
     """Return ``(n,)`` uint64, equal where the contents of two files are, and why some have none.
 
     Every file is read whole: names, sizes and times do not tell its content.
     """
-    def content(file: Path | Drawing) -> bytes | str:
+    def content(file: Raw) -> bytes | str:
+        if isinstance(file, Film):
+            return _digest(b"".join(bytes(content(Drawing("", frame)))  # type: ignore[arg-type]
+                                    for frame in file.frames)).digest()
         if isinstance(file, Drawing):
             return _digest(f"{file.pixels.shape}".encode() + file.pixels.tobytes()).digest()
         try:
@@ -172,7 +176,7 @@ def _things(encoder: Encoder) -> str:
     return "clips" if isinstance(encoder, ClipEncoder) else "pictures"
 
 
-def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encoder, *,
+def picture_rows(files: Sequence[Raw], digests: Array, encoder: Encoder, *,
                  keep: bool = True, log: Log | None = None, engine: Engine | None = None) -> Kept:
     """Return rows of the pictures that can be read, and notes ``[number, kind, what]`` on files.
 
@@ -196,9 +200,9 @@ def picture_rows(files: Sequence[Path | Drawing], digests: Array, encoder: Encod
     side, block = steps.side, steps.block
     if isinstance(encoder, ClipEncoder):
         opened = partial(read_clip, frames=encoder.frames)
-        side, block = steps_of(encoder.of_frames).side, CLIPS
+        side, block = frame_side(encoder), CLIPS
 
-    def read(file: Path | Drawing) -> Read:
+    def read(file: Raw) -> Read:
         try:
             found: Any = opened(file, side=side, mode=encoder.mode)
         except ValueError as error:

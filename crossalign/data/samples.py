@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.declaration import equal_digests, equal_rows
+from crossalign.data.formats.clips import Film
 from crossalign.data.formats.pictures import Drawing
 from crossalign.data.noted import Noted
 from crossalign.data.splits import pairs_within_classes
@@ -30,6 +31,8 @@ SAMPLE = "sample:"
 """Prefix of a modality's name in the ``meta`` of drawn pairs, for the ids of their samples."""
 
 
+Raw = Path | Drawing | Film
+"""Picture or clip: a file, or one that was made here."""
 Texts = tuple[str, ...]
 """Captions of one picture, or texts of one class."""
 
@@ -177,7 +180,7 @@ class RawSamples:
     ----------
     name : str
         Name of the benchmarks that are cut from them.
-    pictures : mapping of modality to mapping of class to files or drawings
+    pictures : mapping of modality to mapping of class to files, drawings or films
         Pictures of every class, which are the same in all modalities and in one order. A sample is
         a picture: with two modalities it has one of them.
     cut : callable
@@ -218,7 +221,7 @@ class RawSamples:
     """
 
     name: str
-    pictures: Mapping[str, Mapping[str, Sequence[Path | Drawing]]]
+    pictures: Mapping[str, Mapping[str, Sequence[Raw]]]
     cut: Callable[[Samples], Benchmark]
     facts: Mapping[str, Any]
     embeddings: Array

@@ -103,6 +103,11 @@ class ClipEncoder:
         return encoded
 
 
+def frame_side(encoder: ClipEncoder) -> int | None:
+    """Return the side in pixels at which the frames of clips are read; None for their own size."""
+    return steps_of(encoder.of_frames).side
+
+
 def frames_of(rows: Array) -> tuple[Array, Array]:
     """Return the frames ``(n, f, d)`` of rows of a `ClipEncoder`, and their mask ``(n, f)``."""
     return rows[..., :-1], np.asarray(rows[..., -1] > 0)

@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from crossalign.sentences import short
 from crossalign.serve.limits import AskError, Limits
-from crossalign.serve.uploads import FORMATS, parsed
+from crossalign.serve.uploads import FORMATS, parsed, picture_in
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Vector = Annotated[list[Finite], Field(min_length=1, max_length=65_536)]
+Frames = Annotated[list[str], Field(min_length=1)]
+"""Pictures of a clip in their order, each a data URI."""
 JSON_FIELDS = ("where", "payload")
 """Parameters of an address that hold JSON."""
 
@@ -26,15 +28,16 @@ class Body(BaseModel):
 
 
 class Recognise(Body):
-    """One text or vector, and the number of classes."""
+    """One text, vector or clip, each frame a data URI, and the number of classes."""
 
     text: str | None = None
     vector: Vector | None = None
+    frames: Frames | None = None
     k: int = 5
 
 
 class Search(Recognise):
-    """One text or vector, and what may be found."""
+    """One text, vector or clip, and what may be found."""
 
     k: int = 10
     where: dict[str, Any] | None = None
@@ -42,13 +45,19 @@ class Search(Recognise):
 
 
 class Why(Recognise):
-    """One text, and the id of a hit to explain."""
+    """One text or clip, and the id of a hit to explain."""
 
     id: str
 
 
 class Caption(Body):
     """A picture alone."""
+
+
+class CaptionClip(Body):
+    """A clip alone."""
+
+    frames: Frames
 
 
 class Question(Body):
@@ -59,9 +68,10 @@ class Question(Body):
 
 
 class Ask(Question):
-    """The same about one picture or two, each a data URI."""
+    """The same about one picture or two, each a data URI, or about a clip."""
 
-    pictures: list[str] = Field(min_length=1, max_length=2)
+    pictures: list[str] = Field([], max_length=2)
+    frames: Frames | None = None
 
 
 class Item(Body):
@@ -126,15 +136,19 @@ def _checked(form: type[Form], values: Any, *, strict: bool) -> Form:
 
 
 def asked(body: Recognise | Item, limits: Limits, place: str = "") -> Any:
-    """Return the text or vector of a request.
+    """Return the text or vector of a request, or type and bytes of each frame of its clip.
 
     Raises
     ------
     AskError
-        If it has none or both, or the text is blank or too long.
+        If it has none or several, the text is blank or too long, or a frame is no picture.
     """
-    if (body.text is None) == (body.vector is None):
-        raise AskError(400, f"{place}text: give a text or a vector, and not both.")
+    frames = getattr(body, "frames", None)
+    if sum(one is not None for one in (body.text, body.vector, frames)) != 1:
+        raise AskError(400, f"{place}text: give a text or a vector, and not both." if frames is None
+                       else f"{place}frames: give a clip alone, without a text or a vector.")
+    if frames is not None:
+        return pictures_in(frames, limits, f"{place}frames")
     if body.vector is not None:
         return within_float32(body.vector, place)
     check_text(body.text or "", limits, f"{place}text")
@@ -148,6 +162,21 @@ def within_float32(vector: list[float], place: str = "") -> Any:
     if not np.isfinite(row).all():
         raise AskError(400, f"{place}vector: it has a number that float32 cannot hold; scale it.")
     return row
+
+
+def pictures_in(uris: list[str], limits: Limits, place: str) -> list[tuple[str, bytes]]:
+    """Return type and bytes of pictures, each a data URI; AskError if one is none, or for too
+    many.
+    """
+    if len(uris) > limits.frames:
+        raise AskError(413, f"{place}: got {len(uris)}; send {limits.frames} at most, spread over "
+                       "the clip.")
+    found = [picture_in(uri) for uri in uris]
+    for n, picture in enumerate(found):
+        if picture is None:
+            raise AskError(400, f"{place}.{n}: it is no picture as a data URI; send its bytes as "
+                           "data:image/png;base64,... or of another type that is read.")
+    return [picture for picture in found if picture is not None]
 
 
 def check_text(text: str, limits: Limits, place: str) -> None:
@@ -189,7 +218,8 @@ def described(form: type[Body] | None, picture: type[Body] | None = None) -> dic
         found["parameters"] = [
             {"name": name, "in": "query", "required": name in beside.get("required", ()),
              "schema": schema, "description": "Beside a picture."}
-            for name, schema in beside["properties"].items() if name not in ("text", "vector")]
+            for name, schema in beside["properties"].items()
+            if name not in ("text", "vector", "frames")]
     return found
 
 

@@ -24,6 +24,8 @@ class Limits:
         Results of one search.
     batch : int
         Items of one request.
+    frames : int
+        Frames of a clip; together they have no more pixels than one picture.
     text : int
         Characters of a text.
     where : int
@@ -51,6 +53,7 @@ class Limits:
     pixels: int = 25_000_000
     k: int = 100
     batch: int = 256
+    frames: int = 64
     text: int = 2_000
     where: int = 4_000
     classes: int = 1_000

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from crossalign.serve.bodies import (
     Ask,
     Caption,
+    CaptionClip,
     Question,
     Recognise,
     Search,
@@ -23,12 +24,13 @@ from crossalign.serve.bodies import (
     described,
     from_json,
     from_parameters,
+    pictures_in,
 )
 from crossalign.serve.guard import JSON, body_type
 from crossalign.serve.limits import AskError, Limits
 from crossalign.serve.pool import Pool
 from crossalign.serve.served import Served
-from crossalign.serve.uploads import opened, picture_in
+from crossalign.serve.uploads import film, opened, picture_in
 
 
 @dataclass(frozen=True)
@@ -56,24 +58,26 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
         return JSONResponse(await _asked(
             desk, request, Recognise, lambda item, body: desk.served.recognise(item, body.k)))
 
-    @app.post("/caption", openapi_extra=described(None, Caption))
+    @app.post("/caption", openapi_extra=described(CaptionClip, Caption))
     async def caption(request: Request) -> Response:
-        """Say in words what a picture shows."""
-        kind = body_type(request.headers)
+        """Say in words what a picture shows, or in JSON a clip."""
+        kind, content = body_type(request.headers), await request.body()
         if kind == JSON:
-            raise AskError(415, "content-type: a caption is of a picture; send one.")
+            frames = pictures_in(from_json(CaptionClip, content).frames, desk.limits, "frames")
+            return JSONResponse(await desk.pool.run(
+                lambda: desk.served.caption(film(frames, desk.limits))))
         from_parameters(Caption, request.query_params.multi_items())
-        content = await request.body()
         return JSONResponse(await desk.pool.run(
             lambda: desk.served.caption(opened(content, kind, desk.limits))))
 
     @app.post("/ask", openapi_extra=described(Ask, Question))
     async def ask(request: Request) -> Response:
-        """Answer a question about a picture, or in JSON about two."""
-        body, pictures = await _question(request)
+        """Answer a question about a picture, or in JSON about two, or about a clip."""
+        body, pictures, frames = await _question(request, desk.limits)
         check_k(body.k, desk.limits)
         check_text(body.question, desk.limits, "question")
         return JSONResponse(await desk.pool.run(lambda: desk.served.ask(
+            [film(frames, desk.limits)] if frames else
             [opened(content, kind, desk.limits) for kind, content in pictures], body.question,
             body.k)))
 
@@ -114,24 +118,28 @@ def add_views(app: FastAPI, desk: Desk) -> None:
         return Response(found[1], media_type=found[0])
 
 
-async def _question(request: Request) -> tuple[Question, list[tuple[str, bytes]]]:
-    """Return a question, and type and bytes of the pictures that it is about."""
+async def _question(request: Request, limits: Limits) -> tuple[
+        Question, list[tuple[str, bytes]], list[tuple[str, bytes]]]:
+    """Return a question, and type and bytes of the pictures, or of the frames of the clip, that it
+    is about.
+    """
     content, kind = await request.body(), body_type(request.headers)
     if kind != JSON:
-        return from_parameters(Question, request.query_params.multi_items()), [(kind, content)]
-    body, found = from_json(Ask, content), []
-    for n, uri in enumerate(body.pictures):
-        picture = picture_in(uri)
-        if picture is None:
-            raise AskError(400, f"pictures.{n}: it is no picture as a data URI; send its bytes as "
-                           "data:image/png;base64,... or of another type that is read.")
-        found.append(picture)
-    return body, found
+        return (from_parameters(Question, request.query_params.multi_items()), [(kind, content)],
+                [])
+    body = from_json(Ask, content)
+    if bool(body.pictures) == (body.frames is not None):
+        raise AskError(400, "pictures: ask about one picture or two, or about the frames of a "
+                       "clip.")
+    return (body, pictures_in(body.pictures, limits, "pictures"),
+            pictures_in(body.frames or [], limits, "frames"))
 
 
 async def _asked(desk: Desk, request: Request, form: type[Any],
                  ask: Callable[[Any, Any], Any]) -> Any:
-    """Return the answer to a text or vector in JSON, or to a picture with parameters beside it."""
+    """Return the answer to a text, vector or clip in JSON, or to a picture with parameters beside
+    it.
+    """
     content, kind = await request.body(), body_type(request.headers)
     is_json = kind == JSON
     body = (from_json(form, content) if is_json
@@ -140,7 +148,9 @@ async def _asked(desk: Desk, request: Request, form: type[Any],
     check_plain(getattr(body, "where", None), desk.limits, "where")
     if is_json:
         item = asked(body, desk.limits)
+        if body.frames is not None:
+            return await desk.pool.run(lambda: ask(film(item, desk.limits), body))
         return await desk.pool.run(lambda: ask(item, body))
-    if body.text is not None or body.vector is not None:
+    if body.text is not None or body.vector is not None or body.frames is not None:
         raise AskError(400, "text: a picture is sent already; ask for one of them.")
     return await desk.pool.run(lambda: ask(opened(content, kind, desk.limits), body))

@@ -60,12 +60,15 @@ class Served:
         return None if self._space.folder is None else stamp(self._space.folder)
 
     def about(self) -> Plain:
-        """Return the name, card, modalities and sizes, and whether it captions and answers."""
+        """Return the name, card, modalities and sizes, the number of frames of clips if it holds
+        some, and whether it captions and answers.
+        """
         with self._current():
             space = self._space
             return {"name": space.name, "card": space.card, "modalities": list(space.modalities),
                     "items": len(space), "classes": len(space.class_names),
-                    "captions": space.captions, "asked_about": list(space.asked_about)}
+                    "frames": space.frames, "captions": space.captions,
+                    "asked_about": list(space.asked_about)}
 
     def classes(self) -> list[Plain]:
         """Return names of classes, and which were seen in training."""

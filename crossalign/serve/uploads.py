@@ -8,9 +8,12 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crossalign.data.formats import pictures
+from crossalign.data.formats.clips import Film
 from crossalign.sentences import short
 from crossalign.serve.limits import AskError, Limits
 
@@ -56,6 +59,18 @@ def opened(content: bytes, kind: str, limits: Limits) -> Image.Image:
     except Exception as error:  # a damaged file raises a dozen kinds, from SyntaxError to zlib's
         raise AskError(400, f"picture: the body is no whole picture of type {kind}; send the bytes "
                             "of a file of that type.") from error
+
+
+def film(frames: Sequence[tuple[str, bytes]], limits: Limits) -> Film:
+    """Return a clip of decoded pictures, whose types and bytes are given.
+
+    Raises
+    ------
+    AskError
+        As `opened`; together they may have the pixels of one picture.
+    """
+    each = replace(limits, pixels=limits.pixels // len(frames))
+    return Film([opened(content, kind, each) for kind, content in frames])
 
 
 def thumbnail(picture: Image.Image) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from crossalign.sentences import nearest, short
 from crossalign.space.embedding import EmbeddingSpace
-from crossalign.space.items import IMAGE, LONGEST, listed, one_kind
+from crossalign.space.items import LONGEST, listed
 from crossalign.space.matching import CUTOFFS, NOTHING, matches, way
 from crossalign.space.recognition import Answer
 from crossalign.space.why import Why, explained
@@ -81,7 +81,7 @@ class AnsweringSpace(EmbeddingSpace):
         Parameters
         ----------
         query : item
-            Text, picture or vector ``(d,)``, see `space.items`.
+            Text, picture, clip or vector ``(d,)``, see `space.items`.
         k : int
             Number of items; default 10.
         where : mapping, optional
@@ -105,7 +105,7 @@ class AnsweringSpace(EmbeddingSpace):
         self._check_keys(where or {})
         ids, scores = hits.ids[0].tolist(), hits.scores[0]
         payloads = self.index.payload(ids)
-        kind = one_kind(listed(query))
+        kind = self.kind_of(listed(query))
         likely = self._pairs.chances(kind, scores, payloads)
         settings = self.fitted.settings
         match = matches(kind, scores, payloads, settings.get(CUTOFFS, {}),
@@ -117,7 +117,7 @@ class AnsweringSpace(EmbeddingSpace):
         """Say why no hit is told to match or not; None if one is, or no reason is kept."""
         if any(hit.match is not None for hit in hits):
             return None
-        reasons, kind = self.card.get(UNJUDGED, {}), one_kind(listed(query))
+        reasons, kind = self.card.get(UNJUDGED, {}), self.kind_of(listed(query))
         ways = (way(kind, str(hit.payload.get("modality", ""))) for hit in hits)
         return next((str(reasons[one]) for one in ways if one in reasons), None)
 
@@ -184,7 +184,7 @@ class AnsweringSpace(EmbeddingSpace):
             raise ValueError("question: this space was taught no answers; build it from data with "
                              "questions, with questions=True or --questions.")
         given = listed(items)
-        if len(given) not in (1, 2) or one_kind(given) != IMAGE:
+        if len(given) not in (1, 2) or self.kind_of(given) != self.looks:
             raise ValueError(f"items: got {len(given)}; ask about one picture, or about a first "
                              "and a second.")
         if not isinstance(question, str) or not question.strip() or len(question) > LONGEST:
@@ -199,7 +199,7 @@ class AnsweringSpace(EmbeddingSpace):
             raise ValueError(f"items: got {len(given)}, and questions in such words are about "
                              f"{'two pictures' if 2 in wanted else 'one picture'}; give as many.")
         rows = [[0, 1 if len(given) == 2 else -1]]
-        likely = answerer.predict_proba(self.readers.of_pictures(given), [question], rows)[0]
+        likely = answerer.predict_proba(self.looked_at(given), [question], rows)[0]
         best = (-likely).argsort(kind="stable")[:k]
         return Reply([str(text) for text in answerer.answers_[best]],
                      [float(p) for p in likely[best]], unknown)
@@ -223,9 +223,9 @@ class AnsweringSpace(EmbeddingSpace):
             raise ValueError("captions: this space was taught none; build it from data with "
                              "captions, with captions=True or --captions.")
         given = listed(items)
-        if one_kind(given) != IMAGE:
+        if self.kind_of(given) != self.looks:
             raise ValueError("items: captions are of pictures; give files of pictures.")
-        return self.caption_rows(self.readers.of_pictures(given))
+        return self.caption_rows(self.looked_at(given))
 
     def caption_rows(self, rows: Any) -> list[str]:
         """Say what pictures show whose features ``(n, d)`` are given, see `caption`."""
@@ -244,6 +244,7 @@ class AnsweringSpace(EmbeddingSpace):
             If the space recognises no classes, or items are no pictures or cannot be read.
         """
         given = listed(items)
-        if len(self.classes) and one_kind(given) != IMAGE:
-            raise ValueError(f"items: got {one_kind(given)}s; recognition is of pictures.")
-        return self.recognition.answers(self.readers.of_pictures(given), k)
+        kind = self.kind_of(given)
+        if len(self.classes) and kind != self.looks:
+            raise ValueError(f"items: got {kind}s; recognition is of {self.looks}s.")
+        return self.recognition.answers(self.looked_at(given), k)

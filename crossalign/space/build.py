@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace as replaced
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -17,8 +18,8 @@ from sklearn.base import clone
 from crossalign import __version__
 from crossalign.cores import one_thread
 from crossalign.data.catalog import load_said, load_whole
-from crossalign.data.layouts import check_outside, locate
-from crossalign.data.samples import ALL, CLIP, Samples
+from crossalign.data.layouts import Located, check_outside, locate
+from crossalign.data.samples import ALL, Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.fitted import answering, fit_chosen
 from crossalign.evaluation.protocols import Protocol, benchmark_of, with_options
@@ -28,6 +29,7 @@ from crossalign.index import ExactIndex
 from crossalign.models import get as get_model
 from crossalign.models.roles import Aligner
 from crossalign.pace import duration
+from crossalign.preprocessing.pooling import pooled_views
 from crossalign.reading import expanded
 from crossalign.space.answering import UNJUDGED
 from crossalign.space.choice import SHORT_LIST, check_enough, choose, short_list
@@ -35,7 +37,7 @@ from crossalign.space.cutoffs import choose_cutoffs, measured
 from crossalign.space.draft import beside, building
 from crossalign.space.filling import fill
 from crossalign.space.folder import RECORD, check_space_target
-from crossalign.space.items import IMAGE, SKETCH, TEXT
+from crossalign.space.items import LOOKS, SKETCH, TEXT
 from crossalign.space.left_out import ADDED, left_out
 from crossalign.space.matching import CUTOFFS, NOTHING
 from crossalign.space.readers import Readers
@@ -105,11 +107,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         If the data cannot be read, or the folder holds anything but a space, or a space that is not
         to be replaced.
     """
-    if options.frames is not None:
-        raise ValueError(f"frames: got {options.frames}, and a space answers about pictures and "
-                         "texts, not about clips; use crossalign fit.")
     started, place = time.perf_counter(), expanded(out, "out")
-    check_outside(place, options.name)
+    check_outside(place, options.name, given=options.given)
     with building(place, log):
         check_space_target(place)
         if (place / RECORD).is_file() and not replace:
@@ -121,19 +120,22 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
             raise ValueError(f"task: got {options.task!r}, and a space is built for one of "
                              f"{list(SHORT_LIST)}; leave it out.")
         _check_said(options, captions, questions)
+        _check_pool(options)
         language = _language(language_model, lora, captions)
         bench, samples, readers = _read(options, log)
+        one_space = readers.one_space and all(pool == "mean" for pool in bench.pools.values())
         with _products(bench):
             fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
-                                          readers.one_space, log, callbacks)
+                                          one_space, log, callbacks)
         fitted.source = options.remembered()
+        samples = replaced(samples, views=fitted.pooled(samples.views))
         if questions:
             fitted.answerer = _answerer(options, fitted, used, samples, log, callbacks)
         if captions:
             fitted.captioner = _captioner(options, fitted, used, samples, language, log,
                                           callbacks)
         card = {**_card(name or place.name, bench), **about,
-                "held": [kind for kind in (IMAGE, SKETCH, TEXT) if kind in samples.views]}
+                "held": [kind for kind in (*LOOKS, SKETCH, TEXT) if kind in samples.views]}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
                       kept_training(fitted.model, used))
         fill(space, samples, Path(str(options.name)).expanduser(), log)
@@ -164,13 +166,20 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     if note is not None:
         log(f"note: {note}")
     trained, used = "the training samples of the protocol", bench["train"]
-    if bench.task == "gzsl" and options.unseen is None and locate(options.name).path is not None:
+    if bench.task == "gzsl" and options.unseen is None and _source(options)[1] is not None:
         log("fitting it again on all pictures, for use")
-        used, classes = _all(samples)
+        (used, classes), pools = _all(samples), bench.pools
+        if pools:
+            from crossalign.data.time_pooling import fitted_again
+
+            pools = fitted_again(bench.pools, used, classes)
+            used = pooled_views(used, pools)
         again = clone(model).set_params(**choice.params).fit(used, classes=classes)
-        fitted = answering(again, bench, (used, classes), task, choice)
+        fitted = answering(again, replaced(bench, pools=pools), (used, classes), task, choice)
         trained = "all pictures, after the scores were measured on held-out classes"
-        added = left_out(clone(model).set_params(**choice.params), used, classes)
+        learnt = any(not isinstance(pool, str) for pool in pools.values())
+        added = None if learnt else left_out(                 # of classes that taught the pool
+            clone(model).set_params(**choice.params), used, classes)
         if added is not None:
             log(f"classes that are added later: {added}")
             fitted.settings = {**fitted.settings, ADDED: added.gamma}
@@ -180,7 +189,7 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
         for name, key in ((CUTOFFS, "cutoff"), (NOTHING, "nothing"))}}
     recogniser = fitted.recogniser
     if (adapt and moves(fitted.settings["adaptation"]) and recogniser is not None
-            and recogniser.classes_.unseen.any()):
+            and recogniser.classes_.unseen.any() and fitted.pools == bench.pools):
         log("unlabelled pictures teach where unseen classes lie")
         fitted = fitted.adapt(tests_of(bench))
     return fitted, used, {"tried": {one.model: round(one.objective, 4) for one in tried},
@@ -191,8 +200,12 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
 
 def tasks_of(options: DataOptions) -> Collection[str]:
     """Return the tasks that data serve."""
-    source, _, variant = locate(options.name)
+    source, _, variant = _source(options)
     return source.tasks_of(variant)
+
+
+def _source(options: DataOptions) -> Located:
+    return locate(options.name, options.given)
 
 
 def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
@@ -207,6 +220,17 @@ def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
     if set(tasks) == {"vqa"} and not questions:
         raise ValueError(f"data: {options.name!r} has pictures with questions, and no classes or "
                          "texts to search with; build a space that answers, with --questions.")
+
+
+def _check_pool(options: DataOptions) -> None:
+    """Raise ValueError for a pooling of what has no frames, or for tokens of what has."""
+    clips = _source(options)[0].pool is not None
+    if options.pool is not None and not clips:
+        raise ValueError(f"pool: got {options.pool!r} for {options.name!r}, and a space pools the "
+                         "frames of clips alone; leave --pool out.")
+    if options.tokens and clips:
+        raise ValueError(f"tokens: asked for of {options.name!r}, whose frames a space pools; "
+                         "leave --tokens out.")
 
 
 def _answerer(options: DataOptions, fitted: Fitted, used: Views, samples: Samples,
@@ -270,9 +294,10 @@ def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Sampl
     said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
     log(f"learning to say what {len(used):,} samples show")
+    looks = next(kind for kind in LOOKS if kind in samples.views)
     kind = LanguageCaptioner if language else Captioner
-    return kind(fitted.model, fitted.recogniser, modality=IMAGE, **language).fit(used, said,
-                                                                                callbacks)
+    return kind(fitted.model, fitted.recogniser, modality=looks, **language).fit(used, said,
+                                                                                 callbacks)
 
 
 def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,
@@ -318,11 +343,15 @@ def _read(options: DataOptions, log: Log) -> tuple[Benchmark, Samples, Readers]:
     if whole.samples is None:
         raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
                          "pictures; give a folder of pictures, or use crossalign fit.")
-    if CLIP in whole.samples.views:
-        raise ValueError(f"data: {options.name!r} holds clips, and a space answers about pictures "
-                         "and texts; use crossalign fit.")
-    bench, readers = whole.benchmark.run(0), Readers(options, opened=arguments)
-    log(f"pictures by {_facts(readers.pictures)}")
+    bench, readers = whole.benchmark, Readers(options, opened=arguments, frames=whole.frames)
+    if whole.frames is not None:
+        from crossalign.data.time_pooling import pooled  # with torch, for clips alone
+
+        bench = pooled(bench, options.pool or str(whole.pool))
+        log(f"clips by {whole.frames} frames, spread over each, pooled by "
+            f"{options.pool or whole.pool}")
+    bench = bench.run(0)
+    log(f"pictures by {_facts(getattr(readers.pictures, 'of_frames', readers.pictures))}")
     log(f"texts by {_facts(readers.texts)}")
     log(_told(bench))
     return bench, whole.samples, readers
@@ -337,18 +366,19 @@ def _facts(encoder: Any) -> str:
 
 def _sample(samples: Samples) -> Array | None:
     """Return the features of some pictures, drawn evenly from all."""
-    if IMAGE not in samples.views or samples.labels.ndim != 1:
+    looks = next((kind for kind in LOOKS if kind in samples.views), None)
+    if looks is None or samples.labels.ndim != 1:
         return None
-    used = np.flatnonzero(samples.used & samples.views.has(IMAGE))
+    used = np.flatnonzero(samples.used & samples.views.has(looks))
     places = np.unique(np.linspace(0, len(used) - 1, min(SAMPLED, len(used))).astype(int))
-    return np.asarray(samples.views[used[places]][IMAGE], dtype=np.float32)
+    return np.asarray(samples.views[used[places]][looks], dtype=np.float32)
 
 
 def _task(options: DataOptions) -> str | None:
     """Return the task that is asked for; else recognition wherever the data serve it."""
     if options.task is not None:
         return benchmark_of(options.task)
-    source, _, variant = locate(options.name)
+    source, _, variant = _source(options)
     return "gzsl" if source.raw and "gzsl" in source.tasks_of(variant) else None
 
 

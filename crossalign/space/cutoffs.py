@@ -29,7 +29,7 @@ from crossalign.metrics.retrieval.absence import FALSE
 from crossalign.models.blockwise import encoded
 from crossalign.models.roles import Aligner
 from crossalign.space.choice import DRAWS
-from crossalign.space.items import IMAGE, TEXT
+from crossalign.space.items import LOOKS, TEXT
 from crossalign.space.matching import way
 from crossalign.types import CLASS_MODALITY, Benchmark, Views
 
@@ -171,9 +171,9 @@ def _strengths(fitted: Any, bench: Benchmark,
     if not isinstance(fitted, Aligner) or not {"query", "test_unseen"} & set(bench.splits):
         return                                           # no class is left out
     asked, listed = _parts(bench)
-    for kind in (IMAGE, TEXT):
+    for kind in (*LOOKS, TEXT):
         queries = _side(fitted, asked, kind, ASKED) or _classes(fitted, bench, kind)
-        for of in (IMAGE, TEXT):
+        for of in (*LOOKS, TEXT):
             items = _side(fitted, listed, of, LISTED)
             if queries is not None and items is not None and len(items.labels) > 1:
                 yield (way(kind, of), metrics.match_strengths(

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.samples import CLIP
+from crossalign.encoders.clips import frames_of
 from crossalign.index.base import Index
 from crossalign.models.roles import Aligner
+from crossalign.preprocessing.pooling import pooled_rows
 from crossalign.sentences import short
 from crossalign.space.chance import RandomPairs
-from crossalign.space.items import IMAGE, SKETCH, TEXT, VECTOR, listed, one_kind
+from crossalign.space.items import IMAGE, LOOKS, SKETCH, TEXT, VECTOR, listed, one_kind
 from crossalign.space.readers import Readers
 from crossalign.space.recognition import Recognition
 from crossalign.space.training import Training
@@ -52,8 +55,27 @@ class EmbeddingSpace:
     def modalities(self) -> list[str]:
         """Modalities of items that it embeds and searches; line drawings are pictures of a kind."""
         held = self.card.get("held", ())
-        return [m for m in (IMAGE, SKETCH, TEXT)
+        return [m for m in (*LOOKS, SKETCH, TEXT)
                 if (m in held if m == SKETCH else self._side_of(m) is not None)]
+
+    @property
+    def frames(self) -> int | None:
+        """Number of frames that it reads of a clip; None if it holds pictures."""
+        return self.readers.frames
+
+    @property
+    def clips(self) -> bool:
+        """True if it holds clips in the place of pictures."""
+        return self.frames is not None
+
+    def kind_of(self, items: Sequence[Any]) -> str:
+        """Return the kind of all items, see `space.items.one_kind`, as this space reads them."""
+        return one_kind(items, self.clips)
+
+    @property
+    def looks(self) -> str:
+        """Kind of the items that it looks at, ``"image"`` or ``"clip"``."""
+        return CLIP if self.clips else IMAGE
 
     @property
     def classes(self) -> Classes:
@@ -87,9 +109,9 @@ class EmbeddingSpace:
         Parameters
         ----------
         items : item or items
-            Texts, pictures or vectors, see `space.items`; vectors are returned as they are.
+            Texts, pictures, clips or vectors, see `space.items`; vectors are returned as they are.
         modality : str, optional
-            Kind of the items, ``"image"`` or ``"text"``; default that of their form.
+            Kind of the items, ``"image"``, ``"clip"`` or ``"text"``; default that of their form.
 
         Raises
         ------
@@ -100,9 +122,9 @@ class EmbeddingSpace:
         return self._embedded(items, modality)[0]
 
     def _embedded(self, items: Any, modality: str | None) -> tuple[Array, Array | None]:
-        """Return the vectors of items, as `embed`, and of pictures the features they are of."""
+        """Return the vectors of items, as `embed`, and of what is looked at its features."""
         given = listed(items)
-        kind = one_kind(given)
+        kind = self.kind_of(given)
         if modality not in (None, kind):
             raise ValueError(f"modality: got {short(modality)} for items that are {kind}s; leave "
                              "it out.")
@@ -110,10 +132,11 @@ class EmbeddingSpace:
             return np.asarray(given, dtype=np.float32), None
         model, (rows, side) = self.fitted.model, self.features(given)
         vectors = np.asarray(model.index_vectors(model.similarity_inputs(rows, side)))
-        return vectors, rows if kind == IMAGE else None
+        return vectors, rows if kind == self.looks else None
 
     def features(self, items: Any) -> tuple[Array, str]:
-        """Encode texts or pictures as features ``(n, a)`` of the model's modality that reads them.
+        """Encode texts, pictures or clips as features ``(n, a)`` of the model's modality that reads
+        them.
 
         Raises
         ------
@@ -121,16 +144,21 @@ class EmbeddingSpace:
             As `embed`.
         """
         given = listed(items)
-        kind = one_kind(given)
+        kind = self.kind_of(given)
         side = self._side_of(kind)
         if side is None:
             raise ValueError(f"item: this space does not embed {kind}s; it embeds "
                              f"{' and '.join(m + 's' for m in self.modalities) or 'none'}.")
-        if kind == IMAGE:
-            return self.readers.of_pictures(given), side
+        if kind in LOOKS:
+            return self.looked_at(given), side
         if side == CLASS_MODALITY:
             return self.readers.of_classes([[text] for text in given]), side
         return self.readers.of_texts(given), side
+
+    def looked_at(self, items: Sequence[Any]) -> Array:
+        """Encode pictures, or clips, as features ``(n, a)``, the frames of a clip pooled."""
+        rows = self.readers.of_pictures(items)
+        return pooled_rows(self.fitted.pools[CLIP], *frames_of(rows)) if self.clips else rows
 
     def _side_of(self, kind: str) -> str | None:
         """Return the model's modality that reads a kind of items: texts may be read as classes

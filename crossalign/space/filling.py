@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.formats.clips import read_clip
 from crossalign.data.formats.pictures import read_picture
-from crossalign.data.samples import ALL, Samples
+from crossalign.data.samples import ALL, CLIP, Samples
 from crossalign.models.blockwise import encoded
 from crossalign.pace import Pace
 from crossalign.space.answering import SAID
-from crossalign.space.items import CLASS, IMAGE, SKETCH, TEXT
+from crossalign.space.items import CLASS, IMAGE, LOOKS, SKETCH, TEXT
 from crossalign.space.space import Space
 from crossalign.types import Views
 
@@ -26,6 +27,8 @@ Array = npt.NDArray[Any]
 Log = Callable[[str], None]
 THUMB = 96
 """Longer side of the small pictures that an index keeps, in pixels."""
+STRIP = 4
+"""Number of frames in the small picture of a clip, side by side, each at most so large."""
 MOST_THUMBS = 20_000
 """Number of pictures above which an index keeps no small ones."""
 
@@ -35,7 +38,7 @@ def fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
     one.
     """
     model = space.fitted.model
-    for kind in (IMAGE, SKETCH, TEXT):
+    for kind in (*LOOKS, SKETCH, TEXT):
         if kind not in samples.views:
             continue
         side = IMAGE if kind == SKETCH and SKETCH not in model.views else kind
@@ -52,8 +55,8 @@ def fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
         rows = here if side == kind else Views({side: here[kind]})
         vectors = model.index_vectors(encoded(model.similarity_inputs, rows, side))
         about = _payload(here, kind, samples, root, log)
-        if space.captions and side == IMAGE:
-            log(f"saying what {len(here):,} pictures show")
+        if space.captions and side == space.looks:
+            log(f"saying what {len(here):,} {side}s show")
             for one, text in zip(about, space.caption_rows(here[kind]), strict=True):
                 one[SAID] = text
         space.index.add(vectors, [str(n) for n in names], about)
@@ -70,7 +73,7 @@ def _payload(views: Views, kind: str, samples: Samples, root: Path,
         what = key.partition(":")[0]
         if key == f"show:{kind}" and values.ndim > 1:              # pixels of what is in no file
             for one, pixels in zip(about, values, strict=True):
-                one["thumb"] = thumb_of(pixels)
+                one["thumb"] = thumb_of(pixels, STRIP * THUMB if kind == CLIP else THUMB)
             continue
         if key == f"show:{kind}":
             what = TEXT
@@ -78,7 +81,7 @@ def _payload(views: Views, kind: str, samples: Samples, root: Path,
             continue
         for one, value in zip(about, values.tolist(), strict=True):
             one[what] = value
-    if kind == IMAGE and f"file:{kind}" in views.meta and len(views) <= MOST_THUMBS:
+    if kind in LOOKS and f"file:{kind}" in views.meta and len(views) <= MOST_THUMBS:
         _add_thumbs(about, log)
     for one in about:
         if "file" in one:
@@ -91,16 +94,35 @@ def _add_thumbs(about: Sequence[dict[str, Any]], log: Log) -> None:
     with Pace(log, "kept", len(about), "small pictures") as pace:
         for n, one in enumerate(about):
             with suppress(ValueError):
-                one["thumb"] = thumb_of(read_picture(Path(one["file"]), None, "RGB").pixels)
+                file = Path(one["file"])
+                one["thumb"] = (strip_of(file) if one["modality"] == CLIP else
+                                thumb_of(read_picture(file, None, "RGB").pixels))
             pace(n + 1)
 
 
-def thumb_of(pixels: Array) -> str:
-    """Return a small picture of pixels as a data URI; grey ones, as of drawings, without loss."""
+def strip_of(clip: Path) -> str:
+    """Return some frames of a clip side by side, spread over it, as a data URI."""
+    from PIL import Image
+
+    frames = [Image.fromarray(pixels) for pixels in read_clip(clip, STRIP, None, "RGB").pixels]
+    for frame in frames:
+        frame.thumbnail((THUMB, THUMB))
+    width, height = (max(frame.size[axis] for frame in frames) for axis in (0, 1))
+    strip = Image.new("RGB", (width * len(frames), height), "white")
+    for place, frame in enumerate(frames):
+        strip.paste(frame, (place * width + (width - frame.width) // 2,
+                            (height - frame.height) // 2))
+    return thumb_of(np.asarray(strip), STRIP * THUMB)
+
+
+def thumb_of(pixels: Array, side: int = THUMB) -> str:
+    """Return a small picture of pixels, its longer side at most ``side``, as a data URI; grey ones,
+    as of drawings, without loss.
+    """
     from PIL import Image
 
     image, stream = Image.fromarray(pixels), io.BytesIO()
-    image.thumbnail((THUMB, THUMB))
+    image.thumbnail((side, side))
     form, more = ("PNG", {}) if pixels.ndim == 2 else ("JPEG", {"quality": 80})
     image.save(stream, form, **more)
     return (f"data:image/{form.lower()};base64,"

@@ -97,6 +97,9 @@ def _new_readers(space: EmbeddingSpace, encoder: str) -> Readers:
     if not isinstance(encoder, str) or not encoder:
         raise ValueError(f"encoder: got {short(encoder)}; name a network, as for build's "
                          "--encoder.")
+    if space.clips:
+        raise ValueError("encoder: this space holds clips, and maps are of pictures; build the "
+                         "space again.")
     if space.readers.options.tokens:
         raise ValueError("encoder: this space reads tokens, and maps are of vectors; build the "
                          "space again.")

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from crossalign.data.samples import CLIP
+
 WHOLE = "data:image/png;base64,"
-"""Beginning of a small picture without loss, as an index keeps what is in no file."""
+"""Beginning of a small picture without loss, as an index keeps what is in no file; of a clip it
+holds some frames.
+"""
 
 
 def original(root: Any, name: str, about: Mapping[str, Any]) -> Path | bytes | None:
-    """Return the picture of an item, to be read again; None if its payload says nothing of it.
+    """Return the picture or clip of an item, to be read again; None if its payload names none.
 
     Parameters
     ----------
@@ -26,6 +30,6 @@ def original(root: Any, name: str, about: Mapping[str, Any]) -> Path | bytes | N
     """
     if "file" in about:
         return Path(os.path.normpath(os.path.join(str(root or ""), str(about["file"]))))
-    if str(about.get("thumb", "")).startswith(WHOLE):
+    if about.get("modality") != CLIP and str(about.get("thumb", "")).startswith(WHOLE):
         return base64.b64decode(str(about["thumb"]).removeprefix(WHOLE))
     return None

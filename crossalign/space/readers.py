@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
 import numpy as np
@@ -17,9 +17,10 @@ from crossalign.data.text_rows import class_rows
 from crossalign.data_options import DataOptions, remembered_options
 from crossalign.encoders import HOG, CharNgrams
 from crossalign.encoders.ahead import THREADS
+from crossalign.encoders.clips import ClipEncoder, frame_side
 from crossalign.encoders.steps import steps_of
 from crossalign.space.encoder_map import EncoderMap
-from crossalign.space.items import IMAGE, pixels_of
+from crossalign.space.items import IMAGE, clip_pixels, pixels_of
 from crossalign.types import Encoder, TextEncoder
 
 Array = npt.NDArray[Any]
@@ -40,18 +41,21 @@ class Readers:
     opened : mapping, optional
         Open encoders, as ``options.read_raw_as()`` gives them; by default they are opened when
         they are needed.
+    frames : int, optional
+        Number of frames that are read of a clip, where there are clips in the place of pictures;
+        default None.
     """
 
     def __init__(self, options: DataOptions, digests: dict[str, str] | None = None,
                  mapped: EncoderMap | None = None,
-                 opened: Mapping[str, Any] | None = None) -> None:
+                 opened: Mapping[str, Any] | None = None, frames: int | None = None) -> None:
         self.options, self._opened = options, opened
-        self.mapped = mapped
+        self.mapped, self.frames = mapped, frames
         self._expected = digests or {}
 
     @classmethod
     def remembered(cls, source: Mapping[str, Any], digests: dict[str, str],
-                   mapped: EncoderMap | None = None) -> Self:
+                   mapped: EncoderMap | None = None, frames: int | None = None) -> Self:
         """Return the readers that a space remembers.
 
         Raises
@@ -60,7 +64,7 @@ class Readers:
             If a network that they need is not on this machine.
         """
         if mapped is None:
-            return cls(remembered_options(source), digests)
+            return cls(remembered_options(source), digests, frames=frames)
         remembered_options({**source, "encoder": mapped.encoder})
         needed = () if _in_one(source) else ("encoder",)
         return cls(remembered_options(source, needed), digests, mapped)
@@ -74,6 +78,8 @@ class Readers:
         read = self._read_as() if self._opened is None else self._opened
         pictures = HOG() if read["encoder"] is None else read["encoder"]
         texts = CharNgrams() if read["text_encoder"] is None else read["text_encoder"]
+        if self.frames is not None:
+            pictures = ClipEncoder(pictures, self.frames)
         for kind, encoder in ((IMAGE, pictures), ("text", texts)):
             if self._expected.get(kind, digest := _digest(encoder)) != digest:
                 raise ValueError(f"space: its encoder of {kind}s is another than the one it was "
@@ -92,7 +98,7 @@ class Readers:
 
     @property
     def pictures(self) -> Encoder:
-        """Encoder of pictures."""
+        """Encoder of pictures, or of clips."""
         return self._encoders[0]
 
     @property
@@ -103,7 +109,8 @@ class Readers:
     @property
     def one_space(self) -> bool:
         """True if pictures and texts are encoded into one space, as by CLIP or `ConSE`."""
-        together = getattr(self.pictures, "in_space_of", None)
+        pictures = getattr(self.pictures, "of_frames", self.pictures)
+        together = getattr(pictures, "in_space_of", None)
         return together is not None and bool(together(self.texts))
 
     def digests(self) -> dict[str, str]:
@@ -113,17 +120,22 @@ class Readers:
     def of_pictures(self, items: Sequence[Any]) -> Array:
         """Encode pictures of any form, ``(n, d)``, as the encoder that the space was built with.
 
+        Clips become rows of their frames, see `encoders.clips.ClipEncoder`.
+
         Raises
         ------
         ValueError
             One sentence for the first that cannot be read.
         """
-        steps, mode, rows = steps_of(self.pictures), self.pictures.mode, []
+        encoder, rows = self.pictures, []
+        steps, mode, side = steps_of(encoder), encoder.mode, steps_of(encoder).side
+        read: Callable[[Any], Any] = partial(pixels_of, side=side, mode=mode)
+        if isinstance(encoder, ClipEncoder):
+            read = partial(clip_pixels, frames=encoder.frames, side=frame_side(encoder), mode=mode)
         with ThreadPoolExecutor(THREADS) as pool:
             for start in range(0, len(items), steps.block):
                 rows.append(steps.encode(list(pool.map(
-                    lambda item: steps.prepare(pixels_of(item, steps.side, mode)),
-                    items[start:start + steps.block]))))
+                    lambda item: steps.prepare(read(item)), items[start:start + steps.block]))))
         found = np.concatenate(rows)
         return found if self.mapped is None else self.mapped(found)
 

@@ -80,7 +80,7 @@ class Space(StoredSpace):
             sets. Then none is added.
         """
         given = listed(items)
-        form = one_kind(given)
+        form = self.kind_of(given)
         kind = modality if form == VECTOR and modality else form
         vectors, rows = self._embedded(given, None if kind != form else modality)
         names = ([self._id_of(item) if isinstance(item, Path) else
@@ -185,12 +185,13 @@ class Space(StoredSpace):
             training pictures, or items are no pictures or cannot be read.
         """
         given = listed(items)
-        if len(self.classes) and one_kind(given) != IMAGE:
-            raise ValueError(f"items: got {one_kind(given)}s; a space learns from pictures.")
+        kind = self.kind_of(given)
+        if len(self.classes) and kind != self.looks:
+            raise ValueError(f"items: got {kind}s; a space learns from pictures.")
         if self.seen.all():
             raise ValueError("items: every class of this space had training pictures; add one that "
                              "is known by a text first, as with add-class.")
-        rows = self.readers.of_pictures(given)
+        rows = self.looked_at(given)
         with self._changed():
             self.recognition.adapt(rows)
 

@@ -61,9 +61,10 @@ class StoredSpace(AnsweringSpace):
         self.fitted.save(place / FITTED)
         mapped = write_map(place, self.readers.mapped)
         kept = {} if self.training is None else self.training.save(place)
+        frames = {"frames": self.readers.frames} if self.clips else {}
         self._written = write_record(place, source=self.fitted.source,
                                      encoders=self.readers.digests(), texts=self.texts,
-                                     card=self.card, **mapped, **kept)
+                                     card=self.card, **frames, **mapped, **kept)
         remove_other_maps(place, mapped)
 
     @classmethod
@@ -100,7 +101,7 @@ class StoredSpace(AnsweringSpace):
         record, stated = checked_record(place)
         space = cls(load_fitted(place / FITTED),
                     Readers.remembered(record["source"], record["encoders"],
-                                       read_map(place, record)),
+                                       read_map(place, record), record.get("frames")),
                     Index.open(place / INDEX), record["card"], record["texts"],
                     read_sample(place), read_training(place, record))
         space.folder, space._written = place, stated

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.space.embedding import EmbeddingSpace
-from crossalign.space.items import IMAGE, TEXT, listed, one_kind
+from crossalign.space.items import LOOKS, TEXT, listed
 from crossalign.space.originals import original
 from crossalign.tasks.explanation import explain
 
@@ -49,8 +49,8 @@ def explained(space: EmbeddingSpace, query: Any, ids: Sequence[str], k: int) -> 
                          "pairs, or they were too many to keep; build the space with --models "
                          "ridge_map, cca or asif.")
     item = listed(query)[0]
-    kind = one_kind([item])
-    if kind not in (IMAGE, TEXT):
+    kind = space.kind_of([item])
+    if kind not in (*LOOKS, TEXT):
         raise ValueError("query: got a vector, of which nothing is known; give the text or picture "
                          "that it was made of.")
     names = [str(name) for name in ids]
@@ -72,8 +72,9 @@ def _features_of(space: EmbeddingSpace, name: str, about: dict[str, Any]) -> tup
     assert space.training is not None
     train = space.training.views
     at = np.flatnonzero(train.ids == name)
-    if about.get("modality") == IMAGE and IMAGE in train.modalities and len(at):
-        return train[IMAGE][at[:1]], IMAGE
+    looks = space.looks
+    if about.get("modality") == looks and looks in train.modalities and len(at):
+        return train[looks][at[:1]], looks
     if about.get("modality") == TEXT and "text" in about:
         return space.features(str(about["text"]))
     item = original(space.fitted.source.get("data"), name, about)

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 from complaints import complaint
+from moving_box import CLASSES, framed_folder, moving_box, write_frames, write_video
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -17,52 +18,15 @@ from crossalign.data.catalog import load_said, load_whole
 from crossalign.data.class_clips import class_clips
 from crossalign.data.formats import videos
 from crossalign.data.formats.clips import frame_files, read_clip, spread
+from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG
 from crossalign.encoders.clips import ClipEncoder, frames_of
 from crossalign.evaluation.figures.items import shown_picture
 
-CLASSES = ("goes_right", "goes_left", "goes_down", "goes_up", "stays")
-
-
-def moving_box(way, length, rng):
-    """Frames (length, 48, 64, 3) of a white box that moves over black."""
-    frames = np.zeros((length, 48, 64, 3), np.uint8)
-    across, down = {"goes_right": (1, 0), "goes_left": (-1, 0), "goes_down": (0, 1),
-                    "goes_up": (0, -1), "stays": (0, 0)}[way]
-    x0, y0 = rng.integers(24, 32), rng.integers(14, 20)
-    for t, at in enumerate(np.linspace(-12, 12, length)):
-        x, y = int(x0 + across * at), int(y0 + down * at)
-        frames[t, max(y, 0):y + 12, max(x, 0):x + 12] = 255
-    return frames
-
-
-def write_video(file, frames, codec="mpeg4", rate=10, options=None):
-    av = pytest.importorskip("av", reason="PyAV, which writes the videos of this test")
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream(codec, rate=rate)
-        stream.width, stream.height = frames.shape[2], frames.shape[1]
-        stream.options = options or {}
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode())
-
-
-def write_frames(folder, frames):
-    folder.mkdir(parents=True)
-    for number, frame in enumerate(frames):
-        Image.fromarray(frame).save(folder / f"{number}.png")
-
 
 @pytest.fixture
 def framed(tmp_path):
-    """Classes of folders of frames, of 3 to 12 frames each."""
-    rng = np.random.default_rng(0)
-    for name in CLASSES:
-        for number in range(4):
-            write_frames(tmp_path / "clips" / name / f"clip_{number}",
-                         moving_box(name, int(rng.integers(3, 13)), rng))
-    return tmp_path / "clips"
+    return framed_folder(tmp_path / "clips")
 
 
 def test_frames_are_spread_evenly():
@@ -377,13 +341,7 @@ def test_without_pyav_a_sentence_names_the_extra(tmp_path, monkeypatch):
         data.load(tmp_path)
 
 
-def test_a_space_of_clips_is_refused(filmed, framed, tmp_path):
-    from crossalign.data_options import DataOptions
-    from crossalign.space import build_space
-    complaint(lambda: build_space(DataOptions(data=str(framed), frames="4"), tmp_path / "out"),
-              "frames: got 4", "use crossalign fit")
-    complaint(lambda: build_space(DataOptions(data=str(filmed)), tmp_path / "out", log=str),
-              "holds clips", "use crossalign fit")
+def test_a_number_of_frames_is_a_number(framed):
     complaint(lambda: DataOptions(data=str(framed), frames="some").load(), "frames: got 'some'")
 
 

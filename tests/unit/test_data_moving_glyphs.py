@@ -6,11 +6,15 @@ from complaints import complaint
 from PIL import Image, ImageDraw
 
 from crossalign import data
+from crossalign.data.leaks import NO_BACKBONE
+from crossalign.data.samples import Samples
 from crossalign.data.sources.glyphs.source import TEST_FACES, VALIDATION_FACES
+from crossalign.data.sources.glyphs.typefaces import FACES
 from crossalign.data.sources.moving_glyphs.clips import (
     LETTERS,
     LONGEST,
     MOVING,
+    attributes_of,
     draw_clips,
     filmed,
     moving_letters,
@@ -23,6 +27,10 @@ from crossalign.data.sources.moving_glyphs.motions import (
     programmes,
     questions,
 )
+from crossalign.data.sources.moving_glyphs.names import MovingLetterNames
+from crossalign.data.sources.moving_glyphs.raw import read_moving_glyphs
+from crossalign.encoders.gradients import oriented_gradients
+from crossalign.types import Views
 
 
 @pytest.fixture(scope="module")
@@ -188,3 +196,43 @@ def test_what_is_refused():
     complaint(lambda: data.load("moving_glyphs", "transfer"), "task: got 'transfer'")
     complaint(lambda: data.load("moving_glyphs", seed=-1), "seed: got -1")
     complaint(lambda: data.load("moving_glyphs", unseen="x"), "unseen: given for moving_glyphs")
+
+
+# -- raw clips ---------------------------------------------------------------------------------
+def test_names_of_moving_letters_are_their_attributes():
+    names, classes = MovingLetterNames(), moving_letters()
+    rows, columns = attributes_of(classes)
+    np.testing.assert_array_equal(names.encode([one.name for one in classes]), rows)
+    assert names.facts["columns"] == list(columns)
+    part = names.encode(["it Grows, then turns left"])[0]
+    assert {columns[j] for j in np.flatnonzero(part)} == {"2 motions", "first grows",
+                                                          "second turns left"}
+    complaint(lambda: names.encode(["a cat"]), "names no letter of AEGJKRST and no motion")
+
+
+def test_raw_clips_are_the_films_of_the_features(bench):
+    raw = read_moving_glyphs()
+    of_class = raw.pictures["clip"]
+    assert list(of_class) == list(bench.classes.names)
+    films = [film for listed in of_class.values() for film in listed]
+    clips = draw_clips(0)
+    for i in (0, 777, len(films) - 1):
+        pixels = np.asarray(films[i].frames)
+        assert len(pixels) == clips.mask[i].sum()
+        ink = (255 - pixels) / np.float32(255)
+        np.testing.assert_array_equal(oriented_gradients(ink), clips.frames[i][clips.mask[i]])
+    assert raw.ids[0] == films[0].name == f"{bench.classes.names[0]}/{next(iter(FACES))}"
+    complaint(lambda: read_moving_glyphs("retrieval"), "has features of its own")
+
+
+def test_raw_clips_are_split_as_the_features_are():
+    clips = draw_clips(0)
+    raw, whole = read_moving_glyphs("vqa"), data.load("moving_glyphs", "vqa", tokens=True)
+    rows = Views({"clip": np.arange(len(raw.ids), dtype=np.float32)[:, None]}, clips.label,
+                 ids=raw.ids)
+    made = raw.cut(Samples("moving_glyphs", rows, tuple(raw.pictures["clip"]), raw.embeddings, {},
+                           0, NO_BACKBONE))
+    assert set(made.splits) == set(whole.splits)
+    for split, views in made.splits.items():
+        np.testing.assert_array_equal(views.truth, whole[split].truth)
+        assert made.said.of(views).texts == whole.said.of(whole[split]).texts

@@ -76,7 +76,7 @@ def test_a_picture_is_captioned_and_a_text_is_not(server):
         status, _, found = server.ask("POST", "/caption", picture(colour), "image/png")
         assert (status, found) == (200, {"caption": f"a {colour} sheet"})
     for body, kind, path, status, words in (
-            ({"text": "red"}, "application/json", "/caption", 415, "a caption is of a picture"),
+            ({"text": "red"}, "application/json", "/caption", 400, "the fields are frames"),
             (picture(), "image/png", "/caption?k=3", 400, "there are no fields"),
             (b"no picture", "image/png", "/caption", 400, "picture: the body is no whole"),
             (b"", "image/png", "/caption", 400, "picture: the body is no whole")):
@@ -102,7 +102,7 @@ def test_a_question_is_about_one_picture_or_two(server):
 
 
 @pytest.mark.parametrize(("path", "body", "words"), [
-    ("/ask", {"question": "q?", "pictures": []}, "pictures: list should have at least 1"),
+    ("/ask", {"question": "q?", "pictures": []}, "pictures: ask about one picture or two"),
     ("/ask", {"question": "q?", "pictures": [as_uri(b"")] * 3}, "pictures: list should have at"),
     ("/ask", {"question": "q?", "pictures": ["/etc/passwd"]}, "pictures.0: it is no picture"),
     ("/ask", {"question": "q?", "pictures": [as_uri(b"no")]}, "picture: the body is no whole"),
@@ -181,7 +181,7 @@ def test_the_description_names_every_route_and_the_page_needs_no_other_host(serv
                                    "/search", "/recognise", "/why", "/items", "/items/{name}",
                                    "/caption", "/ask"}
     content = found["paths"]["/caption"]["post"]["requestBody"]["content"]
-    assert "application/json" not in content
+    assert content["application/json"]["schema"]["required"] == ["frames"]
     assert "image/png" in content
     beside = found["paths"]["/ask"]["post"]["parameters"]
     assert {one["name"]: one["required"] for one in beside} == {"question": True, "k": False}
@@ -196,8 +196,9 @@ def test_the_description_names_every_route_and_the_page_needs_no_other_host(serv
 def test_the_page_sets_texts_as_texts_and_asks_no_other_host():
     files = page_files()
     assert {path for path in files if path != "/"} == {
-        f"/page/{name}" for name in ("page.css", "elements.js", "main.js", "map.js", "picture.js",
-                                     "results.js", "server.js", "sketch.js", "words.js")}
+        f"/page/{name}" for name in ("page.css", "clip.js", "elements.js", "main.js", "map.js",
+                                     "picture.js", "results.js", "server.js", "sketch.js",
+                                     "words.js")}
     for content, _ in files.values():
         assert not re.search(rb"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?:"
                              rb"|<[^>]* (style|on\w+)=", content)

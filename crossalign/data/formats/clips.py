@@ -7,6 +7,7 @@ middle of each is read; a clip of fewer frames gives all it has.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,21 @@ from crossalign.data.formats.pictures import Drawing, read_picture
 from crossalign.data.formats.videos import video_frames
 
 Array = npt.NDArray[Any]
+
+
+class Film(NamedTuple):
+    """Clip that is in no file.
+
+    Attributes
+    ----------
+    frames : sequence of pictures
+        Its frames in their order; of data that are made here pixels ``(h, w)`` uint8.
+    name : str
+        Name among all clips, as that of a folder and a file.
+    """
+
+    frames: Sequence[Any] | Array
+    name: str = ""
 
 
 class Clip(NamedTuple):
@@ -46,12 +62,12 @@ def frame_files(folder: Path) -> list[Path]:
     return sorted(files, key=lambda file: (_by_numbers(file.name), file.name))
 
 
-def read_clip(place: Path, frames: int, side: int | None, mode: str = "L") -> Clip:
-    """Read some frames of a video file, or of a folder of frames.
+def read_clip(place: Path | Film, frames: int, side: int | None, mode: str = "L") -> Clip:
+    """Read some frames of a video file, of a folder of frames, or of a film that was made here.
 
     Parameters
     ----------
-    place : Path
+    place : Path or Film
     frames : int
         Number of frames.
     side, mode
@@ -65,6 +81,9 @@ def read_clip(place: Path, frames: int, side: int | None, mode: str = "L") -> Cl
     ImportError
         If it is a video file and PyAV is not installed.
     """
+    if isinstance(place, Film):
+        return Clip([_seen(place.frames[i], place.name, side, mode)
+                     for i in spread(len(place.frames), frames)], {})
     if place.is_dir():
         files = frame_files(place)
         if not files:

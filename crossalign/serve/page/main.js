@@ -1,5 +1,6 @@
 // The page: what is asked, with which filters, and where the answers go.
 
+import { framesOf } from "./clip.js";
 import { by, make, tell } from "./elements.js";
 import { loadMap, markFound, setUpMap } from "./map.js";
 import { sendable, setUpPictures } from "./picture.js";
@@ -10,7 +11,8 @@ import { describe, setUpWords, withoutPicture } from "./words.js";
 
 const CLASSES = 6;
 let about = { captions: false, asked_about: [] };   // the space: its sizes, and what it was taught
-let asked = null;             // the last question, a text or a picture
+let asked = null;             // the last question, a text, a picture or a clip
+let noun = "picture";         // what the space looks at
 let recognised = null;        // the answer about the last picture
 let names = [];               // classes that are recognised
 let mapped = [];              // classes of items on the map
@@ -40,7 +42,7 @@ async function search() {
     showHits(found, (id) => question.text !== undefined
       ? send("/why", { text: question.text, id }) : sendPicture("/why", question.picture, { id }));
     markFound(found.hits.map((hit) => hit.id));
-    const what = asked.text !== undefined ? `“${asked.text}”` : "your picture";
+    const what = asked.text !== undefined ? `“${asked.text}”` : `your ${noun}`;
     tell(by("status"), `${found.hits.length} results for ${what}`);
   } catch (error) {
     if (mine === turn) complain(error, by("status"));
@@ -69,14 +71,15 @@ function complain(error, place) {
   tell(place, error.message, true);
 }
 
-async function takePicture(file) {
+async function takePicture(files) {
   try {
-    asked = { picture: await sendable(file) };
+    asked = { picture: about.frames ? await framesOf(files, about.frames)
+      : await sendable(files[0]) };
   } catch (error) {
     return complain(error, by("status"));
   }
   URL.revokeObjectURL(by("query").src);
-  by("query").src = URL.createObjectURL(asked.picture);
+  by("query").src = URL.createObjectURL(asked.picture.shown ?? asked.picture);
   by("query").hidden = false;
   if (!names.length) invite();
   return Promise.all([search(), names.length ? recognise() : undefined, describe(asked.picture)]);
@@ -109,11 +112,11 @@ function fillClasses() {
 }
 
 function invitation() {
-  if (names.length) return "Give a picture to see which classes it may be of.";
+  if (names.length) return `Give a ${noun} to see which classes it may be of.`;
   const more = [...(about.captions ? ["see what it shows"] : []),
     ...(about.asked_about.length ? ["ask about it"] : [])];
   if (!more.length) return "This space is searched only; it recognises no classes.";
-  return asked?.picture ? "" : `Give a picture to ${more.join(" and to ")}.`;
+  return asked?.picture ? "" : `Give a ${noun} to ${more.join(" and to ")}.`;
 }
 
 function invite() {
@@ -134,6 +137,15 @@ function listed(words) {
   return new Intl.ListFormat("en").format(words);
 }
 
+function holdClips() {
+  noun = "clip";
+  document.body.classList.add("clips");
+  Object.assign(by("file"), { accept: "video/*,image/*", multiple: true });
+  by("choice").textContent = ", drop or paste a clip: a video, or its frames";
+  by("query").alt = "Frames of your clip";
+  by("draw-toggle").hidden = true;
+}
+
 async function start() {
   try {
     about = await get("/space");
@@ -141,6 +153,7 @@ async function start() {
     document.title = by("name").textContent = about.name;
     fill(by("modality"), about.modalities);
     by("text-form").hidden = !about.modalities.includes("text");
+    if (about.frames) holdClips();
     setUpWords(about);
     const classes = await loadClasses();
     const unseen = classes.filter((one) => !one.seen).length;
@@ -149,7 +162,7 @@ async function start() {
         : "; no classes"));
     by("add-class").hidden = classes.length === 0;
     if (!classes.length && (about.captions || about.asked_about.length)) {
-      tell(by("recognised-title"), "Your picture");
+      tell(by("recognised-title"), `Your ${noun}`);
     }
     invite();
   } catch (error) {
@@ -184,6 +197,6 @@ for (const id of ["modality", "class", "field", "value", "k"]) {
 }
 by("class-form").addEventListener("submit", addClass);
 setUpPictures(takePicture);
-setUpSketch(takePicture);
+setUpSketch((drawing) => takePicture([drawing]));
 setUpMap();
 start();

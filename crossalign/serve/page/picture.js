@@ -20,11 +20,13 @@ export async function sendable(file, { side, bytes } = LARGEST) {
   return new Promise((done) => { canvas.toBlob(done, "image/jpeg", 0.92); });
 }
 
+// `take` is called with files, the first of which is a picture or a video if one of them is.
 export function setUpPictures(take) {
   const drop = by("drop"), input = by("file");
-  const first = (files) => [...files].find((file) => file.type.startsWith("image/")) ?? files[0];
+  const first = (files) => [...files].sort((a, b) => looks(b) - looks(a));
+  const looks = (file) => /^(image|video)\//.test(file.type);
   input.addEventListener("change", () => {
-    if (input.files.length) take(input.files[0]);
+    if (input.files.length) take([...input.files]);
     input.value = "";
   });
   document.addEventListener("paste", (event) => {

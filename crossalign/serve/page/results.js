@@ -16,7 +16,8 @@ function card(hit, why) {
   const about = hit.payload;
   const title = about.class ?? (about.modality === "text" ? "" : hit.id);
   const item = make("li", { className: hit.match === false ? "hit beyond" : "hit" });
-  if (hit.thumb) item.append(picture(hit, about.said || (title ? `A picture of ${title}` : hit.id)));
+  const what = about.modality === "clip" ? "Frames of a clip of" : "A picture of";
+  if (hit.thumb) item.append(picture(hit, about.said || (title ? `${what} ${title}` : hit.id)));
   if (about.text !== undefined) item.append(make("blockquote", { textContent: about.text }));
   if (title) item.append(make("div", { className: "title", textContent: title }));
   if (about.said) {

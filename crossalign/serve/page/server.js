@@ -32,7 +32,9 @@ export async function send(path, values) {
   return (await ask(path, { method: "POST", headers, body: JSON.stringify(values) })).json();
 }
 
+// A picture is its bytes; a clip has frames, see clip.js.
 export async function sendPicture(path, blob, values) {
+  if (blob.frames) return send(path, { ...values, frames: blob.frames });
   const given = Object.entries(values).filter(([, value]) => value !== undefined);
   const query = new URLSearchParams(given.map(([name, value]) =>
     [name, typeof value === "object" ? JSON.stringify(value) : String(value)]));

@@ -14,7 +14,7 @@ let turn = 0;                             // so that a late answer does not repl
 export function setUpWords(about) {
   captions = about.captions;
   by("question-form").hidden = about.asked_about.length === 0;
-  by("second").hidden = !about.asked_about.includes(2);
+  by("second").hidden = Boolean(about.frames) || !about.asked_about.includes(2);
 }
 
 function forget() {

@@ -102,20 +102,25 @@ class Clips:
     @cached_property
     def attributes(self) -> tuple[Array, tuple[str, ...]]:
         """Side information ``(C, a)`` of 0 and 1, and the names of its columns."""
-        ways = [way for pair in KINDS.values() for way in pair]
-        names = tuple(dict.fromkeys([
-            *(f"letter {letter.lower()}" for letter in LETTERS), "1 motions", "2 motions",
-            *(f"first {way}" for way in ways), *(f"second {way}" for way in ways)]))
-        column = {name: j for j, name in enumerate(names)}
-        rows = np.zeros((len(self.classes), len(names)), np.float32)
-        for row, one in zip(rows, self.classes, strict=True):
-            row[[column[word] for word in one.words]] = 1
-        held = rows.any(axis=0)
-        return rows[:, held], tuple(np.array(names)[held].tolist())
+        return attributes_of(self.classes)
 
     def rows(self, classes: Array, faces: Sequence[str]) -> Array:
         """Return the numbers of the clips of some classes, (C,) bool, in some faces."""
         return np.flatnonzero(classes[self.label] & np.isin(list(FACES), faces)[self.face])
+
+
+def attributes_of(classes: Sequence[MovingLetter]) -> tuple[Array, tuple[str, ...]]:
+    """Return side information ``(C, a)`` of 0 and 1, and the names of its columns."""
+    ways = [way for pair in KINDS.values() for way in pair]
+    names = tuple(dict.fromkeys([
+        *(f"letter {letter.lower()}" for letter in LETTERS), "1 motions", "2 motions",
+        *(f"first {way}" for way in ways), *(f"second {way}" for way in ways)]))
+    column = {name: j for j, name in enumerate(names)}
+    rows = np.zeros((len(classes), len(names)), np.float32)
+    for row, one in zip(rows, classes, strict=True):
+        row[[column[word] for word in one.words]] = 1
+    held = rows.any(axis=0)
+    return rows[:, held], tuple(np.array(names)[held].tolist())
 
 
 def moving_letters() -> tuple[MovingLetter, ...]:
@@ -136,16 +141,43 @@ def draw_clips(seed: int, cache: bool = True) -> Clips:
     """
     classes = moving_letters()
     label, face = map(np.ravel, np.indices((len(classes), len(FACES))))
-    key = {"name": "moving-glyphs", "version": VERSION, "seed": seed, "letters": LETTERS,
-           "moving": MOVING, "rests": RESTS, "course": [REACH, ANGLE, GROWTH],
-           **{name: version(name) for name in ("matplotlib", "pillow", "numpy")}}
     keep = cached_arrays if cache else (lambda _, build: build())
-    arrays = keep(key, lambda: _draw(classes, label, face, seed))
+    arrays = keep(_key(seed), lambda: _draw(classes, label, face, seed))
     return Clips(classes, label, face, arrays["frames"],
                  lengths_mask(arrays["lengths"], LONGEST), arrays["strips"])
 
 
+def draw_films(seed: int, cache: bool = True) -> tuple[Array, Array]:
+    """Return the pixels ``(n, 12, 32, 32)`` uint8 of the clips of `draw_clips`, ink 255, and their
+    lengths ``(n,)``.
+    """
+    classes = moving_letters()
+    label, face = map(np.ravel, np.indices((len(classes), len(FACES))))
+    keep = cached_arrays if cache else (lambda _, build: build())
+    arrays = keep({**_key(seed), "name": "moving-glyphs-films"},
+                  lambda: dict(zip(("films", "lengths"), _films(classes, label, face, seed),
+                                   strict=True)))
+    return arrays["films"], arrays["lengths"]
+
+
+def _key(seed: int) -> dict[str, Any]:
+    return {"name": "moving-glyphs", "version": VERSION, "seed": seed, "letters": LETTERS,
+            "moving": MOVING, "rests": RESTS, "course": [REACH, ANGLE, GROWTH],
+            **{name: version(name) for name in ("matplotlib", "pillow", "numpy")}}
+
+
 def _draw(classes: Sequence[MovingLetter], label: Array, face: Array, seed: int) -> Arrays:
+    films, lengths = _films(classes, label, face, seed)
+    n, mask = len(label), lengths_mask(lengths, LONGEST)
+    frames = np.zeros((n, LONGEST, WIDTH), np.float32)
+    frames[mask] = oriented_gradients(films[mask] / np.float32(255))
+    shown = (np.linspace(0, 1, SHOWN) * (lengths[:, None] - 1)).round().astype(np.int64)
+    strips = 255 - films[np.arange(n)[:, None], shown].transpose(0, 2, 1, 3).reshape(n, SIDE, -1)
+    return {"frames": frames, "lengths": lengths, "strips": strips}
+
+
+def _films(classes: Sequence[MovingLetter], label: Array, face: Array,
+           seed: int) -> tuple[Array, Array]:
     rng = np.random.default_rng([seed, 1])
     n = len(label)
     moving = np.array(MOVING)[rng.integers(len(MOVING), size=n)]
@@ -160,12 +192,7 @@ def _draw(classes: Sequence[MovingLetter], label: Array, face: Array, seed: int)
                                           strict=True):
         clip = filmed(still[classes[c].letter, of], course(classes[c].programme, *when), shaken)
         film[:len(clip)] = clip
-    mask = lengths_mask(lengths, LONGEST)
-    frames = np.zeros((n, LONGEST, WIDTH), np.float32)
-    frames[mask] = oriented_gradients(films[mask] / np.float32(255))
-    shown = (np.linspace(0, 1, SHOWN) * (lengths[:, None] - 1)).round().astype(np.int64)
-    strips = 255 - films[np.arange(n)[:, None], shown].transpose(0, 2, 1, 3).reshape(n, SIDE, -1)
-    return {"frames": frames, "lengths": lengths, "strips": strips}
+    return films, lengths
 
 
 def filmed(letter: Image.Image, way: Course, jitter: Array) -> Array:

@@ -8,7 +8,7 @@ typefaces that no training clip shows, those of `glyphs`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -81,6 +81,11 @@ def load_moving_glyphs(task: str = "gzsl", *, seed: int = 0, cache: bool = True)
         facts["text_features"] = f"words of what the letter does and of its face, {WORDS}"
     of_all = Samples("moving_glyphs", _views(clips, task), tuple(one.name for one in clips.classes),
                      clips.attributes[0], facts, int(seed), NO_BACKBONE)
+    return cut_clips(clips, task, of_all)
+
+
+def cut_clips(clips: Clips, task: str, of_all: Samples) -> Benchmark:
+    """Cut the clips, as some features tell them, for a task."""
     again = task == "retrieval"
     return Drawn(task, partial(_drawn, clips, of_all, task), runs_differ=again,
                  class_splits=RUNS if again else None).benchmark()
@@ -123,7 +128,7 @@ def _drawn(clips: Clips, of_all: Samples, task: str, run: int,
     kept = np.flatnonzero(seen | unseen)
     facts: Mapping[str, Any] = {"name": "moving glyphs" + " (validation)" * validates, "run": run,
                                 "held_out_faces": list(test_faces)}
-    said = clip_questions(clips, rows) if task == "vqa" else None
+    said = clip_questions(clips, rows, of_all.views.ids.tolist()) if task == "vqa" else None
     return replace(of_all, said=said), Cut(rows, kept, seen[kept], validates, facts)
 
 
@@ -135,10 +140,10 @@ def unseen_letters(candidates: Array, each: int, *seed: int) -> Array:
     return np.asarray((rank < each) & allowed).reshape(-1)
 
 
-def clip_questions(clips: Clips, rows: Mapping[str, Array]) -> Questions:
-    """Ask about every clip of some splits."""
+def clip_questions(clips: Clips, rows: Mapping[str, Array], ids: Sequence[Any]) -> Questions:
+    """Ask about every clip of some splits, by its id."""
     asked = [(clip, *one) for index in rows.values() for clip in index.tolist()
              for one in questions(*clips.classes[clips.label[clip]])]
     pictures, types, texts, answers = zip(*asked, strict=True)
     return Questions(texts, tuple((answer,) for answer in answers), types,
-                     tuple((clip,) for clip in pictures))
+                     tuple((ids[clip],) for clip in pictures))
