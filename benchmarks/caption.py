@@ -60,8 +60,8 @@ def cases(quick: bool) -> list[Case]:
             Case(f"answers, {n} at once", lambda n=n: _asked(n), _answered,
                  None if n == 1 else _answered_singly, None if n == 1 else "one by one",
                  check=None if n == 1 else _near, repeats=20, amount=n, unit="answers")]
-    captions, questions, passes = (500, 2_000, 1) if quick else (4_000, 20_000, 8)
-    few = 64 if quick else 1_000
+    captions, questions, passes = (500, 2_000, 1) if quick else (2_000, 20_000, 4)
+    few = 64 if quick else 256
     return [*found,
             Case(f"learning {captions:,} captions, {passes} passes",
                  lambda: _to_caption(captions, passes), lambda given: given[0].fit(*given[1]),

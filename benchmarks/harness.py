@@ -240,6 +240,7 @@ def machine() -> dict[str, Any]:
     return {
         "cpu": model,
         "cores": cores(),
+        "threads": int(os.environ.get("OMP_NUM_THREADS", cores())),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "system": f"{platform.system()} {platform.machine()}",
         "instructions": instructions(),
