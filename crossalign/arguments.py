@@ -269,8 +269,8 @@ def progress() -> list[Any]:
     return [Progress()]
 
 
-def check_writable(folder: Path) -> None:
-    """Fail before the work, not after it, if a folder cannot be written.
+def check_writable(folder: Path, option: str = "--out") -> None:
+    """Fail before the work, not after it, if a folder, or a file in it, cannot be written.
 
     Raises
     ------
@@ -285,7 +285,7 @@ def check_writable(folder: Path) -> None:
             trial.write(bytes(NEEDED))
             trial.flush()
     except OSError as error:
-        raise ValueError(f"--out: cannot write to {str(folder)!r} ({error.strerror}); choose a "
+        raise ValueError(f"{option}: cannot write to {str(folder)!r} ({error.strerror}); choose a "
                          "writable folder with space.") from None
 
 

@@ -13,6 +13,7 @@ import typer
 
 from crossalign.arguments import HOME, LanguageModel, Lora, check_writable, log, progress
 from crossalign.boundary import tell
+from crossalign.cli_maps import MapFile, check_map, draw_map
 from crossalign.cli_pictures import Files, answered, pictures_of
 from crossalign.cli_space_changes import (
     Folder,
@@ -35,7 +36,6 @@ AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated lines on sta
 Where = Annotated[list[str] | None, typer.Option(
     help="Only items with this in their payload, as class=butterfly; repeated for one key, any of "
     "its values.")]
-
 LISTED = 8
 """Number of classes of a set that are named."""
 MATCH = {True: "yes", False: "no", None: ""}
@@ -144,15 +144,17 @@ def search(space: Folder,
 
 
 def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
-              as_json: AsJson = False) -> None:
+              as_json: AsJson = False, occlusion: MapFile = None) -> None:
     """Name what pictures show, with calibrated probabilities, or that it is none of the classes.
 
     Where some cannot be read the others are answered, and the exit code is 2.
     """
+    check_map(occlusion, files)
     from crossalign.space import Space
 
     opened = Space.open(space)
     found = answered(files, lambda pictures: opened.recognise(pictures, k), opened.clips)
+    draw_map(opened, occlusion, files, "class")
     if as_json:
         print(json.dumps({"answers": [{"file": str(file), **answer._asdict()} for file, answer in
                                       zip(found.files, found.answers, strict=True)],
@@ -169,15 +171,18 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
     found.end()
 
 
-def caption(space: Folder, files: Files, as_json: AsJson = False) -> None:
+def caption(space: Folder, files: Files, as_json: AsJson = False,
+            occlusion: MapFile = None) -> None:
     """Say in words what pictures show, also of classes that no caption in training named.
 
     Where some cannot be read the others are answered, and the exit code is 2.
     """
+    check_map(occlusion, files)
     from crossalign.space import Space
 
     opened = Space.open(space)
     found = answered(files, opened.caption, opened.clips)
+    draw_map(opened, occlusion, files, "caption")
     if as_json:
         print(json.dumps({"captions": [{"file": str(file), "caption": text} for file, text in
                                        zip(found.files, found.answers, strict=True)],
@@ -192,17 +197,22 @@ def ask(space: Folder,
         about: Annotated[list[str], typer.Argument(
             metavar="FILE [FILE] QUESTION", help="One picture, or a first and a second, and then "
             "the question.")],
-        k: Count = 3, as_json: AsJson = False) -> None:
+        k: Count = 3, as_json: AsJson = False, occlusion: MapFile = None) -> None:
     """Answer a question about a picture, or about two."""
     if len(about) not in (2, 3):
         raise ValueError(f"question: got {len(about)} arguments behind the space; give one picture "
                          "or two, and then the question.")
+    check_map(occlusion)
     from crossalign.space import Space
 
     *files, question = about
-    reply = Space.open(space).ask([expanded(file, "file") for file in files], question, k)
+    opened, pictures = Space.open(space), [expanded(file, "file") for file in files]
+    reply = opened.ask(pictures, question, k)
+    draw_map(opened, occlusion, pictures, "answer", question)
     if reply.unknown:
         tell("note: no question in training had the words " + ", ".join(reply.unknown))
+    if not reply.calibrated:
+        tell("note: these shares are not calibrated, as the space had too few questions for that")
     if as_json:
         print(json.dumps({"question": question, "files": files, **reply._asdict()}))
     else:

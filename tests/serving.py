@@ -44,6 +44,13 @@ class Reply(NamedTuple):
     answers: list
     accuracies: list
     unknown: list
+    calibrated: bool = True
+
+
+class Map(NamedTuple):
+    said: str
+    log_probability: float
+    falls: list
 
 
 class Colours:
@@ -108,6 +115,13 @@ class Colours:
         self.asked.append(question)
         found = [self.recognise([item], 1)[0].names[0] for item in items]
         return Reply([" and ".join(found), "none"][:k], [0.75, 0.25][:k], ["zebra"])
+
+    def occlusion(self, items, of, question, tick):
+        tick()
+        time.sleep(self.pause)
+        tick()
+        falls = [np.linspace(-1, 2, 64).reshape(8, 8) for _ in items]
+        return Map(f"the {of} of {question}", np.log(0.5), falls)
 
     def add(self, items, ids, payload, modality):
         kind = modality or ("text" if isinstance(items[0], str) else "image")

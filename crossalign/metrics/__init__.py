@@ -70,7 +70,7 @@ from crossalign.metrics.conformal import (
 )
 from crossalign.metrics.neighbourhoods import linear_cka, mutual_neighbours
 from crossalign.metrics.open_set import auroc, fpr_at_tpr, oscr
-from crossalign.metrics.reliability import expected_calibration_error
+from crossalign.metrics.reliability import calibration_error, expected_calibration_error
 from crossalign.metrics.retrieval.absence import (
     Strengths,
     match_cutoff,
@@ -117,6 +117,7 @@ __all__ = [
     "bleu_counts",
     "bleu_of_counts",
     "calibrated_stacking",
+    "calibration_error",
     "chance_average_precision",
     "chance_map",
     "cider_d",

@@ -10,6 +10,7 @@ from crossalign.metrics.checks import (
     check_choice,
     check_same_length,
 )
+from crossalign.metrics.selective import as_vector
 
 BINNINGS = ("equal_width", "equal_mass")
 
@@ -48,9 +49,6 @@ def expected_calibration_error(
         Shapes disagree, nothing to score, rows that are not probabilities, a label that is not a
         column, bins not positive, or an unknown binning.
     """
-    check_choice("binning", binning, BINNINGS)
-    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
-        raise ValueError(f"bins: got {bins!r}; give a positive integer.")
     chances, truth = _as_probabilities(probabilities), as_labels("labels", labels)
     check_same_length("probabilities", chances, "labels", truth)
     outside = np.setdiff1d(truth, np.arange(chances.shape[1]))
@@ -59,13 +57,57 @@ def expected_calibration_error(
             f"labels: got {outside[0]}, which is not one of the {chances.shape[1]} columns of "
             "probabilities; give column numbers."
         )
-    sure = chances.max(axis=1)  # (n,)
-    right = chances.argmax(axis=1) == truth
+    sure = chances.max(axis=1).clip(max=1)
+    return calibration_error(sure, chances.argmax(axis=1) == truth, bins, binning)
+
+
+def calibration_error(
+    confidences: ArrayLike, accuracies: ArrayLike, bins: int = 15, binning: str = "equal_width"
+) -> float:
+    """Compute the mean gap between the confidence of answers and their accuracy (ECE).
+
+    It is `expected_calibration_error` of answers that are right in part, as those with which some
+    people agree.
+
+    Parameters
+    ----------
+    confidences : (n,)
+        Confidence in each answer, in [0, 1].
+    accuracies : (n,)
+        Accuracy of each, in [0, 1]: 1 or True if it is right.
+    bins, binning
+        See `expected_calibration_error`.
+
+    Returns
+    -------
+    float
+        A fraction in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, nothing to score, values outside [0, 1], bins not positive, or an unknown
+        binning.
+    """
+    check_choice("binning", binning, BINNINGS)
+    if isinstance(bins, bool) or not isinstance(bins, int | np.integer) or bins < 1:
+        raise ValueError(f"bins: got {bins!r}; give a positive integer.")
+    sure, right = _fractions("confidences", confidences), _fractions("accuracies", accuracies)
+    check_same_length("confidences", sure, "accuracies", right)
     shares = np.linspace(0, 1, bins + 1)[1:-1]
     cuts = shares if binning == "equal_width" else _quantiles(sure, shares)
     # |b| |accuracy(b) - confidence(b)| is the absolute sum of right - sure over the bin
     gaps = np.bincount(np.searchsorted(cuts, sure, side="left"), weights=right - sure)
     return float(np.abs(gaps).sum() / len(sure))
+
+
+def _fractions(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return values (n,) as float64; ValueError unless there are some, all in [0, 1]."""
+    array = as_vector(name, values)
+    if array.min() < 0 or array.max() > 1:
+        raise ValueError(f"{name}: got {array.min():.4g} up to {array.max():.4g}; give fractions "
+                         "in [0, 1].")
+    return array
 
 
 def _quantiles(values: NDArray[np.float64], shares: NDArray[np.float64]) -> Array:

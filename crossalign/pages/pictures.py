@@ -155,13 +155,25 @@ def _cases(sheet: Mapping[str, Any]) -> str:
             f"{len(sheet['queries'])} of those are shown, spread evenly again.")
 
 
-def _said(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+def _said(part: Any, others: Mapping[str, Any]) -> Iterator[_Drawn]:
+    reason = others.get("occlusion", {}).get("reason", "")
+    maps = f" No map of what they rest on is drawn, as {reason}." if reason else ""
     question = ", the question above it in grey" if part["what"] == "answers" else ""
     yield (plots.said(**part),
            f"Test samples, right and wrong {part['what']} in equal numbers where there are as "
            "many, each kind spread evenly: what the model says in green with a check if it is "
-           f"right, in orange with a cross if not, and then what people say{question}.",
+           f"right, in orange with a cross if not, and then what people say{question}.{maps}",
            f"Pictures with {part['what']}, each marked right or wrong.")
+
+
+def _occlusion(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
+    if part["cells"]:
+        yield (plots.rested(part["what"], part["cells"]),
+               f"What some {part['what']} rest on: in orange places without which what the model "
+               "says is less likely, in blue those without which it is likelier, each map by its "
+               "own largest value. One place after another is covered by the median shade of the "
+               "picture.",
+               f"Pictures beside maps of what their {part['what']} rest on.")
 
 
 def _saliency(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
@@ -191,12 +203,13 @@ def _confusion(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
 
 _PICTURES: dict[str, Callable[[Any, Mapping[str, Any]], Iterator[_Drawn]]] = {
     "latent": _latent, "sensitivity": _sensitivity, "cross_modal": _cross_modal, "hits": _hits,
-    "said": _said, "saliency": _saliency, "curve": _curve, "few_shot": _few_shot,
-    "rejection": _rejection, "pr": _pr, "class_accuracy": _accuracy, "confusion": _confusion,
-    "history": _history}
+    "said": _said, "occlusion": _occlusion, "saliency": _saliency, "curve": _curve,
+    "few_shot": _few_shot, "rejection": _rejection, "pr": _pr, "class_accuracy": _accuracy,
+    "confusion": _confusion, "history": _history}
 """Function that draws each figure, in the order of the page."""
 
-_WIDE = ("latent", "sensitivity", "cross_modal", "hits", "said", "saliency", "history")
+_WIDE = ("latent", "sensitivity", "cross_modal", "hits", "said", "occlusion", "saliency",
+         "history")
 """Pictures that take the whole width."""
 
 

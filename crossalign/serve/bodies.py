@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -72,6 +72,19 @@ class Ask(Question):
 
     pictures: list[str] = Field([], max_length=2)
     frames: Frames | None = None
+
+
+class Map(Body):
+    """Parameters beside a picture of which a map is asked, and the question of an answer."""
+
+    of: Literal["answer", "caption", "class"] = "class"
+    question: str | None = None
+
+
+class Maps(Map):
+    """The same about one picture or two, each a data URI."""
+
+    pictures: list[str] = Field(min_length=1, max_length=2)
 
 
 class Item(Body):

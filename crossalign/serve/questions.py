@@ -13,6 +13,8 @@ from crossalign.serve.bodies import (
     Ask,
     Caption,
     CaptionClip,
+    Map,
+    Maps,
     Question,
     Recognise,
     Search,
@@ -81,6 +83,16 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
             [opened(content, kind, desk.limits) for kind, content in pictures], body.question,
             body.k)))
 
+    @app.post("/occlusion", openapi_extra=described(Maps, Map))
+    async def occlusion(request: Request) -> Response:
+        """Map what of a picture an answer, a caption or the likeliest class rests on."""
+        body, pictures = await _map_asked(request, desk.limits)
+        if body.question is not None:
+            check_text(body.question, desk.limits, "question")
+        return JSONResponse(await desk.pool.run(lambda: desk.served.occlusion(
+            [opened(content, kind, desk.limits) for kind, content in pictures], body.of,
+            body.question)))
+
     @app.post("/why", openapi_extra=described(Why, Why))
     async def why(request: Request) -> Response:
         """Name the training pairs and words that put an item among the hits."""
@@ -133,6 +145,15 @@ async def _question(request: Request, limits: Limits) -> tuple[
                        "clip.")
     return (body, pictures_in(body.pictures, limits, "pictures"),
             pictures_in(body.frames or [], limits, "frames"))
+
+
+async def _map_asked(request: Request, limits: Limits) -> tuple[Map, list[tuple[str, bytes]]]:
+    """Return of what a map is asked, and type and bytes of the pictures that it is over."""
+    content, kind = await request.body(), body_type(request.headers)
+    if kind != JSON:
+        return from_parameters(Map, request.query_params.multi_items()), [(kind, content)]
+    body = from_json(Maps, content)
+    return body, pictures_in(body.pictures, limits, "pictures")
 
 
 async def _asked(desk: Desk, request: Request, form: type[Any],

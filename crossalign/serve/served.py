@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from crossalign.serve.limits import AskError, Limits
+from crossalign.pages.plots.occlusion import overlay, told
+from crossalign.serve.limits import AskError, Limits, overload
 from crossalign.serve.plane import points
+from crossalign.serve.uploads import png_uri
 from crossalign.space.answering import nothing_matches
 from crossalign.space.folder import Stamp, stamp
 from crossalign.space.stored import ChangedError
 
 if TYPE_CHECKING:
     from crossalign.space import Space
+    from crossalign.space.occluded import Kind
 
 Plain = dict[str, Any]
 
@@ -114,7 +119,26 @@ class Served:
             reply = self._space.ask(list(items), question, k)
         return {"answers": [{"answer": text, "accuracy": share} for text, share in
                             zip(reply.answers, reply.accuracies, strict=True)],
-                "unknown": list(reply.unknown)}
+                "unknown": list(reply.unknown), "calibrated": reply.calibrated}
+
+    def occlusion(self, items: Sequence[Any], of: Kind, question: str | None) -> Plain:
+        """Return what is said of a picture or two, and a map of what it rests on over each.
+
+        The work ends when the time of the request does, so that nobody waits for it in vain.
+        """
+        end = time.monotonic() + self._limits.seconds
+
+        def tick() -> None:
+            if time.monotonic() > end:
+                raise overload(f"the map took more than {self._limits.seconds:g} seconds; ask for "
+                               "it on the command line, by --occlusion.")
+
+        with self._current():
+            found = self._space.occlusion(list(items), of, question, tick=tick)
+        largest = max(float(abs(fall).max()) for fall in found.falls)
+        return {"said": found.said, "probability": math.exp(found.log_probability),
+                "told": told(found.said, found.falls),
+                "maps": [png_uri(overlay(fall, largest)) for fall in found.falls]}
 
     def add(self, items: Sequence[Any], ids: Sequence[str | None],
             payload: Sequence[Plain | None], modality: str | None) -> list[str]:

@@ -79,9 +79,22 @@ def thumbnail(picture: Image.Image) -> str:
 
     small = Image.fromarray(pictures.prepared(picture, None, "RGB").pixels)
     small.thumbnail((THUMB, THUMB))
+    return _uri(small, "JPEG", quality=80)
+
+
+def png_uri(pixels: Any) -> str:
+    """Return pixels ``(h, w, 4)`` uint8, opacity last, as a data URI."""
+    from PIL import Image
+
+    return _uri(Image.fromarray(pixels), "PNG")
+
+
+def _uri(picture: Image.Image, form: str, **how: Any) -> str:
+    """Return a picture in a format of Pillow as a data URI."""
     stream = io.BytesIO()
-    small.save(stream, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    picture.save(stream, form, **how)
+    return (f"data:image/{form.lower()};base64,"
+            f"{base64.b64encode(stream.getvalue()).decode()}")
 
 
 def picture_in(uri: object) -> tuple[str, bytes] | None:

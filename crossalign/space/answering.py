@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
+from crossalign.pace import Log
 from crossalign.sentences import nearest, short
 from crossalign.space.embedding import EmbeddingSpace
 from crossalign.space.items import LONGEST, listed
 from crossalign.space.matching import CUTOFFS, NOTHING, matches, way
+from crossalign.space.occluded import Kind, Occluded, occluded
 from crossalign.space.recognition import Answer
 from crossalign.space.why import Why, explained
 from crossalign.words import words_of
@@ -55,14 +57,17 @@ class Reply(NamedTuple):
     ----------
     answers : list of str
     accuracies : list of float
-        Share of people that would give such an answer, as the answerer expects; not calibrated.
+        Share of cases in which each answer is expected to be right.
     unknown : list of str
         Words of the question that no question in training had.
+    calibrated : bool
+        Whether these shares were calibrated on validation; False where it had too few questions.
     """
 
     answers: list[str]
     accuracies: list[float]
     unknown: list[str]
+    calibrated: bool
 
 
 def nothing_matches(hits: Sequence[Hit]) -> bool:
@@ -202,7 +207,7 @@ class AnsweringSpace(EmbeddingSpace):
         likely = answerer.predict_proba(self.looked_at(given), [question], rows)[0]
         best = (-likely).argsort(kind="stable")[:k]
         return Reply([str(text) for text in answerer.answers_[best]],
-                     [float(p) for p in likely[best]], unknown)
+                     [float(p) for p in likely[best]], unknown, answerer.temperature is not None)
 
     def caption(self, items: Any) -> list[str]:
         """Say what pictures show, in words of the captions and the names that the space knows.
@@ -229,11 +234,47 @@ class AnsweringSpace(EmbeddingSpace):
 
     def caption_rows(self, rows: Any) -> list[str]:
         """Say what pictures show whose features ``(n, d)`` are given, see `caption`."""
+        said: list[str] = self.captioner.caption(rows)
+        return said
+
+    @property
+    def captioner(self) -> Any:
+        """Captioner that names the classes that the space recognises now."""
         self.fitted.captioner.open()
         saying = copy(self.fitted.captioner)
         saying.recogniser = self.fitted.recogniser
-        said: list[str] = saying.caption(rows)
-        return said
+        return saying
+
+    def occlusion(self, items: Any, of: Kind = "class", question: str | None = None, *,
+                  log: Log | None = None, tick: Callable[[], None] | None = None) -> Occluded:
+        """Map what of a picture an answer, a caption or the likeliest class rests on.
+
+        One place of the picture after another is covered by its median shade, about 144 in all, and
+        the picture read again by the encoder: where what is said becomes less likely, it rests on
+        that place, see `tasks.occlusion`. It takes as long as encoding so many pictures.
+
+        Parameters
+        ----------
+        items : item or two items
+            Picture, see `space.items`; of a question about two pictures both.
+        of : {"class", "caption", "answer"}
+            Whether the map is of the likeliest class, the default, of the caption, or of the
+            likeliest answer.
+        question : str, optional
+            Question, for an answer.
+        log : callable, optional
+            Function called with lines on the progress; default none.
+        tick : callable, optional
+            Function called after every block of covered pictures; an error that it raises ends the
+            work.
+
+        Raises
+        ------
+        ValueError
+            As `recognise`, `caption` or `ask`; also if an item is no picture or smaller than 8
+            pixels, or there are more than that answer is about.
+        """
+        return occluded(self, items, of, question, log, tick)
 
     def recognise(self, items: Any, k: int = 5) -> list[Answer]:
         """Name the k likeliest classes of every picture, with calibrated probabilities.

@@ -32,6 +32,7 @@ from crossalign.pace import duration
 from crossalign.preprocessing.pooling import pooled_views
 from crossalign.reading import expanded
 from crossalign.space.answering import UNJUDGED
+from crossalign.space.answers import answerer_of
 from crossalign.space.choice import SHORT_LIST, check_enough, choose, short_list
 from crossalign.space.cutoffs import choose_cutoffs, measured
 from crossalign.space.draft import beside, building
@@ -46,7 +47,7 @@ from crossalign.space.space import Space
 from crossalign.space.training import kept_training
 from crossalign.tasks.class_em import moves
 from crossalign.tasks.fitted import Fitted
-from crossalign.types import Benchmark, Captions, Classes, Questions, Views
+from crossalign.types import Benchmark, Captions, Classes, Views
 
 Array = npt.NDArray[Any]
 Log = Callable[[str], None]
@@ -130,7 +131,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         fitted.source = options.remembered()
         samples = replaced(samples, views=fitted.pooled(samples.views))
         if questions:
-            fitted.answerer = _answerer(options, fitted, used, samples, log, callbacks)
+            _check_embeds(fitted, "questions")
+            fitted.answerer = answerer_of(options, fitted, bench, used, samples, log, callbacks)
         if captions:
             fitted.captioner = _captioner(options, fitted, used, samples, language, log,
                                           callbacks)
@@ -231,26 +233,6 @@ def _check_pool(options: DataOptions) -> None:
     if options.tokens and clips:
         raise ValueError(f"tokens: asked for of {options.name!r}, whose frames a space pools; "
                          "leave --tokens out.")
-
-
-def _answerer(options: DataOptions, fitted: Fitted, used: Views, samples: Samples,
-              log: Log, callbacks: Sequence[Any]) -> Any:
-    """Return an answerer that learned the questions of the data about the samples of the model.
-
-    Raises
-    ------
-    ValueError
-        If the model embeds nothing, or no question is about these samples.
-    """
-    _check_embeds(fitted, "questions")
-    from crossalign.tasks.answerer import Answerer
-
-    said = load_said(options.name, "vqa", samples, log=log, **options.read_raw_as())
-    assert isinstance(said, Questions)
-    log(f"learning answers from {len(said.of(used)):,} questions")
-    answerer = Answerer(fitted.model)
-    answerer.dropout = fitted.settings.get("dropout", answerer.dropout)
-    return answerer.fit(used, said, callbacks)
 
 
 def _check_embeds(fitted: Fitted, argument: str) -> None:

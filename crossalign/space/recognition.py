@@ -100,6 +100,10 @@ class Recognition:
                                   [names[c] for c in order if maybe[c]]))
         return answers
 
+    def probabilities(self, rows: Array) -> Array:
+        """Return the calibrated probabilities ``(n, C)`` of all classes for rows ``(n, a)``."""
+        return self._judge().predict_proba(rows)
+
     def _sets(self, scores: Array) -> Array:
         """Return which classes are in the sets, ``(n, C)`` bool, and the best always is."""
         if not self.fitted.settings.get("sets"):

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.special import expit
+from scipy.special import log_expit, log_softmax
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.devices import DEVICES
@@ -48,7 +48,7 @@ RANGES: dict[str, Any] = {
     "most": [Interval(Integral, 1, 10**6, closed="both")], "hidden": [SIZE],
     "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT, None],
     "batch_size": [BATCH], "lr": [RATE], "device": [StrOptions(set(DEVICES))],
-    "random_state": [SEED]}
+    "random_state": [SEED], "temperature": [RATE, None]}
 EPOCHS = 10
 """Least number of passes over the questions."""
 BLOCK = 8192
@@ -86,6 +86,9 @@ class Answerer(Task):
         Device of the network; default ``"auto"``, a GPU if there is one.
     random_state : int
         Seed of the weights and of the batches; default 0.
+    temperature : float, optional
+        Temperature of the softmax over answers that makes shares calibrated, as
+        `answer_calibration.answer_temperature` finds it; default None, shares are not calibrated.
 
     Attributes
     ----------
@@ -115,7 +118,7 @@ class Answerer(Task):
     def __init__(self, model: Any, inputs: str = "codes", sees: str = "both", most: int = 3000,
                  hidden: int = 128, dropout: float = 0.2, epochs: int | None = None,
                  batch_size: int = 256, lr: float = 3e-3, device: str = "auto",
-                 random_state: int = 0) -> None:
+                 random_state: int = 0, temperature: float | None = None) -> None:
         self.model = model
         self.inputs = inputs
         self.sees = sees
@@ -127,6 +130,7 @@ class Answerer(Task):
         self.lr = lr
         self.device = device
         self.random_state = random_state
+        self.temperature = temperature
         check_values(vars(self), RANGES)
 
     def fit(self, train: Views, questions: Questions, callbacks: Sequence[Callback] = ()) -> Self:
@@ -203,8 +207,19 @@ class Answerer(Task):
 
     def predict_proba(self, X: npt.ArrayLike | Views, questions: Questions | Sequence[str],
                       rows: npt.ArrayLike | None = None) -> Array:
-        """Return the accuracy ``(m, A)`` that each answer is expected to have, not calibrated."""
-        return np.asarray(expit(self.decision_function(X, questions, rows)))
+        """Return the share ``(m, A)`` of cases in which each answer is expected to be right.
+
+        With a ``temperature`` it is calibrated, and shares of a question add up to one; without one
+        it is the network's own expected accuracy of each answer, which is not calibrated.
+        """
+        return np.asarray(np.exp(self.predict_log_proba(X, questions, rows)))
+
+    def predict_log_proba(self, X: npt.ArrayLike | Views, questions: Questions | Sequence[str],
+                          rows: npt.ArrayLike | None = None) -> Array:
+        """Return the logarithms ``(m, A)`` of `predict_proba`, also of shares that are nearly 1."""
+        logits = self.decision_function(X, questions, rows).astype(np.float64)
+        return np.asarray(log_expit(logits) if self.temperature is None else
+                          log_softmax(logits / self.temperature, axis=1))
 
     def unknown_words(self, question: str) -> list[str]:
         """Return the words of a question that no training question had."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
+from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -246,6 +248,31 @@ class BaseCaptioner(CaptionInputs, ABC):
         """
         samples = self._samples(X)
         return self._speaker(self._codes(samples), self._ranked(samples), cached, parts)
+
+    def log_likelihoods(self, X: npt.ArrayLike | Views, text: str) -> Array:
+        """Compute the log-probability ``(n,)`` of one text, its end included, of every sample.
+
+        It is the sum over its words of the decoder's own log-probabilities, without guidance,
+        behind the names that the recogniser gives each sample.
+
+        Parameters
+        ----------
+        X : Views or (n, d) array
+            Samples.
+        text : str
+            Caption, as `caption` says it.
+        """
+        import torch
+
+        self.open()
+        speaker = copy(self).set_params(guidance=0.0).speaker(X)
+        words = [*self._vocabulary.numbers(text)[:self.longest], self._end]
+        scores = speaker.first()
+        total = scores[:, words[0]].double()
+        for before, word in pairwise(words):
+            scores = speaker.next(torch.full((len(scores),), before, device=scores.device))
+            total = total + scores[:, word]
+        return np.asarray(total.cpu().numpy())
 
     def _samples(self, X: npt.ArrayLike | Views) -> Views:
         """Return samples as `Views`, for a captioner that is fitted."""

@@ -25,7 +25,7 @@ CALLS = {
     "modality_gap": (ROWS, ROWS**2), "cosine": (ROWS, ROWS), "dot": (ROWS, ROWS),
     "euclidean": (ROWS, ROWS), "normalised_cmae": (SURE,),
     "expected_calibration_error": (SCORES / SCORES.sum(1, keepdims=True), LABELS),
-    "gzsl_scores": (SCORES, LOW, SCORES, HIGH, SEEN),
+    "calibration_error": (SURE, WRONG), "gzsl_scores": (SCORES, LOW, SCORES, HIGH, SEEN),
     "seen_unseen_curve": (SCORES, LOW, SCORES, HIGH, SEEN),
     "micro_accuracy": (LABELS, LABELS), "chance_map": (LABELS, CLASSES),
     "harmonic_mean": (0.4, 0.6), "chance_average_precision": (5, 2)}

@@ -2,12 +2,14 @@ from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
+from complaints import complaint
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from crossalign.metrics import (
     aurc,
     auroc,
+    calibration_error,
     excess_aurc,
     expected_calibration_error,
     fpr_at_tpr,
@@ -251,3 +253,13 @@ def test_oscr_is_the_area_of_a_sweep_over_thresholds(levels):
 def test_bad_arguments(call, match):
     with pytest.raises(ValueError, match=match):
         call()
+
+
+def test_answers_that_are_right_in_part_count_by_their_accuracy():
+    rng = np.random.default_rng(3)
+    sure, right = rng.random(50), rng.integers(0, 4, 50) / 3
+    expected = sum(abs(sum(right[i] - sure[i] for i in range(50) if low < sure[i] <= low + 0.2))
+                   for low in np.arange(5) / 5) / 50
+    assert calibration_error(sure, right, bins=5) == pytest.approx(expected, abs=1e-12)
+    for values in ([0.5, 1.5], [-0.1, 0.5], [], [[0.5]]):
+        complaint(lambda of=values: calibration_error(of, [0.5, 0.5]), "confidences: got")

@@ -94,7 +94,8 @@ def test_a_question_is_about_one_picture_or_two(server):
     status, _, found = server.ask("POST", "/ask?question=which%20colour%3F&k=1", picture("blue"),
                                   "image/png")
     assert status == 200
-    assert found == {"answers": [{"answer": "blue", "accuracy": 0.75}], "unknown": ["zebra"]}
+    assert found == {"answers": [{"answer": "blue", "accuracy": 0.75}], "unknown": ["zebra"],
+                     "calibrated": True}
     assert server.space.asked[-1] == "which colour?"
     two = [as_uri(picture("red")), as_uri(picture("green", kind="JPEG"), "image/jpeg")]
     found = server.ask("POST", "/ask", {"question": "same?", "pictures": two})[2]
@@ -119,6 +120,53 @@ def test_what_cannot_be_asked_is_a_sentence(server, path, body, words):
     status, _, found = server.ask("POST", path, body, kind)
     assert status in (400, 413)
     assert words in found["error"]
+
+
+def overlay_in(uri):
+    """Pixels of a map that a server gave."""
+    head, _, content = uri.partition(",")
+    assert head == "data:image/png;base64"
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(content))))
+
+
+def test_a_map_is_of_a_class_a_caption_or_an_answer_and_lies_over_each_picture(server):
+    status, _, found = server.ask("POST", "/occlusion", picture("blue"), "image/png")
+    assert (status, found["said"], found["probability"]) == (200, "the class of None",
+                                                             pytest.approx(0.5))
+    assert "less likely, 7.4 times at most; in blue: likelier, 2.7 times" in found["told"]
+    (pixels,) = map(overlay_in, found["maps"])
+    assert pixels.shape == (8, 8, 4)
+    assert pixels[-1, -1, 3] == pixels[..., 3].max() > 2 * pixels[0, 0, 3] - 3 > 0
+    found = server.ask("POST", "/occlusion?of=caption", picture(), "image/png")[2]
+    assert found["said"] == "the caption of None"
+    two = [as_uri(picture("red")), as_uri(picture("green"))]
+    found = server.ask("POST", "/occlusion", {"of": "answer", "question": "same?",
+                                              "pictures": two})[2]
+    assert (found["said"], len(found["maps"])) == ("the answer of same?", 2)
+
+
+@pytest.mark.parametrize(("path", "body", "words"), [
+    ("/occlusion?of=colour", picture(), "of: input should be 'answer', 'caption' or 'class'"),
+    ("/occlusion?question=%20", picture(), "question: got 1 characters"),
+    ("/occlusion?file=/etc/passwd", picture(), "file: unknown field"),
+    ("/occlusion", b"no", "picture: the body is no whole"),
+    ("/occlusion", {"pictures": ["/etc/passwd"]}, "pictures.0: it is no picture"),
+    ("/occlusion", {"of": "class"}, "pictures: field required"),
+    ("/occlusion", {"pictures": [as_uri(picture((1, 2, 3), (6000, 5000)))]}, "megapixels")])
+def test_what_has_no_map_is_a_sentence(server, path, body, words):
+    kind = "application/json" if isinstance(body, dict) else "image/png"
+    status, _, found = server.ask("POST", path, body, kind)
+    assert status in (400, 413)
+    assert words in found["error"]
+
+
+def test_a_map_that_takes_too_long_ends_and_lets_others_in():
+    with running(Colours(), seconds=0.5) as server:
+        server.space.pause = 1.0
+        status, _, found = server.ask("POST", "/occlusion", picture(), "image/png")
+        assert (status, list(found)) == (503, ["error"])
+        server.space.pause = 0.0
+        assert server.ask("POST", "/caption", picture(), "image/png")[0] == 200
 
 
 def test_a_space_that_was_taught_no_words_says_so():
@@ -179,7 +227,7 @@ def test_the_description_names_every_route_and_the_page_needs_no_other_host(serv
     assert status == 200
     assert set(found["paths"]) == {"/health", "/space", "/classes", "/map", "/thumb/{name}",
                                    "/search", "/recognise", "/why", "/items", "/items/{name}",
-                                   "/caption", "/ask"}
+                                   "/caption", "/ask", "/occlusion"}
     content = found["paths"]["/caption"]["post"]["requestBody"]["content"]
     assert content["application/json"]["schema"]["required"] == ["frames"]
     assert "image/png" in content
@@ -196,9 +244,9 @@ def test_the_description_names_every_route_and_the_page_needs_no_other_host(serv
 def test_the_page_sets_texts_as_texts_and_asks_no_other_host():
     files = page_files()
     assert {path for path in files if path != "/"} == {
-        f"/page/{name}" for name in ("page.css", "clip.js", "elements.js", "main.js", "map.js",
-                                     "picture.js", "results.js", "server.js", "sketch.js",
-                                     "words.js")}
+        f"/page/{name}" for name in (
+            "page.css", "clip.js", "elements.js", "main.js", "map.js", "picture.js", "results.js",
+            "server.js", "sketch.js", "where.js", "words.js")}
     for content, _ in files.values():
         assert not re.search(rb"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(|https?:"
                              rb"|<[^>]* (style|on\w+)=", content)

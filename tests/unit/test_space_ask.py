@@ -80,6 +80,31 @@ def test_pictures_with_questions_alone_make_a_space_that_answers(place, space):
     assert not any("class" in hit.payload for hit in space.search(files[0], k=3))
 
 
+def test_few_questions_leave_the_shares_uncalibrated_and_that_is_said(place, space):
+    file = place[0] / "test" / "images" / "0.png"
+    assert space.ask(file, "is it a disc?").calibrated is False
+    assert space.fitted.answerer.temperature is None
+    told = CliRunner().invoke(app, ["ask", str(place[1]), str(file), "is it a disc?"])
+    assert "these shares are not calibrated" in told.stderr
+    assert "not calibrated" in space.card["selection"]
+
+
+def test_enough_questions_calibrate_the_shares(tmp_path):
+    folder, lines = questions_about(tmp_path / "many", n=200), []
+    built = build_space(DataOptions(data=str(folder)), tmp_path / "out", questions=True,
+                        log=lines.append)
+    heat = built.fitted.answerer.temperature
+    assert heat >= 1
+    assert any(f"calibrated on validation, at a temperature of {heat:.2f}" in line
+               for line in lines)
+    assert "ECE" in built.card["scores"]
+    reply = built.ask(folder / "test" / "images" / "0.png", "is it a disc?")
+    assert reply.calibrated
+    assert sum(built.ask(folder / "test" / "images" / "0.png", "is it a disc?",
+                         k=9).accuracies) == pytest.approx(1)
+    built.close()
+
+
 def test_the_command_answers_in_words_and_in_json(place, space):
     folder, out = place
     file = str(folder / "test" / "images" / "0.png")
@@ -90,6 +115,25 @@ def test_the_command_answers_in_words_and_in_json(place, space):
     found = json.loads(CliRunner().invoke(
         app, ["ask", str(out), file, "is it a disc?", "--k", "2", "--json"]).stdout)
     assert found == {"question": "is it a disc?", "files": [file], **reply._asdict()}
+
+
+def test_the_map_of_an_answer_is_where_the_shape_is(place, space, tmp_path):
+    folder, out = place
+    file, target = folder / "test" / "images" / "0.png", tmp_path / "map.png"
+    sure = space.occlusion(file, "answer", "which shape is it?")
+    assert np.abs(sure.falls[0]).max() < 0.01      # so sure that no place alone counts
+    space.fitted.answerer.temperature = 50.0
+    found = space.occlusion(file, "answer", "which shape is it?")
+    reply = space.ask(file, "which shape is it?")
+    assert (found.said, found.question) == (reply.answers[0], "which shape is it?")
+    assert np.exp(found.log_probability) == pytest.approx(reply.accuracies[0], abs=1e-5)
+    dark, shares = found.pictures[0].mean(axis=2) < 128, np.abs(found.falls[0])
+    assert shares[dark].mean() > 1.2 * shares[~dark].mean()
+    ran = CliRunner().invoke(app, ["ask", str(out), str(file), "which shape is it?", "--occlusion",
+                                   str(target)])
+    assert ran.exit_code == 0, ran.output
+    with Image.open(target) as drawn:
+        assert drawn.width > 600
 
 
 @pytest.mark.parametrize(("files", "question", "words"), [

@@ -2,16 +2,18 @@
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from complaints import complaint
-from shapes import picture_folder
+from shapes import picture, picture_folder
 from typer.testing import CliRunner
 
 import crossalign as ca
-from crossalign.cli import app
+from crossalign.cli import app, main
 from crossalign.data_options import DataOptions
 from crossalign.index import ExactIndex
 from crossalign.space import build_space
@@ -88,6 +90,92 @@ def test_what_cannot_be_said_is_refused_in_a_sentence(place, space, tmp_path):
     complaint(lambda: build_space(DataOptions(data="synthetic"), tmp_path / "space", captions=True,
                                   log=lambda line: None), "captions: 'synthetic' has none")
     assert not (tmp_path / "space").exists()
+
+
+def test_captions_are_as_likely_as_a_loop_over_their_words_says(place, space):
+    rows = space.readers.of_pictures(sorted(place[0].rglob("*.png"))[::31])
+    captioner, text = space.captioner, "disc ring"
+    found = captioner.log_likelihoods(rows, text)
+    words = [*captioner._vocabulary.numbers(text), captioner._end]
+    for row, value in zip(rows, found, strict=True):
+        speaker, expected = captioner.speaker(row[None], cached=False), 0.0
+        scores = speaker.first()
+        for word in words:
+            expected += float(scores[0, word])
+            scores = speaker.next(torch.tensor([word]))
+        assert value == pytest.approx(expected, abs=1e-3)
+    said = captioner.caption(rows)
+    likely = [captioner.log_likelihoods(rows[i:i + 1], text)[0] for i, text in enumerate(said)]
+    assert all(a > b for a, b in zip(likely, found, strict=True))
+
+
+def cornered(shape):
+    """A shape of the folder in the upper left corner of a large white picture."""
+    from PIL import Image
+
+    sheet = Image.new("RGB", (160, 120), "white")
+    sheet.paste(picture(shape, 3).convert("RGB"), (0, 0))
+    return sheet
+
+
+@pytest.mark.parametrize("of", ["class", "caption"])
+def test_a_map_falls_on_the_thing_and_not_on_the_paper(space, of):
+    sheet, ticks = cornered("disc"), []
+    found = space.occlusion(sheet, of, tick=lambda: ticks.append(1))
+    said = space.recognise(sheet, 1)[0].names[0] if of == "class" else space.caption(sheet)[0]
+    assert found.said == said
+    assert len(ticks) == 3                                                 # blocks of 144 squares
+    (picture_,), (fall,) = found.pictures, found.falls
+    assert fall.shape == picture_.shape[:2] == (120, 160)
+    dark = (picture_.mean(axis=2) < 128)
+    shares = np.abs(fall) / np.abs(fall).sum()
+    assert shares[dark].sum() > 3 * dark.mean()
+    assert np.abs(fall[:, 110:]).max() < 0.1 * np.abs(fall).max()
+    expected = (np.log(space.recognise(sheet, 1)[0].probabilities[0]) if of == "class" else
+                space.captioner.log_likelihoods(space.readers.of_pictures([sheet]), said)[0])
+    assert found.log_probability == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_has_no_map_is_a_sentence_and_leaves_no_file(place, space, tmp_path, monkeypatch,
+                                                          capsys):
+    complaint(lambda: space.occlusion("a disc"), "items: got a text", "of pictures")
+    complaint(lambda: space.occlusion([cornered("disc")] * 2), "items: got 2 pictures")
+    complaint(lambda: space.occlusion(np.full((6, 30), 255, np.uint8)), "30 x 6 pixels, too small")
+    complaint(lambda: space.occlusion(cornered("disc"), "colour"), "of: got 'colour'")
+    complaint(lambda: space.occlusion(cornered("disc"), question="why?"), "question: got 'why?'")
+    complaint(lambda: space.occlusion(cornered("disc"), "answer"), "question: got None")
+    complaint(lambda: space.occlusion(cornered("disc"), "answer", "why?"), "taught no answers")
+    file, target = next(place[0].rglob("*.png")), tmp_path / "map.png"
+    (tmp_path / "clip.mp4").write_bytes(bytes(64))
+    for words, told in (([file, "--occlusion", file], "is there already"),
+                        ([file, "--occlusion", tmp_path / "map.jpg"], "as map.png"),
+                        ([file, file, "--occlusion", target], "a map is of one picture"),
+                        ([file.parent, "--occlusion", target], "a map is of one picture"),
+                        ([tmp_path / "clip.mp4", "--occlusion", target], "cannot be read")):
+        for command in ("caption", "recognise"):
+            monkeypatch.setattr(sys, "argv", ["crossalign", command, str(place[1]),
+                                              *map(str, words)])
+            with pytest.raises(SystemExit) as left:
+                main()
+            said = capsys.readouterr()
+            assert left.value.code == 2
+            assert told in said.err
+            assert len(said.err.splitlines()) == 1
+    assert not target.exists()
+
+
+def test_the_command_draws_the_map_into_a_file(place, tmp_path):
+    from PIL import Image
+
+    file = next(place[0].rglob("*.png"))
+    for command in ("caption", "recognise"):
+        target = tmp_path / f"{command}.png"
+        ran = CliRunner().invoke(app, [command, str(place[1]), str(file), "--occlusion",
+                                       str(target)])
+        assert ran.exit_code == 0, ran.output
+        assert str(target) in ran.stderr
+        with Image.open(target) as drawn:
+            assert drawn.width > 600
 
 
 def test_a_language_model_says_captions_of_a_space(place, tmp_path):

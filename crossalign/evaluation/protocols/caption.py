@@ -193,7 +193,9 @@ class Captioning(Spoken, Protocol):
                 names = np.array(head.classes_.names)
                 captions[f"_template{_seen(split)}"] = names[
                     recognised(head, bench[split])].tolist()
-        return outcome_of(captions, bench, self)
+        outcome = outcome_of(captions, bench, self)
+        outcome.details["captioner"] = said[""]
+        return outcome
 
     def figures(self, fitted: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         """Return the training curves, and a sheet of pictures with their captions."""

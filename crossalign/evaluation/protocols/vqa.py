@@ -20,6 +20,7 @@ from crossalign.evaluation.protocols.base import (
 )
 from crossalign.evaluation.protocols.spoken import Spoken
 from crossalign.labels import rarest
+from crossalign.tasks.answer_calibration import answer_calibration_error, answer_temperature
 from crossalign.tasks.answerer import Answerer
 from crossalign.types import Benchmark, Questions, Views
 
@@ -60,11 +61,15 @@ class VQA(Spoken, Protocol):
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric(MAIN, "answers that people gave; about unseen classes, if there are any"),
         Metric("accuracy_seen", "the same about new pictures of seen classes"),
+        Metric("ECE", "gap between how sure its best answers are and how often right, after "
+               "calibration on validation; lower is better", "lower"),
+        Metric("ECE_uncalibrated", "the same of the network's own expected accuracies", "lower"),
+        Metric("ECE_seen", "the calibrated gap about new pictures of seen classes", "lower"),
         Metric(ALONE["question"], "a network that does not see the picture", None),
         Metric(ALONE["pictures"], "a network that does not see the question", None),
         Metric(FREQUENT, "the most frequent training answer to each type of question", None))
     headlines: ClassVar[tuple[str, ...]] = (
-        MAIN, "accuracy_seen", ALONE["question"], ALONE["pictures"], FREQUENT)
+        MAIN, "accuracy_seen", ALONE["question"], ALONE["pictures"], FREQUENT, "ECE")
     columns: ClassVar[tuple[str, ...]] = (MAIN, "accuracy_seen", *ALONE.values())
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
@@ -77,21 +82,29 @@ class VQA(Spoken, Protocol):
                 "both": "pictures by their codes and features"}[self.inputs]
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
-        """Answer the questions of validation with each of `DROPOUTS`; the objective is the best."""
+        """Answer the questions of validation with each of `DROPOUTS`; the objective is the best,
+        whose shares are calibrated on the same questions, if there are enough.
+        """
         views, asked = _main(validation)
-        found = {share: metrics.vqa_accuracy(
-            self._answerer(fitted, validation, dropout=share).predict(views, asked).tolist(),
-            asked.answers) for share in DROPOUTS}
-        best = max(found, key=lambda share: found[share])
-        return Outcome({MAIN: found[best]}, found[best], details={"dropout": best})
+        found = {share: self._answerer(fitted, validation, dropout=share) for share in DROPOUTS}
+        right = {share: metrics.vqa_accuracy(answerer.predict(views, asked).tolist(), asked.answers)
+                 for share, answerer in found.items()}
+        best = max(right, key=lambda share: right[share])
+        chosen = {"dropout": best}
+        heat = answer_temperature(found[best], views, asked)
+        if heat is not None:
+            chosen["temperature"] = heat
+        return Outcome({MAIN: right[best]}, right[best], details={"chosen": chosen})
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
-        """Return ``dropout``, the best of `DROPOUTS`."""
-        return {"dropout": outcome.details["dropout"]}
+        """Return ``dropout``, the best of `DROPOUTS`, and ``temperature``, see `Answerer`."""
+        return dict(outcome.details["chosen"])
 
     def describe(self, settings: Settings) -> str:
-        """Say which share of dropped units was chosen."""
-        return f"dropout {settings['dropout']:g} of the answerer"
+        """Say which share of dropped units was chosen, and whether answers are calibrated."""
+        heat = (f"temperature {settings['temperature']:.2f}" if "temperature" in settings else
+                "no temperature, of too few questions, so that they are not calibrated,")
+        return f"dropout {settings['dropout']:g} of the answerer and {heat} of its answers"
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
         """Train and score an answerer and two that see one input alone."""
@@ -103,7 +116,10 @@ class VQA(Spoken, Protocol):
             alone = self._answerer(fitted, bench, sees=sees, **chosen)
             answers[name] = alone.predict(views, asked).tolist()
         answers[FREQUENT] = most_frequent(_said(bench).of(bench["train"]), asked.types)
-        scores: dict[str, float] = {}
+        scores = {"ECE_uncalibrated": answer_calibration_error(whole, views, asked)}
+        whole.temperature = settings.get("temperature")
+        if whole.temperature is not None:
+            scores["ECE"] = answer_calibration_error(whole, views, asked)
         per_class: dict[str, tuple[Array, Array, Array | None]] = {}
         for name, texts in answers.items():
             scores[name] = metrics.vqa_accuracy(texts, asked.answers)
@@ -113,6 +129,8 @@ class VQA(Spoken, Protocol):
             texts = whole.predict(near, about).tolist()
             scores["accuracy_seen"] = metrics.vqa_accuracy(texts, about.answers)
             per_class["accuracy_seen"] = _by_class(texts, near, about)
+            if whole.temperature is not None:
+                scores["ECE_seen"] = answer_calibration_error(whole, near, about)
         for name in (MAIN, ALONE["question"]):
             parts = metrics.vqa_accuracy_by_type(answers[name], asked.answers, asked.types)
             scores |= {f"{name}[{kind}]": value for kind, value in parts.items()}

@@ -43,13 +43,39 @@ def said(what: str, right: int, of: int, cells: Sequence[Mapping[str, Any]], *,
     """
     if len(cells) == 0:
         raise ValueError("cells: got none; give one at least.")
+    return _drawn(f"{what.capitalize()}: {right:,} of {of:,} are right", cells, columns)
+
+
+def rested(what: str, cells: Sequence[Mapping[str, Any]], *, columns: int = 4) -> Figure:
+    """Draw pictures beside maps of what captions or answers rest on, each as `said` draws it.
+
+    Parameters
+    ----------
+    what : str
+        Noun of what is said: captions or answers.
+    cells : sequence of mappings
+        Cells of `said`, whose second image has a ``fall (h, w)`` too, see `tasks.occlusion`.
+    columns : int
+        Number of cells in a row; default 4.
+
+    Raises
+    ------
+    ValueError
+        If there is no cell.
+    """
+    if len(cells) == 0:
+        raise ValueError("cells: got none; give one at least.")
+    return _drawn(f"What some {what} rest on", cells, columns)
+
+
+def _drawn(title: str, cells: Sequence[Mapping[str, Any]], columns: int) -> Figure:
+    """Draw cells row by row below a title."""
     texts = [_lines(cell) for cell in cells]
     rows = [range(i, min(i + columns, len(cells))) for i in range(0, len(cells), columns)]
     heights = [SIDE + 0.3 + LINE * max(len(texts[i]) for i in row) for row in rows]
     height = 0.5 + sum(heights)
     figure = empty_figure(WIDTH, height, layout="none")
-    share = f"{what.capitalize()}: {right:,} of {of:,} are right"
-    figure.suptitle(drawable(share), color=INK, fontsize=11, fontweight="bold", x=0.12 / WIDTH,
+    figure.suptitle(drawable(title), color=INK, fontsize=11, fontweight="bold", x=0.12 / WIDTH,
                     y=1 - 0.06 / height, ha="left", va="top")
     top = height - 0.45
     for row, tall in zip(rows, heights, strict=True):

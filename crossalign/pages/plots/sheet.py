@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.pages.plots.canvas import empty_figure
+from crossalign.pages.plots.occlusion import grey, put_over
 from crossalign.pages.plots.palette import GREEN, GRID, INK, MUTED, ON_COLOUR, RED
 from crossalign.pages.plots.thumbnail import thumbnail
 from crossalign.pages.plots.wording import LONGEST, arrow, drawable, shorten
@@ -145,7 +146,9 @@ def _rule(left: float, right: float, y: float) -> Any:
 
 
 def item_cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark: str = "") -> None:
-    """Draw one picture or text in a coloured frame, with a check or a cross in its corner."""
+    """Draw one picture or text in a coloured frame, with a check or a cross in its corner; a
+    picture with a ``fall`` below its occlusion map.
+    """
     image, text = item.get("image"), str(item.get("text") or "")
     ax.set_xticks([])
     ax.set_yticks([])
@@ -153,8 +156,11 @@ def item_cell(ax: Axes, item: Mapping[str, Any], colour: str, letters: int, mark
     for spine in ax.spines.values():
         spine.set(color=colour, linewidth=2.2 if mark else 1.0)
     if image is not None:
-        ax.imshow(thumbnail(np.asarray(image)), cmap="gray", vmin=0, vmax=255,
+        fall, shown = item.get("fall"), thumbnail(np.asarray(image))
+        ax.imshow(shown if fall is None else grey(shown), cmap="gray", vmin=0, vmax=255,
                   interpolation="none")
+        if fall is not None:
+            put_over(ax, np.asarray(fall))
         lines = textwrap.wrap(shorten(text, 2 * letters - 6), letters)[:2]
         ax.set_xlabel(drawable("\n".join(lines)), fontsize=6.5, color=MUTED, labelpad=3)
     else:

@@ -7,6 +7,7 @@ import { sendable, setUpPictures } from "./picture.js";
 import { showClasses, showHits } from "./results.js";
 import { get, send, sendPicture, useToken } from "./server.js";
 import { setUpSketch } from "./sketch.js";
+import { whereButton } from "./where.js";
 import { describe, setUpWords, withoutPicture } from "./words.js";
 
 const CLASSES = 6;
@@ -57,7 +58,7 @@ async function recognise(added = "") {
     const found = await sendPicture("/recognise", asked.picture, { k: CLASSES });
     if (mine !== asked) return;
     recognised = found;
-    showClasses(found, before, added);
+    showClasses(found, before, added, whereButton(() => [mine.picture], () => ({ of: "class" })));
   } catch (error) {
     by("bars").replaceChildren();
     recognised = null;

@@ -20,6 +20,15 @@ export async function sendable(file, { side, bytes } = LARGEST) {
   return new Promise((done) => { canvas.toBlob(done, "image/jpeg", 0.92); });
 }
 
+export function asUri(blob) {
+  return new Promise((done, failed) => {
+    const reader = new FileReader();
+    reader.addEventListener("load", () => done(reader.result));
+    reader.addEventListener("error", () => failed(new Error("The picture cannot be read again.")));
+    reader.readAsDataURL(blob);
+  });
+}
+
 // `take` is called with files, the first of which is a picture or a video if one of them is.
 export function setUpPictures(take) {
   const drop = by("drop"), input = by("file");

@@ -73,7 +73,7 @@ function picture(hit, alt) {
   return image;
 }
 
-export function showClasses(found, before = new Map(), added = "") {
+export function showClasses(found, before = new Map(), added = "", where = null) {
   const sure = percent(found.confidence), unsure = percent(1 - found.confidence);
   tell(by("verdict"), found.none
     ? `None of these, rather: the likeliest has only ${sure} (uncertainty ${unsure}).`
@@ -81,6 +81,7 @@ export function showClasses(found, before = new Map(), added = "") {
   tell(by("among"), found.set.length > 1
     ? `With 90 % it is one of ${found.set.length}: ${found.set.join(", ")}.` : "");
   by("verdict").classList.toggle("none", found.none);
+  if (where) by("verdict").append(" ", where);
   by("bars").replaceChildren(...found.classes.map((one) => bar(one, before, added)));
 }
 

@@ -4,9 +4,9 @@
 import { by, make, percent, tell, track } from "./elements.js";
 import { sendable } from "./picture.js";
 import { send, sendPicture } from "./server.js";
+import { PAIR, forgetMap, pairOf, whereButton } from "./where.js";
 
 const ANSWERS = 3;
-const PAIR = { side: 512, bytes: 5e5 };   // two pictures are sent together, in JSON
 let captions = false;
 let picture = null, second = null;
 let turn = 0;                             // so that a late answer does not replace a newer one
@@ -19,6 +19,7 @@ export function setUpWords(about) {
 
 function forget() {
   turn += 1;
+  forgetMap();
   by("answers").replaceChildren();
   tell(by("question-status"), "");
 }
@@ -38,6 +39,9 @@ export async function describe(given) {
     const { caption } = await sendPicture("/caption", given, {});
     if (given !== picture) return;
     tell(by("said"), caption ? `“${caption}”` : "No words came to mind.");
+    if (caption) {
+      by("said").append(" ", whereButton(() => [picture], () => ({ of: "caption" })));
+    }
   } catch (error) {
     if (given !== picture) return;
     tell(by("said"), error.message, true);
@@ -45,20 +49,13 @@ export async function describe(given) {
   by("said").hidden = false;
 }
 
-function asUri(blob) {
-  return new Promise((done, failed) => {
-    const reader = new FileReader();
-    reader.addEventListener("load", () => done(reader.result));
-    reader.addEventListener("error", () => failed(new Error("The picture cannot be read again.")));
-    reader.readAsDataURL(blob);
-  });
+function given() {
+  return second ? [picture, second] : [picture];
 }
 
 async function answered(question) {
   if (!second) return sendPicture("/ask", picture, { question, k: ANSWERS });
-  const pictures = await Promise.all([picture, second].map(async (one) =>
-    asUri(await sendable(one, PAIR))));
-  return send("/ask", { question, pictures, k: ANSWERS });
+  return send("/ask", { question, pictures: await pairOf(given()), k: ANSWERS });
 }
 
 async function ask(event) {
@@ -70,12 +67,16 @@ async function ask(event) {
   const mine = turn;
   tell(status, "Thinking");
   try {
-    const { answers, unknown } = await answered(question);
+    const { answers, unknown, calibrated } = await answered(question);
     if (mine !== turn) return;
     by("answers").replaceChildren(...answers.map(({ answer, accuracy }) => make("li", {},
       make("div", { className: "label" }, make("span", { textContent: answer }),
         make("span", { textContent: percent(accuracy) })), track(accuracy))));
-    tell(status, unknown.length ? `It was never asked with ${unknown.join(", ")}.` : "");
+    const notes = [
+      ...(unknown.length ? [`It was never asked with ${unknown.join(", ")}.`] : []),
+      ...(calibrated ? [] : ["These shares are not calibrated; it had too few questions for that."])];
+    tell(status, notes.join(" "));
+    by("answers").append(make("li", {}, whereButton(given, () => ({ of: "answer", question }))));
   } catch (error) {
     if (mine === turn) tell(status, error.message, true);
   }

@@ -1,0 +1,43 @@
+"""Maps over pictures: what of a picture an answer of a space rests on, drawn into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crossalign.arguments import HOME, check_writable, log
+
+if TYPE_CHECKING:
+    from crossalign.space import Space
+    from crossalign.space.occluded import Kind
+
+MapFile = Annotated[Path | None, typer.Option(
+    "--occlusion", help="PNG file to draw a map into, over the picture: what of it this rests on, "
+    "found by covering one place after another.", **HOME)]
+
+
+def check_map(file: Path | None, pictures: Sequence[Path] = ()) -> None:
+    """Raise ValueError unless a map of one picture may be drawn into a file, before any work."""
+    if file is None:
+        return
+    if len(pictures) > 1 or any(picture.is_dir() for picture in pictures):
+        raise ValueError(f"--occlusion: got {len(pictures)} files or folders, and a map is of one "
+                         "picture; give its file.")
+    if file.suffix.lower() != ".png":
+        raise ValueError(f"--occlusion: got {str(file)!r}; give a picture file to write, as "
+                         "map.png.")
+    if file.exists():
+        raise ValueError(f"--occlusion: {str(file)!r} is there already; give another name, or "
+                         "remove it.")
+    check_writable(file, "--occlusion")
+
+
+def draw_map(space: Space, file: Path | None, pictures: Sequence[Path], of: Kind,
+             question: str | None = None) -> None:
+    """Draw the map of what was said of pictures, if a file is given for it."""
+    if file is not None:
+        space.occlusion(list(pictures), of, question, log=log).save(file)
+        log(f"a map of what that rests on is in {file}")

@@ -1,0 +1,53 @@
+// Where in the picture: a map over it of what a class, a caption or an answer rests on.
+
+import { by, make, tell } from "./elements.js";
+import { asUri, sendable } from "./picture.js";
+import { send, sendPicture } from "./server.js";
+
+export const PAIR = { side: 512, bytes: 5e5 };   // two pictures are sent together, in JSON
+let turn = 0;                             // so that a late map does not replace a newer one
+
+export function forgetMap() {
+  turn += 1;
+  by("where").hidden = true;
+  for (const image of by("where-maps").querySelectorAll("img")) URL.revokeObjectURL(image.src);
+  by("where-maps").replaceChildren();
+  tell(by("where-said"), "");
+}
+
+export function pairOf(pictures) {
+  return Promise.all(pictures.map(async (one) => asUri(await sendable(one, PAIR))));
+}
+
+async function mapped(pictures, values) {
+  if (pictures.length === 1) return sendPicture("/occlusion", pictures[0], values);
+  return send("/occlusion", { ...values, pictures: await pairOf(pictures) });
+}
+
+async function show(button, pictures, values) {
+  forgetMap();
+  const mine = turn;
+  by("where").hidden = false;
+  button.disabled = true;
+  tell(by("where-said"), "Covering one place after another");
+  try {
+    const { maps, told } = await mapped(pictures, values);
+    if (mine !== turn) return;
+    by("where-maps").replaceChildren(...maps.map((map, i) => make("div", { className: "map-of" },
+      make("img", { src: URL.createObjectURL(pictures[i]), alt: "Your picture, in grey" }),
+      make("img", { src: map, alt: told, className: "over" }))));
+    tell(by("where-said"), told);
+  } catch (error) {
+    if (mine === turn) tell(by("where-said"), error.message, true);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+// A button that asks for the map; pictures are those that are given when it is pressed.
+export function whereButton(pictures, values) {
+  const button = make("button", { type: "button", className: "plain where", textContent: "Where?",
+    title: "What of the picture this rests on" });
+  button.addEventListener("click", () => show(button, pictures(), values()));
+  return button;
+}

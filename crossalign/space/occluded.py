@@ -1,0 +1,131 @@
+"""Maps of what an answer of a space rests on: how likely it is with one place covered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.pace import Log, Pace
+from crossalign.sentences import short
+from crossalign.space.items import IMAGE, listed, one_kind, pixels_of
+from crossalign.tasks.occlusion import STEPS, occlusion, reduced, squares
+
+if TYPE_CHECKING:
+    from crossalign.space.answering import AnsweringSpace
+
+Array = npt.NDArray[Any]
+Kind = Literal["answer", "caption", "class"]
+KINDS: tuple[str, ...] = get_args(Kind)
+RARE = 1e-300
+"""Least probability whose logarithm is taken."""
+
+
+class Occluded(NamedTuple):
+    """Saying of a space about a picture, and how much less likely it is where that is covered.
+
+    Attributes
+    ----------
+    said : str
+        Answer, caption or name of the likeliest class.
+    question : str
+        Question; empty if there was none.
+    log_probability : float
+        Logarithm of the share of the answer, of the caption's probability, word by word, or of the
+        class's, with the whole picture.
+    pictures : arrays (h, w, 3) uint8
+        Picture, or first and second one, as they were covered.
+    falls : arrays (h, w) float32
+        Fall of that logarithm at every pixel of each, see `tasks.occlusion`.
+    """
+
+    said: str
+    question: str
+    log_probability: float
+    pictures: list[Array]
+    falls: list[Array]
+
+    def save(self, file: Path) -> None:
+        """Draw the maps over the pictures, as a PNG file."""
+        from io import BytesIO
+
+        from crossalign.files import write_bytes
+        from crossalign.pages import plots
+
+        stream = BytesIO()
+        plots.occluded(self.said, self.question, self.pictures, self.falls).savefig(
+            stream, format="png", dpi=150)
+        write_bytes(file, stream.getvalue())
+
+
+def occluded(space: AnsweringSpace, items: Any, of: Kind, question: str | None,
+             log: Log | None, tick: Callable[[], None] | None) -> Occluded:
+    """Cover parts of pictures, see `Space.occlusion`."""
+    if of not in KINDS:
+        raise ValueError(f"of: got {short(of)}; give one of {', '.join(KINDS)}.")
+    if (question is not None) != (of == "answer"):
+        raise ValueError(f"question: got {short(question)} for a map of the {of}; give one for "
+                         "that of an answer alone.")
+    given = listed(items)
+    if one_kind(given) != IMAGE:
+        raise ValueError(f"items: got a {one_kind(given)}; parts are covered of pictures.")
+    if len(given) > 1 + (of == "answer"):
+        raise ValueError(f"items: got {len(given)} pictures; give one, or two of a question about "
+                         "two.")
+    said, score = _scorer(space, given, of, question)
+    pictures = [reduced(pixels_of(item, None, "RGB")) for item in given]
+    rows = [space.readers.of_pictures([picture]) for picture in pictures]
+    each = [sum(1 for _ in squares(len(picture), picture.shape[1], STEPS)) for picture in pictures]
+    falls, first = [], None
+    with Pace(log, "covered", sum(each), "places") as pace:
+        for i, picture in enumerate(pictures):
+            def scored(covered: Sequence[Array], i: int = i) -> Array:
+                read = [np.repeat(row, len(covered), axis=0) for row in rows]
+                read[i] = space.readers.of_pictures(covered)
+                return score(read)
+
+            def told(done: int, before: int = sum(each[:i])) -> None:
+                pace(before + done)
+                if tick is not None:
+                    tick()
+
+            found = occlusion(picture, scored, tick=told)
+            falls.append(found.fall)
+            first = found.score if first is None else first
+    assert first is not None
+    return Occluded(said, question or "", first, pictures, falls)
+
+
+def _scorer(space: AnsweringSpace, items: Sequence[Any], of: Kind, question: str | None,
+            ) -> tuple[str, Callable[[list[Array]], Array]]:
+    """Return what is said of pictures, and a function from features ``(n, d)`` of the first, and of
+    the second, to the log-probability ``(n,)`` that it is said.
+    """
+    if of == "caption":
+        said = space.caption(items)[0]
+        if not said:
+            raise ValueError("caption: the space finds no words for this picture; ask about "
+                             "another.")
+        saying = space.captioner
+        return said, lambda rows: np.asarray(saying.log_likelihoods(rows[0], said))
+    if of == "class":
+        name = space.recognise(items, 1)[0].names[0]
+        column = space.class_names.index(name)
+        return name, lambda rows: np.log(np.maximum(
+            space.recognition.probabilities(rows[0])[:, column], RARE))
+    assert question is not None
+    said = space.ask(items, question, 1).answers[0]
+    answerer = space.fitted.answerer
+    column = answerer.answers_.tolist().index(said)
+
+    def answered(rows: list[Array]) -> Array:
+        n = len(rows[0])
+        second = np.arange(n) + n if len(rows) == 2 else np.full(n, -1)
+        about = np.stack([np.arange(n), second], axis=1)
+        return np.asarray(answerer.predict_log_proba(np.concatenate(rows), [question] * n,
+                                                     about)[:, column])
+
+    return said, answered
