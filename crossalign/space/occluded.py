@@ -69,6 +69,9 @@ def occluded(space: AnsweringSpace, items: Any, of: Kind, question: str | None,
     if (question is not None) != (of == "answer"):
         raise ValueError(f"question: got {short(question)} for a map of the {of}; give one for "
                          "that of an answer alone.")
+    if space.clips:
+        raise ValueError("items: this space is of clips, and parts are covered of pictures alone; "
+                         "leave the map out.")
     given = listed(items)
     if one_kind(given) != IMAGE:
         raise ValueError(f"items: got a {one_kind(given)}; parts are covered of pictures.")
