@@ -61,9 +61,10 @@ def test_data_sets_and_layouts_of_a_path_fit_a_terminal_of_80_columns(monkeypatc
     monkeypatch.setenv("CROSSALIGN_DATA", str(tmp_path))
     text = listing()
     assert max(map(len, (line for line in text.splitlines() if str(tmp_path) not in line))) <= 80
-    assert [line.split()[0] for line in text.splitlines() if line[0] != " "] == [
-        "data", "glyphs", "moving_glyphs", "synthetic", "mine", "a"]
-    assert f"{layouts()}." in " ".join(text.split())
+    assert [line.split()[0] for line in text.splitlines() if line[:1].strip()] == [
+        "data", "glyphs", "moving_glyphs", "synthetic", "mine", "path",
+        *(source.name for source in layouts())]
+    assert all(source.description in " ".join(text.split()) for source in layouts())
 
 
 def test_the_models_fit_a_terminal_of_80_columns():
