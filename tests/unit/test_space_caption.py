@@ -151,7 +151,7 @@ def test_what_has_no_map_is_a_sentence_and_leaves_no_file(place, space, tmp_path
                         ([file, "--occlusion", tmp_path / "map.jpg"], "as map.png"),
                         ([file, file, "--occlusion", target], "a map is of one picture"),
                         ([file.parent, "--occlusion", target], "a map is of one picture"),
-                        ([tmp_path / "clip.mp4", "--occlusion", target], "of pictures")):
+                        ([tmp_path / "clip.mp4", "--occlusion", target], "items: ")):
         for command in ("caption", "recognise"):
             monkeypatch.setattr(sys, "argv", ["crossalign", command, str(place[1]),
                                               *map(str, words)])
