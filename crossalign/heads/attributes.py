@@ -12,11 +12,11 @@ known attributes is told where it was never seen. A class with side information 
     -1/2 (f(x) - a)' S^-1 (f(x) - a)
 
 with S the covariance of the errors on samples of classes that the regression did without. Leaving
-a class out needs no further fit: with H = K (K + l I)^-1, its errors are (I - H_cc)^-1 times those
-of the regression with it. How we differ: Lampert et al. train a classifier per attribute and take
-them for independent, to which ``shrinkage=1`` comes near; errors of attributes that go together,
-as of a mark and its place, are seen together here. With more samples than ``landmarks`` the kernel
-is that of Nystroem (Williams & Seeger, NeurIPS 2000).
+a class out needs no further fit: with H = K (K + l I)^-1 and the same a_0, its errors are
+(I - H_cc)^-1 times those of the regression with it. How we differ: Lampert et al. train a
+classifier per attribute and take them for independent, to which ``shrinkage=1`` comes near; errors
+of attributes that go together, as of a mark and its place, are seen together here. With more
+samples than ``landmarks`` the kernel is that of Nystroem (Williams & Seeger, NeurIPS 2000).
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Attributes(Head):
     shrinkage : float in (0, 1]
         Weight of the identity in the covariance of errors; default 0.1.
     landmarks : int
-        Most training samples that the kernel is computed with, evenly spaced; default 2048.
+        Most training samples that the kernel is computed with, evenly spaced over all of them
+        class by class; default 2048.
     scaling : {"l2", "standard", "minmax", "root", "none"}
         Scaling of features, fitted on training rows; default ``"l2"``.
 
@@ -142,7 +143,9 @@ class Attributes(Head):
         return np.asarray(one["mean"] + self._kernel(x.astype(np.float64), one) @ one["coef"])
 
     def scores(self, model: Any, rows: Any, views: Modalities) -> Array:
-        """Return log-densities ``(n, C)`` of side information, summed over views."""
+        """Return log-densities ``(n, C)`` of side information, summed over views, each up to a term
+        that all classes of a sample share.
+        """
         parts = _parts(rows, views)
         scores: Array = np.zeros((len(rows), len(self.regressions_[parts[0][0]]["side"])))
         for view, here, x in parts:

@@ -35,7 +35,7 @@ from crossalign.types import CLASS_MODALITY, Benchmark, Views
 
 Array = npt.NDArray[Any]
 ENOUGH = round(1 / FALSE) - 1
-"""Number of validation classes from which on `metrics.match_cutoff` promises its share."""
+"""Number of validation classes from which on `metrics.conformal_quantile` promises a share."""
 KEPT = 1 / 3
 """Share of the queries with an answer that have to match on validation, for matches to be told."""
 ASKED, LISTED = 1_024, 4_096
@@ -119,8 +119,9 @@ def choose_cutoffs(model: Any, choice: Selection, bench: Benchmark,
         fitted = fit_on(clone(model).set_params(**choice.params), part, task)
         for direction, strengths, classes in _strengths(fitted, part):
             parts.setdefault(direction, []).append((strengths, _named(classes, part)))
-        if parts and min(len(np.unique(np.concatenate([names for _, names in drawn])))
-                         for drawn in parts.values()) >= ENOUGH:
+        if parts and min(len(np.unique(np.concatenate(
+                [names[np.isfinite(one.absent)] for one, names in drawn])))
+                for drawn in parts.values()) >= ENOUGH:
             break
     return {direction: chosen_cutoff(np.concatenate([one.whole for one, _ in drawn]),
                                      np.concatenate([one.absent for one, _ in drawn]),

@@ -4,9 +4,9 @@ A class that is added is known by its text alone and stands beside all others, o
 has pictures. So some classes, one by one, are left out of training and added by their texts: the
 mean curve says how well such a class is told, at which cost to the others, for every number that
 calibrated stacking (Chao et al., ECCV 2016) subtracts from the scores of the others. The best of
-those that leave the others nine tenths of their accuracy is taken. The number that validation
-chooses is for several unseen classes at a time, and in the unit of a model of fewer
-classes.
+those that leave the others nine tenths of their accuracy is taken. What is to be expected of it is
+measured on each of these classes by the number that the others choose. The number that validation
+chooses is for several unseen classes at a time, and in the unit of a model of fewer classes.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class Added(NamedTuple):
     ----------
     gamma : float
         Number with the best harmonic mean of ``told`` and ``others``, of those that leave the
-        others nine tenths of their accuracy.
+        others nine tenths of their accuracy, over all classes that were left out.
     told : tuple of float
         Share of the pictures of each class that are told, when it was left out and added by its
-        text.
+        text, at the gamma that the other ones choose.
     others : float
         Accuracy on held-out pictures of the other classes beside it, the mean over classes.
     before : float
@@ -100,10 +100,10 @@ def left_out(model: Any, used: Views, classes: Classes,
         if len(curves) >= LEAST and time.perf_counter() - started > seconds:
             break
         curves.append(_curve(model, used, classes, out, held))
-    whole = mean_curve(curves)
-    gamma = best_gamma(_bearable(whole))
-    told = tuple(float(at(curve, gamma)[0]) for curve in curves)
-    return Added(gamma, told, at(whole, gamma)[1], float(whole.seen[0]))
+    told, others = zip(*(at(curve, chosen_gamma(curves[:i] + curves[i + 1:]))
+                         for i, curve in enumerate(curves)), strict=True)
+    return Added(chosen_gamma(curves), told, float(np.mean(others)),
+                 float(np.mean([curve.seen[0] for curve in curves])))
 
 
 def _curve(model: Any, used: Views, classes: Classes, out: int, held: Array) -> SeenUnseenCurve:
@@ -128,11 +128,16 @@ def mean_curve(curves: Sequence[SeenUnseenCurve]) -> SeenUnseenCurve:
     return SeenUnseenCurve(gamma, parts[0], parts[1])
 
 
-def _bearable(curve: SeenUnseenCurve) -> SeenUnseenCurve:
-    """Return a curve without the accuracies of steps that cost the seen classes too much."""
-    fair = curve.seen >= KEPT * curve.seen[0]
-    return SeenUnseenCurve(curve.gamma, np.where(fair, curve.unseen, 0.0),
-                           np.where(fair, curve.seen, 0.0))
+def chosen_gamma(curves: Sequence[SeenUnseenCurve]) -> float:
+    """Return the gamma with the best harmonic mean on the mean of curves, of those that leave the
+    seen classes enough; the largest of these where none tells an unseen one.
+    """
+    curve = mean_curve(curves)
+    fair = curve.seen >= KEPT * curve.seen[0]                # the first steps, as seen ones fall
+    unseen, seen = np.where(fair, curve.unseen, 0.0), np.where(fair, curve.seen, 0.0)
+    if not (unseen * seen).any():
+        unseen = seen = np.eye(len(fair))[fair.sum() - 1]                  # the last of them alone
+    return best_gamma(SeenUnseenCurve(curve.gamma, unseen, seen))
 
 
 def at(curve: SeenUnseenCurve, gamma: float) -> tuple[float, float]:

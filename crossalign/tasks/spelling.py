@@ -22,7 +22,9 @@ class Spelling:
     A caption spells only words of the names that it is given, from the first letter to the last.
     The score of the sign that begins one is that of the likeliest word that can be spelt, so that a
     word in letters is compared with words of the vocabulary as a whole: letters are more frequent
-    than any word, and the sign alone is likelier than one of many words that might be said.
+    than any word, and the sign alone is likelier than one of many words that might be said. Words
+    are compared only where the sign is likelier than all else, as nowhere else they could be the
+    likeliest; a beam and draws have no spelling there.
 
     Parameters
     ----------
@@ -69,7 +71,8 @@ class Spelling:
         return found
 
     def scored(self, scores: Tensor, decoder: CaptionDecoder, said: Said) -> Tensor:
-        """Return log-probabilities ``(n, words)`` in which spellings are whole words.
+        """Return log-probabilities ``(n, words)``, changed in place, in which spellings are whole
+        words.
 
         Parameters
         ----------

@@ -11,10 +11,10 @@ import crossalign as ca
 from crossalign.cli import app
 from crossalign.data.splits import hold_out
 from crossalign.data_options import DataOptions
-from crossalign.metrics import SeenUnseenCurve
+from crossalign.metrics import SeenUnseenCurve, seen_unseen_curve
 from crossalign.models import RidgeMap
 from crossalign.space import build_space
-from crossalign.space.left_out import Added, at, left_out, mean_curve
+from crossalign.space.left_out import Added, at, chosen_gamma, left_out, mean_curve
 from crossalign.tasks import ZeroShot
 from crossalign.types import Classes, Views
 
@@ -33,13 +33,20 @@ def test_shares_are_those_of_a_loop_over_the_classes():
     used, classes = pictures()
     found = left_out(RidgeMap(alpha=1.0), used, classes)
     held, told, others, before = hold_out(used.truth, 0.2, seed=0), [], [], []
+    each, curves = [], []
     for out in range(6):
         seen = np.arange(6) != out
         known = Classes(classes.embeddings, seen, classes.names)
         train = used[np.flatnonzero((used.truth != out) & ~held)]
         head = ZeroShot(RidgeMap(alpha=1.0).fit(train, classes=known)).fit(train, known)
-        scores = head.decision_function(used)
-        answers = (scores - found.gamma * seen).argmax(axis=1)
+        each.append(head.decision_function(used))
+        there, own = (used.truth != out) & held, used.truth == out
+        curves.append(seen_unseen_curve(each[out][there], used.truth[there], each[out][own],
+                                        used.truth[own], seen))
+    for out, scores in enumerate(each):
+        seen = np.arange(6) != out
+        gamma = chosen_gamma([curve for other, curve in enumerate(curves) if other != out])
+        answers = (scores - gamma * seen).argmax(axis=1)
         told.append(np.mean(answers[used.truth == out] == out))
         asked = (used.truth != out) & held
         right = answers[asked] == used.truth[asked]
@@ -51,7 +58,8 @@ def test_shares_are_those_of_a_loop_over_the_classes():
     assert found.others == pytest.approx(np.mean(others))
     assert found.before == pytest.approx(np.mean(before))
     assert 0.3 < np.mean(told) <= 1
-    assert found.others >= 0.9 * found.before
+    assert found.gamma == pytest.approx(chosen_gamma(curves))
+    assert at(mean_curve(curves), found.gamma)[1] >= 0.9 * found.before
 
 
 def test_the_mean_of_curves_is_that_at_every_gamma():
@@ -62,6 +70,26 @@ def test_the_mean_of_curves_is_that_at_every_gamma():
     for gamma in (-5.0, 0.0, 0.5, 1.0, 1.5, 2.0, 9.0):
         assert at(mean, gamma) == pytest.approx(np.mean([at(one, gamma), at(two, gamma)], axis=0))
     assert at(one, 0.5) == (0.5, 0.7)
+
+
+def test_the_gamma_is_the_best_that_leaves_the_others_enough():
+    rng = np.random.default_rng(3)
+    curves = [SeenUnseenCurve(np.r_[-np.inf, np.sort(rng.normal(size=20))],
+                              np.linspace(0, 1, 21), np.linspace(0.8, 0, 21)**power)
+              for power in (0.5, 1, 2)]
+    shares = [(gamma, *at(mean_curve(curves), gamma)) for gamma in np.linspace(-4, 4, 4001)]
+    whole = float(np.mean([curve.seen[0] for curve in curves]))
+    best = max(2 * u * s / (u + s) for _, u, s in shares if s >= 0.9 * whole)
+    u, s = at(mean_curve(curves), chosen_gamma(curves))
+    assert s >= 0.9 * whole
+    assert 2 * u * s / (u + s) == pytest.approx(best)
+
+
+def test_where_no_class_is_told_the_others_keep_their_share_all_the_same():
+    curve = SeenUnseenCurve(np.array([-np.inf, -5.0, -3.0]), np.array([0, 0, 1.0]),
+                            np.array([1.0, 0.95, 0]))
+    assert at(curve, chosen_gamma([curve])) == (0, 0.95)
+    assert at(curve, 0.0) == (1, 0)
 
 
 def test_what_cannot_be_left_out_gives_no_estimate_and_time_ends_it():

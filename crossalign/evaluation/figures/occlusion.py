@@ -20,7 +20,7 @@ from crossalign.encoders.gradients import oriented_gradients
 from crossalign.encoders.hog import HOG
 from crossalign.encoders.ink import Ink
 from crossalign.encoders.steps import steps_of
-from crossalign.tasks.occlusion import occlusion, reduced
+from crossalign.tasks.occlusion import LEAST, occlusion, reduced
 from crossalign.types import Benchmark, Encoder, Views
 
 Array = npt.NDArray[Any]
@@ -66,15 +66,13 @@ def maps_of(bench: Benchmark, test: Views, rows: Sequence[int], scores: Sequence
         read, kept = reader([picture])[0], np.asarray(test[modality][row])
         if read.shape != kept.shape or np.linalg.norm(read - kept) > APART * np.linalg.norm(kept):
             return [], "the features are not those of the pictures as they are now"
+        if min(picture.shape[:2]) < LEAST:
+            return [], "the pictures are too small to cover parts of"
 
         def scored(pictures: Sequence[Array], score: Score = score) -> Array:
             return score(reader(pictures))
 
-        try:
-            fall = occlusion(picture, scored).fall
-        except ValueError:
-            return [], "the pictures are too small to cover parts of"
-        found.append((picture, fall))
+        found.append((picture, occlusion(picture, scored).fall))
     return found, ""
 
 

@@ -41,8 +41,6 @@ def said(what: str, right: int, of: int, cells: Sequence[Mapping[str, Any]], *,
     ValueError
         If there is no cell.
     """
-    if len(cells) == 0:
-        raise ValueError("cells: got none; give one at least.")
     return _drawn(f"{what.capitalize()}: {right:,} of {of:,} are right", cells, columns)
 
 
@@ -63,13 +61,13 @@ def rested(what: str, cells: Sequence[Mapping[str, Any]], *, columns: int = 4) -
     ValueError
         If there is no cell.
     """
-    if len(cells) == 0:
-        raise ValueError("cells: got none; give one at least.")
     return _drawn(f"What some {what} rest on", cells, columns)
 
 
 def _drawn(title: str, cells: Sequence[Mapping[str, Any]], columns: int) -> Figure:
-    """Draw cells row by row below a title."""
+    """Draw cells row by row below a title; ValueError if there is none."""
+    if len(cells) == 0:
+        raise ValueError("cells: got none; give one at least.")
     texts = [_lines(cell) for cell in cells]
     rows = [range(i, min(i + columns, len(cells))) for i in range(0, len(cells), columns)]
     heights = [SIDE + 0.3 + LINE * max(len(texts[i]) for i in row) for row in rows]

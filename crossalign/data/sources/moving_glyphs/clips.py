@@ -24,7 +24,7 @@ from crossalign.data.sources.glyphs.typefaces import (
 from crossalign.data.sources.moving_glyphs.motions import (
     ANGLE,
     GROWTH,
-    KINDS,
+    MOVES,
     REACH,
     Course,
     Programme,
@@ -111,10 +111,9 @@ class Clips:
 
 def attributes_of(classes: Sequence[MovingLetter]) -> tuple[Array, tuple[str, ...]]:
     """Return side information ``(C, a)`` of 0 and 1, and the names of its columns."""
-    ways = [way for pair in KINDS.values() for way in pair]
     names = tuple(dict.fromkeys([
         *(f"letter {letter.lower()}" for letter in LETTERS), "1 motions", "2 motions",
-        *(f"first {way}" for way in ways), *(f"second {way}" for way in ways)]))
+        *(f"first {way}" for way in MOVES), *(f"second {way}" for way in MOVES)]))
     column = {name: j for j, name in enumerate(names)}
     rows = np.zeros((len(classes), len(names)), np.float32)
     for row, one in zip(rows, classes, strict=True):

@@ -24,6 +24,8 @@ KINDS: dict[str, tuple[str, str]] = {
     "is drawn or erased": ("is drawn", "is erased"),
 }
 """Kinds of motion: the two ways of each, the second the reversal of the first."""
+MOVES = tuple(way for pair in KINDS.values() for way in pair)
+"""Motions in words."""
 COMBINED = ("slides across", "turns", "changes size")
 """Kinds of which two may follow each other."""
 REACH, ANGLE, GROWTH = 13.0, 40.0, 0.3

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.sources.moving_glyphs.clips import LETTERS, attributes_of, moving_letters
-from crossalign.data.sources.moving_glyphs.motions import KINDS
+from crossalign.data.sources.moving_glyphs.motions import MOVES
 from crossalign.sentences import short
 
 Array = npt.NDArray[Any]
-WAYS = [way for pair in KINDS.values() for way in pair]
-PARTS = re.compile("|".join([rf"\b[{LETTERS}]\b", *(rf"(?i:\b{way}\b)" for way in WAYS)]))
+PARTS = re.compile("|".join([rf"\b[{LETTERS}]\b", *(rf"(?i:\b{way}\b)" for way in MOVES)]))
 """Pattern of what counts: a capital letter, and motions."""
 
 
@@ -60,5 +59,5 @@ class MovingLetterNames:
             row[[column[word] for word in said if word in column]] = 1
             if not row.any():
                 raise ValueError(f"text: {short(text)} names no letter of {LETTERS} and no motion; "
-                                 f"write as A slides left, then grows, with {', '.join(WAYS)}.")
+                                 f"write as A slides left, then grows, with {', '.join(MOVES)}.")
         return rows
