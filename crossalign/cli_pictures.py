@@ -14,6 +14,7 @@ import typer
 
 from crossalign.arguments import HOME
 from crossalign.boundary import tell
+from crossalign.tables import printable
 
 Files = Annotated[list[Path], typer.Argument(
     help="Files of pictures, or folders, whose pictures and class folders are read; in a space of "
@@ -68,7 +69,8 @@ def pictures_of(files: Sequence[Path], clips: bool = False) -> list[Path]:
 
 def answered(files: Sequence[Path], answer: Callable[[list[Path]], Sequence[Any]],
              clips: bool = False) -> Answered:
-    """Ask about pictures, together where all can be read, and find those that cannot by halving.
+    """Ask about pictures, together where all can be read, and find those that cannot by halving; a
+    folder without any is one that cannot.
 
     Parameters
     ----------
@@ -85,12 +87,18 @@ def answered(files: Sequence[Path], answer: Callable[[list[Path]], Sequence[Any]
     ValueError
         That of ``answer`` if no picture has an answer.
     """
-    pictures = pictures_of(files, clips)
-    found = _halved(pictures, answer)
+    pictures, bare = list[Path](), dict[Path, str]()
+    for file in files:
+        try:
+            pictures += pictures_of([file], clips)
+        except ValueError as error:
+            bare[file] = str(error)
+    found = _halved(pictures, answer) if pictures else Answered([], [], {})
+    found = found._replace(unread=bare | found.unread)
     if not found.files:
-        raise ValueError(found.unread[pictures[0]])
-    for why in found.unread.values():
-        tell(f"note: {why}")
+        raise ValueError(next(iter(found.unread.values())))
+    for picture, why in found.unread.items():
+        tell(f"note: {why}" if str(picture) in why else printable(f"note: {picture}: {why}"))
     return found
 
 

@@ -53,6 +53,11 @@ def open_encoders(encoder: str | None, text_encoder: str | None, *, tokens: bool
         One sentence: names that do not go together, or that cannot be opened.
     """
     encoder, text_encoder = unpacked("encoder", encoder), unpacked("text_encoder", text_encoder)
+    for option, name in (("encoder", encoder), ("text_encoder", text_encoder)):
+        bare = str(name).removeprefix(RAW)
+        if bare in INK and (bare != name or option == "text_encoder"):
+            raise ValueError(f"{option}: {short(bare)} is no network and reads pictures alone; "
+                             f"name it by --encoder, as it is.")
     if output_names is not None:
         if encoder is None or encoder.startswith(RAW) or tokens or prompts is not None:
             raise ValueError("output_names: they are names of what an image classifier tells "
@@ -77,7 +82,10 @@ def unpacked(option: str, network: str | None) -> str | None:
     if network is None or not network.startswith(PACKAGE):
         return network
     name = network.removeprefix(PACKAGE)
-    found = find_spec(name) if name.isidentifier() else None
+    try:
+        found = find_spec(name) if name.isidentifier() else None
+    except ValueError:                                  # of a module that runs as a script
+        found = None
     places = [] if found is None else list(found.submodule_search_locations or ())
     if not places:
         raise ValueError(f"{option}: there is no installed package {short(name)}; install it, or "

@@ -7,6 +7,7 @@ network, is refused before anything in it is opened.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ def from_here(name: str) -> bool:
     """
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
-    if Path(name).is_dir():
+    if os.path.isdir(name):                             # a name too long for a path is none
         return True
     try:
         validate_repo_id(name)

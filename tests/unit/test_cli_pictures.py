@@ -76,6 +76,21 @@ def test_the_broken_are_named_and_the_others_answered(shop, mixed):
     assert "unread" not in json.loads(whole.stdout)
 
 
+def test_a_folder_without_pictures_takes_no_answer_from_others(shop, mixed):
+    (mixed / "none").mkdir()
+    (mixed / "film.mp4").touch()
+    files = [mixed / name for name in ("none", "a.png", "film.mp4")]
+    ran = CliRunner().invoke(app, ["recognise", str(shop), *map(str, files), "--json"])
+    assert str(ran.exception).startswith("files: 2 of 3 pictures could not be read and have no")
+    told = json.loads(ran.stdout)
+    assert [one["file"] for one in told["answers"]] == [str(files[1])]
+    assert [one["file"] for one in told["unread"]] == [str(files[0]), str(files[2])]
+    notes = [line for line in ran.stderr.splitlines() if line.startswith("note: ")]
+    assert all(str(file) in note for file, note in zip(files[::2], notes, strict=True))
+    alone = CliRunner().invoke(app, ["recognise", str(shop), str(files[0])])
+    assert "holds no picture" in str(alone.exception)
+
+
 def test_one_broken_file_alone_is_one_sentence(shop, mixed):
     ran = CliRunner().invoke(app, ["recognise", str(shop), str(mixed / "b.png")])
     assert isinstance(ran.exception, ValueError)

@@ -256,6 +256,36 @@ def test_packets_and_decoded_frames_have_a_limit(tmp_path, monkeypatch):
               "more than 600 packets", "cut it into pieces")
 
 
+def test_the_cover_of_a_film_is_not_the_film(tmp_path):
+    """Whichever stream comes first: Matroska does not say that a picture is a cover."""
+    av = pytest.importorskip("av")
+    file = tmp_path / "film.mkv"
+    with av.open(str(file), "w") as container:
+        streams = [container.add_stream(codec, rate=10) for codec in ("mjpeg", "mpeg4")]
+        for stream, pixels in zip(streams, ("yuvj420p", "yuv420p"), strict=True):
+            stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+        for stream, shades in zip(streams, ([255], range(20, 220, 20)), strict=True):
+            for shade in shades:
+                frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), shade, np.uint8))
+                container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
+            container.mux(stream.encode())
+    with av.open(str(file)) as container:
+        assert container.streams.video[0].codec_context.name == "mjpeg"
+    pixels = read_clip(file, 5, None).pixels
+    np.testing.assert_allclose([frame.mean() for frame in pixels], [40, 80, 120, 160, 200], atol=4)
+
+
+def test_a_video_cut_before_its_head_ends_is_one_sentence(tmp_path):
+    file = tmp_path / "film.mp4"
+    write_video(file, moving_box("goes_up", 12, np.random.default_rng(0)))
+    whole = file.read_bytes()
+    for kept in (8, 100, whole.index(b"stsd"), whole.index(b"stsd") + 20):
+        file.write_bytes(whole[:kept])
+        said = complaint(lambda: read_clip(file, 3, None))
+        assert said.startswith(f"path: {str(file)!r} cannot be read as a video")
+        assert "attribute" not in said
+
+
 def test_a_list_of_other_files_is_no_video(tmp_path):
     numbered(tmp_path / "other.mp4", "mpeg4", count=20)
     lists = {"list.mp4": ("#EXTM3U", "#EXT-X-TARGETDURATION:10", "#EXTINF:10,", "other.mp4"),

@@ -29,7 +29,11 @@ def test_no_names_open_nothing():
 
 
 @pytest.mark.parametrize(("name", "fix"), [("nowhere.tflite", "nowhere.tflite"),
-                                           ("package:crossalign_of_nowhere", "install it")])
+                                           ("package:crossalign_of_nowhere", "install it"),
+                                           ("package:__main__", "install it"),
+                                           ("raw:ink", "as it is"),
+                                           ("x" * 5000, "cannot be opened"),
+                                           ("nul\0", "cannot be opened")])
 def test_a_name_of_nothing_is_one_sentence(folder, name, fix):
     with pytest.raises((ValueError, OSError)) as raised:
         ca.load(folder, encoder=name)
@@ -39,3 +43,10 @@ def test_a_name_of_nothing_is_one_sentence(folder, name, fix):
 
 def test_ink_has_no_tokens(folder):
     assert "vectors" in complaint(lambda: ca.load(folder, tokens=True, encoder="ink"))
+
+
+def test_ink_reads_no_texts():
+    """Asked for as texts, it is not looked for on a hub, which may have a network of that name."""
+    for name in ("ink", "ink+pieces"):
+        said = complaint(lambda name=name: open_encoders(name, name))
+        assert said.startswith(f"text_encoder: {name!r} is no network and reads pictures alone")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -52,12 +53,15 @@ class Packets(NamedTuple):
         Times of those from which decoding can begin.
     guessed : bool
         Whether times are made up, see `GUESSED`.
+    place : int
+        Number of the video among those of the file.
     """
 
     number: int
     times: array[int]
     keys: array[int]
     guessed: bool
+    place: int
 
     @property
     def lead(self) -> bool:
@@ -110,9 +114,9 @@ def video_frames(file: Path, spread: Callable[[int], list[int]],
         packets = _packets(file)
         found = _by_key_frames(file, packets, spread(packets.number), see, notes)
         if found is None:
-            found, there = _in_order(file, spread(packets.number), see, notes)
+            found, there = _in_order(file, packets.place, spread(packets.number), see, notes)
             if there != packets.number:         # packets that hold two frames, none, or are cut off
-                found, _ = _in_order(file, spread(there), see, notes)
+                found, _ = _in_order(file, packets.place, spread(there), see, notes)
         if not found:
             raise ValueError("it holds no frame")
     except MemoryError:
@@ -133,30 +137,39 @@ def _opened(file: Path) -> Any:
 
 
 def _packets(file: Path) -> Packets:
-    """Read the packets of the video without decoding them."""
-    number, times, keys = 0, array("q"), array("q")
+    """Read the packets of the video without decoding them; of several the longest, as a cover is
+    one of a single picture.
+    """
     with _opened(file) as container:
-        if not container.streams.video:
-            raise ValueError("it holds no video")
         guessed = container.format.name in GUESSED
-        stream = container.streams.video[0]
-        if not (stream.width and stream.height):
+        streams = container.streams.video
+        if not streams:
+            raise ValueError("it holds no video")
+        known = [stream for stream in streams if stream.codec_context is not None
+                 and stream.width and stream.height]
+        if not known:
             raise ValueError("its frames have no size")
-        _check_size(stream)
-        for packet in container.demux(stream):
+        of = {stream.index: (array("q"), array("q")) for stream in known}
+        numbers = Counter[int]()
+        for packet in container.demux(known):
             if not packet.size:
                 continue
-            number += 1
-            if number > MOST_PACKETS:
+            index = packet.stream.index
+            numbers[index] += 1
+            if numbers[index] > MOST_PACKETS:
                 raise ValueError(f"it has more than {MOST_PACKETS:,} packets, the most that are "
                                  "read; cut it into pieces")
             if packet.pts is not None:
-                times.append(packet.pts)
+                of[index][0].append(packet.pts)
                 if packet.is_keyframe:
-                    keys.append(packet.pts)
+                    of[index][1].append(packet.pts)
+        film = max(known, key=lambda stream: numbers[stream.index])     # others are covers
+        _check_size(film)
+        (times, keys), number = of[film.index], numbers[film.index]
+        place = list(streams).index(film)
     ordered = array("q", sorted(set(times)))
     return Packets(number, ordered if len(ordered) == number else array("q"),
-                   array("q", sorted(keys)), guessed)
+                   array("q", sorted(keys)), guessed, place)
 
 
 def _by_key_frames(file: Path, packets: Packets, numbers: list[int],
@@ -170,7 +183,7 @@ def _by_key_frames(file: Path, packets: Packets, numbers: list[int],
         return None
     found, last = list[Array](), None
     with _opened(file) as container:
-        stream = container.streams.video[0]
+        stream = container.streams.video[packets.place]
         frames, decoded = iter(()), count()
         for wanted in (packets.times[number] for number in numbers):
             place, frame = bisect_right(packets.keys, wanted) - 1, None
@@ -198,12 +211,12 @@ def _shown_at(time: int, frames: Iterator[Any], decoded: Iterator[int]) -> Any:
     return None
 
 
-def _in_order(file: Path, numbers: list[int], see: Callable[[Array], Array],
+def _in_order(file: Path, place: int, numbers: list[int], see: Callable[[Array], Array],
               notes: dict[str, str]) -> tuple[list[Array], int]:
     """Decode a video, and return the frames of some numbers and how many frames it has."""
     wanted, found, there = set(numbers), list[Array](), 0
     with _opened(file) as container:
-        stream = container.streams.video[0]
+        stream = container.streams.video[place]
         stream.thread_type = "AUTO"
         for frame in container.decode(stream):
             _check_frame(frame, there + 1)
