@@ -148,7 +148,7 @@ async def _question(request: Request, limits: Limits) -> tuple[
 
 
 async def _map_asked(request: Request, limits: Limits) -> tuple[Map, list[tuple[str, bytes]]]:
-    """Return of what a map is asked, and type and bytes of the pictures that it is over."""
+    """Read what is asked of a map, and type and bytes of the pictures that it is over."""
     content, kind = await request.body(), body_type(request.headers)
     if kind != JSON:
         return from_parameters(Map, request.query_params.multi_items()), [(kind, content)]

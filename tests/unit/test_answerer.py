@@ -243,7 +243,8 @@ def asking(answerer, rows):
     """A space of which only the reading of pictures is made up: picture k has row k."""
     space = object.__new__(AnsweringSpace)
     space.fitted = Fitted(MODEL, answerer=answerer)
-    space.readers = SimpleNamespace(of_pictures=lambda given: rows[[int(x[0, 0]) for x in given]])
+    space.readers = SimpleNamespace(
+        of_pictures=lambda given: rows[[int(x[0, 0]) for x in given]], frames=None)
     return space
 
 

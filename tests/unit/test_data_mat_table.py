@@ -172,4 +172,5 @@ def test_modalities_that_are_not_there_or_not_read_are_named(tmp_path):
     complaint(lambda: data.load(file), "k: shape (1, 1)", "modalities")
     complaint(lambda: data.load(file, modalities=["image", "sound"]), "sound: is a struct")
     complaint(lambda: data.load(file, modalities=["image", "smell"]), "'smell'", "'text'")
-    complaint(lambda: data.load("glyphs", modalities=["image"]), "modalities", "aligned arrays")
+    complaint(lambda: data.load("glyphs", modalities=["image"]), "modalities: given for glyphs",
+              "pairs", "crossalign data list")

@@ -474,7 +474,8 @@ def test_the_front_door_takes_both_variants(folder, monkeypatch):
     complaint(lambda: data.load("omni", "gzsl"), "'gzsl'", "retrieval")
     complaint(lambda: data.load("omni:alphabets", "transfer"), "'transfer'", "alphabets")
     complaint(lambda: data.load("omni:letters"), "no variant 'letters'", "omni:alphabets")
-    complaint(lambda: data.load("omni-letters"), "'omni-letters' is neither", "Omniglot")
+    complaint(lambda: data.load("omni-letters"), "'omni-letters' is neither",
+              "crossalign data list")
     complaint(lambda: data.load("omni", attributes="x.mat"), "attributes", "omniglot")
     complaint(lambda: load_omniglot(folder, variant="sketch"), "variant: got 'sketch'")
     for name, splits in (("omni", "10 loaded"), ("omni:alphabets", "4 loaded")):

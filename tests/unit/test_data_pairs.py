@@ -434,7 +434,7 @@ def test_nothing_there(tmp_path):
     complaint(lambda: data.load(tmp_path / "empty"), "is empty")
     for name in ("none.npz", "none.csv", "none.mat"):
         complaint(lambda name=name: load_pairs(tmp_path / name), name)
-    complaint(lambda: data.load("no-such-thing"), "glyphs", "synthetic", "CROSSALIGN_DATA", ".npz")
+    complaint(lambda: data.load("no-such-thing"), "CROSSALIGN_DATA", "crossalign data list")
     complaint(lambda: data.load(""), "glyphs")
     (tmp_path / "notes.txt").write_text("no table")
     complaint(lambda: data.load(tmp_path / "notes.txt"), "'.txt'")
@@ -469,7 +469,7 @@ def test_names_reach_their_makers(monkeypatch):
     complaint(lambda: data.load("glyphs", "sketch"), "task: got 'sketch'", "retrieval")
     complaint(lambda: data.load("synthetic", "gzsl"), "'gzsl'", "transfer")
     complaint(lambda: data.load("glyphs", "zsl"), "task: got 'zsl'", "reports T1; use gzsl")
-    complaint(lambda: data.load("glyphs:sketch", "zsl"), "serves ['retrieval']")
+    complaint(lambda: data.load("glyphs:sketch", "zsl"), "does not serve it", "['retrieval']")
     complaint(lambda: data.load("glyphs:sketch", "gzsl"), "'gzsl'", "sketch")
     complaint(lambda: data.load("glyphs", attributes="x.npy"), "attributes")
     assert [entry.name for entry in data.available()][:2] == ["glyphs", "moving_glyphs"]

@@ -329,7 +329,7 @@ def test_few_classes_and_unknown_tasks(tmp_path):
     complaint(lambda: data.load(three), "3 classes; retrieval needs four")
     complaint(lambda: data.load(three, "transfer"), "task: got 'transfer'")
     complaint(lambda: data.load("synthetic", unseen="x"), "unseen: given for synthetic",
-              "class folders of sketches")
+              "sketches", "crossalign data list")
     complaint(lambda: data.load("synthetic", encoder=HOG()), "encoder: given for synthetic")
 
 

@@ -120,7 +120,7 @@ def test_an_index_of_the_old_encoder_answers_queries_of_the_new_one():
 
 
 @pytest.mark.parametrize(("parameters", "says"), [
-    ({"kind": "mlp"}, "kind: got 'mlp'; give one of"), ({"ridge": 0.0}, "ridge: got 0.0"),
+    ({"kind": "mlp"}, "kind: got 'mlp'; choose one of"), ({"ridge": 0.0}, "ridge: got 0.0"),
     ({"ridge": float("nan")}, "ridge: got nan"), ({"offset": -1.0}, "offset: got -1.0"),
     ({"offset": "all"}, "offset: got 'all'"), ({"ridge": True}, "ridge: got True")])
 def test_parameters_out_of_range_are_refused(parameters, says):

@@ -182,7 +182,7 @@ def test_chance_map_leaves_out_queries_without_an_answer():
         ({"relevance": [1, 0], "scores": ["a", "b"]}, "scores: got dtype"),
         ({"relevance": [1, 0], "k": 0}, "k: got 0"),
         ({"relevance": [1, 0], "k": 2.5}, "k: got 2.5"),
-        ({"relevance": [1, 0], "denominator": "R"}, "denominator: got 'R'; give one of 'relevant'"),
+        ({"relevance": [1, 0], "denominator": "R"}, "denominator: got 'R'; choose one of"),
         ({"relevance": [1, 0], "denominator": "k"}, "k is None"),
         ({"relevance": [1, 0], "ties": "random"}, "ties: got 'random'"),
     ],
