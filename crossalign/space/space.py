@@ -8,6 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from crossalign.data.class_folders import picture_id
 from crossalign.folders import digest
 from crossalign.names import folded
@@ -18,9 +21,14 @@ from crossalign.space.left_out import ADDED, Added
 from crossalign.space.migrate import SAMPLE, migrated, named
 from crossalign.space.stored import StoredSpace
 from crossalign.tables import printable
+from crossalign.types import Classes
+
+Array = npt.NDArray[Any]
 
 LONGEST_NAME = 200
 """Longest name of a class that is added, in characters."""
+ROUNDING = 1e-5
+"""Share of a vector by which its numbers differ where a network reads a text again."""
 
 OURS = ("modality", "file", "mapped_from", SAID)
 """Keys of payloads that a space alone sets: it reads files again that they name."""
@@ -152,8 +160,9 @@ class Space(StoredSpace):
         ------
         ValueError
             If there is a class of that name, or of one that reads alike, the name is longer than
-            200 characters or more than a line, classes are not known by texts, or the recogniser
-            has to be built again for further classes.
+            200 characters or more than a line, classes are not known by texts, the encoder makes
+            of the text what it makes of another class's, or the recogniser has to be built again
+            for further classes.
         """
         _check_name(name, self.class_names)
         if len(self.classes) and not self.texts:
@@ -163,6 +172,7 @@ class Space(StoredSpace):
         if one_kind(of) != TEXT:
             raise ValueError(f"text: got {short(text)}; describe the class in words.")
         vector = self.readers.of_classes([of])
+        _check_apart(vector, self.classes)
         with self._changed():
             self.recognition.take_class(name, vector)
             self.texts[name] = of
@@ -228,6 +238,21 @@ class Space(StoredSpace):
         with self._changed():
             self.readers, self.card = readers, {**self.card, "migrated": about}
         return about
+
+
+def _check_apart(vector: Array, classes: Classes) -> None:
+    """Raise ValueError if the vector of a new class ``(1, a)`` is that of another, which no picture
+    could be told apart from.
+    """
+    known = classes.embeddings
+    if vector.shape[1:] != known.shape[1:]:
+        return                                          # refused where classes are taken
+    apart = np.abs(known - vector).max(axis=1, initial=0)
+    twin = np.flatnonzero(apart <= ROUNDING * np.abs(vector).max(initial=0))
+    if len(twin):
+        raise ValueError(f"text: its vector is that of the class {short(classes.names[twin[0]])}, "
+                         "so that the two could not be told apart; describe in other words what "
+                         "the new one looks like.")
 
 
 def _check_name(name: str, there: Sequence[str]) -> None:

@@ -247,6 +247,16 @@ def test_classes_are_added_by_text_and_stay(sure):
     complaint(lambda: again.add_class("moon", ""), "text: got 0 characters")
 
 
+def test_a_class_whose_text_is_that_of_another_is_refused(sure):
+    """No picture could be told from the other's, which would lose its answers to it."""
+    name, before = sure.class_names[0], sure.recognise(picture("ring", 70), 99)
+    for text in ([*sure.texts[name]], [text.upper() for text in sure.texts[name]]):
+        complaint(lambda text=text: sure.add_class("twin", text),
+                  f"text: its vector is that of the class {name!r}")
+    assert sure.recognise(picture("ring", 70), 99) == before
+    assert ca.Space.open(sure.folder).class_names == sure.class_names
+
+
 def test_the_threshold_follows_further_classes(sure):
     images = [picture(shape, n) for shape in SHAPES for n in range(80, 100)]
     before = np.mean([answer.none for answer in sure.recognise(images)])
