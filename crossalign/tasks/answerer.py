@@ -51,6 +51,9 @@ RANGES: dict[str, Any] = {
     "random_state": [SEED], "temperature": [RATE, None]}
 EPOCHS = 10
 """Least number of passes over the questions."""
+FARTHEST = 20.0
+"""Deviations beyond which an input is read as so many. What hardly varies among training pictures,
+as an edge of the picture that is blank in nearly all, is thousands of them away in a new one."""
 BLOCK = 8192
 """Number of questions that are scored at once."""
 
@@ -273,7 +276,7 @@ class Answerer(Task):
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
     def _scaled(self, rows: Array) -> Array:
-        return apply_scaling(rows, "standard", **self.scaling_)
+        return apply_scaling(rows, "standard", **self.scaling_).clip(-FARTHEST, FARTHEST)
 
     def _words(self, texts: Sequence[str]) -> Array:
         """Return the numbers of known words ``(m, L)``, 0 behind the last."""

@@ -96,6 +96,21 @@ def test_the_loss_is_a_sum_over_answers_and_a_mean_over_questions():
     assert float(found) == pytest.approx(total / 3)
 
 
+def test_what_hardly_varied_in_training_does_not_drown_the_rest():
+    """One more feature, blank but for 1e-5 in training, is 0.1 in new pictures."""
+    def wider(views, column):
+        return Views({"image": np.column_stack([views["image"], column])}, views.labels,
+                     ids=views.ids)
+
+    train = wider(TRAIN, 1e-5 * np.random.default_rng(0).standard_normal(len(TRAIN)))
+    model = models.RidgeMap().fit(train, classes=BENCH.classes)
+    task = Answerer(model, inputs="features", epochs=20, hidden=32, batch_size=32).fit(train, SAID)
+    asked = SAID.of(TEST)
+    near, far = (task.decision_function(wider(TEST, np.full(len(TEST), value)), asked)
+                 for value in (0.0, 0.1))
+    assert np.abs(far).max() < 10 * np.abs(near).max()
+
+
 def test_without_sight_pictures_change_nothing():
     blind, other = (learned(views, sees="question", epochs=3) for views in (TRAIN, shuffled(TRAIN)))
     for name, value in weights(blind).items():
