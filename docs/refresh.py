@@ -17,6 +17,7 @@ import contextlib
 import difflib
 import io
 import itertools
+import json
 import pkgutil
 import re
 import sys
@@ -168,9 +169,25 @@ def demo_time() -> str:
     return f"Then the demo takes {MINUTES}, and needs no network."
 
 
+def caption_speed() -> str:
+    """What ``python benchmarks/caption.py --json > docs/results/speed-captions.json`` measured."""
+    found = json.loads((ROOT / "docs/results/speed-captions.json").read_text(encoding="utf-8"))
+    rows = [(case["name"], f"{case['ours_s']:.3g}", f"{case['ours_rate']:,.0f} {case['unit']}",
+             *(("", "", "") if case["ratio"] is None else
+               (case["reference"], f"{case['reference_rate']:,.0f}", f"{case['ratio']:.1f}")),
+             f"{case['ours_peak_mb']:.0f}", "" if case["reference_peak_mb"] is None else
+             f"{case['reference_peak_mb']:.0f}") for case in found["cases"]]
+    machine = found["machine"]
+    facts = [machine["cpu"], f"{machine['threads']} of {machine['cores']} cores",
+             f"load {machine['load_average']}",
+             *(f"{name} {version}" for name, version in found["versions"].items())]
+    columns = "what", "s", "a second", "peer", "its", "ratio", "MB", "its MB"
+    return f"{table(columns, rows)}\n\n{', '.join(facts)}."
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "models": models, "leaks": leaks, "data-sets": data_sets, "api": api,
-    "floors": floors, "demo-time": demo_time}
+    "floors": floors, "demo-time": demo_time, "caption-speed": caption_speed}
 """Regions by name, beside ``output``."""
 
 
