@@ -56,7 +56,8 @@ def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Vi
                 _chosen(fitted.model, bench, said, log))
     heat = settings.get("temperature")
     log("the shares of answers are not calibrated, as fewer than "
-        f"{FEWEST} questions are about pictures of validation" if heat is None else
+        f"{FEWEST} questions are about pictures of validation, or no temperature makes the right "
+        "answers likelier" if heat is None else
         f"the shares of answers are calibrated on validation, at a temperature of {heat:.2f}")
     log(f"learning answers from {len(said.of(used)):,} questions")
     answerer = Answerer(fitted.model, temperature=heat)

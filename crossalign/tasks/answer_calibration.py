@@ -19,7 +19,10 @@ FEWEST = 100
 """Number of questions below which no temperature is found."""
 WITHIN = (1.0, 100.0)
 """Least and largest temperature. Where all of a few questions are answered right, the likeliest is
-zero and every share one; so no answer is made surer than the network's own softmax."""
+zero and every share one; so no answer is made surer than the network's own softmax. At the largest
+all shares are nearly equal: the scores say nothing, and no temperature is found."""
+AT_END = 0.99
+"""Share of the largest temperature from which on it counts as that."""
 
 
 def answer_temperature(answerer: Answerer, X: npt.ArrayLike | Views,
@@ -40,7 +43,8 @@ def answer_temperature(answerer: Answerer, X: npt.ArrayLike | Views,
     Returns
     -------
     float or None
-        Temperature within `WITHIN`; None if fewer than `FEWEST` questions are left.
+        Temperature within `WITHIN`; None if fewer than `FEWEST` questions are left, or if it is the
+        largest.
     """
     place = {text: a for a, text in enumerate(answerer.answers_.tolist())}
     columns = np.array([place.get(max(dict.fromkeys(of), key=list(of).count), -1)
@@ -49,7 +53,8 @@ def answer_temperature(answerer: Answerer, X: npt.ArrayLike | Views,
     if known.sum() < FEWEST:
         return None
     logits = answerer.decision_function(X, questions).astype(np.float64)
-    return likeliest_temperature(logits[known], columns[known], WITHIN)
+    found = likeliest_temperature(logits[known], columns[known], WITHIN)
+    return found if found < AT_END * WITHIN[1] else None
 
 
 def answer_calibration_error(answerer: Answerer, X: npt.ArrayLike | Views,

@@ -364,6 +364,9 @@ def test_of_several_people_the_most_count_and_of_few_questions_nothing_is_said()
     sure = Questions(asked.texts, tuple((text,) for text in Says.answers_[logits.argmax(axis=1)]),
                      asked.types, asked.pictures)
     assert answer_temperature(Says(logits), None, sure) == pytest.approx(1, abs=1e-3)
+    worst = Questions(asked.texts, tuple((text,) for text in Says.answers_[logits.argmin(axis=1)]),
+                      asked.types, asked.pictures)
+    assert answer_temperature(Says(100 * logits), None, worst) is None
 
 
 def test_shares_of_a_calibrated_answerer_are_its_softmax_and_of_any_other_its_accuracies(task):
