@@ -4,7 +4,8 @@ A class that is added is known by its text alone and stands beside all others, o
 has pictures. So some classes, one by one, are left out of training and added by their texts: the
 mean curve says how well such a class is told, at which cost to the others, for every number that
 calibrated stacking (Chao et al., ECCV 2016) subtracts from the scores of the others. The best of
-those that leave the others nine tenths of their accuracy is taken. What is to be expected of it is
+those that leave the others nine tenths of their accuracy beside each of these classes is taken: a
+mean would hide one whose text lies next to those of others. What is to be expected of it is
 measured on each of these classes by the number that the others choose. The number that validation
 chooses is for several unseen classes at a time, and in the unit of a model of fewer classes.
 """
@@ -32,7 +33,7 @@ MOST, LEAST = 10, 3
 ADDED = "added"
 """Setting of a space for the calibration beside added classes; key of its card for `Added`."""
 KEPT = 0.9
-"""Share of their accuracy that the other classes keep at least beside an added one."""
+"""Share of their accuracy that the other classes keep at least beside each that was left out."""
 SECONDS = 60.0
 """Time after which no further class is left out."""
 
@@ -44,7 +45,7 @@ class Added(NamedTuple):
     ----------
     gamma : float
         Number with the best harmonic mean of ``told`` and ``others``, of those that leave the
-        others nine tenths of their accuracy, over all classes that were left out.
+        others nine tenths of their accuracy beside each class that was left out.
     told : tuple of float
         Share of the pictures of each class that are told, when it was left out and added by its
         text, at the gamma that the other ones choose.
@@ -120,24 +121,18 @@ def _curve(model: Any, used: Views, classes: Classes, out: int, held: Array) -> 
     return seen_unseen_curve(scores[0], column[rows[0]], scores[1], column[rows[1]], seen[kept])
 
 
-def mean_curve(curves: Sequence[SeenUnseenCurve]) -> SeenUnseenCurve:
-    """Return the mean of curves, with the steps of all of them."""
-    gamma = np.unique(np.concatenate([curve.gamma for curve in curves]))
-    parts = np.mean([[of[np.searchsorted(curve.gamma, gamma, side="right") - 1]
-                      for of in (curve.unseen, curve.seen)] for curve in curves], axis=0)
-    return SeenUnseenCurve(gamma, parts[0], parts[1])
-
-
 def chosen_gamma(curves: Sequence[SeenUnseenCurve]) -> float:
     """Return the gamma with the best harmonic mean on the mean of curves, of those that leave the
-    seen classes enough; the largest of these where none tells an unseen one.
+    seen classes enough on every one; the largest of these where none tells an unseen one.
     """
-    curve = mean_curve(curves)
-    fair = curve.seen >= KEPT * curve.seen[0]                # the first steps, as seen ones fall
-    unseen, seen = np.where(fair, curve.unseen, 0.0), np.where(fair, curve.seen, 0.0)
-    if not (unseen * seen).any():
-        unseen = seen = np.eye(len(fair))[fair.sum() - 1]                  # the last of them alone
-    return best_gamma(SeenUnseenCurve(curve.gamma, unseen, seen))
+    gamma = np.unique(np.concatenate([curve.gamma for curve in curves]))
+    unseen, seen = np.stack([[at(curve, step) for step in gamma] for curve in curves]).T.swapaxes(
+        1, 2)                                                            # (curves, steps) each
+    fair = (seen >= KEPT * seen[:, :1]).all(axis=0)          # the first steps, as seen ones fall
+    told, kept = (np.where(fair, of.mean(axis=0), 0.0) for of in (unseen, seen))
+    if not (told * kept).any():
+        told = kept = np.eye(len(fair))[fair.sum() - 1]                    # the last of them alone
+    return best_gamma(SeenUnseenCurve(gamma, told, kept))
 
 
 def at(curve: SeenUnseenCurve, gamma: float) -> tuple[float, float]:

@@ -193,7 +193,7 @@ def test_it_recognises_new_pictures_of_its_classes(sure, knowing):
     answers = sure.recognise([picture(shape, n) for shape in SHAPES for n in (50, 51)], k=3)
     right = [answer.names[0] == shape for answer, shape in
              zip(answers, np.repeat(list(SHAPES), 2), strict=True)]
-    assert np.mean(right) > 0.7
+    assert np.mean(right) > 0.8
     for answer in answers:
         assert len(answer.names) == len(answer.probabilities) == 3
         assert sorted(answer.probabilities, reverse=True) == answer.probabilities
