@@ -33,8 +33,8 @@ class Epochs(Callback):
         self.done += 1
 
 
-def questions_about(root, n=40):
-    """A folder as easy-VQA's: a disc or a square, and which it is."""
+def questions_about(root, n=40, noise=1):
+    """A folder as easy-VQA's: a disc or a square, and which it is; noise in shades of grey."""
     rng = np.random.default_rng(0)
     for part, count in (("train", n), ("test", n // 2)):
         images = root / part / "images"
@@ -45,7 +45,8 @@ def questions_about(root, n=40):
             x, y = map(int, rng.integers(6, 20, 2))
             draw = ImageDraw.Draw(sheet)
             (draw.ellipse if k % 2 == 0 else draw.rectangle)((x, y, x + 38, y + 38), fill=0)
-            sheet.save(images / f"{k}.png")
+            grey = np.abs(np.asarray(sheet, np.int16) - rng.integers(0, noise, (64, 64)))
+            Image.fromarray(grey.astype(np.uint8)).save(images / f"{k}.png")
             asked += [["which shape is it?", SHAPES[k % 2], k],
                       ["is it a disc?", ("yes", "no")[k % 2], k]]
         (root / part / "questions.json").write_text(json.dumps(asked))
@@ -90,7 +91,7 @@ def test_few_questions_leave_the_shares_uncalibrated_and_that_is_said(place, spa
 
 
 def test_enough_questions_calibrate_the_shares(tmp_path):
-    folder, lines = questions_about(tmp_path / "many", n=200), []
+    folder, lines = questions_about(tmp_path / "many", n=200, noise=60), []
     built = build_space(DataOptions(data=str(folder)), tmp_path / "out", questions=True,
                         log=lines.append)
     heat = built.fitted.answerer.temperature
