@@ -61,6 +61,8 @@ class Limits:
             scores[:, self.end] = ends
         if self.repeats > 0 and said >= self.repeats:
             for row, text in zip(scores, texts.tolist(), strict=True):
+                if torch.isfinite(row).sum() == 1:               # the rest of a word in letters
+                    continue
                 last = text[said - self.repeats + 1:]
                 for i in range(said - self.repeats + 1):
                     if text[i:i + self.repeats - 1] == last and text[i + self.repeats - 1] \

@@ -7,13 +7,11 @@ from torch import Tensor
 
 from crossalign.networks import CaptionDecoder
 from crossalign.networks.caption_decoder import Said
-from crossalign.tasks.caption_words import BYTES, END, NOTHING, SPELL, SPELT, WORDS
+from crossalign.tasks.caption_words import BYTES, NOTHING, SPELL, SPELT, WORDS
 
 Letters = tuple[int, ...]
 """Letters of a word, and the sign that ends a spelling."""
 NEVER = float("-inf")
-CUT = -1e4
-"""Log-probability of an end inside a word, which only a text without room for the rest has."""
 
 
 class Spelling:
@@ -88,7 +86,6 @@ class Spelling:
         scores[inside] = NEVER
         for i in inside:
             scores[i, self.rest[i][0]] = 0.0                # part of what the sign was scored by
-            scores[i, END] = CUT
         likeliest = scores.argmax(dim=1)
         asked = [(i, word) for i in (likeliest == SPELL).nonzero()[:, 0].tolist()
                  for word in self.words[i]]

@@ -122,3 +122,13 @@ def test_several_words_behind_a_cache_are_what_one_after_another_are():
     state = network.start(names())
     network.say(state, tokens, text[:, :3])
     torch.testing.assert_close(network.say(state, None, text[:, 3:]), whole[:, 3:])
+
+
+def test_letters_of_a_word_are_no_repetition():
+    network, told = decoder(), torch.from_numpy(WORDS.rows(["bee", "bee"], 8))[None]
+    with torch.no_grad():
+        network.bias[[END, *range(WORDS_BEGIN, len(WORDS))]] = -60.0
+    for repeats in (0, 1, 2):
+        said = decoding.greedy(CaptionSpeaker(network, torch.zeros(1, 5), told),
+                               decoding.Limits(END, 12, repeats=repeats))
+        assert WORDS.text(said[0]).split()[0] == "bee"
