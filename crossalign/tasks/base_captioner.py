@@ -65,8 +65,8 @@ class BaseCaptioner(CaptionInputs, ABC):
     block : int
         Number of samples that are captioned at once; default 256.
     most : int
-        Largest number of batches that few passes over many different captions are made up to, see
-        `caption_training`; default 250.
+        Largest number of batches, one for each different caption, that few passes over many are
+        made up to, see `caption_training`; default 0, no more than of few.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class BaseCaptioner(CaptionInputs, ABC):
     """
 
     block: ClassVar[int] = 256
-    most: ClassVar[int] = 250
+    most: ClassVar[int] = 0
     modality: str | None
     longest: int
     repeats: int

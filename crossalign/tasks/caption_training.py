@@ -27,7 +27,7 @@ learns neither to copy names nor to spell."""
 
 def train_captions(objective: Any, rows: Mapping[str, npt.NDArray[Any]], *, epochs: int | None,
                    batch_size: int, lr: float, device: str, seed: int,
-                   most: int = STEPS, callbacks: Sequence[Callback] = ()) -> None:
+                   most: int = 0, callbacks: Sequence[Callback] = ()) -> None:
     """Train an objective on rows, by name, by AdamW with a learning rate that falls as a cosine.
 
     Parameters
@@ -48,7 +48,7 @@ def train_captions(objective: Any, rows: Mapping[str, npt.NDArray[Any]], *, epoc
     seed : int
         Seed of the batches and of what is drawn in them.
     most : int
-        Largest number of batches that is made up to; default `STEPS`.
+        Largest number of batches for different rows; default 0, none beyond `STEPS`.
     callbacks : sequence of Callback
         Callbacks of the training; default none.
     """

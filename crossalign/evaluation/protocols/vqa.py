@@ -103,7 +103,7 @@ class VQA(Spoken, Protocol):
     def describe(self, settings: Settings) -> str:
         """Say which share of dropped units was chosen, and whether answers are calibrated."""
         heat = (f"temperature {settings['temperature']:.2f}" if "temperature" in settings else
-                "no temperature, of too few questions, so that they are not calibrated,")
+                "no temperature, so that they are not calibrated,")
         return f"dropout {settings['dropout']:g} of the answerer and {heat} of its answers"
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
