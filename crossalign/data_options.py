@@ -17,7 +17,7 @@ import typer
 
 from crossalign.boundary import tell
 from crossalign.data.clip_options import FRAMES, POOLS
-from crossalign.encoders.named import OWN, RAW, is_here, open_encoders, unpacked
+from crossalign.encoders.named import OWN, PACKAGE, RAW, is_here, open_encoders
 from crossalign.sentences import short
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ class DataOptions:
     attributes, class_texts, unseen, pool : str, optional
         Arguments of `data.load`.
     encoder, text_encoder : str, optional
-        File or name of a network; ``package:NAME`` becomes the folder ``model`` of an installed
-        package.
+        File or name of a network, as `encoders.open_encoders` takes it.
     prompts : str, optional
         File of prompts, one a line.
     output_names : str, optional
@@ -146,10 +145,6 @@ class DataOptions:
     data_seed: Annotated[int | None, typer.Option(
         "--data-seed", min=0, help="Seed of what a data set draws itself, as the unseen letters "
         "and the drawings of glyphs. [default: 0]")] = None
-
-    def __post_init__(self) -> None:
-        for field in NETWORKS:
-            object.__setattr__(self, field, unpacked(field, getattr(self, field)))
 
     @property
     def name(self) -> str:
@@ -299,6 +294,8 @@ def remembered_options(kept: Mapping[str, Any], asked: Collection[str] = ()) -> 
 
 def _absolute(text: str) -> str:
     """Return a path that is here as an absolute one, with its variant; any other text as it is."""
+    if text.startswith(PACKAGE):
+        return text
     if text.startswith(RAW):
         return RAW + _absolute(text.removeprefix(RAW))
     stem, _, variant = text.rpartition(":")

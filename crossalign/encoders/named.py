@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,8 @@ def open_encoders(encoder: str | None, text_encoder: str | None, *, tokens: bool
     ----------
     encoder : str or None
         One of `INK`, as ``"ink"``, a TensorFlow Lite file, an ONNX file, with the name of an output
-        behind a colon, or a folder or name of a network of ``transformers``.
+        behind a colon, a folder or name of a network of ``transformers``, or ``package:NAME``, the
+        folder ``model`` of an installed package.
     text_encoder : str or None
         File of word vectors, or such a network; the same name again for one network of both.
     tokens : bool
@@ -52,7 +54,7 @@ def open_encoders(encoder: str | None, text_encoder: str | None, *, tokens: bool
     ValueError
         One sentence: names that do not go together, or that cannot be opened.
     """
-    encoder, text_encoder = unpacked("encoder", encoder), unpacked("text_encoder", text_encoder)
+    encoder, text_encoder = _unpacked("encoder", encoder), _unpacked("text_encoder", text_encoder)
     for option, name in (("encoder", encoder), ("text_encoder", text_encoder)):
         bare = str(name).removeprefix(RAW)
         if bare in INK and (bare != name or option == "text_encoder"):
@@ -77,7 +79,7 @@ def open_encoders(encoder: str | None, text_encoder: str | None, *, tokens: bool
     return _pictures(encoder, tokens), _texts(text_encoder, tokens)
 
 
-def unpacked(option: str, network: str | None) -> str | None:
+def _unpacked(option: str, network: str | None) -> str | None:
     """Return the folder ``model`` for ``package:NAME``; any other network unchanged."""
     if network is None or not network.startswith(PACKAGE):
         return network
@@ -99,7 +101,8 @@ def unpacked(option: str, network: str | None) -> str | None:
 
 def is_here(network: str) -> bool:
     """Tell whether an encoder can be opened without a hub."""
-    network = network.removeprefix(RAW)
+    with suppress(ValueError):
+        network = str(_unpacked("encoder", network)).removeprefix(RAW)
     onnx = ONNX.fullmatch(network)
     return network in INK or os.path.exists(network if onnx is None else onnx["file"])
 
