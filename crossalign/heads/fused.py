@@ -27,10 +27,9 @@ class Fused(Head):
 
     Parameters
     ----------
-    weights : three floats
-        Weights of the first three; default (1, 0.5, 0.25). A view of weight 0 is left out.
-    attributes : float
-        Weight of the fourth; default 0.
+    weights : three or four floats
+        Weights of these heads, in this order; default (1, 0.5, 0.25). A head of weight 0 is left
+        out, and so is the fourth without a weight.
 
     Attributes
     ----------
@@ -42,12 +41,10 @@ class Fused(Head):
 
     learned = MappingProxyType({"heads_": dict, "weights_": dict})
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "weights": [Each(WEIGHT, length=3)], "attributes": [WEIGHT]}
+        "weights": [Each(WEIGHT, length=(3, 4))]}
 
-    def __init__(self, weights: Sequence[float] = (1.0, 0.5, 0.25),
-                 attributes: float = 0.0) -> None:
+    def __init__(self, weights: Sequence[float] = (1.0, 0.5, 0.25)) -> None:
         self.weights = weights
-        self.attributes = attributes
 
     def reads_samples(self, classes: Classes) -> bool:
         """Tell that training samples are needed."""
@@ -56,7 +53,7 @@ class Fused(Head):
     def learn(self, model: Any, train: Views, classes: Classes, views: Sequence[str]) -> None:
         """Fit the heads."""
         self.heads_, self.weights_ = {}, {}
-        for view, weight in zip(VIEWS, (*self.weights, self.attributes), strict=True):
+        for view, weight in zip(VIEWS, self.weights, strict=False):
             if weight > 0:
                 self.weights_[str(view.name)] = float(weight)
                 self.heads_[str(view.name)] = view().fit(model, train, classes, views)

@@ -42,24 +42,24 @@ class Each:
     Parameters
     ----------
     allowed : constraints of one item, each as scikit-learn has them, or `Each`
-    length : int, optional
-        Number of items; by default any number from 1.
+    length : int or ints, optional
+        Number of items, or the numbers that there may be; by default any number from 1.
     """
 
     hidden = False
 
-    def __init__(self, *allowed: Any, length: int | None = None) -> None:
+    def __init__(self, *allowed: Any, length: int | Sequence[int] = ()) -> None:
         self.allowed = allowed
-        self.length = length
+        self.lengths = (length,) if isinstance(length, int) else tuple(length)
 
     def is_satisfied_by(self, value: Any) -> bool:
         """Return True if the value is such a list."""
         return (isinstance(value, list | tuple) and len(value) > 0
-                and self.length in (None, len(value))
+                and (not self.lengths or len(value) in self.lengths)
                 and all(satisfies(item, self.allowed) for item in value))
 
     def __str__(self) -> str:
-        count = "" if self.length is None else f"{self.length} items, "
+        count = f"{' or '.join(map(str, self.lengths))} items, " if self.lengths else ""
         return f"a list of {count}each {wanted(self.allowed)}"
 
 

@@ -181,7 +181,7 @@ def test_fused_adds_what_the_others_say():
     standard = [(p - p.mean(axis=1, keepdims=True)) / p.std(axis=1, keepdims=True) for p in parts]
     found = fitted("fused", head__weights=(1.0, 0.0, 2.0)).decision_function(ROWS)
     np.testing.assert_allclose(found, standard[0] + 2 * standard[2], atol=1e-5)
-    found = fitted("fused", head__weights=(1.0, 0.0, 2.0), head__attributes=3.0)
+    found = fitted("fused", head__weights=(1.0, 0.0, 2.0, 3.0))
     np.testing.assert_allclose(found.decision_function(ROWS),
                                standard[0] + 2 * standard[2] + 3 * standard[3], atol=1e-5)
 

@@ -105,3 +105,9 @@ def test_each_holds_of_every_item():
     assert not pair.is_satisfied_by([("a", 1)])
     assert not pair.is_satisfied_by([])
     assert not pair.is_satisfied_by("ab")
+
+
+def test_a_list_may_be_of_several_lengths():
+    few = Each(int, length=(2, 3))
+    assert [few.is_satisfied_by([1] * n) for n in range(5)] == [False, False, True, True, False]
+    assert str(few).startswith("a list of 2 or 3 items, each ")
