@@ -1,20 +1,16 @@
-"""The answerer of a space: what it learns from questions, and how its shares are calibrated."""
+"""The answerer of a space: what it learns from questions, by the settings of its protocol."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-
-from sklearn.base import clone
 
 from crossalign.data.catalog import load_said
 from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
-from crossalign.evaluation.protocols import with_options
 from crossalign.evaluation.protocols.vqa import VQA
-from crossalign.evaluation.selection import fit_on
-from crossalign.tasks.answer_calibration import FEWEST
+from crossalign.evaluation.selection import select
 from crossalign.tasks.answerer import Answerer
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Questions, Views
@@ -26,7 +22,7 @@ def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Vi
                 samples: Samples, log: Log, callbacks: Sequence[Any] = ()) -> Answerer:
     """Return an answerer that learned the questions of the data about the samples of the model.
 
-    Its settings are those that validation chose for questions, see `VQA.calibrate`.
+    Its settings are those that validation chooses for questions, see `VQA.trial`.
 
     Parameters
     ----------
@@ -52,31 +48,21 @@ def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Vi
     """
     said = load_said(options.name, "vqa", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Questions)
-    settings = (fitted.settings if "dropout" in fitted.settings else
-                _chosen(fitted.model, bench, said, log))
-    heat = settings.get("temperature")
-    log("the shares of answers are not calibrated, as fewer than "
-        f"{FEWEST} questions are about pictures of validation, or no temperature makes the right "
-        "answers likelier" if heat is None else
-        f"the shares of answers are calibrated on validation, at a temperature of {heat:.2f}")
-    log(f"learning answers from {len(said.of(used)):,} questions")
-    answerer = Answerer(fitted.model, temperature=heat)
-    answerer.dropout = settings.get("dropout", answerer.dropout)
-    return answerer.fit(used, said, callbacks)
+    task = VQA()
+    settings = (fitted.settings if bench.task == task.benchmark else
+                _chosen(task, fitted.model, bench, said, log))
+    log(f"learning answers from {len(said.of(used)):,} questions, with {task.describe(settings)}")
+    return task.answerer(fitted.model, settings).fit(used, said, callbacks)
 
 
-def _chosen(model: Any, bench: Benchmark, said: Questions, log: Log) -> dict[str, Any]:
+def _chosen(task: VQA, model: Any, bench: Benchmark, said: Questions,
+            log: Log) -> Mapping[str, Any]:
     """Return what validation chooses for questions, of a model that was chosen for another task;
     nothing where it has too few.
     """
     part = bench.validation()
-    splits = {} if part is None else part.splits
-    test = splits.get("test_unseen", splits.get("test_seen"))
-    if part is None or test is None or min(len(said.of(of)) for of in (part["train"], test)) \
-            < FEWEST:
+    asked = None if part is None else task.asked(part, said)
+    if asked is None:
         return {}
-    log(f"choosing on {len(said.of(test)):,} questions about pictures of validation")
-    fitted = fit_on(clone(model), part, with_options(bench.task))
-    task = VQA()
-    asked = replace(part, said=said, task=task.benchmark)
-    return task.calibrate(task.trial(fitted, asked), asked)
+    log("choosing the answerer on questions about pictures of validation")
+    return select(model, replace(bench, validation_split=lambda: asked), task, {}).settings

@@ -394,11 +394,24 @@ def test_the_protocol_calibrates_on_validation_and_scores_before_and_after(repor
 
 
 def test_a_space_of_another_task_has_its_answers_chosen_on_validation():
-    lines = []
-    chosen = _chosen(MODEL, BENCH, SAID, lines.append)
+    lines, task = [], VQA()
+    chosen = _chosen(task, MODEL, BENCH, SAID, lines.append)
     part = replace(BENCH.validation(), said=SAID)
-    fitted = fit_on(models.RidgeMap(alpha=1.0), part, VQA())
-    assert chosen == dict(VQA().trial(fitted, part).details["chosen"])
+    fitted = fit_on(models.RidgeMap(alpha=1.0), part, task)
+    assert chosen == dict(task.trial(fitted, part).details["chosen"])
     assert {"dropout", "temperature"} == set(chosen)
     assert "questions about pictures of validation" in lines[0]
-    assert _chosen(MODEL, replace(BENCH, validation_split=None), SAID, lines.append) == {}
+    answerer = task.answerer(MODEL, chosen)
+    assert {name: getattr(answerer, name) for name in chosen} == chosen
+    assert _chosen(task, MODEL, replace(BENCH, validation_split=None), SAID, lines.append) == {}
+
+
+def test_few_questions_choose_no_answers():
+    part = BENCH.validation()
+    assert set(VQA().asked(part, SAID).splits) == {"train", "test_unseen"}
+    few = [number for number in range(len(SAID)) if number % 20 == 0]
+    assert VQA().asked(part, SAID.take(few)) is None
+    queries = part["test_unseen"][np.arange(5)], part["test_unseen"][np.arange(5, 10)]
+    pairs = {"train": part["train"], "query": queries[0], "gallery": queries[1]}
+    assert VQA().asked(replace(part, task="retrieval", splits=pairs), SAID) is None
+    assert VQA().describe({}).startswith("dropout 0.2 of the answerer and no temperature")

@@ -96,8 +96,8 @@ def test_enough_questions_calibrate_the_shares(tmp_path):
                         log=lines.append)
     heat = built.fitted.answerer.temperature
     assert heat >= 1
-    assert any(f"calibrated on validation, at a temperature of {heat:.2f}" in line
-               for line in lines)
+    assert any(line.startswith("learning answers from 400 questions, with dropout 0.")
+               and line.endswith(f" and temperature {heat:.2f} of its answers") for line in lines)
     assert "ECE" in built.card["scores"]
     reply = built.ask(folder / "test" / "images" / "0.png", "is it a disc?")
     assert reply.calibrated

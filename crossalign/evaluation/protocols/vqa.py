@@ -20,7 +20,11 @@ from crossalign.evaluation.protocols.base import (
 )
 from crossalign.evaluation.protocols.spoken import Spoken
 from crossalign.labels import rarest
-from crossalign.tasks.answer_calibration import answer_calibration_error, answer_temperature
+from crossalign.tasks.answer_calibration import (
+    FEWEST,
+    answer_calibration_error,
+    answer_temperature,
+)
 from crossalign.tasks.answerer import Answerer
 from crossalign.types import Benchmark, Questions, Views
 
@@ -86,7 +90,8 @@ class VQA(Spoken, Protocol):
         whose shares are calibrated on the same questions, if there are enough.
         """
         views, asked = _main(validation)
-        found = {share: self._answerer(fitted, validation, dropout=share) for share in DROPOUTS}
+        found = {share: self._learned(fitted, validation, {"dropout": share})
+                 for share in DROPOUTS}
         right = {share: metrics.vqa_accuracy(answerer.predict(views, asked).tolist(), asked.answers)
                  for share, answerer in found.items()}
         best = max(right, key=lambda share: right[share])
@@ -104,16 +109,33 @@ class VQA(Spoken, Protocol):
         """Say which share of dropped units was chosen, and whether answers are calibrated."""
         heat = (f"temperature {settings['temperature']:.2f}" if "temperature" in settings else
                 "no temperature, so that they are not calibrated,")
-        return f"dropout {settings['dropout']:g} of the answerer and {heat} of its answers"
+        return f"dropout {_dropout(settings):g} of the answerer and {heat} of its answers"
+
+    def asked(self, validation: Benchmark, said: Questions) -> Benchmark | None:
+        """Return the validation of another task with questions, to choose on; None where fewer than
+        `FEWEST` are about its training pictures, or about those that are scored.
+        """
+        names = ("train", _scored(validation))
+        splits = {name: validation[name] for name in names if name in validation.splits}
+        if len(splits) < len(names) or min(
+                len(said.of(views)) for views in splits.values()) < FEWEST:
+            return None
+        return replace(validation, splits=splits, said=said, task=self.benchmark)
+
+    def answerer(self, fitted: Any, settings: Settings = NOTHING, **more: Any) -> Answerer:
+        """Return an answerer over a fitted model, with the settings that validation chose."""
+        return Answerer(fitted, self.inputs, epochs=self.epochs,
+                        random_state=self.seed_for(fitted), dropout=_dropout(settings),
+                        temperature=settings.get("temperature"), **more)
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
         """Train and score an answerer and two that see one input alone."""
-        chosen = {"dropout": settings.get("dropout", DROPOUTS[0])}
+        bare = {"dropout": _dropout(settings)}
         views, asked = _main(bench)
-        whole = self._answerer(fitted, bench, **chosen)
+        whole = self._learned(fitted, bench, bare)
         answers = {MAIN: whole.predict(views, asked).tolist()}
         for sees, name in ALONE.items():
-            alone = self._answerer(fitted, bench, sees=sees, **chosen)
+            alone = self._learned(fitted, bench, bare, sees=sees)
             answers[name] = alone.predict(views, asked).tolist()
         answers[FREQUENT] = most_frequent(_said(bench).of(bench["train"]), asked.types)
         scores = {"ECE_uncalibrated": answer_calibration_error(whole, views, asked)}
@@ -162,11 +184,15 @@ class VQA(Spoken, Protocol):
         return [*super().columns_of(scores),
                 *(name for name in scores if name.startswith(f"{MAIN}["))]
 
-    def _answerer(self, fitted: Any, bench: Benchmark, **chosen: Any) -> Answerer:
+    def _learned(self, fitted: Any, bench: Benchmark, settings: Settings,
+                 **more: Any) -> Answerer:
         """Return an answerer that has learned from the training questions."""
-        answerer = Answerer(fitted, self.inputs, epochs=self.epochs,
-                            random_state=self.seed_for(fitted), **chosen)
-        return answerer.fit(bench["train"], _said(bench))
+        return self.answerer(fitted, settings, **more).fit(bench["train"], _said(bench))
+
+
+def _dropout(settings: Settings) -> float:
+    """Return the share of dropped units that was chosen; the first where none was."""
+    return float(settings.get("dropout", DROPOUTS[0]))
 
 
 def most_frequent(train: Questions, types: Any) -> list[str]:
@@ -186,8 +212,13 @@ def most_frequent(train: Questions, types: Any) -> list[str]:
 
 def _main(bench: Benchmark) -> tuple[Views, Questions]:
     """Return the samples that the headline is about, and their questions."""
-    views = bench["test_unseen" if "test_unseen" in bench.splits else "test_seen"]
+    views = bench[_scored(bench)]
     return views, _said(bench).of(views)
+
+
+def _scored(bench: Benchmark) -> str:
+    """Return the name of the split that the headline is about."""
+    return "test_unseen" if "test_unseen" in bench.splits else "test_seen"
 
 
 def _said(bench: Benchmark) -> Questions:
