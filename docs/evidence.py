@@ -6,7 +6,7 @@ temperature of its shares, and both are looked at on letters never trained:
 - Are shares calibrated? The expected calibration error of the best answers, before and after.
 - Does an occlusion map fall where the answer is? Fresh drawings of these letters in faces never
   trained, of which it is known which pixels are the mark and which the letter under it: the part of
-  a map that lowers the answer's log-probability, and its share on each.
+  a map that lowers the answer's log-odds, and its share on each.
 
 The tables go into the regions ``calibration`` and ``occlusion`` of ``docs/answers.md``, or to
 standard output with ``--dry``.
@@ -162,14 +162,13 @@ def seen(answerer: Answerer, drawing: Drawing) -> dict[str, Seen]:
     right = dict(questions(drawing.letter))
     found = {}
     for text in ASKED:
-        first = answerer.predict_proba(read([drawing.picture]), [text])[0]
-        column = int(first.argmax())
-        fall = occlusion(drawing.picture, log_share(answerer, text, column)).fall
+        answer = str(answerer.predict(read([drawing.picture]), [text])[0])
+        fall = occlusion(drawing.picture, log_odds(answerer, text, answer)).fall
         fall = np.maximum(fall, 0)
         total = max(float(fall.sum()), 1e-12)
         near = binary_dilation(drawing.mark, iterations=NEAR)
         found[text] = Seen(
-            answerer.answers_[column] == right[text], float(fall[drawing.mark].sum()) / total,
+            answer == right[text], float(fall[drawing.mark].sum()) / total,
             float(drawing.mark.mean()), float(fall[drawing.base].sum()) / total,
             float(drawing.base.mean()), bool(near[np.unravel_index(fall.argmax(), fall.shape)]))
     return found
@@ -180,10 +179,9 @@ def read(pictures: Sequence[Array]) -> Array:
     return oriented_gradients((255 - np.stack(pictures)) / np.float32(255))
 
 
-def log_share(answerer: Answerer, text: str, column: int) -> Callable[[Sequence[Array]], Array]:
-    """The score of a map: the logarithm of the share of one answer to a question."""
-    return lambda pictures: np.log(answerer.predict_proba(
-        read(pictures), [text] * len(pictures))[:, column])
+def log_odds(answerer: Answerer, text: str, answer: str) -> Callable[[Sequence[Array]], Array]:
+    """The score of a map: the log-odds of one answer to a question."""
+    return lambda pictures: answerer.log_odds(read(pictures), [text] * len(pictures), answer)
 
 
 def of_maps(maps: dict[str, list[Seen]], pictures: int) -> str:

@@ -49,7 +49,7 @@ class Reply(NamedTuple):
 
 class Map(NamedTuple):
     said: str
-    log_probability: float
+    probability: float
     falls: list
 
 
@@ -121,7 +121,7 @@ class Colours:
         time.sleep(self.pause)
         tick()
         falls = [np.linspace(-1, 2, 64).reshape(8, 8) for _ in items]
-        return Map(f"the {of} of {question}", np.log(0.5), falls)
+        return Map(f"the {of} of {question}", 0.5, falls)
 
     def add(self, items, ids, payload, modality):
         kind = modality or ("text" if isinstance(items[0], str) else "image")

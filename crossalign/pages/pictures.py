@@ -169,10 +169,10 @@ def _said(part: Any, others: Mapping[str, Any]) -> Iterator[_Drawn]:
 def _occlusion(part: Any, _: Mapping[str, Any]) -> Iterator[_Drawn]:
     if part["cells"]:
         yield (plots.rested(part["what"], part["cells"]),
-               f"What some {part['what']} rest on: in orange places without which what the model "
-               "says is less likely, in blue those without which it is likelier, each map by its "
-               "own largest value. One place after another is covered by the median shade of the "
-               "picture.",
+               f"What some {part['what']} rest on: in orange places without which the odds of what "
+               "the model says are lower, in blue those without which they are higher, each map by "
+               "its own largest value. One place after another is covered by the median shade of "
+               "the picture.",
                f"Pictures beside maps of what their {part['what']} rest on.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 import uuid
@@ -136,7 +135,7 @@ class Served:
         with self._current():
             found = self._space.occlusion(list(items), of, question, tick=tick)
         largest = max(float(abs(fall).max()) for fall in found.falls)
-        return {"said": found.said, "probability": math.exp(found.log_probability),
+        return {"said": found.said, "probability": found.probability,
                 "told": told(found.said, found.falls),
                 "maps": [png_uri(overlay(fall, largest)) for fall in found.falls]}
 

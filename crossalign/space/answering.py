@@ -250,8 +250,8 @@ class AnsweringSpace(EmbeddingSpace):
         """Map what of a picture an answer, a caption or the likeliest class rests on.
 
         One place of the picture after another is covered by its median shade, about 144 in all, and
-        the picture read again by the encoder: where what is said becomes less likely, it rests on
-        that place, see `tasks.occlusion`. It takes as long as encoding so many pictures.
+        the picture read again by the encoder: where the odds of what is said fall, it rests on that
+        place, see `tasks.occlusion`. It takes as long as encoding so many pictures.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Maps of what an answer of a space rests on: how likely it is with one place covered."""
+"""Maps of what an answer of a space rests on: its log-odds with one place covered."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from crossalign.pace import Log, Pace
 from crossalign.sentences import short
@@ -20,12 +21,10 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 Kind = Literal["answer", "caption", "class"]
 KINDS: tuple[str, ...] = get_args(Kind)
-RARE = 1e-300
-"""Least probability whose logarithm is taken."""
 
 
 class Occluded(NamedTuple):
-    """Saying of a space about a picture, and how much less likely it is where that is covered.
+    """Saying of a space about a picture, and how its odds fall where that is covered.
 
     Attributes
     ----------
@@ -33,20 +32,25 @@ class Occluded(NamedTuple):
         Answer, caption or name of the likeliest class.
     question : str
         Question; empty if there was none.
-    log_probability : float
-        Logarithm of the share of the answer, of the caption's probability, word by word, or of the
-        class's, with the whole picture.
+    log_odds : float
+        Log-odds of the answer, of the whole caption or of the class, with the whole picture, see
+        `tasks.log_odds`.
     pictures : arrays (h, w, 3) uint8
         Picture, or first and second one, as they were covered.
     falls : arrays (h, w) float32
-        Fall of that logarithm at every pixel of each, see `tasks.occlusion`.
+        Fall of the log-odds at every pixel of each, see `tasks.occlusion`.
     """
 
     said: str
     question: str
-    log_probability: float
+    log_odds: float
     pictures: list[Array]
     falls: list[Array]
+
+    @property
+    def probability(self) -> float:
+        """Probability of what is said, with the whole picture."""
+        return float(expit(self.log_odds))
 
     def save(self, file: Path) -> None:
         """Draw the maps over the pictures, as a PNG file."""
@@ -105,7 +109,7 @@ def occluded(space: AnsweringSpace, items: Any, of: Kind, question: str | None,
 def _scorer(space: AnsweringSpace, items: Sequence[Any], of: Kind, question: str | None,
             ) -> tuple[str, Callable[[list[Array]], Array]]:
     """Return what is said of pictures, and a function from features ``(n, d)`` of the first, and of
-    the second, to the log-probability ``(n,)`` that it is said.
+    the second, to the log-odds ``(n,)`` that it is said.
     """
     if of == "caption":
         said = space.caption(items)[0]
@@ -113,22 +117,18 @@ def _scorer(space: AnsweringSpace, items: Sequence[Any], of: Kind, question: str
             raise ValueError("caption: the space finds no words for this picture; ask about "
                              "another.")
         saying = space.captioner
-        return said, lambda rows: np.asarray(saying.log_likelihoods(rows[0], said))
+        return said, lambda rows: np.asarray(saying.log_odds(rows[0], said))
     if of == "class":
         name = space.recognise(items, 1)[0].names[0]
-        column = space.class_names.index(name)
-        return name, lambda rows: np.log(np.maximum(
-            space.recognition.probabilities(rows[0])[:, column], RARE))
+        return name, lambda rows: space.recognition.log_odds(rows[0], name)
     assert question is not None
     said = space.ask(items, question, 1).answers[0]
     answerer = space.fitted.answerer
-    column = answerer.answers_.tolist().index(said)
 
     def answered(rows: list[Array]) -> Array:
         n = len(rows[0])
         second = np.arange(n) + n if len(rows) == 2 else np.full(n, -1)
         about = np.stack([np.arange(n), second], axis=1)
-        return np.asarray(answerer.predict_log_proba(np.concatenate(rows), [question] * n,
-                                                     about)[:, column])
+        return np.asarray(answerer.log_odds(np.concatenate(rows), [question] * n, said, about))
 
     return said, answered

@@ -100,9 +100,11 @@ class Recognition:
                                   [names[c] for c in order if maybe[c]]))
         return answers
 
-    def probabilities(self, rows: Array) -> Array:
-        """Return the calibrated probabilities ``(n, C)`` of all classes for rows ``(n, a)``."""
-        return self._judge().predict_proba(rows)
+    def log_odds(self, rows: Array, name: str) -> Array:
+        """Return the log-odds ``(n,)`` of a class for rows ``(n, a)``, of its calibrated
+        probability.
+        """
+        return self._judge().log_odds(rows, self.classes.names.index(name))
 
     def _sets(self, scores: Array) -> Array:
         """Return which classes are in the sets, ``(n, C)`` bool, and the best always is."""

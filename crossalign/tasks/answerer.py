@@ -27,6 +27,7 @@ from crossalign.sentences import short
 from crossalign.tasks.answer_targets import frequent_answers, soft_targets
 from crossalign.tasks.base import Task, task_samples
 from crossalign.tasks.inputs import INPUTS
+from crossalign.tasks.log_odds import log_odds
 from crossalign.training import (
     Callback,
     Cosine,
@@ -223,6 +224,24 @@ class Answerer(Task):
         logits = self.decision_function(X, questions, rows).astype(np.float64)
         return np.asarray(log_expit(logits) if self.temperature is None else
                           log_softmax(logits / self.temperature, axis=1))
+
+    def log_odds(self, X: npt.ArrayLike | Views, questions: Questions | Sequence[str],
+                 answer: str, rows: npt.ArrayLike | None = None) -> Array:
+        """Return the log-odds ``(m,)`` of one answer: ``log p - log(1 - p)`` of its share p.
+
+        Raises
+        ------
+        ValueError
+            If it is none of the answers, or there is no other.
+        """
+        logits = self.decision_function(X, questions, rows).astype(np.float64)
+        known = self.answers_.tolist()
+        if answer not in known:
+            raise ValueError(f"answer: got {short(answer)}, which no question in training had; "
+                             "give one of answers_.")
+        column = known.index(answer)
+        return np.asarray(logits[:, column] if self.temperature is None else
+                          log_odds(logits / self.temperature, column))
 
     def unknown_words(self, question: str) -> list[str]:
         """Return the words of a question that no training question had."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from itertools import pairwise
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -31,6 +30,7 @@ from crossalign.tasks.base import check_samples, task_samples
 from crossalign.tasks.caption_inputs import CaptionInputs
 from crossalign.tasks.caption_parts import CaptionParts
 from crossalign.tasks.inputs import INPUTS
+from crossalign.tasks.log_odds import log_odds, log_odds_of_all
 from crossalign.types import Captions, Views, samples_given
 from crossalign.types.given import by_modality
 
@@ -51,6 +51,8 @@ RANGES: dict[str, Any] = {
     "epochs": [COUNT, None], "batch_size": [BATCH], "lr": [RATE],
     "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
 """Ranges of the parameters that every captioner has."""
+ROUNDED = 1e-4
+"""Probability that words in float32 may lack by rounding."""
 
 
 class BaseCaptioner(CaptionInputs, ABC):
@@ -262,17 +264,32 @@ class BaseCaptioner(CaptionInputs, ABC):
         text : str
             Caption, as `caption` says it.
         """
+        return np.asarray(sum(scores[:, word] for scores, word in self._scored(X, text)))
+
+    def log_odds(self, X: npt.ArrayLike | Views, text: str) -> Array:
+        """Compute the log-odds ``(n,)`` of one text, ``log p - log(1 - p)``, p as in
+        `log_likelihoods`.
+
+        They are those of the whole text against all others, of which p can be told again, and not
+        a sum over its words, in which nearly certain words, as most of a grammar are, weigh as
+        much as one in doubt. On the ink of letters both leave the same share of a map.
+        """
+        return log_odds_of_all(np.column_stack([
+            log_odds(np.column_stack([scores, left_out(scores)]), word)
+            for scores, word in self._scored(X, text)]))
+
+    def _scored(self, X: npt.ArrayLike | Views, text: str) -> Iterator[tuple[Array, int]]:
+        """Yield log-probabilities ``(n, words)`` of each next word of a text, and that word."""
         import torch
 
         self.open()
         speaker = copy(self).set_params(guidance=0.0).speaker(X)
         words = [*self._vocabulary.numbers(text)[:self.longest], self._end]
         scores = speaker.first()
-        total = scores[:, words[0]].double()
-        for before, word in pairwise(words):
-            scores = speaker.next(torch.full((len(scores),), before, device=scores.device))
-            total = total + scores[:, word]
-        return np.asarray(total.cpu().numpy())
+        for word in words:
+            yield scores.double().cpu().numpy(), word
+            if word != self._end:
+                scores = speaker.next(torch.full((len(scores),), word, device=scores.device))
 
     def _samples(self, X: npt.ArrayLike | Views) -> Views:
         """Return samples as `Views`, for a captioner that is fitted."""
@@ -301,3 +318,11 @@ class BaseCaptioner(CaptionInputs, ABC):
         rows = made_up(self.model)
         if hasattr(self, "network_") and self.modality_ in rows:
             self.caption(Views({self.modality_: rows[self.modality_]}), longest=1)
+
+
+def left_out(scores: Array) -> Array:
+    """Return the log-probability ``(n,)`` of all that log-probabilities ``(n, words)`` leave out,
+    as spellings beside the likeliest; -inf where that is rounding.
+    """
+    rest = 1 - np.exp(scores).sum(axis=1)
+    return np.asarray(np.log(rest, out=np.full(len(rest), -np.inf), where=rest > ROUNDED))

@@ -2,9 +2,9 @@
 
 Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014, section 4.2: a
 square is put over one place after another, and the score of what was recognised is seen to fall.
-Nothing but the score is asked, so it is of any encoder and any task. What covers is the median
-shade of the picture itself, of a drawing its paper: a square of any other shade would be a thing
-that is seen.
+Nothing but the score is asked, so it is of any encoder and any task. A score that goes on as
+evidence does is of use near certainty too, see `log_odds`. What covers is the median shade of the
+picture itself, of a drawing its paper: a square of any other shade would be a thing that is seen.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def occlusion(picture: Array, score: Score, *, steps: int = STEPS, block: int = 
     picture : (h, w) or (h, w, 3) uint8
         Picture.
     score : callable
-        Score, as the log-probability of an answer.
+        Score, as the log-odds of an answer.
     steps : int
         Number of squares along the side of a square picture; default 12. Of other pictures as many
         squares of that share of the area. Each is two steps wide.

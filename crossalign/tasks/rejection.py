@@ -32,6 +32,7 @@ from crossalign.tasks.confidence import (
     temperature,
     varying_temperature,
 )
+from crossalign.tasks.log_odds import log_odds
 from crossalign.tasks.thresholds import threshold_at_coverage, threshold_at_risk
 from crossalign.tasks.zero_shot import ZeroShot
 from crossalign.types import Views
@@ -182,8 +183,13 @@ class Rejection(Task):
 
         ``scores`` as in `fit`.
         """
-        scores = self._scores(X, scores)
-        return np.asarray(softmax(scores / self._temperature(self._known(X), scores), axis=1))
+        return np.asarray(softmax(self._tempered(X, scores), axis=1))
+
+    def log_odds(self, X: npt.ArrayLike | Views, column: int) -> Array:
+        """Return the log-odds ``(n,)`` of one known class: ``log p - log(1 - p)`` of its
+        probability p.
+        """
+        return log_odds(self._tempered(X), column)
 
     def score_samples(self, X: npt.ArrayLike | Views) -> Array:
         """Return the confidence ``(n,)``; larger is surer."""
@@ -232,6 +238,11 @@ class Rejection(Task):
         scores = self.head.decision_function(X) if scores is None else scores
         gamma = self.head.gamma
         return scores if gamma == 0 else calibrated_stacking(scores, self.head.classes_.seen, gamma)
+
+    def _tempered(self, X: npt.ArrayLike | Views, scores: Array | None = None) -> Array:
+        """Return scores over temperature ``(n, C)``."""
+        scores = self._scores(X, scores)
+        return np.asarray(scores / self._temperature(self._known(X), scores))
 
     def variances(self, X: npt.ArrayLike | Views) -> Array:
         """Compute the total variance ``(n,)`` of the samples' latent Gaussians."""

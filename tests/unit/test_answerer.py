@@ -415,3 +415,19 @@ def test_few_questions_choose_no_answers():
     pairs = {"train": part["train"], "query": queries[0], "gallery": queries[1]}
     assert VQA().asked(replace(part, task="retrieval", splits=pairs), SAID) is None
     assert VQA().describe({}).startswith("dropout 0.2 of the answerer and no temperature")
+
+
+def test_log_odds_are_those_of_shares_and_go_on_where_these_are_one(task):
+    asked = SAID.of(TEST)
+    for heat in (None, 2.0, 1e-3):
+        told = copy(task)
+        told.temperature = heat
+        shares = told.predict_proba(TEST, asked)
+        for column, answer in enumerate(told.answers_):
+            found = told.log_odds(TEST, asked, answer)
+            assert np.isfinite(found).all()
+            p = shares[:, column]
+            inner = (p > 1e-3) & (p < 1 - 1e-3)
+            np.testing.assert_allclose(found[inner], np.log(p[inner] / (1 - p[inner])), atol=1e-5)
+            assert ((found > 0) == (p > 0.5)).all()
+    complaint(lambda: task.log_odds(TEST, asked, "zebra"), "answer: got 'zebra'", "answers_")

@@ -8,6 +8,7 @@ from complaints import complaint
 
 from crossalign.pages import plots
 from crossalign.pages.plots.occlusion import overlay, told
+from crossalign.tasks.log_odds import log_odds
 from crossalign.tasks.occlusion import occlusion, squares
 
 RNG = np.random.default_rng(0)
@@ -49,6 +50,23 @@ def test_the_map_is_that_of_a_loop_over_pixels(shape, steps):
             expected[y, x] = np.mean(falls)
     np.testing.assert_allclose(found.fall, expected, rtol=1e-4, atol=1e-2)
     assert found.score == pytest.approx((weights * picture).sum())
+
+
+def test_the_map_of_a_linear_score_is_exact_where_its_answer_is_all_but_certain():
+    picture = letter()
+    weights = 0.01 * RNG.normal(size=(2, 24, 24))
+
+    def logits(pictures):
+        return np.array([np.add([5000.0, 0.0], (weights * p).sum(axis=(1, 2))) for p in pictures])
+
+    found = occlusion(picture, lambda of: log_odds(logits(of), 0), steps=3)
+    assert np.exp(-found.score) == 0                          # its probability is rounded to one
+    ink = (weights[0] - weights[1]) * (picture.astype(float) - 255)
+    total, count = np.zeros((24, 24)), np.zeros((24, 24))
+    for place in squares(24, 24, 3):
+        total[place] += ink[place].sum()
+        count[place] += 1
+    np.testing.assert_allclose(found.fall, total / count, rtol=1e-5, atol=1e-3)
 
 
 def test_a_score_that_looks_at_one_corner_has_its_map_there():
@@ -113,12 +131,12 @@ def test_colours_are_as_deep_as_falls_are_large():
 
 
 @pytest.mark.parametrize(("falls", "words"), [
-    ([np.array([[np.log(3.0)]])], "“a” with the place covered, in orange: less likely, 3.0 times "
-     "at most."),
+    ([np.array([[np.log(3.0)]])], "Odds of “a” with the place covered, in orange: lower, 3.0 "
+     "times at most."),
     ([np.array([[20.0]])], "more than 1,000 times"),
     ([np.array([[0.01]])], "No place of the picture matters alone"),
-    ([np.array([[1.0]]), np.array([[-np.log(12.0)]])], "less likely, 2.7 times at most; in blue: "
-     "likelier, 12 times at most.")])
+    ([np.array([[1.0]]), np.array([[-np.log(12.0)]])], "lower, 2.7 times at most; in blue: "
+     "higher, 12 times at most.")])
 def test_a_sentence_says_how_much(falls, words):
     assert words in told("a", falls)
 

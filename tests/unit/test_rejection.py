@@ -267,6 +267,8 @@ def test_temperature_comes_from_known_samples_unless_it_is_given():
     scores = head.decision_function(test)
     np.testing.assert_allclose(fixed.predict_proba(test), softmax(scores / 3, axis=1))
     np.testing.assert_allclose(fixed.score_samples(test), fixed.predict_proba(test).max(axis=1))
+    p = softmax(scores / 3, axis=1)[:, 1]
+    np.testing.assert_allclose(fixed.log_odds(test, 1), np.log(p) - np.log(1 - p), atol=1e-6)
     np.testing.assert_allclose(Rejection(head).predict_proba(test), softmax(scores, axis=1))
 
 

@@ -133,7 +133,7 @@ def test_a_map_is_of_a_class_a_caption_or_an_answer_and_lies_over_each_picture(s
     status, _, found = server.ask("POST", "/occlusion", picture("blue"), "image/png")
     assert (status, found["said"], found["probability"]) == (200, "the class of None",
                                                              pytest.approx(0.5))
-    assert "less likely, 7.4 times at most; in blue: likelier, 2.7 times" in found["told"]
+    assert "lower, 7.4 times at most; in blue: higher, 2.7 times" in found["told"]
     (pixels,) = map(overlay_in, found["maps"])
     assert pixels.shape == (8, 8, 4)
     assert pixels[-1, -1, 3] == pixels[..., 3].max() > 2 * pixels[0, 0, 3] - 3 > 0

@@ -127,13 +127,14 @@ def test_a_map_falls_on_the_thing_and_not_on_the_paper(space, of):
     assert len(ticks) == 3                                                 # blocks of 144 squares
     (picture_,), (fall,) = found.pictures, found.falls
     assert fall.shape == picture_.shape[:2] == (120, 160)
+    assert np.isfinite(fall).all()
     dark = (picture_.mean(axis=2) < 128)
     shares = np.abs(fall) / np.abs(fall).sum()
     assert shares[dark].sum() > 3 * dark.mean()
     assert np.abs(fall[:, 110:]).max() < 0.1 * np.abs(fall).max()
-    expected = (np.log(space.recognise(sheet, 1)[0].probabilities[0]) if of == "class" else
-                space.captioner.log_likelihoods(space.readers.of_pictures([sheet]), said)[0])
-    assert found.log_probability == pytest.approx(expected, abs=1e-4)
+    expected = (space.recognise(sheet, 1)[0].probabilities[0] if of == "class" else np.exp(
+        space.captioner.log_likelihoods(space.readers.of_pictures([sheet]), said)[0]))
+    assert found.probability == pytest.approx(expected, abs=1e-4)
 
 
 def test_what_has_no_map_is_a_sentence_and_leaves_no_file(place, space, tmp_path, monkeypatch,

@@ -25,7 +25,7 @@ DEEPEST = 0.85
 DARKEST = 0.6
 """Darkness of what is black in a picture below a map."""
 ONCE, MOST = 1.05, 1000
-"""Number of times below which nothing is less likely, and above which it is not said how many."""
+"""Number of times below which odds are the same, and above which it is not said how many."""
 SIDE, ROOM, LETTERS = 3.0, 0.85, 90
 """Side of a picture and height of the words below, in inches; letters of a line of words."""
 
@@ -38,8 +38,8 @@ def overlay(fall: Array, largest: float | None = None) -> Array:
     fall : (h, w)
         Fall of the score: orange where it is positive, blue where it is negative.
     largest : float, optional
-        Absolute fall that is deepest; default the largest of this map. One that rounds to once as
-        likely stays pale.
+        Absolute fall that is deepest; default the largest of this map. One that leaves the odds
+        about the same stays pale.
     """
     deepest = max(float(np.abs(fall).max()) if largest is None else largest, math.log(ONCE))
     share = np.clip(fall / deepest, -1, 1)
@@ -65,16 +65,17 @@ def put_over(ax: Axes, fall: Array, largest: float | None = None) -> None:
 
 
 def told(said: str, falls: Sequence[Array]) -> str:
-    """Say in a sentence what the colours of maps mean, and how much at most."""
+    """Say in a sentence what the colours of maps mean, and by how much odds change at most."""
     down, up = max(float(f.max()) for f in falls), max(float(-f.min()) for f in falls)
     parts = [f"{colour}: {word}, {_times(most)} at most" for most, colour, word in (
-        (down, "orange", "less likely"), (up, "blue", "likelier")) if _times(most) is not None]
-    return (f"“{said}” with the place covered, in {'; in '.join(parts)}." if parts else
-            f"No place of the picture matters alone: with any covered, “{said}” is as likely.")
+        (down, "orange", "lower"), (up, "blue", "higher")) if _times(most) is not None]
+    return (f"Odds of “{said}” with the place covered, in {'; in '.join(parts)}." if parts else
+            f"No place of the picture matters alone: with any covered, the odds of “{said}” are "
+            "the same.")
 
 
 def _times(fall: float) -> str | None:
-    """Say how many times a fall of a log-probability is; None if it rounds to once."""
+    """Say how many times a fall of log-odds is; None if it rounds to once."""
     factor = math.exp(min(fall, 700.0))
     if factor < ONCE:
         return None
