@@ -70,7 +70,7 @@ def made(samples: Samples, task: str, cut: Cut) -> Benchmark:
             protocol["classes"]["unseen_without_samples"] = len(classes) - len(held)
     name = samples.name + " (validation)" * cut.validates
     return Benchmark(name, task, splits, classes, protocol,
-                     said=samples.said if task in SAID else None)
+                     said=samples.said if task in SAID else None, encoders=samples.encoders)
 
 
 Kind = tuple[dict[str, Views], dict[str, Any], dict[str, bool]]

@@ -109,7 +109,8 @@ def encoded(raw: RawSamples, *, tokens: bool = False, encoder: Encoder | None = 
     return Samples(raw.name, views, names, embeddings, facts, raw.seed,
                    _leaks(raw, reads, words), digests, class_texts=raw.class_texts,
                    named=labelled(names, getattr(reads, "labels", ())),      # of a classifier
-                   said=raw.said)
+                   said=raw.said,
+                   encoders={} if raw.frames is not None else dict.fromkeys(raw.pictures, reads))
 
 
 @dataclass

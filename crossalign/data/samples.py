@@ -19,7 +19,7 @@ from crossalign.data.formats.pictures import Drawing
 from crossalign.data.noted import Noted
 from crossalign.data.splits import pairs_within_classes
 from crossalign.labels import has_class
-from crossalign.types import Benchmark, Captions, Classes, Questions, Views
+from crossalign.types import Benchmark, Captions, Classes, Encoder, Questions, Views
 
 Array = npt.NDArray[Any]
 ALL = "(all)"
@@ -70,6 +70,8 @@ class Samples:
         Those classes whose names are among the labels of the classifier that encoded pictures.
     said : Captions or Questions, optional
         Captions of the samples, or questions about them, by their ids; default None.
+    encoders : mapping of modality to Encoder
+        Open encoders of the pictures, see `Benchmark`; default none.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Samples:
     class_texts: Sequence[Texts] | None = None
     named: frozenset[str] = frozenset()
     said: Captions | Questions | None = None
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
 
     @property
     def labels(self) -> Array:

@@ -13,6 +13,7 @@ from crossalign.labels import check_class_rows, classes_held, has_class
 from crossalign.sentences import nearest
 from crossalign.types.captions import Captions
 from crossalign.types.classes import Classes
+from crossalign.types.encoders import Encoder
 from crossalign.types.questions import Questions
 from crossalign.types.views import Views
 
@@ -59,6 +60,9 @@ class Benchmark:
     pools : mapping of modality to pooling
         Poolings that made vectors of token rows, each a name or a fitted function, see
         `preprocessing.pooling`; default none.
+    encoders : mapping of modality to Encoder
+        Open encoders of pictures that made the rows, where they are at hand, so that a picture that
+        was changed can be read as well; default none.
     """
 
     name: str
@@ -72,6 +76,7 @@ class Benchmark:
     validation_again: Callable[[int], Benchmark | None] | None = None
     said: Captions | Questions | None = None
     pools: Mapping[str, Any] = field(default_factory=dict)
+    encoders: Mapping[str, Encoder] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.task not in TASK_SPLITS:

@@ -1,13 +1,12 @@
 """Arrays of the occlusion maps of a report: parts of test pictures that what is said rests on.
 
-A map needs the pictures and their encoder. A report has neither networks nor files of its own, so
-only encoders without a network are opened again, by their facts in the protocol; that they are the
-right ones is seen by encoding each picture anew.
+A map needs the pictures, and an encoder that reads one that was changed: what the benchmark has as
+its open encoder of them. That it is the right one is seen by encoding each picture anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,25 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.formats.pictures import prepared, read_picture
-from crossalign.data.sources.glyphs.samples import FEATURES
-from crossalign.encoders.gradients import oriented_gradients
-from crossalign.encoders.hog import HOG
-from crossalign.encoders.ink import Ink
 from crossalign.encoders.steps import steps_of
 from crossalign.tasks.occlusion import LEAST, occlusion, reduced
 from crossalign.types import Benchmark, Encoder, Views
 
 Array = npt.NDArray[Any]
-Reader = Callable[[Sequence[Array]], Array]
-"""Function from pictures in uint8 to their features ``(n, d)``."""
 Score = Callable[[Array], Array]
-"""Function from features ``(n, d)`` to log-probabilities ``(n,)``."""
+"""Function from features ``(n, d)`` to log-odds ``(n,)``."""
+MAPPED, BY_NETWORK = 8, 4
+"""Largest number of maps of a report, each of which encodes about 146 pictures, and of those that a
+network reads, which takes a hundred times as long as a formula.
+"""
 APART = 0.1
 """Largest distance of features that are read anew from those of the sample, by their length."""
-ELSEWHERE = "--occlusion of a space draws it"
+
+
+def most_maps(bench: Benchmark) -> int:
+    """Return the largest number of maps of the first modality of a benchmark."""
+    encoder = bench.encoders.get(bench.modalities[0])
+    return BY_NETWORK if getattr(encoder, "learned", True) else MAPPED
 
 
 def maps_of(bench: Benchmark, test: Views, rows: Sequence[int], scores: Sequence[Score],
@@ -40,13 +42,13 @@ def maps_of(bench: Benchmark, test: Views, rows: Sequence[int], scores: Sequence
     Parameters
     ----------
     bench : Benchmark
-        Benchmark, whose protocol says what encoded the pictures of its first modality.
+        Benchmark, which has the encoder of the pictures of its first modality.
     test : Views
         Test samples.
     rows : sequence of int
         Rows of those to map.
     scores : sequence of callable
-        Log-probability, for each, of what is said of it.
+        Log-odds, for each, of what is said of it.
 
     Returns
     -------
@@ -54,23 +56,23 @@ def maps_of(bench: Benchmark, test: Views, rows: Sequence[int], scores: Sequence
         One pair for each row and an empty string, or none and a clause that follows "as".
     """
     modality, found = bench.modalities[0], []
-    reader = reader_of(bench.protocol)
-    if reader is None:
-        return [], f"the report does not have the encoder of the pictures; {ELSEWHERE}"
+    encoder = bench.encoders.get(modality)
+    if encoder is None:
+        return [], "no encoder came with the data that would read covered pictures"
     if test.kind(modality) != "vectors":
         return [], "pictures are rows of tokens here"
     for row, score in zip(rows, scores, strict=True):
         picture = whole_picture(test, row, modality)
         if picture is None:
             return [], "the data have no pictures, or they have gone"
-        read, kept = reader([picture])[0], np.asarray(test[modality][row])
+        read, kept = read_by(encoder, [picture])[0], np.asarray(test[modality][row])
         if read.shape != kept.shape or np.linalg.norm(read - kept) > APART * np.linalg.norm(kept):
             return [], "the features are not those of the pictures as they are now"
         if min(picture.shape[:2]) < LEAST:
             return [], "the pictures are too small to cover parts of"
 
         def scored(pictures: Sequence[Array], score: Score = score) -> Array:
-            return score(reader(pictures))
+            return score(read_by(encoder, pictures))
 
         found.append((picture, occlusion(picture, scored).fall))
     return found, ""
@@ -91,21 +93,13 @@ def whole_picture(views: Views, row: int, modality: str) -> Array | None:
         return None
 
 
-def reader_of(protocol: Mapping[str, Any]) -> Reader | None:
-    """Return what encoded the pictures of a benchmark; None if only a network could."""
-    features = protocol.get("features")
-    if features == FEATURES["hog"] and protocol.get("name") == "glyphs":
-        return lambda pictures: oriented_gradients((255 - np.stack(pictures)) / np.float32(255))
-    if not isinstance(features, Mapping):
-        return None
-    return next((_reading(encoder) for encoder in (HOG(), Ink(), Ink(whole=True))
-                 if encoder.facts.items() <= features.items()), None)
-
-
-def _reading(encoder: Encoder) -> Reader:
+def read_by(encoder: Encoder, pictures: Sequence[Array]) -> Array:
+    """Encode pictures in uint8 of any size, ``(n, d)``, in blocks that suit the encoder."""
     from PIL import Image
 
-    steps = steps_of(encoder)
-    return lambda pictures: np.asarray(steps.encode([
-        steps.prepare(prepared(Image.fromarray(picture), steps.side, encoder.mode).pixels)
-        for picture in pictures]))
+    steps, rows = steps_of(encoder), []
+    for start in range(0, len(pictures), steps.block):
+        rows.append(steps.encode([
+            steps.prepare(prepared(Image.fromarray(picture), steps.side, encoder.mode).pixels)
+            for picture in pictures[start:start + steps.block]]))
+    return np.concatenate(rows)

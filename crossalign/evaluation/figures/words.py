@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from crossalign import metrics
 from crossalign.evaluation.figures.items import shown_item
-from crossalign.evaluation.figures.occlusion import Score, maps_of
+from crossalign.evaluation.figures.occlusion import Score, maps_of, most_maps
 from crossalign.evaluation.subsample import spread
 from crossalign.metrics.captions.exact import exact_matches
 from crossalign.types import Benchmark, Captions, Questions, Views
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from crossalign.evaluation.protocols.base import Outcome
 
 Array = npt.NDArray[Any]
-CELLS, MAPPED = 12, 8
-"""Numbers of pictures on the sheet and on that with maps, half of them with something wrong said,
-if there are as many.
-"""
+CELLS = 12
+"""Number of pictures on the sheet, half of them with something wrong said, if there are as many."""
 RIGHT = 0.5
 """Accuracy from which on an answer is shown as right."""
 
@@ -43,9 +41,9 @@ def captioned(bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
         return {"images": [shown_item(test, i, bench.modalities[0], bench)], "question": "",
                 "said": said[i], "reference": references[i][0], "right": bool(right[i])}
 
-    chosen = [int(i) for i in some_of_both(right, MAPPED) if said[i]]
+    chosen = [int(i) for i in some_of_both(right, most_maps(bench)) if said[i]]
     scores = [] if captioner is None else [
-        lambda rows, text=said[i]: captioner.log_likelihoods(rows, text) for i in chosen]
+        lambda rows, text=said[i]: captioner.log_odds(rows, text) for i in chosen]
     return {**_sheet("captions", right, [cell(int(i)) for i in some_of_both(right)]),
             **_maps("captions", bench, test, chosen, scores, [cell(i) for i in chosen])}
 
@@ -67,12 +65,10 @@ def answered(bench: Benchmark, outcome: Outcome, test: Views, asked: Questions) 
                 if len(asked.answers[i]) > 1 else asked.answers[i][0]}
 
     def score(i: int) -> Score:
-        column = answerer.answers_.tolist().index(said[i])
-        return lambda of: np.asarray(answerer.predict_log_proba(of, [asked.texts[i]] * len(of))[
-            :, column])
+        return lambda of: np.asarray(answerer.log_odds(of, [asked.texts[i]] * len(of), said[i]))
 
     alone = order[rows[order, 1] < 0]
-    chosen = [int(i) for i in alone[some_of_both(right[alone], MAPPED)]]
+    chosen = [int(i) for i in alone[some_of_both(right[alone], most_maps(bench))]]
     scores = [] if answerer is None else [score(i) for i in chosen]
     return {**_sheet("answers", right, [cell(i) for i in order[some_of_both(right[order])]]),
             **_maps("answers", bench, test, [int(rows[i, 0]) for i in chosen], scores,

@@ -12,6 +12,7 @@ from unicodedata import unidata_version
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.sources.glyphs.features import GlyphEncoder
 from crossalign.data.sources.glyphs.letters import (
     Letter,
     attributes,
@@ -22,11 +23,10 @@ from crossalign.data.sources.glyphs.letters import (
 from crossalign.data.sources.glyphs.typefaces import FACES, SIDE, coverage, draw, without_lookalikes
 from crossalign.encoders.cache import Arrays, cached_arrays
 from crossalign.encoders.char_ngrams import word_tokens
-from crossalign.encoders.gradients import oriented_gradients
 from crossalign.encoders.patches import patch_grid, patch_tokens
 from crossalign.preprocessing.bag_of_words import tf_idf
 from crossalign.preprocessing.tokens import lengths_mask
-from crossalign.types import Views
+from crossalign.types import Encoder, Views
 
 Array = npt.NDArray[Any]
 
@@ -34,12 +34,6 @@ VERSION = 1
 """Version of the drawings, raised when the same arguments would give others or other
 descriptors.
 """
-
-FEATURES: dict[str, str] = {
-    "hog": "histogram of oriented gradients, 4 x 4 cells of 8 orientations",
-    "pixels": f"{SIDE} x {SIDE} pixels, ink 1 and paper 0",
-}
-"""Kinds of vectors of a picture or an outline."""
 
 MIN_FACES = 8    # faces that must have a letter's glyph
 PER_BASE = 4     # letters that every base must carry
@@ -61,6 +55,8 @@ class GlyphSamples:
     vectors : mapping of "image" and "sketch" to (n, d) or (n, t, d) float32
     tokens : bool
         Whether text is tokens too.
+    features : {"hog", "pixels"}
+        Kind of the vectors.
     """
 
     letters: tuple[Letter, ...]
@@ -71,6 +67,7 @@ class GlyphSamples:
     outlines: Array
     vectors: dict[str, Array]
     tokens: bool = False
+    features: str = "hog"
 
     def rows(self, letters: Array, faces: Sequence[str], drawing: int | None = None) -> Array:
         """Return the numbers of the samples of some letters, (C,) bool, in some faces."""
@@ -105,6 +102,11 @@ class GlyphSamples:
     def captions(self) -> tuple[str, ...]:
         """Captions of the letters, C of them: their Unicode names in lower case."""
         return tuple(x.name.lower() for x in self.letters)
+
+    def encoders(self, modalities: Sequence[str]) -> dict[str, Encoder]:
+        """Return the encoder of each modality of drawings; none where rows are tokens."""
+        return {} if self.tokens else {m: GlyphEncoder(self.features) for m in modalities
+                                       if m in self.vectors}
 
     @property
     def _document(self) -> Array:
@@ -164,16 +166,17 @@ def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) ->
     arrays = keep({"name": "glyphs", **facts}, lambda: _draw(seed))
     letters = tuple(decompose(chr(code)) for code in arrays["code"])
     pictures = {"image": arrays["pictures"], "sketch": arrays["outlines"]}
+    encoder = GlyphEncoder(features)
     if tokens:
         vectors = {m: patch_tokens(p / np.float32(255), features) for m, p in pictures.items()}
     elif features == "hog":
         vectors = keep({"name": "glyphs-hog", **facts}, lambda: {
-            m: oriented_gradients(p / np.float32(255)) for m, p in pictures.items()})
+            m: encoder.of_ink(p) for m, p in pictures.items()})
     else:
-        vectors = {m: p.reshape(len(p), -1) / np.float32(255)
-                   for m, p in pictures.items()}
+        vectors = {m: encoder.of_ink(p) for m, p in pictures.items()}
     return GlyphSamples(tuple(x for x in letters if x is not None), arrays["label"], arrays["face"],
-                        arrays["drawing"], arrays["pictures"], arrays["outlines"], vectors, tokens)
+                        arrays["drawing"], arrays["pictures"], arrays["outlines"], vectors, tokens,
+                        features)
 
 
 def chosen_letters() -> tuple[Letter, ...]:

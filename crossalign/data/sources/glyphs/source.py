@@ -25,9 +25,10 @@ from crossalign.data.cuts import Cut, Drawn
 from crossalign.data.descriptions import Unseen
 from crossalign.data.leaks import NO_BACKBONE
 from crossalign.data.samples import Samples
+from crossalign.data.sources.glyphs.features import FEATURES
 from crossalign.data.sources.glyphs.letters import attributes, check_parts, unseen_combinations
 from crossalign.data.sources.glyphs.questions import ABOUT, glyph_questions
-from crossalign.data.sources.glyphs.samples import FEATURES, VERSION, GlyphSamples, draw_samples
+from crossalign.data.sources.glyphs.samples import VERSION, GlyphSamples, draw_samples
 from crossalign.data.sources.glyphs.typefaces import FACES
 from crossalign.data.splits import unseen_mask
 from crossalign.encoders.char_ngrams import WORDS
@@ -217,7 +218,7 @@ def _samples(samples: GlyphSamples, kind: str, facts: Mapping[str, Any], train: 
         described["asked"] = ABOUT
     return Samples("glyphs", samples.views(MODALITIES[kind], train, style=kind != "caption"),
                    tuple(letter.name for letter in samples.letters), samples.embeddings, described,
-                   facts["seed"], NO_BACKBONE)
+                   facts["seed"], NO_BACKBONE, encoders=samples.encoders(MODALITIES[kind]))
 
 
 def _bases(samples: GlyphSamples, facts: Mapping[str, Any], _: int,
