@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import ROOT_VARIABLE, locate
-from crossalign.data.noted import digits_fact, say
+from crossalign.data.noted import CAPTIONS_NOT_READ, digits_fact, say
 from crossalign.data.registry import (
     ENCODERS,
     LISTED_BY,
@@ -148,11 +148,12 @@ class Loaded(NamedTuple):
 def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
                seed: int = 0, log: Callable[[str], None] | None = None,
                engine: str | None = None, check: Callable[[RawSamples], None] | None = None,
-               **arguments: Any) -> Loaded:
+               captions: bool = False, **arguments: Any) -> Loaded:
     """Load a benchmark together with all samples that it was cut from.
 
     ``check`` is called with raw samples before any of them is encoded, to raise what is wrong with
-    them. For the other arguments and errors see `load`.
+    them. With ``captions`` these are read beside the benchmark, by `load_said`, and not noted as
+    not read. For the other arguments and errors see `load`.
     """
     given = {argument: value for argument, value in arguments.items() if value is not None}
     source, path, variant = locate(name_or_path, given)
@@ -171,6 +172,9 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
                              "encode; leave it out.")
         if check is not None and isinstance(found, RawSamples):
             check(found)
+        if captions and isinstance(found, RawSamples):
+            found = replace(found, noted={kind: names for kind, names in found.noted.items()
+                                          if kind != CAPTIONS_NOT_READ})
         bench, samples = (_encoded(found, tokens=tokens, log=log, engine=engine or LOCAL,
                                    **encoders)
                           if isinstance(found, RawSamples) else (found, None))

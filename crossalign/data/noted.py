@@ -18,6 +18,8 @@ NOT_READ = "not_read"
 """Kind of the notes on data that were left out."""
 LOST_DIGITS = "differences_lost_in_float32"
 """Kind of the notes on arrays whose numbers differ by less than float32 can tell apart."""
+CAPTIONS_NOT_READ = "captions_not_read_for_recognition"
+"""Kind of the notes on captions that a benchmark of recognition does without."""
 FIRST = 3
 """Number of names given for each kind, of which there may be thousands."""
 

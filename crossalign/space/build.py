@@ -123,7 +123,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         _check_said(options, captions, questions)
         _check_pool(options)
         language = _language(language_model, lora, captions)
-        bench, samples, readers = _read(options, log)
+        bench, samples, readers = _read(options, captions, log)
         one_space = readers.one_space and all(pool == "mean" for pool in bench.pools.values())
         with _products(bench):
             fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
@@ -309,8 +309,11 @@ def _products(bench: Benchmark) -> AbstractContextManager[Any]:
     return one_thread() if width <= SHORT else nullcontext()
 
 
-def _read(options: DataOptions, log: Log) -> tuple[Benchmark, Samples, Readers]:
+def _read(options: DataOptions, captions: bool,
+          log: Log) -> tuple[Benchmark, Samples, Readers]:
     """Return the benchmark of the data, all their samples, and their encoders, opened once.
+
+    ``captions`` says whether these are read besides.
 
     Raises
     ------
@@ -321,7 +324,7 @@ def _read(options: DataOptions, log: Log) -> tuple[Benchmark, Samples, Readers]:
     task = _task(options)
     check = partial(check_enough, unseen=options.unseen is not None)
     whole = load_whole(options.name, task, log=log, check=check if task == "gzsl" else None,
-                       **arguments)
+                       captions=captions, **arguments)
     if whole.samples is None:
         raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
                          "pictures; give a folder of pictures, or use crossalign fit.")

@@ -17,6 +17,7 @@ from crossalign.cli import app, main
 from crossalign.data_options import DataOptions
 from crossalign.index import ExactIndex
 from crossalign.space import build_space
+from crossalign.space.build import _read
 from crossalign.training import Callback
 
 
@@ -81,6 +82,25 @@ def test_every_picture_of_the_index_has_its_caption_also_one_that_is_added(place
     complaint(lambda: opened.add(files[:1], payload=[{"said": "x"}]), "payload: 'said' is what")
     assert space.captions
     assert space.asked_about == []
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_captions_that_are_learned_are_not_called_unread(tmp_path, listed):
+    folder = picture_folder(tmp_path, 3)
+    files = sorted(folder.rglob("*.png"))
+    data = tmp_path / "pictures.csv" if listed else folder
+    if listed:
+        data.write_text("path,class,text\n" + "".join(
+            f"{file.relative_to(folder)},{file.parent.name},a {file.parent.name}\n"
+            for file in files))
+    else:
+        for file in files:
+            file.with_suffix(".txt").write_text(f"a {file.parent.name}")
+    for captions in (False, True):
+        lines = []
+        bench = _read(DataOptions(data=str(data), task="gzsl"), captions, lines.append)[0]
+        told = any("captions not read" in line for line in lines)
+        assert told == (not captions) == ("noted" in bench.protocol)
 
 
 def test_what_cannot_be_said_is_refused_in_a_sentence(place, space, tmp_path):

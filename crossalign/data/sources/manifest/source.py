@@ -18,7 +18,7 @@ import numpy.typing as npt
 from crossalign.data.benchmarks import Retrieval, random_halves
 from crossalign.data.descriptions import Unseen, described, recognition_of
 from crossalign.data.encoding import encoded_benchmark
-from crossalign.data.noted import Noted, joined
+from crossalign.data.noted import CAPTIONS_NOT_READ, Noted, joined
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.data.sources.manifest.captions import captioned
 from crossalign.data.sources.manifest.columns import roles_of
@@ -131,7 +131,7 @@ def _recognition(file: Path, listed: Listed, facts: dict[str, Any], task: str | 
     cut = (recognition_of(about.names, unseen, seen_tested=task != "zsl")
            if listed.split is None else partial(of_parts, task))
     unread: Noted = {} if listed.texts is None else {
-        "captions_not_read_for_recognition": [i for i, of in zip(listed.ids, listed.texts,
+        CAPTIONS_NOT_READ: [i for i, of in zip(listed.ids, listed.texts,
                                                                  strict=True) if of]}
     return RawSamples(
         written(file.stem), {"image": {name: listed.by_class.get(name, [])

@@ -19,7 +19,7 @@ from crossalign.data.class_folders import TEXT, class_files
 from crossalign.data.class_texts import classes_file
 from crossalign.data.descriptions import Unseen, described, recognition_of
 from crossalign.data.encoding import encoded_benchmark
-from crossalign.data.noted import Noted, joined
+from crossalign.data.noted import CAPTIONS_NOT_READ, Noted, joined
 from crossalign.data.samples import RawSamples, Samples
 from crossalign.data.side_information import side_information_of
 from crossalign.data.sources.pairs.source import ZERO_SHOT, pairs_retrieval
@@ -175,4 +175,4 @@ def _captions(by_class: Classes) -> Noted:
     folders = dict.fromkeys(file.parent for files in by_class.values() for file in files)
     found = [identifier(f"{folder.name}/{file.name}") for folder in folders
              for file in sorted(folder.iterdir()) if file.suffix.lower() == TEXT]
-    return {"captions_not_read_for_recognition": found} if found else {}
+    return {CAPTIONS_NOT_READ: found} if found else {}
