@@ -25,7 +25,7 @@ from crossalign.data.sources.glyphs.letters import (
 )
 from crossalign.data.sources.glyphs.source import RUNS, TEST_FACES, VALIDATION_FACES, load_glyphs
 from crossalign.encoders.cache import cache_folder, cache_path, cached_arrays
-from crossalign.encoders.gradients import oriented_gradients
+from crossalign.encoders.gradients import LEAST, oriented_gradients
 from crossalign.preprocessing.bag_of_words import tf_idf
 
 TASKS = ("gzsl", "retrieval", "sketch", "transfer", "caption", "vqa")
@@ -164,6 +164,25 @@ def test_gradients_equal_a_loop_over_pixels():
     np.testing.assert_allclose(got, want.reshape(3, -1), atol=1e-5)
     with pytest.raises(ValueError, match="multiples"):
         oriented_gradients(x, cell=5)
+
+
+def test_edges_along_a_bin_leave_the_other_bins_at_zero():
+    """Edges of upright and leaning bars run at multiples of 45 degrees: every second bin of 8."""
+    rows, columns = np.indices((64, 64))
+    bars = [np.clip(of, 0, 8) / np.float32(8) for of in (
+        np.broadcast_to(columns - 20, (64, 64)), rows - 17, rows + columns - 50,
+        rows - columns + 3)]
+    bars += [1 - bar for bar in bars]
+    found = oriented_gradients(np.array(bars)).reshape(8, 64, 8)
+    assert (found[:, :, ::2] > 0.1).any(axis=(0, 1)).all()
+    np.testing.assert_array_equal(found[:, :, 1::2], 0)
+
+
+def test_one_shade_of_one_pixel_is_never_too_weak_a_gradient():
+    """Nothing around a pixel is stronger than 64 pixels a cell, each of black beside white twice,
+    and all of one direction."""
+    strongest = 9 * (64 * np.sqrt(2))**2
+    assert 1 / 255 / np.sqrt(strongest + 0.1) > LEAST
 
 
 def test_words_weigh_as_in_scikit_learn():

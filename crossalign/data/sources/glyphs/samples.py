@@ -23,6 +23,7 @@ from crossalign.data.sources.glyphs.letters import (
 from crossalign.data.sources.glyphs.typefaces import FACES, SIDE, coverage, draw, without_lookalikes
 from crossalign.encoders.cache import Arrays, cached_arrays
 from crossalign.encoders.char_ngrams import word_tokens
+from crossalign.encoders.gradients import LEAST
 from crossalign.encoders.patches import patch_grid, patch_tokens
 from crossalign.preprocessing.bag_of_words import tf_idf
 from crossalign.preprocessing.tokens import lengths_mask
@@ -170,7 +171,7 @@ def draw_samples(seed: int, features: str, cache: bool, tokens: bool = False) ->
     if tokens:
         vectors = {m: patch_tokens(p / np.float32(255), features) for m, p in pictures.items()}
     elif features == "hog":
-        vectors = keep({"name": "glyphs-hog", **facts}, lambda: {
+        vectors = keep({"name": "glyphs-hog", "least": LEAST, **facts}, lambda: {
             m: encoder.of_ink(p) for m, p in pictures.items()})
     else:
         vectors = {m: encoder.of_ink(p) for m, p in pictures.items()}

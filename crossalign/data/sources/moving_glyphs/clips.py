@@ -32,7 +32,7 @@ from crossalign.data.sources.moving_glyphs.motions import (
     programmes,
 )
 from crossalign.encoders.cache import Arrays, cached_arrays
-from crossalign.encoders.gradients import oriented_gradients
+from crossalign.encoders.gradients import LEAST, oriented_gradients
 from crossalign.preprocessing.tokens import lengths_mask
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def draw_clips(seed: int, cache: bool = True) -> Clips:
     classes = moving_letters()
     label, face = map(np.ravel, np.indices((len(classes), len(FACES))))
     keep = cached_arrays if cache else (lambda _, build: build())
-    arrays = keep(_key(seed), lambda: _draw(classes, label, face, seed))
+    arrays = keep({**_key(seed), "least": LEAST}, lambda: _draw(classes, label, face, seed))
     return Clips(classes, label, face, arrays["frames"],
                  lengths_mask(arrays["lengths"], LONGEST), arrays["strips"])
 
