@@ -23,9 +23,10 @@ def check_map(file: Path | None, pictures: Sequence[Path] = ()) -> None:
     """Raise ValueError unless a map of one picture may be drawn into a file, before any work."""
     if file is None:
         return
-    if len(pictures) > 1 or any(picture.is_dir() for picture in pictures):
-        raise ValueError(f"--occlusion: got {len(pictures)} files or folders, and a map is of one "
-                         "picture; give its file.")
+    folder = next((picture for picture in pictures if picture.is_dir()), None)
+    if len(pictures) > 1 or folder is not None:
+        got = f"{len(pictures)} files" if folder is None else f"the folder {str(folder)!r}"
+        raise ValueError(f"--occlusion: got {got}, and a map is of one picture; give its file.")
     if file.suffix.lower() != ".png":
         raise ValueError(f"--occlusion: got {str(file)!r}; give a picture file to write, as "
                          "map.png.")

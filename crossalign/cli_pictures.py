@@ -6,6 +6,7 @@ ends with exit code 2 once they are answered.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -14,8 +15,12 @@ import typer
 
 from crossalign.arguments import HOME
 from crossalign.boundary import tell
+from crossalign.reading import expanded
+from crossalign.sentences import short
 from crossalign.tables import printable
 
+MOST = 3
+"""Number of pictures and question of `ask` at most."""
 Files = Annotated[list[Path], typer.Argument(
     help="Files of pictures, or folders, whose pictures and class folders are read; in a space of "
     "clips those.", **HOME)]
@@ -65,6 +70,31 @@ def pictures_of(files: Sequence[Path], clips: bool = False) -> list[Path]:
         found += inside
         say(noted_fact(noted), tell)
     return found
+
+
+def question_about(words: Sequence[str]) -> tuple[list[Path], str]:
+    """Return the pictures and the question that stand behind a space on a command line.
+
+    Raises
+    ------
+    ValueError
+        If there is no picture or no question, they stand in another order, there are more words, or
+        a picture is not there.
+    """
+    *before, question = words
+    way = 'give one picture or two, and behind them the question, as FILE "what is it?"'
+    if len(words) == 1:
+        raise ValueError(f"question: got {short(question)} alone; {way}.")
+    if len(words) > MOST:
+        raise ValueError(f"question: got {len(words)} arguments behind the space, the last of them "
+                         f"{short(question)}; {way}.")
+    if os.path.exists(question):
+        raise ValueError(f"question: got {short(question)}, which is a file; {way}.")
+    files = [expanded(file, "file") for file in before]
+    for file in files:
+        if not os.path.exists(file):
+            raise ValueError(f"file: there is no {short(str(file))}; {way}.")
+    return files, question
 
 
 def answered(files: Sequence[Path], answer: Callable[[list[Path]], Sequence[Any]],

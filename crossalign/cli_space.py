@@ -14,7 +14,7 @@ import typer
 from crossalign.arguments import HOME, LanguageModel, Lora, check_writable, log, progress
 from crossalign.boundary import tell
 from crossalign.cli_maps import MapFile, check_map, draw_map
-from crossalign.cli_pictures import Files, answered, pictures_of
+from crossalign.cli_pictures import Files, answered, pictures_of, question_about
 from crossalign.cli_space_changes import (
     Folder,
     adapt,
@@ -24,7 +24,6 @@ from crossalign.cli_space_changes import (
     remove,
 )
 from crossalign.data_options import SUPERVISED, DataOptions, takes_data
-from crossalign.reading import expanded
 from crossalign.tables import aligned, printable
 
 if TYPE_CHECKING:
@@ -199,14 +198,11 @@ def ask(space: Folder,
             "the question.")],
         k: Count = 3, as_json: AsJson = False, occlusion: MapFile = None) -> None:
     """Answer a question about a picture, or about two."""
-    if len(about) not in (2, 3):
-        raise ValueError(f"question: got {len(about)} arguments behind the space; give one picture "
-                         "or two, and then the question.")
+    pictures, question = question_about(about)
     check_map(occlusion)
     from crossalign.space import Space
 
-    *files, question = about
-    opened, pictures = Space.open(space), [expanded(file, "file") for file in files]
+    opened = Space.open(space)
     reply = opened.ask(pictures, question, k)
     draw_map(opened, occlusion, pictures, "answer", question)
     if reply.unknown:
@@ -214,7 +210,7 @@ def ask(space: Folder,
     if not reply.calibrated:
         tell("note: these shares are not calibrated, as the space had too few questions for that")
     if as_json:
-        print(json.dumps({"question": question, "files": files, **reply._asdict()}))
+        print(json.dumps({"question": question, "files": about[:-1], **reply._asdict()}))
     else:
         print(printable(", ".join(f"{text} {100 * p:.0f} %" for text, p in
                                   zip(reply.answers, reply.accuracies, strict=True))))

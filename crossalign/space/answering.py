@@ -189,9 +189,11 @@ class AnsweringSpace(EmbeddingSpace):
             raise ValueError("question: this space was taught no answers; build it from data with "
                              "questions, with questions=True or --questions.")
         given = listed(items)
-        if len(given) not in (1, 2) or self.kind_of(given) != self.looks:
+        if len(given) not in (1, 2):
             raise ValueError(f"items: got {len(given)}; ask about one picture, or about a first "
                              "and a second.")
+        if (kind := self.kind_of(given)) != self.looks:
+            raise ValueError(f"items: got {kind}s; ask about {self.looks}s, one or two.")
         if not isinstance(question, str) or not question.strip() or len(question) > LONGEST:
             raise ValueError(f"question: got {short(question)}; ask in words, {LONGEST:,} "
                              "characters at most.")

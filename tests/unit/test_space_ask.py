@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 import crossalign as ca
 from crossalign.cli import app, main
+from crossalign.cli_pictures import question_about
 from crossalign.data import encoding
 from crossalign.data.catalog import load_said, load_whole
 from crossalign.data_options import DataOptions
@@ -141,7 +143,12 @@ def test_the_map_of_an_answer_is_where_the_shape_is(place, space, tmp_path):
     (["0.png"], "zebra, quagga?", "no question in training had any of its words"),
     (["0.png"], "is it a disc? " * 10_000, "100,000 characters at most"),
     (["0.png", "1.png"], "is it a disc?", "items: got 2, and questions in such words"),
-    (["none.png"], "is it a disc?", "is no file"), (["0.png"], None, "got 1 arguments")])
+    (["none.png"], "is it a disc?", "none.png'; give one picture or two, and behind them"),
+    (["0.png"], None, "0.png' alone; give one picture or two, and behind them the question"),
+    ([], "is it a disc?", "question: got 'is it a disc?' alone; give one picture or two"),
+    (["0.png", "1.png"], None, "1.png', which is a file; give one picture or two, and behind"),
+    (["0.png", "0.png", "1.png"], "is it a disc?", "got 4 arguments behind the space, the last"),
+    ([""], "is it a disc?", "items: got clips; ask about images")])
 def test_the_command_refuses_in_a_sentence(place, monkeypatch, capsys, files, question, words):
     given = [str(place[0] / "test" / "images" / file) for file in files]
     monkeypatch.setattr(sys, "argv", ["crossalign", "ask", str(place[1]), *given,
@@ -153,6 +160,13 @@ def test_the_command_refuses_in_a_sentence(place, monkeypatch, capsys, files, qu
     assert said.out == ""
     assert words in said.err
     assert len(said.err.splitlines()) == 1
+
+
+def test_a_question_before_its_picture_is_a_sentence(place):
+    folder, file = place[0] / "test" / "images", str(place[0] / "test" / "images" / "0.png")
+    complaint(lambda: question_about(["is it a disc?", file]), f"question: got {file!r}, which is")
+    complaint(lambda: question_about([file, "is it", "a disc?"]), "file: there is no 'is it'; give")
+    assert question_about([file, str(folder), "x" * 5000]) == ([Path(file), folder], "x" * 5000)
 
 
 @pytest.mark.parametrize(("content", "words"), [

@@ -171,7 +171,7 @@ def test_what_has_no_map_is_a_sentence_and_leaves_no_file(place, space, tmp_path
     for words, told in (([file, "--occlusion", file], "is there already"),
                         ([file, "--occlusion", tmp_path / "map.jpg"], "as map.png"),
                         ([file, file, "--occlusion", target], "a map is of one picture"),
-                        ([file.parent, "--occlusion", target], "a map is of one picture"),
+                        ([file.parent, "--occlusion", target], "--occlusion: got the folder"),
                         ([tmp_path / "clip.mp4", "--occlusion", target], "items: ")):
         for command in ("caption", "recognise"):
             monkeypatch.setattr(sys, "argv", ["crossalign", command, str(place[1]),
