@@ -35,6 +35,7 @@ from crossalign.types import Captions, Views, samples_given
 from crossalign.types.given import by_modality
 
 if TYPE_CHECKING:
+    from crossalign.tasks.decoding import Limits
     from crossalign.training import Callback
 
 Array = npt.NDArray[Any]
@@ -107,9 +108,16 @@ class BaseCaptioner(CaptionInputs, ABC):
     def open(self) -> None:
         """Open what the decoder needs and no folder keeps; by default nothing."""
 
+    @property
+    def _whole(self) -> Any:
+        """Function from numbers of a text to what counts as one word, see `decoding.Limits`."""
+        from crossalign.tasks.decoding import singly
+
+        return singly
+
     @abstractmethod
-    def _speaker(self, codes: Array, ranked: Array, cached: bool,
-                 parts: CaptionParts | None) -> Any:
+    def _speaker(self, codes: Array, ranked: Array, cached: bool, parts: CaptionParts | None,
+                 limits: Limits | None) -> Any:
         """Return what says codes ``(n, d)`` with the names of classes ``(n, names)``."""
 
     # -- learning ------------------------------------------------------------------------------
@@ -212,10 +220,10 @@ class BaseCaptioner(CaptionInputs, ABC):
         blocks, found = self._blocks(X), list[list[int]]()
         if repeats is None:
             repeats = self.repeats if parts is None else 0
-        limits = decoding.Limits(self._end, longest or self.longest, shortest, repeats)
+        limits = decoding.Limits(self._end, longest or self.longest, shortest, repeats, self._whole)
         grammar = self._grammar(parts, named, limits)
         for samples in blocks:
-            speaker = self.speaker(samples, parts=grammar)
+            speaker = self.speaker(samples, parts=grammar, limits=limits)
             found += (decoding.greedy(speaker, limits) if by == "greedy" else
                       decoding.beam(speaker, limits, width, length) if by == "beam" else
                       decoding.nucleus(speaker, limits, generator, share, temperature))
@@ -240,8 +248,10 @@ class BaseCaptioner(CaptionInputs, ABC):
         return grammar
 
     def speaker(self, X: npt.ArrayLike | Views, cached: bool = True,
-                parts: CaptionParts | None = None) -> Any:
+                parts: CaptionParts | None = None, limits: Limits | None = None) -> Any:
         """Return what says a caption of every sample word by word, see `decoding.Speaker`.
+
+        Words in letters keep to ``limits``; default none.
 
         Raises
         ------
@@ -249,7 +259,7 @@ class BaseCaptioner(CaptionInputs, ABC):
             If it is not fitted.
         """
         samples = self._samples(X)
-        return self._speaker(self._codes(samples), self._ranked(samples), cached, parts)
+        return self._speaker(self._codes(samples), self._ranked(samples), cached, parts, limits)
 
     def log_likelihoods(self, X: npt.ArrayLike | Views, text: str) -> Array:
         """Compute the log-probability ``(n,)`` of one text, its end included, of every sample.

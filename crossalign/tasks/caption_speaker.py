@@ -11,6 +11,7 @@ from torch.nn.functional import log_softmax
 from crossalign.networks import CaptionDecoder
 from crossalign.tasks.caption_parts import CaptionParts
 from crossalign.tasks.caption_words import HIDDEN, NOTHING, START
+from crossalign.tasks.decoding import Limits
 from crossalign.tasks.spelling import Spelling
 
 PLAUSIBLE = 0.1
@@ -37,11 +38,13 @@ class CaptionSpeaker:
     parts : CaptionParts, optional
         Grammar: words that it does not allow have -inf, those that it does keep their
         log-probabilities, so that a text's is the same with it and without. Default None.
+    limits : Limits, optional
+        Limits that hold for words in letters too; default none.
     """
 
     def __init__(self, decoder: CaptionDecoder, codes: Tensor, names: Tensor,
                  guidance: float = 0.0, cached: bool = True,
-                 parts: CaptionParts | None = None) -> None:
+                 parts: CaptionParts | None = None, limits: Limits | None = None) -> None:
         self.decoder = decoder
         self.guidance = guidance
         self.cached = cached
@@ -54,7 +57,7 @@ class CaptionSpeaker:
                 self.sides.append((decoder.start(torch.zeros_like(told)),
                                    decoder.tokens(codes, ~sight)))
         self.texts = torch.full((len(codes), 1), START, device=codes.device)
-        self.spelling = Spelling(names) if parts is None else None
+        self.spelling = Spelling(names, limits) if parts is None else None
 
     def first(self) -> Tensor:
         """Return log-probabilities ``(n, words)`` of the first word."""

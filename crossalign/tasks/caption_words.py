@@ -44,6 +44,15 @@ def warn_of_cut(lengths: Sequence[int], most: int, tokens: str, what: str = "cap
                       "the rest of them was left out.", stacklevel=3)
 
 
+def whole_words(numbers: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the words of a text, one in letters with its signs as one; the last may be cut off."""
+    found: list[tuple[int, ...]] = []
+    for number in numbers:
+        inside = bool(found) and found[-1][0] == SPELL and found[-1][-1] != SPELT
+        found[-1:] = [(*found[-1], number)] if inside else [*found[-1:], (number,)]
+    return found
+
+
 class CaptionWords:
     """Numbers of words, and back.
 

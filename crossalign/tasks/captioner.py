@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,16 @@ from crossalign.models.ranges import SHARE, SIZE, check_values
 from crossalign.tasks.base_captioner import RANGES, BaseCaptioner
 from crossalign.tasks.caption_names import HITS
 from crossalign.tasks.caption_parts import CaptionParts
-from crossalign.tasks.caption_words import END, NOTHING, CaptionWords, warn_of_cut
+from crossalign.tasks.caption_words import (
+    END,
+    NOTHING,
+    CaptionWords,
+    warn_of_cut,
+    whole_words,
+)
+
+if TYPE_CHECKING:
+    from crossalign.tasks.decoding import Limits
 
 Array = npt.NDArray[Any]
 SPELT = 0.1
@@ -190,8 +199,12 @@ class Captioner(BaseCaptioner):
     def _vocabulary(self) -> CaptionWords:
         return CaptionWords(self.words_.tolist())
 
-    def _speaker(self, codes: Array, ranked: Array, cached: bool,
-                 parts: CaptionParts | None) -> Any:
+    @property
+    def _whole(self) -> Any:
+        return whole_words
+
+    def _speaker(self, codes: Array, ranked: Array, cached: bool, parts: CaptionParts | None,
+                 limits: Limits | None) -> Any:
         import torch
 
         from crossalign.tasks.caption_speaker import CaptionSpeaker
@@ -200,7 +213,7 @@ class Captioner(BaseCaptioner):
         self._warn_of_names(vocabulary)
         names = self._name_rows(vocabulary)[ranked]
         return CaptionSpeaker(self.network_, torch.from_numpy(codes).to(place),
-                              torch.from_numpy(names), self.guidance, cached, parts)
+                              torch.from_numpy(names), self.guidance, cached, parts, limits)
 
     def _restore(self) -> None:
         """Make the decoder with weights of the seed."""

@@ -6,6 +6,7 @@ some of its texts: a `Speaker`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor
 
 NEVER = float("-inf")
+Unit = tuple[int, ...]
+"""Words that count as one: a word of the vocabulary, or a word in letters."""
 FORCED = -1e4
 """Log-probability of an end that no speaker would say, where a text may not go on."""
 
@@ -30,6 +33,11 @@ class Speaker(Protocol):
         """Go on with some of the texts, in that order; a text may be there several times."""
 
 
+def singly(text: Sequence[int]) -> list[Unit]:
+    """Return every word of a text by itself."""
+    return [(word,) for word in text]
+
+
 @dataclass(frozen=True)
 class Limits:
     """Limits of a text.
@@ -41,13 +49,25 @@ class Limits:
     longest, shortest : int
         Largest and smallest number of words before the end; default 32 and 0.
     repeats : int
-        Length of a run of words that no text may have twice; default 0, any may.
+        Length of a run of units that no text may have twice; default 0, any may.
+    whole : callable
+        Function from a text to its units; default `singly`, its words.
     """
 
     end: int
     longest: int = 32
     shortest: int = 0
     repeats: int = 0
+    whole: Callable[[Sequence[int]], list[Unit]] = singly
+
+    def barred(self, text: Sequence[int]) -> set[Unit]:
+        """Return the units behind a text by which it would have a run of units twice."""
+        units, before = self.whole(text), self.repeats - 1
+        if self.repeats == 0 or len(units) < self.repeats:
+            return set()
+        last = units[len(units) - before:]
+        return {units[i + before] for i in range(len(units) - before)
+                if units[i:i + before] == last} - {(self.end,)}
 
     def allowed(self, scores: Tensor, texts: Tensor) -> Tensor:
         """Return scores ``(n, words)`` with -inf for words that may not follow texts ``(n, t)``."""
@@ -59,15 +79,9 @@ class Limits:
             ends = scores[:, self.end].clamp_min(FORCED)
             scores[:] = NEVER
             scores[:, self.end] = ends
-        if self.repeats > 0 and said >= self.repeats:
+        if self.repeats > 0:
             for row, text in zip(scores, texts.tolist(), strict=True):
-                if torch.isfinite(row).sum() == 1:               # the rest of a word in letters
-                    continue
-                last = text[said - self.repeats + 1:]
-                for i in range(said - self.repeats + 1):
-                    if text[i:i + self.repeats - 1] == last and text[i + self.repeats - 1] \
-                            != self.end:
-                        row[text[i + self.repeats - 1]] = NEVER
+                row[[unit[0] for unit in self.barred(text) if len(unit) == 1]] = NEVER
         return scores
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from numbers import Integral
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 from sklearn.utils._param_validation import Interval
@@ -16,6 +16,9 @@ from crossalign.tasks.base import ForeignError
 from crossalign.tasks.base_captioner import RANGES, BaseCaptioner
 from crossalign.tasks.caption_names import HITS
 from crossalign.tasks.caption_parts import CaptionParts
+
+if TYPE_CHECKING:
+    from crossalign.tasks.decoding import Limits
 
 Array = npt.NDArray[Any]
 LORA = 8
@@ -183,8 +186,8 @@ class LanguageCaptioner(BaseCaptioner):
     def _vocabulary(self) -> Any:
         return self._language
 
-    def _speaker(self, codes: Array, ranked: Array, cached: bool,
-                 parts: CaptionParts | None) -> Any:
+    def _speaker(self, codes: Array, ranked: Array, cached: bool, parts: CaptionParts | None,
+                 limits: Limits | None) -> Any:
         import torch
 
         from crossalign.tasks.language_speaker import LanguageSpeaker

@@ -8,6 +8,7 @@ from torch import Tensor
 from crossalign.networks import CaptionDecoder
 from crossalign.networks.caption_decoder import Said
 from crossalign.tasks.caption_words import BYTES, NOTHING, SPELL, SPELT, WORDS
+from crossalign.tasks.decoding import Limits
 
 Letters = tuple[int, ...]
 """Letters of a word, and the sign that ends a spelling."""
@@ -28,9 +29,12 @@ class Spelling:
     ----------
     names : (n, ranks, spelt) Tensor
         Words of names; a spelling that is cut off is none.
+    limits : Limits, optional
+        Limits of a caption, by which a word may not be repeated; default none.
     """
 
-    def __init__(self, names: Tensor) -> None:
+    def __init__(self, names: Tensor, limits: Limits | None = None) -> None:
+        self.limits = limits
         known: dict[Letters, list[Letters]] = {}
         rows = [tuple(row) for row in names.flatten(1).tolist()]
         for row in rows:
@@ -40,14 +44,16 @@ class Spelling:
         self.none = not any(self.words)
         self.chosen: list[Letters] = [()] * len(rows)
         self.rest: list[Letters] = [()] * len(rows)
+        self.texts: list[list[int]] = [[] for _ in rows]
 
     def say(self, words: Tensor) -> None:
         """Go on by words ``(n,)``."""
         if self.none:
             return
+        said = words.tolist()
+        self.texts = [[*text, word] for text, word in zip(self.texts, said, strict=True)]
         self.rest = [rest[1:] if rest else chosen if word == SPELL else ()
-                     for word, rest, chosen in zip(words.tolist(), self.rest, self.chosen,
-                                                   strict=True)]
+                     for word, rest, chosen in zip(said, self.rest, self.chosen, strict=True)]
 
     def keep(self, rows: Tensor) -> None:
         """Go on with some of the captions, in that order."""
@@ -57,6 +63,7 @@ class Spelling:
         self.words = [self.words[i] for i in at]
         self.chosen = [self.chosen[i] for i in at]
         self.rest = [self.rest[i] for i in at]
+        self.texts = [self.texts[i] for i in at]
 
     def barred(self, scores: Tensor) -> Tensor:
         """Return True for letters and signs of spellings that may not follow, ``(n, words)``."""
@@ -88,13 +95,18 @@ class Spelling:
             scores[i, self.rest[i][0]] = 0.0                # part of what the sign was scored by
         likeliest = scores.argmax(dim=1)
         asked = [(i, word) for i in (likeliest == SPELL).nonzero()[:, 0].tolist()
-                 for word in self.words[i]]
+                 for word in self._fresh(i)]
         sign = scores[:, SPELL].clone()
         scores[:, SPELL] = NEVER
         for (i, word), more in zip(asked, spelt_scores(decoder, said, asked), strict=True):
             if sign[i] + more > scores[i, SPELL]:
                 scores[i, SPELL], self.chosen[i] = sign[i] + more, word
         return scores
+
+    def _fresh(self, i: int) -> list[Letters]:
+        """Return the words that a caption may spell next."""
+        barred = set() if self.limits is None else self.limits.barred(self.texts[i])
+        return [word for word in self.words[i] if (SPELL, *word) not in barred]
 
 
 def spelt_words(names: Letters) -> list[Letters]:

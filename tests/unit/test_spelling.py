@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,6 +18,7 @@ from crossalign.tasks.caption_words import (
     SPELT,
     START,
     CaptionWords,
+    whole_words,
 )
 from crossalign.tasks.caption_words import WORDS as WORDS_BEGIN
 from crossalign.tasks.spelling import spelt_words
@@ -130,5 +132,43 @@ def test_letters_of_a_word_are_no_repetition():
         network.bias[[END, *range(WORDS_BEGIN, len(WORDS))]] = -60.0
     for repeats in (0, 1, 2):
         said = decoding.greedy(CaptionSpeaker(network, torch.zeros(1, 5), told),
-                               decoding.Limits(END, 12, repeats=repeats))
+                               decoding.Limits(END, 12, repeats=repeats, whole=whole_words))
         assert WORDS.text(said[0]).split()[0] == "bee"
+
+
+def test_runs_count_words_in_letters_as_one():
+    network, told = decoder(longest=24), torch.from_numpy(WORDS.rows(["bee", "wasp"], 8))[None]
+    with torch.no_grad():
+        network.bias[range(WORDS_BEGIN, len(WORDS))] = -60.0
+        network.bias[END] = -30.0
+    for repeats, most in ((1, 1), (2, None)):
+        limits = decoding.Limits(END, 24, repeats=repeats, whole=whole_words)
+        said = decoding.greedy(CaptionSpeaker(network, torch.zeros(1, 5), told, limits=limits),
+                               limits)
+        units = whole_words(said[0])
+        runs = [tuple(units[i:i + repeats]) for i in range(len(units) - repeats + 1)]
+        spelt = {WORDS.text(unit) for unit in units if unit[0] == SPELL}
+        assert len(runs) == len(set(runs))
+        assert {"bee", "wasp"} <= spelt                           # one does not bar the other
+        assert most is None or units.count(whole_words(WORDS.numbers("bee"))[0]) == most
+
+
+def test_whole_words_are_words_of_the_text():
+    numbers = [*WORDS.numbers("red owl bee of"), END]
+    assert [WORDS.text(unit) for unit in whole_words(numbers)] == ["red", "owl", "bee", "of", ""]
+    assert [n for unit in whole_words(numbers) for n in unit] == numbers
+    assert whole_words(WORDS.numbers("owl")[:2]) == [tuple(WORDS.numbers("owl")[:2])]
+    assert whole_words([]) == []
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_what_is_barred_would_repeat_a_run(length):
+    rng = np.random.default_rng(length)
+    limits = decoding.Limits(0, repeats=length)
+    for _ in range(50):
+        text = rng.integers(0, 4, rng.integers(0, 9)).tolist()
+        runs = {tuple(text[i:i + length]) for i in range(len(text) - length + 1)}
+        twice = {(word,) for word in range(1, 4)
+                 if len(text) >= length - 1
+                 and (*text[len(text) - length + 1:], word) in runs}
+        assert limits.barred(text) == twice
