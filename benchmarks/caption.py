@@ -181,7 +181,8 @@ def _learned_to_speak(given: Any) -> None:
     there = np.ones(prompt.shape, dtype=bool)
     objective = LanguageObjective(_speaking(8), 0.4, 0.75, 0.0)
     train_captions(objective, {"codes": codes, "text": text, "said": np.ones_like(text, dtype=bool),
-                               "right": prompt, "right_real": there, "wrong": prompt,
+                               "told": np.zeros(len(text), dtype=bool), "right": prompt,
+                               "right_real": there, "wrong": prompt,
                                "wrong_real": there},
                    epochs=1, batch_size=32, lr=5e-4, device="cpu", seed=SEED)
 

@@ -29,6 +29,7 @@ from crossalign.models.ranges import (
 from crossalign.tasks.base import check_samples, task_samples
 from crossalign.tasks.caption_inputs import CaptionInputs
 from crossalign.tasks.caption_parts import CaptionParts
+from crossalign.tasks.caption_rows import CaptionRows
 from crossalign.tasks.inputs import INPUTS
 from crossalign.tasks.log_odds import log_odds, log_odds_of_all
 from crossalign.types import Captions, Views, samples_given
@@ -47,8 +48,9 @@ RANGES: dict[str, Any] = {
                           "classes) is"), None],
     "route": [StrOptions(set(ROUTES))], "modality": [str, None], "text": [str],
     "inputs": [StrOptions(set(INPUTS))], "prefix": [SIZE], "names": [SIZE], "longest": [SIZE],
-    "masking": [SHARE], "hits": [Each(SHARE)], "cosine": [SHARE, None], "memory": [WEIGHT],
-    "guidance": [NUMBER], "repeats": [Interval(Integral, 0, 2**16, closed="both")],
+    "masking": [SHARE], "hits": [Each(SHARE)], "misled": [SHARE], "cosine": [SHARE, None],
+    "memory": [WEIGHT], "guidance": [NUMBER],
+    "repeats": [Interval(Integral, 0, 2**16, closed="both")],
     "epochs": [COUNT, None], "batch_size": [BATCH], "lr": [RATE],
     "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
 """Ranges of the parameters that every captioner has."""
@@ -90,10 +92,8 @@ class BaseCaptioner(CaptionInputs, ABC):
 
     # -- its decoder ---------------------------------------------------------------------------
     @abstractmethod
-    def _learn(self, codes: Array, said: list[str], names: tuple[Array, Array]) -> None:
-        """Train the decoder on texts ``(m,)`` with codes, and classes with and without the true
-        one.
-        """
+    def _learn(self, rows: CaptionRows) -> None:
+        """Train the decoder on captions with their codes and names."""
 
     @property
     @abstractmethod
@@ -153,9 +153,8 @@ class BaseCaptioner(CaptionInputs, ABC):
             samples.kind(name)
         rows = np.repeat(np.arange(len(samples)), [len(of) for of in texts])
         said = [text for of in texts for text in of]
-        codes = self._learned_codes(samples)[rows]
         self._callbacks = callbacks
-        self._learn(codes, said, self._training_names(samples, rows))
+        self._learn(self._training_rows(samples, said, rows))
         del self._callbacks
         return self
 

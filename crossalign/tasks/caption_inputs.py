@@ -12,6 +12,7 @@ import numpy.typing as npt
 from crossalign.models.blockwise import as_given
 from crossalign.tasks.base import Task
 from crossalign.tasks.caption_names import ranked_classes, with_truth, wrong_classes
+from crossalign.tasks.caption_rows import CaptionRows, with_misled
 from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.types import Views
 
@@ -44,6 +45,7 @@ class CaptionInputs(Task):
     inputs: str
     names: int
     hits: Sequence[float]
+    misled: float
     cosine: float | None
     memory: float
     random_state: int
@@ -75,26 +77,33 @@ class CaptionInputs(Task):
             parts.append(samples[self.modality_])
         return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts], axis=1)
 
-    def _training_names(self, samples: Views, rows: Array) -> tuple[Array, Array]:
-        """Return classes with and without the true one for every caption, ``(m, names)`` each."""
-        n = len(samples)
+    def _training_rows(self, samples: Views, said: list[str], rows: Array) -> CaptionRows:
+        """Return captions ``(m,)`` of the samples of ``rows (m,)``, with their codes and names."""
+        codes, right = self._learned_codes(samples)[rows], np.full((len(rows), self.names), -1)
+        found = CaptionRows(codes, said, right, right, np.zeros(len(rows), dtype=bool))
         if self.recogniser is None:
-            none = np.full((len(rows), self.names), -1)
-            return none, none
-        classes, labels = self.recogniser.classes_, samples.labels
+            return found
+        wrong = wrong_classes(self._training_scores(samples), samples.labels,
+                              self.recogniser.classes_.seen, self.names)[rows]
+        if samples.labels is None:
+            return found._replace(right=wrong, wrong=wrong)
+        labels = samples.labels[rows]
+        right = with_truth(wrong, labels, np.asarray(self.hits),
+                           np.random.default_rng([self.random_state, 2]))
+        return with_misled(found._replace(right=right, wrong=wrong), labels,
+                           np.random.default_rng([self.random_state, 4]), self.misled)
+
+    def _training_scores(self, samples: Views) -> Array:
+        """Return scores ``(n, C)`` of classes: of the recogniser, or from texts alone of what it
+        knows of classes, with noise.
+        """
         if self.route == "paired":
-            scores = np.asarray(self.recogniser.decision_function(samples.select(self.modality_)))
-        else:
-            side = classes.embeddings / np.maximum(
-                np.linalg.norm(classes.embeddings, axis=1, keepdims=True), 1e-12)
-            noise = np.random.default_rng([self.random_state, 1]).normal(size=(n, len(classes)))
-            scores = side[samples.truth] @ side.T + 0.1 * noise
-        if labels is None:
-            found = wrong_classes(scores, None, classes.seen, self.names)
-            return found[rows], found[rows]
-        wrong = wrong_classes(scores, labels, classes.seen, self.names)[rows]
-        rng = np.random.default_rng([self.random_state, 2])
-        return with_truth(wrong, labels[rows], np.asarray(self.hits), rng), wrong
+            return np.asarray(self.recogniser.decision_function(samples.select(self.modality_)))
+        side = self.recogniser.classes_.embeddings
+        side = side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-12)
+        noise = np.random.default_rng([self.random_state, 1]).normal(
+            size=(len(samples), len(side)))
+        return np.asarray(side[samples.truth] @ side.T + 0.1 * noise)
 
     @property
     def _class_names(self) -> tuple[str, ...]:

@@ -51,13 +51,14 @@ class CaptionObjective(nn.Module):
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Return the loss of ``codes``, ``text``, and the words ``(B, ranks, m)`` of ``right`` and
-        ``wrong`` names.
+        ``wrong`` names, of which the right ones are there where ``told`` is True.
         """
         codes, text = noisy(batch.views["codes"], self.noise, batch), batch.views["text"].long()
         draw = batch.uniform(3)
-        hidden, known = draw[:, 1:2, None] < self.masking, draw[:, :1, None] < self.found
+        hidden, known = drawn_names(draw, batch.views["told"], self.masking, self.found)
         right, wrong = batch.views["right"].long(), batch.views["wrong"].long()
-        names = torch.where(hidden, NOTHING, torch.where(known, right, wrong))
+        names = torch.where(hidden[:, None, None], NOTHING,
+                            torch.where(known[:, None, None], right, wrong))
         before = torch.cat([torch.full_like(text[:, :1], START), text[:, :-1]], dim=1)
         shown = torch.where(batch.uniform(text.shape[1]) < self.hiding, HIDDEN, before)
         shown[:, 0] = START
@@ -77,6 +78,15 @@ class CaptionObjective(nn.Module):
         likely = said.gather(2, text[:, :, None])[:, :, 0]
         loss = -(1 - self.smoothing) * likely - self.smoothing * said.mean(dim=2)
         return torch.where(text != NOTHING, loss, 0.0).sum()
+
+
+def drawn_names(draw: Tensor, told: Tensor, masking: float,
+                found: float) -> tuple[Tensor, Tensor]:
+    """Return which names ``(B,)`` are hidden and which have the true one, by draws ``(B, 2)`` or
+    more; where ``told (B,)`` is True none is hidden and all have it.
+    """
+    told = told.bool()
+    return (draw[:, 1] < masking) & ~told, (draw[:, 0] < found) | told
 
 
 def noisy(codes: Tensor, noise: float, batch: Batch) -> Tensor:

@@ -13,6 +13,7 @@ from crossalign.models.ranges import SHARE, SIZE, check_values
 from crossalign.tasks.base_captioner import RANGES, BaseCaptioner
 from crossalign.tasks.caption_names import HITS
 from crossalign.tasks.caption_parts import CaptionParts
+from crossalign.tasks.caption_rows import CaptionRows
 from crossalign.tasks.caption_words import (
     END,
     NOTHING,
@@ -67,6 +68,10 @@ class Captioner(BaseCaptioner):
     hits : list of float
         Shares of samples of unseen classes whose true name is at each rank, by which names are as
         imperfect in training as later; default those of `caption_names.HITS`.
+    misled : float
+        Share of training captions that are learned once more with the code of another class and
+        the true name, so that names overrule sight, see `caption_rows`; default 0. Some is of use
+        where the recogniser knows unseen classes better than the decoder reads them.
     hiding : float
         Share of the earlier words that are hidden in training; default 0.3.
     smoothing : float
@@ -112,11 +117,11 @@ class Captioner(BaseCaptioner):
                  modality: str | None = None, text: str = "text", inputs: str = "both",
                  width: int = 96, heads: int = 4, layers: int = 2, prefix: int = 2,
                  dropout: float = 0.1, names: int = 3, spelt: int = 64, longest: int = 32,
-                 masking: float = 0.4, hits: Sequence[float] = HITS, hiding: float = 0.3,
-                 smoothing: float = 0.1, cosine: float | None = None, memory: float = 0.0,
-                 guidance: float = 0.0, repeats: int = 0, epochs: int | None = None,
-                 batch_size: int = 128, lr: float = 1e-3, device: str = "auto",
-                 random_state: int = 0) -> None:
+                 masking: float = 0.4, hits: Sequence[float] = HITS, misled: float = 0.0,
+                 hiding: float = 0.3, smoothing: float = 0.1, cosine: float | None = None,
+                 memory: float = 0.0, guidance: float = 0.0, repeats: int = 0,
+                 epochs: int | None = None, batch_size: int = 128, lr: float = 1e-3,
+                 device: str = "auto", random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser
         self.route = route
@@ -133,6 +138,7 @@ class Captioner(BaseCaptioner):
         self.longest = longest
         self.masking = masking
         self.hits = hits
+        self.misled = misled
         self.hiding = hiding
         self.smoothing = smoothing
         self.cosine = cosine
@@ -147,35 +153,37 @@ class Captioner(BaseCaptioner):
         check_values(self.get_params(deep=False), {**RANGES, **SIZES})
 
     # -- learning ------------------------------------------------------------------------------
-    def _learn(self, codes: Array, said: list[str], names: tuple[Array, Array]) -> None:
+    def _learn(self, rows: CaptionRows) -> None:
         from crossalign.tasks.caption_objective import CaptionObjective
 
-        vocabulary = CaptionWords.of(said)
+        vocabulary = CaptionWords.of(rows.said)
         self.words_ = np.array(vocabulary.words)
-        warn_of_cut([len(vocabulary.numbers(text)) for text in said], self.longest, "words")
+        warn_of_cut([len(vocabulary.numbers(text)) for text in rows.said], self.longest, "words")
         self._warn_of_names(vocabulary)
         self._restore()
-        chosen, spelling = self._spelt(said, vocabulary)
+        spelt, spelling = self._spelt(rows, vocabulary)
         own, other = self._name_rows(vocabulary), self._name_rows(spelling)
         width = max(own.shape[1], other.shape[1])
-        own, other = (np.pad(rows, ((0, 0), (0, width - rows.shape[1]))) for rows in (own, other))
-        tables = [np.concatenate([own[part], other[part[chosen]]]) for part in names]
+        own, other = (np.pad(names, ((0, 0), (0, width - names.shape[1])))
+                      for names in (own, other))
         text = np.concatenate([
-            vocabulary.rows(said, self.longest, ended=True),
-            spelling.rows([said[i] for i in chosen], self.longest, ended=True)])
+            vocabulary.rows(rows.said, self.longest, ended=True),
+            spelling.rows(spelt.said, self.longest, ended=True)])
         text = text[:, :int((text != NOTHING).sum(axis=1).max())]
-        codes = np.concatenate([codes, codes[chosen]])
+        both = rows.joined(spelt)
         objective = CaptionObjective(self.network_, self.masking, self._found, self.hiding,
-                                     self._noise(codes), self.smoothing)
-        self._train(objective, {"codes": codes, "text": text, "right": tables[0],
-                                "wrong": tables[1]})
+                                     self._noise(both.codes), self.smoothing)
+        self._train(objective, {"codes": both.codes, "text": text, "told": both.told,
+                                "right": np.concatenate([own[rows.right], other[spelt.right]]),
+                                "wrong": np.concatenate([own[rows.wrong], other[spelt.wrong]])})
 
-    def _spelt(self, said: list[str], vocabulary: CaptionWords) -> tuple[Array, CaptionWords]:
-        """Choose texts to learn once more, by a vocabulary of which words are left out."""
-        rng = np.random.default_rng([self.random_state, 3])
+    def _spelt(self, rows: CaptionRows,
+               vocabulary: CaptionWords) -> tuple[CaptionRows, CaptionWords]:
+        """Choose rows to learn once more, by a vocabulary of which words are left out."""
+        rng, n = np.random.default_rng([self.random_state, 3]), len(rows.said)
         kept = [word for word in vocabulary.words if rng.random() >= SPELT]
-        chosen = rng.permutation(len(said))[:round(SPELT * len(said))]
-        return np.sort(chosen), CaptionWords(kept)
+        chosen = rng.permutation(n)[:round(SPELT * n)]
+        return rows.take(np.sort(chosen)), CaptionWords(kept)
 
     def _warn_of_names(self, vocabulary: CaptionWords) -> None:
         """Warn that names of classes are cut, if some are."""

@@ -16,6 +16,7 @@ from crossalign.tasks.base import ForeignError
 from crossalign.tasks.base_captioner import RANGES, BaseCaptioner
 from crossalign.tasks.caption_names import HITS
 from crossalign.tasks.caption_parts import CaptionParts
+from crossalign.tasks.caption_rows import CaptionRows
 
 if TYPE_CHECKING:
     from crossalign.tasks.decoding import Limits
@@ -80,7 +81,7 @@ class LanguageCaptioner(BaseCaptioner):
     lora : int
         Rank of what is learned beside the weights of its attention, through ``peft``; default 8. At
         0 the prefix alone is learned.
-    route, modality, text, inputs, names, masking, hits, cosine, memory, guidance, repeats
+    route, modality, text, inputs, names, masking, hits, misled, cosine, memory, guidance, repeats
         See `Captioner`.
     prefix : int
         Number of embeddings that a code becomes; default 10.
@@ -117,10 +118,10 @@ class LanguageCaptioner(BaseCaptioner):
     def __init__(self, model: Any, recogniser: Any = None, *, language_model: str, lora: int = LORA,
                  route: str = "paired", modality: str | None = None, text: str = "text",
                  inputs: str = "both", prefix: int = 10, names: int = 3, longest: int = 32,
-                 masking: float = 0.4, hits: Sequence[float] = HITS, cosine: float | None = None,
-                 memory: float = 0.0, guidance: float = 0.0, repeats: int = 0,
-                 epochs: int | None = None, batch_size: int = 32, lr: float = 5e-4,
-                 device: str = "auto", random_state: int = 0) -> None:
+                 masking: float = 0.4, hits: Sequence[float] = HITS, misled: float = 0.0,
+                 cosine: float | None = None, memory: float = 0.0, guidance: float = 0.0,
+                 repeats: int = 0, epochs: int | None = None, batch_size: int = 32,
+                 lr: float = 5e-4, device: str = "auto", random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser
         self.language_model = language_model
@@ -134,6 +135,7 @@ class LanguageCaptioner(BaseCaptioner):
         self.longest = longest
         self.masking = masking
         self.hits = hits
+        self.misled = misled
         self.cosine = cosine
         self.memory = memory
         self.guidance = guidance
@@ -147,20 +149,21 @@ class LanguageCaptioner(BaseCaptioner):
             **RANGES, "language_model": [str], **RANKS})
 
     # -- learning ------------------------------------------------------------------------------
-    def _learn(self, codes: Array, said: list[str], names: tuple[Array, Array]) -> None:
+    def _learn(self, rows: CaptionRows) -> None:
         from crossalign.tasks.language_model import LanguageModel
         from crossalign.tasks.language_objective import LanguageObjective
 
         language = LanguageModel(self.language_model)
-        prompt, real = language.prompts([*self._names_of(names[0]), *self._names_of(names[1])])
+        prompt, real = language.prompts([*self._names_of(rows.right), *self._names_of(rows.wrong)])
         language.check_room(self.prefix, prompt.shape[1], self.longest)
-        text, there = language.texts(said, self.longest)
+        text, there = language.texts(rows.said, self.longest)
         self._take(language)
         self._kept = None
-        objective = LanguageObjective(self.network_, self.masking, self._found, self._noise(codes))
-        n = len(said)
-        self._train(objective, {"codes": codes, "text": text, "said": there,
-                                "right": prompt[:n], "right_real": real[:n],
+        objective = LanguageObjective(self.network_, self.masking, self._found,
+                                      self._noise(rows.codes))
+        n = len(rows.said)
+        self._train(objective, {"codes": rows.codes, "text": text, "said": there,
+                                "told": rows.told, "right": prompt[:n], "right_real": real[:n],
                                 "wrong": prompt[n:], "wrong_real": real[n:]})
 
     def _names_of(self, ranked: Array) -> list[list[str]]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from crossalign.networks import LanguageDecoder
-from crossalign.tasks.caption_objective import BLIND, noisy
+from crossalign.tasks.caption_objective import BLIND, drawn_names, noisy
 from crossalign.training import Batch
 
 
@@ -37,15 +37,16 @@ class LanguageObjective(nn.Module):
 
     def forward(self, batch: Batch, player: str) -> dict[str, Tensor]:
         """Return the loss of ``codes``, of ``text`` with ``said``, where it has a token, and of
-        the prompts ``right`` and ``wrong`` with ``right_real`` and ``wrong_real``.
+        the prompts ``right`` and ``wrong`` with ``right_real`` and ``wrong_real``, of which the
+        right ones are there where ``told`` is True.
         """
         views = batch.views
         codes = noisy(views["codes"], self.noise, batch)
         draw = batch.uniform(3)
-        known = draw[:, :1] < self.found
-        prompt = torch.where(known, views["right"], views["wrong"])
-        real = torch.where(known, views["right_real"], views["wrong_real"])
-        real = real & (draw[:, 1:2] >= self.masking)
+        hidden, known = drawn_names(draw, views["told"], self.masking, self.found)
+        prompt = torch.where(known[:, None], views["right"], views["wrong"])
+        real = torch.where(known[:, None], views["right_real"], views["wrong_real"])
+        real = real & ~hidden[:, None]
         text, said = views["text"], views["said"]
         found = self.decoder(codes, draw[:, 2] >= BLIND, prompt, real, text)
         likely = found.gather(2, text[:, :, None])[:, :, 0]

@@ -13,6 +13,8 @@ from crossalign import metrics, models
 from crossalign.cli import app
 from crossalign.evaluation import evaluate
 from crossalign.evaluation.protocols import VQA, Captioning
+from crossalign.evaluation.protocols.caption_choices import MISLED, NAMES, recogniser_of
+from crossalign.tasks import Captioner
 from crossalign.types import Benchmark, Captions, Classes, Views
 
 COLOURS, ANIMALS = ("red", "blue", "green", "white"), ("cat", "dog", "bird", "fish")
@@ -23,14 +25,14 @@ CLASSES = Classes(SIDE, SEEN, tuple(" ".join(pair) for pair in PAIRS))
 
 
 @cache
-def bench(with_parts):
+def bench(with_parts, noise=0.3):
     rng = np.random.default_rng(0)
     shown = rng.standard_normal((8, 12))
     ids, texts, splits = [], [], {}
     for split, of, n in (("train", SEEN, 12), ("test_seen", SEEN, 2), ("test_unseen", ~SEEN, 4)):
         labels = np.repeat(np.flatnonzero(of), n)
         names = [f"{split}-{i}" for i in range(len(labels))]
-        data = {"image": (SIDE[labels] @ shown + 0.3 * rng.standard_normal((len(labels), 12)))}
+        data = {"image": (SIDE[labels] @ shown + noise * rng.standard_normal((len(labels), 12)))}
         if split == "train":
             data["text"] = SIDE[labels] + 0.01 * rng.standard_normal((len(labels), 8))
         splits[split] = Views(data, labels, ids=names)
@@ -100,6 +102,26 @@ def test_a_language_model_speaks_and_the_small_decoder_stands_beside_it(tmp_path
     assert "may have read" in task.note
     chosen = task.calibrate(task.trial(fitted, bench(True)), bench(True))
     assert {"guidance", "guidance_small", "guidance_text_only"} <= set(chosen)
+
+
+def test_names_overrule_sight_where_validation_says_so():
+    """Choosing tries both, keeps the better, and the score is of a decoder trained like that."""
+    data, task = bench(False, noise=1.2), Captioning(epochs=100)
+    fitted = models.RidgeMap().fit(data["train"])
+    chosen = task.trial(fitted, data).details["chosen"]
+    head = recogniser_of(fitted, data)
+    head.gamma = chosen["gamma"]
+    found = {}
+    for share in MISLED:
+        captioner = Captioner(fitted, head, names=NAMES, hits=chosen["hits"], misled=share,
+                              epochs=2)
+        captioner.fit(data["train"], data.said)
+        exact = [np.mean([text in of for text, of in zip(
+            captioner.caption(data[split]), data.said.of(data[split]), strict=True)])
+            for split in ("test_unseen", "test_seen")]
+        found[share] = 2 / sum(1 / max(share, 1e-9) for share in exact)
+    assert chosen["misled"] == max(found, key=found.get)
+    assert len({round(value, 6) for value in found.values()}) == len(MISLED)
 
 
 def test_a_language_model_that_cannot_speak_is_refused_before_anything_is_fitted(tmp_path):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -30,6 +31,7 @@ from crossalign.evaluation.protocols.caption_choices import (
     NAMES,
     best_value,
     choose_habits,
+    choose_misled,
     choose_names,
     cosine_of,
     parts_of,
@@ -143,7 +145,8 @@ class Captioning(Spoken, Protocol):
         chosen = choose_names(head, validation)
         if head is not None:
             head.gamma = chosen["gamma"]
-        paired = self._captioner(fitted, head, validation, chosen)
+        paired = choose_misled(partial(self._captioner, fitted, head, validation), chosen,
+                               validation)
         best = choose_habits(paired, chosen, "", validation)
         if self.language_model is not None:
             small = self._captioner(fitted, head, validation, chosen, SMALL)
@@ -156,14 +159,14 @@ class Captioning(Spoken, Protocol):
         return Outcome({}, best, details={"chosen": chosen})
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
-        """Return ``gamma`` and ``hits`` of names, `HABITS` by the ends of scores, and for texts
-        alone ``cosine`` and ``memory``.
+        """Return ``gamma``, ``hits`` and ``misled`` of names, `HABITS` by the ends of scores, and
+        for texts alone ``cosine`` and ``memory``.
         """
         return dict(outcome.details["chosen"])
 
     def describe(self, settings: Settings) -> str:
         """Say what was chosen."""
-        habits = ", ".join(f"{name} {settings[name]:g}" for name in HABITS)
+        habits = ", ".join(f"{name} {settings[name]:g}" for name in (*HABITS, "misled"))
         return f"{habits}, gamma {settings['gamma']:.4g} and how often names are right"
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
@@ -227,7 +230,8 @@ class Captioning(Spoken, Protocol):
         """Train the captioner of scores with an end, with the settings that were chosen so far."""
         assert isinstance(bench.said, Captions)
         route = "text_only" if end == TEXT_ONLY else "paired"
-        known = {key: settings[key] for key in ("hits", "cosine", "memory") if key in settings}
+        known = {key: settings[key] for key in ("hits", "misled", "cosine", "memory")
+                 if key in settings}
         of_both = {"route": route, "names": NAMES, "epochs": self.epochs,
                    "inputs": self.inputs if route == "paired" else "codes",
                    **{name: settings.get(f"{name}{end}", 0) for name in HABITS},

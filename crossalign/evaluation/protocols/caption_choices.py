@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from crossalign.types.captions import Texts
 HABITS: dict[str, tuple[float, ...]] = {"guidance": (0.0, 0.3, 1.0), "repeats": (0, 1, 2)}
 """Values that validation tries of how a trained decoder speaks; repetitions where any words may be
 said."""
+MISLED = (0.0, 0.3)
+"""Shares of captions in which names overrule sight, see `Captioner`, that validation tries."""
 MEMORIES = (0.0, 0.02, 0.1)
 """Temperatures of projection onto training texts that validation tries; 0 is none."""
 NAMES = 3
@@ -79,6 +81,20 @@ def parts_of(bench: Benchmark) -> tuple[Texts, ...] | None:
     return bench.said.parts or None if isinstance(bench.said, Captions) else None
 
 
+def choose_misled(train: Callable[[Mapping[str, Any]], BaseCaptioner], chosen: dict[str, Any],
+                  validation: Benchmark) -> BaseCaptioner:
+    """Choose one of `MISLED`, put it into ``chosen``, and return the captioner that ``train`` makes
+    of these settings.
+    """
+    tried = []
+    for share in MISLED if "hits" in chosen else MISLED[:1]:
+        captioner = train({**chosen, "misled": share})
+        tried.append((harmonic(exact_shares(captioner, validation)), captioner))
+    best = max(range(len(tried)), key=lambda i: tried[i][0])
+    chosen["misled"] = MISLED[best]
+    return tried[best][1]
+
+
 def choose_habits(captioner: BaseCaptioner, chosen: dict[str, Any], end: str,
                   validation: Benchmark) -> float:
     """Choose each of `HABITS` after the other, put them into ``chosen`` by the end of their names,
@@ -103,15 +119,26 @@ def best_value(captioner: BaseCaptioner, name: str, values: Sequence[float],
     assert validation.said is not None
     for value in values:
         captioner.set_params(**{name: value})
-        exact = [metrics.exact_match(
-            captioner.caption(validation[split], parts=parts_of(validation), named=True),
-            validation.said.of(validation[split]))  # type: ignore[arg-type]
-                 for split in ("test_unseen", "test_seen") if split in validation.splits]
-        mean = len(exact) / sum(1 / max(share, 1e-9) for share in exact)
+        exact = exact_shares(captioner, validation)
+        mean = harmonic(exact)
         if mean > best:
             best, found = mean, (value, exact[0])
     captioner.set_params(**{name: found[0]})
     return found
+
+
+def exact_shares(captioner: BaseCaptioner, validation: Benchmark) -> list[float]:
+    """Return the shares of exact captions of unseen classes and of seen ones, if both are there."""
+    assert isinstance(validation.said, Captions)
+    return [metrics.exact_match(
+        captioner.caption(validation[split], parts=parts_of(validation), named=True),
+        validation.said.of(validation[split]))
+        for split in ("test_unseen", "test_seen") if split in validation.splits]
+
+
+def harmonic(shares: Sequence[float]) -> float:
+    """Return the harmonic mean of shares; nearly 0 if one is 0."""
+    return len(shares) / sum(1 / max(share, 1e-9) for share in shares)
 
 
 def recognised(head: ZeroShot, samples: Views) -> Array:
