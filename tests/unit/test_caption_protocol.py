@@ -114,7 +114,7 @@ def test_names_overrule_sight_where_validation_says_so():
     found = {}
     for share in MISLED:
         captioner = Captioner(fitted, head, names=NAMES, hits=chosen["hits"], misled=share,
-                              epochs=2)
+                              epochs=100)
         captioner.fit(data["train"], data.said)
         exact = [np.mean([text in of for text, of in zip(
             captioner.caption(data[split]), data.said.of(data[split]), strict=True)])

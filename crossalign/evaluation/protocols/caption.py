@@ -34,6 +34,7 @@ from crossalign.evaluation.protocols.caption_choices import (
     choose_misled,
     choose_names,
     cosine_of,
+    exact_shares,
     parts_of,
     recognised,
     recogniser_of,
@@ -145,18 +146,19 @@ class Captioning(Spoken, Protocol):
         chosen = choose_names(head, validation)
         if head is not None:
             head.gamma = chosen["gamma"]
-        paired = choose_misled(partial(self._captioner, fitted, head, validation), chosen,
-                               validation)
-        best = choose_habits(paired, chosen, "", validation)
+        paired, exact = choose_misled(partial(self._captioner, fitted, head, validation), chosen,
+                                      validation)
+        best = choose_habits(paired, exact, chosen, "", validation)
         if self.language_model is not None:
             small = self._captioner(fitted, head, validation, chosen, SMALL)
-            choose_habits(small, chosen, SMALL, validation)
+            choose_habits(small, exact_shares(small, validation), chosen, SMALL, validation)
         if "text" in validation["train"]:
             chosen["cosine"] = cosine_of(fitted, validation)
             blind = self._captioner(fitted, head, validation, chosen, TEXT_ONLY)
-            chosen["memory"], _ = best_value(blind, "memory", MEMORIES, validation)
-            choose_habits(blind, chosen, TEXT_ONLY, validation)
-        return Outcome({}, best, details={"chosen": chosen})
+            chosen["memory"], exact = best_value(blind, exact_shares(blind, validation), "memory",
+                                                 MEMORIES, validation)
+            choose_habits(blind, exact, chosen, TEXT_ONLY, validation)
+        return Outcome({}, best[0], details={"chosen": chosen})
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
         """Return ``gamma``, ``hits`` and ``misled`` of names, `HABITS` by the ends of scores, and

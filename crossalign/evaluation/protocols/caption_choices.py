@@ -21,6 +21,7 @@ from crossalign.types.captions import Texts
 HABITS: dict[str, tuple[float, ...]] = {"guidance": (0.0, 0.3, 1.0), "repeats": (0, 1, 2)}
 """Values that validation tries of how a trained decoder speaks; repetitions where any words may be
 said."""
+Shares = list[float]
 MISLED = (0.0, 0.3)
 """Shares of captions in which names overrule sight, see `Captioner`, that validation tries."""
 MEMORIES = (0.0, 0.02, 0.1)
@@ -82,52 +83,48 @@ def parts_of(bench: Benchmark) -> tuple[Texts, ...] | None:
 
 
 def choose_misled(train: Callable[[Mapping[str, Any]], BaseCaptioner], chosen: dict[str, Any],
-                  validation: Benchmark) -> BaseCaptioner:
+                  validation: Benchmark) -> tuple[BaseCaptioner, Shares]:
     """Choose one of `MISLED`, put it into ``chosen``, and return the captioner that ``train`` makes
-    of these settings.
+    of these settings, and its `exact_shares`.
     """
     tried = []
     for share in MISLED if "hits" in chosen else MISLED[:1]:
         captioner = train({**chosen, "misled": share})
-        tried.append((harmonic(exact_shares(captioner, validation)), captioner))
-    best = max(range(len(tried)), key=lambda i: tried[i][0])
+        tried.append((captioner, exact_shares(captioner, validation)))
+    best = max(range(len(tried)), key=lambda i: harmonic(tried[i][1]))
     chosen["misled"] = MISLED[best]
-    return tried[best][1]
+    return tried[best]
 
 
-def choose_habits(captioner: BaseCaptioner, chosen: dict[str, Any], end: str,
-                  validation: Benchmark) -> float:
+def choose_habits(captioner: BaseCaptioner, exact: Shares, chosen: dict[str, Any], end: str,
+                  validation: Benchmark) -> Shares:
     """Choose each of `HABITS` after the other, put them into ``chosen`` by the end of their names,
-    and return the share of exact captions of unseen classes.
+    and return `exact_shares` with them; ``exact`` are those without.
     """
-    best = 0.0
     for name, values in HABITS.items():
-        if name == "repeats" and parts_of(validation) is not None:
-            chosen[f"{name}{end}"] = 0
-            continue
-        chosen[f"{name}{end}"], best = best_value(captioner, name, values, validation)
-    return best
+        held = name == "repeats" and parts_of(validation) is not None
+        chosen[f"{name}{end}"], exact = best_value(
+            captioner, exact, name, values[:1] if held else values, validation)
+    return exact
 
 
-def best_value(captioner: BaseCaptioner, name: str, values: Sequence[float],
-               validation: Benchmark) -> tuple[float, float]:
-    """Return the value of a parameter by which the harmonic mean of exact captions of unseen and
-    seen classes is highest, of several the first, and that of unseen ones; the captioner has it
-    then.
+def best_value(captioner: BaseCaptioner, exact: Shares, name: str, values: Sequence[float],
+               validation: Benchmark) -> tuple[float, Shares]:
+    """Return the value of a parameter by which the harmonic mean of `exact_shares` is highest, of
+    several the first, and these shares; the captioner has it then. ``exact`` are those of the first
+    value, which the captioner has before.
     """
-    best, found = -1.0, (values[0], 0.0)
-    assert validation.said is not None
-    for value in values:
+    found = values[0], exact
+    for value in values[1:]:
         captioner.set_params(**{name: value})
         exact = exact_shares(captioner, validation)
-        mean = harmonic(exact)
-        if mean > best:
-            best, found = mean, (value, exact[0])
+        if harmonic(exact) > harmonic(found[1]):
+            found = value, exact
     captioner.set_params(**{name: found[0]})
     return found
 
 
-def exact_shares(captioner: BaseCaptioner, validation: Benchmark) -> list[float]:
+def exact_shares(captioner: BaseCaptioner, validation: Benchmark) -> Shares:
     """Return the shares of exact captions of unseen classes and of seen ones, if both are there."""
     assert isinstance(validation.said, Captions)
     return [metrics.exact_match(
