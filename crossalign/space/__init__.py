@@ -5,6 +5,7 @@
   encoder of pictures.
 - `build`: from pictures and texts to a space, in one call. `filling`: items of its index. `draft`:
   a folder that takes its place once it is whole.
+- `answers`, `captions`: what a space learns to say, by settings that validation chose.
 - `choice`: the model of a space, chosen on validation classes among a short list.
 - `recognition`: calibrated answers. `folder`: the parts on disk, and who may write to them.
 - `readers`: encoders of a space, by the names with which it was built.

@@ -17,7 +17,7 @@ from sklearn.base import clone
 
 from crossalign import __version__
 from crossalign.cores import one_thread
-from crossalign.data.catalog import load_said, load_whole
+from crossalign.data.catalog import load_whole
 from crossalign.data.layouts import Located, check_outside, locate
 from crossalign.data.samples import ALL, Samples
 from crossalign.data_options import DataOptions
@@ -33,6 +33,7 @@ from crossalign.preprocessing.pooling import pooled_views
 from crossalign.reading import expanded
 from crossalign.space.answering import UNJUDGED
 from crossalign.space.answers import answerer_of
+from crossalign.space.captions import captioner_of
 from crossalign.space.choice import SHORT_LIST, check_enough, choose, short_list
 from crossalign.space.cutoffs import choose_cutoffs, measured
 from crossalign.space.draft import beside, building
@@ -47,7 +48,7 @@ from crossalign.space.space import Space
 from crossalign.space.training import kept_training
 from crossalign.tasks.class_em import moves
 from crossalign.tasks.fitted import Fitted
-from crossalign.types import Benchmark, Captions, Classes, Views
+from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
 Log = Callable[[str], None]
@@ -134,8 +135,10 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
             _check_embeds(fitted, "questions")
             fitted.answerer = answerer_of(options, fitted, bench, used, samples, log, callbacks)
         if captions:
-            fitted.captioner = _captioner(options, fitted, used, samples, language, log,
-                                          callbacks)
+            _check_embeds(fitted, "captions")
+            looks = next(kind for kind in LOOKS if kind in samples.views)
+            fitted.captioner = captioner_of(options, fitted, bench, used, samples, looks, language,
+                                            log, callbacks)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (*LOOKS, SKETCH, TEXT) if kind in samples.views]}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
@@ -258,28 +261,6 @@ def _language(name: str | None, lora: int | None, captions: bool) -> dict[str, A
     name = str(place.resolve()) if place.is_dir() else name
     language_facts(name, rank)
     return {"language_model": name, "lora": rank}
-
-
-def _captioner(options: DataOptions, fitted: Fitted, used: Views, samples: Samples,
-               language: dict[str, Any], log: Log, callbacks: Sequence[Any]) -> Any:
-    """Return a captioner that learned the captions of the samples of the model; by a language model
-    if there are settings of one.
-
-    Raises
-    ------
-    ValueError
-        If the model embeds nothing.
-    """
-    _check_embeds(fitted, "captions")
-    from crossalign.tasks import Captioner, LanguageCaptioner
-
-    said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
-    assert isinstance(said, Captions)
-    log(f"learning to say what {len(used):,} samples show")
-    looks = next(kind for kind in LOOKS if kind in samples.views)
-    kind = LanguageCaptioner if language else Captioner
-    return kind(fitted.model, fitted.recogniser, modality=looks, **language).fit(used, said,
-                                                                                 callbacks)
 
 
 def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,18 @@ import pytest
 import torch
 from complaints import complaint
 from shapes import picture, picture_folder
+from sklearn.base import clone
 from typer.testing import CliRunner
 
 import crossalign as ca
 from crossalign.cli import app, main
+from crossalign.data.catalog import load_said
 from crossalign.data_options import DataOptions
+from crossalign.evaluation.protocols import Captioning, caption
 from crossalign.index import ExactIndex
 from crossalign.space import build_space
 from crossalign.space.build import _read
+from crossalign.tasks.caption_names import HITS
 from crossalign.training import Callback
 
 
@@ -55,6 +60,28 @@ def test_captions_are_those_of_the_captioner_with_the_recogniser_of_the_space(pl
     right = [text == file.parent.name for text, file in zip(said, files, strict=True)]
     assert np.mean(right) > 0.7                                            # of eight shapes
     assert space.caption(files[0]) == said[:1]
+
+
+@pytest.mark.parametrize("fewest", [20, 1000])
+def test_its_captioner_has_the_settings_that_enough_validation_pictures_choose(
+        place, tmp_path, monkeypatch, fewest):
+    monkeypatch.setattr(caption, "FEWEST", fewest)
+    options = DataOptions(data=str(place[0]))
+    space = build_space(options, tmp_path / "space", models=["ridge_map"], captions=True,
+                        log=lambda line: None)
+    own = space.fitted.captioner
+    space.close()
+    chosen = {"guidance": 0, "repeats": 0, "misled": 0, "hits": HITS}
+    if fewest == 20:
+        bench, samples, _ = _read(options, True, lambda line: None)
+        said = load_said(options.name, "caption", samples, **options.read_raw_as())
+        data, task = replace(bench.validation(), said=said, task="caption"), Captioning()
+        model = clone(own.model).fit(data["train"], classes=data.classes)
+        chosen = task.calibrate(task.trial(model, data), data)
+        assert list(chosen["hits"]) != list(HITS)
+    for name in ("guidance", "repeats", "misled"):
+        assert getattr(own, name) == chosen[name]
+    np.testing.assert_allclose(own.hits, chosen["hits"])
 
 
 def test_the_command_says_the_same_and_json_names_files(place, space):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -51,6 +51,8 @@ TEXT_ONLY, SMALL = "_text_only", "_small"
 """Ends of the names of scores: of the route of texts alone, and of the small decoder beside a
 language model.
 """
+FEWEST = 100
+"""Least number of scored pictures by which the validation of another task chooses a captioner."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ class Captioning(Spoken, Protocol):
         "exact_retrieval", "CIDEr_retrieval", "exact_seen")
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
+    beside: ClassVar[bool] = True
+    """Whether decoders from texts alone, and a small one beside a language model, are learned."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -149,10 +153,10 @@ class Captioning(Spoken, Protocol):
         paired, exact = choose_misled(partial(self._captioner, fitted, head, validation), chosen,
                                       validation)
         best = choose_habits(paired, exact, chosen, "", validation)
-        if self.language_model is not None:
+        if self.language_model is not None and self.beside:
             small = self._captioner(fitted, head, validation, chosen, SMALL)
             choose_habits(small, exact_shares(small, validation), chosen, SMALL, validation)
-        if "text" in validation["train"]:
+        if "text" in validation["train"] and self.beside:
             chosen["cosine"] = cosine_of(fitted, validation)
             blind = self._captioner(fitted, head, validation, chosen, TEXT_ONLY)
             chosen["memory"], exact = best_value(blind, exact_shares(blind, validation), "memory",
@@ -168,8 +172,10 @@ class Captioning(Spoken, Protocol):
 
     def describe(self, settings: Settings) -> str:
         """Say what was chosen."""
-        habits = ", ".join(f"{name} {settings[name]:g}" for name in (*HABITS, "misled"))
-        return f"{habits}, gamma {settings['gamma']:.4g} and how often names are right"
+        chosen = [f"{name} {settings[name]:g}" for name in (*HABITS, "misled", "gamma")
+                  if name in settings]
+        return (f"{', '.join(chosen)} and how often names are right" if chosen else
+                "default settings of captions, as none were chosen")
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
         """Score captions by both routes, by the nearest text and by the name of the class."""
@@ -227,22 +233,39 @@ class Captioning(Spoken, Protocol):
     def _tests(self, bench: Benchmark) -> list[str]:
         return [split for split in self.tested if split in bench.splits]
 
-    def _captioner(self, fitted: Any, head: ZeroShot | None, bench: Benchmark,
-                   settings: Settings, end: str = "") -> BaseCaptioner:
-        """Train the captioner of scores with an end, with the settings that were chosen so far."""
-        assert isinstance(bench.said, Captions)
+    def captioner(self, fitted: Any, head: ZeroShot | None, settings: Settings = NOTHING,
+                  end: str = "", **more: Any) -> BaseCaptioner:
+        """Return the captioner over a fitted model of scores with an end, with the settings that
+        validation chose so far.
+        """
         route = "text_only" if end == TEXT_ONLY else "paired"
         known = {key: settings[key] for key in ("hits", "misled", "cosine", "memory")
                  if key in settings}
         of_both = {"route": route, "names": NAMES, "epochs": self.epochs,
                    "inputs": self.inputs if route == "paired" else "codes",
                    **{name: settings.get(f"{name}{end}", 0) for name in HABITS},
-                   "random_state": self.seed_for(fitted), **known}
-        captioner = (Captioner(fitted, head, **of_both)
-                     if self.language_model is None or end == SMALL else
-                     LanguageCaptioner(fitted, head, language_model=self.language_model,
-                                       lora=rank_of(self.lora, self.language_model), **of_both))
-        return captioner.fit(bench["train"], bench.said)
+                   "random_state": self.seed_for(fitted), **known, **more}
+        return (Captioner(fitted, head, **of_both)
+                if self.language_model is None or end == SMALL else
+                LanguageCaptioner(fitted, head, language_model=self.language_model,
+                                  lora=rank_of(self.lora, self.language_model), **of_both))
+
+    def asked(self, validation: Benchmark, said: Captions) -> Benchmark | None:
+        """Return the validation of another task with captions, to choose on; None where fewer than
+        `FEWEST` pictures are scored.
+        """
+        scored = [name for name in self.tested if name in validation.splits]
+        if "train" not in validation.splits or sum(
+                len(validation[name]) for name in scored) < FEWEST:
+            return None
+        splits = {name: validation[name] for name in ("train", *scored)}
+        return replace(validation, splits=splits, said=said, task=self.benchmark)
+
+    def _captioner(self, fitted: Any, head: ZeroShot | None, bench: Benchmark,
+                   settings: Settings, end: str = "") -> BaseCaptioner:
+        """Train the captioner of scores with an end."""
+        assert isinstance(bench.said, Captions)
+        return self.captioner(fitted, head, settings, end).fit(bench["train"], bench.said)
 
     def without_validation(self, model: Any, reason: str,
                            log: Callable[[str], None] | None) -> str:

@@ -12,7 +12,7 @@ from crossalign import metrics
 from crossalign.evaluation.protocols.base import Array
 from crossalign.metrics.classification import candidates_without_items
 from crossalign.models.catalog import serves
-from crossalign.tasks import ZeroShot
+from crossalign.tasks import Captioner, ZeroShot
 from crossalign.tasks.base_captioner import BaseCaptioner
 from crossalign.tasks.caption_names import rank_shares, ranked_classes
 from crossalign.types import Benchmark, Captions, Views
@@ -20,7 +20,7 @@ from crossalign.types.captions import Texts
 
 HABITS: dict[str, tuple[float, ...]] = {"guidance": (0.0, 0.3, 1.0), "repeats": (0, 1, 2)}
 """Values that validation tries of how a trained decoder speaks; repetitions where any words may be
-said."""
+said, and by a vocabulary of words: a language model's are parts of words, which recur."""
 Shares = list[float]
 MISLED = (0.0, 0.3)
 """Shares of captions in which names overrule sight, see `Captioner`, that validation tries."""
@@ -102,7 +102,8 @@ def choose_habits(captioner: BaseCaptioner, exact: Shares, chosen: dict[str, Any
     and return `exact_shares` with them; ``exact`` are those without.
     """
     for name, values in HABITS.items():
-        held = name == "repeats" and parts_of(validation) is not None
+        held = name == "repeats" and (parts_of(validation) is not None
+                                      or not isinstance(captioner, Captioner))
         chosen[f"{name}{end}"], exact = best_value(
             captioner, exact, name, values[:1] if held else values, validation)
     return exact

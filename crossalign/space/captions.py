@@ -1,0 +1,73 @@
+"""The captioner of a space: what it learns from captions, by the settings of its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from crossalign.data.catalog import load_said
+from crossalign.data.samples import Samples
+from crossalign.data_options import DataOptions
+from crossalign.evaluation.protocols.caption import Captioning
+from crossalign.evaluation.selection import select
+from crossalign.tasks.base_captioner import BaseCaptioner
+from crossalign.tasks.fitted import Fitted
+from crossalign.types import Benchmark, Captions, Views
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class OneCaptioner(Captioning):
+    """Captions by the decoder that a space keeps, without those that a report compares it with."""
+
+    beside: ClassVar[bool] = False
+
+
+def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Views,
+                 samples: Samples, modality: str, language: Mapping[str, Any], log: Log,
+                 callbacks: Sequence[Any] = ()) -> BaseCaptioner:
+    """Return a captioner that learned the captions of the samples of the model.
+
+    Its settings are those that validation chooses for captions, see `Captioning.trial`.
+
+    Parameters
+    ----------
+    options : DataOptions
+        Where the captions are.
+    fitted : Fitted
+        Model that embeds, and its recogniser.
+    bench : Benchmark
+        Benchmark that it was chosen on.
+    used : Views
+        Samples that it was fitted on.
+    samples : Samples
+        All samples.
+    modality : str
+        Modality that is captioned.
+    language : mapping
+        Settings of a language model, ``language_model`` and ``lora``; empty for a small decoder.
+    log : callable
+        Function called with a line for every step.
+    callbacks : sequence
+        Callbacks of its training; default none.
+    """
+    said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
+    assert isinstance(said, Captions)
+    task = OneCaptioner(**language)
+    settings = _chosen(task, fitted.model, bench, said, log)
+    log(f"learning to say what {len(used):,} samples show, with {task.describe(settings)}")
+    captioner = task.captioner(fitted.model, fitted.recogniser, settings, modality=modality)
+    return captioner.fit(used, said, callbacks)
+
+
+def _chosen(task: Captioning, model: Any, bench: Benchmark, said: Captions,
+            log: Log) -> Mapping[str, Any]:
+    """Return what validation chooses for captions; nothing where it has too few pictures."""
+    part = bench.validation()
+    asked = None if part is None else task.asked(part, said)
+    if asked is None:
+        return {}
+    log("choosing the captioner on pictures of validation")
+    return select(model, replace(bench, validation_split=lambda: asked), task, {}).settings
