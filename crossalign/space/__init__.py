@@ -3,8 +3,8 @@
 - `space`: the noun, `Space`, and how it grows. `embedding`: its parts, and rows of raw items.
   `answering`: hits and names. `stored`: how it is kept. `why`: what made a hit. `migrate`: a new
   encoder of pictures.
-- `build`: from pictures and texts to a space, in one call. `filling`: items of its index. `draft`:
-  a folder that takes its place once it is whole.
+- `build`: from pictures and texts to a space, in one call. `raw_data`: what it reads. `filling`:
+  items of its index. `draft`: a folder that takes its place once it is whole.
 - `answers`, `captions`: what a space learns to say, by settings that validation chose.
 - `choice`: the model of a space, chosen on validation classes among a short list.
 - `recognition`: calibrated answers. `folder`: the parts on disk, and who may write to them.

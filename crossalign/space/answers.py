@@ -11,6 +11,7 @@ from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols.vqa import VQA
 from crossalign.evaluation.selection import select
+from crossalign.models.roles import Aligner
 from crossalign.tasks.answerer import Answerer
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Questions, Views
@@ -44,8 +45,9 @@ def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Vi
     Raises
     ------
     ValueError
-        If no question is about these samples.
+        If no question is about these samples, or the model embeds nothing.
     """
+    check_embeds(fitted, "questions")
     said = load_said(options.name, "vqa", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Questions)
     task = VQA()
@@ -66,3 +68,10 @@ def _chosen(task: VQA, model: Any, bench: Benchmark, said: Questions,
         return {}
     log("choosing the answerer on questions about pictures of validation")
     return select(model, replace(bench, validation_split=lambda: asked), task, {}).settings
+
+
+def check_embeds(fitted: Fitted, argument: str) -> None:
+    """Raise ValueError if a model embeds nothing that could be asked about or put in words."""
+    if not isinstance(fitted.model, Aligner):
+        raise ValueError(f"{argument}: {fitted.model.cli_name} embeds nothing that words could be "
+                         "about; choose a model that aligns, as --models ridge_map.")

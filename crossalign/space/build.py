@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace as replaced
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +16,22 @@ from sklearn.base import clone
 
 from crossalign import __version__
 from crossalign.cores import one_thread
-from crossalign.data.catalog import load_whole
-from crossalign.data.layouts import Located, check_outside, locate
-from crossalign.data.samples import ALL, Samples
+from crossalign.data.layouts import check_outside
+from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.fitted import answering, fit_chosen
-from crossalign.evaluation.protocols import Protocol, benchmark_of, with_options
+from crossalign.evaluation.protocols import Protocol, with_options
 from crossalign.evaluation.protocols.unlabelled import tests_of
 from crossalign.evaluation.selection import Selection
 from crossalign.index import ExactIndex
 from crossalign.models import get as get_model
-from crossalign.models.roles import Aligner
 from crossalign.pace import duration
 from crossalign.preprocessing.pooling import pooled_views
 from crossalign.reading import expanded
 from crossalign.space.answering import UNJUDGED
 from crossalign.space.answers import answerer_of
-from crossalign.space.captions import captioner_of
-from crossalign.space.choice import SHORT_LIST, check_enough, choose, short_list
+from crossalign.space.captions import captioner_of, language_of
+from crossalign.space.choice import choose, short_list
 from crossalign.space.cutoffs import choose_cutoffs, measured
 from crossalign.space.draft import beside, building
 from crossalign.space.filling import fill
@@ -42,7 +39,7 @@ from crossalign.space.folder import RECORD, check_space_target
 from crossalign.space.items import LOOKS, SKETCH, TEXT
 from crossalign.space.left_out import ADDED, left_out
 from crossalign.space.matching import CUTOFFS, NOTHING
-from crossalign.space.readers import Readers
+from crossalign.space.raw_data import check_options, lies_in_files, read_raw
 from crossalign.space.scores import guessing, scores_on_test
 from crossalign.space.space import Space
 from crossalign.space.training import kept_training
@@ -118,13 +115,9 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                              "would be lost; give another folder, or replace it with --replace.")
         for asked in models or ():
             get_model(asked)                                   # a wrong name is told at once
-        if _task(options) not in (None, *SHORT_LIST):
-            raise ValueError(f"task: got {options.task!r}, and a space is built for one of "
-                             f"{list(SHORT_LIST)}; leave it out.")
-        _check_said(options, captions, questions)
-        _check_pool(options)
-        language = _language(language_model, lora, captions)
-        bench, samples, readers = _read(options, captions, log)
+        check_options(options, captions, questions)
+        language = language_of(language_model, lora, captions)
+        bench, samples, readers = read_raw(options, captions, log)
         one_space = readers.one_space and all(pool == "mean" for pool in bench.pools.values())
         with _products(bench):
             fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
@@ -132,10 +125,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         fitted.source = options.remembered()
         samples = replaced(samples, views=fitted.pooled(samples.views))
         if questions:
-            _check_embeds(fitted, "questions")
             fitted.answerer = answerer_of(options, fitted, bench, used, samples, log, callbacks)
         if captions:
-            _check_embeds(fitted, "captions")
             looks = next(kind for kind in LOOKS if kind in samples.views)
             fitted.captioner = captioner_of(options, fitted, bench, used, samples, looks, language,
                                             log, callbacks)
@@ -171,24 +162,10 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     if note is not None:
         log(f"note: {note}")
     trained, used = "the training samples of the protocol", bench["train"]
-    if bench.task == "gzsl" and options.unseen is None and _source(options)[1] is not None:
-        log("fitting it again on all pictures, for use")
-        (used, classes), pools = _all(samples), bench.pools
-        if pools:
-            from crossalign.data.time_pooling import fitted_again
-
-            pools = fitted_again(bench.pools, used, classes)
-            used = pooled_views(used, pools)
-        again = clone(model).set_params(**choice.params).fit(used, classes=classes)
-        fitted = answering(again, replaced(bench, pools=pools), (used, classes), task, choice)
+    if bench.task == "gzsl" and options.unseen is None and lies_in_files(options):
+        fitted, used, added = _on_all(model, choice, bench, task, samples, log)
+        judged |= added
         trained = "all pictures, after the scores were measured on held-out classes"
-        learnt = any(not isinstance(pool, str) for pool in pools.values())
-        added = None if learnt else left_out(                 # of classes that taught the pool
-            clone(model).set_params(**choice.params), used, classes)
-        if added is not None:
-            log(f"classes that are added later: {added}")
-            fitted.settings = {**fitted.settings, ADDED: added.gamma}
-            judged |= {ADDED: added._asdict()}
     fitted.settings = {**fitted.settings, **{name: {
         direction: of[key] for direction, of in judged["matches"].items() if of[key] is not None}
         for name, key in ((CUTOFFS, "cutoff"), (NOTHING, "nothing"))}}
@@ -203,64 +180,32 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
                           **({} if note is None else {"note": note})}
 
 
-def tasks_of(options: DataOptions) -> Collection[str]:
-    """Return the tasks that data serve."""
-    source, _, variant = _source(options)
-    return source.tasks_of(variant)
+def _on_all(model: Any, choice: Selection, bench: Benchmark, task: Protocol, samples: Samples,
+            log: Log) -> tuple[Fitted, Views, dict[str, Any]]:
+    """Fit the chosen model again, on all pictures.
 
-
-def _source(options: DataOptions) -> Located:
-    return locate(options.name, options.given)
-
-
-def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
-    """Raise ValueError where a space is to learn what the data do not say, or could learn nothing
-    else.
+    Returns
+    -------
+    fitted, used, added
+        Fitted model, its samples, and what the card says of classes that are added later.
     """
-    tasks = tasks_of(options)
-    for asked, task, name in ((captions, "caption", "captions"), (questions, "vqa", "questions")):
-        if asked and task not in tasks:
-            raise ValueError(f"{name}: {options.name!r} has none; give data with {name}, or leave "
-                             f"--{name} out.")
-    if set(tasks) == {"vqa"} and not questions:
-        raise ValueError(f"data: {options.name!r} has pictures with questions, and no classes or "
-                         "texts to search with; build a space that answers, with --questions.")
+    log("fitting it again on all pictures, for use")
+    (used, classes), pools = _all(samples), bench.pools
+    if pools:
+        from crossalign.data.time_pooling import fitted_again
 
-
-def _check_pool(options: DataOptions) -> None:
-    """Raise ValueError for a pooling of what has no frames, or for tokens of what has."""
-    clips = _source(options)[0].pool is not None
-    if options.pool is not None and not clips:
-        raise ValueError(f"pool: got {options.pool!r} for {options.name!r}, and a space pools the "
-                         "frames of clips alone; leave --pool out.")
-    if options.tokens and clips:
-        raise ValueError(f"tokens: asked for of {options.name!r}, whose frames a space pools; "
-                         "leave --tokens out.")
-
-
-def _check_embeds(fitted: Fitted, argument: str) -> None:
-    """Raise ValueError if a model embeds nothing that could be asked about or put in words."""
-    if not isinstance(fitted.model, Aligner):
-        raise ValueError(f"{argument}: {fitted.model.cli_name} embeds nothing that words could be "
-                         "about; choose a model that aligns, as --models ridge_map.")
-
-
-def _language(name: str | None, lora: int | None, captions: bool) -> dict[str, Any]:
-    """Return the name of a language model, absolute if it is a folder, and its rank, tried out
-    before anything is computed; nothing without one.
-    """
-    from crossalign.tasks.language_captioner import language_facts, rank_of
-
-    if name is None and lora is None:
-        return {}
-    rank = rank_of(lora, name)
-    assert name is not None
-    if not captions:
-        raise ValueError(f"language_model: {name!r} says captions; ask for them with --captions.")
-    place = expanded(name, "language_model")
-    name = str(place.resolve()) if place.is_dir() else name
-    language_facts(name, rank)
-    return {"language_model": name, "lora": rank}
+        pools = fitted_again(bench.pools, used, classes)
+        used = pooled_views(used, pools)
+    again = clone(model).set_params(**choice.params).fit(used, classes=classes)
+    fitted = answering(again, replaced(bench, pools=pools), (used, classes), task, choice)
+    learnt = any(not isinstance(pool, str) for pool in pools.values())
+    added = None if learnt else left_out(                     # of classes that taught the pool
+        clone(model).set_params(**choice.params), used, classes)
+    if added is None:
+        return fitted, used, {}
+    log(f"classes that are added later: {added}")
+    fitted.settings = {**fitted.settings, ADDED: added.gamma}
+    return fitted, used, {ADDED: added._asdict()}
 
 
 def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,
@@ -290,46 +235,6 @@ def _products(bench: Benchmark) -> AbstractContextManager[Any]:
     return one_thread() if width <= SHORT else nullcontext()
 
 
-def _read(options: DataOptions, captions: bool,
-          log: Log) -> tuple[Benchmark, Samples, Readers]:
-    """Return the benchmark of the data, all their samples, and their encoders, opened once.
-
-    ``captions`` says whether these are read besides.
-
-    Raises
-    ------
-    ValueError
-        If the data are features.
-    """
-    arguments = options.read_raw_as()
-    task = _task(options)
-    check = partial(check_enough, unseen=options.unseen is not None)
-    whole = load_whole(options.name, task, log=log, check=check if task == "gzsl" else None,
-                       captions=captions, **arguments)
-    if whole.samples is None:
-        raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
-                         "pictures; give a folder of pictures, or use crossalign fit.")
-    bench, readers = whole.benchmark, Readers(options, opened=arguments, frames=whole.frames)
-    if whole.frames is not None:
-        from crossalign.data.time_pooling import pooled  # with torch, for clips alone
-
-        bench = pooled(bench, options.pool or str(whole.pool))
-        log(f"clips by {whole.frames} frames, spread over each, pooled by "
-            f"{options.pool or whole.pool}")
-    bench = bench.run(0)
-    log(f"pictures by {_facts(getattr(readers.pictures, 'of_frames', readers.pictures))}")
-    log(f"texts by {_facts(readers.texts)}")
-    log(_told(bench))
-    return bench, whole.samples, readers
-
-
-def _facts(encoder: Any) -> str:
-    """Say in a line what an encoder makes of its items."""
-    facts = dict(encoder.facts)
-    return ", ".join(str(facts[key]) for key in ("encoder", "model", "name", "rows")
-                     if key in facts)
-
-
 def _sample(samples: Samples) -> Array | None:
     """Return the features of some pictures, drawn evenly from all."""
     looks = next((kind for kind in LOOKS if kind in samples.views), None)
@@ -340,31 +245,12 @@ def _sample(samples: Samples) -> Array | None:
     return np.asarray(samples.views[used[places]][looks], dtype=np.float32)
 
 
-def _task(options: DataOptions) -> str | None:
-    """Return the task that is asked for; else recognition wherever the data serve it."""
-    if options.task is not None:
-        return benchmark_of(options.task)
-    source, _, variant = _source(options)
-    return "gzsl" if source.raw and "gzsl" in source.tasks_of(variant) else None
-
-
 def _all(samples: Samples) -> tuple[Views, Classes]:
     """Return all samples that have a class, and the classes, seen where there are samples."""
     every = np.arange(len(samples.class_names))
     used = np.flatnonzero(samples.used)
     seen = np.isin(every, samples.labels[used])
     return samples.views[used], samples.classes(every, seen)
-
-
-def _told(bench: Benchmark) -> str:
-    """Say what was read, for the first line."""
-    counts = {split: len(views) for split, views in bench.splits.items()}
-    told = f"{bench.name}: {', '.join(f'{n:,} {split}' for split, n in counts.items())}"
-    if bench.classes.names == (ALL,):
-        return told
-    seen = int(bench.classes.seen.sum())
-    return (f"{told}; {seen} classes with pictures in training, {len(bench.classes) - seen} "
-            "without")
 
 
 def _texts(bench: Benchmark) -> dict[str, Sequence[str]]:

@@ -11,6 +11,8 @@ from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols.caption import Captioning
 from crossalign.evaluation.selection import select
+from crossalign.reading import expanded
+from crossalign.space.answers import check_embeds
 from crossalign.tasks.base_captioner import BaseCaptioner
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Captions, Views
@@ -23,6 +25,24 @@ class OneCaptioner(Captioning):
     """Captions by the decoder that a space keeps, without those that a report compares it with."""
 
     beside: ClassVar[bool] = False
+
+
+def language_of(name: str | None, lora: int | None, captions: bool) -> dict[str, Any]:
+    """Return the name of a language model, absolute if it is a folder, and its rank, tried out
+    before anything is computed; nothing without one.
+    """
+    from crossalign.tasks.language_captioner import language_facts, rank_of
+
+    if name is None and lora is None:
+        return {}
+    rank = rank_of(lora, name)
+    assert name is not None
+    if not captions:
+        raise ValueError(f"language_model: {name!r} says captions; ask for them with --captions.")
+    place = expanded(name, "language_model")
+    name = str(place.resolve()) if place.is_dir() else name
+    language_facts(name, rank)
+    return {"language_model": name, "lora": rank}
 
 
 def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Views,
@@ -52,7 +72,13 @@ def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: V
         Function called with a line for every step.
     callbacks : sequence
         Callbacks of its training; default none.
+
+    Raises
+    ------
+    ValueError
+        If the model embeds nothing.
     """
+    check_embeds(fitted, "captions")
     said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
     task = OneCaptioner(**language)

@@ -21,7 +21,7 @@ from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols import Captioning, caption
 from crossalign.index import ExactIndex
 from crossalign.space import build_space
-from crossalign.space.build import _read
+from crossalign.space.raw_data import read_raw
 from crossalign.tasks.caption_names import HITS
 from crossalign.training import Callback
 
@@ -73,7 +73,7 @@ def test_its_captioner_has_the_settings_that_enough_validation_pictures_choose(
     space.close()
     chosen = {"guidance": 0, "repeats": 0, "misled": 0, "hits": HITS}
     if fewest == 20:
-        bench, samples, _ = _read(options, True, lambda line: None)
+        bench, samples, _ = read_raw(options, True, lambda line: None)
         said = load_said(options.name, "caption", samples, **options.read_raw_as())
         data, task = replace(bench.validation(), said=said, task="caption"), Captioning()
         model = clone(own.model).fit(data["train"], classes=data.classes)
@@ -125,7 +125,7 @@ def test_captions_that_are_learned_are_not_called_unread(tmp_path, listed):
             file.with_suffix(".txt").write_text(f"a {file.parent.name}")
     for captions in (False, True):
         lines = []
-        bench = _read(DataOptions(data=str(data), task="gzsl"), captions, lines.append)[0]
+        bench = read_raw(DataOptions(data=str(data), task="gzsl"), captions, lines.append)[0]
         told = any("captions not read" in line for line in lines)
         assert told == (not captions) == ("noted" in bench.protocol)
 

@@ -1,0 +1,123 @@
+"""Raw data of a space: what it is built for, what may be asked of the data, and their reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from crossalign.data.catalog import load_whole
+from crossalign.data.layouts import Located, locate
+from crossalign.data.samples import ALL, Samples
+from crossalign.data_options import DataOptions
+from crossalign.evaluation.protocols import benchmark_of
+from crossalign.space.choice import SHORT_LIST, check_enough
+from crossalign.space.readers import Readers
+from crossalign.types import Benchmark
+
+Log = Callable[[str], None]
+
+
+def space_task(options: DataOptions) -> str | None:
+    """Return the task that a space is built for: the one that is asked for, else recognition
+    wherever the data serve it; None for the first of the data.
+    """
+    if options.task is not None:
+        return benchmark_of(options.task)
+    source, _, variant = _located(options)
+    return "gzsl" if source.raw and "gzsl" in source.tasks_of(variant) else None
+
+
+def _located(options: DataOptions) -> Located:
+    return locate(options.name, options.given)
+
+
+def lies_in_files(options: DataOptions) -> bool:
+    """Return True for data of files; others are made here."""
+    return _located(options).path is not None
+
+
+def check_options(options: DataOptions, captions: bool, questions: bool) -> None:
+    """Raise ValueError where no space can be built of what is asked of the data."""
+    if space_task(options) not in (None, *SHORT_LIST):
+        raise ValueError(f"task: got {options.task!r}, and a space is built for one of "
+                         f"{list(SHORT_LIST)}; leave it out.")
+    _check_said(options, captions, questions)
+    _check_pool(options)
+
+
+def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
+    """Raise ValueError where a space is to learn what the data do not say, or could learn nothing
+    else.
+    """
+    source, _, variant = _located(options)
+    tasks = source.tasks_of(variant)
+    for asked, task, name in ((captions, "caption", "captions"), (questions, "vqa", "questions")):
+        if asked and task not in tasks:
+            raise ValueError(f"{name}: {options.name!r} has none; give data with {name}, or leave "
+                             f"--{name} out.")
+    if set(tasks) == {"vqa"} and not questions:
+        raise ValueError(f"data: {options.name!r} has pictures with questions, and no classes or "
+                         "texts to search with; build a space that answers, with --questions.")
+
+
+def _check_pool(options: DataOptions) -> None:
+    """Raise ValueError for a pooling of what has no frames, or for tokens of what has."""
+    clips = _located(options)[0].pool is not None
+    if options.pool is not None and not clips:
+        raise ValueError(f"pool: got {options.pool!r} for {options.name!r}, and a space pools the "
+                         "frames of clips alone; leave --pool out.")
+    if options.tokens and clips:
+        raise ValueError(f"tokens: asked for of {options.name!r}, whose frames a space pools; "
+                         "leave --tokens out.")
+
+
+def read_raw(options: DataOptions, captions: bool,
+             log: Log) -> tuple[Benchmark, Samples, Readers]:
+    """Return the benchmark of the data, all their samples, and their encoders, opened once.
+
+    ``captions`` says whether these are read besides.
+
+    Raises
+    ------
+    ValueError
+        If the data are features.
+    """
+    arguments = options.read_raw_as()
+    task = space_task(options)
+    check = partial(check_enough, unseen=options.unseen is not None)
+    whole = load_whole(options.name, task, log=log, check=check if task == "gzsl" else None,
+                       captions=captions, **arguments)
+    if whole.samples is None:
+        raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
+                         "pictures; give a folder of pictures, or use crossalign fit.")
+    bench, readers = whole.benchmark, Readers(options, opened=arguments, frames=whole.frames)
+    if whole.frames is not None:
+        from crossalign.data.time_pooling import pooled  # with torch, for clips alone
+
+        bench = pooled(bench, options.pool or str(whole.pool))
+        log(f"clips by {whole.frames} frames, spread over each, pooled by "
+            f"{options.pool or whole.pool}")
+    bench = bench.run(0)
+    log(f"pictures by {_facts(getattr(readers.pictures, 'of_frames', readers.pictures))}")
+    log(f"texts by {_facts(readers.texts)}")
+    log(_told(bench))
+    return bench, whole.samples, readers
+
+
+def _facts(encoder: Any) -> str:
+    """Say in a line what an encoder makes of its items."""
+    facts = dict(encoder.facts)
+    return ", ".join(str(facts[key]) for key in ("encoder", "model", "name", "rows")
+                     if key in facts)
+
+
+def _told(bench: Benchmark) -> str:
+    """Say what was read, for the first line."""
+    counts = {split: len(views) for split, views in bench.splits.items()}
+    told = f"{bench.name}: {', '.join(f'{n:,} {split}' for split, n in counts.items())}"
+    if bench.classes.names == (ALL,):
+        return told
+    seen = int(bench.classes.seen.sum())
+    return (f"{told}; {seen} classes with pictures in training, {len(bench.classes) - seen} "
+            "without")
