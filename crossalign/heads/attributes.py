@@ -139,7 +139,8 @@ class Attributes(Head):
     def predict(self, rows: Array, view: str) -> Array:
         """Predict side information ``(n, a)`` from rows of a view."""
         one = self.regressions_[view]
-        x = apply_scaling(rows, self.scaling, shift=one["shift"], scale=one["scale"])
+        x = apply_scaling(rows, self.scaling, **{
+            of: one[of] for of in ("shift", "scale", "farthest")})
         return np.asarray(one["mean"] + self._kernel(x.astype(np.float64), one) @ one["coef"])
 
     def scores(self, model: Any, rows: Any, views: Modalities) -> Array:

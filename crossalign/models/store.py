@@ -36,7 +36,7 @@ from crossalign.trees import nested, rebuilt
 
 Kind = TypeVar("Kind")
 
-FORMAT = 2
+FORMAT = 3
 RECORD, WEIGHTS, CARD = "model.json", "weights.safetensors", "card.md"
 CLASSES = "classes_"
 """Learned attribute that holds labels."""

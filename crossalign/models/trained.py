@@ -64,6 +64,7 @@ class TrainedModel(Model):
         self._remember(X.widths)
         self.shift_: dict[str, Array] = {}
         self.scale_: dict[str, Array] = {}
+        self.farthest_: dict[str, Array] = {}
         for m in X.modalities:
             self._learn_scale(m, real_rows(X.having(m), m))
         check_network(self)
@@ -74,6 +75,7 @@ class TrainedModel(Model):
         """Learn the scale of a modality from its training rows."""
         fitted = fit_scaling(rows, self._scaling(modality))
         self.shift_[modality], self.scale_[modality] = fitted["shift"], fitted["scale"]
+        self.farthest_[modality] = fitted["farthest"]
 
     def _scaled_rows(self, X: Views, modality: str) -> Rows:
         """Return the rows of the samples that have a modality, as the network reads them."""
@@ -113,4 +115,4 @@ class TrainedModel(Model):
     def _scaled(self, x: Array, modality: str) -> Array:
         """Scale rows as the network reads them."""
         return apply_scaling(x, self._scaling(modality), self.shift_[modality],
-                             self.scale_[modality])
+                             self.scale_[modality], self.farthest_[modality])

@@ -1,7 +1,14 @@
 """Feature scaling, fitted on training rows only.
 
 ``(x - shift) / scale`` per column, or unit rows. The loaders leave features as they are in the
-file; a model that wants them scaled keeps ``shift`` and ``scale`` of its own training rows.
+file; a model that wants them scaled keeps ``shift``, ``scale`` and ``farthest`` of its own training
+rows.
+
+In deviations, a column that hardly varied in training is as large as any other, and a new row that
+has something there is hundreds of them away, which drowns all other columns. So a new row is held
+to `FARTHEST` deviations in every column, or to the farthest training row where that is farther.
+Training rows are as they were, and no unit counts more than another: a share of .5 beside a
+population of 1e9 varies as much as it.
 """
 
 from __future__ import annotations
@@ -22,6 +29,13 @@ KINDS: tuple[str, ...] = ("minmax", "l2", "standard", "root", "none")
 ``none``. ``root`` is ``standard`` after the signed square root, for histograms (Perronnin et al.
 2010).
 """
+FARTHEST = 20.0
+"""Deviations from the mean beyond which a new row is read as so many, if no training row was
+farther: among n rows one alone can be sqrt(n - 1) away (Samuelson 1968)."""
+ROUNDING = 1e-6
+"""Share of its values by which a column may vary and still be constant: float32 holds no more."""
+NOTHING = 1e-3
+"""Variation from which a column is not constant after all, as its scale would be 1."""
 
 
 def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
@@ -37,8 +51,9 @@ def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
     Returns
     -------
     dict
-        ``shift`` and ``scale``, (d,) float32 each; 0 and 1 for ``l2`` and ``none``. A constant
-        column has scale 1.
+        ``shift``, ``scale`` and ``farthest``, (d,) float32 each; 0, 1 and infinite for ``l2`` and
+        ``none``. A constant column, also one that varies by rounding alone, has scale 1.
+        ``farthest`` is in deviations, and infinite for ``minmax``.
 
     Raises
     ------
@@ -53,7 +68,7 @@ def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
                          "(n, d).")
     if kind == "root":
         return fit_scaling(rows.then(_root), "standard")
-    shift, scale = np.zeros(shape[-1], np.float32), np.ones(shape[-1], np.float32)
+    shift, scale, farthest = (np.full(shape[-1], of, np.float32) for of in (0, 1, np.inf))
     if kind in ("minmax", "standard"):
         values = extent(rows.then(lambda x: x.reshape(-1, shape[-1])))         # (n, d), or (n t, d)
         if values is None:
@@ -61,8 +76,17 @@ def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
         low, high = values.low, values.high
         shift, scale = ((low, high - low) if kind == "minmax" else
                         (values.mean.astype(np.float32), values.deviation.astype(np.float32)))
-        scale = np.where((high > low) & (scale > 0), scale, np.float32(1))
-    return {"shift": shift, "scale": scale}
+        scale = np.where(_constant(low, high) | (scale <= 0), np.float32(1), scale)
+        if kind == "standard":
+            ends = np.stack([low, high]).astype(np.float32)
+            farthest = farthest_of((ends - shift) / scale)
+    return {"shift": shift, "scale": scale, "farthest": farthest}
+
+
+def _constant(low: Array, high: Array) -> Array:
+    """Return where columns ``(d,)`` from low to high vary by rounding or not at all."""
+    within = ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    return np.asarray((high <= low) | (high - low < np.minimum(within, NOTHING)))
 
 
 def scaled_rows(rows: Rows, kind: str, fitted: Mapping[str, npt.ArrayLike]) -> Rows:
@@ -70,9 +94,11 @@ def scaled_rows(rows: Rows, kind: str, fitted: Mapping[str, npt.ArrayLike]) -> R
     return rows.then(lambda x: apply_scaling(x, kind, **fitted).astype(np.float64))
 
 
-def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
-                  scale: npt.ArrayLike) -> Array:
+def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike, scale: npt.ArrayLike,
+                  farthest: npt.ArrayLike) -> Array:
     """Scale rows, as float32, of the shape of ``x``; zero rows stay zero under ``l2``.
+
+    Columns are held to ``farthest`` deviations on either side of the mean of training rows.
 
     Raises
     ------
@@ -92,7 +118,21 @@ def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
     if kind == "l2":
         norm = np.linalg.norm(x, axis=-1, keepdims=True)
         return np.asarray(x / np.where(norm > 0, norm, np.float32(1)))
-    return np.asarray((x - shift) / np.asarray(scale, dtype=np.float32))
+    scaled = np.asarray((x - shift) / np.asarray(scale, dtype=np.float32))
+    return held_within(scaled, farthest)
+
+
+def farthest_of(scaled: Array) -> Array:
+    """Return how far from 0 new rows may be ``(d,)``: `FARTHEST`, or the farthest of the training
+    rows ``(n, d)``, scaled to deviation 1.
+    """
+    return np.asarray(np.maximum(np.abs(scaled).max(axis=0), np.float32(FARTHEST)))
+
+
+def held_within(scaled: Array, farthest: npt.ArrayLike) -> Array:
+    """Hold scaled rows to ``farthest (d,)`` on either side of 0."""
+    most = np.asarray(farthest, dtype=scaled.dtype)
+    return np.asarray(np.clip(scaled, -most, most))
 
 
 def undo_scaling(rows: npt.ArrayLike, kind: str, shift: npt.ArrayLike,

@@ -52,9 +52,6 @@ RANGES: dict[str, Any] = {
     "random_state": [SEED], "temperature": [RATE, None]}
 EPOCHS = 10
 """Least number of passes over the questions."""
-FARTHEST = 20.0
-"""Deviations beyond which an input is read as so many. What hardly varies among training pictures,
-as an edge of the picture that is blank in nearly all, is thousands of them away in a new one."""
 BLOCK = 8192
 """Number of questions that are scored at once."""
 
@@ -117,7 +114,7 @@ class Answerer(Task):
     learned = MappingProxyType({"answers_": np.ndarray, "words_": np.ndarray,
                                 "counts_": np.ndarray, "scaling_": dict, "modality_": str,
                                 "history_": dict})
-    learned_format = 2
+    learned_format = 3
 
     def __init__(self, model: Any, inputs: str = "codes", sees: str = "both", most: int = 3000,
                  hidden: int = 128, dropout: float = 0.2, epochs: int | None = None,
@@ -295,7 +292,7 @@ class Answerer(Task):
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
     def _scaled(self, rows: Array) -> Array:
-        return apply_scaling(rows, "standard", **self.scaling_).clip(-FARTHEST, FARTHEST)
+        return apply_scaling(rows, "standard", **self.scaling_)
 
     def _words(self, texts: Sequence[str]) -> Array:
         """Return the numbers of known words ``(m, L)``, 0 behind the last."""

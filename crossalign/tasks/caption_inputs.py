@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.models.blockwise import as_given
+from crossalign.preprocessing.scaling import farthest_of, held_within
 from crossalign.tasks.base import Task
 from crossalign.tasks.caption_names import ranked_classes, with_truth, wrong_classes
 from crossalign.tasks.caption_rows import CaptionRows, with_misled
@@ -30,14 +31,18 @@ class CaptionInputs(Task):
     ----------
     centre_, spread_ : (d,)
         Mean and deviation of codes of the captioned modality.
+    farthest_ : (d,) or None
+        Deviations to which its codes are held, see `preprocessing.scaling`; None by another route
+        than ``"paired"``, where codes have length one.
     memory_ : (m, d)
         Codes of training texts.
     """
 
     learned = MappingProxyType({"centre_": np.ndarray, "spread_": np.ndarray,
+                                "farthest_": (np.ndarray, NoneType),
                                 "memory_": (np.ndarray, NoneType), "modality_": str,
                                 "inputs_": str})
-    learned_format = 2
+    learned_format = 3
     model: Any
     recogniser: Any
     route: str
@@ -60,9 +65,11 @@ class CaptionInputs(Task):
         self.inputs_ = self.inputs if self.route == "paired" and kind == "vectors" else "codes"
         seen = self._raw(samples)
         self.centre_, self.spread_ = seen.mean(axis=0), seen.std(axis=0) + 1e-3
-        self.memory_ = None
+        self.memory_ = self.farthest_ = None
         if self.route == "paired":
-            return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
+            codes = self._standard(seen)
+            self.farthest_ = farthest_of(codes)
+            return codes
         told = self.model.embed(as_given(samples, self.text), self.text)
         standard = standardise(told, told.mean(axis=0), told.std(axis=0) + 1e-3)
         self.memory_ = np.unique(standard, axis=0)
@@ -127,10 +134,14 @@ class CaptionInputs(Task):
         """Return the codes ``(n, d)`` of samples as the decoder reads them."""
         seen = self._raw(samples)
         if self.route == "paired":
-            return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
+            assert self.farthest_ is not None
+            return held_within(self._standard(seen), self.farthest_)
         rows = standardise(seen, self.centre_, self.spread_)
         assert self.memory_ is not None
         return projected(rows, self.memory_, self.memory) if self.memory > 0 else rows
+
+    def _standard(self, seen: Array) -> Array:
+        return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
 
     def _ranked(self, samples: Views) -> Array:
         """Return the likeliest classes ``(n, names)``; -1 for no more."""

@@ -24,7 +24,7 @@ from crossalign.sentences import short
 from crossalign.tasks.base import ForeignError, VersionError
 from crossalign.tasks.codec import Decoder, Encoder
 
-FORMAT = 2
+FORMAT = 3
 TASK, CARD = "task.json", "card.md"
 PART = re.compile(r"(arrays-[0-9a-f]{16}\.safetensors|model-[0-9a-f]{16})")
 """Pattern of the names of arrays and models, which end in a checksum of the content."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -163,3 +164,18 @@ class TestModel:
         cls = getattr(models, name)
         assert models.get(models.get(name)().cli_name) is cls
         assert "Parameters" in describe_model(name)
+
+
+@pytest.mark.parametrize("name", [name for name in models.__all__ if "scaling" in signature(
+    getattr(models, name)).parameters])
+def test_a_column_that_is_far_from_all_training_rows_is_as_one_that_is_farther(name):
+    """Of 48 training rows none is 20 deviations away, and no new row is farther than that."""
+    model, views, _ = fitted(name, scaling="standard")
+    train = views["image"]
+    near, far, farther = (train[:3].copy() for _ in range(3))
+    for rows, deviations in ((near, 20), (far, 1e3), (farther, 1e6)):
+        rows[:, 0] = train[:, 0].mean() + deviations * train[:, 0].std()
+    read = ((lambda x: model.embed(x, "image")) if isinstance(model, Aligner) else
+            lambda x: model.decision_function(Views({"image": x, "text": views["text"][:3]})))
+    np.testing.assert_array_equal(read(far), read(farther))
+    np.testing.assert_allclose(read(far), read(near), rtol=1e-3, atol=1e-3)

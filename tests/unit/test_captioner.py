@@ -257,6 +257,18 @@ def test_the_decoder_reads_of_a_sample_what_it_is_told_to(inputs):
     np.testing.assert_allclose(task._codes(TEST), rows, rtol=1e-4, atol=1e-4)
 
 
+def test_what_is_farther_than_all_training_rows_is_held_to_20_deviations():
+    train = Views({"image": TRAIN["image"] * np.array([1e-2] + [1] * 11)}, TRAIN.labels)
+    model = models.RidgeMap().fit(train, classes=CLASSES)
+    task = Captioner(model, width=32, layers=1, epochs=1, inputs="features").fit(train, said(TRAIN))
+    codes = task._codes(train)
+    far, farther = (task._codes(Views({"image": np.asarray(train["image"]) + by})) for by in (
+        np.eye(12)[0], 50 * np.eye(12)[0]))
+    np.testing.assert_array_equal(far, farther)
+    np.testing.assert_allclose(far[:, 0], 20)
+    np.testing.assert_array_equal(far[:, 1:], codes[:, 1:])
+
+
 def test_a_cosine_of_zero_is_not_taken_for_none():
     with pytest.raises(ValueError, match=r"cosine: got 0\.0; give a number above 0"):
         Captioner(captioner().model, route="text_only", epochs=1, cosine=0.0).fit(

@@ -7,6 +7,7 @@ import pytest
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, normalize
 
 from crossalign.preprocessing.scaling import (
+    FARTHEST,
     KINDS,
     apply_scaling,
     fit_scaling,
@@ -34,15 +35,63 @@ def test(train):
                                                                          StandardScaler)])
 def test_column_scaling_equals_scikit_learn(train, test, kind, oracle):
     fitted = fit_scaling(train, kind)
-    assert {name: (a.shape, a.dtype) for name, a in fitted.items()} == {
-        "shift": ((5,), np.float32), "scale": ((5,), np.float32)}
+    assert {name: (a.shape, a.dtype) for name, a in fitted.items()} == dict.fromkeys(
+        ("shift", "scale", "farthest"), ((5,), np.float32))
     reference = oracle().fit(train.astype(np.float64))
+    most = np.inf if kind == "minmax" else FARTHEST
     for x in (train, test):
         scaled = apply_scaling(x, kind, **fitted)
         assert scaled.dtype == np.float32
-        np.testing.assert_allclose(scaled, reference.transform(x.astype(np.float64)), rtol=2e-4,
-                                   atol=2e-4)
+        expected = reference.transform(x.astype(np.float64)).clip(-most, most)
+        np.testing.assert_allclose(scaled, expected, rtol=2e-4, atol=2e-4)
     assert fitted["scale"][3] == 1
+
+
+def test_columns_of_any_units_count_as_in_scikit_learn():
+    """Populations of 1e9, shares of 1e-9 and years vary as much as each other."""
+    rng = np.random.default_rng(0)
+    x = np.column_stack([rng.normal(1e9, 3e8, 200), rng.uniform(0, 1e-9, 200),
+                         rng.integers(1990, 2026, 200), rng.normal(0, 1e-30, 200),
+                         rng.normal(50, 1e-3, 200)]).astype(np.float32)
+    reference = StandardScaler().fit(x[:150].astype(np.float64))
+    for rows in (x[:150], x[150:]):
+        np.testing.assert_allclose(scaled_by("standard", x[:150], rows),
+                                   reference.transform(rows.astype(np.float64)), atol=5e-3)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.3, -7.0, 300.0])
+def test_a_constant_column_with_rounding_is_that_column(value):
+    rng = np.random.default_rng(0)
+    around = np.float32(value) * (1 + rng.integers(-2, 3, 50) * np.finfo(np.float32).eps)
+    new = np.float32(value) + np.array([[-.1], [0], [.4], [2]], np.float32)
+    constant, noisy = (scaled_by("standard", column[:, None], new)
+                       for column in (np.full(50, value), around))
+    np.testing.assert_allclose(noisy, constant, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["standard", "root"])
+def test_no_training_row_is_held(kind):
+    """One row of 1,000 has something in a column: it is sqrt(999) deviations away."""
+    train = np.zeros((1000, 2), np.float32)
+    train[:, 1], train[7, 0] = np.random.default_rng(0).standard_normal(1000), 0.3
+    fitted = fit_scaling(train, kind)
+    held = apply_scaling(train, kind, **fitted)
+    np.testing.assert_array_equal(held, apply_scaling(
+        train, kind, fitted["shift"], fitted["scale"], np.inf))
+    assert held[7, 0] == pytest.approx(np.sqrt(999), rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["standard", "root"])
+def test_a_new_row_is_held_to_the_farthest_training_row_or_20_deviations(kind):
+    rng = np.random.default_rng(0)
+    train = np.column_stack([1e-3 * rng.uniform(0, 1, 90), rng.uniform(0, 1, 90)])
+    new = np.array([[.5, .5], [-.5, .5], [.5, 9], [5e-4, .5]])
+    root = (lambda x: np.sign(x) * np.sqrt(np.abs(x))) if kind == "root" else np.asarray
+    reference = StandardScaler().fit(root(train))
+    np.testing.assert_allclose(scaled_by(kind, train, new),
+                               reference.transform(root(new)).clip(-20, 20), rtol=1e-3, atol=1e-4)
+    one = np.concatenate([np.zeros(900), [1.0]])[:, None]
+    assert scaled_by(kind, one, [[50.0]])[0, 0] == pytest.approx(30, rel=1e-4)
 
 
 def test_minmax_lands_on_zero_and_one_exactly(train):
@@ -87,7 +136,8 @@ def test_undo_is_the_inverse(kind):
     x = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
     fitted = fit_scaling(x, kind)
     scaled = apply_scaling(x, kind, **fitted)
-    np.testing.assert_allclose(undo_scaling(scaled, kind, **fitted), x, rtol=1e-3, atol=1e-5)
+    undone = undo_scaling(scaled, kind, fitted["shift"], fitted["scale"])
+    np.testing.assert_allclose(undone, x, rtol=1e-3, atol=1e-5)
 
 
 def test_root_is_standard_after_the_signed_square_root():

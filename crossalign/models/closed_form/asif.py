@@ -90,10 +90,11 @@ class ASIF(Aligner, Model):
         pairs = paired_rows(X, classes, self, self.pairs)
         check_pairs(pairs)
         self._remember({m: rows.width for m, rows in pairs.rows.items()})
-        self.shift_, self.scale_ = {}, {}
+        self.shift_, self.scale_, self.farthest_ = {}, {}, {}
         for name, rows in pairs.rows.items():
             fitted = fit_scaling(rows, self.scaling)
             self.shift_[name], self.scale_[name] = fitted["shift"], fitted["scale"]
+            self.farthest_[name] = fitted["farthest"]
         if self.pairs == "class":
             scaled = {m: rows.then(partial(self._scaled, modality=m))
                       for m, rows in pairs.rows.items()}
@@ -156,7 +157,8 @@ class ASIF(Aligner, Model):
         return np.concatenate([self._unit(x, modality) for _, x in rows.blocks()])
 
     def _scaled(self, x: Array, modality: str) -> Array:
-        return apply_scaling(x, self.scaling, self.shift_[modality], self.scale_[modality])
+        return apply_scaling(x, self.scaling, self.shift_[modality], self.scale_[modality],
+                             self.farthest_[modality])
 
     def _unit(self, x: Array, modality: str) -> Array:
         return unit_rows(self._scaled(x, modality))

@@ -128,6 +128,7 @@ class BlindProcrustes(Aligner, Model):
         rng = np.random.default_rng(self.random_state)
         self.shift_: dict[str, Array] = {}
         self.scale_: dict[str, Array] = {}
+        self.farthest_: dict[str, Array] = {}
         self.means_: dict[str, Array] = {}
         rows, axes = {}, {}
         for name in names:
@@ -146,6 +147,7 @@ class BlindProcrustes(Aligner, Model):
         check_varying(rows, name)
         fitted = fit_scaling(rows, self.scaling)
         self.shift_[name], self.scale_[name] = fitted["shift"], fitted["scale"]
+        self.farthest_[name] = fitted["farthest"]
         scaled = scaled_rows(rows, self.scaling, fitted)
         self.means_[name] = mean_row(scaled)
         centred = scaled.less(self.means_[name])
@@ -173,7 +175,7 @@ class BlindProcrustes(Aligner, Model):
     def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return rows ``(n, k)`` of the space, before they are scaled to unit length."""
         rows = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
-                             self.scale_[modality])
+                             self.scale_[modality], self.farthest_[modality])
         return np.asarray((rows - self.means_[modality]) @ self.maps_[modality])
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:

@@ -150,7 +150,8 @@ class CCA(Aligner, Model):
     def _project_by(self, statistics: PairStatistics, solved: tuple[Array, Array, Array]) -> None:
         a, b = statistics.pairs.names
         self._remember({m: len(statistics.means[m]) for m in (a, b)})
-        self.shift_, self.scale_, self.means_ = statistics.shift, statistics.scale, statistics.means
+        self.shift_, self.scale_ = statistics.shift, statistics.scale
+        self.farthest_, self.means_ = statistics.farthest, statistics.means
         limit = max(1, min(statistics.cross.shape) - 1)
         k = limit if self.n_components is None else min(self.n_components, limit + 1)
         k = min(k, len(solved[2]))
@@ -170,7 +171,7 @@ class CCA(Aligner, Model):
     def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return canonical variates ``(n, k)``, weighted, before they are scaled to unit length."""
         rows = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
-                             self.scale_[modality])
+                             self.scale_[modality], self.farthest_[modality])
         return np.asarray((rows - self.means_[modality]) @ self.projections_[modality])
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:

@@ -71,18 +71,20 @@ class CommonPCA(Aligner, Model):
             If the modalities differ in width, or the samples of one do not vary.
         """
         X, classes = self._start(X, y, classes)
-        self.shift_, self.scale_, scaled = {}, {}, {}
+        self.shift_, self.scale_, self.farthest_, scaled = {}, {}, {}, {}
         for name in X.modalities:
             rows = rows_of(X.having(name), name)
             check_varying(rows, name)
             fitted = fit_scaling(rows, self.scaling)
             self.shift_[name], self.scale_[name] = fitted["shift"], fitted["scale"]
+            self.farthest_[name] = fitted["farthest"]
             scaled[name] = rows.then(partial(self._scaled, modality=name))
         self.axes_ = common_axes(scaled, self.n_components)
         return self
 
     def _scaled(self, x: Array, modality: str) -> Array:
-        return apply_scaling(x, self.scaling, self.shift_[modality], self.scale_[modality])
+        return apply_scaling(x, self.scaling, self.shift_[modality], self.scale_[modality],
+                             self.farthest_[modality])
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return unit rows ``(n, k)``."""

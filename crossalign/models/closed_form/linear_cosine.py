@@ -141,6 +141,7 @@ class LinearCosine(Aligner, Model):
         (self.modality_,), labels = X.modalities, labels_of(X, self)
         fitted = fit_scaling(rows_of(X, self.modality_), self.scaling)
         self.shift_, self.scale_ = fitted["shift"], fitted["scale"]
+        self.farthest_ = fitted["farthest"]
         seen, codes = np.unique(labels, return_inverse=True)
         self.centre_ = classes.embeddings[seen].mean(axis=0)
         side = self.embed_classes(classes.embeddings[seen])
@@ -159,7 +160,7 @@ class LinearCosine(Aligner, Model):
         return self
 
     def _scaled(self, x: Array) -> Array:
-        return apply_scaling(x, self.scaling, self.shift_, self.scale_)
+        return apply_scaling(x, self.scaling, self.shift_, self.scale_, self.farthest_)
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Embed samples by the layer and classes by their centred embeddings, as unit rows ``(n,

@@ -28,7 +28,7 @@ class PairStatistics(NamedTuple):
     ----------
     pairs : Pairs
         Rows of the pairs, scaled and less ``means``.
-    shift, scale : mapping of modality to (d_m,)
+    shift, scale, farthest : mapping of modality to (d_m,)
         Scaling, fitted on the rows of the covariances.
     means : mapping of modality to (d_m,)
         Means of the scaled rows of the covariances.
@@ -41,6 +41,7 @@ class PairStatistics(NamedTuple):
     pairs: Pairs
     shift: dict[str, Array]
     scale: dict[str, Array]
+    farthest: dict[str, Array]
     means: dict[str, Array]
     axes: dict[str, tuple[Array, Array]]
     cross: Array
@@ -57,10 +58,11 @@ def pair_statistics(X: Views, classes: Classes | None, model: Any) -> PairStatis
     pairs = paired_rows(X, classes, model, model.pairs)
     check_pairs(pairs)
     whole = covariance_rows(X, pairs, model.covariances)
-    shift, scale, means, axes, centred = {}, {}, {}, {}, {}
+    shift, scale, farthest, means, axes, centred = {}, {}, {}, {}, {}, {}
     for name, rows in whole.items():
         fitted = fit_scaling(rows, model.scaling)
-        shift[name], scale[name] = fitted["shift"], fitted["scale"]
+        shift[name], scale[name], farthest[name] = (
+            fitted[of] for of in ("shift", "scale", "farthest"))
         x = scaled_rows(rows, model.scaling, fitted)
         means[name] = mean_row(x)
         axes[name] = linalg.eigh(scatter(x.less(means[name])) / len(x))
@@ -73,7 +75,7 @@ def pair_statistics(X: Views, classes: Classes | None, model: Any) -> PairStatis
         first, second = (centred[m] if model.covariances == "pairs" else
                          centred[m].less(mean_row(centred[m])) for m in (a, b))
         cross = products(first, second) / len(first)
-    return PairStatistics(pairs, shift, scale, means, axes, cross)
+    return PairStatistics(pairs, shift, scale, farthest, means, axes, cross)
 
 
 def covariance_rows(X: Views, pairs: Pairs, covariances: str) -> dict[str, Rows]:

@@ -117,7 +117,8 @@ class Procrustes(Aligner, Model):
     def _solve(self, statistics: PairStatistics) -> None:
         a, b = statistics.pairs.names
         self._remember({m: len(statistics.means[m]) for m in (a, b)})
-        self.shift_, self.scale_, self.means_ = statistics.shift, statistics.scale, statistics.means
+        self.shift_, self.scale_ = statistics.shift, statistics.scale
+        self.farthest_, self.means_ = statistics.farthest, statistics.means
         k = min(self.n_components, *(rank_of(statistics.axes[m][0]) for m in (a, b)))
         first, second = (components(*statistics.axes[m], k, self.whiten) for m in (a, b))
         U, s, Vt = linalg.svd(first.T @ statistics.cross @ second)
@@ -128,7 +129,7 @@ class Procrustes(Aligner, Model):
     def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return rows ``(n, k)`` of the space, before they are scaled to unit length."""
         rows = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
-                             self.scale_[modality])
+                             self.scale_[modality], self.farthest_[modality])
         return np.asarray((rows - self.means_[modality]) @ self.maps_[modality])
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:

@@ -55,6 +55,7 @@ class _Statistics(NamedTuple):
     pairs: Pairs
     shift: dict[str, Array]
     scale: dict[str, Array]
+    farthest: dict[str, Array]
     values: Array
     axes: Array
     cross: Array
@@ -143,17 +144,18 @@ class RidgeMap(Aligner, Translator, Model):
         pairs = paired_rows(X, classes, self, self.pairs)
         check_pairs(pairs)
         self._name(pairs.names)
-        shift, scale, scaled = {}, {}, {}
+        shift, scale, farthest, scaled = {}, {}, {}, {}
         for name, rows in pairs.rows.items():
             fitted = fit_scaling(rows, self.scaling)
-            shift[name], scale[name] = fitted["shift"], fitted["scale"]
+            shift[name], scale[name], farthest[name] = (
+                fitted[of] for of in ("shift", "scale", "farthest"))
             scaled[name] = scaled_rows(rows, self.scaling, fitted)
         pairs = pairs._replace(rows=scaled)
         source, target = scaled[self.source_], scaled[self.target_]
         if self.pairs == "class":
             source, target = class_targets(pairs, self.source_, self.target_)
         values, axes = linalg.eigh(scatter(source))
-        return _Statistics(pairs, shift, scale, np.clip(values, 0, None), axes,
+        return _Statistics(pairs, shift, scale, farthest, np.clip(values, 0, None), axes,
                            axes.T @ products(source, target))
 
     def _name(self, names: tuple[str, str]) -> None:
@@ -166,6 +168,7 @@ class RidgeMap(Aligner, Translator, Model):
         self._name(statistics.pairs.names)
         self._remember({m: rows.width for m, rows in statistics.pairs.rows.items()})
         self.shift_, self.scale_ = statistics.shift, statistics.scale
+        self.farthest_ = statistics.farthest
         inner = statistics.cross / (statistics.values + self.alpha)[:, None]
         self.coef_ = statistics.axes @ inner                                     # (d_s, d_t)
 
@@ -184,7 +187,7 @@ class RidgeMap(Aligner, Translator, Model):
     def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return rows ``(n, d_target)`` of the scaled target space."""
         scaled = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
-                               self.scale_[modality])
+                               self.scale_[modality], self.farthest_[modality])
         return scaled if modality == self.target_ else np.asarray(scaled @ self.coef_)
 
     def embed(self, x: npt.ArrayLike | Views, modality: str) -> Array:

@@ -173,6 +173,7 @@ class SUE(Aligner, Model):
         a, b = graphs
         self.shift_ = {m: fitted["shift"] for m, (fitted, _) in graphs.items()}
         self.scale_ = {m: fitted["scale"] for m, (fitted, _) in graphs.items()}
+        self.farthest_ = {m: fitted["farthest"] for m, (fitted, _) in graphs.items()}
         self.nodes_ = {m: graph.nodes for m, (_, graph) in graphs.items()}
         self.reach_ = {m: graph.reach for m, (_, graph) in graphs.items()}
         self.coordinates_ = {m: graph.coordinates for m, (_, graph) in graphs.items()}
@@ -189,7 +190,7 @@ class SUE(Aligner, Model):
     def project(self, x: npt.ArrayLike | Views, modality: str) -> Array:
         """Return rows ``(n, k)`` of the space, before they are scaled to unit length."""
         rows = apply_scaling(self._rows(x, modality), self.scaling, self.shift_[modality],
-                             self.scale_[modality])
+                             self.scale_[modality], self.farthest_[modality])
         nodes = self.nodes_[modality]
         graph = SpectralMap(nodes, self.reach_[modality], self.coordinates_[modality],
                             self.values_[modality], joined_to(len(nodes), self.neighbours),

@@ -152,5 +152,6 @@ def _all(pairs: Pairs, modality: str) -> Array:
 
 
 def _scaled(model: RidgeMap | CCA | ASIF, x: Array, modality: str) -> Array:
-    return np.asarray(apply_scaling(x, model.scaling, model.shift_[modality],
-                                    model.scale_[modality]), dtype=np.float64)
+    return np.asarray(apply_scaling(
+        x, model.scaling, model.shift_[modality], model.scale_[modality],
+        model.farthest_[modality]), dtype=np.float64)
