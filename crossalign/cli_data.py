@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from crossalign.arguments import HOME, check_writable, log
+from crossalign.boundary import tell
 from crossalign.data_options import SUPERVISED, DataOptions, takes_data
 
 
@@ -30,11 +31,17 @@ def data_list() -> None:
 def data_validate(path: Annotated[str, typer.Argument(
         help="A built-in name, or a folder or file; a variant stands behind a colon.")],
                   options: DataOptions) -> None:
-    """Check a folder or file and print what was found."""
+    """Check a folder or file for one task and print what was found."""
     from crossalign.data import validate
+    from crossalign.space.raw_data import space_task
 
-    for name, detail in validate(path, options.purpose, log=log, **options.read_as()):
+    found = validate(path, options.purpose, log=log, **options.read_as())
+    for name, detail in found:
         print(f"ok  {name}: {detail}")
+    built, done = space_task(replace(options, data=path)), dict(found)["task"]
+    if built not in (None, done):
+        tell(f"note: this was checked for {done}, and crossalign build reads it for {built}; check "
+             f"that by --task {built}")
 
 
 @takes_data("data", *SUPERVISED)

@@ -49,7 +49,8 @@ def validate(name_or_path: str | Path, task: str | None = None, *, tokens: bool 
         seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
         modalities=modalities, columns=columns, frames=frames, log=log, engine=engine).benchmark
     checks = [Check("readable", f"{bench.name}: {bench.task}; features: "
-                               f"{_words(bench.protocol.get('features', 'not described'))}")]
+                               f"{_words(bench.protocol.get('features', 'not described'))}"),
+              Check("task", bench.task)]
     if "columns" in bench.protocol:
         checks.append(Check("columns", _words(bench.protocol["columns"])))
     checks += [Check(kind, line) for kind, line in sentences(bench.protocol).items()]
