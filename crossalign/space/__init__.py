@@ -5,7 +5,8 @@
   encoder of pictures.
 - `build`: from pictures and texts to a space, in one call. `raw_data`: what it reads. `filling`:
   items of its index. `draft`: a folder that takes its place once it is whole.
-- `answers`, `captions`: what a space learns to say, by settings that validation chose.
+- `answers`, `captions`: what a space learns to say, by settings that validation chose. `colours`:
+  words of what grey pictures do not show.
 - `choice`: the model of a space, chosen on validation classes among a short list.
 - `recognition`: calibrated answers. `folder`: the parts on disk, and who may write to them.
 - `readers`: encoders of a space, by the names with which it was built.

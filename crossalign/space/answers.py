@@ -12,15 +12,17 @@ from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols.vqa import VQA
 from crossalign.evaluation.selection import select
 from crossalign.models.roles import Aligner
+from crossalign.space.colours import unseen_colours
 from crossalign.tasks.answerer import Answerer
 from crossalign.tasks.fitted import Fitted
-from crossalign.types import Benchmark, Questions, Views
+from crossalign.types import Benchmark, Encoder, Questions, Views
 
 Log = Callable[[str], None]
 
 
 def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Views,
-                samples: Samples, log: Log, callbacks: Sequence[Any] = ()) -> Answerer:
+                samples: Samples, encoder: Encoder, log: Log,
+                callbacks: Sequence[Any] = ()) -> Answerer:
     """Return an answerer that learned the questions of the data about the samples of the model.
 
     Its settings are those that validation chooses for questions, see `VQA.trial`.
@@ -37,6 +39,8 @@ def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Vi
         Samples that it was fitted on.
     samples : Samples
         All samples.
+    encoder : Encoder
+        Encoder of their pictures.
     log : callable
         Function called with a line for every step.
     callbacks : sequence
@@ -50,6 +54,10 @@ def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Vi
     check_embeds(fitted, "questions")
     said = load_said(options.name, "vqa", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Questions)
+    note = unseen_colours(encoder, [" ".join((text, *answers)) for text, answers in
+                                    zip(said.texts, said.answers, strict=True)], "questions")
+    if note is not None:
+        log(f"note: {note}")
     task = VQA()
     settings = (fitted.settings if bench.task == task.benchmark else
                 _chosen(task, fitted.model, bench, said, log))

@@ -125,11 +125,12 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         fitted.source = options.remembered()
         samples = replaced(samples, views=fitted.pooled(samples.views))
         if questions:
-            fitted.answerer = answerer_of(options, fitted, bench, used, samples, log, callbacks)
+            fitted.answerer = answerer_of(options, fitted, bench, used, samples,
+                                          readers.pictures, log, callbacks)
         if captions:
             looks = next(kind for kind in LOOKS if kind in samples.views)
-            fitted.captioner = captioner_of(options, fitted, bench, used, samples, looks, language,
-                                            log, callbacks)
+            fitted.captioner = captioner_of(options, fitted, bench, used, samples,
+                                            readers.pictures, looks, language, log, callbacks)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (*LOOKS, SKETCH, TEXT) if kind in samples.views]}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),

@@ -13,9 +13,10 @@ from crossalign.evaluation.protocols.caption import Captioning
 from crossalign.evaluation.selection import select
 from crossalign.reading import expanded
 from crossalign.space.answers import check_embeds
+from crossalign.space.colours import unseen_colours
 from crossalign.tasks.base_captioner import BaseCaptioner
 from crossalign.tasks.fitted import Fitted
-from crossalign.types import Benchmark, Captions, Views
+from crossalign.types import Benchmark, Captions, Encoder, Views
 
 Log = Callable[[str], None]
 
@@ -46,7 +47,8 @@ def language_of(name: str | None, lora: int | None, captions: bool) -> dict[str,
 
 
 def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Views,
-                 samples: Samples, modality: str, language: Mapping[str, Any], log: Log,
+                 samples: Samples, encoder: Encoder, modality: str,
+                 language: Mapping[str, Any], log: Log,
                  callbacks: Sequence[Any] = ()) -> BaseCaptioner:
     """Return a captioner that learned the captions of the samples of the model.
 
@@ -64,6 +66,8 @@ def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: V
         Samples that it was fitted on.
     samples : Samples
         All samples.
+    encoder : Encoder
+        Encoder of their pictures.
     modality : str
         Modality that is captioned.
     language : mapping
@@ -81,6 +85,9 @@ def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: V
     check_embeds(fitted, "captions")
     said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
+    note = unseen_colours(encoder, [text for of in said.texts for text in of], "captions")
+    if note is not None:
+        log(f"note: {note}")
     task = OneCaptioner(**language)
     settings = _chosen(task, fitted.model, bench, said, log)
     log(f"learning to say what {len(used):,} samples show, with {task.describe(settings)}")
