@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, typer.Option("--k", min=1, help="Number of answers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+STRANGE = "unlike all that this space was built from; "
+"""Words before what is said of a picture of which nothing is known."""
 AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated lines on standard output.")]
 Where = Annotated[list[str] | None, typer.Option(
     help="Only items with this in their payload, as class=butterfly; repeated for one key, any of "
@@ -164,7 +166,8 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
         for file, answer in zip(found.files, found.answers, strict=True):
             said = ", ".join(f"{name} {100 * p:.0f} %" for name, p in
                              zip(answer.names, answer.probabilities, strict=True))
-            print(printable(f"{file}: {'none of the classes; nearest ' * answer.none}{said}"))
+            print(printable(f"{file}: {STRANGE * answer.unlike}"
+                            f"{'none of the classes; nearest ' * answer.none}{said}"))
             if answer.set:
                 print(printable(f"  meant to hold the right one in 90 %: {named(answer.set)}"))
     found.end()
@@ -180,15 +183,15 @@ def caption(space: Folder, files: Files, as_json: AsJson = False,
     from crossalign.space import Space
 
     opened = Space.open(space)
-    found = answered(files, opened.caption, opened.clips)
+    found = answered(files, opened.captioned, opened.clips)
     draw_map(opened, occlusion, files, "caption")
     if as_json:
-        print(json.dumps({"captions": [{"file": str(file), "caption": text} for file, text in
+        print(json.dumps({"captions": [{"file": str(file), **said._asdict()} for file, said in
                                        zip(found.files, found.answers, strict=True)],
                           **found.facts}))
     else:
-        for file, text in zip(found.files, found.answers, strict=True):
-            print(printable(f"{file}: {text}"))
+        for file, said in zip(found.files, found.answers, strict=True):
+            print(printable(f"{file}: {STRANGE * said.unlike}{said.caption}"))
     found.end()
 
 
@@ -207,6 +210,8 @@ def ask(space: Folder,
     draw_map(opened, occlusion, pictures, "answer", question)
     if reply.unknown:
         tell("note: no question in training had the words " + ", ".join(reply.unknown))
+    if reply.unlike:
+        tell(f"note: {STRANGE}this answer says little")
     if not reply.calibrated:
         tell("note: these shares are not calibrated, as the space had too few questions for that")
     if as_json:
@@ -297,14 +302,15 @@ def named(classes: list[str]) -> str:
 
 
 def write_csv(files: list[str], answers: list[Answer]) -> None:
-    """Write answers as lines of file, class, probability, whether it is none of them, and whether
-    the class is in the set.
+    """Write answers as lines of file, class, probability, whether it is none of them, whether the
+    class is in the set, and whether the picture is unlike all others.
     """
     from crossalign.tables import csv_cell
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["file", "class", "probability", "none", "in_set"])
+    writer.writerow(["file", "class", "probability", "none", "in_set", "unlike"])
     for file, answer in zip(files, answers, strict=True):
         for name, chance in zip(answer.names, answer.probabilities, strict=True):
             writer.writerow([csv_cell(file), csv_cell(name), f"{chance:.4f}",
-                             str(answer.none).lower(), str(name in answer.set).lower()])
+                             *(str(said).lower() for said in
+                               (answer.none, name in answer.set, answer.unlike))])

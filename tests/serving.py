@@ -38,6 +38,7 @@ class Answer(NamedTuple):
     none: bool
     confidence: float
     set: list
+    unlike: bool = False
 
 
 class Reply(NamedTuple):
@@ -45,6 +46,12 @@ class Reply(NamedTuple):
     accuracies: list
     unknown: list
     calibrated: bool = True
+    unlike: bool = False
+
+
+class Caption(NamedTuple):
+    caption: str
+    unlike: bool = False
 
 
 class Map(NamedTuple):
@@ -104,10 +111,10 @@ class Colours:
                        bool(chances.max() < 0.4), chances.max(),
                        [self.class_names[i] for i in best if chances[i] > 0.1])]
 
-    def caption(self, items):
+    def captioned(self, items):
         if not self.captions:
             raise ValueError("captions: this space was taught none; build it with --captions.")
-        return [f"a {self.recognise([item], 1)[0].names[0]} sheet" for item in items]
+        return [Caption(f"a {self.recognise([item], 1)[0].names[0]} sheet") for item in items]
 
     def ask(self, items, question, k):
         if len(items) not in self.asked_about:

@@ -105,12 +105,12 @@ class Served:
         return {"classes": [{"name": str(name), "probability": float(chance)} for name, chance in
                             zip(found.names, found.probabilities, strict=True)],
                 "none": bool(found.none), "confidence": float(found.confidence),
-                "set": list(found.set)}
+                "set": list(found.set), "unlike": found.unlike}
 
     def caption(self, item: Any) -> Plain:
         """Return what a picture shows, in words."""
         with self._current():
-            return {"caption": self._space.caption([item])[0]}
+            return self._space.captioned([item])[0]._asdict()
 
     def ask(self, items: Sequence[Any], question: str, k: int) -> Plain:
         """Return answers to a question about one picture or two, likeliest first."""
@@ -118,7 +118,8 @@ class Served:
             reply = self._space.ask(list(items), question, k)
         return {"answers": [{"answer": text, "accuracy": share} for text, share in
                             zip(reply.answers, reply.accuracies, strict=True)],
-                "unknown": list(reply.unknown), "calibrated": reply.calibrated}
+                "unknown": list(reply.unknown), "calibrated": reply.calibrated,
+                "unlike": reply.unlike}
 
     def occlusion(self, items: Sequence[Any], of: Kind, question: str | None) -> Plain:
         """Return what is said of a picture or two, and a map of what it rests on over each.

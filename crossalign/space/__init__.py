@@ -13,6 +13,7 @@
 - `chance`: the share of random pairs that are as similar as a hit.
 - `matching`: whether a hit matches or is only the nearest. `cutoffs`: the least that counts, chosen
   on validation classes.
+- `unlike`: pictures that are unlike all that it was built from.
 - `items`: pictures, texts and vectors as people give them.
 """
 

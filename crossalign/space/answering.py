@@ -13,6 +13,7 @@ from crossalign.space.items import LONGEST, listed
 from crossalign.space.matching import CUTOFFS, NOTHING, matches, way
 from crossalign.space.occluded import Kind, Occluded, occluded
 from crossalign.space.recognition import Answer
+from crossalign.space.unlike import UNLIKE, nearest_cosine
 from crossalign.space.why import Why, explained
 from crossalign.words import words_of
 
@@ -62,12 +63,29 @@ class Reply(NamedTuple):
         Words of the question that no question in training had.
     calibrated : bool
         Whether these shares were calibrated on validation; False where it had too few questions.
+    unlike : bool
+        Whether a picture is unlike all that the space was built from, see `space.unlike`.
     """
 
     answers: list[str]
     accuracies: list[float]
     unknown: list[str]
     calibrated: bool
+    unlike: bool
+
+
+class Caption(NamedTuple):
+    """Caption of a picture.
+
+    Attributes
+    ----------
+    caption : str
+    unlike : bool
+        Whether the picture is unlike all that the space was built from, see `space.unlike`.
+    """
+
+    caption: str
+    unlike: bool
 
 
 def nothing_matches(hits: Sequence[Hit]) -> bool:
@@ -206,10 +224,12 @@ class AnsweringSpace(EmbeddingSpace):
             raise ValueError(f"items: got {len(given)}, and questions in such words are about "
                              f"{'two pictures' if 2 in wanted else 'one picture'}; give as many.")
         rows = [[0, 1 if len(given) == 2 else -1]]
-        likely = answerer.predict_proba(self.looked_at(given), [question], rows)[0]
+        seen = self.looked_at(given)
+        likely = answerer.predict_proba(seen, [question], rows)[0]
         best = (-likely).argsort(kind="stable")[:k]
         return Reply([str(text) for text in answerer.answers_[best]],
-                     [float(p) for p in likely[best]], unknown, answerer.temperature is not None)
+                     [float(p) for p in likely[best]], unknown, answerer.temperature is not None,
+                     any(self._unlike(seen)))
 
     def caption(self, items: Any) -> list[str]:
         """Say what pictures show, in words of the captions and the names that the space knows.
@@ -226,13 +246,19 @@ class AnsweringSpace(EmbeddingSpace):
         ValueError
             If the space was taught no captions, or an item is no picture or cannot be read.
         """
+        return [one.caption for one in self.captioned(items)]
+
+    def captioned(self, items: Any) -> list[Caption]:
+        """Say what pictures show, see `caption`, and of which that says little."""
         if not self.captions:
             raise ValueError("captions: this space was taught none; build it from data with "
                              "captions, with captions=True or --captions.")
         given = listed(items)
         if self.kind_of(given) != self.looks:
             raise ValueError("items: captions are of pictures; give files of pictures.")
-        return self.caption_rows(self.looked_at(given))
+        rows = self.looked_at(given)
+        return [Caption(*both) for both in zip(self.caption_rows(rows), self._unlike(rows),
+                                               strict=True)]
 
     def caption_rows(self, rows: Any) -> list[str]:
         """Say what pictures show whose features ``(n, d)`` are given, see `caption`."""
@@ -290,4 +316,28 @@ class AnsweringSpace(EmbeddingSpace):
         kind = self.kind_of(given)
         if len(self.classes) and kind != self.looks:
             raise ValueError(f"items: got {kind}s; recognition is of {self.looks}s.")
-        return self.recognition.answers(self.looked_at(given), k)
+        rows = self.looked_at(given)
+        return [answer._replace(unlike=unlike) for answer, unlike in zip(
+            self.recognition.answers(rows, k), self._unlike(rows), strict=True)]
+
+    def unlike(self, items: Any) -> list[bool]:
+        """Tell which pictures are unlike all that the space was built from, see `space.unlike`.
+
+        Raises
+        ------
+        ValueError
+            If an item is no picture or cannot be read.
+        """
+        given = listed(items)
+        if (kind := self.kind_of(given)) != self.looks:
+            raise ValueError(f"items: got {kind}s; only {self.looks}s are compared.")
+        return self._unlike(self.looked_at(given))
+
+    def _unlike(self, rows: Any) -> list[bool]:
+        """Tell which rows of features ``(n, a)`` are unlike all others; none where that was not
+        learned, or another encoder's features are mapped to the first one's.
+        """
+        least, sample = self.fitted.settings.get(UNLIKE), self.recognition.sample
+        if least is None or sample is None or self.readers.mapped is not None:
+            return [False] * len(rows)
+        return [bool(one) for one in nearest_cosine(rows, sample) < least]

@@ -43,6 +43,7 @@ from crossalign.space.raw_data import check_options, lies_in_files, read_raw
 from crossalign.space.scores import guessing, scores_on_test
 from crossalign.space.space import Space
 from crossalign.space.training import kept_training
+from crossalign.space.unlike import MOST, UNLIKE, least_cosine
 from crossalign.tasks.class_em import moves
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Classes, Views
@@ -133,7 +134,10 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                                             readers.pictures, looks, language, log, callbacks)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (*LOOKS, SKETCH, TEXT) if kind in samples.views]}
-        space = Space(fitted, readers, ExactIndex(), card, _texts(bench), _sample(samples),
+        sample, least = _sample(samples)
+        if least is not None:
+            fitted.settings = {**fitted.settings, UNLIKE: least}
+        space = Space(fitted, readers, ExactIndex(), card, _texts(bench), sample,
                       kept_training(fitted.model, used))
         fill(space, samples, Path(str(options.name)).expanduser(), log)
         with beside(place) as draft:
@@ -236,14 +240,23 @@ def _products(bench: Benchmark) -> AbstractContextManager[Any]:
     return one_thread() if width <= SHORT else nullcontext()
 
 
-def _sample(samples: Samples) -> Array | None:
-    """Return the features of some pictures, drawn evenly from all."""
+def _sample(samples: Samples) -> tuple[Array | None, float | None]:
+    """Return the features of some pictures, drawn evenly from all, and the least cosine to the
+    nearest of them of a picture that is like the others.
+    """
     looks = next((kind for kind in LOOKS if kind in samples.views), None)
     if looks is None or samples.labels.ndim != 1:
-        return None
+        return None, None
     used = np.flatnonzero(samples.used & samples.views.has(looks))
-    places = np.unique(np.linspace(0, len(used) - 1, min(SAMPLED, len(used))).astype(int))
-    return np.asarray(samples.views[used[places]][looks], dtype=np.float32)
+    (sample, of), (rows, labels) = (
+        (np.asarray(samples.views[some][looks], dtype=np.float32), samples.labels[some])
+        for some in (used[evenly(len(used), SAMPLED)], used[evenly(len(used), MOST)]))
+    return sample, least_cosine(rows, labels, sample, of)
+
+
+def evenly(n: int, most: int) -> Array:
+    """Return up to ``most`` of the numbers below n, drawn evenly."""
+    return np.unique(np.linspace(0, n - 1, min(most, n)).astype(int))
 
 
 def _all(samples: Samples) -> tuple[Views, Classes]:

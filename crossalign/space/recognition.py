@@ -40,6 +40,9 @@ class Answer(NamedTuple):
         Classes that may be right, the likeliest first: they are meant to hold the right one in 90 %
         of the cases, and for classes without training pictures can only where validation had nine
         such classes, see `tasks.Conformal`. Empty if validation chose no limits for it.
+    unlike : bool
+        True if the item is unlike all that the space was built from, so that none of this says
+        much, see `space.unlike`; default False.
     """
 
     names: list[str]
@@ -47,6 +50,7 @@ class Answer(NamedTuple):
     none: bool
     confidence: float
     set: list[str]
+    unlike: bool = False
 
 
 class Recognition:

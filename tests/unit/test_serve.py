@@ -74,7 +74,7 @@ def test_a_picture_is_captioned_and_a_text_is_not(server):
     assert server.ask("GET", "/space")[2]["captions"] is True
     for colour in COLOURS:
         status, _, found = server.ask("POST", "/caption", picture(colour), "image/png")
-        assert (status, found) == (200, {"caption": f"a {colour} sheet"})
+        assert (status, found) == (200, {"caption": f"a {colour} sheet", "unlike": False})
     for body, kind, path, status, words in (
             ({"text": "red"}, "application/json", "/caption", 400, "the fields are frames"),
             (picture(), "image/png", "/caption?k=3", 400, "there are no fields"),
@@ -95,7 +95,7 @@ def test_a_question_is_about_one_picture_or_two(server):
                                   "image/png")
     assert status == 200
     assert found == {"answers": [{"answer": "blue", "accuracy": 0.75}], "unknown": ["zebra"],
-                     "calibrated": True}
+                     "calibrated": True, "unlike": False}
     assert server.space.asked[-1] == "which colour?"
     two = [as_uri(picture("red")), as_uri(picture("green", kind="JPEG"), "image/jpeg")]
     found = server.ask("POST", "/ask", {"question": "same?", "pictures": two})[2]

@@ -92,7 +92,7 @@ def test_the_command_says_the_same_and_json_names_files(place, space):
     told = CliRunner().invoke(app, words)
     assert told.stdout.splitlines() == [f"{f}: {t}" for f, t in zip(files, said, strict=True)]
     found = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
-    assert found == {"captions": [{"file": str(f), "caption": t}
+    assert found == {"captions": [{"file": str(f), "caption": t, "unlike": False}
                                   for f, t in zip(files, said, strict=True)]}
 
 

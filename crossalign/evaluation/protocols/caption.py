@@ -124,7 +124,7 @@ class Captioning(Spoken, Protocol):
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
     beside: ClassVar[bool] = True
-    """Whether decoders from texts alone, and a small one beside a language model, are learned."""
+    """True where decoders of texts alone, and a small one beside a language model, are learned."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,6 +1,6 @@
 // What was found: a grid of hits, and bars of recognised classes.
 
-import { by, make, percent, tell, track } from "./elements.js";
+import { STRANGE, by, make, percent, tell, track } from "./elements.js";
 import { smallPicture } from "./server.js";
 
 const SHOWN = new Set(["text", "class", "modality", "said"]);
@@ -75,12 +75,12 @@ function picture(hit, alt) {
 
 export function showClasses(found, before = new Map(), added = "", where = null) {
   const sure = percent(found.confidence), unsure = percent(1 - found.confidence);
-  tell(by("verdict"), found.none
+  tell(by("verdict"), (found.unlike ? STRANGE : "") + (found.none
     ? `None of these, rather: the likeliest has only ${sure} (uncertainty ${unsure}).`
-    : `${found.classes[0].name}, with confidence ${sure} (uncertainty ${unsure}).`);
+    : `${found.classes[0].name}, with confidence ${sure} (uncertainty ${unsure}).`));
   tell(by("among"), found.set.length > 1
     ? `With 90 % it is one of ${found.set.length}: ${found.set.join(", ")}.` : "");
-  by("verdict").classList.toggle("none", found.none);
+  by("verdict").classList.toggle("none", found.none || found.unlike);
   if (where) by("verdict").append(" ", where);
   by("bars").replaceChildren(...found.classes.map((one) => bar(one, before, added)));
 }

@@ -1,7 +1,7 @@
 // Words about the picture that was given: what it shows, and answers to questions about it, or about
 // it and a second one. A space that was taught neither says nothing here.
 
-import { by, make, percent, tell, track } from "./elements.js";
+import { STRANGE, by, make, percent, tell, track } from "./elements.js";
 import { sendable } from "./picture.js";
 import { send, sendPicture } from "./server.js";
 import { PAIR, forgetMap, pairOf, whereButton } from "./where.js";
@@ -36,9 +36,9 @@ export async function describe(given) {
   by("said").hidden = true;
   if (!captions) return;
   try {
-    const { caption } = await sendPicture("/caption", given, {});
+    const { caption, unlike } = await sendPicture("/caption", given, {});
     if (given !== picture) return;
-    tell(by("said"), caption ? `“${caption}”` : "No words came to mind.");
+    tell(by("said"), caption ? `${unlike ? STRANGE : ""}“${caption}”` : "No words came to mind.");
     if (caption) {
       by("said").append(" ", whereButton(() => [picture], () => ({ of: "caption" })));
     }
@@ -67,12 +67,13 @@ async function ask(event) {
   const mine = turn;
   tell(status, "Thinking");
   try {
-    const { answers, unknown, calibrated } = await answered(question);
+    const { answers, unknown, calibrated, unlike } = await answered(question);
     if (mine !== turn) return;
     by("answers").replaceChildren(...answers.map(({ answer, accuracy }) => make("li", {},
       make("div", { className: "label" }, make("span", { textContent: answer }),
         make("span", { textContent: percent(accuracy) })), track(accuracy))));
     const notes = [
+      ...(unlike ? ["It is unlike all that this space was built from, so this says little."] : []),
       ...(unknown.length ? [`It was never asked with ${unknown.join(", ")}.`] : []),
       ...(calibrated ? [] : ["These shares are not calibrated; it had too few questions for that."])];
     tell(status, notes.join(" "));

@@ -1,0 +1,62 @@
+"""Pictures that are unlike all that a space was built from.
+
+Recogniser, captioner and answerer say something of every picture, of a blank page and of noise too,
+and are often sure of it. So a picture is compared with a sample of those that the space was built
+from: the cosine of the signed roots of features to the nearest of them (nearest neighbours as in
+Sun et al., "Out-of-Distribution Detection with Deep Nearest Neighbors", ICML 2022; roots as in
+Arandjelovic and Zisserman, CVPR 2012). What counts as near is learned from pictures and the nearest
+one of another class, so that a picture of a class that is added later is not unlike the others.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crossalign.arrays import unit_rows
+
+Array = npt.NDArray[Any]
+UNLIKE = "unlike"
+"""Setting of a space for the least cosine."""
+RARE = 0.01
+"""Share of pictures that are further from all pictures of other classes than that."""
+FEWEST, CLASSES, MOST = 100, 3, 5000
+"""Fewest pictures and classes that the least cosine is learned from, and most pictures of many."""
+
+
+def nearest_cosine(rows: Array, sample: Array) -> Array:
+    """Return the largest cosine ``(n,)`` of signed roots of rows ``(n, a)`` to a sample ``(m,
+    a)``.
+    """
+    return np.asarray((_directions(rows) @ _directions(sample).T).max(axis=1))
+
+
+def least_cosine(rows: Array, labels: Array, sample: Array, sample_labels: Array) -> float | None:
+    """Return the cosine to the nearest picture of another class that all but `RARE` of the pictures
+    reach.
+
+    Parameters
+    ----------
+    rows, labels : (n, a) array, (n,) array
+        Features and classes of pictures, up to `MOST`.
+    sample, sample_labels : (m, a) array, (m,) array
+        The same of the pictures that others are compared with.
+
+    Returns
+    -------
+    float or None
+        None of fewer than a hundred pictures or three classes.
+    """
+    if len(rows) < FEWEST or len(np.unique(labels)) < CLASSES or len(
+            np.unique(sample_labels)) < CLASSES:
+        return None
+    cosines = _directions(rows) @ _directions(sample).T
+    cosines[labels[:, None] == sample_labels[None]] = -np.inf
+    return float(np.quantile(cosines.max(axis=1), RARE))
+
+
+def _directions(rows: Array) -> Array:
+    rows = np.asarray(rows, dtype=np.float32)
+    return unit_rows(np.sign(rows) * np.sqrt(np.abs(rows)))
