@@ -1,4 +1,6 @@
-"""Maps over pictures: what of a picture an answer of a space rests on, drawn into a file."""
+"""Maps over pictures: what of a picture an answer of a space rests on, or which frame of a clip,
+drawn into a file.
+"""
 
 from __future__ import annotations
 
@@ -16,17 +18,16 @@ if TYPE_CHECKING:
 
 MapFile = Annotated[Path | None, typer.Option(
     "--occlusion", help="PNG file to draw a map into, over the picture: what of it this rests on, "
-    "found by covering one place after another.", **HOME)]
+    "found by covering one place after another; of a clip, by leaving out one frame after another.",
+    **HOME)]
 
 
 def check_map(file: Path | None, pictures: Sequence[Path] = ()) -> None:
-    """Raise ValueError unless a map of one picture may be drawn into a file, before any work."""
+    """Raise ValueError unless a map of one item may be drawn into a file, before any work."""
     if file is None:
         return
-    folder = next((picture for picture in pictures if picture.is_dir()), None)
-    if len(pictures) > 1 or folder is not None:
-        got = f"{len(pictures)} files" if folder is None else f"the folder {str(folder)!r}"
-        raise ValueError(f"--occlusion: got {got}, and a map is of one picture; give its file.")
+    if len(pictures) > 1:
+        _refuse(f"{len(pictures)} files")
     if file.suffix.lower() != ".png":
         raise ValueError(f"--occlusion: got {str(file)!r}; give a picture file to write, as "
                          "map.png.")
@@ -34,6 +35,17 @@ def check_map(file: Path | None, pictures: Sequence[Path] = ()) -> None:
         raise ValueError(f"--occlusion: {str(file)!r} is there already; give another name, or "
                          "remove it.")
     check_writable(file, "--occlusion")
+
+
+def check_item(space: Space, file: Path | None, pictures: Sequence[Path]) -> None:
+    """Raise ValueError for the map of a folder, unless that is a clip to the space."""
+    folder = next((picture for picture in pictures if picture.is_dir()), None)
+    if file is not None and folder is not None and not space.clips:
+        _refuse(f"the folder {str(folder)!r}")
+
+
+def _refuse(given: str) -> None:
+    raise ValueError(f"--occlusion: got {given}, and a map is of one picture; give its file.")
 
 
 def draw_map(space: Space, file: Path | None, pictures: Sequence[Path], of: Kind,

@@ -13,7 +13,7 @@ import typer
 
 from crossalign.arguments import HOME, LanguageModel, Lora, check_writable, log, progress
 from crossalign.boundary import tell
-from crossalign.cli_maps import MapFile, check_map, draw_map
+from crossalign.cli_maps import MapFile, check_item, check_map, draw_map
 from crossalign.cli_pictures import Files, answered, pictures_of, question_about
 from crossalign.cli_space_changes import (
     Folder,
@@ -154,6 +154,7 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
     from crossalign.space import Space
 
     opened = Space.open(space)
+    check_item(opened, occlusion, files)
     found = answered(files, lambda pictures: opened.recognise(pictures, k), opened.clips)
     draw_map(opened, occlusion, files, "class")
     if as_json:
@@ -183,6 +184,7 @@ def caption(space: Folder, files: Files, as_json: AsJson = False,
     from crossalign.space import Space
 
     opened = Space.open(space)
+    check_item(opened, occlusion, files)
     found = answered(files, opened.captioned, opened.clips)
     draw_map(opened, occlusion, files, "caption")
     if as_json:

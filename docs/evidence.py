@@ -135,12 +135,13 @@ def shown(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def drawings(names: set[str], n: int, draw: int) -> list[Drawing]:
-    """Draw letters anew in test faces, with the pixels of their marks and of what is below."""
+def drawings(names: set[str], n: int, draw: int,
+             faces: Sequence[str] = TEST_FACES) -> list[Drawing]:
+    """Draw letters anew in some faces, with the pixels of their marks and of what is below."""
     letters = [one for one in chosen_letters() if one.name in names]
     rng = np.random.default_rng([draw, 17])
     fonts = dict(zip(FACES, typeface_fonts(), strict=True))
-    pairs = [(one, face) for one in letters for face in TEST_FACES]
+    pairs = [(one, face) for one in letters for face in faces]
     found: list[Drawing] = []
     for place in rng.permutation(len(pairs)):
         letter, face = pairs[place]
@@ -164,14 +165,18 @@ def seen(answerer: Answerer, drawing: Drawing) -> dict[str, Seen]:
     for text in ASKED:
         answer = str(answerer.predict(read([drawing.picture]), [text])[0])
         fall = occlusion(drawing.picture, log_odds(answerer, text, answer)).fall
-        fall = np.maximum(fall, 0)
-        total = max(float(fall.sum()), 1e-12)
-        near = binary_dilation(drawing.mark, iterations=NEAR)
-        found[text] = Seen(
-            answer == right[text], float(fall[drawing.mark].sum()) / total,
-            float(drawing.mark.mean()), float(fall[drawing.base].sum()) / total,
-            float(drawing.base.mean()), bool(near[np.unravel_index(fall.argmax(), fall.shape)]))
+        found[text] = placed(answer == right[text], fall, drawing)
     return found
+
+
+def placed(right: bool, fall: Array, drawing: Drawing) -> Seen:
+    """Shares of the parts of a drawing in what of a map ``(32, 32)`` is above zero."""
+    above = np.maximum(fall, 0)
+    total = max(float(above.sum()), 1e-12)
+    near = binary_dilation(drawing.mark, iterations=NEAR)
+    return Seen(right, float(above[drawing.mark].sum()) / total, float(drawing.mark.mean()),
+                float(above[drawing.base].sum()) / total, float(drawing.base.mean()),
+                bool(near[np.unravel_index(above.argmax(), above.shape)]))
 
 
 def read(pictures: Sequence[Array]) -> Array:

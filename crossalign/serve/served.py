@@ -126,6 +126,9 @@ class Served:
 
         The work ends when the time of the request does, so that nobody waits for it in vain.
         """
+        if self._space.frames is not None:
+            raise ValueError("occlusion: this space is of clips, and maps are sent of pictures "
+                             "alone; ask for the frames that it rests on by --occlusion.")
         end = time.monotonic() + self._limits.seconds
 
         def tick() -> None:

@@ -279,12 +279,13 @@ class AnsweringSpace(EmbeddingSpace):
 
         One place of the picture after another is covered by its median shade, about 144 in all, and
         the picture read again by the encoder: where the odds of what is said fall, it rests on that
-        place, see `tasks.occlusion`. It takes as long as encoding so many pictures.
+        place, see `tasks.occlusion`. It takes as long as encoding so many pictures. Of a clip one
+        frame after another is left out.
 
         Parameters
         ----------
         items : item or two items
-            Picture, see `space.items`; of a question about two pictures both.
+            Picture or clip, see `space.items`; of a question about two pictures both.
         of : {"class", "caption", "answer"}
             Whether the map is of the likeliest class, the default, of the caption, or of the
             likeliest answer.
@@ -300,7 +301,7 @@ class AnsweringSpace(EmbeddingSpace):
         ------
         ValueError
             As `recognise`, `caption` or `ask`; also if an item is no picture or smaller than 8
-            pixels, or there are more than that answer is about.
+            pixels, a clip has one frame, or there are more than that answer is about.
         """
         return occluded(self, items, of, question, log, tick)
 

@@ -158,7 +158,11 @@ class EmbeddingSpace:
     def looked_at(self, items: Sequence[Any]) -> Array:
         """Encode pictures, or clips, as features ``(n, a)``, the frames of a clip pooled."""
         rows = self.readers.of_pictures(items)
-        return pooled_rows(self.fitted.pools[CLIP], *frames_of(rows)) if self.clips else rows
+        return self.pooled_frames(rows) if self.clips else rows
+
+    def pooled_frames(self, rows: Array) -> Array:
+        """Pool the rows of the frames of clips ``(n, f, d + 1)`` as features ``(n, a)``."""
+        return pooled_rows(self.fitted.pools[CLIP], *frames_of(rows))
 
     def _side_of(self, kind: str) -> str | None:
         """Return the model's modality that reads a kind of items: texts may be read as classes

@@ -12,7 +12,8 @@ from scipy.special import expit
 
 from crossalign.pace import Log, Pace
 from crossalign.sentences import short
-from crossalign.space.items import IMAGE, listed, one_kind, pixels_of
+from crossalign.space.frames_without import frame_falls
+from crossalign.space.items import IMAGE, clip_pixels, listed, one_kind, pixels_of
 from crossalign.tasks.occlusion import STEPS, occlusion, reduced, squares
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ class Occluded(NamedTuple):
     pictures : arrays (h, w, 3) uint8
         Picture, or first and second one, as they were covered.
     falls : arrays (h, w) float32
-        Fall of the log-odds at every pixel of each, see `tasks.occlusion`.
+        Fall of the log-odds at every pixel of each, see `tasks.occlusion`; of a frame of a clip it
+        is the fall without that frame, at every pixel the same.
+    clip : bool
+        Whether pictures are the frames of a clip.
     """
 
     said: str
@@ -46,6 +50,7 @@ class Occluded(NamedTuple):
     log_odds: float
     pictures: list[Array]
     falls: list[Array]
+    clip: bool = False
 
     @property
     def probability(self) -> float:
@@ -53,14 +58,15 @@ class Occluded(NamedTuple):
         return float(expit(self.log_odds))
 
     def save(self, file: Path) -> None:
-        """Draw the maps over the pictures, as a PNG file."""
+        """Draw the maps over the pictures, or a bar below each frame, as a PNG file."""
         from io import BytesIO
 
         from crossalign.files import write_bytes
         from crossalign.pages import plots
 
         stream = BytesIO()
-        plots.occluded(self.said, self.question, self.pictures, self.falls).savefig(
+        draw = plots.frames if self.clip else plots.occluded
+        draw(self.said, self.question, self.pictures, self.falls).savefig(
             stream, format="png", dpi=150)
         write_bytes(file, stream.getvalue())
 
@@ -73,10 +79,9 @@ def occluded(space: AnsweringSpace, items: Any, of: Kind, question: str | None,
     if (question is not None) != (of == "answer"):
         raise ValueError(f"question: got {short(question)} for a map of the {of}; give one for "
                          "that of an answer alone.")
-    if space.clips:
-        raise ValueError("items: this space is of clips, and parts are covered of pictures alone; "
-                         "leave the map out.")
     given = listed(items)
+    if space.clips:
+        return _without_frames(space, given, of, question)
     if one_kind(given) != IMAGE:
         raise ValueError(f"items: got a {one_kind(given)}; parts are covered of pictures.")
     if len(given) > 1 + (of == "answer"):
@@ -104,6 +109,20 @@ def occluded(space: AnsweringSpace, items: Any, of: Kind, question: str | None,
             first = found.score if first is None else first
     assert first is not None
     return Occluded(said, question or "", first, pictures, falls)
+
+
+def _without_frames(space: AnsweringSpace, given: Sequence[Any], of: Kind,
+                    question: str | None) -> Occluded:
+    """Leave one frame of a clip out after another."""
+    if len(given) != 1:
+        raise ValueError(f"items: got {len(given)} clips; give one.")
+    said, score = _scorer(space, given, of, question)
+    (rows,) = space.readers.of_pictures(given)
+    whole, falls = frame_falls(rows, lambda of_all: score([space.pooled_frames(of_all)]))
+    shown = [reduced(frame) for frame in clip_pixels(given[0], rows.shape[0], None, "RGB")]
+    return Occluded(said, question or "", whole, shown, [
+        np.full(frame.shape[:2], fall, np.float32) for frame, fall in
+        zip(shown, falls, strict=True)], clip=True)
 
 
 def _scorer(space: AnsweringSpace, items: Sequence[Any], of: Kind, question: str | None,

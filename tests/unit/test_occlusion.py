@@ -8,6 +8,7 @@ from complaints import complaint
 
 from crossalign.pages import plots
 from crossalign.pages.plots.occlusion import overlay, told
+from crossalign.space.frames_without import frame_falls, without_each
 from crossalign.tasks.log_odds import log_odds
 from crossalign.tasks.occlusion import occlusion, squares
 
@@ -147,3 +148,34 @@ def test_one_picture_or_two_stand_beside_their_maps():
         figure = plots.occluded("acute", "which mark?", [letter()] * n, [fall] * n)
         assert [len(ax.images) for ax in figure.axes] == [1, 2] * n
         assert any("which mark?" in text.get_text() for text in figure.texts)
+
+
+def test_without_a_frame_a_linear_score_of_the_mean_frame_falls_exactly():
+    rows, weights = np.zeros((6, 4)), RNG.normal(size=3)
+    rows[:4, :3], rows[:4, 3] = RNG.normal(size=(4, 3)), 1                # four frames of six
+
+    def score(clips):
+        means = [clip[clip[:, 3] > 0][:, :3].mean(axis=0) for clip in clips]
+        return np.array(means) @ weights
+
+    whole, falls = frame_falls(rows, score)
+    each = rows[:4, :3] @ weights
+    assert whole == pytest.approx(each.mean())
+    np.testing.assert_allclose(falls, [each.mean() - np.delete(each, i).mean() for i in range(4)])
+    without = without_each(rows)
+    np.testing.assert_array_equal(without[0], rows)
+    np.testing.assert_array_equal(without[2, :3], rows[[0, 2, 3]])
+    assert (without[1:, 3:] == 0).all()
+    complaint(lambda: without_each(rows[3:]), "a clip of one frame", "two frames or more")
+
+
+def test_below_each_frame_stands_a_bar_as_deep_as_its_fall():
+    falls = [np.full((9, 12), value) for value in (0.5, -1.0, 2.0)]
+    figure = plots.frames("stays", "", [letter(9, 12)] * 3, falls)
+    bars = [bar.get_height() for bar in figure.axes[-1].patches]
+    assert bars == [0.5, -1.0, 2.0]
+    assert len(figure.axes) == 4
+    words = told("stays", falls, frames=True)
+    assert words == ("Odds of “stays” without the frame, in orange: lower, 7.4 times at most; in "
+                     "blue: higher, 2.7 times at most.")
+    assert "No frame matters alone" in told("stays", [0 * fall for fall in falls], frames=True)

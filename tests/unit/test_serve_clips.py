@@ -60,6 +60,12 @@ def test_frames_that_are_none_are_refused(clip_server, body, status, words):
     assert (got, words in found["error"]) == (status, True), found
 
 
+def test_maps_are_of_pictures_alone(clip_server):
+    status, _, found = clip_server.ask("POST", "/occlusion", picture("blue"), "image/png")
+    assert status == 400
+    assert "this space is of clips" in found["error"]
+
+
 def test_frames_together_have_the_pixels_of_one_picture():
     frame, limits = ("image/png", picture(size=(10, 10))), Limits(pixels=200)
     assert len(film([frame] * 2, limits).frames) == 2

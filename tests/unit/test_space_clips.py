@@ -113,6 +113,34 @@ def test_captions_grow_with_the_space(copied, folder):
     again.close()
 
 
+def test_the_map_of_a_clip_is_how_odds_fall_without_each_frame(space, folder):
+    clip = folder / "goes_up" / "clip_1"
+    found, name = space.occlusion(clip), space.recognise(clip)[0].names[0]
+    shown = read_clip(clip, 5, None, "RGB").pixels
+    assert (found.said, found.clip, len(shown)) == (name, True, len(found.falls))
+    assert found.probability == pytest.approx(space.recognise(clip)[0].probabilities[0], abs=1e-5)
+
+    def odds(frames):
+        return space.recognition.log_odds(space.looked_at([Film(frames)]), name)[0]
+
+    for i, (fall, frame) in enumerate(zip(found.falls, found.pictures, strict=True)):
+        np.testing.assert_array_equal(frame, shown[i])
+        assert fall.shape == frame.shape[:2]
+        np.testing.assert_allclose(fall, odds(shown) - odds(shown[:i] + shown[i + 1:]), atol=1e-3)
+    complaint(lambda: space.occlusion([clip, clip]), "items: got 2 clips")
+    complaint(lambda: space.occlusion(Film(shown[:1])), "items: got a clip of one frame")
+
+
+def test_the_command_draws_frames_and_bars(places, folder, tmp_path):
+    target = tmp_path / "strip.png"
+    for command in ("recognise", "caption"):
+        ran = CliRunner().invoke(app, [command, str(places / "mean"), str(
+            folder / "stays" / "clip_0"), "--occlusion", str(target.with_stem(command))])
+        assert ran.exit_code == 0, ran.output
+        with Image.open(target.with_stem(command)) as drawn:
+            assert drawn.width > 600
+
+
 def test_the_small_picture_is_a_strip_of_frames(places):
     import base64
     import io

@@ -13,6 +13,7 @@ with ``figure.savefig("name.svg")``.
 - `hits`: queries with their best results.
 - `said`: pictures with captions or answers, right and wrong.
 - `occluded`, `rested`: what of a picture an answer rests on; the same of several.
+- `frames`: which frame of a clip an answer rests on.
 - `saliency`: the weights of patches and words, and which are kept.
 - `history`: training curves.
 - `sensitivity`: a score along the values of hyper-parameters, on validation and on test.
@@ -27,7 +28,7 @@ from crossalign.pages.plots.curves import precision_recall, trade_off
 from crossalign.pages.plots.few_shot import few_shot
 from crossalign.pages.plots.latent_space import latent
 from crossalign.pages.plots.learning_curve import learning_curve
-from crossalign.pages.plots.occlusion import occluded
+from crossalign.pages.plots.occlusion import frames, occluded
 from crossalign.pages.plots.projection import principal, tsne
 from crossalign.pages.plots.said import rested, said
 from crossalign.pages.plots.saliency import saliency
@@ -35,6 +36,6 @@ from crossalign.pages.plots.sensitivity import sensitivity
 from crossalign.pages.plots.sheet import hits
 from crossalign.pages.plots.training_curves import history
 
-__all__ = ["class_accuracy", "confusion", "coverage_risk", "cross_modal", "few_shot", "history",
-           "hits", "latent", "learning_curve", "occluded", "precision_recall", "principal",
-           "rested", "said", "saliency", "sensitivity", "trade_off", "tsne"]
+__all__ = ["class_accuracy", "confusion", "coverage_risk", "cross_modal", "few_shot", "frames",
+           "history", "hits", "latent", "learning_curve", "occluded", "precision_recall",
+           "principal", "rested", "said", "saliency", "sensitivity", "trade_off", "tsne"]

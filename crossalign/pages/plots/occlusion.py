@@ -28,6 +28,8 @@ ONCE, MOST = 1.05, 1000
 """Number of times below which odds are the same, and above which it is not said how many."""
 SIDE, ROOM, LETTERS = 3.0, 0.85, 90
 """Side of a picture and height of the words below, in inches; letters of a line of words."""
+FRAME, BARS = 1.0, 0.9
+"""Side of a frame of a clip and height of the bars below, in inches."""
 
 
 def overlay(fall: Array, largest: float | None = None) -> Array:
@@ -64,14 +66,19 @@ def put_over(ax: Axes, fall: Array, largest: float | None = None) -> None:
     ax.imshow(overlay(fall, largest), extent=ax.images[0].get_extent(), interpolation="bilinear")
 
 
-def told(said: str, falls: Sequence[Array]) -> str:
-    """Say in a sentence what the colours of maps mean, and by how much odds change at most."""
+def told(said: str, falls: Sequence[Array], frames: bool = False) -> str:
+    """Say in a sentence what the colours of maps mean, or of bars below frames, and by how much
+    odds change at most.
+    """
+    without = "without the frame" if frames else "with the place covered"
     down, up = max(float(f.max()) for f in falls), max(float(-f.min()) for f in falls)
     parts = [f"{colour}: {word}, {_times(most)} at most" for most, colour, word in (
         (down, "orange", "lower"), (up, "blue", "higher")) if _times(most) is not None]
-    return (f"Odds of “{said}” with the place covered, in {'; in '.join(parts)}." if parts else
-            f"No place of the picture matters alone: with any covered, the odds of “{said}” are "
-            "the same.")
+    if parts:
+        return f"Odds of “{said}” {without}, in {'; in '.join(parts)}."
+    return (("No frame matters alone: without one, " if frames else
+             "No place of the picture matters alone: with any covered, ")
+            + f"the odds of “{said}” are the same.")
 
 
 def _times(fall: float) -> str | None:
@@ -110,13 +117,49 @@ def occluded(said: str, question: str, pictures: Sequence[Array],
                 spine.set_color(GRID)
             if j:
                 put_over(ax, fall, largest)
-    head = f"{question}  {said}".strip()
-    for text, place, colour, weight in ((head, 0.78, INK, "bold"),
-                                        (told(said, falls), 0.42, MUTED, "normal")):
-        lines = _wrapped(text, round(LETTERS * columns / 2))
-        figure.text(0.03 / columns, place * ROOM / height, lines, fontsize=8 if place < 0.5 else 10,
-                    color=colour, fontweight=weight, va="top")
+    _write(figure, f"{question}  {said}".strip(), told(said, falls), 0.03 / columns)
     return figure
+
+
+def frames(said: str, question: str, pictures: Sequence[Array], falls: Sequence[Array]) -> Figure:
+    """Draw what is said of a clip: its frames in their order, and below each a bar, as deep as the
+    odds fall without it.
+
+    Parameters
+    ----------
+    said, question : str
+        As of `occluded`.
+    pictures : arrays (h, w) or (h, w, 3) uint8
+        Frames, two or more.
+    falls : arrays (h, w)
+        Fall of the log-odds without each, at every pixel the same.
+    """
+    n, values = len(pictures), np.array([float(fall.mean()) for fall in falls])
+    width = max(2 * SIDE, n * FRAME)
+    height = FRAME + BARS + ROOM
+    figure = empty_figure(width, height, layout="none")
+    for i, picture in enumerate(pictures):
+        ax = figure.add_axes(((i + 0.03) / n, (ROOM + BARS) / height, 0.94 / n, FRAME / height))
+        ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="none")
+        ax.set_axis_off()
+    ax = figure.add_axes((0, ROOM / height, 1, BARS / height))
+    ax.bar(np.arange(n), values, width=0.6, color=[RED if v > 0 else BLUE for v in values])
+    ax.axhline(0, color=GRID, linewidth=0.8)
+    deepest = max(float(np.abs(values).max()), math.log(ONCE))
+    ax.set(xlim=(-0.5, n - 0.5), ylim=(min(0.0, float(values.min())) - 0.1 * deepest,
+                                       max(0.0, float(values.max())) + 0.1 * deepest))
+    ax.set_axis_off()
+    _write(figure, f"{question}  {said}".strip(), told(said, falls, frames=True), 0.03 / n)
+    return figure
+
+
+def _write(figure: Figure, head: str, below: str, left: float) -> None:
+    """Write what is said, and a sentence, below a figure's pictures."""
+    width, height = figure.get_size_inches()
+    for text, place, colour, weight in ((head, 0.78, INK, "bold"), (below, 0.42, MUTED, "normal")):
+        lines = _wrapped(text, round(LETTERS * width / (2 * SIDE)))
+        figure.text(left, place * ROOM / height, lines, fontsize=8 if place < 0.5 else 10,
+                    color=colour, fontweight=weight, va="top")
 
 
 def _wrapped(text: str, letters: int) -> str:
