@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--dry", action="store_true")
-    parser.add_argument("--pictures", type=int, default=100, help="drawings of each draw")
+    parser.add_argument("--pictures", type=int, default=40, help="drawings of each draw")
     given = parser.parse_args(arguments)
     found: dict[tuple[str, str], list[Found]] = defaultdict(list)
     draws = [draw for model, draw in RUNS if model == RUNS[0][0]]
