@@ -57,6 +57,10 @@ def add_class(space: Folder, name: Annotated[str, typer.Argument(help="Name of t
         print(f"{printable(name)} added, {len(opened.class_names)} classes")
         if opened.added is not None:
             print(f"how well it is told depends on its text: {opened.added}")
+            count = int((~opened.seen).sum())
+            if count > 1:
+                print(f"all {count} classes that are known by a text share what the others give "
+                      "up, so that fewer of each are told")
 
 
 def adapt(space: Folder, files: Files) -> None:

@@ -9,6 +9,8 @@
   words of what grey pictures do not show.
 - `choice`: the model of a space, chosen on validation classes among a short list.
 - `recognition`: calibrated answers. `folder`: the parts on disk, and who may write to them.
+- `left_out`: pictures and classes that calibrate what is added. `expectations`: how well that is
+  told. `bounds`: how far it is lifted.
 - `readers`: encoders of a space, by the names with which it was built.
 - `chance`: the share of random pairs that are as similar as a hit.
 - `matching`: whether a hit matches or is only the nearest. `cutoffs`: the least that counts, chosen

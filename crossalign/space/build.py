@@ -34,12 +34,14 @@ from crossalign.space.captions import captioner_of, language_of
 from crossalign.space.choice import choose, short_list
 from crossalign.space.cutoffs import choose_cutoffs, measured
 from crossalign.space.draft import beside, building
+from crossalign.space.expectations import ADDED
 from crossalign.space.filling import fill
 from crossalign.space.folder import RECORD, check_space_target
 from crossalign.space.items import LOOKS, SKETCH, TEXT
-from crossalign.space.left_out import ADDED, left_out
+from crossalign.space.left_out import BESIDE, SAMPLED, LeftOut, evenly, left_out
 from crossalign.space.matching import CUTOFFS, NOTHING
 from crossalign.space.raw_data import check_options, lies_in_files, read_raw
+from crossalign.space.recognition import adapted
 from crossalign.space.scores import guessing, scores_on_test
 from crossalign.space.space import Space
 from crossalign.space.training import kept_training
@@ -52,8 +54,6 @@ Array = npt.NDArray[Any]
 Log = Callable[[str], None]
 BUDGET = 300.0
 """Seconds after which no further model is tried."""
-SAMPLED = 256
-"""Number of pictures whose features a space keeps."""
 SHORT = 1_024
 """Numbers in a row up to which products have one thread."""
 
@@ -121,8 +121,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         bench, samples, readers = read_raw(options, captions, log)
         one_space = readers.one_space and all(pool == "mean" for pool in bench.pools.values())
         with _products(bench):
-            fitted, used, about = _fitted(bench, samples, options, models, budget, adapt,
-                                          one_space, log, callbacks)
+            fitted, used, about, kept = _fitted(bench, samples, options, models, budget, adapt,
+                                                one_space, log, callbacks)
         fitted.source = options.remembered()
         samples = replaced(samples, views=fitted.pooled(samples.views))
         if questions:
@@ -134,7 +134,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                                             readers.pictures, looks, language, log, callbacks)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (*LOOKS, SKETCH, TEXT) if kind in samples.views]}
-        sample, least = _sample(samples)
+        sample, least = _sample(samples, used, kept)
         if least is not None:
             fitted.settings = {**fitted.settings, UNLIKE: least}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), sample,
@@ -148,13 +148,15 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
 
 def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
             models: Sequence[str] | None, budget: float, adapt: bool, one_space: bool,
-            log: Log, callbacks: Sequence[Any]) -> tuple[Fitted, Views, dict[str, Any]]:
+            log: Log, callbacks: Sequence[Any]) -> tuple[Fitted, Views, dict[str, Any],
+                                                         LeftOut | None]:
     """Choose a model, fit it and measure it; fit it again on all pictures where test is drawn here.
 
     Returns
     -------
-    fitted, used, about
-        Fitted model, the samples that it was fitted on, and what the card says of it.
+    fitted, used, about, kept
+        Fitted model, the samples that it was fitted on, what the card says of it, and what of them
+        calibrates classes that are added; None if nothing does.
     """
     task = with_options(bench.task, adapt="heldout" if adapt else None)
     model, choice, tried = choose(bench, task, models or short_list(bench.task, one_space),
@@ -166,10 +168,10 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
                                                                log)
     if note is not None:
         log(f"note: {note}")
-    trained, used = "the training samples of the protocol", bench["train"]
+    trained, used, kept = "the training samples of the protocol", bench["train"], None
     if bench.task == "gzsl" and options.unseen is None and lies_in_files(options):
-        fitted, used, added = _on_all(model, choice, bench, task, samples, log)
-        judged |= added
+        fitted, used, kept = _on_all(model, choice, bench, task, samples, log)
+        judged |= {} if kept is None else {ADDED: kept.added._asdict()}
         trained = "all pictures, after the scores were measured on held-out classes"
     fitted.settings = {**fitted.settings, **{name: {
         direction: of[key] for direction, of in judged["matches"].items() if of[key] is not None}
@@ -178,21 +180,21 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
     if (adapt and moves(fitted.settings["adaptation"]) and recogniser is not None
             and recogniser.classes_.unseen.any() and fitted.pools == bench.pools):
         log("unlabelled pictures teach where unseen classes lie")
-        fitted = fitted.adapt(tests_of(bench))
+        fitted, kept = adapted(fitted, tests_of(bench)), None
     return fitted, used, {"tried": {one.model: round(one.objective, 4) for one in tried},
                           "selection": choice.how, **scores, **judged,
                           "model": model.cli_name, "trained_on": trained,
-                          **({} if note is None else {"note": note})}
+                          **({} if note is None else {"note": note})}, kept
 
 
 def _on_all(model: Any, choice: Selection, bench: Benchmark, task: Protocol, samples: Samples,
-            log: Log) -> tuple[Fitted, Views, dict[str, Any]]:
+            log: Log) -> tuple[Fitted, Views, LeftOut | None]:
     """Fit the chosen model again, on all pictures.
 
     Returns
     -------
-    fitted, used, added
-        Fitted model, its samples, and what the card says of classes that are added later.
+    fitted, used, kept
+        Fitted model, its samples, and what of them calibrates classes that are added later.
     """
     log("fitting it again on all pictures, for use")
     (used, classes), pools = _all(samples), bench.pools
@@ -204,13 +206,12 @@ def _on_all(model: Any, choice: Selection, bench: Benchmark, task: Protocol, sam
     again = clone(model).set_params(**choice.params).fit(used, classes=classes)
     fitted = answering(again, replaced(bench, pools=pools), (used, classes), task, choice)
     learnt = any(not isinstance(pool, str) for pool in pools.values())
-    added = None if learnt else left_out(                     # of classes that taught the pool
+    kept = None if learnt else left_out(                      # of classes that taught the pool
         clone(model).set_params(**choice.params), used, classes)
-    if added is None:
-        return fitted, used, {}
-    log(f"classes that are added later: {added}")
-    fitted.settings = {**fitted.settings, ADDED: added.gamma}
-    return fitted, used, {ADDED: added._asdict()}
+    if kept is not None:
+        log(f"classes that are added later: {kept.added}")
+        fitted.settings = {**fitted.settings, BESIDE: kept.setting()}
+    return fitted, used, kept
 
 
 def _cutoffs(fitted: Fitted, model: Any, choice: Selection, task: Protocol, bench: Benchmark,
@@ -240,23 +241,20 @@ def _products(bench: Benchmark) -> AbstractContextManager[Any]:
     return one_thread() if width <= SHORT else nullcontext()
 
 
-def _sample(samples: Samples) -> tuple[Array | None, float | None]:
-    """Return the features of some pictures, drawn evenly from all, and the least cosine to the
-    nearest of them of a picture that is like the others.
+def _sample(samples: Samples, trained: Views,
+            kept: LeftOut | None) -> tuple[Array | None, float | None]:
+    """Return the features of some pictures, those that are kept or drawn evenly from all, and the
+    least cosine to the nearest of them of a picture that is like the others.
     """
     looks = next((kind for kind in LOOKS if kind in samples.views), None)
     if looks is None or samples.labels.ndim != 1:
         return None, None
     used = np.flatnonzero(samples.used & samples.views.has(looks))
-    (sample, of), (rows, labels) = (
-        (np.asarray(samples.views[some][looks], dtype=np.float32), samples.labels[some])
-        for some in (used[evenly(len(used), SAMPLED)], used[evenly(len(used), MOST)]))
-    return sample, least_cosine(rows, labels, sample, of)
-
-
-def evenly(n: int, most: int) -> Array:
-    """Return up to ``most`` of the numbers below n, drawn evenly."""
-    return np.unique(np.linspace(0, n - 1, min(most, n)).astype(int))
+    every = evenly(used, MOST)
+    rows = np.asarray(samples.views[every][looks], dtype=np.float32)
+    some = samples.views[evenly(used, SAMPLED)] if kept is None else trained[kept.rows]
+    sample = np.asarray(some[looks], dtype=np.float32)
+    return sample, least_cosine(rows, samples.labels[every], sample, some.truth)
 
 
 def _all(samples: Samples) -> tuple[Views, Classes]:

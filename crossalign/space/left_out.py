@@ -1,18 +1,19 @@
 """Recognition of classes that are added later: what is to be expected, and its calibration.
 
 A class that is added is known by its text alone and stands beside all others, of which the model
-has pictures. So some classes, one by one, are left out of training and added by their texts: the
-mean curve says how well such a class is told, at which cost to the others, for every number that
-calibrated stacking (Chao et al., ECCV 2016) subtracts from the scores of the others. The best of
-those that leave the others nine tenths of their accuracy beside each of these classes is taken: a
-mean would hide one whose text lies next to those of others. What is to be expected of it is
-measured on each of these classes by the number that the others choose. The number that validation
-chooses is for several unseen classes at a time, and in the unit of a model of fewer classes.
+has pictures. How far it may be lifted follows from its scores of their pictures, see
+`space.bounds`, as long as these were not trained on: on its own training pictures a model is surer
+than on others. So it is fitted a few times more, each time without a fifth of the pictures, and
+what the others score on some of these is kept. The class itself was never trained, so that the
+model in use scores it.
+
+Each of these fits also leaves a few whole classes out, and adds them one at a time in the very way:
+the share of their pictures that is told says what is to be expected. Fits and classes are bounded
+by numbers, so that a space is the same on every machine.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -21,57 +22,57 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
-from crossalign.data.splits import hold_out, random_keys
-from crossalign.data.splits.rows import HELD_OUT
-from crossalign.metrics import SeenUnseenCurve, best_gamma, seen_unseen_curve
+from crossalign.data.splits import random_keys
+from crossalign.space.expectations import SHARES, Added, Fit, chosen, tried, weights_of
 from crossalign.tasks import ZeroShot
 from crossalign.types import Classes, Views
 
 Array = npt.NDArray[Any]
+FOLDS = 5
+"""Parts of the pictures, one of which each fit leaves out."""
+FEWEST, ROWS = 3, 100_000
+"""Fewest fits, and pictures in all of them where there may be more."""
 MOST, LEAST = 10, 3
-"""Most and fewest classes that are left out, each with a training of its own."""
-ADDED = "added"
-"""Setting of a space for the calibration beside added classes; key of its card for `Added`."""
-KEPT = 0.9
-"""Share of their accuracy that the other classes keep at least beside each that was left out."""
-SECONDS = 60.0
-"""Time after which no further class is left out."""
+"""Most classes that are left out, and fewest that there have to be."""
+FEW = 0.2
+"""Share of the classes that one fit leaves out at most; one class in any case."""
+SAMPLED, HELD = 256, 1_024
+"""Number of pictures whose features a space keeps, and most of those that a fit is measured by."""
+BESIDE = "beside"
+"""Setting of a space: `LeftOut.setting`, in the order of its sample."""
 
 
-class Added(NamedTuple):
-    """Expectations of a class that is added.
+class LeftOut(NamedTuple):
+    """Record that a space keeps of classes and pictures that were left out.
 
     Attributes
     ----------
-    gamma : float
-        Number with the best harmonic mean of ``told`` and ``others``, of those that leave the
-        others nine tenths of their accuracy beside each class that was left out.
-    told : tuple of float
-        Share of the pictures of each class that are told, when it was left out and added by its
-        text, at the gamma that the other ones choose.
-    others : float
-        Accuracy on held-out pictures of the other classes beside it, the mean over classes.
-    before : float
-        The same without it.
+    rows : (m,) int
+        Pictures, evenly from all that were left out of a fit.
+    best : (m,) float
+        Their best scores among the classes with pictures.
+    weights : (m,) float
+        One share of its class for each that is right; zero for others.
+    share : float
+        Share of their weight that added classes may take: at most a tenth, by which classes that
+        were left out are told best.
+    added : Added
+        Expectations of a class that is added.
     """
 
-    gamma: float
-    told: tuple[float, ...]
-    others: float
-    before: float
+    rows: Array
+    best: Array
+    weights: Array
+    share: float
+    added: Added
 
-    def __str__(self) -> str:
-        """Say it in a sentence."""
-        told = [round(100 * share) for share in self.told]
-        return (f"of {len(told)} classes that were left out and added by their texts "
-                f"{100 * np.mean(self.told):.0f} % of the pictures were told ({min(told)} to "
-                f"{max(told)} % by class), and of the others {100 * self.others:.0f} % instead of "
-                f"{100 * self.before:.0f} %")
+    def setting(self) -> dict[str, Any]:
+        """Return what a space remembers beside its sample."""
+        return {"best": self.best.tolist(), "weights": self.weights.tolist(), "share": self.share}
 
 
-def left_out(model: Any, used: Views, classes: Classes,
-             seconds: float = SECONDS) -> Added | None:
-    """Leave classes out one by one and add them by their texts.
+def left_out(model: Any, used: Views, classes: Classes) -> LeftOut | None:
+    """Leave pictures and classes out, and add the classes by their texts.
 
     Parameters
     ----------
@@ -81,61 +82,70 @@ def left_out(model: Any, used: Views, classes: Classes,
         Pictures that a space is fitted on, with their labels.
     classes : Classes
         Its classes.
-    seconds : float
-        Time after which no further class is left out; default 60.
 
     Returns
     -------
-    Added or None
+    LeftOut or None
         None with fewer than three classes with pictures, without side information, or where a
         class has no picture to hold out.
     """
-    labels, started = used.truth, time.perf_counter()
+    labels = used.truth
     there = np.unique(labels)
     if len(there) < LEAST or not classes.embeddings.shape[1] or (
             np.bincount(labels)[there].min() < 2):
         return None
-    held = hold_out(labels, HELD_OUT, seed=0)
-    curves: list[SeenUnseenCurve] = []
-    for out in there[np.argsort(random_keys(len(there), 0), kind="stable")][:MOST].tolist():
-        if len(curves) >= LEAST and time.perf_counter() - started > seconds:
-            break
-        curves.append(_curve(model, used, classes, out, held))
-    told, others = zip(*(at(curve, chosen_gamma(curves[:i] + curves[i + 1:]))
-                         for i, curve in enumerate(curves)), strict=True)
-    return Added(chosen_gamma(curves), told, float(np.mean(others)),
-                 float(np.mean([curve.seen[0] for curve in curves])))
+    groups = _groups(there, len(used))
+    fold = _folds(labels, groups)
+    rows = evenly(np.flatnonzero(fold < len(groups)), SAMPLED)
+    fits = [_fitted(model, used, classes, fold, k, out, rows) for k, out in enumerate(groups)]
+    scores = np.stack([np.where(fits[k].known, fits[k].sample[i], -np.inf)
+                       for i, k in enumerate(fold[rows].tolist())])             # (m, C)
+    every = np.stack([tried(fit, scores, labels[rows], fold[rows] != k, new)
+                      for k, fit in enumerate(fits) for new in fit.out])        # (c, shares, 3)
+    place = chosen(every.mean(axis=0))
+    told, others, before = every[:, place].T
+    return LeftOut(rows, scores.max(axis=1), weights_of(scores, labels[rows]), float(SHARES[place]),
+                   Added(tuple(told.tolist()), float(others.mean()), float(before.mean())))
 
 
-def _curve(model: Any, used: Views, classes: Classes, out: int, held: Array) -> SeenUnseenCurve:
-    """Return the curve of one class that is left out and added."""
-    own = used.truth == out
-    train, seen = used[np.flatnonzero(~own & ~held)], np.isin(np.arange(len(classes)), used.truth)
-    seen[out] = False
-    known = replace(classes, seen=seen)
-    kept = np.flatnonzero(seen | (np.arange(len(classes)) == out))
-    head = ZeroShot(clone(model).fit(train, classes=known)).fit(train, known)
-    column = np.searchsorted(kept, used.truth)
-    rows = [np.flatnonzero(~own & held), np.flatnonzero(own)]
-    scores = [head.decision_function(used[part])[:, kept] for part in rows]
-    return seen_unseen_curve(scores[0], column[rows[0]], scores[1], column[rows[1]], seen[kept])
+def _groups(there: Array, n: int) -> list[Array]:
+    """Return the classes that each fit leaves out."""
+    fits = int(np.clip(ROWS // n, FEWEST, FOLDS))
+    each = int(np.clip(FEW * len(there), 1, -(-MOST // fits)))
+    order = there[np.argsort(random_keys(len(there), 0), kind="stable")][:MOST]
+    return [order[k * each:(k + 1) * each] for k in range(fits)]
 
 
-def chosen_gamma(curves: Sequence[SeenUnseenCurve]) -> float:
-    """Return the gamma with the best harmonic mean on the mean of curves, of those that leave the
-    seen classes enough on every one; the largest of these where none tells an unseen one.
-    """
-    gamma = np.unique(np.concatenate([curve.gamma for curve in curves]))
-    unseen, seen = np.stack([[at(curve, step) for step in gamma] for curve in curves]).T.swapaxes(
-        1, 2)                                                            # (curves, steps) each
-    fair = (seen >= KEPT * seen[:, :1]).all(axis=0)          # the first steps, as seen ones fall
-    told, kept = (np.where(fair, of.mean(axis=0), 0.0) for of in (unseen, seen))
-    if not (told * kept).any():
-        told = kept = np.eye(len(fair))[fair.sum() - 1]                    # the last of them alone
-    return best_gamma(SeenUnseenCurve(gamma, told, kept))
+def _folds(labels: Array, groups: Sequence[Array]) -> Array:
+    """Return the part ``(n,)`` of every picture, none that a fit leaves out with its class."""
+    order = np.lexsort((random_keys(len(labels), 1), labels))
+    fold = np.empty(len(labels), dtype=np.int64)
+    for c in np.unique(labels).tolist():
+        own = order[labels[order] == c]
+        free = [k for k in range(FOLDS) if k >= len(groups) or c not in groups[k]]
+        fold[own] = np.resize(np.roll(free, c), len(own))
+    return fold
 
 
-def at(curve: SeenUnseenCurve, gamma: float) -> tuple[float, float]:
-    """Return the accuracies on unseen and on seen classes at a gamma."""
-    place = np.searchsorted(curve.gamma, gamma, side="right") - 1
-    return float(curve.unseen[place]), float(curve.seen[place])
+def _fitted(model: Any, used: Views, classes: Classes, fold: Array, k: int, out: Array,
+            rows: Array) -> Fit:
+    """Fit on pictures of other parts than ``k`` and other classes than ``out``, and score."""
+    kept = ~np.isin(used.truth, out)
+    train = used[np.flatnonzero(kept & (fold != k))]
+    known = np.isin(np.arange(len(classes)), np.setdiff1d(used.truth, out))
+    told = replace(classes, seen=known)
+    head = ZeroShot(clone(model).fit(train, classes=told)).fit(train, told)
+    looks = used.select(head.modality_)                     # as `Recognition` reads pictures
+
+    def scores(of: Array) -> Array:
+        return np.asarray(head.decision_function(looks[of]), dtype=np.float64)
+
+    held = evenly(np.flatnonzero(fold == k), HELD)
+    return Fit(scores(rows), scores(held), used.truth[held],
+                [scores(np.flatnonzero(used.truth == c)) for c in out], known, out)
+
+
+def evenly(rows: Array, most: int) -> Array:
+    """Return at most so many of some rows, spread evenly."""
+    places = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))
+    return np.asarray(rows[places])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.metrics import calibrated_stacking
 from crossalign.sentences import short
-from crossalign.space.left_out import ADDED
+from crossalign.space.bounds import lifts
+from crossalign.space.expectations import ADDED
+from crossalign.space.left_out import BESIDE
 from crossalign.tasks.fitted import Fitted
 from crossalign.tasks.rejection import Rejection
-from crossalign.types import Classes
+from crossalign.tasks.zero_shot import ZeroShot
+from crossalign.types import Classes, Samples
 
 Array = npt.NDArray[Any]
 CONFIDENCE = "max_probability"
@@ -51,6 +54,20 @@ class Answer(NamedTuple):
     confidence: float
     set: list[str]
     unlike: bool = False
+
+
+def adapted(fitted: Fitted, samples: Samples) -> Fitted:
+    """Return the same that unlabelled samples have taught, which has its own calibration.
+
+    Raises
+    ------
+    ValueError
+        See `Fitted.adapt`.
+    """
+    found = fitted.adapt(samples)
+    found.settings = {name: value for name, value in found.settings.items()
+                      if name not in (ADDED, BESIDE)}
+    return found
 
 
 class Recognition:
@@ -115,8 +132,8 @@ class Recognition:
         if not self.fitted.settings.get("sets"):
             return np.zeros(scores.shape, dtype=bool)
         held = self.fitted.conformal().sets(scores)
-        assert self.fitted.gamma is not None
-        best = calibrated_stacking(scores, self.classes.seen, self.fitted.gamma).argmax(axis=1)
+        assert self.fitted.recogniser is not None
+        best = self.fitted.recogniser.calibrated(scores).argmax(axis=1)
         held[np.arange(len(held)), best] = True
         return held
 
@@ -138,23 +155,24 @@ class Recognition:
             See `Fitted.adapt`.
         """
         before, threshold = self._confidences(), self.fitted.confidences.get(CONFIDENCE, {})
-        adapted = self.fitted.adapt(rows)
-        self.fitted.recogniser = adapted.recogniser
-        self.fitted.settings = {name: value for name, value in adapted.settings.items()
-                                if name != ADDED}                # adapting has its own calibration
+        found = adapted(self.fitted, rows)
+        self.fitted.recogniser, self.fitted.settings = found.recogniser, found.settings
         self._balance()
         if before is not None and CONFIDENCE in self.fitted.confidences:
             self._set_threshold(threshold["threshold"])
             self._follow(before)
 
     def _follow(self, before: Array | None) -> None:
-        """Move the threshold as the confidences in the sample have moved since ``before (n,)``."""
+        """Move the threshold as the least confidences in the sample have moved since ``before
+        (n,)``, whichever pictures these are now.
+        """
         after = self._confidences()
         if before is None or after is None:
             return
         chosen = self.fitted.confidences[CONFIDENCE]
-        unsure = before <= np.quantile(before, UNSURE)
-        self._set_threshold(chosen["threshold"] * float(np.median((after / before)[unsure])))
+        least = max(1, round(UNSURE * len(before)))
+        ratios = np.sort(after)[:least] / np.sort(before)[:least]
+        self._set_threshold(chosen["threshold"] * float(np.median(ratios)))
 
     def _set_threshold(self, threshold: float) -> None:
         chosen = self.fitted.confidences[CONFIDENCE]
@@ -162,14 +180,32 @@ class Recognition:
             **self.fitted.confidences, CONFIDENCE: {**chosen, "threshold": threshold}}}
 
     def _balance(self) -> None:
-        """Calibrate by classes that were left out and added; without such, for classes that are
-        equally likely, with pictures or without.
+        """Calibrate by pictures that were left out, see `space.bounds`; in older spaces by the
+        number that they hold; without either, for classes that are equally likely, with pictures or
+        without.
         """
-        recogniser = self.fitted.recogniser
-        if recogniser is not None:
-            added = self.fitted.settings.get(ADDED)
-            recogniser.gamma = (self.fitted.gamma_at(float(np.mean(~recogniser.classes_.seen)))
-                                if added is None else float(added))
+        recogniser, settings = self.fitted.recogniser, self.fitted.settings
+        if recogniser is None:
+            return
+        if hasattr(recogniser, "lift_"):
+            del recogniser.lift_
+        if BESIDE in settings and self.sample is not None:
+            recogniser.gamma = 0.0
+            if recogniser.classes_.unseen.any():
+                recogniser.lift_ = self._lifts(recogniser, self.sample, **settings[BESIDE])
+        else:
+            recogniser.gamma = (float(settings[ADDED]) if ADDED in settings else
+                                self.fitted.gamma_at(float(np.mean(recogniser.classes_.unseen))))
+
+    @staticmethod
+    def _lifts(recogniser: ZeroShot, sample: Array, best: Sequence[float],
+               weights: Sequence[float], share: float) -> Array:
+        """Return the numbers ``(C,)`` that classes without pictures are lifted by."""
+        unseen = recogniser.classes_.unseen
+        new = recogniser.decision_function(sample)[:, unseen]
+        found = np.zeros(len(unseen))
+        found[unseen] = lifts(np.asarray(best)[:, None] - new, np.asarray(weights), 1 - share)
+        return found
 
     def _judge(self) -> Rejection:
         """Return the recogniser with the temperature and threshold that validation chose."""

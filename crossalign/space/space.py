@@ -16,8 +16,9 @@ from crossalign.folders import digest
 from crossalign.names import folded
 from crossalign.sentences import short
 from crossalign.space.answering import SAID
+from crossalign.space.expectations import ADDED, Added
 from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
-from crossalign.space.left_out import ADDED, Added
+from crossalign.space.left_out import BESIDE
 from crossalign.space.migrate import SAMPLE, migrated, named
 from crossalign.space.stored import StoredSpace
 from crossalign.tables import printable
@@ -148,8 +149,8 @@ class Space(StoredSpace):
         """Share of the pictures of an added class that are likely told; None if none was left out
         when the space was built, or it has learned from unlabelled pictures since.
         """
-        found = self.card.get(ADDED) if ADDED in self.fitted.settings else None
-        return None if found is None else Added(**found)
+        chosen = {ADDED, BESIDE} & set(self.fitted.settings)
+        return Added.of(self.card[ADDED]) if chosen and ADDED in self.card else None
 
     def add_class(self, name: str, text: str | Sequence[str] | None = None) -> None:
         """Add a class that is known by a text, or several; by default by its name.

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from crossalign.models.blockwise import as_given
 from crossalign.preprocessing.scaling import farthest_of, held_within
 from crossalign.tasks.base import Task
-from crossalign.tasks.caption_names import ranked_classes, with_truth, wrong_classes
+from crossalign.tasks.caption_names import ranked, with_truth, wrong_classes
 from crossalign.tasks.caption_rows import CaptionRows, with_misled
 from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.types import Views
@@ -148,5 +148,4 @@ class CaptionInputs(Task):
         if self.recogniser is None:
             return np.full((len(samples), self.names), -1)
         scores = self.recogniser.decision_function(samples.select(self.modality_))
-        return ranked_classes(np.asarray(scores), self.recogniser.classes_,
-                              self.recogniser.gamma, self.names)
+        return ranked(self.recogniser.calibrated(scores), self.names)

@@ -23,8 +23,12 @@ HITS = (0.5, 0.15, 0.1)
 
 def ranked_classes(scores: Array, classes: Classes, gamma: float, ranks: int) -> Array:
     """Return the likeliest classes ``(n, ranks)`` after calibrated stacking; -1 for no more."""
-    calibrated = calibrated_stacking(scores, classes.seen, gamma)
-    return _filled(np.argsort(-calibrated, axis=1, kind="stable")[:, :ranks], ranks)
+    return ranked(calibrated_stacking(scores, classes.seen, gamma), ranks)
+
+
+def ranked(scores: Array, ranks: int) -> Array:
+    """Return the likeliest classes ``(n, ranks)`` by calibrated scores; -1 for no more."""
+    return _filled(np.argsort(-scores, axis=1, kind="stable")[:, :ranks], ranks)
 
 
 def rank_shares(ranked: Array, labels: Array) -> list[float]:

@@ -22,7 +22,8 @@ from crossalign.types.given import by_modality
 
 Array = npt.NDArray[Any]
 SCORED = Having("embed", "decision_function", words="a fitted model, as models.ESZSL().fit(X) is")
-LEARNED = {"classes_": Classes, "labels_": (np.ndarray, NoneType), "modality_": str}
+LEARNED = {"classes_": Classes, "labels_": (np.ndarray, NoneType), "modality_": str,
+           "lift_": np.ndarray}
 """Attributes that every recogniser learns."""
 RANGES = {"model": [SCORED], "gamma": [NUMBER]}
 
@@ -36,6 +37,9 @@ class Recogniser(Task):
         Classes to choose among.
     labels_ : (C,) array or None
         Their labels as they were given; None if these were rows of `Classes`.
+    lift_ : (C,) array
+        Numbers added to the scores of the classes, each its own, as a space chooses them for
+        classes that are added to it; without any it is not there.
     """
 
     model: Any
@@ -44,6 +48,7 @@ class Recogniser(Task):
     classes_: Classes
     labels_: Array | None
     modality_: str
+    lift_: Array
 
     def make_part(self, name: str, value: Any) -> Part | None:
         """Return the head that is given, or one by its name: the model's own if it has that
@@ -95,13 +100,17 @@ class Recogniser(Task):
             X = samples_given(X)
         return in_blocks(self._answers, X) if isinstance(X, Views) else self._answers(X)
 
+    def calibrated(self, scores: Array) -> Array:
+        """Return scores ``(n, C)`` after calibrated stacking with ``gamma``, and lifted."""
+        scores = calibrated_stacking(scores, self.classes_.seen, self.gamma)
+        return scores + self.lift_ if hasattr(self, "lift_") else scores
+
     def predict(self, X: npt.ArrayLike | Views) -> Array:
         """Return the best class ``(n,)`` after calibrated stacking with ``gamma``.
 
         Classes go by their labels as they were given, or by their rows in `Classes`.
         """
-        scores = calibrated_stacking(self.decision_function(X), self.classes_.seen, self.gamma)
-        best = np.asarray(scores.argmax(axis=1))
+        best = np.asarray(self.calibrated(self.decision_function(X)).argmax(axis=1))
         return best if self.labels_ is None else np.asarray(self.labels_[best])
 
     def score(self, X: npt.ArrayLike | Views, y: npt.ArrayLike | None = None) -> float:

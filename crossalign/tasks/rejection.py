@@ -18,7 +18,7 @@ from scipy.special import softmax
 from sklearn.utils._param_validation import StrOptions
 
 from crossalign.labels import NO_CLASS
-from crossalign.metrics import aurc, calibrated_stacking, excess_aurc, risk_coverage_curve
+from crossalign.metrics import aurc, excess_aurc, risk_coverage_curve
 from crossalign.models.blockwise import in_blocks
 from crossalign.models.ranges import NUMBER, RATE, SHARE, Each, Having, check_values
 from crossalign.models.roles import Distributional
@@ -235,9 +235,7 @@ class Rejection(Task):
         """Return the scores ``(n, C)`` after calibrated stacking; ``scores`` are those before, if
         at hand.
         """
-        scores = self.head.decision_function(X) if scores is None else scores
-        gamma = self.head.gamma
-        return scores if gamma == 0 else calibrated_stacking(scores, self.head.classes_.seen, gamma)
+        return self.head.calibrated(self.head.decision_function(X) if scores is None else scores)
 
     def _tempered(self, X: npt.ArrayLike | Views, scores: Array | None = None) -> Array:
         """Return scores over temperature ``(n, C)``."""

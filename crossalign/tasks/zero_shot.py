@@ -164,8 +164,16 @@ class ZeroShot(Recogniser):
         rows, views = self.read(given)
         other = copy(self)
         other.head_ = (by or ClassEM()).moved(self.head_, embedded_once(self.model), rows, views,
-                                              self.classes_.seen, self.gamma)
+                                              self.classes_.seen, self._gap())
+        if hasattr(other, "lift_"):
+            del other.lift_
         return other
+
+    def _gap(self) -> float:
+        """Return what separates seen classes from unseen ones, in the mean of the latter."""
+        if not hasattr(self, "lift_") or self.classes_.seen.all():
+            return self.gamma
+        return self.gamma + float(self.lift_[self.classes_.unseen].mean())
 
     def add_classes(self, classes: Classes | Any, names: Sequence[str] | None = None) -> Self:
         """Let the head score further classes, known by their side information alone.
@@ -188,6 +196,8 @@ class ZeroShot(Recogniser):
         if self.labels_ is not None:
             further = np.array(merged.names[len(self.classes_):], dtype=object)
             self.labels_ = np.concatenate([self.labels_.astype(object), further])
+        if hasattr(self, "lift_"):
+            self.lift_ = np.concatenate([self.lift_, np.zeros(len(classes))])
         self.classes_ = merged
         return self
 

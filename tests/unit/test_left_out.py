@@ -5,17 +5,21 @@ import json
 import numpy as np
 import pytest
 from shapes import picture, picture_folder
+from sklearn.base import clone
 from typer.testing import CliRunner
 
 import crossalign as ca
 from crossalign.cli import app
-from crossalign.data.splits import hold_out
 from crossalign.data_options import DataOptions
-from crossalign.metrics import SeenUnseenCurve, seen_unseen_curve
 from crossalign.models import RidgeMap
 from crossalign.space import build_space
-from crossalign.space.left_out import Added, at, chosen_gamma, left_out
-from crossalign.tasks import ZeroShot
+from crossalign.space import left_out as module
+from crossalign.space.bounds import lifts
+from crossalign.space.expectations import Added
+from crossalign.space.left_out import left_out
+from crossalign.space.recognition import Recognition
+from crossalign.tasks import Fitted, ZeroShot
+from crossalign.tasks.store import load_fitted
 from crossalign.types import Classes, Views
 
 
@@ -29,74 +33,82 @@ def pictures(classes=6, each=20, noise=0.5, seed=0):
             Classes(side, np.ones(classes, dtype=bool), tuple("abcdefghijklmnop"[:classes])))
 
 
-def test_shares_are_those_of_a_loop_over_the_classes():
-    used, classes = pictures()
+def found_by_hand(model, used, classes):
+    """The same by loops: folds and groups are the file's own, scores and counts are not."""
+    labels = used.truth
+    groups = module._groups(np.unique(labels), len(used))
+    fold = module._folds(labels, groups)
+    heads, known = [], []
+    for k, out in enumerate(groups):
+        seen = ~np.isin(np.arange(len(classes)), out)
+        told = Classes(classes.embeddings, seen, classes.names)
+        train = used[np.flatnonzero((fold != k) & seen[labels])]
+        heads.append(ZeroShot(clone(model).fit(train, classes=told)).fit(train, told))
+        known.append(seen)
+    best, right = np.empty(len(used)), np.empty(len(used), dtype=bool)
+    for i, k in enumerate(fold.tolist()):
+        scores = np.where(known[k], heads[k].decision_function(used[[i]])[0], -np.inf)
+        best[i], right[i] = scores.max(), scores.argmax() == labels[i]
+    return groups, fold, heads, known, best, right
+
+
+def test_what_is_kept_was_scored_by_fits_without_it():
+    used, classes = pictures(classes=12)
     found = left_out(RidgeMap(alpha=1.0), used, classes)
-    held, told, others, before = hold_out(used.truth, 0.2, seed=0), [], [], []
-    each, curves = [], []
-    for out in range(6):
-        seen = np.arange(6) != out
-        known = Classes(classes.embeddings, seen, classes.names)
-        train = used[np.flatnonzero((used.truth != out) & ~held)]
-        head = ZeroShot(RidgeMap(alpha=1.0).fit(train, classes=known)).fit(train, known)
-        each.append(head.decision_function(used))
-        there, own = (used.truth != out) & held, used.truth == out
-        curves.append(seen_unseen_curve(each[out][there], used.truth[there], each[out][own],
-                                        used.truth[own], seen))
-    for out, scores in enumerate(each):
-        seen = np.arange(6) != out
-        gamma = chosen_gamma([curve for other, curve in enumerate(curves) if other != out])
-        answers = (scores - gamma * seen).argmax(axis=1)
-        told.append(np.mean(answers[used.truth == out] == out))
-        asked = (used.truth != out) & held
-        right = answers[asked] == used.truth[asked]
-        others.append(np.mean([right[used.truth[asked] == c].mean() for c in np.flatnonzero(seen)]))
-        alone = np.where(seen, scores, -np.inf).argmax(axis=1)[asked] == used.truth[asked]
-        before.append(np.mean([alone[used.truth[asked] == c].mean()
-                               for c in np.flatnonzero(seen)]))
-    assert sorted(found.told) == pytest.approx(sorted(told))
-    assert found.others == pytest.approx(np.mean(others))
-    assert found.before == pytest.approx(np.mean(before))
-    assert 0.3 < np.mean(told) <= 1
-    assert found.gamma == pytest.approx(chosen_gamma(curves))
-    for curve in curves:
-        assert at(curve, found.gamma)[1] >= 0.9 * curve.seen[0]
+    groups, fold, _, _, best, right = found_by_hand(RidgeMap(alpha=1.0), used, classes)
+    assert [len(out) for out in groups] == [2] * 5
+    assert len(np.unique(np.concatenate(groups))) == 10
+    for k, out in enumerate(groups):
+        assert not (np.isin(used.truth, out) & (fold == k)).any()
+    assert len(found.rows) == len(used) == 240
+    np.testing.assert_allclose(found.best, best, rtol=1e-6)         # float32
+    np.testing.assert_array_equal(found.weights > 0, right)
+    np.testing.assert_allclose(found.weights[right], 1 / 20)
 
 
-def test_a_curve_is_read_at_the_step_before():
-    one = SeenUnseenCurve(np.array([-np.inf, 0.0, 2.0]), np.array([0, 0.5, 1]),
-                          np.array([1, 0.7, 0]))
-    assert [at(one, gamma) for gamma in (-9.0, 0.5, 2.0)] == [(0, 1), (0.5, 0.7), (1, 0)]
+def test_expectations_are_those_of_a_loop_over_the_classes():
+    used, classes = pictures(classes=6)
+    labels = used.truth
+    found = left_out(RidgeMap(alpha=1.0), used, classes)
+    groups, fold, heads, known, _, _ = found_by_hand(RidgeMap(alpha=1.0), used, classes)
+    told, others, before = [], [], []
+    for k, (new,) in enumerate(groups):
+        scores = heads[k].decision_function(used)
+        without = np.stack([np.where(known[f] & (np.arange(6) != new),
+                                     heads[f].decision_function(used[[i]])[0], -np.inf)
+                            for i, f in enumerate(fold)])
+        part = (fold != k) & (labels != new)
+        hits = (without.argmax(axis=1) == labels)[part] / np.bincount(labels[part])[labels[part]]
+        lift = lifts((without.max(axis=1) - scores[:, new])[part][:, None], hits, 1 - found.share)
+        scores[:, new] += lift
+        told.append(np.mean(scores[labels == new].argmax(axis=1) == new))
+        held = fold == k
+        each = [[np.mean(of[held & (labels == c)].argmax(axis=1) == c)
+                 for c in np.unique(labels[held])] for of in
+                (scores, np.where(known[k], scores, -np.inf))]
+        others.append(np.mean(each[0]))
+        before.append(np.mean(each[1]))
+    assert found.added.told == pytest.approx(told)
+    assert found.added.others == pytest.approx(np.mean(others))
+    assert found.added.before == pytest.approx(np.mean(before))
+    assert np.mean(others) >= 0.9 * np.mean(before)
+    assert 0 <= found.share <= 0.1
+    assert np.mean(told) > 0.5
 
 
-def test_the_gamma_is_the_best_that_leaves_the_others_enough_beside_every_class():
-    rng = np.random.default_rng(3)
-    curves = [SeenUnseenCurve(np.r_[-np.inf, np.sort(rng.normal(size=20))],
-                              np.linspace(0, 1, 21), np.linspace(0.8, 0, 21)**power)
-              for power in (0.5, 1, 2)]
-
-    def harmonic(gamma):
-        u, s = np.mean([at(curve, gamma) for curve in curves], axis=0)
-        return 2 * u * s / (u + s)
-
-    def fair(gamma):
-        return all(at(curve, gamma)[1] >= 0.9 * curve.seen[0] for curve in curves)
-
-    steps = [gamma for gamma in np.linspace(-4, 4, 4001) if fair(gamma)]
-    found = chosen_gamma(curves)
-    assert fair(found)
-    assert harmonic(found) == pytest.approx(max(map(harmonic, steps)))
-    assert harmonic(found) < max(map(harmonic, np.linspace(-4, 4, 4001)))
+def test_it_is_the_same_on_every_machine_and_bounded():
+    used, classes = pictures(14, each=6)
+    again = left_out(RidgeMap(), *pictures(14, each=6))
+    found = left_out(RidgeMap(), used, classes)
+    assert found.setting() == again.setting()
+    assert len(found.added.told) == 10
+    assert [len(of) for of in module._groups(np.arange(14), 84)] == [2] * 5
+    assert [len(of) for of in module._groups(np.arange(200), 50_000)] == [4, 4, 2]
+    assert [len(of) for of in module._groups(np.arange(5), 10**6)] == [1, 1, 1]
+    assert len(left_out(RidgeMap(), *pictures(14, each=30)).rows) == 256
 
 
-def test_where_no_class_is_told_the_others_keep_their_share_all_the_same():
-    curve = SeenUnseenCurve(np.array([-np.inf, -5.0, -3.0]), np.array([0, 0, 1.0]),
-                            np.array([1.0, 0.95, 0]))
-    assert at(curve, chosen_gamma([curve])) == (0, 0.95)
-    assert at(curve, 0.0) == (1, 0)
-
-
-def test_what_cannot_be_left_out_gives_no_estimate_and_time_ends_it():
+def test_what_cannot_be_left_out_gives_no_estimate():
     used, classes = pictures(2)
     assert left_out(RidgeMap(), used, classes) is None
     used, classes = pictures(6, each=1)
@@ -104,8 +116,46 @@ def test_what_cannot_be_left_out_gives_no_estimate_and_time_ends_it():
     used, classes = pictures(5)
     bare = Classes(np.zeros((5, 0), np.float32), np.ones(5, dtype=bool), classes.names)
     assert left_out(RidgeMap(), used, bare) is None
-    assert len(left_out(RidgeMap(), used, classes, seconds=0.0).told) == 3
-    assert len(left_out(RidgeMap(), *pictures(14)).told) == 10
+    assert len(left_out(RidgeMap(), *pictures(3, each=2)).added.told) == 3
+
+
+def recogniser_of(used, classes):
+    return ZeroShot(RidgeMap().fit(used, classes=classes)).fit(used, classes)
+
+
+def test_an_added_class_is_lifted_by_the_sample_and_a_saved_space_knows_it(tmp_path):
+    used, classes = pictures(8)
+    known = Classes(classes.embeddings[:6], np.ones(6, dtype=bool), classes.names[:6])
+    rows = np.flatnonzero(used.truth < 6)
+    kept = left_out(RidgeMap(), used[rows], known)
+    recogniser = recogniser_of(used[rows], known)
+    sample = used[rows][kept.rows]["image"]
+    space = Recognition(Fitted(recogniser.model, "gzsl", recogniser,
+                               {"beside": kept.setting()}), sample)
+    assert not hasattr(recogniser, "lift_")
+    for place, name in ((6, "g"), (7, "h")):
+        space.take_class(name, classes.embeddings[[place]])
+        new = recogniser.decision_function(sample)[:, 6:]
+        by_hand = lifts(kept.best[:, None] - new, kept.weights, 1 - kept.share)
+        np.testing.assert_allclose(recogniser.lift_, [0] * 6 + by_hand.tolist())
+    space.fitted.save(tmp_path / "fitted")
+    again = load_fitted(tmp_path / "fitted")
+    np.testing.assert_array_equal(again.predict(used), recogniser.predict(used))
+    raw = recogniser.decision_function(used)
+    assert (recogniser.predict(used) == (raw + recogniser.lift_).argmax(axis=1)).all()
+    assert np.mean(recogniser.predict(used[np.flatnonzero(used.truth == 6)]) == 6) > 0.5
+
+
+def test_an_older_space_keeps_the_number_that_it_holds():
+    used, classes = pictures(6)
+    recogniser = recogniser_of(used, classes)
+    fitted = Fitted(recogniser.model, "gzsl", recogniser, {"added": 0.25})
+    space = Recognition(fitted, used["image"])
+    space.take_class("g", np.ones((1, 8), np.float32))
+    assert recogniser.gamma == 0.25
+    assert not hasattr(recogniser, "lift_")
+    old = {"gamma": 0.25, "told": (0.5,), "others": 0.8, "before": 0.9}
+    assert Added.of(old) == Added((0.5,), 0.8, 0.9)
 
 
 def test_a_space_of_few_classes_still_knows_them_beside_an_added_one(tmp_path):
@@ -118,15 +168,18 @@ def test_a_space_of_few_classes_still_knows_them_beside_an_added_one(tmp_path):
     space = build_space(DataOptions(data=str(folder)), tmp_path / "space", models=["ridge_map"],
                         log=str)
     card = json.loads((tmp_path / "space" / "space.json").read_text())["card"]["added"]
-    assert space.added == Added(**card)
+    assert space.added == Added.of(card)
     assert len(space.added.told) == 5
     space.close()
     said = CliRunner().invoke(app, ["add-class", str(tmp_path / "space"), "cross"]).output
     assert said.splitlines()[0] == "cross added, 6 classes"
     assert said.splitlines()[1].endswith(str(space.added))
     assert "of 5 classes that were left out" in said
+    again = CliRunner().invoke(app, ["add-class", str(tmp_path / "space"), "wedge"]).output
+    assert again.splitlines()[-1] == ("all 2 classes that are known by a text share what the "
+                                      "others give up, so that fewer of each are told")
     space = ca.Space.open(tmp_path / "space")
-    assert space.fitted.recogniser.gamma == space.added.gamma
+    assert space.fitted.recogniser.lift_[-2:].all()
     shapes = ("square", "disc", "bar", "ring", "frame")
     answers = [space.recognise([picture(shape, n) for n in range(60, 70)], k=1) for shape in shapes]
     right = np.mean([[answer.names[0] == shape for answer in of]

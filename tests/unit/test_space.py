@@ -208,7 +208,7 @@ def test_probabilities_are_softmax_of_calibrated_scores_over_the_chosen_temperat
     image = picture("disc", 60)
     recogniser, chosen = sure.fitted.recogniser, sure.fitted.confidences["max_probability"]
     rows = sure.readers.of_pictures([image])
-    scores = recogniser.decision_function(rows)[0] - recogniser.gamma * sure.seen
+    scores = recogniser.decision_function(rows)[0] + recogniser.lift_
     chances = np.exp(scores / chosen["temperature"] - np.max(scores / chosen["temperature"]))
     chances /= chances.sum()
     answer = sure.recognise(image, k=len(sure.class_names))[0]
@@ -237,8 +237,8 @@ def test_classes_are_added_by_text_and_stay(sure):
     for space in (sure, again):
         assert space.class_names[-1] == "halo"
         assert not space.seen[-1]
-        gamma = space.fitted.recogniser.gamma
-        assert gamma == space.added.gamma
+        assert space.fitted.recogniser.gamma == 0
+        assert space.fitted.recogniser.lift_[-1] != 0
         vector = space.readers.of_classes([["a halo", "a ring of light"]])
         np.testing.assert_array_equal(space.classes.embeddings[-1:], vector)
         assert "halo" in space.recognise(image, k=99)[0].names
