@@ -56,7 +56,7 @@ def fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
         vectors = model.index_vectors(encoded(model.similarity_inputs, rows, side))
         about = _payload(here, kind, samples, root, log)
         if space.captions and side == space.looks:
-            log(f"saying what {len(here):,} {side}s show")
+            log(f"saying what {len(here):,} items show ({kind})")
             for one, text in zip(about, space.caption_rows(here[kind]), strict=True):
                 one[SAID] = text
         space.index.add(vectors, [str(n) for n in names], about)
