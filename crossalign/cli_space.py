@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, typer.Option("--k", min=1, help="Number of answers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-STRANGE = "unlike all that this space was built from; "
+STRANGE = "unlike all that the space was built from; "
 """Words before what is said of a picture of which nothing is known."""
 AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated lines on standard output.")]
 Where = Annotated[list[str] | None, typer.Option(

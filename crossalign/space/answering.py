@@ -318,8 +318,8 @@ class AnsweringSpace(EmbeddingSpace):
         if len(self.classes) and kind != self.looks:
             raise ValueError(f"items: got {kind}s; recognition is of {self.looks}s.")
         rows = self.looked_at(given)
-        return [answer._replace(unlike=unlike) for answer, unlike in zip(
-            self.recognition.answers(rows, k), self._unlike(rows), strict=True)]
+        return [answer._replace(set=[], unlike=True) if unlike else answer for answer, unlike in
+                zip(self.recognition.answers(rows, k), self._unlike(rows), strict=True)]
 
     def unlike(self, items: Any) -> list[bool]:
         """Tell which pictures are unlike all that the space was built from, see `space.unlike`.

@@ -42,7 +42,8 @@ class Answer(NamedTuple):
     set : strings
         Classes that may be right, the likeliest first: they are meant to hold the right one in 90 %
         of the cases, and for classes without training pictures can only where validation had nine
-        such classes, see `tasks.Conformal`. Empty if validation chose no limits for it.
+        such classes, see `tasks.Conformal`. Empty if validation chose no limits for it, or the item
+        is unlike all others, of which nothing is promised.
     unlike : bool
         True if the item is unlike all that the space was built from, so that none of this says
         much, see `space.unlike`; default False.

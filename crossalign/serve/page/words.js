@@ -73,7 +73,7 @@ async function ask(event) {
       make("div", { className: "label" }, make("span", { textContent: answer }),
         make("span", { textContent: percent(accuracy) })), track(accuracy))));
     const notes = [
-      ...(unlike ? ["It is unlike all that this space was built from, so this says little."] : []),
+      ...(unlike ? ["The picture is unlike all that the space was built from."] : []),
       ...(unknown.length ? [`It was never asked with ${unknown.join(", ")}.`] : []),
       ...(calibrated ? [] : ["These shares are not calibrated; it had too few questions for that."])];
     tell(status, notes.join(" "));
