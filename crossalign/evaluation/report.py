@@ -333,19 +333,19 @@ def summarise(runs: Sequence[Mapping[str, float]], task: str = "") -> dict[str, 
             raise ValueError(f"runs: run {i} and run 0 do not both hold {odd}; "
                              "score every run with the same metrics.")
         for name, value in run.items():
-            least, most = _ends(task, name)
+            least, most = ends_of(task, name)
             if not least - 1e-6 <= value <= most + 1e-6:  # also catches NaN
                 raise ValueError(f"runs: run {i} has {name} = {value}; "
                                  f"give fractions in [{least:g}, {most:g}], not percent.")
     scores: dict[str, Score] = {}
     for name in runs[0]:
-        values = np.clip([float(run[name]) for run in runs], *_ends(task, name))
+        values = np.clip([float(run[name]) for run in runs], *ends_of(task, name))
         sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
         scores[name] = {"mean": float(values.mean()), "sd": sd, "runs": values.tolist()}
     return scores
 
 
-def _ends(task: str, name: str) -> tuple[float, float]:
+def ends_of(task: str, name: str) -> tuple[float, float]:
     """Return the smallest and the largest possible value of a score."""
     from crossalign.evaluation.protocols import known  # which imports all that scores
 

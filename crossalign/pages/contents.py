@@ -11,7 +11,7 @@ from crossalign.data.leaks import LEAKS
 from crossalign.evaluation.plain_values import flatten, jsonable
 from crossalign.evaluation.report import Report
 from crossalign.pages.figures import NO_METRIC, rows_of
-from crossalign.pages.words import headlines, ranks
+from crossalign.pages.words import headlines, ranks, share_of_most
 from crossalign.tables import percent, points
 
 STATES = {True: ("bad", "holds"), False: ("good", "ruled out"), None: ("open", "not stated")}
@@ -29,18 +29,20 @@ def baselines(report: Report) -> dict[str, Any]:
     return {"metrics": metrics, "metric": headlines(report)[0],
             "compared": any("difference" in row for row in rows),
             "rows": [{"model": row["model"], "own": row["model"] == report.model,
-                      "cells": [_cell(row, m, best.get(m)) for m in metrics],
+                      "cells": [_cell(report, row, m, best.get(m)) for m in metrics],
                       "margin": _margin(row.get("difference"))} for row in rows]}
 
 
-def _cell(row: Mapping[str, Any], metric: str, best: str | None) -> dict[str, Any]:
+def _cell(report: Report, row: Mapping[str, Any], metric: str,
+          best: str | None) -> dict[str, Any]:
     """Return one score as text, as the length of a bar, and whether it is the best; {} for none."""
     if metric not in row:
         return {}
     score = row[metric]
     mean, sd = float(score["mean"]), float(score.get("sd", 0.0))
     n = row.get("counted") or len(score.get("runs", ())) or (2 if sd > 0 else 1)
-    return {"text": percent(mean, sd, n), "share": percent(mean), "best": percent(mean) == best}
+    return {"text": percent(mean, sd, n), "share": percent(share_of_most(mean, metric, report)),
+            "best": percent(mean) == best}
 
 
 def _margin(difference: Mapping[str, Any] | None) -> str:

@@ -26,7 +26,14 @@ from crossalign.pages.conclusion import conclusion
 from crossalign.pages.contents import baselines, file_name, plain, protocol_of
 from crossalign.pages.pictures import gallery_of
 from crossalign.pages.plots.wording import arrow
-from crossalign.pages.words import headlines, meaning, sentence_of, short_name, title_of
+from crossalign.pages.words import (
+    headlines,
+    meaning,
+    sentence_of,
+    share_of_most,
+    short_name,
+    title_of,
+)
 from crossalign.tables import percent, printable, spread
 
 
@@ -59,7 +66,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "file_name": file_name, "gallery_of": gallery_of, "headlines": headlines,
     "jsonable": jsonable, "listed": lambda value: isinstance(value, list), "meaning": meaning,
     "percent": percent, "plain": plain, "protocol_of": protocol_of, "runs_of": runs_of,
-    "sentence_of": sentence_of, "share": lambda part: f"{100 * part:.2f}%",
+    "sentence_of": sentence_of,
+    "share": lambda value, *of: f"{100 * share_of_most(value, *of):.2f}%",
     "short_name": short_name, "spaced": lambda name: str(name).replace("_", " "),
     "spread": spread, "title_of": title_of}
 """Functions that the template calls."""

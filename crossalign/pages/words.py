@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crossalign.evaluation.protocols import known
-from crossalign.evaluation.report import Report
+from crossalign.evaluation.report import Report, ends_of
 from crossalign.pages.figures import part_of
 from crossalign.pages.plots.wording import arrow
 
@@ -39,6 +39,11 @@ def meaning(name: str, report: Report) -> str:
     task = known(report.task)
     metric = None if task is None else task.metric(name)
     return "" if metric is None else metric.meaning
+
+
+def share_of_most(value: float, name: str, report: Report) -> float:
+    """Return the share of a score in the largest that there can be, as the length of its bar."""
+    return value / ends_of(report.task, name)[1]
 
 
 def ranks(report: Report, name: str) -> bool:

@@ -1,9 +1,12 @@
 """What stands on top of a page is computed from the scores and their tests."""
 
+import re
+
 import pytest
 
 from crossalign.evaluation.report import Report
 from crossalign.pages.conclusion import compared_rows, conclusion
+from crossalign.pages.contents import baselines
 from crossalign.pages.page import render
 
 
@@ -88,3 +91,16 @@ def test_a_deterministic_model_has_no_spread_on_its_page():
     text = render(found)
     assert "5 runs, all equal" in text
     assert "± 0.0" not in text
+
+
+def test_bars_are_shares_of_the_largest_value_that_there_can_be():
+    found = Report.from_runs([{"exact": 0.25, "exact_seen": 1.0, "CIDEr": 7.5}], model="m",
+                             data="d", task="caption", seeds=[0], seconds=1, selection="none")
+    cards = re.findall(r"<dt>([^<]*)</dt><dd><b>([^<]*)</b>.*?width:([0-9.]*)%", render(found),
+                       re.DOTALL)
+    assert cards == [("exact", "25.0", "25.00"), ("exact seen", "100.0", "100.00"),
+                     ("CIDEr", "750.0", "75.00")]
+    rows = [{"model": name, "CIDEr": {"mean": mean, "sd": 0.0}} for name, mean in
+            (("m", 7.5), ("other", 2.5))]
+    found.artefacts["rows"] = rows
+    assert [row["cells"][-1]["share"] for row in baselines(found)["rows"]] == ["75.0", "25.0"]

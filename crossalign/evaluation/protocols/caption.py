@@ -95,7 +95,7 @@ class Captioning(Spoken, Protocol):
     objective: ClassVar[str] = "exact"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("exact", "unseen classes: captions that are a reference, word by word"),
-        Metric("CIDEr", "unseen classes: CIDEr-D, from 0 to 10", most=10.0),
+        Metric("CIDEr", "unseen classes: CIDEr-D in percent, up to 1,000", most=10.0),
         Metric("BLEU-4", "unseen classes: runs of one to four words that references have"),
         Metric("ROUGE-L", "unseen classes: longest common sequence of words"),
         Metric("exact_retrieval", "the same of the nearest training text"),
@@ -111,7 +111,7 @@ class Captioning(Spoken, Protocol):
         Metric("exact_text_only", "the same of a decoder that learned from texts alone"),
         Metric("CIDEr_text_only", "the same of a decoder that learned from texts alone", most=10.0),
         Metric("exact_seen", "seen classes: captions that are a reference, word by word"),
-        Metric("CIDEr_seen", "seen classes: CIDEr-D, from 0 to 10", most=10.0),
+        Metric("CIDEr_seen", "seen classes: CIDEr-D in percent, up to 1,000", most=10.0),
         Metric("exact_text_only_seen", "seen classes, by a decoder that learned from texts alone"),
         Metric("exact_template_seen", "seen classes, by the name of the recognised class"),
         Metric("distinct", "share of different captions among those of unseen classes", None))
