@@ -5,8 +5,8 @@
   encoder of pictures.
 - `build`: from pictures and texts to a space, in one call. `raw_data`: what it reads. `filling`:
   items of its index. `draft`: a folder that takes its place once it is whole.
-- `answers`, `captions`: what a space learns to say, by settings that validation chose. `colours`:
-  words of what grey pictures do not show.
+- `answers`, `captions`: its answerer and captioner. `spoken`: what both are made by: settings that
+  validation chose. `colours`: words of what grey pictures do not show.
 - `choice`: the model of a space, chosen on validation classes among a short list.
 - `recognition`: calibrated answers. `folder`: the parts on disk, and who may write to them.
 - `left_out`: pictures and classes that calibrate what is added. `expectations`: how well that is

@@ -338,7 +338,7 @@ class AnsweringSpace(EmbeddingSpace):
         """Tell which rows of features ``(n, a)`` are unlike all others; none where that was not
         learned, or another encoder's features are mapped to the first one's.
         """
-        least, sample = self.fitted.settings.get(UNLIKE), self.recognition.sample
-        if least is None or sample is None or self.readers.mapped is not None:
+        least = self.fitted.settings.get(UNLIKE)
+        if least is None or self.recognition.sample is None or self.readers.mapped is not None:
             return [False] * len(rows)
-        return [bool(one) for one in nearest_cosine(rows, sample) < least]
+        return [bool(one) for one in nearest_cosine(rows, self.recognition.sample) < least]

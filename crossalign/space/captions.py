@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from crossalign.data.catalog import load_said
 from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols.caption import Captioning
-from crossalign.evaluation.selection import select
 from crossalign.reading import expanded
-from crossalign.space.answers import check_embeds
-from crossalign.space.colours import unseen_colours
+from crossalign.space.spoken import check_embeds, chosen_settings, tell_of_colours
 from crossalign.tasks.base_captioner import BaseCaptioner
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Captions, Encoder, Views
@@ -85,22 +83,9 @@ def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: V
     check_embeds(fitted, "captions")
     said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
-    note = unseen_colours(encoder, [text for of in said.texts for text in of], "captions")
-    if note is not None:
-        log(f"note: {note}")
+    tell_of_colours(encoder, [text for of in said.texts for text in of], "captions", log)
     task = OneCaptioner(**language)
-    settings = _chosen(task, fitted.model, bench, said, log)
+    settings = chosen_settings(task, fitted.model, bench, said, "captions", log)
     log(f"learning to say what {len(used):,} samples show, with {task.describe(settings)}")
     captioner = task.captioner(fitted.model, fitted.recogniser, settings, modality=modality)
     return captioner.fit(used, said, callbacks)
-
-
-def _chosen(task: Captioning, model: Any, bench: Benchmark, said: Captions,
-            log: Log) -> Mapping[str, Any]:
-    """Return what validation chooses for captions; nothing where it has too few pictures."""
-    part = bench.validation()
-    asked = None if part is None else task.asked(part, said)
-    if asked is None:
-        return {}
-    log("choosing the captioner on pictures of validation")
-    return select(model, replace(bench, validation_split=lambda: asked), task, {}).settings

@@ -27,10 +27,12 @@ def unseen_colours(encoder: Encoder, texts: Sequence[str], what: str) -> str | N
     what : str
         Noun that they are called by, as ``"captions"``.
     """
-    named = [found for text in texts if encoder.mode == GREY
-             for found in [[word for word in words_of(text) if word in COLOURS]] if found]
+    if encoder.mode != GREY:
+        return None
+    first = (next((word for word in words_of(text) if word in COLOURS), None) for text in texts)
+    named = [word for word in first if word is not None]
     if not named:
         return None
-    return (f"{len(named):,} of {len(texts):,} {what} name colours, as {named[0][0]!r}, which are "
+    return (f"{len(named):,} of {len(texts):,} {what} name colours, as {named[0]!r}, which are "
             "guessed, as this encoder reads grey pictures; name a network that sees colours by "
             "--encoder")

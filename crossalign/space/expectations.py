@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ Array = npt.NDArray[Any]
 SHARES = np.linspace(0, 1 - KEPT, 21)
 """Shares of what the others have right that an added class may take."""
 ADDED = "added"
-"""Key of the card of a space for `Added`; setting of older ones, a number for all added classes."""
+"""Key of the card of a space for `Added`."""
 
 
 class Added(NamedTuple):
@@ -34,11 +33,6 @@ class Added(NamedTuple):
     told: tuple[float, ...]
     others: float
     before: float
-
-    @classmethod
-    def of(cls, said: Mapping[str, Any]) -> Added:
-        """Read them from a card; those of older spaces say more."""
-        return cls(*(said[name] for name in cls._fields))
 
     def __str__(self) -> str:
         """Say it in a sentence."""

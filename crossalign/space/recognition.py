@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from crossalign.sentences import short
 from crossalign.space.bounds import lifts
-from crossalign.space.expectations import ADDED
 from crossalign.space.left_out import BESIDE
 from crossalign.tasks.fitted import Fitted
 from crossalign.tasks.rejection import Rejection
@@ -66,8 +65,7 @@ def adapted(fitted: Fitted, samples: Samples) -> Fitted:
         See `Fitted.adapt`.
     """
     found = fitted.adapt(samples)
-    found.settings = {name: value for name, value in found.settings.items()
-                      if name not in (ADDED, BESIDE)}
+    found.settings = {name: value for name, value in found.settings.items() if name != BESIDE}
     return found
 
 
@@ -181,22 +179,20 @@ class Recognition:
             **self.fitted.confidences, CONFIDENCE: {**chosen, "threshold": threshold}}}
 
     def _balance(self) -> None:
-        """Calibrate by pictures that were left out, see `space.bounds`; in older spaces by the
-        number that they hold; without either, for classes that are equally likely, with pictures or
-        without.
+        """Calibrate by pictures that were left out, see `space.bounds`; without such, for classes
+        that are equally likely, with pictures or without.
         """
-        recogniser, settings = self.fitted.recogniser, self.fitted.settings
+        recogniser, kept = self.fitted.recogniser, self.fitted.settings.get(BESIDE)
         if recogniser is None:
             return
         if hasattr(recogniser, "lift_"):
             del recogniser.lift_
-        if BESIDE in settings and self.sample is not None:
+        if kept is not None and self.sample is not None:
             recogniser.gamma = 0.0
             if recogniser.classes_.unseen.any():
-                recogniser.lift_ = self._lifts(recogniser, self.sample, **settings[BESIDE])
+                recogniser.lift_ = self._lifts(recogniser, self.sample, **kept)
         else:
-            recogniser.gamma = (float(settings[ADDED]) if ADDED in settings else
-                                self.fitted.gamma_at(float(np.mean(recogniser.classes_.unseen))))
+            recogniser.gamma = self.fitted.gamma_at(float(np.mean(recogniser.classes_.unseen)))
 
     @staticmethod
     def _lifts(recogniser: ZeroShot, sample: Array, best: Sequence[float],

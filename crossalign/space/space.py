@@ -149,8 +149,7 @@ class Space(StoredSpace):
         """Share of the pictures of an added class that are likely told; None if none was left out
         when the space was built, or it has learned from unlabelled pictures since.
         """
-        chosen = {ADDED, BESIDE} & set(self.fitted.settings)
-        return Added.of(self.card[ADDED]) if chosen and ADDED in self.card else None
+        return Added(**self.card[ADDED]) if BESIDE in self.fitted.settings else None
 
     def add_class(self, name: str, text: str | Sequence[str] | None = None) -> None:
         """Add a class that is known by a text, or several; by default by its name.

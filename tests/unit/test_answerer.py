@@ -21,7 +21,7 @@ from crossalign.evaluation.selection import fit_on
 from crossalign.metrics import vqa_accuracy
 from crossalign.models.answer_network import soft_cross_entropy
 from crossalign.space.answering import AnsweringSpace
-from crossalign.space.answers import _chosen
+from crossalign.space.spoken import chosen_settings
 from crossalign.tasks import Answerer, Fitted
 from crossalign.tasks.answer_calibration import (
     FEWEST,
@@ -384,15 +384,16 @@ def test_the_protocol_calibrates_on_validation_and_scores_before_and_after(repor
 
 def test_a_space_of_another_task_has_its_answers_chosen_on_validation():
     lines, task = [], VQA()
-    chosen = _chosen(task, MODEL, BENCH, SAID, lines.append)
+    chosen = chosen_settings(task, MODEL, BENCH, SAID, "questions", lines.append)
     part = replace(BENCH.validation(), said=SAID)
     fitted = fit_on(models.RidgeMap(alpha=1.0), part, task)
     assert chosen == dict(task.trial(fitted, part).details["chosen"])
     assert {"dropout", "temperature"} == set(chosen)
-    assert "questions about pictures of validation" in lines[0]
+    assert lines == ["choosing settings by questions of validation pictures"]
     answerer = task.answerer(MODEL, chosen)
     assert {name: getattr(answerer, name) for name in chosen} == chosen
-    assert _chosen(task, MODEL, replace(BENCH, validation_split=None), SAID, lines.append) == {}
+    bare = replace(BENCH, validation_split=None)
+    assert chosen_settings(task, MODEL, bare, SAID, "questions", lines.append) == {}
 
 
 def test_few_questions_choose_no_answers():

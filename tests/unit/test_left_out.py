@@ -146,18 +146,6 @@ def test_an_added_class_is_lifted_by_the_sample_and_a_saved_space_knows_it(tmp_p
     assert np.mean(recogniser.predict(used[np.flatnonzero(used.truth == 6)]) == 6) > 0.5
 
 
-def test_an_older_space_keeps_the_number_that_it_holds():
-    used, classes = pictures(6)
-    recogniser = recogniser_of(used, classes)
-    fitted = Fitted(recogniser.model, "gzsl", recogniser, {"added": 0.25})
-    space = Recognition(fitted, used["image"])
-    space.take_class("g", np.ones((1, 8), np.float32))
-    assert recogniser.gamma == 0.25
-    assert not hasattr(recogniser, "lift_")
-    old = {"gamma": 0.25, "told": (0.5,), "others": 0.8, "before": 0.9}
-    assert Added.of(old) == Added((0.5,), 0.8, 0.9)
-
-
 def test_a_space_of_few_classes_still_knows_them_beside_an_added_one(tmp_path):
     (tmp_path / "shapes").mkdir()
     folder = picture_folder(tmp_path / "shapes")
@@ -168,7 +156,7 @@ def test_a_space_of_few_classes_still_knows_them_beside_an_added_one(tmp_path):
     space = build_space(DataOptions(data=str(folder)), tmp_path / "space", models=["ridge_map"],
                         log=str)
     card = json.loads((tmp_path / "space" / "space.json").read_text())["card"]["added"]
-    assert space.added == Added.of(card)
+    assert space.added == Added(**card)
     assert len(space.added.told) == 5
     space.close()
     said = CliRunner().invoke(app, ["add-class", str(tmp_path / "space"), "cross"]).output

@@ -48,7 +48,7 @@ def test_what_a_space_learns_to_say_is_looked_through(room, said, what, monkeypa
 
     lines = []
     monkeypatch.setattr(room, "load_said", lambda *_, **__: said)
-    monkeypatch.setattr(room, "_chosen", chosen)
+    monkeypatch.setattr(room, "chosen_settings", chosen)
     monkeypatch.setattr(room, "check_embeds", lambda *_: None)
     of = room.answerer_of if room is answers else room.captioner_of
     more = () if room is answers else ("image", {})
