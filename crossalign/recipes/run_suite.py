@@ -101,11 +101,13 @@ def _write_tables(out: Path, tables: Sequence[tuple[str, list[list[str]]]],
 def _groups(suite: Suite, out: Path, root: Path | None, jobs: int, keep: bool,
             log: Log) -> Iterator[tuple[int, list[Report]]]:
     """Yield place and reports of every group, in order, as soon as all of its runs are done."""
+    from crossalign.pages.words import headlines
+
     started = time.perf_counter()
     runs, done, told = suite.runs, dict[str, Report](), 0
     for run, file in _files(runs, out, root, jobs, keep, log):
         done[run.name] = report = Report.load(file)
-        metric = next(iter(report.scores))
+        metric = headlines(report)[0]
         log(f"{time.perf_counter() - started:4.0f} s  {len(done):2} of {len(runs)}  "
             f"{run.name}: {metric} {percent(report.scores[metric]['mean'])}")
         while told < len(suite.groups):
