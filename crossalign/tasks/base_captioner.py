@@ -26,6 +26,7 @@ from crossalign.models.ranges import (
     Having,
     check_values,
 )
+from crossalign.sentences import short
 from crossalign.tasks.base import check_samples, task_samples
 from crossalign.tasks.caption_inputs import CaptionInputs
 from crossalign.tasks.caption_parts import CaptionParts
@@ -54,6 +55,11 @@ RANGES: dict[str, Any] = {
     "epochs": [COUNT, None], "batch_size": [BATCH], "lr": [RATE],
     "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
 """Ranges of the parameters that every captioner has."""
+ASKED: dict[str, Any] = {
+    "by": [StrOptions(set(WAYS))], "width": [SIZE], "length": [NUMBER], "share": [SHARE],
+    "temperature": [RATE], "longest": [SIZE, None], "shortest": RANGES["repeats"],
+    "repeats": [*RANGES["repeats"], None]}
+"""Ranges of what `BaseCaptioner.caption` is asked with."""
 ROUNDED = 1e-4
 """Probability that words in float32 may lack by rounding."""
 
@@ -140,13 +146,17 @@ class BaseCaptioner(CaptionInputs, ABC):
         Raises
         ------
         ValueError
-            If samples lack the modality, or there is not a sequence of captions for each.
+            If samples lack the modality, there is not a sequence of captions for each, or no
+            caption in all.
         """
         samples = task_samples(train, "train")
-        texts = captions.of(samples) if isinstance(captions, Captions) else list(captions)
+        texts = captions.of(samples) if isinstance(captions, Captions) else listed(captions)
         if len(texts) != len(samples):
             raise ValueError(f"captions: got {len(texts)} for {len(samples)} samples; give each a "
                              "sequence of one caption or more.")
+        if not any(map(len, texts)):
+            raise ValueError(f"captions: got none of {len(samples)} samples; give some sample a "
+                             "caption.")
         self.modality_ = self.modality or samples.modalities[0]
         needed = (self.modality_,) if self.route == "paired" else (self.modality_, self.text)
         for name in needed:
@@ -207,10 +217,10 @@ class BaseCaptioner(CaptionInputs, ABC):
         """
         from crossalign.tasks import decoding
 
-        check_values({"by": by, "width": width, "share": share, "temperature": temperature},
-                     {"by": [StrOptions(set(WAYS))], "width": [SIZE], "share": [SHARE],
-                      "temperature": [RATE]})
-        if longest is not None and not 1 <= longest <= self.longest:
+        check_values({"by": by, "width": width, "length": length, "share": share,
+                      "temperature": temperature, "longest": longest, "shortest": shortest,
+                      "repeats": repeats}, ASKED)
+        if longest is not None and longest > self.longest:
             raise ValueError(f"longest: got {longest}; give a number of words from 1 to "
                              f"{self.longest}, which the captioner was made for.")
         if by == "nucleus" and generator is None:
@@ -327,6 +337,23 @@ class BaseCaptioner(CaptionInputs, ABC):
         rows = made_up(self.model)
         if hasattr(self, "network_") and self.modality_ in rows:
             self.caption(Views({self.modality_: rows[self.modality_]}), longest=1)
+
+
+def listed(captions: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Return the captions of every sample.
+
+    Raises
+    ------
+    ValueError
+        If those of a sample are no sequence of texts; a text alone would be read letter by letter.
+    """
+    texts = list(captions)
+    for i, of in enumerate(texts):
+        if isinstance(of, str) or not np.iterable(of) or not all(
+                isinstance(text, str) for text in of):
+            raise ValueError(f"captions: sample {i} has {short(of)}; give each sample a list of "
+                             "texts, a single one too.")
+    return texts
 
 
 def left_out(scores: Array) -> Array:

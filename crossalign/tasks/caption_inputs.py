@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.labels import check_class_rows, has_class
 from crossalign.models.blockwise import as_given
 from crossalign.preprocessing.scaling import farthest_of, held_within
 from crossalign.tasks.base import Task
@@ -90,6 +91,8 @@ class CaptionInputs(Task):
         found = CaptionRows(codes, said, right, right, np.zeros(len(rows), dtype=bool))
         if self.recogniser is None:
             return found
+        if samples.labels is not None:
+            check_single(samples.labels, len(self.recogniser.classes_))
         wrong = wrong_classes(self._training_scores(samples), samples.labels,
                               self.recogniser.classes_.seen, self.names)[rows]
         if samples.labels is None:
@@ -97,6 +100,7 @@ class CaptionInputs(Task):
         labels = samples.labels[rows]
         right = with_truth(wrong, labels, np.asarray(self.hits),
                            np.random.default_rng([self.random_state, 2]))
+        right = np.where(has_class(labels)[:, None], right, wrong)
         return with_misled(found._replace(right=right, wrong=wrong), labels,
                            np.random.default_rng([self.random_state, 4]), self.misled)
 
@@ -108,9 +112,10 @@ class CaptionInputs(Task):
             return np.asarray(self.recogniser.decision_function(samples.select(self.modality_)))
         side = self.recogniser.classes_.embeddings
         side = side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-12)
+        known = has_class(samples.truth)[:, None]
         noise = np.random.default_rng([self.random_state, 1]).normal(
             size=(len(samples), len(side)))
-        return np.asarray(side[samples.truth] @ side.T + 0.1 * noise)
+        return np.asarray(np.where(known, side[samples.truth] @ side.T, 0) + 0.1 * noise)
 
     @property
     def _class_names(self) -> tuple[str, ...]:
@@ -149,3 +154,11 @@ class CaptionInputs(Task):
             return np.full((len(samples), self.names), -1)
         scores = self.recogniser.decision_function(samples.select(self.modality_))
         return ranked(self.recogniser.calibrated(scores), self.names)
+
+
+def check_single(labels: Array, n_classes: int) -> None:
+    """Raise ValueError unless every sample is of one of the n_classes classes, or of none."""
+    if labels.ndim == 2:
+        raise ValueError(f"labels: shape {labels.shape}; names of classes are learned of samples "
+                         "of one class each; give one label for each, or no recogniser.")
+    check_class_rows(labels[has_class(labels)], n_classes)

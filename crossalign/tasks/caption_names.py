@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.labels import has_class
 from crossalign.metrics import calibrated_stacking
 from crossalign.types import Classes
 
@@ -37,10 +38,14 @@ def rank_shares(ranked: Array, labels: Array) -> list[float]:
 
 
 def wrong_classes(scores: Array, labels: Array | None, seen: Array, ranks: int) -> Array:
-    """Return the likeliest seen classes but the true one, ``(n, ranks)``; -1 for no more."""
+    """Return the likeliest seen classes but the true one, ``(n, ranks)``; -1 for no more.
+
+    Of a sample without a class any may be wrong.
+    """
     scores = np.where(seen, scores, -np.inf)
     if labels is not None:
-        scores[np.arange(len(labels)), labels] = -np.inf
+        known = np.flatnonzero(has_class(labels))
+        scores[known, labels[known]] = -np.inf
     order = np.argsort(-scores, axis=1, kind="stable")[:, :ranks]
     allowed = np.isfinite(np.take_along_axis(scores, order, axis=1))
     return _filled(np.where(allowed, order, -1), ranks)

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.labels import classes_held, has_class
+
 Array = npt.NDArray[Any]
 
 
@@ -58,14 +60,15 @@ def with_misled(rows: CaptionRows, labels: Array, rng: np.random.Generator,
     ----------
     rows : CaptionRows
     labels : (m,) int
-        Classes of the rows; a row whose likeliest wrong class has none is not added.
+        Classes of the rows; a row of none is not added, nor one whose likeliest wrong class has
+        none.
     rng : numpy.random.Generator
         Source of the draws.
     share : float
         Share that is added.
     """
-    of = {label: np.flatnonzero(labels == label) for label in np.unique(labels).tolist()}
-    able = np.flatnonzero(np.isin(rows.wrong[:, 0], labels))
+    of = {label: np.flatnonzero(labels == label) for label in classes_held(labels).tolist()}
+    able = np.flatnonzero(has_class(labels) & np.isin(rows.wrong[:, 0], list(of)))
     added = np.sort(rng.choice(able, round(share * len(able)), replace=False))
     seen_as = [rng.choice(of[c]) for c in rows.wrong[added, 0].tolist()]
     misled = rows.take(added)._replace(codes=rows.codes[seen_as],

@@ -17,7 +17,7 @@ NEVER = float("-inf")
 Unit = tuple[int, ...]
 """Words that count as one: a word of the vocabulary, or a word in letters."""
 FORCED = -1e4
-"""Log-probability of an end that no speaker would say, where a text may not go on."""
+"""Log-probability of an end that no speaker would say, where a text may not or cannot go on."""
 
 
 class Speaker(Protocol):
@@ -70,7 +70,10 @@ class Limits:
                 if units[i:i + before] == last} - {(self.end,)}
 
     def allowed(self, scores: Tensor, texts: Tensor) -> Tensor:
-        """Return scores ``(n, words)`` with -inf for words that may not follow texts ``(n, t)``."""
+        """Return scores ``(n, words)`` with -inf for words that may not follow texts ``(n, t)``.
+
+        A text that no word may follow ends, however short it is.
+        """
         scores = scores.clone()
         said = texts.shape[1]
         if said < self.shortest:
@@ -82,6 +85,7 @@ class Limits:
         if self.repeats > 0:
             for row, text in zip(scores, texts.tolist(), strict=True):
                 row[[unit[0] for unit in self.barred(text) if len(unit) == 1]] = NEVER
+        scores[~torch.isfinite(scores).any(dim=1), self.end] = FORCED
         return scores
 
 
@@ -110,7 +114,9 @@ def nucleus(speaker: Speaker, limits: Limits, generator: torch.Generator, share:
     def drawn(scores: Tensor) -> Tensor:
         sorted_, order = (scores / temperature).softmax(dim=1).sort(dim=1, descending=True)
         before = sorted_.cumsum(dim=1) - sorted_
-        kept = sorted_.masked_fill(before >= share, 0.0)
+        few = before >= share
+        few[:, 0] = False                                       # the likeliest is always one
+        kept = sorted_.masked_fill(few, 0.0)
         place = torch.multinomial(kept.to(generator.device), 1, generator=generator)
         return order.gather(1, place.to(order.device))[:, 0]
 

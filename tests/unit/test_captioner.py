@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from copy import copy, deepcopy
 from functools import cache
 
@@ -177,6 +178,32 @@ def test_a_text_ends_at_its_limit_even_if_its_speaker_would_not():
         assert 0 not in texts[0]
 
 
+def test_a_text_that_no_word_may_follow_ends_by_every_way():
+    def chain():
+        return Chain(words=3, seed=1)
+
+    limits = decoding.Limits(0, 9, shortest=8, repeats=1)             # of words 1 and 2 alone
+    draws = torch.Generator().manual_seed(0)
+    for said in (decoding.greedy(chain(), limits), decoding.beam(chain(), limits),
+                 decoding.nucleus(chain(), limits, draws)):
+        assert [sorted(text) for text in said] == [[1, 2], [1, 2]]
+
+
+def test_a_nucleus_of_no_share_is_the_likeliest_word():
+    limits = decoding.Limits(0, 4)
+    assert decoding.nucleus(Chain(), limits, torch.Generator().manual_seed(0), share=0.0) == \
+        decoding.greedy(Chain(), limits)
+
+
+def test_guidance_that_leaves_no_word_ends_a_caption_by_every_way():
+    one = copy(captioner()).set_params(guidance=3.0, repeats=1)
+    said_ = one.caption(TEST, shortest=8)
+    assert all(said_)
+    assert not any(np.diff([sorted(text.split()).count("a") for text in said_]))
+    assert all(one.caption(TEST, "beam", shortest=8))
+    assert all(one.caption(TEST, "nucleus", generator=torch.Generator().manual_seed(0), shortest=8))
+
+
 def test_the_nucleus_draws_by_the_seed_and_never_what_is_unlikely():
     limits = decoding.Limits(0, 1)
     table = torch.tensor([0.1, 0.6, 0.3]).log().expand(1, 4, 3)
@@ -346,7 +373,8 @@ def test_features_are_not_read_where_texts_alone_are_learned_from():
 
 def test_a_guided_speaker_weighs_what_sight_adds():
     task = Captioner(**{**captioner().get_params(deep=False), "guidance": 0.0})
-    for name in ("network_", "words_", "centre_", "spread_", "memory_", "modality_", "inputs_"):
+    for name in ("network_", "words_", "centre_", "spread_", "farthest_", "memory_", "modality_",
+                 "inputs_"):
         setattr(task, name, getattr(captioner(), name))
     plain = task.speaker(TEST).first()
     blind = small = task.network_
@@ -387,3 +415,45 @@ def test_what_does_not_fit_is_refused_with_the_way_out():
         captioner().caption(TEST, longest=99)
     with pytest.raises(ValueError, match="route: got 'unpaired'"):
         Captioner(model, route="unpaired")
+
+
+@pytest.mark.parametrize(("captions", "says"), [
+    ([()] * len(TRAIN), "captions: got none of"),
+    (["a cat"] * len(TRAIN), "captions: sample 0 has 'a cat'; give each sample a list of texts"),
+    ([(7,)] * len(TRAIN), "captions: sample 0 has"),
+    ([7] * len(TRAIN), "captions: sample 0 has 7")])
+def test_captions_that_cannot_be_learned_are_a_sentence(captions, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        Captioner(parts()[0]).fit(TRAIN, captions)
+
+
+@pytest.mark.parametrize(("asked", "says"), [
+    ({"repeats": 1.5}, "repeats: got 1.5"), ({"repeats": -1}, "repeats: got -1"),
+    ({"shortest": -1}, "shortest: got -1"), ({"length": float("nan")}, "length: got nan"),
+    ({"longest": 1.5}, "longest: got 1.5")])
+def test_limits_out_of_range_are_a_sentence(asked, says):
+    with pytest.raises(ValueError, match=re.escape(says)):
+        captioner().caption(TEST, **asked)
+
+
+@pytest.mark.parametrize("route", ["paired", "text_only"])
+def test_a_sample_without_a_class_has_only_wrong_names_and_misleads_none(route):
+    labels = TRAIN.truth.copy()
+    labels[::3] = -1
+    model, head = parts()
+    task = Captioner(model, head, route, misled=1.0, random_state=3)
+    task.modality_ = "image"
+    rows = task._training_rows(TRAIN.with_labels(labels), [""] * len(TRAIN), np.arange(len(TRAIN)))
+    np.testing.assert_array_equal(rows.right[:len(TRAIN)][::3], rows.wrong[:len(TRAIN)][::3])
+    assert (rows.right >= 0).all()
+    assert set(rows.wrong[:len(TRAIN)][::3, 0].tolist()) != {int(np.flatnonzero(SEEN)[-1])}
+    assert 0 < rows.told.sum() <= (labels >= 0).sum()
+
+
+@pytest.mark.parametrize(("labels", "says"), [
+    (np.full(len(TRAIN), 99), "labels: 99..99 outside the 16 classes"),
+    (np.ones((len(TRAIN), 16), dtype=bool), "labels: shape")])
+def test_labels_of_foreign_or_several_classes_are_a_sentence(labels, says):
+    model, head = parts()
+    with pytest.raises(ValueError, match=re.escape(says)):
+        Captioner(model, head).fit(TRAIN.with_labels(labels), said(TRAIN))
