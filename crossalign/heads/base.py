@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from crossalign.models.blockwise import as_given
 from crossalign.models.one_modality import complete
+from crossalign.models.ranges import check_values
 from crossalign.models.roles import Aligner, Distributional
 from crossalign.models.several_views import presence
 from crossalign.models.supervision import check_side
@@ -96,7 +97,11 @@ class Head(Part):
         yield 0
 
     def check(self, model: Any, train: Views, classes: Classes) -> None:
-        """Raise ValueError if the head cannot score such classes for such a model."""
+        """Raise ValueError if a parameter is out of range, or the head cannot score such classes
+        for such a model.
+        """
+        check_values({f"head__{key}": value for key, value in self.get_params().items()},
+                     {f"head__{key}": of for key, of in self._parameter_constraints.items()})
         if self.embeds and not isinstance(model, Aligner):
             raise ValueError(f"head: {self.name!r} needs an aligner, and {type(model).__name__} "
                              "does not embed samples; choose 'classifier' or an aligner, as "

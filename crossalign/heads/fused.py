@@ -50,6 +50,13 @@ class Fused(Head):
         """Tell that training samples are needed."""
         return True
 
+    def check(self, model: Any, train: Views, classes: Classes) -> None:
+        """Raise ValueError also if no head has a weight."""
+        super().check(model, train, classes)
+        if not any(self.weights):
+            raise ValueError(f"head__weights: got {list(self.weights)}; give one of the heads a "
+                             "weight above 0.")
+
     def learn(self, model: Any, train: Views, classes: Classes, views: Sequence[str]) -> None:
         """Fit the heads."""
         self.heads_, self.weights_ = {}, {}

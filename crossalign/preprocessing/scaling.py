@@ -78,13 +78,14 @@ def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
                         (values.mean.astype(np.float32), values.deviation.astype(np.float32)))
         scale = np.where(_constant(low, high) | (scale <= 0), np.float32(1), scale)
         if kind == "standard":
-            ends = np.stack([low, high]).astype(np.float32)
-            farthest = farthest_of((ends - shift) / scale)
+            ends = _scaled(np.stack([low, high]).astype(np.float32), shift, scale)
+            farthest = farthest_of(np.where(np.isinf(ends), np.float32(0), ends))
     return {"shift": shift, "scale": scale, "farthest": farthest}
 
 
 def _constant(low: Array, high: Array) -> Array:
     """Return where columns ``(d,)`` from low to high vary by rounding or not at all."""
+    low, high = (np.asarray(of, dtype=np.float64) for of in (low, high))   # float32 overflows
     within = ROUNDING * np.maximum(np.abs(low), np.abs(high))
     return np.asarray((high <= low) | (high - low < np.minimum(within, NOTHING)))
 
@@ -118,8 +119,13 @@ def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike, scale: npt.
     if kind == "l2":
         norm = np.linalg.norm(x, axis=-1, keepdims=True)
         return np.asarray(x / np.where(norm > 0, norm, np.float32(1)))
-    scaled = np.asarray((x - shift) / np.asarray(scale, dtype=np.float32))
-    return held_within(scaled, farthest)
+    return held_within(_scaled(x, shift, np.asarray(scale, dtype=np.float32)), farthest)
+
+
+def _scaled(x: Array, shift: Array, scale: Array) -> Array:
+    """Return rows in deviations, infinite where float32 ends, which is held to the farthest."""
+    with np.errstate(over="ignore"):
+        return np.asarray((x - shift) / scale)
 
 
 def farthest_of(scaled: Array) -> Array:

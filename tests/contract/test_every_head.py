@@ -18,6 +18,7 @@ from sklearn.linear_model import Ridge
 
 import crossalign
 from crossalign import heads
+from crossalign.heads.fused import Fused
 from crossalign.models import ESZSL, GFZSL, RidgeMap
 from crossalign.tasks import ZeroShot
 from crossalign.types import Classes, Views
@@ -235,3 +236,10 @@ def test_a_model_that_scores_by_itself_takes_further_classes(model):
     task.add_classes(Classes(SIDE[5:], [False], ("5",)))
     np.testing.assert_allclose(task.decision_function(ROWS),
                                fitted("classifier", model).decision_function(ROWS), atol=1e-5)
+
+
+@pytest.mark.parametrize("weights", [
+    (0, 0, 0), (1,), (-1, 1, 1), (float("nan"), 1, 1), "abc", None])
+def test_weights_that_no_head_can_have_are_a_sentence_of_a_head_by_itself_too(weights):
+    with pytest.raises(ValueError, match="head__weights: got"):
+        ZeroShot(ALIGNER, head=Fused(weights)).fit(TRAIN, CLASSES)

@@ -151,3 +151,14 @@ def test_root_is_standard_after_the_signed_square_root():
 def test_the_length_of_unit_rows_is_lost():
     with pytest.raises(ValueError, match="'l2' loses the length"):
         undo_scaling(np.ones((2, 3)), "l2", np.zeros(3), np.ones(3))
+
+
+@pytest.mark.parametrize("kind", ["standard", "root"])
+def test_ends_that_float32_can_hold_and_not_their_distance_are_scaled(kind):
+    x = np.array([[-3e38, 1e-42], [3e38, 3e-42], [1e38, 2e-42]], dtype=np.float32)
+    fitted = fit_scaling(x, kind)
+    assert all(np.isfinite(of).all() for of in fitted.values())
+    new = np.array([[3.4e38, 3e38]], dtype=np.float32)
+    scaled = apply_scaling(np.concatenate([x, new]), kind, **fitted)
+    assert np.abs(scaled).max() <= FARTHEST
+    assert scaled[-1, 1] == FARTHEST
