@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Count = Annotated[int, typer.Option("--k", min=1, help="Number of answers.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 STRANGE = "unlike all that the space was built from; "
-"""Words before what is said of a picture of which nothing is known."""
+"""Words before what is said of a picture that is unlike all others, see `space.unlike`."""
 AsCsv = Annotated[bool, typer.Option("--csv", help="Comma-separated lines on standard output.")]
 Where = Annotated[list[str] | None, typer.Option(
     help="Only items with this in their payload, as class=butterfly; repeated for one key, any of "

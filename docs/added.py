@@ -6,8 +6,8 @@ alone, and told apart by rules side by side:
 
 - nothing: scores as they are;
 - one number: subtracted from the scores of the others for every added class (calibrated stacking).
-  Of ten classes that are left out one by one it is the one with the best harmonic mean of told and
-  others, of those that leave the others nine tenths beside each;
+  Of at most ten classes that are left out one by one it is the one with the best harmonic mean of
+  told and others, of those that leave the others nine tenths beside each;
 - one number, free: the same without regard to the others;
 - own bound: what `crossalign.space.bounds` lifts the very class by, so that the others lose the
   share that `crossalign.space.left_out` chooses, at most a tenth;
@@ -41,6 +41,7 @@ from crossalign.data.splits import hold_out, random_keys
 from crossalign.files import write_text
 from crossalign.metrics import SeenUnseenCurve, best_gamma, seen_unseen_curve
 from crossalign.space.bounds import KEPT, lifts
+from crossalign.space.expectations import weights_of
 from crossalign.space.left_out import left_out
 from crossalign.tables import markdown
 from crossalign.tasks import ZeroShot
@@ -261,11 +262,6 @@ def classes_of(side: Array, seen: Array) -> Classes:
     return Classes(side, seen, tuple(map(str, range(len(side)))))
 
 
-def weights_of(scores: Array, labels: Array) -> Array:
-    """Weights of pictures that are right, one share of their class each."""
-    return (scores.argmax(axis=1) == labels) / np.bincount(labels)[labels]
-
-
 def outcome(scores: Array, labels: Array, test: Array, old: Array, new: Array,
             lift: Array) -> Told:
     """What becomes of pictures of the new classes, and of the test pictures of the old ones."""
@@ -331,14 +327,14 @@ HEADS = ("told", "others", "before", "H", "below nine tenths", "together: told",
 FACTS = (f"In percent, means over spaces of {SIZE - NEW} classes and {NEW} added ones (`ridge_map` "
          f"{DRAWS['ridge_map']} spaces, `fusionnet_qsma` {DRAWS['fusionnet_qsma']}), at most "
          f"{PICTURES} pictures of each; of pacs and wikipedia one class is added to the others. ")
+READ = " (pictures read by MobileNetV2, words by MiniLM)"
 KNOWN = {"glyphs": "glyphs are known by attributes", "omniglot": "omniglot by strokes",
          "pacs": "pacs by sketches", "wikipedia": "wikipedia by articles",
-         "emoji": "subgroups of emoji by words", "caltech30": "caltech30 by names"}
-MORE = ("Photos of caltech30 and emoji are read by MobileNetV2, and words by MiniLM. No part of "
-        "a space was fitted on the pictures that test. Below nine tenths: the share of added "
-        "classes beside which the others keep less. Rules were chosen on glyphs and omniglot, of "
-        "which only training classes are used; test pictures of caltech30 had been looked at for "
-        "an earlier rule.")
+         "emoji": f"subgroups of emoji by words{READ}", "caltech30": f"caltech30 by names{READ}"}
+MORE = ("No part of a space was fitted on the pictures that test. Below nine tenths: the share of "
+        "added classes beside which the others keep less. Rules were chosen on glyphs and "
+        "omniglot, of which only training classes are used; test pictures of caltech30 had been "
+        "looked at for an earlier rule.")
 
 
 def harmonic(told: Sequence[Told]) -> float:

@@ -26,6 +26,7 @@ from regions import with_region
 from scipy.ndimage import binary_dilation
 
 from crossalign import load, models
+from crossalign.data.sources.glyphs.features import GlyphEncoder
 from crossalign.data.sources.glyphs.letters import Letter, questions
 from crossalign.data.sources.glyphs.samples import chosen_letters
 from crossalign.data.sources.glyphs.source import TEST_FACES
@@ -37,7 +38,6 @@ from crossalign.data.sources.glyphs.typefaces import (
     upright_letter,
     warped,
 )
-from crossalign.encoders.gradients import oriented_gradients
 from crossalign.evaluation import fit_for
 from crossalign.evaluation.protocols.vqa import VQA
 from crossalign.files import write_text
@@ -181,7 +181,7 @@ def placed(right: bool, fall: Array, drawing: Drawing) -> Seen:
 
 def read(pictures: Sequence[Array]) -> Array:
     """Features ``(n, 128)`` of letters, as the benchmark has them."""
-    return oriented_gradients((255 - np.stack(pictures)) / np.float32(255))
+    return GlyphEncoder("hog").encode(np.stack(pictures))
 
 
 def log_odds(answerer: Answerer, text: str, answer: str) -> Callable[[Sequence[Array]], Array]:

@@ -26,13 +26,14 @@ from crossalign.encoders.named import open_encoders
 from crossalign.encoders.steps import steps_of
 from crossalign.files import write_text
 from crossalign.space.items import pixels_of
+from crossalign.space.left_out import SAMPLED, evenly
 from crossalign.space.unlike import MOST, least_cosine, nearest_cosine
 from crossalign.tables import markdown, percent
 
 PAGE = Path(__file__).resolve().parent / "space.md"
 NETWORK = "models/mobilenet_v2_1.0_224_quant.tflite"
-SAMPLED, NOISE, OTHERS, SIDE = 256, 50, 200, 96
-"""Pictures of the sample that a space keeps, of noise and of another kind, and pixels of a side."""
+NOISE, OTHERS, SIDE = 50, 200, 96
+"""Pictures of noise and of another kind, and pixels of a side."""
 SPLITS = ("test_seen", "test_unseen")
 
 
@@ -53,16 +54,16 @@ def odd_pictures(others: list[Any]) -> dict[str, list[Any]]:
     return {**plain, "noise": noise, "another kind": others}
 
 
-def some(items: list[Any], most: int = OTHERS) -> list[Any]:
-    """Return up to ``most`` of the items, drawn evenly."""
-    return [items[i] for i in np.linspace(0, len(items) - 1, min(most, len(items))).astype(int)]
+def some(items: list[Any]) -> list[Any]:
+    """Return up to `OTHERS` of the items, spread evenly."""
+    return [items[i] for i in evenly(np.arange(len(items)), OTHERS)]
 
 
 def shares(bench: Any, encoder: str, others: list[Any]) -> list[str]:
     """Return the shares that are called unlike, as cells."""
     train = bench["train"]
     rows, labels = np.asarray(train["image"]), train.truth
-    sample, more = (np.array(some(list(range(len(rows))), most)) for most in (SAMPLED, MOST))
+    sample, more = (evenly(np.arange(len(rows)), most) for most in (SAMPLED, MOST))
     least = least_cosine(rows[more], labels[more], rows[sample], labels[sample])
     assert least is not None
     asked = {name: bench[name]["image"] for name in SPLITS}

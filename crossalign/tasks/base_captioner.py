@@ -291,10 +291,10 @@ class BaseCaptioner(CaptionInputs, ABC):
 
         They are those of the whole text against all others, of which p can be told again, and not
         a sum over its words, in which nearly certain words, as most of a grammar are, weigh as
-        much as one in doubt. On the ink of letters both leave the same share of a map.
+        much as one in doubt.
         """
         return log_odds_of_all(np.column_stack([
-            log_odds(np.column_stack([scores, left_out(scores)]), word)
+            log_odds(np.column_stack([scores, remainder(scores)]), word)
             for scores, word in self._scored(X, text)]))
 
     def _scored(self, X: npt.ArrayLike | Views, text: str) -> Iterator[tuple[Array, int]]:
@@ -356,7 +356,7 @@ def listed(captions: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     return texts
 
 
-def left_out(scores: Array) -> Array:
+def remainder(scores: Array) -> Array:
     """Return the log-probability ``(n,)`` of all that log-probabilities ``(n, words)`` leave out,
     as spellings beside the likeliest; -inf where that is rounding.
     """

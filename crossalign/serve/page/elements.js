@@ -19,6 +19,6 @@ export function tell(element, text, bad = false) {
   element.classList.toggle("bad", bad);
 }
 
-export const STRANGE = "Unlike all that the space was built from: ";
+export const STRANGE = "Unlike all that the space was built from";
 
 export const percent = (share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;

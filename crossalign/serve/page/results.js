@@ -75,7 +75,7 @@ function picture(hit, alt) {
 
 export function showClasses(found, before = new Map(), added = "", where = null) {
   const sure = percent(found.confidence), unsure = percent(1 - found.confidence);
-  tell(by("verdict"), (found.unlike ? STRANGE : "") + (found.none
+  tell(by("verdict"), (found.unlike ? `${STRANGE}: ` : "") + (found.none
     ? `None of these, rather: the likeliest has only ${sure} (uncertainty ${unsure}).`
     : `${found.classes[0].name}, with confidence ${sure} (uncertainty ${unsure}).`));
   tell(by("among"), found.set.length > 1

@@ -38,7 +38,7 @@ export async function describe(given) {
   try {
     const { caption, unlike } = await sendPicture("/caption", given, {});
     if (given !== picture) return;
-    tell(by("said"), caption ? `${unlike ? STRANGE : ""}“${caption}”` : "No words came to mind.");
+    tell(by("said"), caption ? `${unlike ? `${STRANGE}: ` : ""}“${caption}”` : "No words came to mind.");
     if (caption) {
       by("said").append(" ", whereButton(() => [picture], () => ({ of: "caption" })));
     }
@@ -73,7 +73,7 @@ async function ask(event) {
       make("div", { className: "label" }, make("span", { textContent: answer }),
         make("span", { textContent: percent(accuracy) })), track(accuracy))));
     const notes = [
-      ...(unlike ? ["The picture is unlike all that the space was built from."] : []),
+      ...(unlike ? [`${STRANGE}.`] : []),
       ...(unknown.length ? [`It was never asked with ${unknown.join(", ")}.`] : []),
       ...(calibrated ? [] : ["These shares are not calibrated; it had too few questions for that."])];
     tell(status, notes.join(" "));

@@ -131,8 +131,7 @@ def _recognition(file: Path, listed: Listed, facts: dict[str, Any], task: str | 
     cut = (recognition_of(about.names, unseen, seen_tested=task != "zsl")
            if listed.split is None else partial(of_parts, task))
     unread: Noted = {} if listed.texts is None else {
-        CAPTIONS_NOT_READ: [i for i, of in zip(listed.ids, listed.texts,
-                                                                 strict=True) if of]}
+        CAPTIONS_NOT_READ: [i for i, of in zip(listed.ids, listed.texts, strict=True) if of]}
     return RawSamples(
         written(file.stem), {"image": {name: listed.by_class.get(name, [])
                                        for name in about.names}},
