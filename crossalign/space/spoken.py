@@ -1,4 +1,4 @@
-"""What a space learns to say, by the settings of a protocol: captions, or answers to questions."""
+"""Words that a space learns to say, captions or answers: their settings are those of a protocol."""
 
 from __future__ import annotations
 

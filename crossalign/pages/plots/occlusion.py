@@ -128,7 +128,7 @@ def frames(said: str, question: str, pictures: Sequence[Array], falls: Sequence[
     Parameters
     ----------
     said, question : str
-        As of `occluded`.
+        Answer, caption or class; the question, or an empty string.
     pictures : arrays (h, w) or (h, w, 3) uint8
         Frames, two or more.
     falls : arrays (h, w)
