@@ -217,6 +217,11 @@ def refuse_rows(bad: npt.ArrayLike, name: str, what: str, fix: str) -> None:
                      f"(counted from 0); {fix}.")
 
 
+def evenly(n: int, most: int) -> Array:
+    """Return at most so many of n row numbers, spread evenly."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.int64))
+
+
 def unit_rows(rows: npt.ArrayLike) -> Array:
     """Scale rows ``(n, d)`` to length one, float32; a row of zeros stays one."""
     rows = np.asarray(rows)

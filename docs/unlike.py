@@ -21,12 +21,13 @@ from PIL import Image
 from regions import with_region
 
 from crossalign import load
+from crossalign.arrays import evenly
 from crossalign.data.sources.glyphs.samples import draw_samples
 from crossalign.encoders.named import open_encoders
 from crossalign.encoders.steps import steps_of
 from crossalign.files import write_text
 from crossalign.space.items import pixels_of
-from crossalign.space.left_out import SAMPLED, evenly
+from crossalign.space.left_out import SAMPLED
 from crossalign.space.unlike import MOST, least_cosine, nearest_cosine
 from crossalign.tables import markdown, percent
 
@@ -56,14 +57,14 @@ def odd_pictures(others: list[Any]) -> dict[str, list[Any]]:
 
 def some(items: list[Any]) -> list[Any]:
     """Return up to `OTHERS` of the items, spread evenly."""
-    return [items[i] for i in evenly(np.arange(len(items)), OTHERS)]
+    return [items[i] for i in evenly(len(items), OTHERS)]
 
 
 def shares(bench: Any, encoder: str, others: list[Any]) -> list[str]:
     """Return the shares that are called unlike, as cells."""
     train = bench["train"]
     rows, labels = np.asarray(train["image"]), train.truth
-    sample, more = (evenly(np.arange(len(rows)), most) for most in (SAMPLED, MOST))
+    sample, more = (evenly(len(rows), most) for most in (SAMPLED, MOST))
     least = least_cosine(rows[more], labels[more], rows[sample], labels[sample])
     assert least is not None
     asked = {name: bench[name]["image"] for name in SPLITS}

@@ -35,8 +35,3 @@ def sample(labels: Array, highlighted: Sequence[int], budget: int, random_state:
     lit = np.isin(labels[order], highlighted)
     first = order[lit][: 2 * budget // 3]
     return np.sort(np.r_[first, order[~lit][: budget - len(first)]])
-
-
-def spread(n: int, k: int) -> Array:
-    """Return at most k row numbers spread evenly over n."""
-    return np.unique(np.linspace(0, n - 1, min(n, k)).astype(np.int64))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from crossalign import __version__
+from crossalign.arrays import evenly
 from crossalign.cores import one_thread
 from crossalign.data.layouts import check_outside
 from crossalign.data.samples import Samples
@@ -38,7 +39,7 @@ from crossalign.space.expectations import ADDED
 from crossalign.space.filling import fill
 from crossalign.space.folder import RECORD, check_space_target
 from crossalign.space.items import LOOKS, SKETCH, TEXT
-from crossalign.space.left_out import BESIDE, SAMPLED, LeftOut, evenly, left_out
+from crossalign.space.left_out import BESIDE, SAMPLED, LeftOut, left_out
 from crossalign.space.matching import CUTOFFS, NOTHING
 from crossalign.space.raw_data import check_options, lies_in_files, read_raw
 from crossalign.space.recognition import adapted
@@ -250,9 +251,9 @@ def _sample(samples: Samples, trained: Views,
     if looks is None or samples.labels.ndim != 1:
         return None, None
     used = np.flatnonzero(samples.used & samples.views.has(looks))
-    every = evenly(used, MOST)
+    every = used[evenly(len(used), MOST)]
     rows = np.asarray(samples.views[every][looks], dtype=np.float32)
-    some = samples.views[evenly(used, SAMPLED)] if kept is None else trained[kept.rows]
+    some = samples.views[used[evenly(len(used), SAMPLED)]] if kept is None else trained[kept.rows]
     sample = np.asarray(some[looks], dtype=np.float32)
     return sample, least_cosine(rows, samples.labels[every], sample, some.truth)
 

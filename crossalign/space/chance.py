@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import evenly
 from crossalign.index.base import Index
 from crossalign.index.exact import ExactIndex
 from crossalign.space.items import CLASS, TEXT, VECTOR
@@ -116,5 +117,4 @@ def _alike(asks: Array, items: Array) -> Array:
 
 def thinned(count: int) -> list[int]:
     """Return places of at most `MOST` of so many rows, spread evenly."""
-    places = np.unique(np.linspace(0, count - 1, min(MOST, count)).astype(int))
-    return [int(place) for place in places]
+    return [int(place) for place in evenly(count, MOST)]

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 
 from crossalign import metrics
+from crossalign.arrays import evenly
 from crossalign.evaluation.protocols import Protocol
 from crossalign.evaluation.selection import Selection, fit_on
 from crossalign.labels import rarest
@@ -202,8 +203,7 @@ def _side(fitted: Any, parts: Sequence[Views], kind: str, most: int) -> Side | N
     if not there:
         return None
     share = min(1.0, most / sum(map(len, there)))
-    thin = [views[np.unique(np.linspace(0, len(views) - 1, max(1, round(share * len(views))))
-                            .astype(int))] for views in there]
+    thin = [views[evenly(len(views), max(1, round(share * len(views))))] for views in there]
     return Side(np.concatenate([fitted.index_vectors(encoded(
         fitted.similarity_inputs, views, kind)) for views in thin]),
         np.concatenate([views.truth for views in thin]))

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import clone
 
+from crossalign.arrays import evenly
 from crossalign.data.splits import random_keys
 from crossalign.space.expectations import SHARES, Added, Fit, chosen, tried, weights_of
 from crossalign.tasks import ZeroShot
@@ -96,7 +97,8 @@ def left_out(model: Any, used: Views, classes: Classes) -> LeftOut | None:
         return None
     groups = _groups(there, len(used))
     fold = _folds(labels, groups)
-    rows = evenly(np.flatnonzero(fold < len(groups)), SAMPLED)
+    left = np.flatnonzero(fold < len(groups))
+    rows = left[evenly(len(left), SAMPLED)]
     fits = [_fitted(model, used, classes, fold, k, out, rows) for k, out in enumerate(groups)]
     scores = np.stack([np.where(fits[k].known, fits[k].sample[i], -np.inf)
                        for i, k in enumerate(fold[rows].tolist())])             # (m, C)
@@ -140,12 +142,7 @@ def _fitted(model: Any, used: Views, classes: Classes, fold: Array, k: int, out:
     def scores(of: Array) -> Array:
         return np.asarray(head.decision_function(looks[of]), dtype=np.float64)
 
-    held = evenly(np.flatnonzero(fold == k), HELD)
+    held = np.flatnonzero(fold == k)
+    held = held[evenly(len(held), HELD)]
     return Fit(scores(rows), scores(held), used.truth[held],
                 [scores(np.flatnonzero(used.truth == c)) for c in out], known, out)
-
-
-def evenly(rows: Array, most: int) -> Array:
-    """Return at most so many of some rows, spread evenly."""
-    places = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(int))
-    return np.asarray(rows[places])

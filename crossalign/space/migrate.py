@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import evenly
 from crossalign.index.drift import KINDS
 from crossalign.pace import Pace
 from crossalign.reading import expanded
@@ -123,8 +124,7 @@ def _pictures(space: EmbeddingSpace, count: int) -> list[tuple[Path | bytes, str
     every = [(original(root, str(name), about), about.get(CLASS))
              for name, about in zip(names, payloads, strict=True) if about.get("modality") == IMAGE]
     found = [(item, of) for item, of in every if item is not None]
-    even = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).astype(int))
-    return [found[i] for i in even] if found else []
+    return [found[i] for i in evenly(len(found), count)]
 
 
 def _read(space: EmbeddingSpace, readers: Readers,

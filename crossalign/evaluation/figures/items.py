@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import evenly
 from crossalign.data.formats.clips import read_clip
 from crossalign.data.formats.pictures import read_pictures
 from crossalign.data.formats.videos import is_video
-from crossalign.evaluation.subsample import spread
 from crossalign.labels import classes_held, rarest
 from crossalign.types import Benchmark, Views
 
@@ -59,6 +59,6 @@ def some_rows(views: Views, classes: int, samples: int) -> Array:
     """Return sorted rows of at most so many samples, of at most so many classes, spread evenly."""
     labels = rarest(views.truth)
     present = np.unique(labels)
-    selection = present[spread(len(present), classes)]
+    selection = present[evenly(len(present), classes)]
     members = np.flatnonzero(np.isin(labels, selection))
-    return np.asarray(members[spread(len(members), samples)])
+    return np.asarray(members[evenly(len(members), samples)])

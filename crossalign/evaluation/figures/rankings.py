@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
+from crossalign.arrays import evenly
 from crossalign.evaluation.figures.items import shown_item
-from crossalign.evaluation.subsample import spread
 from crossalign.metrics.retrieval.relevance import Relevance
 from crossalign.models.blockwise import as_given, encoded
 from crossalign.models.roles import Aligner
@@ -45,7 +45,7 @@ def retrieval(model: Any, bench: Benchmark, outcome: Outcome) -> dict[str, Any]:
             figures["hits"][direction] = _by_similarity(model, query, source, gallery, target,
                                                         bench)
             continue
-        rows = spread(len(query), QUERIES)
+        rows = evenly(len(query), QUERIES)
         scores = (likeness[rows] if isinstance(likeness, np.ndarray) else
                   np.concatenate([likeness(r, r + 1).copy() for r in rows]))
         best, right = _best(scores, query.truth[rows], gallery.truth)
@@ -63,7 +63,7 @@ def _by_similarity(model: Aligner, query: Views, source: str, gallery: Views, ta
     ``first_right`` counts over ``candidates`` queries that are spread evenly, whether or not they
     are shown; the queries shown are spread evenly over the ``differing`` ones.
     """
-    rows = spread(len(query), CANDIDATES)
+    rows = evenly(len(query), CANDIDATES)
     part = query[rows]
     vectors = (model.similarity_inputs(as_given(part, source), source),
                encoded(model.similarity_inputs, gallery, target))
@@ -72,7 +72,7 @@ def _by_similarity(model: Aligner, query: Views, source: str, gallery: Views, ta
     marks = np.stack([right for _, right in ranked.values()])               # (s, q, k)
     differ = np.flatnonzero((marks != marks[0]).any(axis=(0, 2)))
     pool = differ if len(differ) else np.arange(len(rows))
-    cases = pool[spread(len(pool), CASES)]
+    cases = pool[evenly(len(pool), CASES)]
     return {
         "queries": [shown_item(part, int(r), source, bench) for r in cases],
         "results": {name: _items(best[cases], gallery, target, bench)

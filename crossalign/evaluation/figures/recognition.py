@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
+from crossalign.arrays import evenly
 from crossalign.evaluation.figures.items import shown_item
 from crossalign.evaluation.figures.rankings import QUERIES, RESULTS
-from crossalign.evaluation.subsample import spread
 from crossalign.types import Benchmark
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _hits(bench: Benchmark, scores: Array) -> dict[str, Any]:
     """Return some test samples of unseen classes with their best classes by ``scores (n, C)``."""
     test, names = bench["test_unseen"], bench.classes.names
     modality, labels = test.modalities[0], test.truth
-    rows = spread(len(labels), QUERIES)
+    rows = evenly(len(labels), QUERIES)
     best = scores[rows].argsort(axis=1)[:, ::-1][:, :RESULTS]
     return {f"{modality}->class": {
         "queries": [shown_item(test, int(r), modality, bench) for r in rows],

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import isqrt
 from typing import Any
 
+from crossalign.arrays import evenly
 from crossalign.evaluation.figures.items import shown_picture
-from crossalign.evaluation.subsample import spread
 from crossalign.models.blockwise import as_given
 from crossalign.models.roles import TokenSelector
 from crossalign.types import Views
@@ -26,7 +26,7 @@ def tokens(model: Any, views: Views, names: Sequence[str]) -> dict[str, Any]:
     if not isinstance(model, TokenSelector) or not hasattr(model, "widths_"):
         return {}
     known = [m for m in views.modalities if m in model.widths_ and views.kind(m) == "tokens"]
-    some = views[spread(len(views), SAMPLES)]
+    some = views[evenly(len(views), SAMPLES)]
     found = []
     for i in range(len(some)):
         one = some[i : i + 1]

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign import metrics
+from crossalign.arrays import evenly
 from crossalign.evaluation.figures.items import shown_item
 from crossalign.evaluation.figures.occlusion import Score, maps_of, most_maps
-from crossalign.evaluation.subsample import spread
 from crossalign.metrics.captions.exact import exact_matches
 from crossalign.types import Benchmark, Captions, Questions, Views
 
@@ -79,7 +79,7 @@ def some_of_both(right: Array, most: int = CELLS) -> Array:
     """Return the places of at most so many entries: some right, some wrong, each spread evenly."""
     kinds = [np.flatnonzero(right), np.flatnonzero(~right)]
     wrong = min(len(kinds[1]), max(most // 2, most - len(kinds[0])))
-    return np.concatenate([of[spread(len(of), n)] if n else of[:0]
+    return np.concatenate([of[evenly(len(of), n)] if n else of[:0]
                            for of, n in zip(kinds, (most - wrong, wrong), strict=True)])
 
 

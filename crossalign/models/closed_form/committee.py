@@ -25,6 +25,7 @@ import numpy.typing as npt
 from sklearn.base import clone
 from sklearn.utils._param_validation import StrOptions
 
+from crossalign.arrays import evenly
 from crossalign.models.base import Model
 from crossalign.models.closed_form.asif import ASIF
 from crossalign.models.closed_form.procrustes import Procrustes
@@ -226,7 +227,7 @@ def deviation(bench: Bench, pairs: Pairs, mates: bool) -> float:
     sides = []
     for m in pairs.names:
         n = len(pairs.rows[m])
-        some = pairs.rows[m].take(np.linspace(0, n - 1, min(n, MOST)).astype(int))
+        some = pairs.rows[m].take(evenly(n, MOST))
         rows = np.concatenate([x for _, x in some.blocks()])
         sides.append([model.embed(rows, m) for model in bench.values()])
     scores = np.mean([a @ b.T for a, b in zip(*sides, strict=True)], axis=0)

@@ -24,6 +24,7 @@ from itertools import permutations
 import numpy as np
 import torch
 
+from crossalign.arrays import evenly
 from crossalign.losses.sinkhorn import log_plan
 from crossalign.models.closed_form.ridge import ridge_coefficients, solved
 from crossalign.models.pairing import Pairs, class_targets
@@ -160,7 +161,7 @@ def completed(scores: Array, others: Array, transport: Transport) -> tuple[Array
 
 def _held(rows: Rows) -> Array:
     """Return rows as an array, at most `MOST` of them."""
-    some = rows.take(np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(int))
+    some = rows.take(evenly(len(rows), MOST))
     return np.concatenate([np.zeros((0, rows.width)), *(x for _, x in some.blocks())])
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.subsample import LINE, spread
+from crossalign.arrays import evenly
+from crossalign.evaluation.subsample import LINE
 from crossalign.pages.plots.canvas import empty_figure, frame, vector
 from crossalign.pages.plots.palette import INK, PAPER, series
 from crossalign.pages.plots.wording import drawable, shorten
@@ -78,7 +79,7 @@ def _points(name: str, curve: Mapping[str, Any]) -> tuple[Array, Array]:
     if len(coverage) == 0 or coverage.shape != risk.shape:
         raise ValueError(f"curves[{name!r}]: {len(coverage)} coverages and {len(risk)} risks; "
                          "give as many of each, and at least one.")
-    selection = spread(len(risk), LINE)
+    selection = evenly(len(risk), LINE)
     return coverage[selection], risk[selection]
 
 

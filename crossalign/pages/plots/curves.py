@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.evaluation.subsample import LINE, spread
+from crossalign.arrays import evenly
+from crossalign.evaluation.subsample import LINE
 from crossalign.pages.plots.canvas import empty_figure, frame, legend, vector
 from crossalign.pages.plots.palette import BLUE, GRID, INK, MUTED, PAPER, RED, series
 from crossalign.pages.plots.wording import arrow, drawable, shorten
@@ -64,7 +65,7 @@ def trade_off(
         Area under the curve, a fraction.
     """
     s, u = 100 * vector(seen), 100 * vector(unseen)
-    s, u = s[spread(len(s), LINE)], u[spread(len(u), LINE)]
+    s, u = s[evenly(len(s), LINE)], u[evenly(len(u), LINE)]
     figure = empty_figure(5.2, 4.7)
     ax = figure.add_subplot()
     frame(ax, f"What seen classes cost unseen ones: AUSUC {100 * ausuc:.1f}",
