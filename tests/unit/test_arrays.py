@@ -10,7 +10,7 @@ import pytest
 from complaints import complaint
 from scipy import sparse
 
-from crossalign.arrays import flags, float32
+from crossalign.arrays import evenly, flags, float32
 from crossalign.data.sources.pairs.source import load_pairs
 from crossalign.models import RidgeMap
 from crossalign.types import Classes, Views
@@ -168,3 +168,14 @@ def test_a_mask_that_does_not_fit_is_named(tmp_path):
     complaint(lambda: load_pairs(path), "masks['text']")
     np.savez(path, **stored, mask_depth=np.ones((40, 2), bool))
     complaint(lambda: load_pairs(path), "mask_depth", "'depth'")
+
+
+def test_row_numbers_are_spread_evenly_from_the_first_to_the_last():
+    assert evenly(9, 3).tolist() == [0, 4, 8]
+    assert evenly(3, 9).tolist() == [0, 1, 2]
+    assert evenly(0, 5).tolist() == []
+    for n, most in ((1000, 7), (50, 49)):
+        steps = np.diff(evenly(n, most))
+        assert len(steps) == most - 1
+        assert steps.max() - steps.min() <= 1
+        assert steps.sum() == n - 1
