@@ -1,5 +1,5 @@
-"""Checks of arrays from users: numbers in float32, flags, data frames whose rows belong
-together.
+"""Arrays: checks of those from users, as numbers in float32, flags and data frames; rows of unit
+length, and rows spread evenly.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -44,7 +44,7 @@ def check_item(space: Space, file: Path | None, pictures: Sequence[Path]) -> Non
         _refuse(f"the folder {str(folder)!r}")
 
 
-def _refuse(given: str) -> None:
+def _refuse(given: str) -> NoReturn:
     raise ValueError(f"--occlusion: got {given}, and a map is of one picture; give its file.")
 
 

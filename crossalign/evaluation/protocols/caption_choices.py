@@ -22,6 +22,7 @@ HABITS: dict[str, tuple[float, ...]] = {"guidance": (0.0, 0.3, 1.0), "repeats": 
 """Values that validation tries of how a trained decoder speaks; repetitions where any words may be
 said, and by a vocabulary of words: a language model's are parts of words, which recur."""
 Shares = list[float]
+"""Shares of exact captions of unseen classes and of seen ones, see `exact_shares`."""
 MISLED = (0.0, 0.3)
 """Shares of captions in which names overrule sight, see `Captioner`, that validation tries."""
 MEMORIES = (0.0, 0.02, 0.1)
