@@ -28,7 +28,13 @@ from crossalign.encoders.steps import steps_of
 from crossalign.files import write_text
 from crossalign.space.items import pixels_of
 from crossalign.space.left_out import SAMPLED
-from crossalign.space.unlike import MOST, least_cosine, nearest_cosine
+from crossalign.space.unlike import (
+    MOST,
+    are_unlike,
+    empty_pages,
+    least_cosine,
+    stand_apart,
+)
 from crossalign.tables import markdown, percent
 
 PAGE = Path(__file__).resolve().parent / "space.md"
@@ -67,9 +73,11 @@ def shares(bench: Any, encoder: str, others: list[Any]) -> list[str]:
     sample, more = (evenly(len(rows), most) for most in (SAMPLED, MOST))
     least = least_cosine(rows[more], labels[more], rows[sample], labels[sample])
     assert least is not None
+    pages = encoded(encoder, empty_pages())
+    apart = pages if stand_apart(pages, rows[sample]) else None
     asked = {name: bench[name]["image"] for name in SPLITS}
     asked |= {name: encoded(encoder, given) for name, given in odd_pictures(others).items()}
-    return [percent(float((nearest_cosine(given, rows[sample]) < least).mean()))
+    return [percent(float(are_unlike(given, rows[sample], least, apart).mean()))
             for given in asked.values()]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from crossalign.pace import Log
@@ -13,7 +14,7 @@ from crossalign.space.items import LONGEST, listed
 from crossalign.space.matching import CUTOFFS, NOTHING, matches, way
 from crossalign.space.occluded import Kind, Occluded, occluded
 from crossalign.space.recognition import Answer
-from crossalign.space.unlike import UNLIKE, nearest_cosine
+from crossalign.space.unlike import UNLIKE, are_unlike, empty_pages, stand_apart
 from crossalign.space.why import Why, explained
 from crossalign.words import words_of
 
@@ -341,4 +342,14 @@ class AnsweringSpace(EmbeddingSpace):
         least = self.fitted.settings.get(UNLIKE)
         if least is None or self.recognition.sample is None or self.readers.mapped is not None:
             return [False] * len(rows)
-        return [bool(one) for one in nearest_cosine(rows, self.recognition.sample) < least]
+        return [bool(one) for one in are_unlike(rows, self.recognition.sample, least,
+                                              self._pages)]
+
+    @cached_property
+    def _pages(self) -> Any:
+        """Features of empty pages; None of a space of clips, or whose pictures are near to them."""
+        sample = self.recognition.sample
+        if sample is None or self.clips:
+            return None
+        pages = self.looked_at(empty_pages())
+        return pages if stand_apart(pages, sample) else None

@@ -16,7 +16,7 @@ import crossalign as ca
 from crossalign.cli import app
 from crossalign.data_options import DataOptions
 from crossalign.space import build_space
-from crossalign.space.unlike import FEWEST, RARE, least_cosine, nearest_cosine
+from crossalign.space.unlike import FEWEST, RARE, least_cosine, nearest_cosine, stand_apart
 
 
 def cosine(x, y):
@@ -75,6 +75,25 @@ def test_noise_and_a_blank_page_are_unlike_and_new_pictures_are_not(place, space
     said = space.captioned([*odd, new[0]])
     assert [one.unlike for one in said] == [True, True, False]
     assert [one.caption for one in said] == space.caption([*odd, new[0]])
+
+
+def test_an_empty_page_is_unlike_where_others_are_not_far_from_it(place, space):
+    space.fitted.settings = {**space.fitted.settings, "unlike": -1.0}   # nothing is too far
+    sample = space.recognition.sample
+    space.__dict__["_pages"] = np.ones((1, sample.shape[1]))            # an encoder that sees paper
+    assert space._unlike(np.stack([np.ones(sample.shape[1]), sample[0]])) == [True, False]
+    space.__dict__["_pages"] = None
+    assert space._unlike(np.ones((1, sample.shape[1]))) == [False]
+
+
+def test_pages_stand_apart_unless_pictures_are_of_one_shade():
+    rng = np.random.default_rng(0)
+    centre = rng.random(8) + 1
+    things = centre + 0.1 * rng.random((50, 8))
+    pages = np.eye(8)[:3]
+    assert stand_apart(pages, things)
+    assert not stand_apart(pages, np.concatenate([things, pages]))      # a class of empty pages
+    assert not stand_apart(things[:2], things)
 
 
 def test_commands_say_it(place):
