@@ -36,7 +36,7 @@ def apart(pictures: Views, texts: Views, counts: Sequence[int] | Array) -> Views
     (modality,) = pictures.modalities
     payload = {name: of for name, of in pictures.meta.items() if not name.startswith(FILE)}
     own = pictures.with_labels(np.arange(len(pictures)))
-    own.ids = np.array([f"{modality}/{name}" for name in pictures.ids])
+    own.ids = np.array([_id_of(modality, name) for name in pictures.ids])
     own.meta = {name: of for name, of in pictures.meta.items() if name.startswith(FILE)}
     of_text = texts.with_labels(owner)
     number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -46,6 +46,18 @@ def apart(pictures: Views, texts: Views, counts: Sequence[int] | Array) -> Views
     both = np.concatenate([np.arange(len(pictures)), owner])
     whole.meta |= {name: values[both] for name, values in payload.items()}
     return whole
+
+
+def ids_in(views: Views, modality: str, ids: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the ids of samples of a modality as they are in views: as they are given, or where
+    texts are samples beside them.
+    """
+    there = set(views.ids.tolist())
+    return tuple(ids) if there & set(ids) else tuple(_id_of(modality, name) for name in ids)
+
+
+def _id_of(modality: str, name: Any) -> str:
+    return f"{modality}/{name}"
 
 
 def _spread(views: Views, has: Array) -> Views:

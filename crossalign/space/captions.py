@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
+
+import numpy as np
 
 from crossalign.data.catalog import load_said
 from crossalign.data.samples import Samples
+from crossalign.data.sides import ids_in
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols.caption import Captioning
 from crossalign.reading import expanded
@@ -83,6 +86,8 @@ def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: V
     check_embeds(fitted, "captions")
     said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
     assert isinstance(said, Captions)
+    used = used[np.flatnonzero(used.has(modality))]
+    said = replace(said, ids=ids_in(used, modality, said.ids))
     tell_of_colours(encoder, [text for of in said.texts for text in of], "captions", log)
     task = OneCaptioner(**language)
     settings = chosen_settings(task, fitted.model, bench, said, "captions", log)

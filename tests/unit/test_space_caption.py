@@ -257,3 +257,15 @@ def test_a_language_model_says_captions_of_a_space(place, tmp_path):
     complaint(lambda: build_space(DataOptions(data=str(folder)), tmp_path / "other", captions=True,
                                   lora=4, log=lambda line: None), "lora: got 4 and no language")
     assert not (tmp_path / "other").exists()
+
+
+def test_captions_of_pictures_without_classes_are_learned_too(tmp_path):
+    folder = picture_folder(tmp_path, 6)
+    rows = [f"{file.relative_to(folder)},a {file.parent.name} {int(file.stem)}"
+            for file in sorted(folder.rglob("*.png"))]
+    (folder / "list.csv").write_text("\n".join(["path,caption", *rows]))
+    with contextlib.closing(build_space(
+            DataOptions(data=str(folder / "list.csv"), task="retrieval"), tmp_path / "space",
+            models=["ridge_map"], captions=True, log=lambda line: None)) as space:
+        (said,) = space.caption([picture("square", 60)])
+        assert said.startswith("a ")
