@@ -21,6 +21,8 @@ from crossalign.tables import printable
 
 MOST = 3
 """Number of pictures and question of `ask` at most."""
+LONG = 300
+"""Characters of a word that may be a path, of which the end is what tells files apart."""
 Files = Annotated[list[Path], typer.Argument(
     help="Files of pictures, or folders, whose pictures and class folders are read; in a space of "
     "clips those.", **HOME)]
@@ -84,16 +86,16 @@ def question_about(words: Sequence[str]) -> tuple[list[Path], str]:
     *before, question = words
     way = 'give one picture or two, and behind them the question, as FILE "what is it?"'
     if len(words) == 1:
-        raise ValueError(f"question: got {short(question)} alone; {way}.")
+        raise ValueError(f"question: got {short(question, LONG)} alone; {way}.")
     if len(words) > MOST:
         raise ValueError(f"question: got {len(words)} arguments behind the space, the last of them "
-                         f"{short(question)}; {way}.")
+                         f"{short(question, LONG)}; {way}.")
     if os.path.exists(question):
-        raise ValueError(f"question: got {short(question)}, which is a file; {way}.")
+        raise ValueError(f"question: got {short(question, LONG)}, which is a file; {way}.")
     files = [expanded(file, "file") for file in before]
     for file in files:
         if not os.path.exists(file):
-            raise ValueError(f"file: there is no {short(str(file))}; {way}.")
+            raise ValueError(f"file: there is no {short(str(file), LONG)}; {way}.")
     return files, question
 
 

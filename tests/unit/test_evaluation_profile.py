@@ -67,8 +67,8 @@ def test_operations_of_attention_and_of_sequences():
 
 def test_closed_forms_count_what_they_have_learned():
     cost = profile(CCA(n_components=2), bench(tokens=False), repeats=1, memory=False)
-    # shifts, scales and means, then maps, then correlations
-    assert cost.parameters == 3 * (5 + 3) + 2 * (5 + 3) + 2
+    # shifts, scales, farthest rows and means, then maps, then correlations
+    assert cost.parameters == 4 * (5 + 3) + 2 * (5 + 3) + 2
     assert cost.flops == {"image": None, "text": None}
     assert profile(Chance(), bench(tokens=False), repeats=1, memory=False).parameters == 0
 

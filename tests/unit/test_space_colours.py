@@ -1,5 +1,6 @@
 """Colours in captions and questions are told of where the encoder reads grey pictures."""
 
+import numpy as np
 import pytest
 from complaints import complaint
 
@@ -8,7 +9,7 @@ from crossalign.encoders import HOG, Ink
 from crossalign.encoders.clips import ClipEncoder
 from crossalign.space import answers, captions
 from crossalign.space.colours import unseen_colours
-from crossalign.types import Captions, Questions
+from crossalign.types import Captions, Questions, Views
 
 TEXTS = ["a Red, round shape", "a reddish one", "What colour is it? blue"]
 
@@ -46,13 +47,13 @@ def test_what_a_space_learns_to_say_is_looked_through(room, said, what, monkeypa
     class Fitted:
         model = None
 
-    lines = []
+    lines, used = [], Views({"image": np.zeros((3, 2))}, [0, 1, 2], ids=[0, 1, 2])
     monkeypatch.setattr(room, "load_said", lambda *_, **__: said)
     monkeypatch.setattr(room, "chosen_settings", chosen)
     monkeypatch.setattr(room, "check_embeds", lambda *_: None)
     of = room.answerer_of if room is answers else room.captioner_of
     more = () if room is answers else ("image", {})
-    complaint(lambda: of(DataOptions(data="glyphs"), Fitted(), Other(), None, None, HOG(), *more,
+    complaint(lambda: of(DataOptions(data="glyphs"), Fitted(), Other(), used, None, HOG(), *more,
                          lines.append), "done")
     assert len(lines) == 1
     assert lines[0].startswith(f"note: {what} name colours")

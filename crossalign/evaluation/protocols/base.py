@@ -73,7 +73,7 @@ class Outcome:
 
 
 KNOWN: dict[str, type[Protocol]] = {}
-"""Tasks by name, of every class that is defined."""
+"""Tasks by name, of every class that names itself; a variant of one without a name is not found."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ class Protocol:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        KNOWN[cls.name] = cls
+        if "name" in vars(cls):
+            KNOWN[cls.name] = cls
 
     # -- what it needs -------------------------------------------------------------------------
     def check_model(self, model: Any) -> None:
