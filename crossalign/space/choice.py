@@ -111,8 +111,8 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
     for name in names:
         passed = time.perf_counter() - started
         if tried and passed > budget:
-            log(f"{name} and what follows were not tried: {duration(passed)} of "
-                f"{duration(budget)} are over")
+            log(f"{name} and what follows were not tried, as choosing took {duration(passed)} and "
+                f"was given {duration(budget)}; with more time another model may be chosen")
             break
         model, begun = get(name)(), time.perf_counter()
         try:
