@@ -7,7 +7,7 @@ without having any say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,9 @@ from crossalign.evaluation.report import Report
 from crossalign.evaluation.runs import evaluate
 from crossalign.evaluation.seeds import check_runs, seeded
 from crossalign.evaluation.selection import fit_on, select
+from crossalign.pace import Log
 from crossalign.tables import aligned, percent
 from crossalign.types import Benchmark
-
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)

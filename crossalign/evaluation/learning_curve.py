@@ -8,7 +8,7 @@ pairs are nested: see `data.supervision`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -28,12 +28,12 @@ from crossalign.evaluation.row_differences import (
 )
 from crossalign.evaluation.runs import evaluate
 from crossalign.evaluation.seeds import check_runs
+from crossalign.pace import Log
 from crossalign.sentences import nearest
 from crossalign.tables import aligned, percent
 from crossalign.types import Benchmark
 
 Array = npt.NDArray[Any]
-Log = Callable[[str], None]
 
 CHANCE = "chance"
 """Name of the row of random embeddings, which learns nothing and is scored once."""

@@ -10,7 +10,6 @@ from typing import Any
 
 from crossalign.evaluation.ablation import (
     Curve,
-    Log,
     ablation_table,
     module_rows,
     sweep,
@@ -18,6 +17,7 @@ from crossalign.evaluation.ablation import (
 from crossalign.evaluation.protocols import get
 from crossalign.evaluation.report import Report
 from crossalign.files import replacing, write_text
+from crossalign.pace import Log
 from crossalign.types import Benchmark
 
 

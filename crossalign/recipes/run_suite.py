@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +14,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from crossalign.evaluation import Report
 from crossalign.files import write_text
+from crossalign.pace import Log
 from crossalign.recipes.suite import Entry, Suite
 from crossalign.tables import aligned, comma_separated, latex, markdown, percent
-
-Log = Callable[[str], None]
 
 
 def run_suite(suite: Suite, out: Path, root: Path | None = None, *, jobs: int = 1,

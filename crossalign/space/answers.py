@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from crossalign.data.catalog import load_said
 from crossalign.data.samples import Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols.vqa import VQA
+from crossalign.pace import Log
 from crossalign.space.spoken import check_embeds, chosen_settings, tell_of_colours
 from crossalign.tasks.answerer import Answerer
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Encoder, Questions, Views
-
-Log = Callable[[str], None]
 
 
 def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Views,

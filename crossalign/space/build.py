@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace as replaced
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from crossalign.evaluation.protocols.unlabelled import tests_of
 from crossalign.evaluation.selection import Selection
 from crossalign.index import ExactIndex
 from crossalign.models import get as get_model
-from crossalign.pace import duration
+from crossalign.pace import Log, duration
 from crossalign.preprocessing.pooling import pooled_views
 from crossalign.reading import expanded
 from crossalign.space.answering import UNJUDGED
@@ -52,7 +52,6 @@ from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Classes, Views
 
 Array = npt.NDArray[Any]
-Log = Callable[[str], None]
 BUDGET = 300.0
 """Seconds after which no further model is tried."""
 SHORT = 1_024

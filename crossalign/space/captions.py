@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -13,13 +13,12 @@ from crossalign.data.samples import Samples
 from crossalign.data.sides import ids_in
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols.caption import Captioning
+from crossalign.pace import Log
 from crossalign.reading import expanded
 from crossalign.space.spoken import check_embeds, chosen_settings, tell_of_colours
 from crossalign.tasks.base_captioner import BaseCaptioner
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Captions, Encoder, Views
-
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)

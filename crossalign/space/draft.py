@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from crossalign.pace import Log
 from crossalign.space.folder import INDEX, RECORD
-
-Log = Callable[[str], None]
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,13 @@ from crossalign.data.formats.clips import read_clip
 from crossalign.data.formats.pictures import read_picture
 from crossalign.data.samples import ALL, CLIP, Samples
 from crossalign.models.blockwise import encoded
-from crossalign.pace import Pace
+from crossalign.pace import Log, Pace
 from crossalign.space.answering import SAID
 from crossalign.space.items import CLASS, IMAGE, LOOKS, SKETCH, TEXT
 from crossalign.space.space import Space
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
-Log = Callable[[str], None]
 THUMB = 96
 """Longer side of the small pictures that an index keeps, in pixels."""
 STRIP = 4

@@ -9,7 +9,7 @@ The map that is used is then fitted on all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from crossalign.arrays import evenly
 from crossalign.index.drift import KINDS
-from crossalign.pace import Pace
+from crossalign.pace import Log, Pace
 from crossalign.reading import expanded
 from crossalign.sentences import short
 from crossalign.space.embedding import EmbeddingSpace
@@ -31,7 +31,6 @@ from crossalign.space.originals import original
 from crossalign.space.readers import Readers, pictures_alone
 
 Array = npt.NDArray[Any]
-Log = Callable[[str], None]
 SAMPLE = 1000
 """Number of pictures that are read again."""
 LEAST = 48

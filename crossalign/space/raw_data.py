@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,11 +10,10 @@ from crossalign.data.layouts import Located, locate
 from crossalign.data.samples import ALL, Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols import benchmark_of
+from crossalign.pace import Log
 from crossalign.space.choice import SHORT_LIST, check_enough
 from crossalign.space.readers import Readers
 from crossalign.types import Benchmark
-
-Log = Callable[[str], None]
 
 
 def space_task(options: DataOptions) -> str | None:

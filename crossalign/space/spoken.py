@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,10 @@ from crossalign.evaluation.protocols.caption import Captioning
 from crossalign.evaluation.protocols.vqa import VQA
 from crossalign.evaluation.selection import select
 from crossalign.models.roles import Aligner
+from crossalign.pace import Log
 from crossalign.space.colours import unseen_colours
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Encoder
-
-Log = Callable[[str], None]
 
 
 def check_embeds(fitted: Fitted, argument: str) -> None:
