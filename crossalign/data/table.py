@@ -20,6 +20,7 @@ from crossalign.data.side_information import assert_unique_names
 from crossalign.data.splits import hold_out
 from crossalign.labels import classes_held, label_array, named_rows, rarest, sample_labels, whole
 from crossalign.names import written
+from crossalign.several import refuse_several
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
@@ -133,6 +134,10 @@ def labels_of_table(table: Table, one_based: bool) -> tuple[Array, list[str]]:
     if texts is not None and texts.shape != labels.shape[:1]:
         raise ValueError(f"class: shape {texts.shape} for {len(labels)} labels; give one per "
                          "label.")
+    if "class_names" not in table:
+        for name, words in (("labels", labels), ("class", texts)):
+            if words is not None and words.dtype.kind == "U":
+                refuse_several(words.tolist(), name)
     named_classes = table.get("class_names", table.get("class_embeddings"))
     named_classes = None if named_classes is None else np.atleast_1d(named_classes)
     named_classes = raw.T if named_classes is None and several else named_classes

@@ -198,6 +198,9 @@ class Space(StoredSpace):
         kind = self.kind_of(given)
         if len(self.classes) and kind != self.looks:
             raise ValueError(f"items: got {kind}s; a space learns from pictures.")
+        if self.fitted.settings.get("adaptation") is None:
+            raise ValueError("items: this space was not built to learn from unlabelled pictures; "
+                             "build it with adapt=True or --adapt.")
         if self.seen.all():
             raise ValueError("items: every class of this space had training pictures; add one that "
                              "is known by a text first, as with add-class.")

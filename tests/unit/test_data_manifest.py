@@ -188,6 +188,52 @@ def test_what_does_not_fit_is_one_sentence(frame, tmp_path):
     complaint(lambda: data.load(tmp_path / "shop" / "bad.parquet"), "path: ", "cannot be read")
 
 
+@pytest.mark.parametrize("mark", ["nan", "NA", "None", "null", "-1"])
+def test_marks_of_a_missing_class_are_refused_and_true_is_a_class(frame, tmp_path, mark):
+    marked = frame.assign(category=frame["category"].replace("bee", mark))
+    complaint(lambda: data.load(written(marked, tmp_path), "gzsl"), "category: ", "in rows")
+    if mark != "-1":
+        said = frame.assign(caption=[mark, *frame["caption"][1:]])
+        complaint(lambda: data.load(written(said, tmp_path)), f"caption: {mark!r} in row 0",
+                  "mark of a missing text")
+    plain = frame.assign(category=frame["category"].replace({"bee": "true", "cat": "1e3"}))
+    assert {"true", "1e3"} <= set(data.load(written(plain, tmp_path), "gzsl").classes.names)
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_numbers_with_gaps_are_whole_classes_and_gaps_are_empty(frame, tmp_path, suffix):
+    numbers = frame["category"].map(CLASSES.index)
+    bench = data.load(written(frame.assign(category=numbers.astype(float)), tmp_path, suffix),
+                      "gzsl")
+    assert sorted(bench.classes.names) == list("012345")
+    gap = frame.assign(category=numbers.where(frame.index != 3))
+    complaint(lambda: data.load(written(gap, tmp_path, suffix), "gzsl"), "category: empty in row 3")
+
+
+def test_cells_of_several_classes_are_told(frame, tmp_path):
+    several = frame.assign(category=["bee;cat", *frame["category"][1:]])
+    for task in ("gzsl", "retrieval", "caption"):
+        complaint(lambda task=task: data.load(written(several, tmp_path), task),
+                  "category: 'bee;cat' in row 0", "reads like several classes")
+    several["category"] = several["category"].replace({"bee;cat": "nuts;bolts"})
+    noted = data.load(written(several, tmp_path), "caption").protocol["noted"]
+    assert noted["classes_that_may_be_several"] == {"count": 1, "first": ["nuts;bolts"]}
+    lists = frame.assign(category=[[name] for name in frame["category"]])
+    complaint(lambda: data.load(written(lists, tmp_path, ".jsonl"), "gzsl"),
+              "category: a list in row 0")
+    complaint(lambda: data.load(written(frame.assign(caption=[{"raw": "x"}] * 36), tmp_path,
+                                        ".jsonl")), "caption: a dict in row 0")
+
+
+def test_paths_to_one_file_are_one_picture(frame, tmp_path):
+    again = frame.assign(image="./" + frame["image"], caption=frame["caption"] + " again")
+    bench = data.load(written(pd.concat([frame, again]), tmp_path), "caption")
+    assert sum(len(views) for views in bench.splits.values()) == 36
+    assert {len(of) for views in bench.splits.values() for of in bench.said.of(views)} == {2}
+    other = frame.assign(image="./" + frame["image"], category="bee")
+    complaint(lambda: data.load(written(pd.concat([frame, other]), tmp_path)), "of one picture")
+
+
 def test_payload_of_several_types_is_text(frame, tmp_path):
     file = tmp_path / "shop" / "mixed.jsonl"
     lines = [{"path": row["image"], "class": row["category"],

@@ -101,7 +101,8 @@ def test_what_cannot_learn_says_why(space):
     complaint(lambda: space.adapt(RINGS), "no gain by adapting is clear")
     space.fitted.settings = {key: value for key, value in space.fitted.settings.items()
                              if key != "adaptation"}
-    complaint(lambda: space.adapt(RINGS), "chose no way of adapting")
+    complaint(lambda: space.adapt(RINGS), "this space was not built to learn from unlabelled",
+              "build it with adapt=True or --adapt")
 
 
 def test_a_space_that_is_only_searched_cannot_be_built_to_adapt(tmp_path):

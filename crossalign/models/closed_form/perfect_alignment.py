@@ -221,7 +221,8 @@ class PerfectAlignment(Translator, Aligner, Model):
         """Return both modalities as float64 rows ``(N, d)``."""
         if len(X.modalities) != 2:
             raise ValueError(f"X: has the modalities {list(X.modalities)}; perfect alignment takes "
-                             "two, so choose them with X.select(first, second).")
+                             "two, so choose them, with X.select(first, second) or --modalities "
+                             "first,second.")
         if len(X) < 2:
             raise ValueError(f"X: has {len(X)} pair; give at least two.")
         return _doubled(X, X.modalities)

@@ -188,8 +188,8 @@ class FusionNetQSMA(LatentModel):
         if self.preset_ == "gzsl":
             if not self.knows_classes:
                 raise ValueError("classes: the preset 'gzsl' needs side information, one vector "
-                                 "per class; pass Classes(embeddings, seen), or two views and "
-                                 "preset='retrieval'.")
+                                 "per class; pass Classes(embeddings, seen) or --attributes, or "
+                                 "two views and preset='retrieval'.")
             self.seen_, labels = np.unique(labels_of(X, self), return_inverse=True)
             assert classes is not None
             self.side_ = classes.embeddings[self.seen_]

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from crossalign.data.named_files import below
 from crossalign.data.noted import Noted
 from crossalign.data.samples import ALL, Texts
+from crossalign.data.sources.manifest.cells import captions_of, class_cells, filled
 from crossalign.data.sources.manifest.columns import Roles
 from crossalign.data.sources.manifest.listing import Columns
 from crossalign.names import identifier, written
@@ -54,21 +55,22 @@ def listed_pictures(table: Columns, roles: Roles, folder: Path) -> Listed:
         If a row has no file, class or part, a file does not lie below the folder, or rows of one
         picture name several classes, parts or identifiers.
     """
-    names = _filled(table, roles.path)
-    first: dict[str, int] = {}
-    owner = [first.setdefault(name, row) for row, name in enumerate(names)]
-    single = {role: _of_pictures(_filled(table, column), owner, role)
-              for role, column in (("class", roles.class_name), ("split", roles.split),
-                                   ("id", roles.id)) if column is not None}
-    rows = list(first.values())
-    classes = [written(single["class"][row]) for row in rows] if "class" in single else [ALL] * len(
-        rows)
-    rows = [row for _, row in sorted(zip(classes, rows, strict=True))]
+    names = filled(table, roles.path)
+    doubtful: list[str] = []
     whole = below(roles.path, np.array(names), folder)
+    first: dict[str, int] = {}                            # one file may be written in several ways
+    owner = [first.setdefault(file, row) for row, file in enumerate(whole.tolist())]
+    single = {role: _of_pictures(filled(table, column), owner, role)
+              for role, column in (("split", roles.split), ("id", roles.id)) if column is not None}
+    if roles.class_name is not None:
+        classes, doubtful = class_cells(table, roles.class_name)
+        single["class"] = [written(name) for name in _of_pictures(classes, owner, "class")]
+    rows = list(first.values())
+    of_rows = single.get("class", [ALL] * len(names))
+    rows = [row for _, row in sorted((of_rows[row], row) for row in rows)]
     by_class: dict[str, list[Path]] = {}
     for row in rows:
-        name = written(single["class"][row]) if "class" in single else ALL
-        by_class.setdefault(name, []).append(Path(whole[row]))
+        by_class.setdefault(of_rows[row], []).append(Path(whole[row]))
     payload = [column for column in table if column not in roles.taken]
     differ = [column for column in payload
               if any(table[column][row] != table[column][of] for row, of in enumerate(owner))]
@@ -78,16 +80,8 @@ def listed_pictures(table: Columns, roles: Roles, folder: Path) -> Listed:
         _texts(table, roles.texts, owner, rows) if roles.texts else None,
         np.array([single["split"][row] for row in rows]) if "split" in single else None,
         {column: payload_array([table[column][row] for row in rows]) for column in payload},
-        {"columns_of_the_first_row_of_a_picture": differ} if differ else {})
-
-
-def _filled(table: Columns, column: str) -> list[str]:
-    """Return the cells of a column that must not be empty, as text."""
-    cells = ["" if cell is None else str(cell).strip() for cell in table[column]]
-    if "" in cells:
-        raise ValueError(f"{column}: empty in row {cells.index('')} (counted from 0); fill it in, "
-                         "remove the row, or take the column's role away by --columns.")
-    return cells
+        {kind: of for kind, of in (("columns_of_the_first_row_of_a_picture", differ),
+                                   ("classes_that_may_be_several", doubtful)) if of})
 
 
 def _of_pictures(cells: list[str], owner: Sequence[int], role: str) -> list[str]:
@@ -104,10 +98,8 @@ def _texts(table: Columns, columns: Sequence[str], owner: Sequence[int],
     captions: dict[int, dict[str, None]] = {row: {} for row in rows}
     for row, of in enumerate(owner):
         for column in columns:
-            cell = table[column][row]
-            for text in cell if isinstance(cell, list) else [cell]:
-                if text is not None and str(text).strip():
-                    captions[of][written(str(text).strip())] = None
+            for text in captions_of(table[column][row], column, row):
+                captions[of][written(text)] = None
     return [tuple(captions[row]) for row in rows]
 
 
