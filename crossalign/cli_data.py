@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crossalign.arguments import HOME, check_writable, log
 from crossalign.boundary import tell
 from crossalign.data_options import SUPERVISED, DataOptions, takes_data
+
+if TYPE_CHECKING:
+    from crossalign.data.checks import Check
 
 
 def register(app: typer.Typer) -> None:
@@ -31,17 +35,32 @@ def data_list() -> None:
 def data_validate(path: Annotated[str, typer.Argument(
         help="A built-in name, or a folder or file; a variant stands behind a colon.")],
                   options: DataOptions) -> None:
-    """Check a folder or file for one task and print what was found."""
-    from crossalign.data import validate
-    from crossalign.space.raw_data import space_task
+    """Check a folder or file and print what was found.
 
-    found = validate(path, options.purpose, log=log, **options.read_as())
+    It is read for the task that is asked for; where none is, as crossalign run reads it, and then
+    as crossalign build does if that is for another task.
+    """
+    from crossalign.data import validate
+    from crossalign.data.checks import checks_of
+    from crossalign.space.raw_data import load_raw, space_task
+
+    options, arguments = replace(options, data=path), options.read_as()
+    found = validate(path, options.purpose, log=log, **arguments)
+    _print(found)
+    done, built = dict(found)["task"], space_task(options)
+    if options.task is not None or built in (None, done):
+        return
+    print(f"\nas crossalign build reads it, for {built}:")
+    try:
+        _print(checks_of(load_raw(options, False, log, arguments).benchmark))
+    except ValueError as error:
+        tell(f"note: crossalign run reads this for {done}, and crossalign build cannot read it for "
+             f"{built}: {error}")
+
+
+def _print(found: Iterable[Check]) -> None:
     for name, detail in found:
         print(f"ok  {name}: {detail}")
-    built, done = space_task(replace(options, data=path)), dict(found)["task"]
-    if built not in (None, done):
-        tell(f"note: this was checked for {done}, and crossalign build reads it for {built}; check "
-             f"that by --task {built}")
 
 
 @takes_data("data", *SUPERVISED)

@@ -202,7 +202,7 @@ class DataOptions:
                 "encoder": encoder, "text_encoder": text_encoder,
                 "modalities": None if self.modalities is None else [
                     word.strip() for word in self.modalities.split(",")],
-                "columns": self._columns(), "frames": self._frames(), "engine": self.engine,
+                "columns": self.roles, "frames": self._frames(), "engine": self.engine,
                 "seed": self.data_seed or 0}
 
     def read_raw_as(self) -> dict[str, Any]:
@@ -221,8 +221,9 @@ class DataOptions:
             raise ValueError(f"frames: got {self.frames!r}; give a whole number, from 1.")
         return int(self.frames)
 
-    def _columns(self) -> dict[str, str] | None:
-        """Return the columns that are named, by their roles."""
+    @property
+    def roles(self) -> dict[str, str] | None:
+        """Columns that are named, by their roles."""
         if self.columns is None:
             return None
         pairs = [word.partition("=") for word in self.columns.split(",")]

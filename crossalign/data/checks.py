@@ -48,6 +48,11 @@ def validate(name_or_path: str | Path, task: str | None = None, *, tokens: bool 
         name_or_path, task, tokens=tokens, attributes=attributes, class_texts=class_texts,
         seed=seed, unseen=unseen, encoder=encoder, text_encoder=text_encoder,
         modalities=modalities, columns=columns, frames=frames, log=log, engine=engine).benchmark
+    return checks_of(bench)
+
+
+def checks_of(bench: Benchmark) -> list[Check]:
+    """Check a benchmark in every way it is used, see `validate`."""
     checks = [Check("readable", f"{bench.name}: {bench.task}; features: "
                                f"{_words(bench.protocol.get('features', 'not described'))}"),
               Check("task", bench.task)]

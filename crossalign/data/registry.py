@@ -67,6 +67,9 @@ class Source:
         Tasks that it serves, the default first.
     variants : mapping of str to tuple of str
         Tasks of each variant, the default first.
+    serves : callable, optional
+        Function ``serves(path, columns)`` to the tasks that the files there serve; None where all
+        serve the same.
     any_variant : bool
         True where the files alone know their variants.
     tokens : bool
@@ -97,6 +100,7 @@ class Source:
     read: Callable[..., Benchmark | RawSamples]
     tasks: tuple[str, ...]
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    serves: Callable[[Path, Mapping[str, str] | None], tuple[str, ...]] | None = None
     any_variant: bool = False
     tokens: bool = False
     pool: str | None = None
@@ -120,6 +124,13 @@ class Source:
     def tasks_of(self, variant: str) -> tuple[str, ...]:
         """Return the tasks of a variant, the default first."""
         return self.variants.get(variant, self.tasks)
+
+    def tasks_at(self, path: Path | None, variant: str,
+                 columns: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        """Return the tasks that the files at a path serve; ``columns`` are those of `load`."""
+        if self.serves is None or path is None:
+            return self.tasks_of(variant)
+        return self.serves(path, columns)
 
     def reads(self, place: Place) -> bool:
         """Return True if a path has this layout; what cannot be looked into has none."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from crossalign.data.catalog import load_whole
+from crossalign.data.catalog import Loaded, load_whole
 from crossalign.data.layouts import Located, locate
 from crossalign.data.samples import ALL, Samples
 from crossalign.data_options import DataOptions
@@ -22,8 +23,13 @@ def space_task(options: DataOptions) -> str | None:
     """
     if options.task is not None:
         return benchmark_of(options.task)
-    source, _, variant = _located(options)
-    return "gzsl" if source.raw and "gzsl" in source.tasks_of(variant) else None
+    return "gzsl" if _located(options).source.raw and "gzsl" in _tasks(options) else None
+
+
+def _tasks(options: DataOptions) -> tuple[str, ...]:
+    """Return the tasks that the data serve, by the columns that are there."""
+    source, path, variant = _located(options)
+    return source.tasks_at(path, variant, options.roles)
 
 
 def _located(options: DataOptions) -> Located:
@@ -48,8 +54,7 @@ def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
     """Raise ValueError where a space is to learn what the data do not say, or could learn nothing
     else.
     """
-    source, _, variant = _located(options)
-    tasks = source.tasks_of(variant)
+    tasks = _tasks(options)
     for asked, task, name in ((captions, "caption", "captions"), (questions, "vqa", "questions")):
         if asked and task not in tasks:
             raise ValueError(f"{name}: {options.name!r} has none; give data with {name}, or leave "
@@ -70,6 +75,21 @@ def _check_pool(options: DataOptions) -> None:
                          "leave --tokens out.")
 
 
+def load_raw(options: DataOptions, captions: bool, log: Log,
+             arguments: Mapping[str, Any]) -> Loaded:
+    """Load the data of a space as ``arguments`` of `load` say, for the task that it is built for.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be read, or are too few classes to choose a model by.
+    """
+    task = space_task(options)
+    check = partial(check_enough, unseen=options.unseen is not None)
+    return load_whole(options.name, task, log=log, check=check if task == "gzsl" else None,
+                      captions=captions, **arguments)
+
+
 def read_raw(options: DataOptions, captions: bool,
              log: Log) -> tuple[Benchmark, Samples, Readers]:
     """Return the benchmark of the data, all their samples, and their encoders, opened once.
@@ -82,10 +102,7 @@ def read_raw(options: DataOptions, captions: bool,
         If the data are features.
     """
     arguments = options.read_raw_as()
-    task = space_task(options)
-    check = partial(check_enough, unseen=options.unseen is not None)
-    whole = load_whole(options.name, task, log=log, check=check if task == "gzsl" else None,
-                       captions=captions, **arguments)
+    whole = load_raw(options, captions, log, arguments)
     if whole.samples is None:
         raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
                          "pictures; give a folder of pictures, or use crossalign fit.")

@@ -15,9 +15,11 @@ from crossalign import data
 from crossalign.cli import app
 from crossalign.data.layouts import source_of
 from crossalign.data.sources.manifest.columns import roles_of
+from crossalign.data_options import DataOptions
 from crossalign.encoders import CharNgrams
 from crossalign.evaluation import evaluate
 from crossalign.models import CCA, ESZSL
+from crossalign.space.raw_data import check_options, read_raw, space_task
 
 CLASSES = ["sea horse", "bee", "cat", "dog", "eel", "fox"]
 
@@ -249,6 +251,47 @@ def test_tables_of_features_are_no_manifest(tmp_path):
     pd.DataFrame({"image_0": [1.0, 2], "image_1": [2.0, 1], "path": ["a.png", "b.png"],
                   "label": [0, 1]}).to_csv(tmp_path / "rows.csv", index=False)
     assert source_of(tmp_path / "rows.csv").name == "pairs"
+
+
+# -- what the columns serve ---------------------------------------------------------------------
+def test_a_space_is_built_for_what_the_columns_serve(frame, tmp_path):
+    both = DataOptions(data=str(written(frame, tmp_path)))
+    assert space_task(both) == "gzsl"
+    plain = DataOptions(data=str(written(frame.drop(columns="category"), tmp_path)))
+    assert space_task(plain) is None
+    assert read_raw(plain, True, str)[0].task == "retrieval"
+    named = written(frame.rename(columns={"category": "kind"}), tmp_path)
+    assert space_task(DataOptions(data=str(named), columns="class=kind")) == "gzsl"
+    file = written(frame.drop(columns="caption"), tmp_path)
+    complaint(lambda: check_options(DataOptions(data=str(file)), True, False),
+              f"captions: {str(file)!r} has none", "leave --captions out")
+
+
+def test_columns_without_what_a_task_needs_name_what_would_do(frame, tmp_path):
+    file = written(frame.drop(columns="category"), tmp_path)
+    complaint(lambda: data.load(file, "gzsl"), "--columns class=NAME",
+              "choose the task retrieval or caption")
+    file = written(frame[["image", "price"]], tmp_path)
+    complaint(lambda: data.load(file), "--columns class=NAME", "text=NAME")
+
+
+def test_the_command_checks_what_run_and_build_read(frame, tmp_path):
+    file = str(written(frame, tmp_path))
+    ran = CliRunner().invoke(app, ["data", "validate", file])
+    first, head, second = ran.stdout.partition("\nas crossalign build reads it, for gzsl:\n")
+    assert (ran.exit_code, bool(head)) == (0, True), ran.output
+    assert "ok  task: retrieval" in first
+    assert "ok  task: gzsl" in second
+    assert "ok  split test_unseen" in second
+    few = str(written(frame[frame["category"].isin(CLASSES[:4])], tmp_path))
+    ran = CliRunner().invoke(app, ["data", "validate", few])
+    assert ran.exit_code == 0
+    assert "crossalign build cannot read it for gzsl: data: no model can be chosen" in ran.output
+    ran = CliRunner().invoke(app, ["data", "validate", few, "--task", "retrieval"])
+    assert "build" not in ran.output
+    plain = str(written(frame.drop(columns="category"), tmp_path))
+    ran = CliRunner().invoke(app, ["data", "validate", plain])
+    assert (ran.exit_code, "build" in ran.output) == (0, False)
 
 
 # -- COCO ------------------------------------------------------------------------------------------

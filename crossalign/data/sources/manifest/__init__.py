@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from crossalign.data.registry import Place, Source
 from crossalign.data.samples import RawSamples
-from crossalign.data.sources.manifest.listing import COLUMNS, is_manifest
+from crossalign.data.sources.manifest.columns import roles_of
+from crossalign.data.sources.manifest.listing import COLUMNS, is_manifest, read_listing
 
 
 def _recognises(place: Place) -> bool:
@@ -24,8 +26,14 @@ def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
     return raw
 
 
+def _serves(path: Path, columns: Mapping[str, str] | None) -> tuple[str, ...]:
+    roles = roles_of(list(read_listing(path).columns), columns)
+    return (*(("retrieval", "caption") if roles.texts else ()),
+            *(("gzsl",) if roles.class_name is not None else ()))
+
+
 SOURCE = Source("manifest", "a .csv, .tsv, .jsonl or .parquet file that lists "
                 "pictures, or a .json file of captions as COCO's", _read,
                 ("retrieval", "gzsl", "caption"), tokens=True,
                 options=("attributes", "class_texts", "unseen", "columns"),
-                raw=("pictures", "texts"), recognises=_recognises, precedence=40)
+                raw=("pictures", "texts"), serves=_serves, recognises=_recognises, precedence=40)

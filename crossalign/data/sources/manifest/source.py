@@ -100,7 +100,9 @@ def read_manifest(path: str | Path, task: str | None = None, *,
     recognises = task in ZERO_SHOT or (task is None and (classwise or not roles.texts))
     if recognises and roles.class_name is None:
         raise ValueError(f"columns: none of {list(table)} is known as that of the class, which "
-                         "recognition needs; name it by --columns class=NAME.")
+                         "recognition needs; name it by --columns class=NAME, or "
+                         + ("choose the task retrieval or caption, which read the texts."
+                            if roles.texts else "that of texts by text=NAME."))
     if not recognises and not roles.texts:
         raise ValueError(f"columns: none of {list(table)} is known as that of a text, which "
                          f"{task or 'retrieval'} needs; name it by --columns text=NAME, or choose "
