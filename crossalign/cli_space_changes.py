@@ -91,5 +91,6 @@ def migrate(space: Folder,
     from crossalign.space import Space
 
     about = Space.open(space).migrate(image_encoder, sample, accept=accept, log=log)
-    print(f"{space}: pictures are read by {image_encoder}, mapped; {about['share']:.3f} of the "
-          "recall is kept")
+    how = ("as when it was built" if about["kind"] == "none" else
+           f"mapped; {about['share']:.3f} of the recall is kept")
+    print(f"{space}: pictures are read by {image_encoder}, {how}")

@@ -34,7 +34,8 @@ class Kept:
         Recall@k of pictures of the same class by features: mapped queries among the old ones, and
         new among new. None where most pictures have no other of their class.
     space, space_before : float, optional
-        The same by vectors of the space: of mapped queries, and of those before.
+        The same by vectors of the space, among those of its index: of mapped queries, and of these
+        vectors themselves.
     """
 
     k: int
@@ -81,7 +82,8 @@ def kept_of(features: tuple[Array, Array, Array], vectors: tuple[Array, Array],
         Features of n pictures: mapped ``(n, d)``, by the old encoder ``(n, d)`` and by the new one
         ``(n, d')``.
     vectors : two arrays
-        Vectors ``(n, w)`` of the space of mapped and of old features, as the index compares them.
+        Vectors ``(n, w)`` of mapped features, and of the pictures in the index, as it compares
+        them.
     classes : n names
         Their classes; None where there is none.
     """

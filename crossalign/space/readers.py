@@ -160,6 +160,10 @@ def _in_one(source: Mapping[str, Any]) -> bool:
                                   and source["encoder"] == source.get("text_encoder"))
 
 
+def facts_digest(facts: Mapping[str, Any]) -> str:
+    """Return the digest of an encoder's facts, the same of those that were read from JSON."""
+    return hashlib.sha256(json.dumps(dict(facts), sort_keys=True, default=str).encode()).hexdigest()
+
+
 def _digest(encoder: Any) -> str:
-    return hashlib.sha256(json.dumps(dict(encoder.facts), sort_keys=True,
-                                     default=str).encode()).hexdigest()
+    return facts_digest(encoder.facts)

@@ -159,6 +159,40 @@ def test_the_old_network_is_no_longer_needed_and_the_new_one_is(made, tmp_path):
     complaint(lambda: other.search(picture("disc", 3)), "encoder of images is another")
 
 
+def test_back_to_the_encoder_that_made_the_vectors_no_map_is_left(space, made):
+    query = picture("ring", 70)
+    before = space.search(query, k=5), space.recognise([query])
+    space.migrate(made[2]["dim"], accept=True, log=str)
+    assert space.search(query, k=5) != before[0]
+    about = space.migrate(made[2]["first"], log=str)
+    assert (about["kind"], about["share"]) == ("none", 1.0)
+    assert about["encoder"] == about["vectors_by"]
+    assert not list(space.folder.glob("encoder_map*"))
+    again = ca.Space.open(space.folder)
+    assert (space.search(query, k=5), space.recognise([query])) == before
+    assert (again.search(query, k=5), again.recognise([query])) == before
+    assert again.migrate(made[2]["turned"], log=str)["share"] > 0.97
+    again.close()
+
+
+def test_a_map_does_not_stand_in_front_of_another(space, made):
+    straight = space.migrate(made[2]["turned"], 160, log=str)
+    space.migrate(made[2]["dim"], 160, accept=True, log=str)
+    again = space.migrate(made[2]["turned"], 160, log=str)
+    assert {**again, "date": ""} == {**straight, "date": ""}
+
+
+def test_what_is_kept_is_measured_in_the_index_though_the_first_network_is_gone(made, tmp_path):
+    first = network(tmp_path / "first", SEES)
+    built = build_space(DataOptions(data=str(made[0]), encoder=first), tmp_path / "space",
+                        models=["ridge_map"], log=str)
+    built.migrate(made[2]["dim"], accept=True, log=str)
+    shutil.rmtree(tmp_path / "first")
+    said = complaint(lambda: built.migrate(made[2]["turned"], log=str), "--accept")
+    assert float(said.split("keeps ")[1].split()[0]) < 0.5        # of what its own vectors find
+    built.close()
+
+
 def test_pictures_that_cannot_be_read_are_named(made, tmp_path):
     shutil.copytree(made[0], tmp_path / "pictures")
     space = build_space(DataOptions(data=str(tmp_path / "pictures"), encoder=made[2]["first"]),
@@ -171,7 +205,7 @@ def test_pictures_that_cannot_be_read_are_named(made, tmp_path):
     assert any(line.startswith("not read: 2 of 160 pictures, the first ") and "04.png" in line
                for line in told)
     shutil.rmtree(tmp_path / "pictures")
-    complaint(lambda: space.migrate(made[2]["first"], log=str), "sample: 0 pictures")
+    complaint(lambda: space.migrate(made[2]["dim"], log=str), "sample: 0 pictures")
     space.close()
 
 
