@@ -125,8 +125,6 @@ class Colours:
 
     def occlusion(self, items, of, question, tick):
         tick()
-        time.sleep(self.pause)
-        tick()
         falls = [np.linspace(-1, 2, 64).reshape(8, 8) for _ in items]
         return Map(f"the {of} of {question}", 0.5, falls)
 

@@ -9,12 +9,14 @@ import re
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 from serving import COLOURS, Colours, picture, running
 
+from crossalign.serve import served
 from crossalign.serve.limits import AskError, Limits
 from crossalign.serve.page import page_files
 from crossalign.serve.plane import on_plane
@@ -160,12 +162,24 @@ def test_what_has_no_map_is_a_sentence(server, path, body, words):
     assert words in found["error"]
 
 
-def test_a_map_that_takes_too_long_ends_and_lets_others_in():
-    with running(Colours(), seconds=0.5) as server:
-        server.space.pause = 1.0
+def test_a_map_that_takes_too_long_ends_and_lets_others_in(monkeypatch):
+    """By a clock of its own, which a map moves on."""
+    now, ticks = [0.0], []
+
+    class Slow(Colours):
+        def occlusion(self, items, of, question, tick):
+            for _ in range(9):
+                tick()
+                ticks.append(now[0])
+                now[0] += 0.4 * seconds
+
+    seconds = Limits().seconds
+    monkeypatch.setattr(served, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with running(Slow()) as server:
         status, _, found = server.ask("POST", "/occlusion", picture(), "image/png")
         assert (status, list(found)) == (503, ["error"])
-        server.space.pause = 0.0
+        assert f"the map took more than {seconds:g} seconds" in found["error"]
+        assert ticks == [0, 0.4 * seconds, 0.8 * seconds]
         assert server.ask("POST", "/caption", picture(), "image/png")[0] == 200
 
 
