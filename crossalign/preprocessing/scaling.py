@@ -4,9 +4,10 @@
 file; a model that wants them scaled keeps ``shift``, ``scale`` and ``farthest`` of its own training
 rows.
 
-In deviations, a column that hardly varied in training is as large as any other, and a new row that
-has something there is hundreds of them away, which drowns all other columns. So a new row is held
-to `FARTHEST` deviations in every column, or to the farthest training row where that is farther.
+In deviations or in ranges, a column that hardly varied in training is as large as any other, and a
+new row that has something there is hundreds of them away, which drowns all other columns. So a new
+row is held to `FARTHEST` deviations in every column, or to the farthest training row where that is
+farther.
 Training rows are as they were, and no unit counts more than another: a share of .5 beside a
 population of 1e9 varies as much as it.
 """
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.preprocessing.rows import Rows, extent, held
+from crossalign.preprocessing.rows import Extent, Rows, extent, held
 from crossalign.sentences import nearest
 
 Array = npt.NDArray[Any]
@@ -53,7 +54,7 @@ def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
     dict
         ``shift``, ``scale`` and ``farthest``, (d,) float32 each; 0, 1 and infinite for ``l2`` and
         ``none``. A constant column, also one that varies by rounding alone, has scale 1.
-        ``farthest`` is in deviations, and infinite for ``minmax``.
+        ``farthest`` is how far a scaled row may be from 0.
 
     Raises
     ------
@@ -73,14 +74,20 @@ def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
         values = extent(rows.then(lambda x: x.reshape(-1, shape[-1])))         # (n, d), or (n t, d)
         if values is None:
             raise ValueError("x: no token of the training rows is real; give some.")
-        low, high = values.low, values.high
-        shift, scale = ((low, high - low) if kind == "minmax" else
-                        (values.mean.astype(np.float32), values.deviation.astype(np.float32)))
-        scale = np.where(_constant(low, high) | (scale <= 0), np.float32(1), scale)
-        if kind == "standard":
-            ends = _scaled(np.stack([low, high]).astype(np.float32), shift, scale)
-            farthest = farthest_of(np.where(np.isinf(ends), np.float32(0), ends))
+        shift, scale, farthest = _by_column(values, kind)
     return {"shift": shift, "scale": scale, "farthest": farthest}
+
+
+def _by_column(values: Extent, kind: str) -> tuple[Array, Array, Array]:
+    """Return shift, scale and farthest scaled value of columns ``(d,)``."""
+    low, high, mean, deviation = (np.asarray(of, dtype=np.float32) for of in (
+        values.low, values.high, values.mean, values.deviation))
+    shift, scale = (low, high - low) if kind == "minmax" else (mean, deviation)
+    still = _constant(values.low, values.high) | (scale <= 0)
+    scale = np.where(still, np.float32(1), scale)
+    ends, mean = (_scaled(of, shift, scale) for of in (np.stack([low, high]), mean))
+    return shift, scale, farthest_of(np.where(np.isinf(ends), np.float32(0), ends), mean,
+                                     np.where(still, np.float32(1), deviation / scale))
 
 
 def _constant(low: Array, high: Array) -> Array:
@@ -99,7 +106,7 @@ def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike, scale: npt.
                   farthest: npt.ArrayLike) -> Array:
     """Scale rows, as float32, of the shape of ``x``; zero rows stay zero under ``l2``.
 
-    Columns are held to ``farthest`` deviations on either side of the mean of training rows.
+    Columns are held to ``farthest`` on either side of 0, after they were scaled.
 
     Raises
     ------
@@ -128,11 +135,12 @@ def _scaled(x: Array, shift: Array, scale: Array) -> Array:
         return np.asarray((x - shift) / scale)
 
 
-def farthest_of(scaled: Array) -> Array:
-    """Return how far from 0 new rows may be ``(d,)``: `FARTHEST`, or the farthest of the training
-    rows ``(n, d)``, scaled to deviation 1.
+def farthest_of(scaled: Array, mean: npt.ArrayLike = 0, deviation: npt.ArrayLike = 1) -> Array:
+    """Return how far from 0 new rows may be ``(d,)``: `FARTHEST` deviations on from the mean, or the
+    farthest of the training rows ``(n, d)``; all scaled, by default to mean 0 and deviation 1.
     """
-    return np.asarray(np.maximum(np.abs(scaled).max(axis=0), np.float32(FARTHEST)))
+    beyond = np.abs(mean) + FARTHEST * np.asarray(deviation, dtype=np.float32)
+    return np.asarray(np.maximum(np.abs(scaled).max(axis=0), beyond.astype(np.float32)))
 
 
 def held_within(scaled: Array, farthest: npt.ArrayLike) -> Array:

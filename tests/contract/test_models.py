@@ -166,11 +166,12 @@ class TestModel:
         assert "Parameters" in describe_model(name)
 
 
+@pytest.mark.parametrize("scaling", ["standard", "minmax"])
 @pytest.mark.parametrize("name", [name for name in models.__all__ if "scaling" in signature(
     getattr(models, name)).parameters])
-def test_a_column_that_is_far_from_all_training_rows_is_as_one_that_is_farther(name):
+def test_a_column_that_is_far_from_all_training_rows_is_as_one_that_is_farther(name, scaling):
     """Of 48 training rows none is 20 deviations away, and no new row is farther than that."""
-    model, views, _ = fitted(name, scaling="standard")
+    model, views, _ = fitted(name, scaling=scaling)
     train = views["image"]
     near, far, farther = (train[:3].copy() for _ in range(3))
     for rows, deviations in ((near, 20), (far, 1e3), (farther, 1e6)):

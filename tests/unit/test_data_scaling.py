@@ -31,6 +31,14 @@ def test(train):
     return np.random.default_rng(1).normal(1, 20, size=(9, 5)).astype(np.float32)
 
 
+def farthest_ranges(train):
+    """How far ``minmax`` lets new rows be from 0: 20 deviations on from the mean, or the ends."""
+    scaler = MinMaxScaler().fit(train.astype(np.float64))
+    scaled = scaler.transform(train.astype(np.float64))
+    deviation = np.where(np.ptp(train, axis=0) == 0, 1, scaled.std(axis=0))
+    return np.maximum(scaled.max(axis=0), scaled.mean(axis=0) + 20 * deviation)
+
+
 @pytest.mark.parametrize(("kind", "oracle"), [("minmax", MinMaxScaler), ("standard",
                                                                          StandardScaler)])
 def test_column_scaling_equals_scikit_learn(train, test, kind, oracle):
@@ -38,7 +46,7 @@ def test_column_scaling_equals_scikit_learn(train, test, kind, oracle):
     assert {name: (a.shape, a.dtype) for name, a in fitted.items()} == dict.fromkeys(
         ("shift", "scale", "farthest"), ((5,), np.float32))
     reference = oracle().fit(train.astype(np.float64))
-    most = np.inf if kind == "minmax" else FARTHEST
+    most = FARTHEST if kind == "standard" else farthest_ranges(train)
     for x in (train, test):
         scaled = apply_scaling(x, kind, **fitted)
         assert scaled.dtype == np.float32
@@ -69,7 +77,7 @@ def test_a_constant_column_with_rounding_is_that_column(value):
     np.testing.assert_allclose(noisy, constant, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["standard", "root"])
+@pytest.mark.parametrize("kind", ["minmax", "standard", "root"])
 def test_no_training_row_is_held(kind):
     """One row of 1,000 has something in a column: it is sqrt(999) deviations away."""
     train = np.zeros((1000, 2), np.float32)
@@ -78,7 +86,7 @@ def test_no_training_row_is_held(kind):
     held = apply_scaling(train, kind, **fitted)
     np.testing.assert_array_equal(held, apply_scaling(
         train, kind, fitted["shift"], fitted["scale"], np.inf))
-    assert held[7, 0] == pytest.approx(np.sqrt(999), rel=1e-4)
+    assert held[7, 0] == (1 if kind == "minmax" else pytest.approx(np.sqrt(999), rel=1e-4))
 
 
 @pytest.mark.parametrize("kind", ["standard", "root"])
@@ -92,6 +100,19 @@ def test_a_new_row_is_held_to_the_farthest_training_row_or_20_deviations(kind):
                                reference.transform(root(new)).clip(-20, 20), rtol=1e-3, atol=1e-4)
     one = np.concatenate([np.zeros(900), [1.0]])[:, None]
     assert scaled_by(kind, one, [[50.0]])[0, 0] == pytest.approx(30, rel=1e-4)
+
+
+def test_a_new_row_is_held_under_minmax_too():
+    rng = np.random.default_rng(0)
+    train = np.column_stack([1e-3 * rng.uniform(0, 1, 90), rng.uniform(0, 1, 90), np.ones(90)])
+    new = np.array([[.5, .5, 1], [-.5, 1.5, 1.3], [.5, 99, 255], [5e-4, .5, -255]])
+    most = farthest_ranges(train)
+    reference = MinMaxScaler().fit(train)
+    np.testing.assert_allclose(scaled_by("minmax", train, new),
+                               reference.transform(new).clip(-most, most), rtol=1e-3, atol=1e-4)
+    assert most.max() < 21
+    one = np.concatenate([np.zeros(900), [1.0]])[:, None]      # the mean is 1 / 901
+    assert scaled_by("minmax", one, [[50.0]])[0, 0] == 1
 
 
 def test_minmax_lands_on_zero_and_one_exactly(train):
