@@ -58,6 +58,8 @@ class Map(NamedTuple):
     said: str
     probability: float
     falls: list
+    clip: bool = False
+    png: bytes = b""
 
 
 class Colours:

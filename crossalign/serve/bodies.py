@@ -67,11 +67,15 @@ class Question(Body):
     k: int = 3
 
 
-class Ask(Question):
-    """The same about one picture or two, each a data URI, or about a clip."""
+class About(Body):
+    """One picture or two, each a data URI, or a clip."""
 
     pictures: list[str] = Field([], max_length=2)
     frames: Frames | None = None
+
+
+class Ask(Question, About):
+    """A question, and what it is about."""
 
 
 class Map(Body):
@@ -81,10 +85,8 @@ class Map(Body):
     question: str | None = None
 
 
-class Maps(Map):
-    """The same about one picture or two, each a data URI."""
-
-    pictures: list[str] = Field(min_length=1, max_length=2)
+class Maps(Map, About):
+    """The same, and what the map is over."""
 
 
 class Item(Body):

@@ -10,7 +10,9 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from crossalign.serve.bodies import (
+    About,
     Ask,
+    Body,
     Caption,
     CaptionClip,
     Map,
@@ -75,23 +77,22 @@ def add_questions(app: FastAPI, desk: Desk) -> None:
     @app.post("/ask", openapi_extra=described(Ask, Question))
     async def ask(request: Request) -> Response:
         """Answer a question about a picture, or in JSON about two, or about a clip."""
-        body, pictures, frames = await _question(request, desk.limits)
+        body, items = await _about(request, Question, Ask, desk.limits)
         check_k(body.k, desk.limits)
         check_text(body.question, desk.limits, "question")
-        return JSONResponse(await desk.pool.run(lambda: desk.served.ask(
-            [film(frames, desk.limits)] if frames else
-            [opened(content, kind, desk.limits) for kind, content in pictures], body.question,
-            body.k)))
+        return JSONResponse(await desk.pool.run(
+            lambda: desk.served.ask(items(), body.question, body.k)))
 
     @app.post("/occlusion", openapi_extra=described(Maps, Map))
     async def occlusion(request: Request) -> Response:
-        """Map what of a picture an answer, a caption or the likeliest class rests on."""
-        body, pictures = await _map_asked(request, desk.limits)
+        """Map what of a picture an answer, a caption or the likeliest class rests on, or in JSON
+        draw which frame of a clip.
+        """
+        body, items = await _about(request, Map, Maps, desk.limits)
         if body.question is not None:
             check_text(body.question, desk.limits, "question")
-        return JSONResponse(await desk.pool.run(lambda: desk.served.occlusion(
-            [opened(content, kind, desk.limits) for kind, content in pictures], body.of,
-            body.question)))
+        return JSONResponse(await desk.pool.run(
+            lambda: desk.served.occlusion(items(), body.of, body.question)))
 
     @app.post("/why", openapi_extra=described(Why, Why))
     async def why(request: Request) -> Response:
@@ -130,30 +131,24 @@ def add_views(app: FastAPI, desk: Desk) -> None:
         return Response(found[1], media_type=found[0])
 
 
-async def _question(request: Request, limits: Limits) -> tuple[
-        Question, list[tuple[str, bytes]], list[tuple[str, bytes]]]:
-    """Return a question, and type and bytes of the pictures, or of the frames of the clip, that it
-    is about.
+async def _about(request: Request, beside: type[Body], whole: type[About],
+                 limits: Limits) -> tuple[Any, Callable[[], list[Any]]]:
+    """Return what is asked, in parameters ``beside`` a picture or in JSON as a ``whole``, and a
+    function that opens the pictures, or the clip, that it is about.
     """
     content, kind = await request.body(), body_type(request.headers)
     if kind != JSON:
-        return (from_parameters(Question, request.query_params.multi_items()), [(kind, content)],
-                [])
-    body = from_json(Ask, content)
+        return (from_parameters(beside, request.query_params.multi_items()),
+                lambda: [opened(content, kind, limits)])
+    body = from_json(whole, content)
     if bool(body.pictures) == (body.frames is not None):
         raise AskError(400, "pictures: ask about one picture or two, or about the frames of a "
                        "clip.")
-    return (body, pictures_in(body.pictures, limits, "pictures"),
-            pictures_in(body.frames or [], limits, "frames"))
-
-
-async def _map_asked(request: Request, limits: Limits) -> tuple[Map, list[tuple[str, bytes]]]:
-    """Read what is asked of a map, and type and bytes of the pictures that it is over."""
-    content, kind = await request.body(), body_type(request.headers)
-    if kind != JSON:
-        return from_parameters(Map, request.query_params.multi_items()), [(kind, content)]
-    body = from_json(Maps, content)
-    return body, pictures_in(body.pictures, limits, "pictures")
+    if body.frames is not None:
+        clip = pictures_in(body.frames, limits, "frames")
+        return body, lambda: [film(clip, limits)]
+    each = pictures_in(body.pictures, limits, "pictures")
+    return body, lambda: [opened(one, form, limits) for form, one in each]
 
 
 async def _asked(desk: Desk, request: Request, form: type[Any],

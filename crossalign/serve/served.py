@@ -13,7 +13,7 @@ from urllib.parse import quote
 from crossalign.pages.plots.occlusion import overlay, told
 from crossalign.serve.limits import AskError, Limits, overload
 from crossalign.serve.plane import points
-from crossalign.serve.uploads import png_uri
+from crossalign.serve.uploads import as_uri, png_uri
 from crossalign.space.answering import nothing_matches
 from crossalign.space.folder import Stamp, stamp
 from crossalign.space.stored import ChangedError
@@ -122,13 +122,11 @@ class Served:
                 "unlike": reply.unlike}
 
     def occlusion(self, items: Sequence[Any], of: Kind, question: str | None) -> Plain:
-        """Return what is said of a picture or two, and a map of what it rests on over each.
+        """Return what is said of a picture or two, and a map of what it rests on over each; of a
+        clip a strip of its frames, with a bar below each.
 
         The work ends when the time of the request does, so that nobody waits for it in vain.
         """
-        if self._space.frames is not None:
-            raise ValueError("occlusion: this space is of clips, and maps are sent of pictures "
-                             "alone; ask for the frames that it rests on by --occlusion.")
         end = time.monotonic() + self._limits.seconds
 
         def tick() -> None:
@@ -138,10 +136,14 @@ class Served:
 
         with self._current():
             found = self._space.occlusion(list(items), of, question, tick=tick)
+            strip = as_uri(found.png, "png") if found.clip else None
+        answer = {"said": found.said, "probability": found.probability,
+                  "told": told(found.said, found.falls, frames=found.clip)}
+        if strip is not None:
+            return {**answer, "falls": [float(fall.flat[0]) for fall in found.falls],
+                    "strip": strip}
         largest = max(float(abs(fall).max()) for fall in found.falls)
-        return {"said": found.said, "probability": found.probability,
-                "told": told(found.said, found.falls),
-                "maps": [png_uri(overlay(fall, largest)) for fall in found.falls]}
+        return {**answer, "maps": [png_uri(overlay(fall, largest)) for fall in found.falls]}
 
     def add(self, items: Sequence[Any], ids: Sequence[str | None],
             payload: Sequence[Plain | None], modality: str | None) -> list[str]:

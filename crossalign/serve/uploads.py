@@ -93,8 +93,12 @@ def _uri(picture: Image.Image, form: str, **how: Any) -> str:
     """Return a picture in a format of Pillow as a data URI."""
     stream = io.BytesIO()
     picture.save(stream, form, **how)
-    return (f"data:image/{form.lower()};base64,"
-            f"{base64.b64encode(stream.getvalue()).decode()}")
+    return as_uri(stream.getvalue(), form.lower())
+
+
+def as_uri(content: bytes, kind: str) -> str:
+    """Return a file of a kind of picture, as ``png``, as a data URI."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def picture_in(uri: object) -> tuple[str, bytes] | None:

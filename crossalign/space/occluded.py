@@ -57,18 +57,24 @@ class Occluded(NamedTuple):
         """Probability of what is said, with the whole picture."""
         return float(expit(self.log_odds))
 
-    def save(self, file: Path) -> None:
-        """Draw the maps over the pictures, or a bar below each frame, as a PNG file."""
+    @property
+    def png(self) -> bytes:
+        """Drawing of the maps over the pictures, or of a bar below each frame, as a PNG file."""
         from io import BytesIO
 
-        from crossalign.files import write_bytes
         from crossalign.pages import plots
 
         stream = BytesIO()
         draw = plots.frames if self.clip else plots.occluded
         draw(self.said, self.question, self.pictures, self.falls).savefig(
             stream, format="png", dpi=150)
-        write_bytes(file, stream.getvalue())
+        return stream.getvalue()
+
+    def save(self, file: Path) -> None:
+        """Write the drawing into a PNG file."""
+        from crossalign.files import write_bytes
+
+        write_bytes(file, self.png)
 
 
 def occluded(space: AnsweringSpace, items: Any, of: Kind, question: str | None,
@@ -81,7 +87,7 @@ def occluded(space: AnsweringSpace, items: Any, of: Kind, question: str | None,
                          "that of an answer alone.")
     given = listed(items)
     if space.clips:
-        return _without_frames(space, given, of, question)
+        return _without_frames(space, given, of, question, tick)
     if one_kind(given) != IMAGE:
         raise ValueError(f"items: got a {one_kind(given)}; parts are covered of pictures.")
     if len(given) > 1 + (of == "answer"):
@@ -111,13 +117,15 @@ def occluded(space: AnsweringSpace, items: Any, of: Kind, question: str | None,
     return Occluded(said, question or "", first, pictures, falls)
 
 
-def _without_frames(space: AnsweringSpace, given: Sequence[Any], of: Kind,
-                    question: str | None) -> Occluded:
+def _without_frames(space: AnsweringSpace, given: Sequence[Any], of: Kind, question: str | None,
+                    tick: Callable[[], None] | None) -> Occluded:
     """Leave one frame of a clip out after another."""
     if len(given) != 1:
         raise ValueError(f"items: got {len(given)} clips; give one.")
     said, score = _scorer(space, given, of, question)
     (rows,) = space.readers.of_pictures(given)
+    if tick is not None:
+        tick()
     whole, falls = frame_falls(rows, lambda of_all: score([space.pooled_frames(of_all)]))
     shown = [reduced(frame) for frame in clip_pixels(given[0], rows.shape[0], None, "RGB")]
     return Occluded(said, question or "", whole, shown, [

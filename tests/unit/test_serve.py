@@ -153,7 +153,8 @@ def test_a_map_is_of_a_class_a_caption_or_an_answer_and_lies_over_each_picture(s
     ("/occlusion?file=/etc/passwd", picture(), "file: unknown field"),
     ("/occlusion", b"no", "picture: the body is no whole"),
     ("/occlusion", {"pictures": ["/etc/passwd"]}, "pictures.0: it is no picture"),
-    ("/occlusion", {"of": "class"}, "pictures: field required"),
+    ("/occlusion", {"of": "class"}, "pictures: ask about one picture or two, or about the frames"),
+    ("/occlusion", {"pictures": [as_uri(picture())], "frames": [as_uri(picture())]}, "ask about"),
     ("/occlusion", {"pictures": [as_uri(picture((1, 2, 3), (6000, 5000)))]}, "megapixels")])
 def test_what_has_no_map_is_a_sentence(server, path, body, words):
     kind = "application/json" if isinstance(body, dict) else "image/png"

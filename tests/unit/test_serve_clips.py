@@ -6,7 +6,7 @@ import base64
 
 import numpy as np
 import pytest
-from serving import Colours, picture, running
+from serving import Colours, Map, picture, running
 
 from crossalign.data.formats.clips import Film
 from crossalign.serve.limits import AskError, Limits
@@ -26,6 +26,13 @@ class Moving(Colours):
         if not isinstance(item, Film):
             return super().embed(item)
         return np.mean([super(Moving, self).embed(frame) for frame in item.frames], axis=0)
+
+
+    def occlusion(self, items, of, question, tick):
+        (clip,) = items
+        falls = [np.full((4, 4), fall) for fall in (-1.0, 2.0)]
+        assert len(clip.frames) == len(falls)
+        return Map(f"the {of} of {question}", 0.5, falls, clip=True, png=b"a strip")
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +67,14 @@ def test_frames_that_are_none_are_refused(clip_server, body, status, words):
     assert (got, words in found["error"]) == (status, True), found
 
 
-def test_maps_are_of_pictures_alone(clip_server):
-    status, _, found = clip_server.ask("POST", "/occlusion", picture("blue"), "image/png")
-    assert status == 400
-    assert "this space is of clips" in found["error"]
+def test_of_a_clip_a_strip_is_sent_in_the_place_of_maps(clip_server):
+    status, _, found = clip_server.ask("POST", "/occlusion", {
+        "of": "answer", "question": "what?", "frames": [as_uri(picture("blue"))] * 2})
+    assert (status, found["said"]) == (200, "the answer of what?")
+    assert found["falls"] == [-1.0, 2.0]
+    assert found["strip"] == as_uri(b"a strip")
+    assert found["told"].startswith("Odds of “the answer of what?” without the frame, in orange")
+    assert "maps" not in found
 
 
 def test_frames_together_have_the_pixels_of_one_picture():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from crossalign.data import time_pooling
 from crossalign.data.catalog import load_whole
 from crossalign.data.formats.clips import Film, read_clip
 from crossalign.data_options import DataOptions
+from crossalign.serve.limits import AskError, Limits
+from crossalign.serve.served import Served
+from crossalign.serve.uploads import picture_in
 from crossalign.space import build_space
 from crossalign.space.items import kind_of
 
@@ -139,6 +143,21 @@ def test_the_command_draws_frames_and_bars(places, folder, tmp_path):
         assert ran.exit_code == 0, ran.output
         with Image.open(target.with_stem(command)) as drawn:
             assert drawn.width > 600
+
+
+def test_the_server_sends_what_the_command_draws(places, folder, tmp_path):
+    with closing(ca.Space.open(places / "mean")) as space:
+        clip = Film(read_clip(folder / "goes_up" / "clip_1", 5, None, "RGB").pixels)
+        found = space.occlusion(clip)
+        found.save(tmp_path / "strip.png")
+        sent = Served(space, Limits()).occlusion([clip], "class", None)
+        assert picture_in(sent["strip"]) == ("image/png", (tmp_path / "strip.png").read_bytes())
+        assert sent["falls"] == pytest.approx([fall.mean() for fall in found.falls])
+        late = Served(space, Limits(seconds=0))
+        with pytest.raises(AskError, match="more than 0 seconds"):
+            late.occlusion([clip], "class", None)
+        complaint(lambda: Served(space, Limits()).occlusion(clip.frames[:1], "class", None),
+                  "items: got a clip of one frame")
 
 
 def test_the_small_picture_is_a_strip_of_frames(places):

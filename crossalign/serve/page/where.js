@@ -1,4 +1,5 @@
-// Where in the picture: a map over it of what a class, a caption or an answer rests on.
+// Where in the picture: a map over it of what a class, a caption or an answer rests on. Of a clip it
+// is a strip of its frames, with a bar below each.
 
 import { by, make, tell } from "./elements.js";
 import { asUri, sendable } from "./picture.js";
@@ -29,13 +30,16 @@ async function show(button, pictures, values) {
   const mine = turn;
   by("where").hidden = false;
   button.disabled = true;
-  tell(by("where-said"), "Covering one place after another");
+  tell(by("where-said"), pictures[0].frames ? "Leaving out one frame after another"
+    : "Covering one place after another");
   try {
-    const { maps, told } = await mapped(pictures, values);
+    const { maps, strip, told } = await mapped(pictures, values);
     if (mine !== turn) return;
-    by("where-maps").replaceChildren(...maps.map((map, i) => make("div", { className: "map-of" },
-      make("img", { src: URL.createObjectURL(pictures[i]), alt: "Your picture, in grey" }),
-      make("img", { src: map, alt: told, className: "over" }))));
+    by("where-maps").replaceChildren(...(strip
+      ? [make("div", { className: "strip-of" }, make("img", { src: strip, alt: told }))]
+      : maps.map((map, i) => make("div", { className: "map-of" },
+        make("img", { src: URL.createObjectURL(pictures[i]), alt: "Your picture, in grey" }),
+        make("img", { src: map, alt: told, className: "over" })))));
     tell(by("where-said"), told);
   } catch (error) {
     if (mine === turn) tell(by("where-said"), error.message, true);
@@ -47,7 +51,7 @@ async function show(button, pictures, values) {
 // A button that asks for the map; pictures are those that are given when it is pressed.
 export function whereButton(pictures, values) {
   const button = make("button", { type: "button", className: "plain where", textContent: "Where?",
-    title: "What of the picture this rests on" });
+    title: "What of it this rests on" });
   button.addEventListener("click", () => show(button, pictures(), values()));
   return button;
 }
