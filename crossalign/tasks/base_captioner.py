@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 ROUTES = ("paired", "text_only")
 WAYS = ("greedy", "beam", "nucleus")
+UNSEEN = ("decoder", "name")
 RANGES: dict[str, Any] = {
     "model": [Having("embed", words="a fitted aligner, as models.CCA().fit(X) is")],
     "recogniser": [Having("decision_function", words="a ZeroShot, as ZeroShot(model).fit(train, "
@@ -52,8 +53,8 @@ RANGES: dict[str, Any] = {
     "masking": [SHARE], "hits": [Each(SHARE)], "misled": [SHARE], "cosine": [SHARE, None],
     "memory": [WEIGHT], "guidance": [NUMBER],
     "repeats": [Interval(Integral, 0, 2**16, closed="both")],
-    "epochs": [COUNT, None], "batch_size": [BATCH], "lr": [RATE],
-    "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
+    "unseen": [StrOptions(set(UNSEEN))], "epochs": [COUNT, None], "batch_size": [BATCH],
+    "lr": [RATE], "device": [StrOptions(set(DEVICES))], "random_state": [SEED]}
 """Ranges of the parameters that every captioner has."""
 ASKED: dict[str, Any] = {
     "by": [StrOptions(set(WAYS))], "width": [SIZE], "length": [NUMBER], "share": [SHARE],
@@ -90,6 +91,7 @@ class BaseCaptioner(CaptionInputs, ABC):
     modality: str | None
     longest: int
     repeats: int
+    unseen: str
     epochs: int | None
     batch_size: int
     lr: float
@@ -226,18 +228,39 @@ class BaseCaptioner(CaptionInputs, ABC):
         if by == "nucleus" and generator is None:
             raise ValueError("generator: got None; give a torch.Generator with a seed of your own, "
                              "from which words are drawn.")
-        blocks, found = self._blocks(X), list[list[int]]()
+        blocks, found = self._blocks(X), list[str]()
         if repeats is None:
             repeats = self.repeats if parts is None else 0
         limits = decoding.Limits(self._end, longest or self.longest, shortest, repeats, self._whole)
         grammar = self._grammar(parts, named, limits)
+        vocabulary, called = self._vocabulary, self._called(named or parts is None, limits)
+
+        def say(speaker: Any) -> list[list[int]]:
+            return (decoding.greedy(speaker, limits) if by == "greedy" else
+                    decoding.beam(speaker, limits, width, length) if by == "beam" else
+                    decoding.nucleus(speaker, limits, generator, share, temperature))
+
         for samples in blocks:
-            speaker = self.speaker(samples, parts=grammar, limits=limits)
-            found += (decoding.greedy(speaker, limits) if by == "greedy" else
-                      decoding.beam(speaker, limits, width, length) if by == "beam" else
-                      decoding.nucleus(speaker, limits, generator, share, temperature))
-        vocabulary = self._vocabulary
-        return [vocabulary.text(numbers) for numbers in found]
+            ranked = self._ranked(samples)
+            texts = [called.get(c, "") for c in ranked[:, 0].tolist()]
+            rest = np.flatnonzero(~np.isin(ranked[:, 0], list(called)))
+            if len(rest) > 0:
+                speaker = self._speaker(self._codes(samples[rest]), ranked[rest], True, grammar,
+                                        limits)
+                for i, numbers in zip(rest.tolist(), say(speaker), strict=True):
+                    texts[i] = vocabulary.text(numbers)
+            found += texts
+        return found
+
+    def _called(self, allowed: bool, limits: Limits) -> dict[int, str]:
+        """Return the names of classes that are captions by themselves, by number: where ``unseen``
+        says so, those of unseen ones that limits allow.
+        """
+        if self.unseen != "name" or self.recogniser is None or not allowed:
+            return {}
+        names, length = self._class_names, self._vocabulary.numbers
+        return {int(c): names[c] for c in np.flatnonzero(~self.recogniser.classes_.seen)
+                if limits.shortest <= len(length(names[c])) <= limits.longest}
 
     def _grammar(self, parts: Sequence[Sequence[str]] | None, named: bool,
                  limits: Any) -> CaptionParts | None:
@@ -291,11 +314,23 @@ class BaseCaptioner(CaptionInputs, ABC):
 
         They are those of the whole text against all others, of which p can be told again, and not
         a sum over its words, in which nearly certain words, as most of a grammar are, weigh as
-        much as one in doubt.
+        much as one in doubt. Those of the name of an unseen class are the recogniser's where
+        ``unseen`` says that it is such a caption.
         """
+        if self.unseen == "name" and self.recogniser is not None:
+            classes = self.recogniser.classes_
+            of = [c for c in np.flatnonzero(~classes.seen) if self._class_names[c] == text]
+            if of:
+                return self._log_odds_of_class(self._samples(X), int(of[0]))
         return log_odds_of_all(np.column_stack([
             log_odds(np.column_stack([scores, remainder(scores)]), word)
             for scores, word in self._scored(X, text)]))
+
+    def _log_odds_of_class(self, samples: Views, c: int) -> Array:
+        """Return the log-odds ``(n,)`` of a class, by a softmax over the recogniser's scores."""
+        from scipy.special import log_softmax
+
+        return log_odds(log_softmax(self._class_scores(samples), axis=1), c)
 
     def _scored(self, X: npt.ArrayLike | Views, text: str) -> Iterator[tuple[Array, int]]:
         """Yield log-probabilities ``(n, words)`` of each next word of a text, and that word."""

@@ -152,8 +152,12 @@ class CaptionInputs(Task):
         """Return the likeliest classes ``(n, names)``; -1 for no more."""
         if self.recogniser is None:
             return np.full((len(samples), self.names), -1)
+        return ranked(self._class_scores(samples), self.names)
+
+    def _class_scores(self, samples: Views) -> Array:
+        """Return the recogniser's calibrated scores ``(n, C)`` of classes."""
         scores = self.recogniser.decision_function(samples.select(self.modality_))
-        return ranked(self.recogniser.calibrated(scores), self.names)
+        return np.asarray(self.recogniser.calibrated(scores))
 
 
 def check_single(labels: Array, n_classes: int) -> None:

@@ -87,6 +87,10 @@ class Captioner(BaseCaptioner):
         log-probability with sight less ``guidance`` times that without; default 0.
     repeats : int
         Length of a run of words that no caption may have twice; default 0, any may.
+    unseen : {"decoder", "name"}
+        Source of the caption of a sample that is recognised as a class of which no caption was
+        learned: the decoder, the default, or the class's name. The name is of use where captions
+        are names and the decoder, which knows the names of its own classes by heart, says those.
     epochs, batch_size, lr, random_state
         Settings of training: default 8 passes, or as many as make 250 batches, and up to 2,500 of
         them one for each different caption; 128 captions in a batch, learning rate 1e-3 at the
@@ -120,8 +124,8 @@ class Captioner(BaseCaptioner):
                  masking: float = 0.4, hits: Sequence[float] = HITS, misled: float = 0.0,
                  hiding: float = 0.3, smoothing: float = 0.1, cosine: float | None = None,
                  memory: float = 0.0, guidance: float = 0.0, repeats: int = 0,
-                 epochs: int | None = None, batch_size: int = 128, lr: float = 1e-3,
-                 device: str = "auto", random_state: int = 0) -> None:
+                 unseen: str = "decoder", epochs: int | None = None, batch_size: int = 128,
+                 lr: float = 1e-3, device: str = "auto", random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser
         self.route = route
@@ -145,6 +149,7 @@ class Captioner(BaseCaptioner):
         self.memory = memory
         self.guidance = guidance
         self.repeats = repeats
+        self.unseen = unseen
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr

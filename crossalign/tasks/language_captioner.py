@@ -81,7 +81,8 @@ class LanguageCaptioner(BaseCaptioner):
     lora : int
         Rank of what is learned beside the weights of its attention, through ``peft``; default 8. At
         0 the prefix alone is learned.
-    route, modality, text, inputs, names, masking, hits, misled, cosine, memory, guidance, repeats
+    route, modality, text, inputs, names, masking, hits, misled, cosine, memory, guidance, repeats,
+    unseen
         See `Captioner`.
     prefix : int
         Number of embeddings that a code becomes; default 10.
@@ -120,8 +121,9 @@ class LanguageCaptioner(BaseCaptioner):
                  inputs: str = "both", prefix: int = 10, names: int = 3, longest: int = 32,
                  masking: float = 0.4, hits: Sequence[float] = HITS, misled: float = 0.0,
                  cosine: float | None = None, memory: float = 0.0, guidance: float = 0.0,
-                 repeats: int = 0, epochs: int | None = None, batch_size: int = 32,
-                 lr: float = 5e-4, device: str = "auto", random_state: int = 0) -> None:
+                 repeats: int = 0, unseen: str = "decoder", epochs: int | None = None,
+                 batch_size: int = 32, lr: float = 5e-4, device: str = "auto",
+                 random_state: int = 0) -> None:
         self.model = model
         self.recogniser = recogniser
         self.language_model = language_model
@@ -140,6 +142,7 @@ class LanguageCaptioner(BaseCaptioner):
         self.memory = memory
         self.guidance = guidance
         self.repeats = repeats
+        self.unseen = unseen
         self.epochs = epochs
         self.batch_size = batch_size
         self.lr = lr

@@ -457,3 +457,48 @@ def test_labels_of_foreign_or_several_classes_are_a_sentence(labels, says):
     model, head = parts()
     with pytest.raises(ValueError, match=re.escape(says)):
         Captioner(model, head).fit(TRAIN.with_labels(labels), said(TRAIN))
+
+
+def by_name(**settings):
+    return copy(captioner()).set_params(unseen="name", **settings)
+
+
+def test_names_are_the_captions_of_samples_recognised_as_unseen():
+    both = Views({"image": np.concatenate([TRAIN["image"][::20], TEST["image"][::5]])})
+    head = parts()[1]
+    found = head.calibrated(head.decision_function(both)).argmax(axis=1)
+    assert 0 < SEEN[found].sum() < len(both)
+    for way in ("greedy", "beam"):
+        own = captioner().caption(both, way)
+        assert by_name().caption(both, way) == [
+            text if SEEN[c] else CLASSES.names[c] for text, c in zip(own, found, strict=True)]
+        assert by_name().caption(both[SEEN[found]], way) == [
+            text for text, c in zip(own, found, strict=True) if SEEN[c]]
+
+
+def test_names_keep_to_limits_and_grammar():
+    own = captioner().caption(TEST, longest=1)
+    assert by_name().caption(TEST, longest=1) == own                       # names have two words
+    assert by_name().caption(TEST, shortest=3) == captioner().caption(TEST, shortest=3)
+    phrases = [["a"], ["red cat", "white bird"]]
+    held = captioner().caption(TEST, parts=phrases)
+    assert by_name().caption(TEST, parts=phrases) == held
+    called = [text in CLASSES.names for text in by_name().caption(TEST)]
+    assert sum(called) > 5
+    assert [text for text, of in zip(by_name().caption(TEST, parts=phrases, named=True), called,
+                                     strict=True) if of] == \
+        [text for text, of in zip(by_name().caption(TEST), called, strict=True) if of]
+    nobody = by_name(recogniser=None)
+    assert nobody.caption(TEST) == copy(captioner()).set_params(recogniser=None).caption(TEST)
+
+
+def test_what_a_name_rests_on_is_the_recogniser():
+    head, name = parts()[1], CLASSES.names[int(TEST.labels[0])]
+    scores = head.calibrated(head.decision_function(TEST)).astype(float)
+    share = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    share = share[:, TEST.labels[0]]
+    np.testing.assert_allclose(by_name().log_odds(TEST, name), np.log(share / (1 - share)),
+                               rtol=1e-4, atol=1e-4)
+    for text in (f"a {name}", CLASSES.names[int(TRAIN.labels[0])]):        # said by the decoder
+        np.testing.assert_array_equal(by_name().log_odds(TEST, text),
+                                      captioner().log_odds(TEST, text))

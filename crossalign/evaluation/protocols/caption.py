@@ -34,7 +34,7 @@ from crossalign.evaluation.protocols.caption_choices import (
     choose_misled,
     choose_names,
     cosine_of,
-    exact_shares,
+    heard,
     parts_of,
     recognised,
     recogniser_of,
@@ -101,6 +101,11 @@ class Captioning(Spoken, Protocol):
         Metric("exact_retrieval", "the same of the nearest training text"),
         Metric("CIDEr_retrieval", "the same of the nearest training text", most=10.0),
         Metric("exact_template", "the same of the name of the recognised class"),
+        Metric("CIDEr_template", "the same of the name of the recognised class", most=10.0),
+        Metric("exact_decoder", "the same of the decoder for unseen classes too, where their names "
+               "are captions"),
+        Metric("CIDEr_decoder", "the same of the decoder for unseen classes too, where their names "
+               "are captions", most=10.0),
         Metric("exact_nameless", "the same of the decoder without names in front of captions"),
         Metric("CIDEr_nameless", "the same of the decoder without names in front of captions",
                most=10.0),
@@ -119,8 +124,9 @@ class Captioning(Spoken, Protocol):
         "exact", "exact_seen", "exact_text_only", "exact_template", "exact_retrieval", "CIDEr")
     columns: ClassVar[tuple[str, ...]] = (
         "exact", "CIDEr", "BLEU-4", "ROUGE-L", "exact_small", "CIDEr_small", "exact_template",
-        "exact_free", "exact_nameless", "CIDEr_nameless", "exact_text_only", "CIDEr_text_only",
-        "exact_retrieval", "CIDEr_retrieval", "exact_seen")
+        "CIDEr_template", "exact_decoder", "CIDEr_decoder", "exact_free", "exact_nameless",
+        "CIDEr_nameless", "exact_text_only", "CIDEr_text_only", "exact_retrieval",
+        "CIDEr_retrieval", "exact_seen")
     tunes: ClassVar[bool] = False
     calibrates: ClassVar[bool] = True
     beside: ClassVar[bool] = True
@@ -145,24 +151,26 @@ class Captioning(Spoken, Protocol):
             "unseen classes")
 
     def trial(self, fitted: Any, validation: Benchmark) -> Outcome:
-        """Choose settings on validation classes; the objective is `exact` by the paired decoder."""
+        """Choose settings on validation classes by CIDEr; the objective is `exact` by the paired
+        decoder.
+        """
         head = recogniser_of(fitted, validation)
         chosen = choose_names(head, validation)
         if head is not None:
             head.gamma = chosen["gamma"]
-        paired, exact = choose_misled(partial(self._captioner, fitted, head, validation), chosen,
-                                      validation)
-        best = choose_habits(paired, exact, chosen, "", validation)
+        paired, before = choose_misled(partial(self._captioner, fitted, head, validation), chosen,
+                                       validation)
+        best = choose_habits(paired, before, chosen, "", validation)
         if self.language_model is not None and self.beside:
             small = self._captioner(fitted, head, validation, chosen, SMALL)
-            choose_habits(small, exact_shares(small, validation), chosen, SMALL, validation)
+            choose_habits(small, heard(small, validation), chosen, SMALL, validation)
         if "text" in validation["train"] and self.beside:
             chosen["cosine"] = cosine_of(fitted, validation)
             blind = self._captioner(fitted, head, validation, chosen, TEXT_ONLY)
-            chosen["memory"], exact = best_value(blind, exact_shares(blind, validation), "memory",
-                                                 MEMORIES, validation)
-            choose_habits(blind, exact, chosen, TEXT_ONLY, validation)
-        return Outcome({}, best[0], details={"chosen": chosen})
+            chosen["memory"], before = best_value(blind, heard(blind, validation), "memory",
+                                                  MEMORIES, validation)
+            choose_habits(blind, before, chosen, TEXT_ONLY, validation)
+        return Outcome({}, best.exact, details={"chosen": chosen})
 
     def calibrate(self, outcome: Outcome, validation: Benchmark) -> dict[str, Any]:
         """Return ``gamma``, ``hits`` and ``misled`` of names, `HABITS` by the ends of scores, and
@@ -172,8 +180,9 @@ class Captioning(Spoken, Protocol):
 
     def describe(self, settings: Settings) -> str:
         """Say what was chosen."""
-        chosen = [f"{name} {settings[name]:g}" for name in (*HABITS, "misled", "gamma")
-                  if name in settings]
+        chosen = [f"{name} {value if isinstance(value, str) else format(value, 'g')}"
+                  for name, value in ((name, settings[name]) for name in
+                                      (*HABITS, "misled", "gamma") if name in settings)]
         return (f"{', '.join(chosen)} and how often names are right" if chosen else
                 "default settings of captions, as none were chosen")
 
@@ -191,6 +200,9 @@ class Captioning(Spoken, Protocol):
         if "test_unseen" in bench.splits:
             unseen = bench["test_unseen"]
             if head is not None:
+                if said[""].unseen == "name":
+                    captions["_decoder"] = copy(said[""]).set_params(unseen="decoder").caption(
+                        unseen)
                 captions["_nameless"] = without_names(said[""]).caption(unseen, parts=parts,
                                                                         named=True)
             if parts is not None:
@@ -243,7 +255,8 @@ class Captioning(Spoken, Protocol):
                  if key in settings}
         of_both = {"route": route, "names": NAMES, "epochs": self.epochs,
                    "inputs": self.inputs if route == "paired" else "codes",
-                   **{name: settings.get(f"{name}{end}", 0) for name in HABITS},
+                   **{name: settings.get(f"{name}{end}", values[0])
+                      for name, values in HABITS.items()},
                    "random_state": self.seed_for(fitted), **known, **more}
         return (Captioner(fitted, head, **of_both)
                 if self.language_model is None or end == SMALL else

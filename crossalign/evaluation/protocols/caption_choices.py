@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import clone
@@ -13,22 +13,38 @@ from crossalign.evaluation.protocols.base import Array
 from crossalign.metrics.classification import candidates_without_items
 from crossalign.models.catalog import serves
 from crossalign.tasks import Captioner, ZeroShot
-from crossalign.tasks.base_captioner import BaseCaptioner
+from crossalign.tasks.base_captioner import UNSEEN, BaseCaptioner
 from crossalign.tasks.caption_names import rank_shares, ranked_classes
 from crossalign.types import Benchmark, Captions, Views
 from crossalign.types.captions import Texts
 
-HABITS: dict[str, tuple[float, ...]] = {"guidance": (0.0, 0.3, 1.0), "repeats": (0, 1, 2)}
-"""Values that validation tries of how a trained decoder speaks; repetitions where any words may be
-said, and by a vocabulary of words: a language model's are parts of words, which recur."""
-Shares = list[float]
-"""Shares of exact captions of unseen classes and of seen ones, see `exact_shares`."""
+HABITS: dict[str, tuple[Any, ...]] = {
+    "guidance": (0.0, 0.3, 1.0), "repeats": (0, 1, 2), "unseen": UNSEEN}
+"""Values that validation tries of how a trained captioner speaks; all but guidance where any words
+may be said, and repetitions by a vocabulary of words: a language model's are parts of words, which
+recur. Where captions are made of parts, names are among them."""
 MISLED = (0.0, 0.3)
 """Shares of captions in which names overrule sight, see `Captioner`, that validation tries."""
 MEMORIES = (0.0, 0.02, 0.1)
 """Temperatures of projection onto training texts that validation tries; 0 is none."""
 NAMES = 3
 """Number of classes that are named in front of a caption."""
+
+
+class Heard(NamedTuple):
+    """Captions of validation samples as they are scored.
+
+    Attributes
+    ----------
+    worth : float
+        Harmonic mean of CIDEr-D over unseen classes and over seen ones, by which settings are
+        chosen: it tells good captions from bad ones also where hardly any is exact.
+    exact : float
+        Share of exact captions, of unseen classes if some are there.
+    """
+
+    worth: float
+    exact: float
 
 
 def recogniser_of(fitted: Any, bench: Benchmark) -> ZeroShot | None:
@@ -84,60 +100,62 @@ def parts_of(bench: Benchmark) -> tuple[Texts, ...] | None:
 
 
 def choose_misled(train: Callable[[Mapping[str, Any]], BaseCaptioner], chosen: dict[str, Any],
-                  validation: Benchmark) -> tuple[BaseCaptioner, Shares]:
+                  validation: Benchmark) -> tuple[BaseCaptioner, Heard]:
     """Choose one of `MISLED`, put it into ``chosen``, and return the captioner that ``train`` makes
-    of these settings, and its `exact_shares`.
+    of these settings, and what is `heard` of it.
     """
     tried = []
     for share in MISLED if "hits" in chosen else MISLED[:1]:
         captioner = train({**chosen, "misled": share})
-        tried.append((captioner, exact_shares(captioner, validation)))
-    best = max(range(len(tried)), key=lambda i: harmonic(tried[i][1]))
+        tried.append((captioner, heard(captioner, validation)))
+    best = max(range(len(tried)), key=lambda i: tried[i][1].worth)
     chosen["misled"] = MISLED[best]
     return tried[best]
 
 
-def choose_habits(captioner: BaseCaptioner, exact: Shares, chosen: dict[str, Any], end: str,
-                  validation: Benchmark) -> Shares:
+def choose_habits(captioner: BaseCaptioner, before: Heard, chosen: dict[str, Any], end: str,
+                  validation: Benchmark) -> Heard:
     """Choose each of `HABITS` after the other, put them into ``chosen`` by the end of their names,
-    and return `exact_shares` with them; ``exact`` are those without.
+    and return what is `heard` with them; ``before`` is that without.
     """
     for name, values in HABITS.items():
-        held = name == "repeats" and (parts_of(validation) is not None
-                                      or not isinstance(captioner, Captioner))
-        chosen[f"{name}{end}"], exact = best_value(
-            captioner, exact, name, values[:1] if held else values, validation)
-    return exact
+        held = (name != "guidance" and parts_of(validation) is not None) or (
+            name == "repeats" and not isinstance(captioner, Captioner))
+        chosen[f"{name}{end}"], before = best_value(
+            captioner, before, name, values[:1] if held else values, validation)
+    return before
 
 
-def best_value(captioner: BaseCaptioner, exact: Shares, name: str, values: Sequence[float],
-               validation: Benchmark) -> tuple[float, Shares]:
-    """Return the value of a parameter by which the harmonic mean of `exact_shares` is highest, of
-    several the first, and these shares; the captioner has it then. ``exact`` are those of the first
-    value, which the captioner has before.
+def best_value(captioner: BaseCaptioner, before: Heard, name: str, values: Sequence[Any],
+               validation: Benchmark) -> tuple[Any, Heard]:
+    """Return the value of a parameter whose captions are worth most, of several the first, and what
+    is `heard` then; the captioner has it. ``before`` is that with the first value, which the
+    captioner has before.
     """
-    found = values[0], exact
+    found = values[0], before
     for value in values[1:]:
         captioner.set_params(**{name: value})
-        exact = exact_shares(captioner, validation)
-        if harmonic(exact) > harmonic(found[1]):
-            found = value, exact
+        now = heard(captioner, validation)
+        if now.worth > found[1].worth:
+            found = value, now
     captioner.set_params(**{name: found[0]})
     return found
 
 
-def exact_shares(captioner: BaseCaptioner, validation: Benchmark) -> Shares:
-    """Return the shares of exact captions of unseen classes and of seen ones, if both are there."""
+def heard(captioner: BaseCaptioner, validation: Benchmark) -> Heard:
+    """Return the scores of captions of validation samples, in which rare words are those that few
+    of all these samples have.
+    """
     assert isinstance(validation.said, Captions)
-    return [metrics.exact_match(
-        captioner.caption(validation[split], parts=parts_of(validation), named=True),
-        validation.said.of(validation[split]))
-        for split in ("test_unseen", "test_seen") if split in validation.splits]
-
-
-def harmonic(shares: Sequence[float]) -> float:
-    """Return the harmonic mean of shares; nearly 0 if one is 0."""
-    return len(shares) / sum(1 / max(share, 1e-9) for share in shares)
+    splits = [split for split in ("test_unseen", "test_seen") if split in validation.splits]
+    said = [captioner.caption(validation[split], parts=parts_of(validation), named=True)
+            for split in splits]
+    references = [validation.said.of(validation[split]) for split in splits]
+    scores = metrics.cider_d_scores([text for part in said for text in part],
+                                    [texts for part in references for texts in part])
+    each = [float(part.mean()) for part in np.split(scores, np.cumsum([*map(len, said)])[:-1])]
+    return Heard(metrics.harmonic_mean(each[0], each[-1]),
+                 metrics.exact_match(said[0], references[0]))
 
 
 def recognised(head: ZeroShot, samples: Views) -> Array:
