@@ -15,10 +15,17 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import log_softmax, logsigmoid, scaled_dot_product_attention
+from torch.nn.functional import (
+    log_softmax,
+    logsigmoid,
+    scaled_dot_product_attention,
+    softplus,
+)
 
 NOTHING = 0
 """Word that fills up texts and names; as the first of the names it stands for none of them."""
+RARE = 1e-12
+"""Least probability of a word among those copied."""
 
 
 class CaptionBlock(nn.Module):
@@ -177,6 +184,44 @@ class CaptionDecoder(nn.Module):
         """
         return self.say(self.start(names), self.tokens(codes, sighted), text)[:, self.prefix:]
 
+    def losses(self, codes: Tensor, sighted: Tensor, names: Tensor, text: Tensor, wanted: Tensor,
+               smoothing: float) -> Tensor:
+        """Compute the cross-entropy ``(n, t)`` of the words wanted behind those of a text, and of
+        all words alike with the weight ``smoothing``; 0 where nothing is wanted.
+
+        It is that of `forward` without log-probabilities ``(n, t, words)``, which take most of the
+        time: a word that no name has is never copied, so that of the vocabulary the logarithmic sum
+        of its scores is enough, and that only where a word is wanted.
+
+        Parameters
+        ----------
+        codes, sighted, names, text
+            See `forward`.
+        wanted : (n, t) integers
+            Word behind each word of ``text``, `NOTHING` behind its end.
+        smoothing : float
+            Share of the weight that all words have alike.
+        """
+        said = self.start(names)
+        hidden = self._hidden(said, self.tokens(codes, sighted), text)[:, self.prefix:]
+        share, gate = self._copies(hidden, said)
+        real = wanted != NOTHING
+        total = hidden.new_zeros(*real.shape, 1)
+        total[real] = (hidden[real] @ self.words.weight.T + self.bias).logsumexp(1, keepdim=True)
+        one = (hidden * self.words(wanted)).sum(dim=2, keepdim=True) + \
+            self.bias[wanted][:, :, None] - total
+        each = hidden @ self.words(said.words).mT + self.bias[said.words][:, None] - total
+        same = (said.words[:, :, None] == said.words[:, None]).to(share)        # (n, m, m)
+        first = ~same.tril(-1).any(dim=2)               # each word once, where it stands first
+        copied = share @ same                                                   # (n, t, m)
+        right = (share * (wanted[:, :, None] == said.words[:, None])).sum(dim=2, keepdim=True)
+        more = (_more(gate, copied, each) * first[:, None]).sum(dim=2, keepdim=True)
+        mean = hidden @ self.words.weight.mean(dim=0)[:, None] + self.bias.mean() - total + \
+            more / len(self.bias)
+        likely = one + _more(gate, right, one)
+        loss = -logsigmoid(-gate) - (1 - smoothing) * likely - smoothing * mean
+        return torch.where(real, loss[:, :, 0], 0.0)
+
     def tokens(self, codes: Tensor, sighted: Tensor) -> Tensor:
         """Turn codes into the tokens ``(n, prefix, width)`` in front of a text."""
         tokens = self.read(codes).view(len(codes), self.prefix, -1)
@@ -186,6 +231,10 @@ class CaptionDecoder(nn.Module):
         """Go on by words ``(n, t)``, behind ``tokens`` if it is the start, and return
         log-probabilities of the word behind each; ``said.cache`` then holds them too.
         """
+        return self._chosen(self._hidden(said, tokens, text), said)
+
+    def _hidden(self, said: Said, tokens: Tensor | None, text: Tensor) -> Tensor:
+        """Go on by words, see `say`, and return words ``(n, t, width)`` behind the last block."""
         x = self.words(text)
         x = x if tokens is None else torch.cat([tokens, x], dim=1)
         past = said.cache[0][0].shape[2] if said.cache else 0
@@ -195,7 +244,8 @@ class CaptionDecoder(nn.Module):
             x, kept = block(x, said.names[i], said.hidden, said.cache[i] if said.cache else None)
             cache.append(kept)
         said.cache = cache
-        return self._chosen(self.norm(x), said)
+        hidden: Tensor = self.norm(x)
+        return hidden
 
     def _each(self) -> Iterator[CaptionBlock]:
         return iter(cast(list[CaptionBlock], list(self.blocks)))
@@ -203,10 +253,23 @@ class CaptionDecoder(nn.Module):
     def _chosen(self, x: Tensor, said: Said) -> Tensor:
         """Mix the vocabulary with copies of the names' words."""
         own = log_softmax(x @ self.words.weight.T + self.bias, dim=2)
-        scores = self.point(x) @ self.pointed(said.memory).mT / math.sqrt(x.shape[2])
-        share = scores.masked_fill(said.hidden[:, None], float("-inf")).softmax(dim=2)
+        share, gate = self._copies(x, said)
         copied = torch.zeros_like(own).scatter_add(
             2, said.words[:, None].expand_as(share), share)
-        gate = self.gate(x)
         return torch.logaddexp(logsigmoid(-gate) + own,
-                               logsigmoid(gate) + copied.clamp_min(1e-12).log())
+                               logsigmoid(gate) + copied.clamp_min(RARE).log())
+
+    def _copies(self, x: Tensor, said: Said) -> tuple[Tensor, Tensor]:
+        """Return the share ``(n, t, m)`` of each word of the names among those copied, and the
+        log-odds ``(n, t, 1)`` of copying.
+        """
+        scores = self.point(x) @ self.pointed(said.memory).mT / math.sqrt(x.shape[2])
+        share = scores.masked_fill(said.hidden[:, None], float("-inf")).softmax(dim=2)
+        return share, self.gate(x)
+
+
+def _more(gate: Tensor, copied: Tensor, own: Tensor) -> Tensor:
+    """Return what copies add to log-probabilities of words that are not copied: ``log((1 - g)
+    exp(own) + g copied) - log(1 - g) - own``, g of the log-odds ``gate``.
+    """
+    return softplus(gate + copied.clamp_min(RARE).log() - own)

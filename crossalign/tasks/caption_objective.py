@@ -74,10 +74,8 @@ class CaptionObjective(nn.Module):
         """Sum the loss over the words of texts of up to ``longest`` words."""
         text = text[:, :longest]
         names = names[:, :, :int((names != NOTHING).any(dim=1).any(dim=0).sum())]
-        said: Tensor = self.decoder(codes, sighted, names, shown[:, :longest])
-        likely = said.gather(2, text[:, :, None])[:, :, 0]
-        loss = -(1 - self.smoothing) * likely - self.smoothing * said.mean(dim=2)
-        return torch.where(text != NOTHING, loss, 0.0).sum()
+        return self.decoder.losses(codes, sighted, names, shown[:, :longest], text,
+                                   self.smoothing).sum()
 
 
 def drawn_names(draw: Tensor, told: Tensor, masking: float,

@@ -459,6 +459,32 @@ def test_labels_of_foreign_or_several_classes_are_a_sentence(labels, says):
         Captioner(model, head).fit(TRAIN.with_labels(labels), said(TRAIN))
 
 
+def test_the_loss_is_the_cross_entropy_of_the_log_probabilities():
+    """Also of names that share words, whose words the text has, and of texts without any name."""
+    torch.manual_seed(0)
+    decoder = CaptionDecoder(words=30, inputs=5, width=16, heads=2, layers=2, longest=8, ranks=3,
+                             spelt=4, dropout=0.0).double()
+    with torch.no_grad():
+        for weight in decoder.parameters():
+            weight.add_(0.3 * torch.randn_like(weight))
+    codes, sighted = torch.randn(6, 5).double(), torch.arange(6) % 3 > 0
+    names = torch.randint(1, 12, (6, 3, 4))
+    names[:, 2, 2:] = 0
+    names[5] = 0
+    text, wanted = torch.randint(0, 12, (6, 7)), torch.randint(0, 12, (6, 7))
+    for smoothing in (0.0, 0.1, 1.0):
+        said = decoder(codes, sighted, names, text)
+        naive = torch.stack([torch.stack([
+            -(1 - smoothing) * said[i, j, wanted[i, j]] - smoothing * said[i, j].sum() / 30
+            if wanted[i, j] else torch.tensor(0.0).double() for j in range(7)]) for i in range(6)])
+        found = decoder.losses(codes, sighted, names, text, wanted, smoothing)
+        torch.testing.assert_close(found, naive, rtol=1e-9, atol=1e-9)
+        own, other = (torch.autograd.grad(loss.square().sum(), list(decoder.parameters()))
+                      for loss in (naive, found))
+        for one, two in zip(own, other, strict=True):
+            torch.testing.assert_close(one, two, rtol=1e-7, atol=1e-7)
+
+
 def by_name(**settings):
     return copy(captioner()).set_params(unseen="name", **settings)
 
