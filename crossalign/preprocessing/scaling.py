@@ -136,8 +136,8 @@ def _scaled(x: Array, shift: Array, scale: Array) -> Array:
 
 
 def farthest_of(scaled: Array, mean: npt.ArrayLike = 0, deviation: npt.ArrayLike = 1) -> Array:
-    """Return how far from 0 new rows may be ``(d,)``: `FARTHEST` deviations on from the mean, or the
-    farthest of the training rows ``(n, d)``; all scaled, by default to mean 0 and deviation 1.
+    """Return how far from 0 new rows may be ``(d,)``: `FARTHEST` deviations on from the mean, or
+    the farthest of the training rows ``(n, d)``; all scaled, by default to mean 0, deviation 1.
     """
     beyond = np.abs(mean) + FARTHEST * np.asarray(deviation, dtype=np.float32)
     return np.asarray(np.maximum(np.abs(scaled).max(axis=0), beyond.astype(np.float32)))
