@@ -22,6 +22,11 @@ from crossalign.models.store import load_model
 from crossalign.types import CLASS_MODALITY, Classes, Views
 
 
+def of_role(role):
+    """Names of the models that have a role."""
+    return [name for name in models.__all__ if issubclass(getattr(models, name), role)]
+
+
 @pytest.mark.parametrize("name", models.__all__)
 class TestModel:
     def test_constructor_only_stores(self, name):
@@ -49,49 +54,6 @@ class TestModel:
             np.testing.assert_array_equal(a.embed(x, modality), b.embed(x, modality))
         if isinstance(a, ZeroShotClassifier):
             np.testing.assert_array_equal(a.decision_function(views), b.decision_function(views))
-
-    def test_embeds_unit_rows_row_by_row(self, name):
-        model, views, _ = fitted(name)
-        if not isinstance(model, Aligner):
-            pytest.skip("not an aligner")
-        rows = model.embed(views["image"], "image")
-        assert rows.dtype == np.float32
-        assert len(rows) == len(views)
-        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
-        if not isinstance(model, models.Chance):  # a row's embedding depends on that row only
-            np.testing.assert_allclose(model.embed(views["image"][3:5], "image"), rows[3:5],
-                                       atol=1e-5)
-
-    def test_distribution_has_positive_sigma(self, name):
-        model, views, _ = fitted(name)
-        if not isinstance(model, Distributional):
-            pytest.skip("no distribution")
-        mu, sigma = model.embed_distribution(views["text"], "text")
-        assert mu.shape == sigma.shape
-        assert (sigma > 0).all()
-
-    def test_generator_samples(self, name):
-        if not issubclass(getattr(models, name), Generator):
-            pytest.skip("not a generator")
-        views, classes = toy_for(name)
-        model = getattr(models, name)(**SMALL.get(name, {})).fit(views.select("image"),
-                                                                 classes=classes)
-        codes = model.sample(classes.embeddings, 3, random_state=1)
-        assert codes.shape[:2] == (6, 3)
-        np.testing.assert_array_equal(codes, model.sample(classes.embeddings, 3, random_state=1))
-        assert not np.array_equal(codes, model.sample(classes.embeddings, 3, random_state=2))
-
-    def test_translates_to_the_target_width(self, name):
-        model, views, _ = fitted(name)
-        if not isinstance(model, Translator):
-            pytest.skip("not a translator")
-        assert model.translate(views["image"], "image", "text").shape == views["text"].shape
-
-    def test_scores_every_class(self, name):
-        model, views, classes = fitted(name)
-        if not isinstance(model, ZeroShotClassifier):
-            pytest.skip("not a classifier")
-        assert model.decision_function(views).shape == (len(views), len(classes))
 
     def test_saved_and_loaded_is_bit_equal(self, name, tmp_path):
         model, views, _ = fitted(name)
@@ -150,20 +112,64 @@ class TestModel:
         with pytest.raises(ValueError, match=r"stands for side information .* choose another"):
             make(**SMALL.get(name, {})).fit(taken, classes=classes)
 
-    def test_unseen_class_in_training_is_refused(self, name):
-        views, classes = toy_for(name)
-        if getattr(models, name).oracle:
-            pytest.skip("the oracle is fitted on test samples")
-        wrong = Classes(classes.embeddings, ~classes.seen)
-        with pytest.raises(ValueError, match="unseen class"):
-            getattr(models, name)(**SMALL.get(name, {})).fit(views, classes=wrong)
-
     def test_has_a_page_and_a_name(self, name):
         from crossalign.models.catalog import describe_model
 
         cls = getattr(models, name)
         assert models.get(models.get(name)().cli_name) is cls
         assert "Parameters" in describe_model(name)
+
+
+@pytest.mark.parametrize("name", of_role(Aligner))
+def test_embeds_unit_rows_row_by_row(name):
+    model, views, _ = fitted(name)
+    rows = model.embed(views["image"], "image")
+    assert rows.dtype == np.float32
+    assert len(rows) == len(views)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+    if not isinstance(model, models.Chance):  # a row's embedding depends on that row only
+        np.testing.assert_allclose(model.embed(views["image"][3:5], "image"), rows[3:5],
+                                   atol=1e-5)
+
+
+@pytest.mark.parametrize("name", of_role(Distributional))
+def test_distribution_has_positive_sigma(name):
+    model, views, _ = fitted(name)
+    mu, sigma = model.embed_distribution(views["text"], "text")
+    assert mu.shape == sigma.shape
+    assert (sigma > 0).all()
+
+
+@pytest.mark.parametrize("name", of_role(Generator))
+def test_generator_samples(name):
+    views, classes = toy_for(name)
+    model = getattr(models, name)(**SMALL.get(name, {})).fit(views.select("image"),
+                                                             classes=classes)
+    codes = model.sample(classes.embeddings, 3, random_state=1)
+    assert codes.shape[:2] == (6, 3)
+    np.testing.assert_array_equal(codes, model.sample(classes.embeddings, 3, random_state=1))
+    assert not np.array_equal(codes, model.sample(classes.embeddings, 3, random_state=2))
+
+
+@pytest.mark.parametrize("name", of_role(Translator))
+def test_translates_to_the_target_width(name):
+    model, views, _ = fitted(name)
+    assert model.translate(views["image"], "image", "text").shape == views["text"].shape
+
+
+@pytest.mark.parametrize("name", of_role(ZeroShotClassifier))
+def test_scores_every_class(name):
+    model, views, classes = fitted(name)
+    assert model.decision_function(views).shape == (len(views), len(classes))
+
+
+@pytest.mark.parametrize("name", [name for name in models.__all__
+                                  if not getattr(models, name).oracle])
+def test_unseen_class_in_training_is_refused(name):
+    views, classes = toy_for(name)
+    wrong = Classes(classes.embeddings, ~classes.seen)
+    with pytest.raises(ValueError, match="unseen class"):
+        getattr(models, name)(**SMALL.get(name, {})).fit(views, classes=wrong)
 
 
 @pytest.mark.parametrize("scaling", ["standard", "minmax"])
