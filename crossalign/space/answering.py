@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from crossalign.pace import Log
@@ -14,7 +13,7 @@ from crossalign.space.items import LONGEST, listed
 from crossalign.space.matching import CUTOFFS, NOTHING, matches, way
 from crossalign.space.occluded import Kind, Occluded, occluded
 from crossalign.space.recognition import Answer
-from crossalign.space.unlike import UNLIKE, are_unlike, empty_pages, stand_apart
+from crossalign.space.unlike import PAGES, UNLIKE, are_unlike
 from crossalign.space.why import Why, explained
 from crossalign.words import words_of
 
@@ -339,17 +338,8 @@ class AnsweringSpace(EmbeddingSpace):
         """Tell which rows of features ``(n, a)`` are unlike all others; none where that was not
         learned, or another encoder's features are mapped to the first one's.
         """
-        least = self.fitted.settings.get(UNLIKE)
-        if least is None or self.recognition.sample is None or self.readers.mapped is not None:
+        settings, sample = self.fitted.settings, self.recognition.sample
+        if UNLIKE not in settings or sample is None or self.readers.mapped is not None:
             return [False] * len(rows)
-        return [bool(one) for one in are_unlike(rows, self.recognition.sample, least,
-                                              self._pages)]
-
-    @cached_property
-    def _pages(self) -> Any:
-        """Features of empty pages; None of a space of clips, or whose pictures are near to them."""
-        sample = self.recognition.sample
-        if sample is None or self.clips:
-            return None
-        pages = self.looked_at(empty_pages())
-        return pages if stand_apart(pages, sample) else None
+        found = are_unlike(rows, sample, settings[UNLIKE], settings.get(PAGES))
+        return [bool(one) for one in found]

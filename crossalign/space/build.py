@@ -38,15 +38,23 @@ from crossalign.space.draft import beside, building
 from crossalign.space.expectations import ADDED
 from crossalign.space.filling import fill
 from crossalign.space.folder import RECORD, check_space_target
-from crossalign.space.items import LOOKS, SKETCH, TEXT
+from crossalign.space.items import IMAGE, LOOKS, SKETCH, TEXT
 from crossalign.space.left_out import BESIDE, SAMPLED, LeftOut, left_out
 from crossalign.space.matching import CUTOFFS, NOTHING
 from crossalign.space.raw_data import check_options, lies_in_files, read_raw
+from crossalign.space.readers import Readers
 from crossalign.space.recognition import adapted
 from crossalign.space.scores import guessing, scores_on_test
 from crossalign.space.space import Space
 from crossalign.space.training import kept_training
-from crossalign.space.unlike import MOST, UNLIKE, least_cosine
+from crossalign.space.unlike import (
+    MOST,
+    PAGES,
+    UNLIKE,
+    empty_pages,
+    least_cosine,
+    stand_apart,
+)
 from crossalign.tasks.class_em import moves
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Classes, Views
@@ -134,9 +142,8 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                                             readers.pictures, looks, language, log, callbacks)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (*LOOKS, SKETCH, TEXT) if kind in samples.views]}
-        sample, least = _sample(samples, used, kept)
-        if least is not None:
-            fitted.settings = {**fitted.settings, UNLIKE: least}
+        sample, unlike = _sample(samples, used, kept, readers)
+        fitted.settings = {**fitted.settings, **unlike}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), sample,
                       kept_training(fitted.model, used))
         fill(space, samples, Path(str(options.name)).expanduser(), log)
@@ -241,20 +248,25 @@ def _products(bench: Benchmark) -> AbstractContextManager[Any]:
     return one_thread() if width <= SHORT else nullcontext()
 
 
-def _sample(samples: Samples, trained: Views,
-            kept: LeftOut | None) -> tuple[Array | None, float | None]:
+def _sample(samples: Samples, trained: Views, kept: LeftOut | None,
+            readers: Readers) -> tuple[Array | None, dict[str, Any]]:
     """Return the features of some pictures, those that are kept or drawn evenly from all, and the
-    least cosine to the nearest of them of a picture that is like the others.
+    settings by which a picture is told that is unlike all others.
     """
     looks = next((kind for kind in LOOKS if kind in samples.views), None)
     if looks is None or samples.labels.ndim != 1:
-        return None, None
+        return None, {}
     used = np.flatnonzero(samples.used & samples.views.has(looks))
     every = used[evenly(len(used), MOST)]
     rows = np.asarray(samples.views[every][looks], dtype=np.float32)
     some = samples.views[used[evenly(len(used), SAMPLED)]] if kept is None else trained[kept.rows]
     sample = np.asarray(some[looks], dtype=np.float32)
-    return sample, least_cosine(rows, samples.labels[every], sample, some.truth)
+    least = least_cosine(rows, samples.labels[every], sample, some.truth)
+    if least is None:
+        return sample, {}
+    pages = readers.of_pictures(empty_pages()) if looks == IMAGE else None
+    apart = pages is not None and stand_apart(pages, sample)
+    return sample, {UNLIKE: least, PAGES: pages if apart else None}
 
 
 def _all(samples: Samples) -> tuple[Views, Classes]:

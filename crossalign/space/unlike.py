@@ -24,19 +24,22 @@ from crossalign.arrays import unit_rows
 Array = npt.NDArray[Any]
 UNLIKE = "unlike"
 """Setting of a space for the least cosine."""
+PAGES = "pages"
+"""Setting of a space for the features ``(p, a)`` of empty pages; None where they do not stand
+apart."""
 RARE = 0.01
 """Share of pictures that are further from all pictures of other classes than that."""
 FEWEST, CLASSES, MOST = 100, 3, 5000
 """Fewest pictures and classes that the least cosine is learned from, and most pictures of many."""
 SHADES = (*product((0, 255), repeat=3), (128, 128, 128))
 """Shades of empty pages: black, white, the six full colours and grey."""
-PAGE = 96
+SIDE = 96
 """Side of an empty page in pixels."""
 
 
 def empty_pages() -> list[Array]:
     """Return a page ``(h, w, 3)`` uint8 of each shade."""
-    return [np.full((PAGE, PAGE, 3), shade, dtype=np.uint8) for shade in SHADES]
+    return [np.full((SIDE, SIDE, 3), shade, dtype=np.uint8) for shade in SHADES]
 
 
 def stand_apart(pages: Array, sample: Array) -> bool:

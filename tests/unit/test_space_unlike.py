@@ -16,7 +16,14 @@ import crossalign as ca
 from crossalign.cli import app
 from crossalign.data_options import DataOptions
 from crossalign.space import build_space
-from crossalign.space.unlike import FEWEST, RARE, least_cosine, nearest_cosine, stand_apart
+from crossalign.space.unlike import (
+    FEWEST,
+    RARE,
+    empty_pages,
+    least_cosine,
+    nearest_cosine,
+    stand_apart,
+)
 
 
 def cosine(x, y):
@@ -78,12 +85,20 @@ def test_noise_and_a_blank_page_are_unlike_and_new_pictures_are_not(place, space
 
 
 def test_an_empty_page_is_unlike_where_others_are_not_far_from_it(place, space):
-    space.fitted.settings = {**space.fitted.settings, "unlike": -1.0}   # nothing is too far
-    sample = space.recognition.sample
-    space.__dict__["_pages"] = np.ones((1, sample.shape[1]))            # an encoder that sees paper
-    assert space._unlike(np.stack([np.ones(sample.shape[1]), sample[0]])) == [True, False]
-    space.__dict__["_pages"] = None
-    assert space._unlike(np.ones((1, sample.shape[1]))) == [False]
+    sample, learned = space.recognition.sample, space.fitted.settings
+    paper = np.ones((1, sample.shape[1]))                               # an encoder that sees paper
+    for pages, told in ((paper, True), (None, False)):
+        space.fitted.settings = {**learned, "unlike": -1.0, "pages": pages}     # nothing is too far
+        assert space._unlike(np.concatenate([paper, sample[:1]])) == [told, False]
+
+
+def test_features_of_empty_pages_are_kept_in_the_folder(place, space, monkeypatch):
+    kept = space.fitted.settings["pages"]
+    np.testing.assert_array_equal(kept, space.looked_at(empty_pages()))
+    asked = []
+    monkeypatch.setattr(space, "looked_at", lambda items: asked.extend(items) or kept)
+    space.unlike([place / "new.png"])
+    assert len(asked) == 1
 
 
 def test_pages_stand_apart_unless_pictures_are_of_one_shade():
