@@ -36,7 +36,8 @@ from crossalign.arguments import (
 from crossalign.boundary import run_command
 from crossalign.cli_data import register as register_data
 from crossalign.cli_space import register
-from crossalign.data_options import SUPERVISED, DataOptions, takes_data
+from crossalign.data_arguments import takes_data
+from crossalign.data_options import SUPERVISED, DataOptions
 
 if TYPE_CHECKING:
     from crossalign.recipes import Recipe

@@ -11,7 +11,8 @@ import typer
 
 from crossalign.arguments import HOME, check_writable, log
 from crossalign.boundary import tell
-from crossalign.data_options import SUPERVISED, DataOptions, takes_data
+from crossalign.data_arguments import takes_data
+from crossalign.data_options import SUPERVISED, DataOptions
 
 if TYPE_CHECKING:
     from crossalign.data.checks import Check

@@ -23,7 +23,8 @@ from crossalign.cli_space_changes import (
     migrate,
     remove,
 )
-from crossalign.data_options import SUPERVISED, DataOptions, takes_data
+from crossalign.data_arguments import takes_data
+from crossalign.data_options import SUPERVISED, DataOptions
 from crossalign.tables import aligned, printable
 
 if TYPE_CHECKING:

@@ -1,39 +1,29 @@
 """Options of the command line about data: what to load, in which form, and what a model remembers.
 
-They stand here once. A command that is decorated by `takes_data` has them all and is given a
-`DataOptions`.
+They stand here once: `data_arguments` gives them to a command, `kept_options` says what of them a
+saved folder keeps.
 """
 
 from __future__ import annotations
 
-import inspect
-import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
-from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from crossalign.boundary import tell
 from crossalign.data.clip_options import FRAMES, POOLS
-from crossalign.encoders.named import OWN, PACKAGE, RAW, is_here, open_encoders
-from crossalign.sentences import short
+from crossalign.encoders.named import open_encoders
+from crossalign.kept_options import check_kept, kept
 
 if TYPE_CHECKING:
     from crossalign.data.supervision import Supervision
     from crossalign.types import Benchmark
 
 DEFAULT = "glyphs"
-PLACES = ("attributes", "class_texts", "unseen", "encoder", "text_encoder", "prompts",
-          "output_names")
-"""Options whose value may be a path."""
-OF_NOW = ("task", "engine")
-"""Options about a command, which a saved model does not keep."""
 SUPERVISED = ("pairs", "unpaired", "labels", "wrong")
 """Options about the supervision of training pairs, or of labelled rows."""
-NETWORKS = ("encoder", "text_encoder")
-"""Options that may name a network of a hub, which only the user may ask for."""
 
 
 class About(Protocol):
@@ -236,14 +226,14 @@ class DataOptions:
     # -- what a model remembers --------------------------------------------------------------
     def remembered(self, recipe: About | None = None) -> dict[str, str | bool | int]:
         """Return what a saved model keeps of the data it was fitted on; paths are absolute."""
-        kept: dict[str, str | bool | int] = {
-            f.name: given for f in fields(self) if f.name not in OF_NOW
-            and (given := getattr(self, f.name)) not in (None, False)}
-        kept["data"] = _absolute(self.name)
-        if recipe is not None and recipe.tokens:
-            kept["tokens"] = True
-        return kept | {name: _absolute(str(kept[name])) for name in PLACES
-                       if name in kept and kept[name] != OWN}
+        tokens = {} if recipe is None or not recipe.tokens else {"tokens": True}
+        return kept({**self.told, "data": self.name, **tokens})
+
+    @property
+    def told(self) -> dict[str, str | bool | int]:
+        """Options that are given, by name."""
+        return {f.name: value for f in fields(self)
+                if (value := getattr(self, f.name)) not in (None, False)}
 
     def over(self, kept: Mapping[str, str | bool | int] | None) -> DataOptions:
         """Return these options, and where no data are named also those that a model remembers.
@@ -255,12 +245,8 @@ class DataOptions:
         """
         if not kept or self.data is not None:
             return self
-        given = {f.name: value for f in fields(self)
-                 if (value := getattr(self, f.name)) not in (None, False)}
-        options = remembered_options({**kept, **given}, set(given))
-        told = {f.name: value for f in fields(options)
-                if (value := getattr(options, f.name)) not in (None, False)}
-        tell(f"data: {', '.join(f'{name} {value}' for name, value in told.items())}")
+        options = remembered_options({**kept, **self.told}, set(self.told))
+        tell(f"data: {', '.join(f'{name} {value}' for name, value in options.told.items())}")
         return options
 
 
@@ -279,51 +265,5 @@ def remembered_options(kept: Mapping[str, Any], asked: Collection[str] = ()) -> 
     ValueError
         If one is no option of data, or a network is not here.
     """
-    known = {f.name for f in fields(DataOptions)} - set(OF_NOW)
-    foreign = sorted(set(kept) - known)
-    if foreign:
-        raise ValueError(f"source: the saved model remembers {foreign[0]!r}, which is no option of "
-                         "data; name the data with --data.")
-    for name in set(NETWORKS) & set(kept) - set(asked):
-        if not is_here(str(kept[name])):
-            raise ValueError(f"source: the saved model remembers the network "
-                             f"{short(str(kept[name]).removeprefix(RAW))}, which is not on this "
-                             "machine and is not fetched unasked; name it by "
-                             f"--{name.replace('_', '-')}.")
+    check_kept(kept, [f.name for f in fields(DataOptions)], asked)
     return DataOptions(**kept)
-
-
-def _absolute(text: str) -> str:
-    """Return a path that is here as an absolute one, with its variant; any other text as it is."""
-    if text.startswith(PACKAGE):
-        return text
-    if text.startswith(RAW):
-        return RAW + _absolute(text.removeprefix(RAW))
-    stem, _, variant = text.rpartition(":")
-    for place, behind in ((text, ""), (stem, f":{variant}")):
-        if place and os.path.exists(os.path.expanduser(place)):
-            return os.path.abspath(os.path.expanduser(place)) + behind
-    return text
-
-
-def takes_data(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options about data, but for those ``without``, as one ``options``."""
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(command, include_extras=True)
-        parameters = inspect.signature(command).parameters.values()
-        own = [p.replace(annotation=hints[p.name]) for p in parameters if p.name != "options"]
-        words = get_type_hints(DataOptions, include_extras=True)
-        more = [inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default,
-                                  annotation=words[f.name])
-                for f in fields(DataOptions) if f.name not in without]
-
-        @wraps(command)
-        def run(**given: Any) -> None:
-            command(options=DataOptions(**{p.name: given.pop(p.name) for p in more}), **given)
-
-        run.__signature__ = inspect.Signature([*own, *more])  # type: ignore[attr-defined]
-        run.__annotations__ = {p.name: p.annotation for p in (*own, *more)}
-        return run
-
-    return decorate
