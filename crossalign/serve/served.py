@@ -14,8 +14,8 @@ from crossalign.pages.plots.occlusion import overlay, told
 from crossalign.serve.limits import AskError, Limits, overload
 from crossalign.serve.plane import points
 from crossalign.serve.uploads import as_uri, png_uri
-from crossalign.space.answering import nothing_matches
 from crossalign.space.folder import Stamp, stamp
+from crossalign.space.searching import nothing_matches
 from crossalign.space.stored import ChangedError
 
 if TYPE_CHECKING:

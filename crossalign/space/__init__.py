@@ -1,8 +1,8 @@
 """A space that people keep: one folder that recognises and searches raw pictures and texts.
 
 - `space`: the noun, `Space`, and how it grows. `embedding`: its parts, and rows of raw items.
-  `answering`: hits and names. `stored`: how it is kept. `why`: what made a hit. `migrate`: a new
-  encoder of pictures.
+  `searching`: its hits. `answering`: names, captions and answers. `stored`: how it is kept. `why`:
+  what made a hit. `migrate`: a new encoder of pictures.
 - `build`: from pictures and texts to a space, in one call. `raw_data`: what it reads. `filling`:
   items of its index. `draft`: a folder that takes its place once it is whole.
 - `answers`, `captions`: its answerer and captioner. `spoken`: what both are made by: settings that

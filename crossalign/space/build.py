@@ -29,7 +29,6 @@ from crossalign.models import get as get_model
 from crossalign.pace import Log, duration
 from crossalign.preprocessing.pooling import pooled_views
 from crossalign.reading import expanded
-from crossalign.space.answering import UNJUDGED
 from crossalign.space.answers import answerer_of
 from crossalign.space.captions import captioner_of, language_of
 from crossalign.space.choice import choose, short_list
@@ -45,6 +44,7 @@ from crossalign.space.raw_data import check_options, lies_in_files, read_raw
 from crossalign.space.readers import Readers
 from crossalign.space.recognition import adapted
 from crossalign.space.scores import guessing, scores_on_test
+from crossalign.space.searching import UNJUDGED
 from crossalign.space.space import Space
 from crossalign.space.training import kept_training
 from crossalign.space.unlike import (
