@@ -20,7 +20,7 @@ Folder = Annotated[Path, typer.Argument(help="Folder of the space.", **HOME)]
 def add(space: Folder, files: Files,
         of: Annotated[str | None, typer.Option(
             "--class", help="Name of their class, for filters.")] = None) -> None:
-    """Add pictures to the index of a space; one that is there is replaced."""
+    """Add pictures to the index of a space; one that is there is read anew and keeps its class."""
     from crossalign.space import Space
 
     with closing(Space.open(space)) as opened:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,23 +11,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.formats.clips import read_clip
-from crossalign.data.formats.pictures import read_picture
 from crossalign.data.samples import ALL, CLIP, Samples
 from crossalign.models.blockwise import encoded
 from crossalign.pace import Log, Pace
 from crossalign.space.answering import SAID
 from crossalign.space.items import CLASS, IMAGE, LOOKS, SKETCH, TEXT
 from crossalign.space.space import Space
+from crossalign.space.thumbs import (
+    MOST_THUMBS,
+    STRIP,
+    THUMB,
+    THUMB_KEY,
+    thumb_of,
+    thumb_of_file,
+)
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
-THUMB = 96
-"""Longer side of the small pictures that an index keeps, in pixels."""
-STRIP = 4
-"""Number of frames in the small picture of a clip, side by side, each at most so large."""
-MOST_THUMBS = 20_000
-"""Number of pictures above which an index keeps no small ones."""
 
 
 def fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
@@ -72,7 +70,7 @@ def _payload(views: Views, kind: str, samples: Samples, root: Path,
         what = key.partition(":")[0]
         if key == f"show:{kind}" and values.ndim > 1:              # pixels of what is in no file
             for one, pixels in zip(about, values, strict=True):
-                one["thumb"] = thumb_of(pixels, STRIP * THUMB if kind == CLIP else THUMB)
+                one[THUMB_KEY] = thumb_of(pixels, STRIP * THUMB if kind == CLIP else THUMB)
             continue
         if key == f"show:{kind}":
             what = TEXT
@@ -93,36 +91,5 @@ def _add_thumbs(about: Sequence[dict[str, Any]], log: Log) -> None:
     with Pace(log, "kept", len(about), "small pictures") as pace:
         for n, one in enumerate(about):
             with suppress(ValueError):
-                file = Path(one["file"])
-                one["thumb"] = (strip_of(file) if one["modality"] == CLIP else
-                                thumb_of(read_picture(file, None, "RGB").pixels))
+                one[THUMB_KEY] = thumb_of_file(Path(one["file"]), one["modality"])
             pace(n + 1)
-
-
-def strip_of(clip: Path) -> str:
-    """Return some frames of a clip side by side, spread over it, as a data URI."""
-    from PIL import Image
-
-    frames = [Image.fromarray(pixels) for pixels in read_clip(clip, STRIP, None, "RGB").pixels]
-    for frame in frames:
-        frame.thumbnail((THUMB, THUMB))
-    width, height = (max(frame.size[axis] for frame in frames) for axis in (0, 1))
-    strip = Image.new("RGB", (width * len(frames), height), "white")
-    for place, frame in enumerate(frames):
-        strip.paste(frame, (place * width + (width - frame.width) // 2,
-                            (height - frame.height) // 2))
-    return thumb_of(np.asarray(strip), STRIP * THUMB)
-
-
-def thumb_of(pixels: Array, side: int = THUMB) -> str:
-    """Return a small picture of pixels, its longer side at most ``side``, as a data URI; grey ones,
-    as of drawings, without loss.
-    """
-    from PIL import Image
-
-    image, stream = Image.fromarray(pixels), io.BytesIO()
-    image.thumbnail((side, side))
-    form, more = ("PNG", {}) if pixels.ndim == 2 else ("JPEG", {"quality": 80})
-    image.save(stream, form, **more)
-    return (f"data:image/{form.lower()};base64,"
-            f"{base64.b64encode(stream.getvalue()).decode('ascii')}")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from crossalign.data.class_folders import picture_id
 from crossalign.folders import digest
 from crossalign.names import folded
+from crossalign.reading import expanded
 from crossalign.sentences import short
 from crossalign.space.answering import SAID
 from crossalign.space.expectations import ADDED, Added
@@ -21,6 +22,7 @@ from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
 from crossalign.space.left_out import BESIDE
 from crossalign.space.migrate import SAMPLE, migrated, named
 from crossalign.space.stored import StoredSpace
+from crossalign.space.thumbs import MOST_THUMBS, THUMB_KEY, thumb_of_file
 from crossalign.tables import printable
 from crossalign.types import Classes
 
@@ -64,6 +66,9 @@ class Space(StoredSpace):
             modality: str | None = None) -> list[str]:
         """Add items of one kind to the index; one whose id is there is replaced.
 
+        A file that is there already is read anew, and keeps its class and the other keys of its
+        payload that are not given again, unless it is given an id.
+
         Parameters
         ----------
         items : item or items
@@ -72,8 +77,9 @@ class Space(StoredSpace):
             digest of their vectors with the kind before it, so that none is there twice.
         payload : n mappings, optional
             Plain values by key; ``modality``, of a text ``text``, of a file ``file``, its whole
-            path, of a picture that a new encoder read ``mapped_from``, its name, and of one that
-            the space says something of ``said``, its caption, are added.
+            path, of a picture that a new encoder read ``mapped_from``, its name, of one that
+            the space says something of ``said``, its caption, and of a file ``thumb``, a small
+            picture, in a space of 20,000 items at most, are added.
         modality : str, optional
             Kind of the items; default that of their form.
 
@@ -88,7 +94,7 @@ class Space(StoredSpace):
             As `embed`; also if ids are not one for each item, or a payload has a key that the space
             sets. Then none is added.
         """
-        given = listed(items)
+        given = [expanded(item) if isinstance(item, Path) else item for item in listed(items)]
         form = self.kind_of(given)
         kind = modality if form == VECTOR and modality else form
         vectors, rows = self._embedded(given, None if kind != form else modality)
@@ -106,15 +112,24 @@ class Space(StoredSpace):
             raise ValueError(f"payload: {ours!r} is what the space says of an item itself; give it "
                              "another key.")
         mapped = self.readers.mapped if kind == IMAGE == form else None
+        small = len(self) + len(given) <= MOST_THUMBS
         read_by = {} if mapped is None else {"mapped_from": named(mapped.encoder)}
         said = [{}] * len(given) if rows is None or not self.captions else [
             {SAID: text} for text in self.caption_rows(rows)]
-        about = [{"modality": kind, **read_by, **told, **({"text": item} if form == TEXT else {}),
-                  **({"file": os.path.abspath(item)} if isinstance(item, Path) else {}), **of}
-                 for item, told, of in zip(given, said, more, strict=True)]
+        about = [{**(self._told_of(name) if ids is None else {}), **_file_of(item, form, small),
+                  "modality": kind, **read_by, **told, **({"text": item} if form == TEXT else {}),
+                  **of} for name, item, told, of in zip(names, given, said, more, strict=True)]
         self.index.add(vectors, names, about)
         self._pairs.forget()
         return names
+
+    def _told_of(self, name: str) -> dict[str, Any]:
+        """Return what the payload of an item says that the space does not set; nothing of none."""
+        try:
+            (about,) = self.index.payload([name])
+        except ValueError:
+            return {}
+        return {key: value for key, value in about.items() if key not in (*OURS, THUMB_KEY)}
 
     def _id_of(self, file: Path) -> str:
         """Return the id of a file: that which building gave it, or its whole path."""
@@ -241,6 +256,14 @@ class Space(StoredSpace):
         with self._changed():
             self.readers, self.card = readers, {**self.card, "migrated": about}
         return about
+
+
+def _file_of(item: Any, kind: str, small: bool) -> dict[str, Any]:
+    """Return what a payload says of an item's file: its whole path, and a small picture."""
+    if not isinstance(item, Path):
+        return {}
+    return {"file": os.path.abspath(item),
+            **({THUMB_KEY: thumb_of_file(item, kind)} if small else {})}
 
 
 def _check_apart(vector: Array, classes: Classes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -286,6 +287,29 @@ def test_a_file_is_one_item_however_it_is_written(sure, folder, tmp_path, monkey
     whole = tmp_path / "new.png"
     assert sure.add(Path("new.png")) == sure.add(whole) == [str(whole)]
     assert len(sure) == count + 1
+
+
+def test_a_file_that_is_added_again_keeps_its_class_and_has_a_small_picture_of_its_own(
+        sure, folder, tmp_path):
+    before = sure.index.payload(["ring/03.png"])[0]
+    assert CliRunner().invoke(app, ["add", str(sure.folder), str(folder)]).exit_code == 0
+    sure = ca.Space.open(sure.folder)                              # written by another process
+    (after,) = sure.index.payload(["ring/03.png"])
+    assert after == {**before, "file": str(folder / "ring" / "03.png")}
+    whole = tmp_path / "new.png"
+    picture("ring", 90).save(whole)
+    sure.add(whole, payload=[{"class": "ring", "price": 3}])
+    (first,) = sure.index.payload([str(whole)])
+    picture("disc", 90).save(whole)
+    sure.add(whole, payload=[{"class": "disc"}])
+    (second,) = sure.index.payload([str(whole)])
+    assert second == {**first, "class": "disc", "thumb": second["thumb"]}
+    assert second["thumb"] != first["thumb"]
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(second["thumb"].partition(",")[2]))))
+    assert np.abs(pixels.mean() - np.asarray(picture("disc", 90)).mean()) < 3
+    sure.add(whole, [str(whole)], [{"class": "disc"}])          # an id that is given is replaced
+    assert "price" not in sure.index.payload([str(whole)])[0]
+    sure.close()
 
 
 def test_a_space_is_replaced_when_it_is_said_and_too_few_classes_are_a_sentence(
