@@ -185,19 +185,31 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     return Loaded(bench, samples, source.pool, getattr(found, "frames", None))
 
 
-def load_said(name_or_path: str | Path, task: str, samples: Samples, *, tokens: bool = False,
-              seed: int = 0, log: Callable[[str], None] | None = None,
+def load_said(name_or_path: str | Path, task: str, samples: Samples,
               **arguments: Any) -> Captions | Questions | None:
     """Load what is said of samples that are encoded already; no picture is read again.
+
+    ``arguments`` are those of `load` by which the samples were loaded, see `read_said`.
+    """
+    return read_said(name_or_path, task, **arguments)(samples)
+
+
+def read_said(name_or_path: str | Path, task: str, *, tokens: bool = False, seed: int = 0,
+              log: Callable[[str], None] | None = None,
+              **arguments: Any) -> Callable[[Samples], Captions | Questions | None]:
+    """Read what is said of samples, before these are encoded.
 
     Parameters
     ----------
     name_or_path, tokens, seed, log, arguments
-        Arguments of `load` by which the samples were loaded.
+        Arguments of `load` by which the samples are loaded.
     task : {"caption", "vqa"}
         Captions or questions.
-    samples : Samples
-        Samples of the same data, loaded for any task.
+
+    Returns
+    -------
+    callable
+        Function of samples of the same data, loaded for any task, to what is said of them.
     """
     given = {argument: value for argument, value in arguments.items() if value is not None}
     source, path, variant = locate(name_or_path, given)
@@ -206,9 +218,8 @@ def load_said(name_or_path: str | Path, task: str, samples: Samples, *, tokens: 
     read = source.read if source.read_raw is None else source.read_raw
     found = read(*(() if path is None else (path,)), task, variant=variant, tokens=tokens,
                  seed=seed, log=log, **given)
-    if found.said is not None or not isinstance(found, RawSamples):
-        return found.said
-    return found.cut(samples).said
+    return lambda samples: (found.said if found.said is not None or not isinstance(
+        found, RawSamples) else found.cut(samples).said)
 
 
 def _opened(encoders: Mapping[str, Any], tokens: bool) -> dict[str, Any]:

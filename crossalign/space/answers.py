@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from crossalign.data.catalog import load_said
-from crossalign.data.samples import Samples
-from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols.vqa import VQA
 from crossalign.pace import Log
 from crossalign.space.spoken import check_embeds, chosen_settings, tell_of_colours
@@ -16,25 +13,22 @@ from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Encoder, Questions, Views
 
 
-def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Views,
-                samples: Samples, encoder: Encoder, log: Log,
-                callbacks: Sequence[Any] = ()) -> Answerer:
+def answerer_of(said: Questions, fitted: Fitted, bench: Benchmark, used: Views,
+                encoder: Encoder, log: Log, callbacks: Sequence[Any] = ()) -> Answerer:
     """Return an answerer that learned the questions of the data about the samples of the model.
 
     Its settings are those that validation chooses for questions, see `VQA.trial`.
 
     Parameters
     ----------
-    options : DataOptions
-        Where the questions are.
+    said : Questions
+        Questions of the data.
     fitted : Fitted
         Model that embeds, and its settings.
     bench : Benchmark
         Benchmark that it was chosen on.
     used : Views
         Samples that it was fitted on.
-    samples : Samples
-        All samples.
     encoder : Encoder
         Encoder of their pictures.
     log : callable
@@ -48,8 +42,6 @@ def answerer_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Vi
         If no question is about these samples, or the model embeds nothing.
     """
     check_embeds(fitted, "questions")
-    said = load_said(options.name, "vqa", samples, log=log, **options.read_raw_as())
-    assert isinstance(said, Questions)
     tell_of_colours(encoder, [" ".join((text, *answers)) for text, answers in
                               zip(said.texts, said.answers, strict=True)], "questions", log)
     task = VQA()

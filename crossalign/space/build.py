@@ -40,7 +40,7 @@ from crossalign.space.folder import RECORD, check_space_target
 from crossalign.space.items import IMAGE, LOOKS, SKETCH, TEXT
 from crossalign.space.left_out import BESIDE, SAMPLED, LeftOut, left_out
 from crossalign.space.matching import CUTOFFS, NOTHING
-from crossalign.space.raw_data import check_options, lies_in_files, read_raw
+from crossalign.space.raw_data import check_options, lies_in_files, read_raw, read_words
 from crossalign.space.readers import Readers
 from crossalign.space.recognition import adapted
 from crossalign.space.scores import guessing, scores_on_test
@@ -126,6 +126,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
             get_model(asked)                                   # a wrong name is told at once
         check_options(options, captions, questions)
         language = language_of(language_model, lora, captions)
+        words = read_words(options, captions, questions, log)
         bench, samples, readers = read_raw(options, captions, log)
         one_space = readers.one_space and all(pool == "mean" for pool in bench.pools.values())
         with _products(bench):
@@ -134,11 +135,11 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         fitted.source = options.remembered()
         samples = replaced(samples, views=fitted.pooled(samples.views))
         if questions:
-            fitted.answerer = answerer_of(options, fitted, bench, used, samples,
+            fitted.answerer = answerer_of(words["vqa"](samples), fitted, bench, used,
                                           readers.pictures, log, callbacks)
         if captions:
             looks = next(kind for kind in LOOKS if kind in samples.views)
-            fitted.captioner = captioner_of(options, fitted, bench, used, samples,
+            fitted.captioner = captioner_of(words["caption"](samples), fitted, bench, used,
                                             readers.pictures, looks, language, log, callbacks)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (*LOOKS, SKETCH, TEXT) if kind in samples.views]}

@@ -8,10 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from crossalign.data.catalog import load_said
-from crossalign.data.samples import Samples
 from crossalign.data.sides import ids_in
-from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols.caption import Captioning
 from crossalign.pace import Log
 from crossalign.reading import expanded
@@ -46,9 +43,8 @@ def language_of(name: str | None, lora: int | None, captions: bool) -> dict[str,
     return {"language_model": name, "lora": rank}
 
 
-def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: Views,
-                 samples: Samples, encoder: Encoder, modality: str,
-                 language: Mapping[str, Any], log: Log,
+def captioner_of(said: Captions, fitted: Fitted, bench: Benchmark, used: Views,
+                 encoder: Encoder, modality: str, language: Mapping[str, Any], log: Log,
                  callbacks: Sequence[Any] = ()) -> BaseCaptioner:
     """Return a captioner that learned the captions of the samples of the model.
 
@@ -56,16 +52,14 @@ def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: V
 
     Parameters
     ----------
-    options : DataOptions
-        Where the captions are.
+    said : Captions
+        Captions of the data.
     fitted : Fitted
         Model that embeds, and its recogniser.
     bench : Benchmark
         Benchmark that it was chosen on.
     used : Views
         Samples that it was fitted on.
-    samples : Samples
-        All samples.
     encoder : Encoder
         Encoder of their pictures.
     modality : str
@@ -83,8 +77,6 @@ def captioner_of(options: DataOptions, fitted: Fitted, bench: Benchmark, used: V
         If the model embeds nothing.
     """
     check_embeds(fitted, "captions")
-    said = load_said(options.name, "caption", samples, log=log, **options.read_raw_as())
-    assert isinstance(said, Captions)
     used = used[np.flatnonzero(used.has(modality))]
     said = replace(said, ids=ids_in(used, modality, said.ids))
     tell_of_colours(encoder, [text for of in said.texts for text in of], "captions", log)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from crossalign.data.catalog import Loaded, load_whole
+from crossalign.data.catalog import Loaded, load_whole, read_said
 from crossalign.data.layouts import Located, locate
 from crossalign.data.samples import ALL, Samples
 from crossalign.data_options import DataOptions
@@ -118,6 +119,21 @@ def read_raw(options: DataOptions, captions: bool,
     log(f"texts by {_facts(readers.texts)}")
     log(_told(bench))
     return bench, whole.samples, readers
+
+
+def read_words(options: DataOptions, captions: bool, questions: bool,
+               log: Log) -> dict[str, Callable[[Samples], Any]]:
+    """Return what the data say, by ``"caption"`` and ``"vqa"`` as far as it is asked for, as
+    functions of their samples: it is read before a picture is encoded.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or is not there for all samples.
+    """
+    unread = replace(options, encoder=None, text_encoder=None, prompts=None, output_names=None)
+    return {task: read_said(options.name, task, log=log, **unread.read_as())
+            for task, asked in (("caption", captions), ("vqa", questions)) if asked}
 
 
 def _facts(encoder: Any) -> str:

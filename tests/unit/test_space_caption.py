@@ -62,6 +62,18 @@ def test_captions_are_those_of_the_captioner_with_the_recogniser_of_the_space(pl
     assert space.caption(files[0]) == said[:1]
 
 
+def test_captions_that_cannot_be_learned_are_told_before_a_picture_is_encoded(tmp_path):
+    (tmp_path / "shapes").mkdir()
+    folder, said = picture_folder(tmp_path / "shapes"), []
+    for file in folder.rglob("*.png"):
+        file.with_suffix(".txt").write_text(f"a {file.parent.name}")
+    (folder / "ring" / "03.txt").write_text(" \n")
+    complaint(lambda: build_space(DataOptions(data=str(folder)), tmp_path / "space",
+                                  captions=True, log=said.append), "03.txt' is empty")
+    assert said == []
+    assert not (tmp_path / "space").exists()
+
+
 @pytest.mark.parametrize("fewest", [20, 1000])
 def test_its_captioner_has_the_settings_that_enough_validation_pictures_choose(
         place, tmp_path, monkeypatch, fewest):

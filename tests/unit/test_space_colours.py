@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from complaints import complaint
 
-from crossalign.data_options import DataOptions
 from crossalign.encoders import HOG, Ink
 from crossalign.encoders.clips import ClipEncoder
 from crossalign.space import answers, captions
@@ -48,12 +47,11 @@ def test_what_a_space_learns_to_say_is_looked_through(room, said, what, monkeypa
         model = None
 
     lines, used = [], Views({"image": np.zeros((3, 2))}, [0, 1, 2], ids=[0, 1, 2])
-    monkeypatch.setattr(room, "load_said", lambda *_, **__: said)
     monkeypatch.setattr(room, "chosen_settings", chosen)
     monkeypatch.setattr(room, "check_embeds", lambda *_: None)
     of = room.answerer_of if room is answers else room.captioner_of
     more = () if room is answers else ("image", {})
-    complaint(lambda: of(DataOptions(data="glyphs"), Fitted(), Other(), used, None, HOG(), *more,
+    complaint(lambda: of(said, Fitted(), Other(), used, HOG(), *more,
                          lines.append), "done")
     assert len(lines) == 1
     assert lines[0].startswith(f"note: {what} name colours")
