@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d+)?")
+"""Names that read as numbers, in lower case."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -52,10 +54,11 @@ def folded(name: str) -> str:
 
 
 def alike_names(names: Iterable[str]) -> list[list[str]]:
-    """Return the names that are equal after `folded`, together."""
-    found: dict[str, list[str]] = {}
+    """Return the names that are equal after `folded`, or as numbers, together."""
+    found: dict[str | float, list[str]] = {}
     for name in names:
-        found.setdefault(folded(name), []).append(name)
+        plain = folded(name)
+        found.setdefault(float(plain) if NUMBER.fullmatch(plain) else plain, []).append(name)
     return [group for group in found.values() if len(group) > 1]
 
 

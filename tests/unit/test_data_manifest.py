@@ -227,6 +227,36 @@ def test_cells_of_several_classes_are_told(frame, tmp_path):
                                         ".jsonl")), "caption: a dict in row 0")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_table_is_known_in_every_encoding_that_is_read(frame, tmp_path, encoding):
+    words = frame.assign(category=frame["category"].replace({"bee": "Käfer", "cat": "猫"}))
+    file = tmp_path / "shop" / "list.csv"
+    words.to_csv(file, index=False, encoding=encoding, lineterminator="\r\n")
+    bench = data.load(file, "gzsl")
+    assert {"Käfer", "猫"} <= set(bench.classes.names)
+    assert bench.protocol["columns"] == {"path": "image", "text": "caption", "class": "category"}
+
+
+def test_files_that_are_not_there_and_a_missing_header_are_told(frame, tmp_path):
+    for names in ("shop/" + frame["image"], frame["image"].str.replace("/", "\\")):
+        complaint(lambda names=names: data.load(written(frame.assign(image=names), tmp_path)),
+                  "image: none of 36 files is there", repr(names[0]), "relative to that folder")
+    file = tmp_path / "shop" / "bare.csv"
+    frame[["image", "caption", "category"]].to_csv(file, index=False, header=False)
+    complaint(lambda: data.load(file), "columns: the first line holds the picture", "no header")
+
+
+def test_what_stands_twice_and_numbers_alike_are_noted(frame, tmp_path):
+    again = pd.concat([frame, frame[:3]])
+    noted = data.load(written(again, tmp_path)).protocol["noted"]
+    assert noted["captions_that_stand_twice"] == {"count": 3, "first": list(frame["image"][:3])}
+    noted = data.load(written(again.drop(columns="caption"), tmp_path)).protocol["noted"]
+    assert noted["pictures_that_stand_twice"]["count"] == 3
+    numbers = frame.assign(category=frame["category"].replace({"bee": "1", "cat": "1.0"}))
+    noted = data.load(written(numbers, tmp_path), "gzsl").protocol["noted"]
+    assert noted["classes_of_names_alike"]["first"] == ["1 and 1.0"]
+
+
 def test_paths_to_one_file_are_one_picture(frame, tmp_path):
     again = frame.assign(image="./" + frame["image"], caption=frame["caption"] + " again")
     bench = data.load(written(pd.concat([frame, again]), tmp_path), "caption")
@@ -335,11 +365,26 @@ def test_captions_of_coco_are_those_of_their_pictures(frame, tmp_path):
     ({"images": [{"id": 1, "file_name": "../out.png"}], "annotations": [
         {"image_id": 1, "caption": "x"}]}, "out.png"),
     ({"images": 3}, "is damaged"),
+    ({"annotations": [{"image_id": 100, "caption": None}]}, "'caption' of"),
+    ({"images": [{"id": 100, "file_name": None}], "annotations": [
+        {"image_id": 100, "caption": "x"}]}, "'file_name' of"),
+    ({"images": [{"id": 100, "file_name": "00.png"}, {"id": 100, "file_name": "01.png"}],
+      "annotations": [{"image_id": 100, "caption": "x"}]}, "the id 100 of a picture twice"),
 ])
 def test_malformed_captions_of_coco_are_one_sentence(frame, tmp_path, changes, words):
     (tmp_path / "out.png").write_bytes(b"x")
     (tmp_path / "shop" / "out.png").write_bytes(b"x")
     complaint(lambda: data.load(coco(frame, tmp_path, **changes)[0]), "path: ", words)
+
+
+def test_blank_captions_of_coco_are_noted_and_are_none(frame, tmp_path):
+    file, _ = coco(frame, tmp_path)
+    content = json.loads(file.read_text())
+    content["annotations"].append({"image_id": content["images"][-1]["id"], "caption": " "})
+    file.write_text(json.dumps(content))
+    noted = data.load(file, "caption").protocol["noted"]
+    for kind in ("blank_captions", "pictures_without_a_caption"):
+        assert noted[kind] == {"count": 1, "first": ["35.png"]}
 
 
 # -- the task of captions -----------------------------------------------------------------------

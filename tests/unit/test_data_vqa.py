@@ -126,7 +126,9 @@ def test_what_is_asked_of_no_picture_is_noted(vqa, easy):
 
 @pytest.mark.parametrize(("content", "words"), [
     ("{", "is no JSON"), ("[]", "has no questions"), ("{}", "has no questions"),
-    ('[["a?", "b"]]', "is no list of questions"), ('[["a?", "b", "x"]]', "is no list of questions"),
+    ('[["a?", "b"]]', "is no list of questions"), ('[["a?", "b", "x"]]', "'x' in one place"),
+    ('[["a?", "b", 0.5]]', "write a whole number"), ('[["a?", null, 0]]', "'answer' of"),
+    ('[[" ", "b", 0]]', "is empty in one place"), ('[["a?", true, 0]]', "is True in one place"),
     ("[3]", "is no list of questions"), ('[["a?", "b", 7]]', "1 questions of")])
 def test_malformed_files_of_easy_vqa_are_one_sentence(easy, content, words):
     (easy / "train" / "questions.json").write_text(content)
@@ -136,13 +138,22 @@ def test_malformed_files_of_easy_vqa_are_one_sentence(easy, content, words):
 @pytest.mark.parametrize(("changes", "words"), [
     ({"questions": 3}, "are no questions and annotations"),
     ({"questions": [{"question": "a?"}]}, "no 'image_id'"),
-    ({"annotations": [{"question_id": 90, "answers": [], "answer_type": "other"}]},
+    ({"annotations": [{"question_id": 90, "answers": [{"answer": "a"}], "answer_type": "other"}]},
      "have no annotation"),
+    *(({"annotations": [{"question_id": 90, "answer_type": "x", "answers": answers, **more}],
+        "questions": [{"image_id": number, "question": text, "question_id": 90}]}, words)
+      for answers, more, number, text, words in (
+          ([], {}, 9, "a?", "has no answer"), ([{"answer": " "}], {}, 9, "a?", "has no answer"),
+          ([{"answer": None}], {}, 9, "a?", "'answer' of"),
+          ([{"answer": "a"}], {}, 9, None, "'question' of"),
+          ([{"answer": "a"}], {}, 9, "", "'question' of"),
+          ([{"answer": "a"}], {}, 9.5, "a?", "write a whole number"),
+          ([{"answer": "a"}], {}, 5, "a?", "not there, first 5"),
+          ([{"answer": "a"}], {"image_id": 10}, 9, "a?", "name different pictures"))),
     ({"annotations": [{"question_id": 90, "answers": [{"answer": "yes"}]}], "questions": [
         {"image_id": 9, "question": "a?", "question_id": 90}]}, "no 'answer_type'"),
     ({"annotations": [{"question_id": 90, "answers": ["yes"]}], "questions": [
         {"image_id": 9, "question": "a?", "question_id": 90}]}, "another form"),
-    ({"questions": [{"image_id": 5, "question": "a?", "question_id": 90}]}, "first 5"),
     ({"annotations": [{"question_id": 90, "answer_type": "x", "answers": [{"answer": "yes"}]}] * 2},
      "train2014_annotations.json' has the question_id 90 twice"),
     ({"questions": [{"image_id": 9, "question": "a?", "question_id": 90}] * 2},
@@ -154,6 +165,18 @@ def test_malformed_files_of_easy_vqa_are_one_sentence(easy, content, words):
 def test_malformed_files_of_vqa_are_one_sentence(tmp_path, changes, words):
     annotated(tmp_path / "bad", "train2014", [9, 10], **changes)
     complaint(lambda: data.load(tmp_path / "bad"), "path: ", words)
+
+
+def test_annotations_of_no_question_are_noted(vqa):
+    file = vqa / "v2_OpenEnded_mscoco_train2014_questions.json"
+    content = json.loads(file.read_text())
+    gone = content["questions"].pop()
+    content["questions"][0]["image_id"] = str(content["questions"][0]["image_id"])
+    file.write_text(json.dumps(content))
+    bench = data.load(vqa)
+    assert bench.protocol["noted"]["annotations_without_a_question"] == {
+        "count": 1, "first": [str(gone["question_id"])]}
+    assert bench.protocol["questions"]["train"] == 4
 
 
 def test_a_part_without_pictures_is_refused(vqa):

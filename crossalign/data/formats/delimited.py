@@ -168,6 +168,14 @@ def _is_modality(sheet: Sheet, modality: str, columns: dict[int, int]) -> bool:
     return True
 
 
+def marked_encoding(file: Path) -> str:
+    """Return the encoding that the mark of a file of text tells, else UTF-8."""
+    with file.open("rb") as stream:
+        start = stream.read(len(BOM_UTF32_LE))
+    named = next((name for mark, name in MARKS.items() if start.startswith(mark)), "utf-8")
+    return "utf-8-sig" if named == "utf-8" else named
+
+
 def _text(file: Path) -> str:
     raw = file.read_bytes()
     for mark, encoding in MARKS.items():

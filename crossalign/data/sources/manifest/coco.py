@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from crossalign.data.json_values import text_of, words_of
 from crossalign.data.noted import Noted
 
 SUFFIX = ".json"
@@ -42,12 +45,14 @@ def read_coco(file: Path) -> tuple[dict[str, list[Any]], Noted]:
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
         images = {image["id"]: image for image in content["images"]}
-        captions = [(one["image_id"], one["caption"]) for one in content["annotations"]]
-        rows = [(images[number], str(caption)) for number, caption in captions if number in images]
+        captions = [(one["image_id"], text_of(one["caption"], "caption", file))
+                    for one in content["annotations"]]
+        rows = [(images[number], caption) for number, caption in captions
+                if number in images and caption.strip()]
         others = list(dict.fromkeys(name for image in images.values() for name in image
                                     if name not in ("id", "file_name")))
         columns: dict[str, list[Any]] = {
-            "path": [str(image["file_name"]) for image, _ in rows],
+            "path": [words_of(image["file_name"], "file_name", file) for image, _ in rows],
             "caption": [caption for _, caption in rows],
             "id": [str(image["id"]) for image, _ in rows],
             **{name: [image.get(name) for image, _ in rows] for name in others
@@ -58,15 +63,29 @@ def read_coco(file: Path) -> tuple[dict[str, list[Any]], Noted]:
         raise ValueError(f"path: {str(file)!r} is no file of COCO's captions ({lacking}); give one "
                          "with 'images' of 'id' and 'file_name', and 'annotations' of 'image_id' "
                          "and 'caption'.") from None
-    if len(rows) < len(captions):
-        stray = next(number for number, _ in captions if number not in images)
-        raise ValueError(f"path: {len(captions) - len(rows)} captions of {str(file)!r} are of no "
-                         f"picture, first of the image_id {stray!r}; add the pictures to 'images' "
-                         "or remove them.")
-    with_caption = {number for number, _ in captions}
+    _check_images(file, content["images"], images, [number for number, _ in captions])
+    with_caption = {number for number, caption in captions if caption.strip()}
     silent = [str(image["file_name"]) for number, image in images.items()
               if number not in with_caption]
-    return columns, {"pictures_without_a_caption": silent} if silent else {}
+    blank = [str(images[number]["file_name"]) for number, caption in captions
+             if not caption.strip()]
+    return columns, {kind: names for kind, names in (
+        ("pictures_without_a_caption", silent), ("blank_captions", blank)) if names}
+
+
+def _check_images(file: Path, listed: list[Any], images: Mapping[Any, Any],
+                  owners: list[Any]) -> None:
+    """Raise ValueError where two pictures have one id, or a caption is of none."""
+    if len(images) < len(listed):
+        twice = next(name for name, count in Counter(image["id"] for image in listed).items()
+                     if count > 1)
+        raise ValueError(f"path: {str(file)!r} has the id {twice!r} of a picture twice; give every "
+                         "picture its own.")
+    stray = [number for number in owners if number not in images]
+    if stray:
+        raise ValueError(f"path: {len(stray)} captions of {str(file)!r} are of no picture, first "
+                         f"of the image_id {stray[0]!r}; add the pictures to 'images' or remove "
+                         "them.")
 
 
 def folder_of_pictures(file: Path, names: list[str]) -> Path:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
+
+from crossalign.data.class_folders import is_picture
 
 USUAL: dict[str, str] = {
     "path": r"(image|img|picture|file)?[_ ]?(path|file|name)|filepath|filename|image|img|picture",
@@ -91,6 +94,10 @@ def roles_of(header: Sequence[str], chosen: Mapping[str, str] | None) -> Roles:
                              f"{first!r}}}.")
     of = {role: [given[role]] * bool(given[role]) if role in given else found[role]
           for role in USUAL}
+    picture = next((name for name in header if is_picture(Path(name))), None)
+    if not of["path"] and picture is not None:
+        raise ValueError(f"columns: the first line holds the picture {picture!r} and seems to be "
+                         "no header; put one in front, as path,caption,class.")
     if not of["path"]:
         raise ValueError(f"columns: none of {list(header)} is known as that of the files of "
                          f"pictures; name it by --columns path={header[0]}.")

@@ -57,8 +57,10 @@ def is_manifest(file: Path) -> bool:
 
 def _first_lines(file: Path) -> list[list[str]]:
     """Return cells of the first lines of a text file; a header without cells for what is none."""
+    from crossalign.data.formats.delimited import marked_encoding
+
     try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+        with file.open(encoding=marked_encoding(file), errors="replace", newline="") as stream:
             text = list(islice(stream, LINES))
         sign = next((sign for sign in "\t;|," if text and sign in text[0]), ",")
         return [*csv.reader(text, delimiter=sign)] or [[]]

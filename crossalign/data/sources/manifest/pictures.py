@@ -56,32 +56,53 @@ def listed_pictures(table: Columns, roles: Roles, folder: Path) -> Listed:
         picture name several classes, parts or identifiers.
     """
     names = filled(table, roles.path)
-    doubtful: list[str] = []
-    whole = below(roles.path, np.array(names), folder)
+    files = below(roles.path, np.array(names), folder)
+    _check_there(roles.path, names, files, folder)
     first: dict[str, int] = {}                            # one file may be written in several ways
-    owner = [first.setdefault(file, row) for row, file in enumerate(whole.tolist())]
-    single = {role: _of_pictures(filled(table, column), owner, role)
-              for role, column in (("split", roles.split), ("id", roles.id)) if column is not None}
-    if roles.class_name is not None:
-        classes, doubtful = class_cells(table, roles.class_name)
-        single["class"] = [written(name) for name in _of_pictures(classes, owner, "class")]
-    rows = list(first.values())
-    of_rows = single.get("class", [ALL] * len(names))
-    rows = [row for _, row in sorted((of_rows[row], row) for row in rows)]
+    owner = [first.setdefault(file, row) for row, file in enumerate(files.tolist())]
+    single, doubtful = _single(table, roles, owner)
+    classes = single.get("class", [ALL] * len(names))
+    rows = [row for _, row in sorted((classes[row], row) for row in first.values())]
     by_class: dict[str, list[Path]] = {}
     for row in rows:
-        by_class.setdefault(of_rows[row], []).append(Path(whole[row]))
+        by_class.setdefault(classes[row], []).append(Path(files[row]))
+    captions, again = _captions(table, roles.texts, owner)
     payload = [column for column in table if column not in roles.taken]
     differ = [column for column in payload
               if any(table[column][row] != table[column][of] for row, of in enumerate(owner))]
+    noted = {"columns_of_the_first_row_of_a_picture": differ,
+             "classes_that_may_be_several": doubtful,
+             "captions_that_stand_twice" if roles.texts else "pictures_that_stand_twice":
+                 [identifier(names[row]) for row in again]}
     return Listed(
         by_class, "class" not in single,
         [single["id"][row] if "id" in single else identifier(names[row]) for row in rows],
-        _texts(table, roles.texts, owner, rows) if roles.texts else None,
+        [tuple(captions[row]) for row in rows] if roles.texts else None,
         np.array([single["split"][row] for row in rows]) if "split" in single else None,
         {column: payload_array([table[column][row] for row in rows]) for column in payload},
-        {kind: of for kind, of in (("columns_of_the_first_row_of_a_picture", differ),
-                                   ("classes_that_may_be_several", doubtful)) if of})
+        {kind: of for kind, of in noted.items() if of})
+
+
+def _single(table: Columns, roles: Roles,
+            owner: Sequence[int]) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the cells of the roles of which a picture has one, by role, and the classes that may
+    be several.
+    """
+    found = {role: _of_pictures(filled(table, column), owner, role)
+             for role, column in (("split", roles.split), ("id", roles.id)) if column is not None}
+    if roles.class_name is None:
+        return found, []
+    classes, doubtful = class_cells(table, roles.class_name)
+    found["class"] = [written(name) for name in _of_pictures(classes, owner, "class")]
+    return found, doubtful
+
+
+def _check_there(column: str, names: list[str], files: Array, folder: Path) -> None:
+    """Raise ValueError if no file is there, as where names are relative to another folder."""
+    if not any(Path(file).is_file() for file in files):
+        raise ValueError(f"{column}: none of {len(set(names)):,} files is there, first "
+                         f"{names[0]!r} in the folder {str(folder)!r} of the table; write names "
+                         "relative to that folder, with / between folders.")
 
 
 def _of_pictures(cells: list[str], owner: Sequence[int], role: str) -> list[str]:
@@ -92,15 +113,21 @@ def _of_pictures(cells: list[str], owner: Sequence[int], role: str) -> list[str]
     return cells
 
 
-def _texts(table: Columns, columns: Sequence[str], owner: Sequence[int],
-           rows: Sequence[int]) -> list[Texts]:
-    """Return the captions of each picture, of all of its rows, each once."""
-    captions: dict[int, dict[str, None]] = {row: {} for row in rows}
+def _captions(table: Columns, columns: Sequence[str], owner: Sequence[int],
+              ) -> tuple[dict[int, dict[str, None]], list[int]]:
+    """Return the captions of each picture by its first row, each once, and the rows of which an
+    earlier one of their picture says as much.
+    """
+    captions: dict[int, dict[str, None]] = {of: {} for of in owner}
+    again = []
     for row, of in enumerate(owner):
+        known = len(captions[of])
         for column in columns:
             for text in captions_of(table[column][row], column, row):
                 captions[of][written(text)] = None
-    return [tuple(captions[row]) for row in rows]
+        if row != of and len(captions[of]) == known:
+            again.append(row)
+    return captions, again
 
 
 def payload_array(values: Sequence[Any]) -> Array:

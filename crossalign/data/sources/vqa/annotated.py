@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from crossalign.data.class_folders import is_picture
+from crossalign.data.json_values import text_of, whole_of, words_of
 from crossalign.data.sources.vqa.part import Part, checked, numbered, read_json
 from crossalign.types.questions import ENOUGH
 
@@ -53,36 +54,63 @@ def _parts(pattern: re.Pattern[str], names: Collection[str]) -> dict[str, str]:
 
 def _part(folder: Path, part: str, questions: Path, annotations: Path) -> Part:
     try:
-        told = read_json(annotations)["annotations"]
-        answered = {one["question_id"]: one for one in told}
+        told: list[dict[str, Any]] = read_json(annotations)["annotations"]
         asked: list[dict[str, Any]] = read_json(questions)["questions"]
-        texts = [str(one["question"]) for one in asked]
-        about = [int(one["image_id"]) for one in asked]
-        ids = [one["question_id"] for one in asked]
-        lacking = [name for name in ids if name not in answered]
-        of = [answered[name] for name in ids if name in answered]
-        answers = [tuple(str(answer["answer"]) for answer in one["answers"]) for one in of]
-        types = [str(one["answer_type"]) for one in of]
+        answered = {one["question_id"]: one for one in told}
+        texts = [words_of(one["question"], "question", questions) for one in asked]
+        about = [whole_of(one["image_id"], "image_id", questions) for one in asked]
+        _check_ids(questions, annotations, [one["question_id"] for one in asked],
+                   [one["question_id"] for one in told])
+        of = [answered[one["question_id"]] for one in asked]
+        answers = [_answers(one["answers"], one["question_id"], annotations) for one in of]
+        types = [words_of(one["answer_type"], "answer_type", annotations) for one in of]
+        apart = [one["question_id"] for one, number in zip(of, about, strict=True)
+                 if one.get("image_id", number) not in (number, str(number))]
     except (KeyError, TypeError, AttributeError) as error:
         what = f"no {error}" if isinstance(error, KeyError) else "another form"
         raise ValueError(f"path: {str(questions)!r} and {annotations.name!r} are no questions and "
                          f"annotations of VQA ({what}); get them again.") from None
-    for file, names in ((questions, ids), (annotations, [one["question_id"] for one in told])):
+    if apart:
+        raise ValueError(f"path: {questions.name!r} and {annotations.name!r} name different "
+                         f"pictures for the question_id {apart[0]}; give files of one part.")
+    stray = answered.keys() - {one["question_id"] for one in asked}
+    noted = {"annotations_without_a_question": sorted(map(str, stray))} if stray else {}
+    return checked(Part(part, _pictures(folder, part), texts, answers, types, about, noted),
+                   questions)
+
+
+def _check_ids(questions: Path, annotations: Path, asked: list[Any], told: list[Any]) -> None:
+    """Raise ValueError where a question_id stands twice in a file, or has no annotation."""
+    for file, names in ((questions, asked), (annotations, told)):
         if len(set(names)) < len(names):
             twice = next(name for name, count in Counter(names).items() if count > 1)
             raise ValueError(f"path: {str(file)!r} has the question_id {twice} twice; keep one of "
                              "them.")
-    few = next((name for name, of in zip(ids, answers, strict=False) if 1 < len(of) <= ENOUGH),
-               None)
-    if few is not None:
-        raise ValueError(f"path: the question_id {few} of {str(annotations)!r} has two or three "
-                         f"answers, of whom no {ENOUGH} others could agree; give it one answer, or "
-                         f"those of at least {ENOUGH + 1} people.")
+    there = set(told)
+    lacking = [name for name in asked if name not in there]
     if lacking:
         raise ValueError(f"path: {len(lacking)} questions of {str(questions)!r} have no annotation "
                          f"in {annotations.name!r}, first the question_id {lacking[0]}; give files "
                          "of one part.")
-    return checked(Part(part, _pictures(folder, part), texts, answers, types, about, {}), questions)
+
+
+def _answers(given: Any, question: Any, file: Path) -> tuple[str, ...]:
+    """Return the answers to a question; one of several may be blank.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or nothing else than a blank one, or two or three.
+    """
+    answers = tuple(text_of(one["answer"], "answer", file) for one in given)
+    if not any(answer.strip() for answer in answers):
+        raise ValueError(f"path: the question_id {question} of {str(file)!r} has no answer; give "
+                         "one, or remove the question.")
+    if 1 < len(answers) <= ENOUGH:
+        raise ValueError(f"path: the question_id {question} of {str(file)!r} has two or three "
+                         f"answers, of whom no {ENOUGH} others could agree; give it one answer, or "
+                         f"those of at least {ENOUGH + 1} people.")
+    return answers
 
 
 def _pictures(folder: Path, part: str) -> dict[int, Path]:

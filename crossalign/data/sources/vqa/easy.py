@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from crossalign.data.json_values import whole_of, words_of
 from crossalign.data.sources.vqa.part import Part, checked, numbered, read_json
 
 PARTS = ("train", "test")
@@ -34,7 +35,8 @@ def read_easy(folder: Path) -> list[Part]:
 def _part(folder: Path, name: str) -> Part:
     file = folder / QUESTIONS
     try:
-        rows = [(str(text), str(answer), int(number)) for text, answer, number in read_json(file)]
+        rows = [(words_of(text, "question", file), words_of(answer, "answer", file),
+                 whole_of(number, "picture", file)) for text, answer, number in read_json(file)]
     except (TypeError, ValueError) as error:
         if str(error).startswith("path:"):
             raise
