@@ -225,8 +225,9 @@ class AnsweringSpace(SearchingSpace):
         """Tell which rows of features ``(n, a)`` are unlike all others; none where that was not
         learned, or another encoder's features are mapped to the first one's.
         """
-        settings, sample = self.fitted.settings, self.recognition.sample
-        if UNLIKE not in settings or sample is None or self.readers.mapped is not None:
+        settings = self.fitted.settings
+        if (UNLIKE not in settings or self.recognition.sample is None
+                or self.readers.mapped is not None):
             return [False] * len(rows)
-        found = are_unlike(rows, sample, settings[UNLIKE], settings.get(PAGES))
+        found = are_unlike(rows, self.recognition.sample, settings[UNLIKE], settings.get(PAGES))
         return [bool(one) for one in found]
