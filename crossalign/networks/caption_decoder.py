@@ -94,13 +94,13 @@ class Said:
 
     words: Tensor                                                        # (n, m)
     hidden: Tensor                                                       # (n, m)
-    memory: Tensor                                                       # (n, m, width)
+    pointed: Tensor                                                      # (n, m, width)
     names: list[tuple[Tensor, Tensor]]
     cache: list[tuple[Tensor, Tensor]] = field(default_factory=list)
 
     def take(self, rows: Tensor) -> Said:
         """Return the same of some of the texts, in that order."""
-        return Said(self.words[rows], self.hidden[rows], self.memory[rows],
+        return Said(self.words[rows], self.hidden[rows], self.pointed[rows],
                     [(k[rows], v[rows]) for k, v in self.names],
                     [(k[rows], v[rows]) for k, v in self.cache])
 
@@ -162,13 +162,17 @@ class CaptionDecoder(nn.Module):
         n, ranks, spelt = names.shape
         rank = torch.arange(1, ranks + 1, device=names.device).repeat_interleave(spelt)
         place = torch.arange(1, spelt + 1, device=names.device).repeat(ranks)
-        none = names.new_zeros(n, 1)
-        words = torch.cat([none, names.flatten(1)], dim=1)                # (n, 1 + ranks * spelt)
-        rank, place = (torch.cat([i.new_zeros(1), i]) for i in (rank, place))
+        words = names.flatten(1)                                            # (n, ranks * spelt)
+        kept = torch.argsort(words == NOTHING, dim=1, stable=True)      # none between the words
+        kept = kept[:, :int((words != NOTHING).sum(dim=1).amax())]
+        words, rank, place = (
+            torch.cat([names.new_zeros(n, 1), i], dim=1).to(self.bias.device)
+            for i in (words.gather(1, kept), rank[kept], place[kept]))              # (n, m)
         memory = self.words(words) + self.ranks(rank) + self.name_places(place)
         hidden = words == NOTHING
         hidden[:, 0] = False
-        return Said(words, hidden, memory, [block.read_names(memory) for block in self._each()])
+        return Said(words, hidden, self.pointed(memory),
+                    [block.read_names(memory) for block in self._each()])
 
     def forward(self, codes: Tensor, sighted: Tensor, names: Tensor, text: Tensor) -> Tensor:
         """Return log-probabilities ``(n, t, words)`` of every word behind those before it.
@@ -263,7 +267,7 @@ class CaptionDecoder(nn.Module):
         """Return the share ``(n, t, m)`` of each word of the names among those copied, and the
         log-odds ``(n, t, 1)`` of copying.
         """
-        scores = self.point(x) @ self.pointed(said.memory).mT / math.sqrt(x.shape[2])
+        scores = self.point(x) @ said.pointed.mT / math.sqrt(x.shape[2])
         share = scores.masked_fill(said.hidden[:, None], float("-inf")).softmax(dim=2)
         return share, self.gate(x)
 

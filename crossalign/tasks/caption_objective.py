@@ -73,7 +73,6 @@ class CaptionObjective(nn.Module):
               text: Tensor) -> Tensor:
         """Sum the loss over the words of texts of up to ``longest`` words."""
         text = text[:, :longest]
-        names = names[:, :, :int((names != NOTHING).any(dim=1).any(dim=0).sum())]
         return self.decoder.losses(codes, sighted, names, shown[:, :longest], text,
                                    self.smoothing).sum()
 

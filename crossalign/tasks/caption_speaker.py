@@ -51,10 +51,9 @@ class CaptionSpeaker:
         self.parts = parts
         with torch.inference_mode():
             sight = torch.ones(len(codes), dtype=torch.bool, device=codes.device)
-            told = names.to(codes.device)
-            self.sides = [(decoder.start(told), decoder.tokens(codes, sight))]
+            self.sides = [(decoder.start(names), decoder.tokens(codes, sight))]
             if guidance != 0:
-                self.sides.append((decoder.start(torch.zeros_like(told)),
+                self.sides.append((decoder.start(torch.zeros_like(names)),
                                    decoder.tokens(codes, ~sight)))
         self.texts = torch.full((len(codes), 1), START, device=codes.device)
         self.spelling = Spelling(names, limits) if parts is None else None
