@@ -131,9 +131,11 @@ def vqa_accuracy_by_type(
     Raises
     ------
     ValueError
-        Lengths that differ, or see `vqa_accuracies`.
+        Lengths that differ, a type is no string, or see `vqa_accuracies`.
     """
     accuracies = vqa_accuracies(predictions, answers)
     check_same_length("types", types, "predictions", predictions)
+    if isinstance(types, str) or not all(isinstance(kind, str) for kind in types):
+        raise ValueError(f"types: got {short(types)}; give one string per question.")
     of = np.asarray(types)
     return {str(kind): float(accuracies[of == kind].mean()) for kind in dict.fromkeys(types)}

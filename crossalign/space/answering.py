@@ -103,7 +103,7 @@ class AnsweringSpace(SearchingSpace):
             raise ValueError(f"question: got {short(question)}; ask in words, {LONGEST:,} "
                              "characters at most.")
         unknown = answerer.unknown_words(question)
-        if len(unknown) == len(words_of(question)):
+        if len(unknown) == len(set(words_of(question))):
             raise ValueError(f"question: got {short(question)}, and no question in training had "
                              "any of its words; ask in theirs.")
         wanted = answerer.numbers_of_pictures(question)

@@ -124,7 +124,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                              "would be lost; give another folder, or replace it with --replace.")
         for asked in models or ():
             get_model(asked)                                   # a wrong name is told at once
-        check_options(options, captions, questions)
+        check_options(options, captions, questions, adapt)
         language = language_of(language_model, lora, captions)
         words = read_words(options, captions, questions, log)
         bench, samples, readers = read_raw(options, captions, log)

@@ -108,6 +108,7 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
         log(f"validation has {few} class{'es' * (few > 1)} to play unseen, so each model is tried "
             f"on {draws} draws of them")
     tried: list[Tried] = []
+    refused: list[str] = []
     for name in names:
         passed = time.perf_counter() - started
         if tried and passed > budget:
@@ -119,6 +120,7 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
             choice = select(model, bench, task, model.grid(), callbacks, draws=draws)
         except ValueError as error:
             log(f"{name} cannot be tried: {error}")
+            refused.append(f"{name}: {error}")
             continue
         objective = max((value for _, value in choice.tried), default=0.0)
         tried.append(Tried(name, objective, time.perf_counter() - begun))
@@ -128,7 +130,7 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
         if best is None or objective > best[0]:
             best = objective, model, choice
     if best is None:
-        raise too_few(len(bench.classes))
+        raise none_can(refused)
     return best[1], best[2], tried
 
 
@@ -136,6 +138,13 @@ def too_few(classes: int) -> ValueError:
     """Return what is wrong with data of too few classes to choose a model."""
     return ValueError(f"data: no model can be chosen on validation classes of {classes} classes; "
                       f"give more, {FEWEST} at least, or other models.")
+
+
+def none_can(refused: Sequence[str]) -> ValueError:
+    """Return that none of the models can be tried, as the first of them says of itself."""
+    more = f"; neither can {len(refused) - 1} more" * (len(refused) > 1)
+    return ValueError(f"models: none can be tried, {refused[0].removesuffix('.')}{more}; give "
+                      "other models, or other data.")
 
 
 def check_enough(raw: RawSamples, unseen: bool) -> None:

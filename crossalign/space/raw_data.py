@@ -42,11 +42,15 @@ def lies_in_files(options: DataOptions) -> bool:
     return _located(options).path is not None
 
 
-def check_options(options: DataOptions, captions: bool, questions: bool) -> None:
+def check_options(options: DataOptions, captions: bool, questions: bool,
+                  adapt: bool = False) -> None:
     """Raise ValueError where no space can be built of what is asked of the data."""
     if space_task(options) not in (None, *SHORT_LIST):
         raise ValueError(f"task: got {options.task!r}, and a space is built for one of "
                          f"{list(SHORT_LIST)}; leave it out.")
+    if adapt and (space_task(options) or _tasks(options)[0]) != "gzsl":
+        raise ValueError(f"adapt: a space of {options.name!r} is built without classes, and "
+                         "unlabelled pictures teach where classes lie; leave --adapt out.")
     _check_said(options, captions, questions)
     _check_pool(options)
 

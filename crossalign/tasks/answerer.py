@@ -241,10 +241,10 @@ class Answerer(Task):
                           log_odds(logits / self.temperature, column))
 
     def unknown_words(self, question: str) -> list[str]:
-        """Return the words of a question that no training question had."""
+        """Return the words of a question that no training question had, each once."""
         self._check_fitted()
         known = set(self.words_.tolist())
-        return [word for word in words_of(question) if word not in known]
+        return [word for word in dict.fromkeys(words_of(question)) if word not in known]
 
     def numbers_of_pictures(self, question: str) -> list[int]:
         """Return the numbers of pictures, 1 and 2, that a question may be about.

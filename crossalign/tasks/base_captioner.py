@@ -380,14 +380,15 @@ def listed(captions: Sequence[Sequence[str]]) -> list[Sequence[str]]:
     Raises
     ------
     ValueError
-        If those of a sample are no sequence of texts; a text alone would be read letter by letter.
+        If those of a sample are no sequence of texts, as a text alone would be read letter by
+        letter, or one is empty.
     """
     texts = list(captions)
     for i, of in enumerate(texts):
         if isinstance(of, str) or not np.iterable(of) or not all(
-                isinstance(text, str) for text in of):
+                isinstance(text, str) and text.strip() for text in of):
             raise ValueError(f"captions: sample {i} has {short(of)}; give each sample a list of "
-                             "texts, a single one too.")
+                             "texts, a single one too, and none that is empty.")
     return texts
 
 

@@ -201,7 +201,7 @@ class Fitted(Task):
             raise ValueError("X: validation classes chose no way of adapting; fit with the task "
                              "GZSL(adapt='heldout')." if chosen is None else
                              "X: no gain by adapting is clear on validation classes, so "
-                             "nothing was moved; leave it out.")
+                             "nothing was moved; recognise without it.")
         other = copy(self)
         other.recogniser = self._head().adapt(self.pooled(X), way_of(chosen))
         other.recogniser.gamma = chosen["gamma"]

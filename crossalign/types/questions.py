@@ -65,6 +65,10 @@ class Questions:
                 raise ValueError(f"answers: the question {text!r} has {len(of)}, of whom no "
                                  f"{ENOUGH} others could agree; give it one answer, or those of "
                                  f"at least {ENOUGH + 1} people.")
+        alone = next((of for of in self.pictures if isinstance(of, str)), None)
+        if alone is not None:
+            raise ValueError(f"pictures: got the text {alone!r} for a question; give a sequence of "
+                             "ids, a single one too.")
         pictures = tuple(map(plain_ids, self.pictures))
         for text, of in zip(self.texts, pictures, strict=True):
             if not 0 < len(set(of)) == len(of) <= MOST:

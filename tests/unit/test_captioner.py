@@ -421,6 +421,7 @@ def test_what_does_not_fit_is_refused_with_the_way_out():
     ([()] * len(TRAIN), "captions: got none of"),
     (["a cat"] * len(TRAIN), "captions: sample 0 has 'a cat'; give each sample a list of texts"),
     ([(7,)] * len(TRAIN), "captions: sample 0 has"),
+    ([("a cat", " ")] * len(TRAIN), "a single one too, and none that is empty"),
     ([7] * len(TRAIN), "captions: sample 0 has 7")])
 def test_captions_that_cannot_be_learned_are_a_sentence(captions, says):
     with pytest.raises(ValueError, match=re.escape(says)):

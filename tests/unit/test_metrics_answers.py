@@ -70,3 +70,4 @@ def test_what_cannot_be_scored_is_refused():
     complaint(lambda: vqa_accuracy(["a"], [[]]), "answers: got 0 to a question")
     complaint(lambda: vqa_accuracy(["a"], [["a", "b", "c"]]), "answers: got 3", "at least 4")
     complaint(lambda: vqa_accuracy_by_type(["a"], [["a"]], []), "types: got 0 rows")
+    complaint(lambda: vqa_accuracy_by_type(["a"], [["a"]], [float("nan")]), "types: got [nan]")

@@ -106,7 +106,9 @@ def test_what_cannot_learn_says_why(space):
 
 
 def test_a_space_that_is_only_searched_cannot_be_built_to_adapt(tmp_path):
-    folder = picture_folder(tmp_path)
+    folder, said = picture_folder(tmp_path), []
     complaint(lambda: build_space(DataOptions(data=str(folder), task="retrieval"),
                                   tmp_path.parent / f"{tmp_path.name}-space",
-                                  adapt=True, log=str), "adapt", "leave it out")
+                                  adapt=True, log=said.append), "adapt: a space of",
+              "leave --adapt out")
+    assert said == []                                              # before anything is encoded

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from complaints import complaint
 from shapes import SHAPES, picture, picture_folder
 from typer.testing import CliRunner
 
@@ -203,6 +204,15 @@ def test_a_space_of_few_classes_says_so_and_not_that_a_right_hit_is_nothing(shop
         said = CliRunner().invoke(app, ["search", str(shop.folder), words]).output
         assert "nothing" not in said
     assert shop.search("ring", k=1)[0].chance < 1 / 8            # the share of pairs of one class
+
+
+def test_why_no_model_can_be_tried_is_told(tmp_path):
+    (tmp_path / "shapes").mkdir()
+    options = DataOptions(data=str(picture_folder(tmp_path / "shapes", 6)), tokens=True)
+    complaint(lambda: build_space(options, tmp_path / "space", models=["ridge_map", "eszsl"],
+                                  log=str),
+              "models: none can be tried, ridge_map: ", "reads vectors (n, d)",
+              "; neither can 1 more; give other models")
 
 
 def test_too_few_classes_are_refused_before_anything_is_encoded(tmp_path, monkeypatch):

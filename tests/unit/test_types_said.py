@@ -106,7 +106,8 @@ def test_malformed_captions_are_refused():
     ({"answers": (("a", "b", "a"),)}, "answers: the question 'q?' has 3"),
     ({"pictures": ((),)}, "pictures: the question 'q?' is about []"),
     ({"pictures": (("a", "b", "c"),)}, "pictures: the question 'q?' is about ['a', 'b', 'c']"),
-    ({"pictures": (("a", "a"),)}, "two different ones")])
+    ({"pictures": (("a", "a"),)}, "two different ones"),
+    ({"pictures": ("ab",)}, "got the text 'ab' for a question")])
 def test_malformed_questions_are_refused(change, words):
     whole = {"texts": ("q?",), "answers": (("yes",),), "types": ("t",), "pictures": (("a",),)}
     Questions(**whole)
