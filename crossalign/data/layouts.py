@@ -99,6 +99,13 @@ def existing(text: str) -> Path | None:
     return next((place for place in _places(text) if text and place.exists()), None)
 
 
+def whole_path(text: str) -> str:
+    """Return the whole path of data that a saved folder remembers; what it remembers otherwise lies
+    under CROSSALIGN_DATA.
+    """
+    return os.path.join(os.environ.get(ROOT_VARIABLE, ""), text)
+
+
 def _places(text: str) -> list[Path]:
     """Return a path as it is, and under CROSSALIGN_DATA."""
     path, root = expanded(text, "data"), os.environ.get(ROOT_VARIABLE)

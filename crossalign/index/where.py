@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 from operator import ge, gt, le, lt
 from typing import Any
@@ -73,9 +74,20 @@ class AnyOf(Condition):
 
     parts: tuple[Condition, ...]
 
+    @cached_property
+    def _texts(self) -> frozenset[str]:
+        """Texts that a value may equal, which are many where items are looked up by them."""
+        return frozenset(part.value for part in self.parts
+                         if isinstance(part, Equal) and isinstance(part.value, str))
+
+    @cached_property
+    def _others(self) -> tuple[Condition, ...]:
+        return tuple(part for part in self.parts
+                     if not (isinstance(part, Equal) and isinstance(part.value, str)))
+
     def holds(self, value: Plain | None) -> bool:
         """Tell if a part holds."""
-        return any(part.holds(value) for part in self.parts)
+        return value in self._texts or any(part.holds(value) for part in self._others)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         fitted.settings = {**fitted.settings, **unlike}
         space = Space(fitted, readers, ExactIndex(), card, _texts(bench), sample,
                       kept_training(fitted.model, used))
-        fill(space, samples, Path(str(options.name)).expanduser(), log)
+        fill(space, samples, log)
         with beside(place) as draft:
             space.save(draft)
         log(f"{len(space):,} items indexed; {duration(time.perf_counter() - started)} in all")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.layouts import whole_path
 from crossalign.data.samples import CLIP
 from crossalign.encoders.clips import frames_of
 from crossalign.index.base import Index
@@ -50,6 +51,14 @@ class EmbeddingSpace:
     def name(self) -> str:
         """Name of the space."""
         return str(self.card.get("name", "space"))
+
+    @property
+    def root(self) -> str | None:
+        """Whole path of the data that it was built from, which files of its items are named
+        relative to; None of one that says none.
+        """
+        data = self.fitted.source.get("data")
+        return None if data is None else whole_path(str(data))
 
     @property
     def modalities(self) -> list[str]:

@@ -30,7 +30,7 @@ from crossalign.types import Views
 Array = npt.NDArray[Any]
 
 
-def fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
+def fill(space: Space, samples: Samples, log: Log) -> None:
     """Add all samples, each modality as items of its own; of a text that stands several times,
     one.
     """
@@ -51,7 +51,7 @@ def fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
             here, names = here.take(first), [f"{TEXT}:{word}" for word in words[first].tolist()]
         rows = here if side == kind else Views({side: here[kind]})
         vectors = model.index_vectors(encoded(model.similarity_inputs, rows, side))
-        about = _payload(here, kind, samples, root, log)
+        about = _payload(here, kind, samples, space.root, log)
         if space.captions and side == space.looks:
             log(f"saying what {len(here):,} items show ({kind})")
             for one, text in zip(about, space.caption_rows(here[kind]), strict=True):
@@ -59,7 +59,7 @@ def fill(space: Space, samples: Samples, root: Path, log: Log) -> None:
         space.index.add(vectors, [str(n) for n in names], about)
 
 
-def _payload(views: Views, kind: str, samples: Samples, root: Path,
+def _payload(views: Views, kind: str, samples: Samples, root: str | None,
              log: Log) -> list[dict[str, Any]]:
     """Return what an index keeps of samples: class, file, text and a small picture."""
     about: list[dict[str, Any]] = [{"modality": kind} for _ in range(len(views))]

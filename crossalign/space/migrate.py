@@ -156,7 +156,7 @@ def _pictures(space: EmbeddingSpace, count: int) -> list[_Picture]:
         raise ValueError(f"sample: got {short(count)}; give a number of pictures, {LEAST} or more.")
     if not len(space):
         return []
-    root = space.fitted.source.get("data")
+    root = space.root
     found = [_Picture(item, about.get(CLASS), row)
              for name, row, about in zip(*space.index.sample(4 * count), strict=True)
              if about.get("modality") == IMAGE

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.class_folders import picture_id
 from crossalign.folders import digest
 from crossalign.names import folded
 from crossalign.reading import expanded
 from crossalign.sentences import short
 from crossalign.space.answering import SAID
 from crossalign.space.expectations import ADDED, Added
+from crossalign.space.ids import has_id, ids_of_files
 from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
 from crossalign.space.left_out import BESIDE
 from crossalign.space.migrate import SAMPLE, migrated, named
@@ -73,8 +72,9 @@ class Space(StoredSpace):
         ----------
         items : item or items
         ids : n strings, optional
-            Ids; default the whole paths of files, or what building called them, and for others a
-            digest of their vectors with the kind before it, so that none is there twice.
+            Ids; default what files that are there are called, of others of the data their folder
+            and name and of any other their whole paths, and for what is no file a digest of its
+            vector with the kind before it, so that none is there twice.
         payload : n mappings, optional
             Plain values by key; ``modality``, of a text ``text``, of a file ``file``, its whole
             path, of a picture that a new encoder read ``mapped_from``, its name, of one that
@@ -98,10 +98,7 @@ class Space(StoredSpace):
         form = self.kind_of(given)
         kind = modality if form == VECTOR and modality else form
         vectors, rows = self._embedded(given, None if kind != form else modality)
-        names = ([self._id_of(item) if isinstance(item, Path) else
-                  f"{kind}-{digest(row.tobytes())[:16]}"
-                  for item, row in zip(given, vectors, strict=True)] if ids is None
-                 else [str(i) for i in ids])
+        names = self._names(given, vectors, kind) if ids is None else [str(i) for i in ids]
         more = [{}] * len(given) if payload is None else payload
         if len(names) != len(given) or len(more) != len(given):
             raise ValueError(f"ids: got {len(names)}, and {len(more)} payloads, for {len(given)} "
@@ -125,16 +122,19 @@ class Space(StoredSpace):
 
     def _told_of(self, name: str) -> dict[str, Any]:
         """Return what the payload of an item says that the space does not set; nothing of none."""
-        try:
-            (about,) = self.index.payload([name])
-        except ValueError:
-            return {}
+        about = self.index.payload([name])[0] if has_id(self.index, name) else {}
         return {key: value for key, value in about.items() if key not in (*OURS, THUMB_KEY)}
 
-    def _id_of(self, file: Path) -> str:
-        """Return the id of a file: that which building gave it, or its whole path."""
-        path, root = Path(os.path.abspath(file)), self.fitted.source.get("data")
-        return picture_id(path) if root and path.is_relative_to(root) else str(path)
+    def _names(self, items: Sequence[Any], vectors: Array, kind: str) -> list[str]:
+        """Return the ids of items that are given none, of one kind."""
+        files = iter(self._ids_of([item for item in items if isinstance(item, Path)]))
+        return [next(files) if isinstance(item, Path) else f"{kind}-{digest(row.tobytes())[:16]}"
+                for item, row in zip(items, vectors, strict=True)]
+
+    def _ids_of(self, files: Sequence[Path]) -> list[str]:
+        """Return the ids of files, see `ids_of_files`."""
+        return ids_of_files(self.index, [os.path.abspath(file) for file in files],
+                            self.root, self.looks) if files else []
 
     def remove(self, ids: Sequence[str] | str) -> int:
         """Remove items by their ids, or by the files that they were added from.
@@ -153,11 +153,10 @@ class Space(StoredSpace):
 
     def _known(self, name: str) -> str:
         """Return the id of an item by its id, or by the path of its file."""
-        for one in (name, self._id_of(Path(name))):
-            with suppress(ValueError):
-                self.index.payload([one])
-                return one
-        return name
+        if has_id(self.index, name):
+            return name
+        (of_file,) = self._ids_of([Path(name)])
+        return of_file if has_id(self.index, of_file) else name
 
     @property
     def added(self) -> Added | None:

@@ -77,7 +77,7 @@ def _features_of(space: EmbeddingSpace, name: str, about: dict[str, Any]) -> tup
         return train[looks][at[:1]], looks
     if about.get("modality") == TEXT and "text" in about:
         return space.features(str(about["text"]))
-    item = original(space.fitted.source.get("data"), name, about)
+    item = original(space.root, name, about)
     if item is None:
         raise ValueError(f"ids: {name!r} is neither among the training samples nor in a file, so "
                          "it cannot be explained; give another.")

@@ -32,6 +32,7 @@ from crossalign.models import RidgeMap
 from crossalign.space import build_space
 from crossalign.space.chance import RandomPairs
 from crossalign.space.choice import DRAWS, choose
+from crossalign.space.originals import original
 from crossalign.space.recognition import Recognition
 from crossalign.space.scores import guessing
 from crossalign.tasks import Fitted
@@ -287,6 +288,50 @@ def test_a_file_is_one_item_however_it_is_written(sure, folder, tmp_path, monkey
     whole = tmp_path / "new.png"
     assert sure.add(Path("new.png")) == sure.add(whole) == [str(whole)]
     assert len(sure) == count + 1
+
+
+def test_files_of_one_name_in_folders_of_one_name_are_items_of_their_own(sure, folder):
+    count, new = len(sure), [folder / "ring" / f"{n}" / "ring" / "03.png" for n in "ab"]
+    for n, file in enumerate(new):
+        file.parent.mkdir(parents=True)
+        picture("disc", 70 + n).save(file)
+    try:
+        assert sure.add([*new, folder / "ring" / "03.png"]) == [*map(str, new), "ring/03.png"]
+        assert sure.add(new) == list(map(str, new))
+        assert len(sure) == count + 2
+        assert sure.search(picture("disc", 70), k=1)[0].id == str(new[0])
+        assert sure.remove([str(new[0]), str(folder / "ring" / "03.png")]) == 2
+    finally:
+        shutil.rmtree(folder / "ring" / "a")
+        shutil.rmtree(folder / "ring" / "b")
+
+
+def test_files_are_found_again_under_the_ids_that_their_data_give_them(tmp_path, monkeypatch):
+    (tmp_path / "shapes").mkdir()
+    files = sorted(picture_folder(tmp_path / "shapes", 6).glob("*/*.png"))
+    lines = [f"{n},{file},a {file.parent.name},{file.parent.name}" for n, file in enumerate(files)]
+    (tmp_path / "listed.csv").write_text("\n".join(["id,image,caption,class", *lines]))
+    monkeypatch.chdir(tmp_path)
+    options = DataOptions(data="listed.csv", columns="path=image,text=caption,class=class",
+                          task="retrieval")
+    space = build_space(options, tmp_path / "space", models=["ridge_map"], log=str)
+    count = len(space)
+    assert space.add(files[7]) == space.add(files[7]) == ["7"]
+    assert len(space) == count
+    assert space.remove(str(files[7])) == 1
+    assert space.add(files[7]) == [str(files[7])]
+    space.close()
+
+
+def test_files_of_data_under_the_data_root_are_found_from_anywhere(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("CROSSALIGN_DATA", str(folder.parent))
+    options = DataOptions(data=folder.name, task="retrieval")
+    space = build_space(options, tmp_path / "space", models=["ridge_map"], log=str)
+    monkeypatch.chdir(tmp_path)
+    (about,) = space.index.payload(["ring/03.png"])
+    assert original(space.root, "ring/03.png", about) == folder / "ring" / "03.png"
+    assert space.add(folder / "ring" / "03.png") == ["ring/03.png"]
+    space.close()
 
 
 def test_a_file_that_is_added_again_keeps_its_class_and_has_a_small_picture_of_its_own(
