@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.data.samples import SAMPLE
 from crossalign.types import Views
 
 Array = npt.NDArray[Any]
@@ -46,6 +47,18 @@ def apart(pictures: Views, texts: Views, counts: Sequence[int] | Array) -> Views
     both = np.concatenate([np.arange(len(pictures)), owner])
     whole.meta |= {name: values[both] for name, values in payload.items()}
     return whole
+
+
+def seen_once(views: Views, modality: str) -> Views:
+    """Return the samples of a modality, each once, by their own ids, also where they are parts of
+    drawn pairs.
+    """
+    drawn = views.meta.get(SAMPLE + modality)
+    if drawn is None:
+        return views[np.flatnonzero(views.has(modality))]
+    once = views[np.sort(np.unique(drawn, return_index=True)[1])]
+    once.ids = once.meta[SAMPLE + modality]
+    return once
 
 
 def ids_in(views: Views, modality: str, ids: Sequence[Any]) -> tuple[Any, ...]:

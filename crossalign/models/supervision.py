@@ -73,7 +73,8 @@ def side_information(classes: Classes | None, model: object) -> Classes:
     """
     if classes is None or classes.embeddings.shape[1] == 0:
         raise ValueError(f"classes: {type(model).__name__} needs side information, one vector per "
-                         "class; pass Classes(embeddings, seen) or --attributes.")
+                         "class, or a second modality; pass Classes(embeddings, seen) or "
+                         "--attributes, or choose dual_encoder, which learns nothing.")
     return classes
 
 

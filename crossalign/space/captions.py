@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
-
-from crossalign.data.sides import ids_in
+from crossalign.data.sides import ids_in, seen_once
 from crossalign.evaluation.protocols.caption import Captioning
 from crossalign.pace import Log
 from crossalign.reading import expanded
@@ -77,7 +75,7 @@ def captioner_of(said: Captions, fitted: Fitted, bench: Benchmark, used: Views,
         If the model embeds nothing.
     """
     check_embeds(fitted, "captions")
-    used = used[np.flatnonzero(used.has(modality))]
+    used = seen_once(used, modality)
     said = replace(said, ids=ids_in(used, modality, said.ids))
     tell_of_colours(encoder, [text for of in said.texts for text in of], "captions", log)
     task = OneCaptioner(**language)

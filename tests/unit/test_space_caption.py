@@ -271,13 +271,17 @@ def test_a_language_model_says_captions_of_a_space(place, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_captions_of_pictures_without_classes_are_learned_too(tmp_path):
+@pytest.mark.parametrize("columns", ["caption", "caption,caption_2"])
+def test_captions_of_pictures_without_classes_are_learned_too(tmp_path, columns):
     folder = picture_folder(tmp_path, 6)
-    rows = [f"{file.relative_to(folder)},a {file.parent.name} {int(file.stem)}"
-            for file in sorted(folder.rglob("*.png"))]
-    (folder / "list.csv").write_text("\n".join(["path,caption", *rows]))
+    rows = [f"{file.relative_to(folder)}" + "".join(
+        f",a {file.parent.name} {int(file.stem)}{name[7:]}" for name in columns.split(","))
+        for file in sorted(folder.rglob("*.png"))]
+    (folder / "list.csv").write_text("\n".join([f"path,{columns}", *rows]))
+    lines = []
     with contextlib.closing(build_space(
-            DataOptions(data=str(folder / "list.csv"), task="retrieval"), tmp_path / "space",
-            models=["ridge_map"], captions=True, log=lambda line: None)) as space:
+            DataOptions(data=str(folder / "list.csv")), tmp_path / "space",
+            models=["ridge_map"], captions=True, log=lines.append)) as space:
+        assert any("learning to say what 24 samples show" in line for line in lines), lines
         (said,) = space.caption([picture("square", 60)])
         assert said.startswith("a ")
