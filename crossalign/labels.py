@@ -26,6 +26,12 @@ MISSING = frozenset((
 """Marks of an empty cell in tables, in any case: pandas' own list."""
 
 
+def is_mark(text: str) -> bool:
+    """Return True for a text that is the mark of a missing one; an empty one is none."""
+    bare = text.strip().lower()
+    return bool(bare) and bare in MISSING
+
+
 def label_array(labels: npt.ArrayLike, name: str = "labels") -> Array:
     """Return labels in a type that holds each as it was given; bytes become text.
 

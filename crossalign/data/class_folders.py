@@ -9,10 +9,11 @@ is named.
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+from crossalign.data.class_texts import STEM
 from crossalign.data.formats.clips import Film
 from crossalign.data.formats.pictures import FORMATS, Drawing, opened
 from crossalign.data.noted import NOT_READ, Noted
@@ -25,6 +26,8 @@ TEXT = ".txt"
 SYSTEM = ("$recycle.bin", "__macosx", "@eadir", "desktop.ini", "ehthumbs.db", "lost+found",
           "system volume information", "thumbs.db")
 """Names, in lower case, of files and folders that operating systems and archives leave behind."""
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+"""Suffixes of tables that may say something of pictures."""
 
 
 def class_files(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
@@ -81,6 +84,15 @@ def by_class(folder: Path, is_named_so: Callable[[Path], bool],
         elif len(passed) == before:
             passed.append(named(entry, f"a folder without a {noun}"))
     return found, {NOT_READ: passed} if passed else {}
+
+
+def tables_beside(folder: Path, read: Sequence[object]) -> Noted:
+    """Return the tables beside class folders, but for those of classes and those that are read."""
+    known = {Path(str(file)).name for file in read if isinstance(file, str | Path)}
+    found = [identifier(file.name) for file in entries(folder, [])
+             if file.suffix.lower() in TABLES and file.name not in known
+             and file.stem != STEM and not is_folder(file)]
+    return {"tables_beside_the_class_folders_not_read": found} if found else {}
 
 
 def pictures_in(folder: Path) -> tuple[list[Path], Noted]:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from crossalign.data.noted import Noted
 from crossalign.data.samples import Texts
+from crossalign.labels import is_mark
 from crossalign.names import matched, written
 from crossalign.reading import check_regular, expanded, unreadable
 
@@ -77,7 +78,8 @@ def read_class_texts(path: str | Path, names: Sequence[str]) -> ClassTexts:
     Raises
     ------
     ValueError
-        If the file cannot be read, has another form, or lacks a class.
+        If the file cannot be read, has another form, lacks a class, or has the mark of a missing
+        text.
     """
     file = expanded(path, ARGUMENT)
     check_regular(file, ARGUMENT)
@@ -91,6 +93,10 @@ def read_class_texts(path: str | Path, names: Sequence[str]) -> ClassTexts:
     pairs, noted = readers[file.suffix.lower()](file)
     by_name: dict[str, list[str]] = {}
     for name, texts in pairs:
+        mark = next((text for text in texts if is_mark(text) and text != name), None)
+        if mark is not None:
+            raise ValueError(f"{ARGUMENT}: {mark!r} as a text of {name!r} in {file.name!r} is the "
+                             "mark of a missing one; write a text, or leave it empty.")
         by_name.setdefault(written(name), []).extend(written(text) for text in texts)
     there = list(by_name)
     rows = matched(names, there, ARGUMENT)

@@ -11,6 +11,7 @@ from complaints import complaint
 from PIL import Image
 
 from crossalign import data
+from crossalign.data.class_folders import is_picture
 from crossalign.data.formats.npz import read_npz
 from crossalign.data.formats.pictures import read_pictures
 from crossalign.data.layouts import source_of
@@ -248,3 +249,20 @@ def test_captions_of_folders_are_names_where_nothing_else_is_said(folder):
     told = {of for views in bench.splits.values() for of in bench.said.of(views)}
     assert told == {(name.replace("_", " "),) for name in NAMES}
     complaint(lambda: data.load(folder, "caption", attributes="x.npy"), "attributes: got 'x.npy'")
+
+
+def test_tables_that_nothing_reads_are_noted_and_marks_of_missing_texts_refused(folder):
+    for name in ("captions.csv", "captions.json", "classes.csv", "att.csv"):
+        (folder / name).write_text("class,text\n" if name == "classes.csv" else "x")
+    pictures = [file for file in sorted(folder.rglob("*")) if is_picture(file)]
+    names = list(dict.fromkeys(file.parent.name for file in pictures))
+    numbers = "".join(f"{name},{k},{k % 2}\n" for k, name in enumerate(names))
+    (folder / "att.csv").write_text("class,a,b\n" + numbers)
+    found = data.load(folder, "gzsl", attributes=folder / "att.csv").protocol["noted"]
+    assert found["tables_beside_the_class_folders_not_read"] == {
+        "count": 2, "first": ["captions.csv", "captions.json"]}
+    texts = [f"{name},{'NA' if k == 1 else name}" for k, name in enumerate(names)]
+    (folder / "classes.csv").write_text("\n".join(["class,text", *texts]))
+    complaint(lambda: data.load(folder, "gzsl"), f"class_texts: 'NA' as a text of {names[1]!r}")
+    pictures[0].with_suffix(".txt").write_text("nan\n")
+    complaint(lambda: data.load(folder), "holds 'nan', the mark of a missing text")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crossalign.data.sources.manifest.listing import Columns
-from crossalign.labels import MISSING, is_missing, sample_labels
+from crossalign.labels import is_mark, is_missing, sample_labels
 from crossalign.several import refuse_several
 
 TAKE_AWAY = "fill it in, remove the row, or take the column's role away by --columns"
@@ -32,7 +32,8 @@ def class_cells(table: Columns, column: str) -> tuple[list[str], list[str]]:
     Raises
     ------
     ValueError
-        As `filled`, for marks of missing labels (`MISSING`) and a name that reads like several.
+        As `filled`, for a mark of a missing label (`labels.MISSING`), and for a name that reads
+        like several.
     """
     cells = sample_labels(filled(table, column), column).tolist()
     return cells, refuse_several(cells, column)
@@ -44,12 +45,12 @@ def captions_of(cell: Any, column: str, row: int) -> list[str]:
     Raises
     ------
     ValueError
-        If one is a mark of a missing text (`MISSING`), or neither text nor a number.
+        If one is a mark of a missing text (`labels.MISSING`), or neither text nor a number.
     """
     texts = [plain(text, column, row) for text in (cell if isinstance(cell, list) else [cell])]
-    marks = [text for text in texts if text and text.lower() in MISSING]
-    if marks:
-        raise ValueError(f"{column}: {marks[0]!r} in row {row} (counted from 0) is the mark of a "
+    mark = next(filter(is_mark, texts), None)
+    if mark is not None:
+        raise ValueError(f"{column}: {mark!r} in row {row} (counted from 0) is the mark of a "
                          "missing text; leave the cell empty, or write a caption in other words.")
     return [text for text in texts if text]
 

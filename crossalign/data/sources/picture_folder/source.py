@@ -15,7 +15,7 @@ from typing import Any
 import numpy.typing as npt
 
 from crossalign.data.benchmarks import Retrieval
-from crossalign.data.class_folders import TEXT, class_files
+from crossalign.data.class_folders import TEXT, class_files, tables_beside
 from crossalign.data.class_texts import classes_file
 from crossalign.data.descriptions import Unseen, described, recognition_of
 from crossalign.data.encoding import encoded_benchmark
@@ -112,6 +112,7 @@ def read_classes(folder: Path, by_class: Classes, passed: Noted, task: str | Non
                  attributes: str | Path | None, class_texts: str | Path | None, unseen: Unseen,
                  seed: int) -> RawSamples:
     """Read the texts of files of some classes, or of the classes; see `read_picture_folder`."""
+    passed = joined(passed, tables_beside(folder, (attributes, class_texts, unseen)))
     found = folder, by_class, passed, seed
     if task == "caption":
         if attributes is not None:

@@ -16,6 +16,7 @@ from crossalign.data.class_folders import TEXT, picture_id
 from crossalign.data.class_texts import STEM
 from crossalign.data.noted import Noted
 from crossalign.data.samples import Texts
+from crossalign.labels import is_mark
 from crossalign.names import identifier, written
 from crossalign.reading import check_regular
 
@@ -121,4 +122,7 @@ def _read(file: Path) -> str:
                          "read of a text; shorten it.")
     if not text:
         raise ValueError(f"path: {str(file)!r} is empty; write a text or remove the file.")
+    if is_mark(text):
+        raise ValueError(f"path: {str(file)!r} holds {text!r}, the mark of a missing text; write a "
+                         "text or remove the file.")
     return text
