@@ -15,6 +15,6 @@ def complete(X: Views, modality: str) -> Views:
     """
     missing = int((~X.has(modality)).sum())
     if missing:
-        raise ValueError(f"X: {missing} samples lack {modality!r}, by which they are told apart; "
-                         f"leave them out, as X.having({modality!r}) does.")
+        raise ValueError(f"X: {missing} samples lack {modality!r}; leave them out, as "
+                         f"X.having({modality!r}) does.")
     return X

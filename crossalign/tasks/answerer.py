@@ -21,6 +21,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from crossalign.devices import DEVICES
 from crossalign.models.answer_network import AnswerNetwork
 from crossalign.models.blockwise import encoded
+from crossalign.models.one_modality import complete
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, Having, check_values
 from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
 from crossalign.sentences import short
@@ -278,9 +279,7 @@ class Answerer(Task):
         if name not in samples:
             raise ValueError(f"X: has {list(samples.modalities)}, and answers are learned from "
                              f"{name!r}; give that.")
-        if name in samples.present and not samples.present[name].all():
-            raise ValueError(f"X: {int((~samples.present[name]).sum())} samples lack {name!r}; "
-                             "leave them out, as X.having() does.")
+        complete(samples, name)
         parts = []
         if self.inputs != "features":
             parts.append(encoded(self.model.project, samples, name))

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from crossalign.labels import check_class_rows, has_class
 from crossalign.models.blockwise import as_given
+from crossalign.models.one_modality import complete
 from crossalign.preprocessing.scaling import farthest_of, held_within
 from crossalign.tasks.base import Task
 from crossalign.tasks.caption_names import ranked, with_truth, wrong_classes
@@ -57,27 +58,39 @@ class CaptionInputs(Task):
     random_state: int
 
     # -- in training ---------------------------------------------------------------------------
-    def _learned_codes(self, samples: Views) -> Array:
-        """Compute the codes ``(n, d)`` that are learned from, and what codes are put by."""
+    def _learned_codes(self, samples: Views, rows: Array) -> Array:
+        """Compute the codes ``(m, d)`` that are learned from, of the samples of ``rows (m,)``, and
+        what codes are put by; from texts alone others than these may have the captioned modality.
+        """
         kind = samples.kind(self.modality_)
         if self.inputs == "features" and (self.route != "paired" or kind != "vectors"):
             raise ValueError(f"inputs: got 'features' for {kind} by the route {self.route!r}; "
                              "use 'codes'.")
         self.inputs_ = self.inputs if self.route == "paired" and kind == "vectors" else "codes"
-        seen = self._raw(samples)
+        paired = self.route == "paired"
+        seen = self._raw(samples if paired else samples.having(self.modality_))
         self.centre_, self.spread_ = seen.mean(axis=0), seen.std(axis=0) + 1e-3
         self.memory_ = self.farthest_ = None
-        if self.route == "paired":
+        if paired:
             codes = self._standard(seen)
             self.farthest_ = farthest_of(codes)
-            return codes
-        told = self.model.embed(as_given(samples, self.text), self.text)
+            return codes[rows]
+        there = samples.has(self.text)
+        complete(samples[np.unique(rows[~there[rows]])], self.text)
+        told = self.model.embed(as_given(samples.having(self.text), self.text), self.text)
         standard = standardise(told, told.mean(axis=0), told.std(axis=0) + 1e-3)
         self.memory_ = np.unique(standard, axis=0)
-        return standard
+        return np.asarray(standard[np.cumsum(there)[rows] - 1])
 
     def _raw(self, samples: Views) -> Array:
-        """Return what is read of the captioned modality ``(n, d)``: codes, features or both."""
+        """Return what is read of the captioned modality ``(n, d)``: codes, features or both.
+
+        Raises
+        ------
+        ValueError
+            If a sample lacks it.
+        """
+        complete(samples, self.modality_)
         parts = []
         if self.inputs_ != "features":
             parts.append(self.model.embed(as_given(samples, self.modality_), self.modality_))
@@ -87,7 +100,7 @@ class CaptionInputs(Task):
 
     def _training_rows(self, samples: Views, said: list[str], rows: Array) -> CaptionRows:
         """Return captions ``(m,)`` of the samples of ``rows (m,)``, with their codes and names."""
-        codes, right = self._learned_codes(samples)[rows], np.full((len(rows), self.names), -1)
+        codes, right = self._learned_codes(samples, rows), np.full((len(rows), self.names), -1)
         found = CaptionRows(codes, said, right, right, np.zeros(len(rows), dtype=bool))
         if self.recogniser is None:
             return found

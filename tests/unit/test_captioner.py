@@ -358,6 +358,41 @@ def test_the_decoder_speaks_on_its_own_device():
         assert speaker.next(words).device.type == "meta"
 
 
+@pytest.mark.parametrize("head", [None, "recogniser"])
+def test_samples_without_the_modality_are_neither_learned_from_nor_captioned(head):
+    model, recogniser = parts()
+    lacking = np.arange(len(TRAIN)) % 3 == 0
+    part = Views({m: np.where(lacking[:, None], 0, TRAIN[m]) if m == "image" else TRAIN[m]
+                  for m in TRAIN.modalities}, TRAIN.labels, present={"image": ~lacking})
+    task = Captioner(model, head and recogniser, epochs=1)
+    with pytest.raises(ValueError, match=f"X: {lacking.sum()} samples lack 'image'; leave them"):
+        task.fit(part, said(TRAIN))
+    task.fit(part.having("image"), [of for of, gone in zip(said(TRAIN), lacking, strict=True)
+                                    if not gone])
+    with pytest.raises(ValueError, match=f"X: {lacking.sum()} samples lack 'image'"):
+        task.caption(part)
+
+
+def test_from_texts_alone_pictures_and_texts_need_not_be_of_the_same_samples():
+    model, _ = parts()
+    pictures = np.arange(len(TRAIN)) % 2 == 0
+    rows = {"image": pictures, "text": ~pictures}
+    apart = Views({m: np.where(there[:, None], TRAIN[m], 0) for m, there in rows.items()},
+                  TRAIN.labels, present=rows)
+    captions = [of if there else () for of, there in zip(said(TRAIN), ~pictures, strict=True)]
+    task = Captioner(model, route="text_only", epochs=1).fit(apart, captions)
+    codes = model.embed(TRAIN["image"][pictures], "image")
+    np.testing.assert_allclose(task.centre_, codes.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(task.spread_, codes.std(axis=0) + 1e-3, atol=1e-6)
+    told = Captioner(model, route="text_only", epochs=1).fit(TRAIN[~pictures], said(
+        TRAIN[~pictures]))
+    np.testing.assert_allclose(task.memory_, told.memory_, atol=1e-6)
+    assert task._learned_codes(apart, np.flatnonzero(~pictures)).tolist() == (
+        told._learned_codes(TRAIN[~pictures], np.arange((~pictures).sum())).tolist())
+    with pytest.raises(ValueError, match="samples lack 'text'"):
+        task.fit(apart, said(TRAIN))
+
+
 def test_a_device_that_is_not_there_is_refused():
     with pytest.raises(ValueError, match="device"):
         Captioner(captioner().model, device="tpu")
