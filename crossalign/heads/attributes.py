@@ -119,8 +119,9 @@ class Attributes(Head):
                                strict=True):                                      # one class
             kernel = part @ linalg.cho_solve(gram, part.T)
             error[:] = linalg.solve(np.eye(len(part)) - kernel, error)
-        return {**one, "coef": linalg.solve_triangular(root, coef, lower=True, trans="T"),
-                "mean": mean, "whitener": self._whitener(errors), "side": side}
+        coef = linalg.solve_triangular(root, coef, lower=True, trans="T")
+        coef, whitener = map(np.ascontiguousarray, (coef, self._whitener(errors)))  # as saved
+        return {**one, "coef": coef, "mean": mean, "whitener": whitener, "side": side}
 
     def _kernel(self, x: Array, one: dict[str, Array]) -> Array:
         """Return the kernel ``(n, m)`` of scaled rows with landmarks."""
