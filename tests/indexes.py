@@ -90,4 +90,4 @@ EVERY = {**KINDS,
          **{f"faiss {factory} {nprobe}": KINDS["FaissIndex"]._replace(
              make=lambda factory=factory, nprobe=nprobe: faiss(factory, nprobe), approximate=True)
             for factory, nprobe in (("IVF40,Flat", None), ("IVF40,Flat", 3), ("HNSW16", None),
-                                    ("PCA4,IVF10,Flat", None), ("PQ4", None))}}
+                                    ("PCA4,IVF10,Flat", None), ("PQ4x4", None))}}

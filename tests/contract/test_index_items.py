@@ -19,7 +19,7 @@ from crossalign.index.base import Index
 from crossalign.index.where import conditions, matches
 
 IN_PLACE = [name for name in KINDS if "readers" in getattr(index, name).lacks]
-SAVED = [name for name in EVERY if name not in ("faiss PQ4 None", "faiss PCA4,IVF10,Flat None")]
+SAVED = [name for name in EVERY if name not in ("faiss PQ4x4 None", "faiss PCA4,IVF10,Flat None")]
 NAMES = ["ä", "b c", 0, 7, "7", *(f"item {i}" for i in range(295))]
 
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,12 @@ import pytest
 import torch
 from complaints import complaint
 from shapes import picture, picture_folder
-from sklearn.base import clone
 from typer.testing import CliRunner
 
 import crossalign as ca
 from crossalign.cli import app, main
-from crossalign.data.catalog import load_said
 from crossalign.data_options import DataOptions
-from crossalign.evaluation.protocols import Captioning, caption
+from crossalign.evaluation.protocols import caption
 from crossalign.index import ExactIndex
 from crossalign.space import build_space
 from crossalign.space.raw_data import read_raw
@@ -78,20 +75,27 @@ def test_captions_that_cannot_be_learned_are_told_before_a_picture_is_encoded(tm
 def test_its_captioner_has_the_settings_that_enough_validation_pictures_choose(
         place, tmp_path, monkeypatch, fewest):
     monkeypatch.setattr(caption, "FEWEST", fewest)
+    tried, own_trial = [], caption.Captioning.trial
+
+    def trial(task, fitted, validation):
+        tried.append((validation, own_trial(task, fitted, validation)))
+        return tried[-1][1]
+
+    monkeypatch.setattr(caption.Captioning, "trial", trial)
     options = DataOptions(data=str(place[0]))
     space = build_space(options, tmp_path / "space", models=["ridge_map"], captions=True,
                         log=lambda line: None)
     own = space.fitted.captioner
     space.close()
-    chosen = {"guidance": 0, "repeats": 0, "misled": 0, "hits": HITS}
-    if fewest == 20:
-        bench, samples, _ = read_raw(options, True, lambda line: None)
-        said = load_said(options.name, "caption", samples, **options.read_raw_as())
-        data, task = replace(bench.validation(), said=said, task="caption"), Captioning()
-        model = clone(own.model).fit(data["train"], classes=data.classes)
-        chosen = task.calibrate(task.trial(model, data), data)
+    chosen = {"guidance": 0, "repeats": 0, "unseen": "decoder", "misled": 0, "hits": HITS}
+    assert len(tried) == (fewest == 20)
+    for validation, outcome in tried:
+        bench = read_raw(options, True, lambda line: None)[0].validation()
+        assert validation["test_unseen"].ids.tolist() == bench["test_unseen"].ids.tolist()
+        assert all(validation.said.of(validation["test_unseen"]))
+        chosen = outcome.details["chosen"]
         assert list(chosen["hits"]) != list(HITS)
-    for name in ("guidance", "repeats", "misled"):
+    for name in ("guidance", "repeats", "unseen", "misled"):
         assert getattr(own, name) == chosen[name]
     np.testing.assert_allclose(own.hits, chosen["hits"])
 
