@@ -25,15 +25,16 @@ def ids_of_files(index: Index, files: Sequence[str], root: str | None, kind: str
     kind : str
         Modality of the items.
     """
-    there = _there(index, files, root, kind)
-    names: list[str] = []
+    names = _there(index, files, root, kind)
     for path in files:
-        name = there.get(path, path)
-        if path not in there and root is not None and Path(path).is_relative_to(root):
+        if path in names:
+            continue
+        names[path] = path
+        if root is not None and Path(path).is_relative_to(root):
             short = picture_id(Path(path))
-            name = path if short in names or has_id(index, short) else short
-        names.append(name)
-    return names
+            taken = short in names.values() or has_id(index, short)
+            names[path] = path if taken else short
+    return [names[path] for path in files]
 
 
 def has_id(index: Index, name: str) -> bool:

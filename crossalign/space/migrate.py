@@ -145,7 +145,7 @@ def _first_readers(space: EmbeddingSpace) -> Readers | None:
     try:
         first = Readers(remembered_options(space.fitted.source))
         same = first.digests()[IMAGE] == facts_digest(_made_by(space))
-    except ValueError:
+    except (ValueError, ImportError):
         return None
     return first if same else None
 

@@ -48,7 +48,7 @@ def check_options(options: DataOptions, captions: bool, questions: bool,
     if space_task(options) not in (None, *SHORT_LIST):
         raise ValueError(f"task: got {options.task!r}, and a space is built for one of "
                          f"{list(SHORT_LIST)}; leave it out.")
-    if adapt and (space_task(options) or _tasks(options)[0]) != "gzsl":
+    if adapt and (space_task(options) or next(iter(_tasks(options)), "gzsl")) != "gzsl":
         raise ValueError(f"adapt: a space of {options.name!r} is built without classes, and "
                          "unlabelled pictures teach where classes lie; leave --adapt out.")
     _check_said(options, captions, questions)

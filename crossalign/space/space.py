@@ -227,7 +227,8 @@ class Space(StoredSpace):
         """Read pictures by a new encoder from now on; the vectors of the index stay.
 
         What the new encoder makes of a picture is mapped to what the old one would have made, see
-        `space.migrate`. A space in a folder keeps it there.
+        `space.migrate`; back to the encoder that made the vectors, the map goes. A space in a
+        folder keeps it there.
 
         Parameters
         ----------

@@ -181,9 +181,9 @@ class BaseCaptioner(CaptionLearner):
         """
         if self.unseen != "name" or self.recogniser is None or not allowed:
             return {}
-        names, length = self._class_names, self._vocabulary.numbers
+        names, numbers = self._class_names, self._vocabulary.numbers
         return {int(c): names[c] for c in np.flatnonzero(~self.recogniser.classes_.seen)
-                if limits.shortest <= len(length(names[c])) <= limits.longest}
+                if limits.shortest <= len(numbers(names[c])) <= limits.longest}
 
     def _grammar(self, parts: Sequence[Sequence[str]] | None, named: bool,
                  limits: Any) -> CaptionParts | None:
@@ -237,8 +237,8 @@ class BaseCaptioner(CaptionLearner):
 
         They are those of the whole text against all others, of which p can be told again, and not
         a sum over its words, in which nearly certain words, as most of a grammar are, weigh as
-        much as one in doubt. Those of the name of an unseen class are the recogniser's where
-        ``unseen`` says that it is such a caption.
+        much as one in doubt. Where ``unseen`` says that names are captions, p of the name of an
+        unseen class is the recogniser's and not the decoder's.
         """
         if self.unseen == "name" and self.recogniser is not None:
             classes = self.recogniser.classes_

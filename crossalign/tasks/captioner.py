@@ -88,9 +88,10 @@ class Captioner(BaseCaptioner):
     repeats : int
         Length of a run of words that no caption may have twice; default 0, any may.
     unseen : {"decoder", "name"}
-        Source of the caption of a sample that is recognised as a class of which no caption was
-        learned: the decoder, the default, or the class's name. The name is of use where captions
-        are names and the decoder, which knows the names of its own classes by heart, says those.
+        Source of the caption of a sample that is recognised as a class without training samples:
+        the decoder, the default, or the class's name, unless that is longer than ``longest``. The
+        name is of use where captions are names and the decoder, which knows the names of its own
+        classes by heart, says those.
     epochs, batch_size, lr, random_state
         Settings of training: default 8 passes, or as many as make 250 batches, and up to 2,500 of
         them one for each different caption; 128 captions in a batch, learning rate 1e-3 at the

@@ -250,6 +250,9 @@ def test_what_stands_twice_and_numbers_alike_are_noted(frame, tmp_path):
     again = pd.concat([frame, frame[:3]])
     noted = data.load(written(again, tmp_path)).protocol["noted"]
     assert noted["captions_that_stand_twice"] == {"count": 3, "first": list(frame["image"][:3])}
+    blank = pd.concat([frame, frame[:3].assign(caption="")])
+    assert "captions_that_stand_twice" not in data.load(
+        written(blank, tmp_path)).protocol.get("noted", {})
     noted = data.load(written(again.drop(columns="caption"), tmp_path)).protocol["noted"]
     assert noted["pictures_that_stand_twice"]["count"] == 3
     numbers = frame.assign(category=frame["category"].replace({"bee": "1", "cat": "1.0"}))

@@ -301,6 +301,10 @@ def test_files_of_one_name_in_folders_of_one_name_are_items_of_their_own(sure, f
         assert len(sure) == count + 2
         assert sure.search(picture("disc", 70), k=1)[0].id == str(new[0])
         assert sure.remove([str(new[0]), str(folder / "ring" / "03.png")]) == 2
+        twice = folder / "ring" / "a" / "ring" / "04.png"
+        picture("disc", 72).save(twice)
+        complaint(lambda: sure.add([twice, twice]), "occurs twice")
+        assert len(sure) == count
     finally:
         shutil.rmtree(folder / "ring" / "a")
         shutil.rmtree(folder / "ring" / "b")

@@ -112,3 +112,11 @@ def test_a_space_that_is_only_searched_cannot_be_built_to_adapt(tmp_path):
                                   adapt=True, log=said.append), "adapt: a space of",
               "leave --adapt out")
     assert said == []                                              # before anything is encoded
+
+
+def test_a_list_of_pictures_that_says_nothing_of_them_cannot_adapt(tmp_path):
+    picture("ring", 0).save(tmp_path / "a.png")
+    (tmp_path / "list.csv").write_text("path,size\na.png,3\n")
+    complaint(lambda: build_space(DataOptions(data=str(tmp_path / "list.csv")),
+                                  tmp_path / "space", adapt=True, log=str),
+              "columns: none of", "name it by")

@@ -3,8 +3,8 @@
 The aligner is fitted on the training samples with their captions, a recogniser of its kind on the
 samples and the classes, and a decoder on the codes. Where the data know of which phrases captions
 of training are made, these and names of classes are all that is said. Validation classes choose the
-recogniser's calibration, how often the true name is among those it gives, and the guidance of the
-decoder.
+recogniser's calibration, how often the true name is among those it gives, and, by CIDEr-D, the
+settings of `caption_choices`.
 """
 
 from __future__ import annotations

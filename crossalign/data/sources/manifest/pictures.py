@@ -115,18 +115,17 @@ def _of_pictures(cells: list[str], owner: Sequence[int], role: str) -> list[str]
 
 def _captions(table: Columns, columns: Sequence[str], owner: Sequence[int],
               ) -> tuple[dict[int, dict[str, None]], list[int]]:
-    """Return the captions of each picture by its first row, each once, and the rows of which an
-    earlier one of their picture says as much.
+    """Return the captions of each picture by its first row, each once, and the rows that have some
+    of which an earlier one of their picture says as much; without columns all rows but the first.
     """
     captions: dict[int, dict[str, None]] = {of: {} for of in owner}
     again = []
     for row, of in enumerate(owner):
-        known = len(captions[of])
-        for column in columns:
-            for text in captions_of(table[column][row], column, row):
-                captions[of][written(text)] = None
-        if row != of and len(captions[of]) == known:
+        texts = {written(text): None for column in columns
+                 for text in captions_of(table[column][row], column, row)}
+        if row != of and (texts or not columns) and texts.keys() <= captions[of].keys():
             again.append(row)
+        captions[of].update(texts)
     return captions, again
 
 
