@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from crossalign.metrics.answer_words import normalised_answer
 from crossalign.metrics.checks import check_same_length
 from crossalign.sentences import short
-from crossalign.types.questions import ENOUGH
+from crossalign.types.questions import ENOUGH, too_few
 
 
 def answer_scores(answers: Sequence[str]) -> dict[str, float]:
@@ -44,7 +44,7 @@ def answer_scores(answers: Sequence[str]) -> dict[str, float]:
         raise ValueError(f"answers: got {short(answers)} for a question; give a sequence of "
                          "strings.")
     people = len(answers)
-    if people == 0 or 1 < people <= ENOUGH:
+    if people == 0 or too_few(people):
         raise ValueError(f"answers: got {people} to a question; give one, or those of at least "
                          f"{ENOUGH + 1} people, as VQA has ten.")
     counts = Counter(map(normalised_answer, answers)).most_common()

@@ -18,6 +18,14 @@ MOST = 2
 """Largest number of samples that a question is about."""
 ENOUGH = 3
 """Number of other people that make an answer right, see `metrics.answer_scores`."""
+DISAGREE = (f"of whom no {ENOUGH} others could agree; give it one answer, or those of at least "
+            f"{ENOUGH + 1} people.")
+"""End of the refusal of a question with `too_few` answers."""
+
+
+def too_few(people: int) -> bool:
+    """Return True for answers of several people of whom never `ENOUGH` others could agree."""
+    return 1 < people <= ENOUGH
 
 
 @dataclass(frozen=True)
@@ -61,10 +69,8 @@ class Questions:
             if isinstance(of, str) or len(of) == 0 or not all(isinstance(a, str) for a in of):
                 raise ValueError(f"answers: the question {text!r} has {of!r}; give a sequence of "
                                  "one string or more.")
-            if 1 < len(of) <= ENOUGH:
-                raise ValueError(f"answers: the question {text!r} has {len(of)}, of whom no "
-                                 f"{ENOUGH} others could agree; give it one answer, or those of "
-                                 f"at least {ENOUGH + 1} people.")
+            if too_few(len(of)):
+                raise ValueError(f"answers: the question {text!r} has {len(of)}, {DISAGREE}")
         alone = next((of for of in self.pictures if isinstance(of, str)), None)
         if alone is not None:
             raise ValueError(f"pictures: got the text {alone!r} for a question; give a sequence of "

@@ -17,7 +17,7 @@ from typing import Any
 from crossalign.data.class_folders import is_picture
 from crossalign.data.json_values import text_of, whole_of, words_of
 from crossalign.data.sources.vqa.part import Part, checked, numbered, read_json
-from crossalign.types.questions import ENOUGH
+from crossalign.types.questions import DISAGREE, too_few
 
 QUESTIONS = re.compile(r"(?:.*_)?(?P<part>(train|val|test|minival)\w*?)_questions\.json")
 ANNOTATIONS = re.compile(r"(?:.*_)?(?P<part>(train|val|test|minival)\w*?)_annotations\.json")
@@ -106,10 +106,9 @@ def _answers(given: Any, question: Any, file: Path) -> tuple[str, ...]:
     if not any(answer.strip() for answer in answers):
         raise ValueError(f"path: the question_id {question} of {str(file)!r} has no answer; give "
                          "one, or remove the question.")
-    if 1 < len(answers) <= ENOUGH:
+    if too_few(len(answers)):
         raise ValueError(f"path: the question_id {question} of {str(file)!r} has two or three "
-                         f"answers, of whom no {ENOUGH} others could agree; give it one answer, or "
-                         f"those of at least {ENOUGH + 1} people.")
+                         f"answers, {DISAGREE}")
     return answers
 
 
