@@ -158,10 +158,11 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
     check_item(opened, occlusion, files)
     found = answered(files, lambda pictures: opened.recognise(pictures, k), opened.clips)
     draw_map(opened, occlusion, files, "class")
+    untold = opened.unpromised
     if as_json:
         print(json.dumps({"answers": [{"file": str(file), **answer._asdict()} for file, answer in
                                       zip(found.files, found.answers, strict=True)],
-                          **found.facts}))
+                          **found.facts, **({} if untold is None else {"unpromised": untold})}))
     elif as_csv:
         write_csv([str(file) for file in found.files], found.answers)
     else:
@@ -171,7 +172,10 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
             print(printable(f"{file}: {STRANGE * answer.unlike}"
                             f"{'none of the classes; nearest ' * answer.none}{said}"))
             if answer.set:
-                print(printable(f"  meant to hold the right one in 90 %: {named(answer.set)}"))
+                of = "" if untold is None else ", if that has pictures"
+                print(printable(f"  meant to hold the right one in 90 %{of}: {named(answer.set)}"))
+        if untold is not None:
+            tell(f"note: {untold}")
     found.end()
 
 
@@ -293,9 +297,10 @@ def likely(hit: Hit) -> str:
 
 
 def shown(hit: Hit) -> list[str]:
-    """Return class and text of a hit for a table, or its caption where it has no text."""
-    text = hit.payload.get("text", hit.payload.get("said", ""))
-    return [str(hit.payload.get("class", "")), str(text)[:60]]
+    """Return class and text of a hit for a table, or where it has no text what the space says."""
+    about = hit.payload
+    text = about["text"] if "text" in about else f"said: {about['said']}" if "said" in about else ""
+    return [str(about.get("class", "")), str(text)[:60]]
 
 
 def named(classes: list[str]) -> str:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import ROOT_VARIABLE, locate
-from crossalign.data.noted import CAPTIONS_NOT_READ, digits_fact, say
+from crossalign.data.noted import (
+    CAPTIONS_NOT_READ,
+    CAPTIONS_OF_CLASSES,
+    digits_fact,
+    noted_fact,
+    say,
+)
 from crossalign.data.registry import (
     ENCODERS,
     LISTED_BY,
@@ -152,7 +158,7 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     """Load a benchmark together with all samples that it was cut from.
 
     ``check`` is called with raw samples before any of them is encoded, to raise what is wrong with
-    them. With ``captions`` these are read beside the benchmark, by `load_said`, and not noted as
+    them. With ``captions`` these are read beside the benchmark, by `read_said`, and not noted as
     not read. For the other arguments and errors see `load`.
     """
     given = {argument: value for argument, value in arguments.items() if value is not None}
@@ -185,15 +191,6 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     return Loaded(bench, samples, source.pool, getattr(found, "frames", None))
 
 
-def load_said(name_or_path: str | Path, task: str, samples: Samples,
-              **arguments: Any) -> Captions | Questions | None:
-    """Load what is said of samples that are encoded already; no picture is read again.
-
-    ``arguments`` are those of `load` by which the samples were loaded, see `read_said`.
-    """
-    return read_said(name_or_path, task, **arguments)(samples)
-
-
 def read_said(name_or_path: str | Path, task: str, *, tokens: bool = False, seed: int = 0,
               log: Callable[[str], None] | None = None,
               **arguments: Any) -> Callable[[Samples], Captions | Questions | None]:
@@ -218,6 +215,8 @@ def read_said(name_or_path: str | Path, task: str, *, tokens: bool = False, seed
     read = source.read if source.read_raw is None else source.read_raw
     found = read(*(() if path is None else (path,)), task, variant=variant, tokens=tokens,
                  seed=seed, log=log, **given)
+    say(noted_fact({CAPTIONS_OF_CLASSES: getattr(found, "noted", {}).get(CAPTIONS_OF_CLASSES, [])}),
+        log)
     return lambda samples: (found.said if found.said is not None or not isinstance(
         found, RawSamples) else found.cut(samples).said)
 

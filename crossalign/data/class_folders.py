@@ -89,7 +89,8 @@ def by_class(folder: Path, is_named_so: Callable[[Path], bool],
 def tables_beside(folder: Path, read: Sequence[object]) -> Noted:
     """Return the tables beside class folders, but for those of classes and those that are read."""
     known = {Path(str(file)).name for file in read if isinstance(file, str | Path)}
-    found = [identifier(file.name) for file in entries(folder, [])
+    found = [f"{identifier(file.name)} (to read it, give it as the data: {identifier(str(file))})"
+             for file in entries(folder, [])
              if file.suffix.lower() in TABLES and file.name not in known
              and file.stem != STEM and not is_folder(file)]
     return {"tables_beside_the_class_folders_not_read": found} if found else {}

@@ -20,6 +20,8 @@ LOST_DIGITS = "differences_lost_in_float32"
 """Kind of the notes on arrays whose numbers differ by less than float32 can tell apart."""
 CAPTIONS_NOT_READ = "captions_not_read_for_recognition"
 """Kind of the notes on captions that a benchmark of recognition does without."""
+CAPTIONS_OF_CLASSES = "pictures_without_captions_of_their_own_called_as_their_class"
+"""Kind of the notes on pictures whose captions are the texts of their class."""
 FIRST = 3
 """Number of names given for each kind, of which there may be thousands."""
 

@@ -66,6 +66,11 @@ def conformal_quantile(
     return float(strange[order[place]]) if place < len(strange) else math.inf
 
 
+def least_groups(coverage: float) -> int:
+    """Return the number of groups, or values, from which on `conformal_quantile` promises."""
+    return math.ceil(coverage / (1 - coverage) - 1e-9)
+
+
 def standardised_margins(scores: ArrayLike) -> NDArray[np.float64]:
     """Subtract every score from the best of its item, in standard deviations of the item's scores.
 

@@ -101,11 +101,11 @@ class Served:
     def recognise(self, item: Any, k: int) -> Plain:
         """Return the likeliest classes of an item, and if it is rather of none."""
         with self._current():
-            found = self._space.recognise([item], k)[0]
+            found, unpromised = self._space.recognise([item], k)[0], self._space.unpromised
         return {"classes": [{"name": str(name), "probability": float(chance)} for name, chance in
                             zip(found.names, found.probabilities, strict=True)],
                 "none": bool(found.none), "confidence": float(found.confidence),
-                "set": list(found.set), "unlike": found.unlike}
+                "set": list(found.set), "unlike": found.unlike, "unpromised": unpromised}
 
     def caption(self, item: Any) -> Plain:
         """Return what a picture shows, in words."""

@@ -10,7 +10,7 @@ from crossalign.pace import Log
 from crossalign.sentences import short
 from crossalign.space.items import LONGEST, listed
 from crossalign.space.occluded import Kind, Occluded, occluded
-from crossalign.space.recognition import Answer
+from crossalign.space.recognition import PLAYED, Answer, unpromised
 from crossalign.space.searching import SearchingSpace
 from crossalign.space.unlike import PAGES, UNLIKE, are_unlike
 from crossalign.words import words_of
@@ -207,6 +207,15 @@ class AnsweringSpace(SearchingSpace):
         rows = self.looked_at(given)
         return [answer._replace(set=[], unlike=True) if unlike else answer for answer, unlike in
                 zip(self.recognition.answers(rows, k), self._unlike(rows), strict=True)]
+
+    @property
+    def unpromised(self) -> str | None:
+        """Say why the sets of `recognise` promise nothing for classes without pictures; None where
+        they do, or there are no sets or no such classes.
+        """
+        if not self.fitted.settings.get("sets") or PLAYED not in self.card:
+            return None
+        return unpromised(self.recognition.classes, self.card[PLAYED])
 
     def unlike(self, items: Any) -> list[bool]:
         """Tell which pictures are unlike all that the space was built from, see `space.unlike`.

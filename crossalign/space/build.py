@@ -42,7 +42,7 @@ from crossalign.space.left_out import BESIDE, SAMPLED, LeftOut, left_out
 from crossalign.space.matching import CUTOFFS, NOTHING
 from crossalign.space.raw_data import check_options, lies_in_files, read_raw, read_words
 from crossalign.space.readers import Readers
-from crossalign.space.recognition import adapted
+from crossalign.space.recognition import PLAYED, adapted
 from crossalign.space.scores import guessing, scores_on_test
 from crossalign.space.searching import UNJUDGED
 from crossalign.space.space import Space
@@ -189,8 +189,10 @@ def _fitted(bench: Benchmark, samples: Samples, options: DataOptions,
             and recogniser.classes_.unseen.any() and fitted.pools == bench.pools):
         log("unlabelled pictures teach where unseen classes lie")
         fitted, kept = adapted(fitted, tests_of(bench)), None
+    validation = bench.validation()
+    played = 0 if validation is None else int(validation.classes.unseen.sum())
     return fitted, used, {"tried": {one.model: round(one.objective, 4) for one in tried},
-                          "selection": choice.how, **scores, **judged,
+                          "selection": choice.how, **scores, **judged, PLAYED: played,
                           "model": model.cli_name, "trained_on": trained,
                           **({} if note is None else {"note": note})}, kept
 

@@ -15,6 +15,12 @@ from crossalign.tasks.base_captioner import BaseCaptioner
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Captions, Encoder, Views
 
+UNCHOSEN = {"unseen": "name"}
+"""Settings where validation has too few captions to choose any: a decoder of few captions says of a
+class without pictures what its own classes are called, against the space's own recogniser."""
+NAMED = "classes without pictures are called by their names"
+"""Those settings in words."""
+
 
 @dataclass(frozen=True)
 class OneCaptioner(Captioning):
@@ -79,7 +85,9 @@ def captioner_of(said: Captions, fitted: Fitted, bench: Benchmark, used: Views,
     said = replace(said, ids=ids_in(used, modality, said.ids))
     tell_of_colours(encoder, [text for of in said.texts for text in of], "captions", log)
     task = OneCaptioner(**language)
-    settings = chosen_settings(task, fitted.model, bench, said, "captions", log)
-    log(f"learning to say what {len(used):,} samples show, with {task.describe(settings)}")
-    captioner = task.captioner(fitted.model, fitted.recogniser, settings, modality=modality)
+    chosen = chosen_settings(task, fitted.model, bench, said, "captions", log)
+    log(f"learning to say what {len(used):,} samples show, with {task.describe(chosen)}"
+        f"{'' if chosen or fitted.recogniser is None else f'; {NAMED}'}")
+    captioner = task.captioner(fitted.model, fitted.recogniser, chosen or UNCHOSEN,
+                               modality=modality)
     return captioner.fit(used, said, callbacks)

@@ -26,6 +26,7 @@ from crossalign.arrays import evenly
 from crossalign.evaluation.protocols import Protocol
 from crossalign.evaluation.selection import Selection, fit_on
 from crossalign.labels import rarest
+from crossalign.metrics.conformal import least_groups
 from crossalign.metrics.retrieval.absence import FALSE
 from crossalign.models.blockwise import encoded
 from crossalign.models.roles import Aligner
@@ -35,7 +36,7 @@ from crossalign.space.matching import way
 from crossalign.types import CLASS_MODALITY, Benchmark, Views
 
 Array = npt.NDArray[Any]
-ENOUGH = round(1 / FALSE) - 1
+ENOUGH = least_groups(1 - FALSE)
 """Number of validation classes from which on `metrics.conformal_quantile` promises a share."""
 KEPT = 1 / 3
 """Share of the queries with an answer that have to match on validation, for matches to be told."""

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.metrics.conformal import least_groups
 from crossalign.sentences import short
 from crossalign.space.bounds import lifts
 from crossalign.space.left_out import BESIDE
+from crossalign.tasks.conformal import COVERAGE
 from crossalign.tasks.fitted import Fitted
 from crossalign.tasks.rejection import Rejection
 from crossalign.tasks.zero_shot import ZeroShot
@@ -21,6 +23,8 @@ CONFIDENCE = "max_probability"
 """Confidence by which an answer is given or not."""
 UNSURE = 0.25
 """Share of the sample, the least sure, whose confidences show where the threshold goes."""
+PLAYED = "played_unseen"
+"""Key of the card of a space for the number of classes that played unseen on validation."""
 ALWAYS = float("-inf")
 """Threshold of a recogniser that validation gave none: it always answers."""
 
@@ -41,8 +45,8 @@ class Answer(NamedTuple):
     set : strings
         Classes that may be right, the likeliest first: they are meant to hold the right one in 90 %
         of the cases, and for classes without training pictures can only where validation had nine
-        such classes, see `tasks.Conformal`. Empty if validation chose no limits for it, or the item
-        is unlike all others, of which nothing is promised.
+        such classes, see `unpromised` and `tasks.Conformal`. Empty if validation chose no limits,
+        or the item is unlike all others, of which nothing is promised.
     unlike : bool
         True if the item is unlike all that the space was built from, so that none of this says
         much, see `space.unlike`; default False.
@@ -54,6 +58,17 @@ class Answer(NamedTuple):
     confidence: float
     set: list[str]
     unlike: bool = False
+
+
+def unpromised(classes: Classes, played: int) -> str | None:
+    """Say why sets of classes promise nothing for classes without pictures; None where there are
+    none, or validation had enough ``played`` classes to play such.
+    """
+    least = least_groups(COVERAGE)
+    if played >= least or not classes.unseen.any():
+        return None
+    return (f"classes without pictures may be missing from those that may be right: {played} "
+            f"classes played such on validation, and a promise takes {least}")
 
 
 def adapted(fitted: Fitted, samples: Samples) -> Fitted:

@@ -9,6 +9,7 @@ from complaints import complaint
 
 from crossalign import metrics
 from crossalign.evaluation import evaluate, fit_for, score_fitted
+from crossalign.metrics.conformal import least_groups
 from crossalign.models import GFZSL
 from crossalign.tasks import Conformal, Fitted, ZeroShot
 from crossalign.tasks.conformal import LEVELS
@@ -42,6 +43,11 @@ def test_the_threshold_equals_a_count(seed):
 
 def test_too_few_promise_nothing():
     assert metrics.conformal_quantile(np.arange(8.0), 0.9) == math.inf
+    for level in (0.5, 0.8, 0.9, 0.95, 0.99):
+        least = least_groups(level)
+        assert metrics.conformal_quantile(np.arange(least), level) == least - 1
+        if least > 1:
+            assert metrics.conformal_quantile(np.arange(least - 1.0), level) == math.inf
     assert metrics.conformal_quantile(np.arange(9.0), 0.9) == 8
     assert metrics.conformal_quantile(np.arange(80.0), 0.9, np.arange(80) % 8) == math.inf
     for coverage in (0, 1, 1.5, math.nan):

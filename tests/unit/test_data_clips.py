@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from crossalign import data
 from crossalign.cli import app
-from crossalign.data.catalog import load_said, load_whole
+from crossalign.data.catalog import load_whole, read_said
 from crossalign.data.class_clips import class_clips
 from crossalign.data.formats import videos
 from crossalign.data.formats.clips import frame_files, read_clip, spread
@@ -145,7 +145,7 @@ def test_what_is_said_is_found_where_frames_are_given(framed):
     for file in framed.glob("*/*"):
         file.with_suffix(".txt").write_text(f"a box that {file.parent.name}")
     whole = load_whole(framed, "caption", frames=3)
-    said = load_said(framed, "caption", whole.samples, frames=3)
+    said = read_said(framed, "caption", frames=3)(whole.samples)
     train = whole.benchmark["train"]
     assert said.of(train) == whole.benchmark.said.of(train)
 

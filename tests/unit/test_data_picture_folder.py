@@ -11,6 +11,7 @@ from complaints import complaint
 from PIL import Image
 
 from crossalign import data
+from crossalign.data.catalog import read_said
 from crossalign.data.class_folders import is_picture
 from crossalign.data.formats.npz import read_npz
 from crossalign.data.formats.pictures import read_pictures
@@ -248,6 +249,14 @@ def test_captions_of_folders_are_names_where_nothing_else_is_said(folder):
     bench = data.load(folder, "caption")
     told = {of for views in bench.splits.values() for of in bench.said.of(views)}
     assert told == {(name.replace("_", " "),) for name in NAMES}
+    kind, said = "pictures_without_captions_of_their_own_called_as_their_class", []
+    assert bench.protocol["noted"][kind]["count"] == len(NAMES) * PICTURES
+    read_said(folder, "caption", log=said.append)
+    assert [line.startswith("note: pictures without captions of their own") for line in said] == [
+        True]
+    for file in folder.rglob("image_*.jpg"):                # words of a class are captions, too
+        file.with_suffix(".txt").write_text(file.parent.name.replace("_", " "))
+    assert kind not in data.load(folder, "caption").protocol.get("noted", {})
     complaint(lambda: data.load(folder, "caption", attributes="x.npy"), "attributes: got 'x.npy'")
 
 
@@ -260,7 +269,8 @@ def test_tables_that_nothing_reads_are_noted_and_marks_of_missing_texts_refused(
     (folder / "att.csv").write_text("class,a,b\n" + numbers)
     found = data.load(folder, "gzsl", attributes=folder / "att.csv").protocol["noted"]
     assert found["tables_beside_the_class_folders_not_read"] == {
-        "count": 2, "first": ["captions.csv", "captions.json"]}
+        "count": 2, "first": [f"{name} (to read it, give it as the data: {folder / name})"
+                              for name in ("captions.csv", "captions.json")]}
     texts = [f"{name},{'NA' if k == 1 else name}" for k, name in enumerate(names)]
     (folder / "classes.csv").write_text("\n".join(["class,text", *texts]))
     complaint(lambda: data.load(folder, "gzsl"), f"class_texts: 'NA' as a text of {names[1]!r}")

@@ -66,6 +66,7 @@ def test_recognition_and_classes_that_are_added(server):
     assert found["classes"][0]["probability"] == pytest.approx(expected.probabilities[0])
     assert found["none"] is expected.none
     assert found["set"] == expected.set
+    assert found["unpromised"] == server.space.unpromised
     assert server.ask("POST", "/classes", {"name": "<b>red green", "text": "both"})[0] == 201
     listed = server.ask("GET", "/classes")[2]["classes"]
     assert listed[:3] == [{"name": name, "seen": name != "blue"} for name in COLOURS]

@@ -33,7 +33,7 @@ from crossalign.space import build_space
 from crossalign.space.chance import RandomPairs
 from crossalign.space.choice import DRAWS, choose
 from crossalign.space.originals import original
-from crossalign.space.recognition import Recognition
+from crossalign.space.recognition import PLAYED, Recognition
 from crossalign.space.scores import guessing
 from crossalign.tasks import Fitted
 from crossalign.types import Classes
@@ -244,6 +244,8 @@ def test_classes_are_added_by_text_and_stay(sure):
         vector = space.readers.of_classes([["a halo", "a ring of light"]])
         np.testing.assert_array_equal(space.classes.embeddings[-1:], vector)
         assert "halo" in space.recognise(image, k=99)[0].names
+    assert sure.card[PLAYED] == 2
+    assert "2 classes played such on validation, and a promise takes 9" in again.unpromised
     complaint(lambda: again.add_class("halo"), "name: there is a class 'halo' already")
     complaint(lambda: again.add_class(" "), "name: got ' '")
     complaint(lambda: again.add_class("moon", ""), "text: got 0 characters")

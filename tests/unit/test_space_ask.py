@@ -15,7 +15,7 @@ import crossalign as ca
 from crossalign.cli import app, main
 from crossalign.cli_pictures import question_about
 from crossalign.data import encoding
-from crossalign.data.catalog import load_said, load_whole
+from crossalign.data.catalog import load_whole, read_said
 from crossalign.data_options import DataOptions
 from crossalign.space import build_space
 from crossalign.training import Callback
@@ -186,7 +186,7 @@ def test_what_is_said_is_read_without_reading_pictures_again(place, monkeypatch)
     arguments = DataOptions(data=str(place[0])).read_raw_as()
     whole = load_whole(place[0], "vqa", **arguments)
     monkeypatch.setattr(encoding, "encoded_classes", lambda *_, **__: pytest.fail("it read"))
-    assert load_said(place[0], "vqa", whole.samples, **arguments) == whole.benchmark.said
+    assert read_said(place[0], "vqa", **arguments)(whole.samples) == whole.benchmark.said
 
 
 def test_what_cannot_be_learned_is_refused_before_anything_is_read(place, tmp_path):

@@ -87,7 +87,7 @@ def test_its_captioner_has_the_settings_that_enough_validation_pictures_choose(
                         log=lambda line: None)
     own = space.fitted.captioner
     space.close()
-    chosen = {"guidance": 0, "repeats": 0, "unseen": "decoder", "misled": 0, "hits": HITS}
+    chosen = {"guidance": 0, "repeats": 0, "unseen": "name", "misled": 0, "hits": HITS}
     assert len(tried) == (fewest == 20)
     for validation, outcome in tried:
         bench = read_raw(options, True, lambda line: None)[0].validation()

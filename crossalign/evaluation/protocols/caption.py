@@ -180,9 +180,8 @@ class Captioning(Spoken, Protocol):
 
     def describe(self, settings: Settings) -> str:
         """Say what was chosen."""
-        chosen = [f"{name} {value if isinstance(value, str) else format(value, 'g')}"
-                  for name, value in ((name, settings[name]) for name in
-                                      (*HABITS, "misled", "gamma") if name in settings)]
+        chosen = [f"{name} {_written(settings[name])}" for name in (*HABITS, "misled", "gamma")
+                  if name in settings]
         return (f"{', '.join(chosen)} and how often names are right" if chosen else
                 "default settings of captions, as none were chosen")
 
@@ -293,6 +292,10 @@ def without_names(captioner: BaseCaptioner) -> BaseCaptioner:
     nameless = copy(captioner)
     nameless.recogniser = None
     return nameless
+
+
+def _written(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _seen(split: str) -> str:

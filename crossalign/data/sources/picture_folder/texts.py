@@ -42,17 +42,28 @@ def texts_of(files: Sequence[Path]) -> tuple[list[Texts], Noted]:
     ValueError
         If a text file cannot be read, is empty or larger than `LARGEST`.
     """
-    folders = list(dict.fromkeys(file.parent for file in files))
-    of_class, stray = texts_of_classes(folders)
-    beside = {folder: _text_files(folder) for folder in folders}
-    texts = []
-    for file in files:
-        caption = beside[file.parent].get(written(file.stem))
-        texts.append(of_class[file.parent] if caption is None else captions(_read(caption)))
+    of_class, stray = texts_of_classes(list(dict.fromkeys(file.parent for file in files)))
+    own, alone = own_captions(files)
+    return [of_class[file.parent] if texts is None else texts
+            for file, texts in zip(files, own, strict=True)], {**alone, **stray}
+
+
+def own_captions(files: Sequence[Path]) -> tuple[list[Texts | None], Noted]:
+    """Return the captions of every picture in the text file of its name, None where there is no
+    such file, and text files that belong to no picture.
+
+    Raises
+    ------
+    ValueError
+        As `texts_of`.
+    """
+    beside = {folder: _text_files(folder) for folder in dict.fromkeys(f.parent for f in files)}
+    found = [beside[file.parent].get(written(file.stem)) for file in files]
     names = {(file.parent, written(file.stem)) for file in files}
-    alone = [picture_id(text) for folder, found in beside.items() for stem, text in found.items()
+    alone = [picture_id(text) for folder, texts in beside.items() for stem, text in texts.items()
              if (folder, stem) not in names]
-    return texts, {**({"captions_of_no_picture": alone} if alone else {}), **stray}
+    return ([None if text is None else captions(_read(text)) for text in found],
+            {"captions_of_no_picture": alone} if alone else {})
 
 
 def texts_of_classes(folders: Sequence[Path]) -> tuple[dict[Path, Texts], Noted]:
