@@ -12,7 +12,7 @@ from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import ROOT_VARIABLE, locate
 from crossalign.data.noted import (
     CAPTIONS_NOT_READ,
-    CAPTIONS_OF_CLASSES,
+    OF_WORDS,
     digits_fact,
     noted_fact,
     say,
@@ -201,7 +201,8 @@ def read_said(name_or_path: str | Path, task: str, *, tokens: bool = False, seed
     name_or_path, tokens, seed, log, arguments
         Arguments of `load` by which the samples are loaded.
     task : {"caption", "vqa"}
-        Captions or questions.
+        Captions or questions. Only what is noted of these is logged; the rest is when `load`
+        reads the same data.
 
     Returns
     -------
@@ -214,9 +215,9 @@ def read_said(name_or_path: str | Path, task: str, *, tokens: bool = False, seed
     _check(source, str(name_or_path), variant, task, tokens, given)
     read = source.read if source.read_raw is None else source.read_raw
     found = read(*(() if path is None else (path,)), task, variant=variant, tokens=tokens,
-                 seed=seed, log=log, **given)
-    say(noted_fact({CAPTIONS_OF_CLASSES: getattr(found, "noted", {}).get(CAPTIONS_OF_CLASSES, [])}),
-        log)
+                 seed=seed, log=None, **given)
+    noted = found.noted if isinstance(found, RawSamples) else {}
+    say(noted_fact({kind: noted.get(kind, []) for kind in OF_WORDS}), log)
     return lambda samples: (found.said if found.said is not None or not isinstance(
         found, RawSamples) else found.cut(samples).said)
 

@@ -22,6 +22,10 @@ CAPTIONS_NOT_READ = "captions_not_read_for_recognition"
 """Kind of the notes on captions that a benchmark of recognition does without."""
 CAPTIONS_OF_CLASSES = "pictures_without_captions_of_their_own_called_as_their_class"
 """Kind of the notes on pictures whose captions are the texts of their class."""
+QUESTIONS_TWICE = "questions_that_stand_twice"
+"""Kind of the notes on questions that are asked again of the same picture."""
+OF_WORDS = (CAPTIONS_OF_CLASSES, QUESTIONS_TWICE)
+"""Kinds of the notes on captions and questions that no other task reads."""
 FIRST = 3
 """Number of names given for each kind, of which there may be thousands."""
 

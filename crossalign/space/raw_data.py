@@ -60,10 +60,12 @@ def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
     else.
     """
     tasks = _tasks(options)
-    for asked, task, name in ((captions, "caption", "captions"), (questions, "vqa", "questions")):
+    for asked, task, name, columns in (
+            (captions, "caption", "captions", "path and caption"),
+            (questions, "vqa", "questions", "path, question and answer")):
         if asked and task not in tasks:
-            raise ValueError(f"{name}: {options.name!r} has none; give data with {name}, or leave "
-                             f"--{name} out.")
+            raise ValueError(f"{name}: {options.name!r} has none; give data with {name}, as a .csv "
+                             f"file with the columns {columns}, or leave --{name} out.")
     if set(tasks) == {"vqa"} and not questions:
         raise ValueError(f"data: {options.name!r} has pictures with questions, and no classes or "
                          "texts to search with; build a space that answers, with --questions.")

@@ -29,11 +29,12 @@ def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
 def _serves(path: Path, columns: Mapping[str, str] | None) -> tuple[str, ...]:
     roles = roles_of(list(read_listing(path).columns), columns)
     return (*(("retrieval", "caption") if roles.texts else ()),
-            *(("gzsl",) if roles.class_name is not None else ()))
+            *(("gzsl",) if roles.class_name is not None else ()),
+            *(("vqa",) if roles.question is not None else ()))
 
 
 SOURCE = Source("manifest", "a .csv, .tsv, .jsonl or .parquet file that lists "
                 "pictures, or a .json file of captions as COCO's", _read,
-                ("retrieval", "gzsl", "caption"), tokens=True,
+                ("retrieval", "gzsl", "caption", "vqa"), tokens=True,
                 options=("attributes", "class_texts", "unseen", "columns"),
                 raw=("pictures", "texts"), serves=_serves, recognises=_recognises, precedence=40)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from crossalign.data.sources.manifest.listing import Columns
@@ -39,19 +39,21 @@ def class_cells(table: Columns, column: str) -> tuple[list[str], list[str]]:
     return cells, refuse_several(cells, column)
 
 
-def captions_of(cell: Any, column: str, row: int) -> list[str]:
-    """Return the captions of a cell, which may be a list; none of an empty one.
+def texts_in(cell: Any, column: str, row: int, noun: str = "caption",
+             known: Collection[str] = ()) -> list[str]:
+    """Return the texts of a cell, which may be a list; none of an empty one.
 
     Raises
     ------
     ValueError
-        If one is a mark of a missing text (`labels.MISSING`), or neither text nor a number.
+        If one is a mark of a missing text (`labels.MISSING`) that is none of the ``known`` texts,
+        or neither text nor a number.
     """
     texts = [plain(text, column, row) for text in (cell if isinstance(cell, list) else [cell])]
-    mark = next(filter(is_mark, texts), None)
+    mark = next((text for text in texts if is_mark(text) and text.lower() not in known), None)
     if mark is not None:
         raise ValueError(f"{column}: {mark!r} in row {row} (counted from 0) is the mark of a "
-                         "missing text; leave the cell empty, or write a caption in other words.")
+                         f"missing text; leave the cell empty, or write the {noun} in other words.")
     return [text for text in texts if text]
 
 

@@ -13,10 +13,18 @@ USUAL: dict[str, str] = {
     "path": r"(image|img|picture|file)?[_ ]?(path|file|name)|filepath|filename|image|img|picture",
     "text": r"(text|caption|description|sentence)s?([_ ]?\d+)?",
     "class": r"class(_?name)?|label|category|labels",
+    "question": r"questions?",
+    "answer": r"answers?([_ ]?\d+)?",
+    "type": r"(question|answer)[_ ]?types?",
+    "second": r"(second|other)[_ ]?(image|img|picture|path|file)",
     "split": r"split|part|subset",
     "id": r"(image[_ ]?|sample[_ ]?)?ids?",
 }
 """Usual names of the column of each role, in any case."""
+SEVERAL = ("text", "answer")
+"""Roles that several columns may have, of one name and numbers behind it."""
+OF_QUESTIONS = ("answer", "type", "second")
+"""Roles of columns that belong to that of questions."""
 NUMBER = re.compile(r"[_ ]?\d+$")
 
 
@@ -27,30 +35,37 @@ class Roles(NamedTuple):
     ----------
     path : str
         Column of the pictures' files.
-    texts : tuple of str
-        Columns of captions.
-    class_name, split, id : str or None
-        Columns of the class, the part and the identifier.
+    texts, answers : tuple of str
+        Columns of captions, and of answers.
+    class_name, question, type, second, split, id : str or None
+        Columns of the class, of questions, their types and their second pictures, of the part and
+        of the identifier.
     """
 
     path: str
     texts: tuple[str, ...]
     class_name: str | None
+    question: str | None
+    answers: tuple[str, ...]
+    type: str | None
+    second: str | None
     split: str | None
     id: str | None
 
     @property
     def named(self) -> dict[str, str]:
         """Role and its column or columns, as a fact for a protocol."""
-        one = {"path": self.path, "text": ", ".join(self.texts), "class": self.class_name,
-               "split": self.split, "id": self.id}
-        return {role: name for role, name in one.items() if name}
+        return {role: ", ".join(names) for role, names in self._columns.items() if names}
 
     @property
     def taken(self) -> set[str]:
         """Names of all columns that have a role."""
-        return {name for name in (self.path, *self.texts, self.class_name, self.split, self.id)
-                if name is not None}
+        return {name for names in self._columns.values() for name in names}
+
+    @property
+    def _columns(self) -> dict[str, tuple[str, ...]]:
+        each = ((of,) if isinstance(of, str) else of or () for of in self)
+        return dict(zip(USUAL, each, strict=True))
 
 
 def is_path(name: str) -> bool:
@@ -86,7 +101,7 @@ def roles_of(header: Sequence[str], chosen: Mapping[str, str] | None) -> Roles:
                                               else _usual(role, name))]
              for role in USUAL if role not in given}
     for role, names in found.items():
-        kinds = {NUMBER.sub("", name).lower() for name in names} if role == "text" else names
+        kinds = {NUMBER.sub("", name).lower() for name in names} if role in SEVERAL else names
         if len(kinds) > 1:
             first, second, *_ = names
             raise ValueError(f"columns: {first!r} and {second!r} may both be the {role}; choose "
@@ -101,8 +116,11 @@ def roles_of(header: Sequence[str], chosen: Mapping[str, str] | None) -> Roles:
     if not of["path"]:
         raise ValueError(f"columns: none of {list(header)} is known as that of the files of "
                          f"pictures; name it by --columns path={header[0]}.")
+    if not of["question"]:                                # an answer to nothing is a column as any
+        of |= {role: [] for role in OF_QUESTIONS if role not in given}
     one = {role: names[0] if names else None for role, names in of.items()}
-    return Roles(of["path"][0], tuple(of["text"]), one["class"], one["split"], one["id"])
+    return Roles(of["path"][0], tuple(of["text"]), one["class"], one["question"],
+                 tuple(of["answer"]), one["type"], one["second"], one["split"], one["id"])
 
 
 def _usual(role: str, name: str) -> bool:

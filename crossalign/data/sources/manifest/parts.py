@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crossalign.data.benchmarks import gzsl
+from crossalign.data.benchmarks import gzsl, held_out_pictures
+from crossalign.data.descriptions import Unseen, recognition_of
 from crossalign.data.samples import Samples
 from crossalign.data.sources.manifest.pictures import Listed
 from crossalign.data.sources.pairs.gzsl import given_parts
 from crossalign.data.splits import tuning_rows
+from crossalign.data.table import words_of_parts
 from crossalign.types import Benchmark
 
 Array = npt.NDArray[Any]
@@ -22,6 +26,36 @@ SPLIT = "split"
 def with_parts(listed: Listed) -> dict[str, Array]:
     """Return the payload of pictures, with their parts if the file gives some."""
     return {**listed.meta, **({} if listed.split is None else {SPLIT: listed.split})}
+
+
+def words_apart(listed: Listed, unseen: Unseen) -> Callable[[Samples], Benchmark]:
+    """Return the cut of pictures with captions or questions.
+
+    With classes some are unseen, as in recognition. Without, pictures are held out: those that the
+    file says, or a quarter.
+
+    Raises
+    ------
+    ValueError
+        If unseen classes are given where there are no classes.
+    """
+    if listed.one_class:
+        if unseen is not None:
+            raise ValueError("unseen: given where no column says the class; name it by --columns "
+                             "class=NAME.")
+        return partial(_held_out, listed.split is not None)
+    if listed.split is not None:
+        return partial(of_parts, None)
+    return recognition_of(list(listed.by_class), unseen,
+                          seen_tested=max(map(len, listed.by_class.values())) > 1)
+
+
+def _held_out(split: bool, samples: Samples) -> Benchmark:
+    """Hold out the pictures that do not train, as the file says, or a share of them."""
+    if not split:
+        return held_out_pictures(samples)
+    words = words_of_parts(dict(samples.views.meta), len(samples.views))[1]
+    return held_out_pictures(samples, (words != "train", "the file's"))
 
 
 def of_parts(task: str | None, samples: Samples) -> Benchmark:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from crossalign.data.named_files import below
 from crossalign.data.noted import Noted
 from crossalign.data.samples import ALL, Texts
-from crossalign.data.sources.manifest.cells import captions_of, class_cells, filled
+from crossalign.data.sources.manifest.cells import class_cells, filled, plain, texts_in
 from crossalign.data.sources.manifest.columns import Roles
 from crossalign.data.sources.manifest.listing import Columns
 from crossalign.names import identifier, written
@@ -30,6 +30,8 @@ class Listed(NamedTuple):
     one_class : bool
         True where no column says the class.
     ids : n strings
+    id_of : mapping of file to id
+        Identifier of each picture by its file's whole name.
     texts : n tuples of strings, or None
     split : (n,) strings, or None
     meta : mapping of column to (n,) array
@@ -40,6 +42,7 @@ class Listed(NamedTuple):
     by_class: dict[str, list[Path]]
     one_class: bool
     ids: list[str]
+    id_of: dict[str, str]
     texts: list[Texts] | None
     split: Array | None
     meta: dict[str, Array]
@@ -66,7 +69,11 @@ def listed_pictures(table: Columns, roles: Roles, folder: Path) -> Listed:
     by_class: dict[str, list[Path]] = {}
     for row in rows:
         by_class.setdefault(classes[row], []).append(Path(files[row]))
+    ids = {row: single["id"][row] if "id" in single else identifier(names[row]) for row in rows}
     captions, again = _captions(table, roles.texts, owner)
+    if roles.question is not None:                        # rows of questions repeat the picture
+        again = [row for row in again
+                 if not plain(table[roles.question][row], roles.question, row)]
     payload = [column for column in table if column not in roles.taken]
     differ = [column for column in payload
               if any(table[column][row] != table[column][of] for row, of in enumerate(owner))]
@@ -76,7 +83,7 @@ def listed_pictures(table: Columns, roles: Roles, folder: Path) -> Listed:
                  [identifier(names[row]) for row in again]}
     return Listed(
         by_class, "class" not in single,
-        [single["id"][row] if "id" in single else identifier(names[row]) for row in rows],
+        [ids[row] for row in rows], {files[row]: ids[row] for row in rows},
         [tuple(captions[row]) for row in rows] if roles.texts else None,
         np.array([single["split"][row] for row in rows]) if "split" in single else None,
         {column: payload_array([table[column][row] for row in rows]) for column in payload},
@@ -122,7 +129,7 @@ def _captions(table: Columns, columns: Sequence[str], owner: Sequence[int],
     again = []
     for row, of in enumerate(owner):
         texts = {written(text): None for column in columns
-                 for text in captions_of(table[column][row], column, row)}
+                 for text in texts_in(table[column][row], column, row)}
         if row != of and (texts or not columns) and texts.keys() <= captions[of].keys():
             again.append(row)
         captions[of].update(texts)

@@ -1,4 +1,4 @@
-"""Pictures that one file lists, with what it says of them: recognition, retrieval and captions.
+"""Pictures that one file lists, with what it says of them, for all tasks but transfer.
 
 Classes make recognition, texts make retrieval and captions. With both, retrieval is that of
 `pairs`. Without classes a picture and its captions belong to nothing but each other: pictures ask,
@@ -25,6 +25,7 @@ from crossalign.data.sources.manifest.columns import roles_of
 from crossalign.data.sources.manifest.listing import COLUMNS, read_listing
 from crossalign.data.sources.manifest.parts import of_parts, with_parts
 from crossalign.data.sources.manifest.pictures import Listed, listed_pictures, texts_of
+from crossalign.data.sources.manifest.questions import asked
 from crossalign.data.sources.pairs.source import ZERO_SHOT
 from crossalign.data.sources.picture_folder.source import pairs_of_classes
 from crossalign.data.sources.picture_folder.texts import names_as_words
@@ -73,11 +74,13 @@ def read_manifest(path: str | Path, task: str | None = None, *,
         ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file with a row for each picture, or for each
         caption of one. Files of pictures are relative to it and lie below its folder. Or a
         ``.json`` file of captions as COCO writes it, see `coco`.
-    task : {"retrieval", "gzsl", "zsl", "caption"}, optional
-        Task; by default retrieval if there are texts, else gzsl.
+    task : {"retrieval", "gzsl", "zsl", "caption", "vqa"}, optional
+        Task; by default retrieval if there are texts, else vqa if there are questions and no
+        classes, else gzsl.
     columns : mapping of role to column, optional
-        Columns of the roles ``path``, ``text``, ``class``, ``split`` and ``id``; by default those
-        with a usual name, see `columns.USUAL`. All other columns are kept as ``meta``.
+        Columns of the roles ``path``, ``text``, ``class``, ``question``, ``answer``, ``type``,
+        ``second``, ``split`` and ``id``; by default those with a usual name, see `columns.USUAL`.
+        All other columns are kept as ``meta``.
     attributes, class_texts : str or Path, optional
         Descriptions of the classes, for recognition, as `data.descriptions.described` takes them;
         by default the classes' names.
@@ -97,13 +100,16 @@ def read_manifest(path: str | Path, task: str | None = None, *,
     listed = listed_pictures(table, roles, place)
     listed = listed._replace(noted=joined(listed.noted, noted))
     classwise = attributes is not None or class_texts is not None or unseen is not None
-    recognises = task in ZERO_SHOT or (task is None and (classwise or not roles.texts))
+    asks = task == "vqa" or (task is None and roles.question is not None
+                             and not roles.texts and roles.class_name is None)
+    recognises = not asks and (task in ZERO_SHOT or (
+        task is None and (classwise or not roles.texts)))
     if recognises and roles.class_name is None:
         raise ValueError(f"columns: none of {list(table)} is known as that of the class, which "
                          "recognition needs; name it by --columns class=NAME, or "
                          + ("choose the task retrieval or caption, which read the texts."
                             if roles.texts else "that of texts by text=NAME."))
-    if not recognises and not roles.texts:
+    if not (recognises or asks or roles.texts):
         raise ValueError(f"columns: none of {list(table)} is known as that of a text, which "
                          f"{task or 'retrieval'} needs; name it by --columns text=NAME, or choose "
                          "the task gzsl.")
@@ -111,11 +117,13 @@ def read_manifest(path: str | Path, task: str | None = None, *,
         raise ValueError(f"unseen: given beside the column {roles.split!r}, which says the split; "
                          "leave one out, as by --columns split=.")
     facts = {COLUMNS: roles.named}
-    if task == "caption":
+    if task == "caption" or asks:
         if attributes is not None or class_texts is not None:
-            raise ValueError("class_texts: descriptions of classes are given for captions, which "
-                             "are those of the pictures; choose the task gzsl, or leave them out.")
-        return captioned(file, listed, facts, seed, unseen)
+            raise ValueError(f"class_texts: descriptions of classes are given for {task}, which "
+                             "reads what is said of the pictures; choose the task gzsl, or leave "
+                             "them out.")
+        return (asked(file, table, roles, listed, facts, seed, unseen) if asks else
+                captioned(file, listed, facts, seed, unseen))
     if recognises:
         return _recognition(file, listed, facts, task, seed, attributes, class_texts, unseen)
     if attributes is not None or class_texts is not None:
