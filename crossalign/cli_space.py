@@ -111,6 +111,7 @@ def search(space: Folder,
     if (words is None) == (image is None):
         raise ValueError("words: give a text, or a picture by --image FILE; one of them.")
     from crossalign.space import Space, nothing_matches
+    from crossalign.space.thumbs import THUMB_KEY
 
     opened, query = Space.open(space), words if image is None else image
     found = opened.search(query, k, filters(where), modality)
@@ -120,7 +121,7 @@ def search(space: Folder,
         tell(f"note: {opened.card['note']}")
     if as_json:
         print(json.dumps({"none": nothing_matches(found), "hits": [{**hit._asdict(), "payload": {
-            key: value for key, value in hit.payload.items() if key != "thumb"}}
+            key: value for key, value in hit.payload.items() if key != THUMB_KEY}}
             for hit in found], **({} if untold is None else {"unjudged": untold}),
             **({"why": [one._asdict() for one in said]} if why else {})}))
         return

@@ -21,7 +21,8 @@ from crossalign.serve.bodies import (
 from crossalign.serve.guard import JSON, body_type
 from crossalign.serve.limits import AskError, Limits
 from crossalign.serve.questions import Desk
-from crossalign.serve.uploads import opened, thumbnail
+from crossalign.serve.uploads import opened
+from crossalign.space.thumbs import THUMB_KEY, thumb_of_picture
 
 
 def add_changes(app: FastAPI, desk: Desk) -> None:
@@ -68,7 +69,7 @@ async def _add_picture(desk: Desk, request: Request) -> list[str]:
 
     def add() -> list[str]:
         picture = opened(content, kind, desk.limits)
-        small = {"thumb": thumbnail(picture)} if about.thumb else {}
+        small = {THUMB_KEY: thumb_of_picture(picture)} if about.thumb else {}
         return desk.served.add([picture], [about.id], [{**(about.payload or {}), **small}], None)
 
     return await desk.pool.run(add)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.space.thumbs import THUMB_KEY
+
 Array = npt.NDArray[Any]
 
 
@@ -47,6 +49,6 @@ def points(ids: Sequence[str], vectors: Array, payloads: Sequence[dict[str, Any]
                 point[key] = payload[key]
         if "text" in payload:
             point["text"] = str(payload["text"])[:80]
-        point["thumb"] = "thumb" in payload
+        point["thumb"] = THUMB_KEY in payload
         found.append(point)
     return found

@@ -17,6 +17,7 @@ from crossalign.serve.uploads import as_uri, png_uri
 from crossalign.space.folder import Stamp, stamp
 from crossalign.space.searching import nothing_matches
 from crossalign.space.stored import ChangedError
+from crossalign.space.thumbs import THUMB_KEY
 
 if TYPE_CHECKING:
     from crossalign.space import Space
@@ -183,7 +184,7 @@ class Served:
     def thumb(self, name: str) -> Any:
         """Return what an item's payload holds as its small picture; None if nothing."""
         with self._current():
-            return self._payload(name).get("thumb")
+            return self._payload(name).get(THUMB_KEY)
 
     def map(self) -> list[Plain]:
         """Return points of the map, which is made again after a change."""
@@ -207,6 +208,6 @@ def _shown(hit: Any) -> Plain:
     payload = dict(hit.payload)
     found = {"id": hit.id, "score": float(hit.score), "chance": hit.chance, "match": hit.match,
              "payload": payload}
-    if payload.pop("thumb", None) is not None:
+    if payload.pop(THUMB_KEY, None) is not None:
         found["thumb"] = f"/thumb/{quote(hit.id, safe='')}"
     return found

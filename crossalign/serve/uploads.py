@@ -24,8 +24,6 @@ FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG", "image/webp": "WEBP", "imag
 """Types of pictures that are read, and their names in Pillow."""
 DIGITS = 100
 """Largest number of digits of a whole number."""
-THUMB = 160
-"""Longer side of a thumbnail, in pixels."""
 
 
 def opened(content: bytes, kind: str, limits: Limits) -> Image.Image:
@@ -73,27 +71,13 @@ def film(frames: Sequence[tuple[str, bytes]], limits: Limits) -> Film:
     return Film([opened(content, kind, each) for kind, content in frames])
 
 
-def thumbnail(picture: Image.Image) -> str:
-    """Return a small copy of a picture as a data URI."""
-    from PIL import Image
-
-    small = Image.fromarray(pictures.prepared(picture, None, "RGB").pixels)
-    small.thumbnail((THUMB, THUMB))
-    return _uri(small, "JPEG", quality=80)
-
-
 def png_uri(pixels: Any) -> str:
     """Return pixels ``(h, w, 4)`` uint8, opacity last, as a data URI."""
     from PIL import Image
 
-    return _uri(Image.fromarray(pixels), "PNG")
-
-
-def _uri(picture: Image.Image, form: str, **how: Any) -> str:
-    """Return a picture in a format of Pillow as a data URI."""
     stream = io.BytesIO()
-    picture.save(stream, form, **how)
-    return as_uri(stream.getvalue(), form.lower())
+    Image.fromarray(pixels).save(stream, "PNG")
+    return as_uri(stream.getvalue(), "png")
 
 
 def as_uri(content: bytes, kind: str) -> str:

@@ -10,7 +10,8 @@ from crossalign.data.class_folders import picture_id
 from crossalign.index.base import Index
 
 
-def ids_of_files(index: Index, files: Sequence[str], root: str | None, kind: str) -> list[str]:
+def ids_of_files(index: Index, files: Sequence[str], root: str | None,
+                 kind: str | None) -> list[str]:
     """Return the ids of files, those that are there and new ones, which no other file has.
 
     Parameters
@@ -22,8 +23,8 @@ def ids_of_files(index: Index, files: Sequence[str], root: str | None, kind: str
     root : str or None
         Path of the data that a space was built from. A new file below it is called by its folder
         and its name, as building calls pictures in class folders, any other by its whole path.
-    kind : str
-        Modality of the items.
+    kind : str or None
+        Modality of the items; None for any.
     """
     names = _there(index, files, root, kind)
     for path in files:
@@ -46,14 +47,16 @@ def has_id(index: Index, name: str) -> bool:
     return True
 
 
-def _there(index: Index, files: Sequence[str], root: str | None, kind: str) -> dict[str, str]:
+def _there(index: Index, files: Sequence[str], root: str | None,
+           kind: str | None) -> dict[str, str]:
     """Return the ids of the files that are there."""
     if not len(index):
         return {}
     told = {path: path for path in files}
     if root is not None:
         told |= {os.path.relpath(path, root): path for path in files}
-    hits = index.search(index.sample(1)[1], len(index), {"file": list(told), "modality": kind})
+    where = {"file": list(told), **({} if kind is None else {"modality": kind})}
+    hits = index.search(index.sample(1)[1], len(index), where)
     names = [str(name) for name in hits.ids[0].tolist()]
     found: dict[str, str] = {}
     for name, about in zip(names, index.payload(names), strict=True):

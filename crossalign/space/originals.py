@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crossalign.data.samples import CLIP
+from crossalign.space.thumbs import THUMB_KEY
 
 WHOLE = "data:image/png;base64,"
 """Beginning of a small picture without loss, as an index keeps what is in no file; of a clip it
@@ -30,6 +31,6 @@ def original(root: Any, name: str, about: Mapping[str, Any]) -> Path | bytes | N
     """
     if "file" in about:
         return Path(os.path.normpath(os.path.join(str(root or ""), str(about["file"]))))
-    if about.get("modality") != CLIP and str(about.get("thumb", "")).startswith(WHOLE):
-        return base64.b64decode(str(about["thumb"]).removeprefix(WHOLE))
+    if about.get("modality") != CLIP and str(about.get(THUMB_KEY, "")).startswith(WHOLE):
+        return base64.b64decode(str(about[THUMB_KEY]).removeprefix(WHOLE))
     return None

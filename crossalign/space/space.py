@@ -127,14 +127,14 @@ class Space(StoredSpace):
 
     def _names(self, items: Sequence[Any], vectors: Array, kind: str) -> list[str]:
         """Return the ids of items that are given none, of one kind."""
-        files = iter(self._ids_of([item for item in items if isinstance(item, Path)]))
+        files = iter(self._ids_of([item for item in items if isinstance(item, Path)], kind))
         return [next(files) if isinstance(item, Path) else f"{kind}-{digest(row.tobytes())[:16]}"
                 for item, row in zip(items, vectors, strict=True)]
 
-    def _ids_of(self, files: Sequence[Path]) -> list[str]:
+    def _ids_of(self, files: Sequence[Path], kind: str | None = None) -> list[str]:
         """Return the ids of files, see `ids_of_files`."""
         return ids_of_files(self.index, [os.path.abspath(file) for file in files],
-                            self.root, self.looks) if files else []
+                            self.root, kind) if files else []
 
     def remove(self, ids: Sequence[str] | str) -> int:
         """Remove items by their ids, or by the files that they were added from.

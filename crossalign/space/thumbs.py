@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import io
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.formats.clips import read_clip
-from crossalign.data.formats.pictures import read_picture
+from crossalign.data.formats.pictures import prepared, read_picture
 from crossalign.data.formats.videos import is_video
 from crossalign.data.samples import CLIP
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 Array = npt.NDArray[Any]
 THUMB = 96
@@ -37,6 +40,11 @@ def thumb_of_file(file: Path, kind: str) -> str:
     if kind == CLIP and (file.is_dir() or is_video(file)):
         return strip_of(file)
     return thumb_of(read_picture(file, None, "RGB").pixels)
+
+
+def thumb_of_picture(picture: PIL.Image.Image) -> str:
+    """Return the small picture of an open one, as a data URI."""
+    return thumb_of(prepared(picture, None, "RGB").pixels)
 
 
 def strip_of(clip: Path) -> str:

@@ -22,7 +22,8 @@ from crossalign.serve.page import page_files
 from crossalign.serve.plane import on_plane
 from crossalign.serve.pool import Pool
 from crossalign.serve.start import door_of, serve
-from crossalign.serve.uploads import picture_in, thumbnail
+from crossalign.serve.uploads import picture_in
+from crossalign.space.thumbs import thumb_of_picture
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +215,7 @@ def test_a_small_picture_is_kept_if_asked_for(server):
     status, headers, content = server.ask("GET", "/thumb/p")
     assert (status, headers["Content-Type"]) == (200, "image/jpeg")
     shown = Image.open(io.BytesIO(content))
-    assert shown.size == (160, 53)
+    assert shown.size == (96, 32)
     assert np.abs(np.asarray(shown, int) - COLOURS["green"]).max() < 10
     assert server.ask("GET", "/thumb/text/red")[0] == 404
     assert server.ask("DELETE", "/items/p")[0] == 200
@@ -276,7 +277,7 @@ def test_the_page_sets_texts_as_texts_and_asks_no_other_host():
 
 def test_a_small_picture_of_sixteen_bits_keeps_its_greys():
     values = np.linspace(0, 65535, 64 * 64).astype(np.uint16).reshape(64, 64)
-    kind, content = picture_in(thumbnail(Image.fromarray(values)))
+    kind, content = picture_in(thumb_of_picture(Image.fromarray(values)))
     shown = np.asarray(Image.open(io.BytesIO(content)).convert("L"), int)
     assert kind == "image/jpeg"
     assert np.abs(shown - values // 257).max() < 12

@@ -32,6 +32,7 @@ from crossalign.models import RidgeMap
 from crossalign.space import build_space
 from crossalign.space.chance import RandomPairs
 from crossalign.space.choice import DRAWS, choose
+from crossalign.space.ids import ids_of_files
 from crossalign.space.originals import original
 from crossalign.space.recognition import PLAYED, Recognition
 from crossalign.space.scores import guessing
@@ -338,6 +339,16 @@ def test_files_of_data_under_the_data_root_are_found_from_anywhere(folder, tmp_p
     assert original(space.root, "ring/03.png", about) == folder / "ring" / "03.png"
     assert space.add(folder / "ring" / "03.png") == ["ring/03.png"]
     space.close()
+
+
+def test_a_file_of_another_kind_is_found_by_that_kind(tmp_path):
+    index, file = ExactIndex(2), str(tmp_path / "a" / "1.png")
+    index.add(np.eye(2, dtype=np.float32), ["drawn", "seen"], [
+        {"file": "a/1.png", "modality": "sketch"}, {"file": file, "modality": "image"}])
+    for kind, name in (("sketch", "drawn"), ("image", "seen")):
+        assert ids_of_files(index, [file], str(tmp_path), kind) == [name]
+    assert ids_of_files(index, [file], str(tmp_path), None)[0] in ("drawn", "seen")
+    assert ids_of_files(index, [file + "x"], str(tmp_path), "sketch") == ["a/1.pngx"]
 
 
 def test_a_file_that_is_added_again_keeps_its_class_and_has_a_small_picture_of_its_own(
