@@ -10,6 +10,10 @@ row is held to `FARTHEST` deviations in every column, or to the farthest trainin
 farther.
 Training rows are as they were, and no unit counts more than another: a share of .5 beside a
 population of 1e9 varies as much as it.
+
+A block is columns of one unit, as codes of a space are. What varies little there is small, not of
+a smaller unit, so that no column is scaled by much less than the others, and a new row is held to
+the farthest training row, see `fit_block`.
 """
 
 from __future__ import annotations
@@ -37,6 +41,8 @@ ROUNDING = 1e-6
 """Share of its values by which a column may vary and still be constant: float32 holds no more."""
 NOTHING = 1e-3
 """Variation from which a column is not constant after all, as its scale would be 1."""
+LEAST = 0.5
+"""Share of the mean variance of the columns of a block that each of them counts as at least."""
 
 
 def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
@@ -88,6 +94,40 @@ def _by_column(values: Extent, kind: str) -> tuple[Array, Array, Array]:
     ends, mean = (_scaled(of, shift, scale) for of in (np.stack([low, high]), mean))
     return shift, scale, farthest_of(np.where(np.isinf(ends), np.float32(0), ends), mean,
                                      np.where(still, np.float32(1), deviation / scale))
+
+
+def fit_block(x: Array) -> dict[str, Array]:
+    """Fit shift and scale of columns of one unit to training rows, for ``standard``.
+
+    A column has its own deviation as its scale, but no variance less than `LEAST` of the mean
+    variance of those that vary.
+
+    Parameters
+    ----------
+    x : (n, d) float
+        Training rows.
+
+    Returns
+    -------
+    dict
+        Those of `fit_scaling`. ``farthest`` is the farthest training row of each column, so that
+        one that is constant in training says nothing of new rows.
+
+    Raises
+    ------
+    ValueError
+        If there is no row.
+    """
+    fitted = fit_scaling(x, "standard")
+    low, high = (of(x, axis=0).astype(np.float32) for of in (np.min, np.max))
+    varies = ~_constant(low, high)
+    variance = np.where(varies, fitted["scale"], 0).astype(np.float64) ** 2
+    least = LEAST * variance.sum() / max(varies.sum(), 1)
+    scale = np.sqrt(np.maximum(variance, least)).astype(np.float32)
+    scale = np.where(scale > 0, scale, np.float32(1))
+    ends = np.abs(_scaled(np.stack([low, high]), fitted["shift"], scale)).max(axis=0)
+    return {"shift": fitted["shift"], "scale": scale,
+            "farthest": np.where(np.isinf(ends), np.float32(FARTHEST), ends)}
 
 
 def _constant(low: Array, high: Array) -> Array:

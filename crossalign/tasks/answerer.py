@@ -7,7 +7,7 @@ by the same network.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, Self
@@ -23,7 +23,7 @@ from crossalign.models.answer_network import AnswerNetwork
 from crossalign.models.blockwise import encoded
 from crossalign.models.one_modality import complete
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, Having, check_values
-from crossalign.preprocessing.scaling import apply_scaling, fit_scaling
+from crossalign.preprocessing.scaling import apply_scaling, fit_block, fit_scaling
 from crossalign.sentences import short
 from crossalign.tasks.answer_targets import frequent_answers, soft_targets
 from crossalign.tasks.base import Task, task_samples
@@ -51,6 +51,8 @@ RANGES: dict[str, Any] = {
     "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT, None],
     "batch_size": [BATCH], "lr": [RATE], "device": [StrOptions(set(DEVICES))],
     "random_state": [SEED], "temperature": [RATE, None]}
+CODES, FEATURES = "codes", "features"
+"""Inputs that are read alone."""
 EPOCHS = 10
 """Least number of passes over the questions."""
 BLOCK = 8192
@@ -115,7 +117,7 @@ class Answerer(Task):
     learned = MappingProxyType({"answers_": np.ndarray, "words_": np.ndarray,
                                 "counts_": np.ndarray, "scaling_": dict, "modality_": str,
                                 "history_": dict})
-    learned_format = 3
+    learned_format = 4
 
     def __init__(self, model: Any, inputs: str = "codes", sees: str = "both", most: int = 3000,
                  hidden: int = 128, dropout: float = 0.2, epochs: int | None = None,
@@ -158,13 +160,16 @@ class Answerer(Task):
             raise ValueError(f"train: has {list(samples.modalities)}, and the model reads "
                              f"{list(self.model.widths_)}; give samples of one of those.")
         self.modality_ = known[0]
-        rows = self._rows(samples)
-        self.scaling_ = fit_scaling(rows, "standard")
+        blocks = self._blocks(samples)
+        fitted = [fit_block(rows) if kind == CODES else fit_scaling(rows, "standard")
+                  for kind, rows in blocks.items()]
+        self.scaling_ = {name: np.concatenate([one[name] for one in fitted])
+                         for name in fitted[0]}
         self.answers_ = frequent_answers(asked.answers, self.most)
         self.words_ = np.array(sorted({word for text in set(asked.texts)
                                        for word in words_of(text)}), dtype=object)
         self.counts_ = self._counts(asked)
-        self._train(rows, asked, asked.rows(samples), callbacks)
+        self._train(blocks, asked, asked.rows(samples), callbacks)
         return self
 
     def decision_function(self, X: npt.ArrayLike | Views, questions: Questions | Sequence[str],
@@ -189,7 +194,7 @@ class Answerer(Task):
         self._check_fitted()
         samples = task_samples(X, "X", self.modality_)
         texts, about = _asked(samples, questions, rows)
-        codes = torch.from_numpy(self._scaled(self._rows(samples)))
+        codes = torch.from_numpy(self._scaled(self._blocks(samples)))
         words, network = torch.from_numpy(self._words(texts)), self.network_
         device = network.pictures.device
         found = []
@@ -273,24 +278,26 @@ class Answerer(Task):
         if not hasattr(self, "network_"):
             raise ValueError("X: this task is not prepared; call fit(train, questions) first.")
 
-    def _rows(self, samples: Views) -> Array:
-        """Return what is read of every picture ``(n, width)``."""
+    def _blocks(self, samples: Views) -> dict[str, Array]:
+        """Return what is read of every picture: codes, features or both, ``(n, width)`` each."""
         name = self.modality_
         if name not in samples:
             raise ValueError(f"X: has {list(samples.modalities)}, and answers are learned from "
                              f"{name!r}; give that.")
         complete(samples, name)
-        parts = []
-        if self.inputs != "features":
-            parts.append(encoded(self.model.project, samples, name))
-        if self.inputs != "codes":
+        parts = {}
+        if self.inputs != FEATURES:
+            parts[CODES] = encoded(self.model.project, samples, name)
+        if self.inputs != CODES:
             if samples.kind(name) != "vectors":
                 raise ValueError(f"inputs: got {self.inputs!r}, and {name!r} holds "
                                  f"{samples.kind(name)}; use 'codes'.")
-            parts.append(np.asarray(samples[name]))
-        return np.concatenate(parts, axis=1, dtype=np.float32)
+            parts[FEATURES] = np.asarray(samples[name])
+        return parts
 
-    def _scaled(self, rows: Array) -> Array:
+    def _scaled(self, blocks: Mapping[str, Array]) -> Array:
+        """Return the blocks side by side, scaled."""
+        rows = np.concatenate([*blocks.values()], axis=1, dtype=np.float32)
         return apply_scaling(rows, "standard", **self.scaling_)
 
     def _words(self, texts: Sequence[str]) -> Array:
@@ -320,9 +327,9 @@ class Answerer(Task):
             pictures, len(self.words_), len(self.answers_), hidden=self.hidden,
             dropout=self.dropout, sees=self.sees).eval()
 
-    def _train(self, rows: Array, asked: Questions, about: Array,
+    def _train(self, blocks: Mapping[str, Array], asked: Questions, about: Array,
                callbacks: Sequence[Callback]) -> None:
-        self._restore(torch.from_numpy(self._scaled(rows)))
+        self._restore(torch.from_numpy(self._scaled(blocks)))
         self.network_.initialise(torch.Generator().manual_seed(self.random_state))
         numbers, scores = soft_targets(asked.answers, self.answers_)
         data = TensorData({name: torch.from_numpy(values) for name, values in (

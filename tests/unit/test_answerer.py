@@ -13,13 +13,18 @@ import pytest
 import small
 import torch
 from complaints import complaint
+from PIL import Image, ImageDraw
+from shapes import SHAPES
+from sklearn.linear_model import LogisticRegression
 
 from crossalign import models
+from crossalign.encoders import HOG
 from crossalign.evaluation import evaluate, fit_for
 from crossalign.evaluation.protocols.vqa import VQA, most_frequent
 from crossalign.evaluation.selection import fit_on
 from crossalign.metrics import vqa_accuracy
 from crossalign.models.answer_network import soft_cross_entropy
+from crossalign.preprocessing import apply_scaling, fit_scaling
 from crossalign.space.answering import AnsweringSpace
 from crossalign.space.spoken import chosen_settings
 from crossalign.tasks import Answerer, Fitted
@@ -152,6 +157,39 @@ def test_questions_are_asked_in_words_too(task):
     assert task.unknown_words("Which zebra, zebra or yak?") == ["zebra", "or", "yak"]
     p = task.predict_proba(TEST, asked)
     assert ((p > 0) & (p < 1)).all()
+
+
+def drawn(shape, place):
+    """Pixels ``(64, 64)`` of a shape at a place, without any noise."""
+    (x, y), sheet = place, Image.new("L", (64, 64), 255)
+    SHAPES[shape](ImageDraw.Draw(sheet), (x, y, x + 38, y + 38))
+    return np.asarray(sheet)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_columns_that_vary_little_in_training_do_not_drown_the_others_in_new_pictures(seed):
+    """Drawings of a disc or a square, new ones higher up than any in training, where columns hardly
+    varied. Oracle: logistic regression on the codes as they are, and with every column scaled.
+    """
+    rng = np.random.default_rng([seed, 1])
+    places = [*rng.integers([6, 10], 20, (112, 2)).tolist(),
+              *rng.integers(6, [20, 10], (38, 2)).tolist()]
+    shapes = np.array(["disc", "square"] * 75)
+    codes = HOG().encode(np.stack([drawn(*of) for of in zip(shapes, places, strict=True)]))
+    train, test = codes[:112], codes[112:]
+
+    def right(scaled):
+        head = LogisticRegression(max_iter=5000).fit(scaled(train), shapes[:112])
+        return head.score(scaled(test), shapes[112:])
+
+    fitted = fit_scaling(train, "standard")
+    assert right(np.asarray) > 0.9 > 0.8 > right(lambda x: apply_scaling(x, "standard", **fitted))
+    views = Views({"image": codes}, ids=[str(k) for k in range(150)])
+    said = Questions(("which shape?",) * 150, tuple((shape,) for shape in shapes.tolist()),
+                     ("shape",) * 150, tuple((str(k),) for k in range(150)))
+    model = models.get("dual_encoder")().fit(views[:112])
+    task = Answerer(model, epochs=40).fit(views[:112], said)
+    assert (task.predict(views[112:], said.texts[112:]) == shapes[112:]).mean() > 0.95
 
 
 def test_a_seed_gives_the_same_answerer_and_another_another():

@@ -10,6 +10,7 @@ from crossalign.preprocessing.scaling import (
     FARTHEST,
     KINDS,
     apply_scaling,
+    fit_block,
     fit_scaling,
     undo_scaling,
 )
@@ -183,3 +184,39 @@ def test_ends_that_float32_can_hold_and_not_their_distance_are_scaled(kind):
     scaled = apply_scaling(np.concatenate([x, new]), kind, **fitted)
     assert np.abs(scaled).max() <= FARTHEST
     assert scaled[-1, 1] == FARTHEST
+
+
+def test_columns_of_a_block_count_as_half_its_mean_variance_at_least():
+    rng = np.random.default_rng(0)
+    rows = rng.normal([3, -1, 0, 7], [1e-3, 1, 5, 0], (60, 4)).astype(np.float32)
+    fitted = fit_block(rows)
+    assert {name: (a.shape, a.dtype) for name, a in fitted.items()} == dict.fromkeys(
+        ("shift", "scale", "farthest"), ((4,), np.float32))
+    variances = np.var(rows.astype(np.float64), axis=0)
+    least = variances.sum() / 3 / 2                                     # of three that vary
+    np.testing.assert_allclose(fitted["scale"], np.sqrt(np.maximum(variances, least)), rtol=1e-4)
+    scaled = apply_scaling(rows, "standard", **fitted)
+    np.testing.assert_allclose(scaled, (rows - rows.mean(axis=0)) / fitted["scale"], rtol=1e-3,
+                               atol=1e-3)
+    np.testing.assert_array_equal(scaled, apply_scaling(
+        rows, "standard", fitted["shift"], fitted["scale"], np.inf))   # no training row is held
+
+
+def test_new_rows_of_a_block_are_held_to_the_farthest_training_row():
+    x = np.array([[0, 5, 0], [1, 5, .01], [3, 5, 0], [0, 5, 0]], np.float32)
+    fitted = fit_block(x)
+    new = apply_scaling([[9, 9, 9], [-9, -9, -9]], "standard", **fitted)
+    far = np.abs(apply_scaling(x, "standard", **fitted)).max(axis=0)
+    np.testing.assert_array_equal(new, [far, -far])
+    assert far[1] == 0                                    # what never varied says nothing
+    assert far[2] < 0.02 < far[0]
+
+
+def test_blocks_without_rows_are_refused_and_constant_ones_are_zero():
+    with pytest.raises(ValueError, match="at least one training row"):
+        fit_block(np.zeros((0, 3), np.float32))
+    for value in (0.0, 3e38):
+        fitted = fit_block(np.full((4, 2), value, np.float32))
+        np.testing.assert_array_equal(apply_scaling([[1.0, -2.0]], "standard", **fitted), [[0, 0]])
+    wide = np.array([[-3e38, 0], [3e38, 1]], np.float32)
+    assert np.isfinite(apply_scaling(wide, "standard", **fit_block(wide))).all()
