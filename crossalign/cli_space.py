@@ -70,7 +70,7 @@ def build(source: Annotated[str, typer.Argument(
               "data.")] = False,
           questions: Annotated[bool, typer.Option(
               "--questions", help="Learn to answer about pictures, from the questions of the "
-              "data.")] = False,
+              "data, as a table with path, question and answer.")] = False,
           language_model: LanguageModel = None, lora: Lora = None) -> None:
     """Build a space of pictures and texts, which answers about raw ones.
 
