@@ -53,7 +53,7 @@ def data_validate(path: Annotated[str, typer.Argument(
         return
     print(f"\nas crossalign build reads it, for {built}:")
     try:
-        _print(checks_of(load_raw(options, False, log, arguments).benchmark))
+        _print(checks_of(load_raw(options, (), log, arguments).benchmark))
     except ValueError as error:
         tell(f"note: crossalign run reads this for {done}, and crossalign build cannot read it for "
              f"{built}: {error}")

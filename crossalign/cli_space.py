@@ -173,10 +173,10 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
             print(printable(f"{file}: {STRANGE * answer.unlike}"
                             f"{'none of the classes; nearest ' * answer.none}{said}"))
             if answer.set:
-                of = "" if untold is None else ", if that has pictures"
+                of = "" if untold is None else ", if that has training pictures"
                 print(printable(f"  meant to hold the right one in 90 %{of}: {named(answer.set)}"))
-        if untold is not None:
-            tell(f"note: {untold}")
+    if untold is not None and not as_json:
+        tell(f"note: {untold}")
     found.end()
 
 
@@ -299,8 +299,11 @@ def likely(hit: Hit) -> str:
 
 def shown(hit: Hit) -> list[str]:
     """Return class and text of a hit for a table, or where it has no text what the space says."""
+    from crossalign.space.answering import SAID
+    from crossalign.space.items import TEXT
+
     about = hit.payload
-    text = about["text"] if "text" in about else f"said: {about['said']}" if "said" in about else ""
+    text = about[TEXT] if TEXT in about else f"said: {about[SAID]}" if SAID in about else ""
     return [str(about.get("class", "")), str(text)[:60]]
 
 

@@ -115,7 +115,7 @@ class DataOptions:
         help="Modalities of a file of aligned arrays to read, in order, as image,text.")] = None
     columns: Annotated[str | None, typer.Option(
         help="Columns of a file that lists pictures, as path=image,text=caption; the roles are "
-        "path, text, class, split and id.")] = None
+        "path, text, class, question, answer, second, type, split and id.")] = None
     frames: Annotated[str | None, typer.Option(
         help="Number of frames of a clip, spread over it, for a folder of classes of video files; "
         f"where it is given, also of folders of frames. By default {FRAMES}.")] = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import ROOT_VARIABLE, locate
 from crossalign.data.noted import (
-    CAPTIONS_NOT_READ,
+    BESIDE,
     OF_WORDS,
     digits_fact,
     noted_fact,
@@ -109,7 +109,7 @@ def load(name_or_path: str | Path, task: str | None = None, *, tokens: bool = Fa
     modalities : strings, optional
         Modalities to read from files of aligned arrays, in order; the first asks.
     columns : mapping of role to column, optional
-        Columns of a file that lists pictures: ``path``, ``text``, ``class``, ``split`` and ``id``.
+        Columns of a file that lists pictures, see `sources.manifest.columns.USUAL`.
     frames : int, optional
         Number of frames of a clip, spread over it, by default `clip_options.FRAMES`. Where it is
         given, a folder of class folders of folders of pictures is one of clips.
@@ -154,12 +154,12 @@ class Loaded(NamedTuple):
 def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: bool = False,
                seed: int = 0, log: Callable[[str], None] | None = None,
                engine: str | None = None, check: Callable[[RawSamples], None] | None = None,
-               captions: bool = False, **arguments: Any) -> Loaded:
+               besides: Collection[str] = (), **arguments: Any) -> Loaded:
     """Load a benchmark together with all samples that it was cut from.
 
     ``check`` is called with raw samples before any of them is encoded, to raise what is wrong with
-    them. With ``captions`` these are read beside the benchmark, by `read_said`, and not noted as
-    not read. For the other arguments and errors see `load`.
+    them. What the tasks ``besides`` read, captions or questions, is read by `read_said`, and not
+    noted as not read. For the other arguments and errors see `load`.
     """
     given = {argument: value for argument, value in arguments.items() if value is not None}
     source, path, variant = locate(name_or_path, given)
@@ -178,9 +178,10 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
                              "encode; leave it out.")
         if check is not None and isinstance(found, RawSamples):
             check(found)
-        if captions and isinstance(found, RawSamples):
+        if isinstance(found, RawSamples):
+            read_too = [BESIDE[other] for other in besides]
             found = replace(found, noted={kind: names for kind, names in found.noted.items()
-                                          if kind != CAPTIONS_NOT_READ})
+                                          if kind not in read_too})
         bench, samples = (_encoded(found, tokens=tokens, log=log, engine=engine or LOCAL,
                                    **encoders)
                           if isinstance(found, RawSamples) else (found, None))
@@ -201,8 +202,8 @@ def read_said(name_or_path: str | Path, task: str, *, tokens: bool = False, seed
     name_or_path, tokens, seed, log, arguments
         Arguments of `load` by which the samples are loaded.
     task : {"caption", "vqa"}
-        Captions or questions. Only what is noted of these is logged; the rest is when `load`
-        reads the same data.
+        Captions or questions. Notes on these alone are logged, as `load` logs the others of the
+        same data.
 
     Returns
     -------
@@ -211,7 +212,8 @@ def read_said(name_or_path: str | Path, task: str, *, tokens: bool = False, seed
     """
     given = {argument: value for argument, value in arguments.items() if value is not None}
     source, path, variant = locate(name_or_path, given)
-    given = {argument: value for argument, value in given.items() if argument in source.options}
+    given = {argument: value for argument, value in given.items()
+             if argument in source.options and argument not in source.of_classes}
     _check(source, str(name_or_path), variant, task, tokens, given)
     read = source.read if source.read_raw is None else source.read_raw
     found = read(*(() if path is None else (path,)), task, variant=variant, tokens=tokens,

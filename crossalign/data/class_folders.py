@@ -28,6 +28,8 @@ SYSTEM = ("$recycle.bin", "__macosx", "@eadir", "desktop.ini", "ehthumbs.db", "l
 """Names, in lower case, of files and folders that operating systems and archives leave behind."""
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
 """Suffixes of tables that may say something of pictures."""
+TABLES_NOT_READ = "tables_beside_the_class_folders_not_read_unless_given_as_the_data"
+"""Kind of the notes on such tables."""
 
 
 def class_files(folder: Path) -> tuple[dict[str, list[Path]], Noted]:
@@ -89,11 +91,10 @@ def by_class(folder: Path, is_named_so: Callable[[Path], bool],
 def tables_beside(folder: Path, read: Sequence[object]) -> Noted:
     """Return the tables beside class folders, but for those of classes and those that are read."""
     known = {Path(str(file)).name for file in read if isinstance(file, str | Path)}
-    found = [f"{identifier(file.name)} (to read it, give it as the data: {identifier(str(file))})"
-             for file in entries(folder, [])
+    found = [identifier(file.name) for file in entries(folder, [])
              if file.suffix.lower() in TABLES and file.name not in known
              and file.stem != STEM and not is_folder(file)]
-    return {"tables_beside_the_class_folders_not_read": found} if found else {}
+    return {TABLES_NOT_READ: found} if found else {}
 
 
 def pictures_in(folder: Path) -> tuple[list[Path], Noted]:

@@ -24,8 +24,14 @@ CAPTIONS_OF_CLASSES = "pictures_without_captions_of_their_own_called_as_their_cl
 """Kind of the notes on pictures whose captions are the texts of their class."""
 QUESTIONS_TWICE = "questions_that_stand_twice"
 """Kind of the notes on questions that are asked again of the same picture."""
-OF_WORDS = (CAPTIONS_OF_CLASSES, QUESTIONS_TWICE)
-"""Kinds of the notes on captions and questions that no other task reads."""
+CAPTIONS_ALONE = "captions_of_no_picture"
+"""Kind of the notes on files of captions whose name is no picture's."""
+OF_WORDS = (CAPTIONS_OF_CLASSES, CAPTIONS_ALONE, QUESTIONS_TWICE)
+"""Kinds of the notes on captions and questions that recognition does not make."""
+QUESTIONS_NOT_READ = "questions_not_read"
+"""Kind of the notes on questions that a benchmark of another task does without."""
+BESIDE = {"caption": CAPTIONS_NOT_READ, "vqa": QUESTIONS_NOT_READ}
+"""Kind of the notes on what is not read, by the task that reads it."""
 FIRST = 3
 """Number of names given for each kind, of which there may be thousands."""
 

@@ -79,6 +79,8 @@ class Source:
         for; default None.
     options : tuple of str
         Further arguments of `load` that it takes.
+    of_classes : tuple of str
+        Those of the options that describe classes, which captions and questions do not read.
     raw : tuple of str
         Raw items that it gives, ``"pictures"`` and ``"texts"``; `load` takes encoders of them.
     read_raw : callable, optional
@@ -105,6 +107,7 @@ class Source:
     tokens: bool = False
     pool: str | None = None
     options: tuple[str, ...] = ()
+    of_classes: tuple[str, ...] = ()
     raw: tuple[str, ...] = ()
     read_raw: Callable[..., RawSamples] | None = None
     encoders: Callable[[], dict[str, Any]] | None = None

@@ -210,8 +210,8 @@ class AnsweringSpace(SearchingSpace):
 
     @property
     def unpromised(self) -> str | None:
-        """Say why the sets of `recognise` promise nothing for classes without pictures; None where
-        they do, or there are no sets or no such classes.
+        """Say why the sets of `recognise` promise nothing for classes without training pictures;
+        None where they do, or there are no sets or no such classes.
         """
         if not self.fitted.settings.get("sets") or PLAYED not in self.card:
             return None

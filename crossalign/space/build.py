@@ -127,7 +127,7 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         check_options(options, captions, questions, adapt)
         language = language_of(language_model, lora, captions)
         words = read_words(options, captions, questions, log)
-        bench, samples, readers = read_raw(options, captions, log)
+        bench, samples, readers = read_raw(options, words, log)
         one_space = readers.one_space and all(pool == "mean" for pool in bench.pools.values())
         with _products(bench):
             fitted, used, about, kept = _fitted(bench, samples, options, models, budget, adapt,

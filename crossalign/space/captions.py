@@ -15,12 +15,6 @@ from crossalign.tasks.base_captioner import BaseCaptioner
 from crossalign.tasks.fitted import Fitted
 from crossalign.types import Benchmark, Captions, Encoder, Views
 
-UNCHOSEN = {"unseen": "name"}
-"""Settings where validation has too few captions to choose any: a decoder of few captions says of a
-class without pictures what its own classes are called, against the space's own recogniser."""
-NAMED = "classes without pictures are called by their names"
-"""Those settings in words."""
-
 
 @dataclass(frozen=True)
 class OneCaptioner(Captioning):
@@ -52,7 +46,8 @@ def captioner_of(said: Captions, fitted: Fitted, bench: Benchmark, used: Views,
                  callbacks: Sequence[Any] = ()) -> BaseCaptioner:
     """Return a captioner that learned the captions of the samples of the model.
 
-    Its settings are those that validation chooses for captions, see `Captioning.trial`.
+    Its settings are those that validation chooses for captions, see `Captioning.trial`; of too few
+    captions the default of `Captioning`.
 
     Parameters
     ----------
@@ -86,8 +81,6 @@ def captioner_of(said: Captions, fitted: Fitted, bench: Benchmark, used: Views,
     tell_of_colours(encoder, [text for of in said.texts for text in of], "captions", log)
     task = OneCaptioner(**language)
     chosen = chosen_settings(task, fitted.model, bench, said, "captions", log)
-    log(f"learning to say what {len(used):,} samples show, with {task.describe(chosen)}"
-        f"{'' if chosen or fitted.recogniser is None else f'; {NAMED}'}")
-    captioner = task.captioner(fitted.model, fitted.recogniser, chosen or UNCHOSEN,
-                               modality=modality)
+    log(f"learning to say what {len(used):,} samples show, with {task.describe(chosen)}")
+    captioner = task.captioner(fitted.model, fitted.recogniser, chosen, modality=modality)
     return captioner.fit(used, said, callbacks)

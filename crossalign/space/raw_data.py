@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -82,7 +82,7 @@ def _check_pool(options: DataOptions) -> None:
                          "leave --tokens out.")
 
 
-def load_raw(options: DataOptions, captions: bool, log: Log,
+def load_raw(options: DataOptions, besides: Collection[str], log: Log,
              arguments: Mapping[str, Any]) -> Loaded:
     """Load the data of a space as ``arguments`` of `load` say, for the task that it is built for.
 
@@ -94,14 +94,14 @@ def load_raw(options: DataOptions, captions: bool, log: Log,
     task = space_task(options)
     check = partial(check_enough, unseen=options.unseen is not None)
     return load_whole(options.name, task, log=log, check=check if task == "gzsl" else None,
-                      captions=captions, **arguments)
+                      besides=besides, **arguments)
 
 
-def read_raw(options: DataOptions, captions: bool,
+def read_raw(options: DataOptions, besides: Collection[str],
              log: Log) -> tuple[Benchmark, Samples, Readers]:
     """Return the benchmark of the data, all their samples, and their encoders, opened once.
 
-    ``captions`` says whether these are read besides.
+    ``besides`` are the tasks whose captions or questions are read too.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def read_raw(options: DataOptions, captions: bool,
         If the data are features.
     """
     arguments = options.read_raw_as()
-    whole = load_raw(options, captions, log, arguments)
+    whole = load_raw(options, besides, log, arguments)
     if whole.samples is None:
         raise ValueError(f"data: {options.name!r} gives features, and a space answers about raw "
                          "pictures; give a folder of pictures, or use crossalign fit.")
@@ -138,7 +138,9 @@ def read_words(options: DataOptions, captions: bool, questions: bool,
         If it cannot be read, or is not there for all samples.
     """
     unread = replace(options, encoder=None, text_encoder=None, prompts=None, output_names=None)
-    return {task: read_said(options.name, task, log=log, **unread.read_as())
+    own = space_task(options) or _tasks(options)[0]
+    return {task: read_said(options.name, task, log=None if task == own else log,
+                            **unread.read_as())
             for task, asked in (("caption", captions), ("vqa", questions)) if asked}
 
 

@@ -61,14 +61,14 @@ class Answer(NamedTuple):
 
 
 def unpromised(classes: Classes, played: int) -> str | None:
-    """Say why sets of classes promise nothing for classes without pictures; None where there are
-    none, or validation had enough ``played`` classes to play such.
+    """Say why sets of classes promise nothing for classes without training pictures; None where
+    there are none, or enough classes ``played`` such on validation.
     """
     least = least_groups(COVERAGE)
     if played >= least or not classes.unseen.any():
         return None
-    return (f"classes without pictures may be missing from those that may be right: {played} "
-            f"classes played such on validation, and a promise takes {least}")
+    return (f"classes without training pictures may be missing from those that may be right: "
+            f"{played} classes played such on validation, and a promise takes {least}")
 
 
 def adapted(fitted: Fitted, samples: Samples) -> Fitted:

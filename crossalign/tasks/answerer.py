@@ -27,7 +27,7 @@ from crossalign.preprocessing.scaling import apply_scaling, fit_block, fit_scali
 from crossalign.sentences import short
 from crossalign.tasks.answer_targets import frequent_answers, soft_targets
 from crossalign.tasks.base import Task, task_samples
-from crossalign.tasks.inputs import INPUTS
+from crossalign.tasks.inputs import CODES, FEATURES, INPUTS
 from crossalign.tasks.log_odds import log_odds
 from crossalign.training import (
     Callback,
@@ -51,8 +51,6 @@ RANGES: dict[str, Any] = {
     "dropout": [Interval(Real, 0, 1, closed="left")], "epochs": [COUNT, None],
     "batch_size": [BATCH], "lr": [RATE], "device": [StrOptions(set(DEVICES))],
     "random_state": [SEED], "temperature": [RATE, None]}
-CODES, FEATURES = "codes", "features"
-"""Inputs that are read alone."""
 EPOCHS = 10
 """Least number of passes over the questions."""
 BLOCK = 8192

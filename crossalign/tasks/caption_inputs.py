@@ -16,6 +16,7 @@ from crossalign.preprocessing.scaling import farthest_of, held_within
 from crossalign.tasks.base import Task
 from crossalign.tasks.caption_names import ranked, with_truth, wrong_classes
 from crossalign.tasks.caption_rows import CaptionRows, with_misled
+from crossalign.tasks.inputs import CODES, FEATURES
 from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.types import Views
 
@@ -63,10 +64,10 @@ class CaptionInputs(Task):
         what codes are put by; from texts alone others than these may have the captioned modality.
         """
         kind = samples.kind(self.modality_)
-        if self.inputs == "features" and (self.route != "paired" or kind != "vectors"):
+        if self.inputs == FEATURES and (self.route != "paired" or kind != "vectors"):
             raise ValueError(f"inputs: got 'features' for {kind} by the route {self.route!r}; "
                              "use 'codes'.")
-        self.inputs_ = self.inputs if self.route == "paired" and kind == "vectors" else "codes"
+        self.inputs_ = self.inputs if self.route == "paired" and kind == "vectors" else CODES
         paired = self.route == "paired"
         seen = self._raw(samples if paired else samples.having(self.modality_))
         self.centre_, self.spread_ = seen.mean(axis=0), seen.std(axis=0) + 1e-3
@@ -92,9 +93,9 @@ class CaptionInputs(Task):
         """
         complete(samples, self.modality_)
         parts = []
-        if self.inputs_ != "features":
+        if self.inputs_ != FEATURES:
             parts.append(self.model.embed(as_given(samples, self.modality_), self.modality_))
-        if self.inputs_ != "codes":
+        if self.inputs_ != CODES:
             parts.append(samples[self.modality_])
         return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts], axis=1)
 

@@ -14,6 +14,8 @@ from crossalign.types.captions import Texts, check_lengths, check_texts, plain_i
 from crossalign.types.views import Views
 
 Array = npt.NDArray[Any]
+YES_NO = "yes/no"
+"""Type of a question that is answered by either."""
 MOST = 2
 """Largest number of samples that a question is about."""
 ENOUGH = 3
@@ -21,6 +23,13 @@ ENOUGH = 3
 DISAGREE = (f"of whom no {ENOUGH} others could agree; give it one answer, or those of at least "
             f"{ENOUGH + 1} people.")
 """End of the refusal of a question with `too_few` answers."""
+
+
+def answer_type(answer: str) -> str:
+    """Return the type of a question by its answer: yes/no, number or other."""
+    if answer in ("yes", "no"):
+        return YES_NO
+    return "number" if answer.isdecimal() else "other"
 
 
 def too_few(people: int) -> bool:
@@ -127,10 +136,13 @@ class Questions:
 
     def counts(self, splits: Mapping[str, Views]) -> dict[str, Any]:
         """Return the number of questions in every split, and of each type, as a fact of a
-        protocol.
+        protocol; and of those of two pictures in different splits, which are asked in none.
         """
         of = {split: self.of(views) for split, views in splits.items()}
-        return {"questions": {split: len(part) for split, part in of.items()}, "types": {
+        place = {name: split for split, views in splits.items() for name in views.ids.tolist()}
+        apart = sum(len({place.get(one) for one in pair}) > 1 for pair in self.pictures)
+        return {"questions": {split: len(part) for split, part in of.items()},
+                **({"questions_between_splits": apart} if apart else {}), "types": {
             split: {kind: part.types.count(kind) for kind in dict.fromkeys(part.types)}
             for split, part in of.items()}}
 

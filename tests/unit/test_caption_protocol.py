@@ -50,7 +50,7 @@ def bench(with_parts, noise=0.3):
 @cache
 def outcome(with_parts):
     fitted = models.RidgeMap().fit(bench(with_parts)["train"])
-    return Captioning(epochs=2).score(fitted, bench(with_parts))
+    return Captioning(epochs=2).score(fitted, bench(with_parts), {"unseen": "decoder"})
 
 
 def test_rows_stand_beside_the_decoder():
@@ -91,10 +91,10 @@ def test_a_language_model_speaks_and_the_small_decoder_stands_beside_it(tmp_path
         return own(captioner, *args, **settings)
 
     monkeypatch.setattr(language_captioner.LanguageCaptioner, "caption", heard)
-    found = task.score(fitted, bench(True))
+    found = task.score(fitted, bench(True), {"unseen": "decoder"})
     assert set(said) == {("paired", True, 2), ("text_only", True, 2), ("paired", False, 2)}
     assert set(found.scores) == {*outcome(True).scores, "exact_small", "CIDEr_small"}
-    small = Captioning(epochs=4).score(fitted, bench(True))
+    small = Captioning(epochs=4).score(fitted, bench(True), {"unseen": "decoder"})
     assert found.scores["exact_small"] == small.scores["exact"]
     assert found.scores["exact_template"] == small.scores["exact_template"]
     assert found.details["captions"][""] != found.details["captions"]["_small"]
@@ -154,6 +154,8 @@ def test_the_decoder_stands_beside_names_that_are_captions():
     assert found.scores["CIDEr_decoder"] == outcome(False).scores["CIDEr"]
     assert found.details["captions"][""] != outcome(False).details["captions"][""]
     assert "exact_decoder" not in outcome(False).scores
+    for end in ("", "_text_only"):                         # where nothing could be chosen
+        assert task.captioner(fitted, None, end=end).unseen == "name"
     assert found.scores["exact_text_only"] == outcome(False).scores["exact_text_only"]
 
 

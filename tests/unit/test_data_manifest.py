@@ -292,7 +292,7 @@ def test_a_space_is_built_for_what_the_columns_serve(frame, tmp_path):
     assert space_task(both) == "gzsl"
     plain = DataOptions(data=str(written(frame.drop(columns="category"), tmp_path)))
     assert space_task(plain) is None
-    assert read_raw(plain, True, str)[0].task == "retrieval"
+    assert read_raw(plain, ["caption"], str)[0].task == "retrieval"
     named = written(frame.rename(columns={"category": "kind"}), tmp_path)
     assert space_task(DataOptions(data=str(named), columns="class=kind")) == "gzsl"
     file = written(frame.drop(columns="caption"), tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,18 +55,22 @@ def test_rows_are_questions_about_a_picture_or_two(frame, tmp_path):
     assert bench.protocol["columns"] == {
         "path": "image", "class": "class", "question": "question", "answer": "answer",
         "second": "second_image"}
-    said, kinds = bench.said, {}
+    said, kinds = bench.said, defaultdict(set)
     assert len(said) == len(frame)
     for row, text, answers, kind, about in zip(
             frame.itertuples(), said.texts, said.answers, said.types, said.pictures, strict=True):
         assert (text, answers) == (row.question, (row.answer,))
         assert about == ((row.image, row.second_image) if row.second_image else (row.image,))
-        kinds[text] = kind
-    assert kinds == {"What is its shade?": "other", "is it grey?": "yes/no",
-                     "how many bars?": "number", "same shade?": "yes/no"}
+        kinds[text].add(kind)
+    assert kinds == {"What is its shade?": {"other"}, "is it grey?": {"yes/no"},
+                     "how many bars?": {"number"}, "same shade?": {"yes/no"}}
+    inside = sum(len(said.of(views)) for views in bench.splits.values())
+    assert bench.protocol["questions_between_splits"] == len(frame) - inside > 10
     of = said.of(bench["test_unseen"])
     assert {one[:4] for about in of.pictures for one in about} == {"grey", "pale"}
-    assert load(frame, tmp_path, "gzsl")["train"].meta.keys() == {"file:image"}
+    recognised = load(frame, tmp_path, "gzsl")
+    assert recognised["train"].meta.keys() == {"file:image"}
+    assert recognised.protocol["noted"]["questions_not_read"]["count"] == 80
 
 
 def test_without_classes_pictures_are_held_out_and_it_is_what_the_file_serves(frame, tmp_path):
@@ -77,7 +83,8 @@ def test_without_classes_pictures_are_held_out_and_it_is_what_the_file_serves(fr
     tested = load(parts, tmp_path, None)["test_seen"].ids
     assert {one[-5] for one in tested} == {*"02468"}
     complaint(lambda: load(bare, tmp_path, unseen=["grey"]), "no column says the class")
-    complaint(lambda: load(bare, tmp_path, class_texts="x.csv"), "class_texts: ")
+    complaint(lambda: load(bare, tmp_path, class_texts="x.csv"), "class_texts: ",
+              "given for vqa")
     only = DataOptions(data=str(tmp_path / "asked.csv"))
     assert space_task(only) is None
     complaint(lambda: check_options(only, False, False), "has pictures with questions, and no")
@@ -115,21 +122,30 @@ def test_answers_of_several_people_types_and_rows_without_questions(frame, tmp_p
     assert said == ["note: questions that stand twice, 1: What is its shade? (dark0.png)"]
     complaint(lambda: load(pd.concat([frame, frame[:1].assign(answer="pale")]), tmp_path),
               "rows 0 and 320", "answer differently")
+    load(pd.concat([frame, frame[1:2].assign(answer="no.")]), tmp_path)   # as metrics compare them
     complaint(lambda: load(frame.assign(question=""), tmp_path), "beside 'dark'")
     complaint(lambda: load(frame.assign(question="", answer=""), tmp_path), "empty in all rows")
     complaint(lambda: load(frame.drop(columns="answer"), tmp_path), "known as that of answers")
 
 
 def test_an_answer_without_a_question_is_a_column_as_any():
-    roles = roles_of(["path", "text", "answer", "type"], None)
-    assert (roles.answers, roles.type, roles.question) == ((), None, None)
+    for header in (["path", "text", "answer", "type"], ["path", "class", "answer", "answers"],
+                   ["path", "class", "question_type", "answer_type"]):
+        roles = roles_of(header, None)
+        assert (roles.answers, roles.type, roles.question) == ((), None, None)
+    complaint(lambda: roles_of(["path", "question", "question_type", "answer_type"], None),
+              "may both be the type")
 
 
 def test_one_file_makes_a_space_that_recognises_and_answers(frame, tmp_path):
     file = tmp_path / "asked.csv"
     frame.to_csv(file, index=False)
-    build_space(DataOptions(data=str(file)), tmp_path / "space", models=["ridge_map"],
-                questions=True, log=lambda line: None)
+    texts, said = tmp_path / "told.csv", []
+    texts.write_text("class,text\n" + "".join(f"{name},a {name} sheet\n" for name in SHADES))
+    build_space(DataOptions(data=str(file), class_texts=str(texts)), tmp_path / "space",
+                models=["ridge_map"], questions=True, log=said.append)
+    assert sum(line.startswith("columns: ") for line in said) == 1
+    assert not any("questions not read" in line for line in said)
     space = Space.open(tmp_path / "space")
     shown = [tmp_path / f"{name}3.png" for name in SHADES]
     assert [space.ask([one], "what is its shade?").answers[0] for one in shown] == [*SHADES]

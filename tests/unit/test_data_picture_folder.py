@@ -268,9 +268,8 @@ def test_tables_that_nothing_reads_are_noted_and_marks_of_missing_texts_refused(
     numbers = "".join(f"{name},{k},{k % 2}\n" for k, name in enumerate(names))
     (folder / "att.csv").write_text("class,a,b\n" + numbers)
     found = data.load(folder, "gzsl", attributes=folder / "att.csv").protocol["noted"]
-    assert found["tables_beside_the_class_folders_not_read"] == {
-        "count": 2, "first": [f"{name} (to read it, give it as the data: {folder / name})"
-                              for name in ("captions.csv", "captions.json")]}
+    assert found["tables_beside_the_class_folders_not_read_unless_given_as_the_data"] == {
+        "count": 2, "first": ["captions.csv", "captions.json"]}
     texts = [f"{name},{'NA' if k == 1 else name}" for k, name in enumerate(names)]
     (folder / "classes.csv").write_text("\n".join(["class,text", *texts]))
     complaint(lambda: data.load(folder, "gzsl"), f"class_texts: 'NA' as a text of {names[1]!r}")

@@ -90,7 +90,7 @@ def test_its_captioner_has_the_settings_that_enough_validation_pictures_choose(
     chosen = {"guidance": 0, "repeats": 0, "unseen": "name", "misled": 0, "hits": HITS}
     assert len(tried) == (fewest == 20)
     for validation, outcome in tried:
-        bench = read_raw(options, True, lambda line: None)[0].validation()
+        bench = read_raw(options, ["caption"], lambda line: None)[0].validation()
         assert validation["test_unseen"].ids.tolist() == bench["test_unseen"].ids.tolist()
         assert all(validation.said.of(validation["test_unseen"]))
         chosen = outcome.details["chosen"]
@@ -141,7 +141,8 @@ def test_captions_that_are_learned_are_not_called_unread(tmp_path, listed):
             file.with_suffix(".txt").write_text(f"a {file.parent.name}")
     for captions in (False, True):
         lines = []
-        bench = read_raw(DataOptions(data=str(data), task="gzsl"), captions, lines.append)[0]
+        bench = read_raw(DataOptions(data=str(data), task="gzsl"), ["caption"] * captions,
+                         lines.append)[0]
         told = any("captions not read" in line for line in lines)
         assert told == (not captions) == ("noted" in bench.protocol)
 

@@ -29,6 +29,7 @@ from crossalign.evaluation.protocols.caption_choices import (
     HABITS,
     MEMORIES,
     NAMES,
+    UNCHOSEN,
     best_value,
     choose_habits,
     choose_misled,
@@ -183,7 +184,8 @@ class Captioning(Spoken, Protocol):
         chosen = [f"{name} {_written(settings[name])}" for name in (*HABITS, "misled", "gamma")
                   if name in settings]
         return (f"{', '.join(chosen)} and how often names are right" if chosen else
-                "default settings of captions, as none were chosen")
+                "default settings of captions, as none were chosen; classes without training "
+                "pictures are called by their names")
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
         """Score captions by both routes, by the nearest text and by the name of the class."""
@@ -249,12 +251,13 @@ class Captioning(Spoken, Protocol):
         """Return the captioner over a fitted model of scores with an end, with the settings that
         validation chose so far.
         """
+        unchosen = {} if settings else UNCHOSEN
         route = "text_only" if end == TEXT_ONLY else "paired"
         known = {key: settings[key] for key in ("hits", "misled", "cosine", "memory")
                  if key in settings}
         of_both = {"route": route, "names": NAMES, "epochs": self.epochs,
                    "inputs": self.inputs if route == "paired" else "codes",
-                   **{name: settings.get(f"{name}{end}", values[0])
+                   **{name: settings.get(f"{name}{end}", unchosen.get(name, values[0]))
                       for name, values in HABITS.items()},
                    "random_state": self.seed_for(fitted), **known, **more}
         return (Captioner(fitted, head, **of_both)
@@ -282,7 +285,8 @@ class Captioning(Spoken, Protocol):
     def without_validation(self, model: Any, reason: str,
                            log: Callable[[str], None] | None) -> str:
         """Say that default settings were used."""
-        return f"{super().without_validation(model, reason, log)}; captions by default settings"
+        return (f"{super().without_validation(model, reason, log)}; captions by default settings, "
+                "and names for unseen classes")
 
 
 def without_names(captioner: BaseCaptioner) -> BaseCaptioner:

@@ -23,6 +23,9 @@ HABITS: dict[str, tuple[Any, ...]] = {
 """Values that validation tries of how a trained captioner speaks; all but guidance where any words
 may be said, and repetitions by a vocabulary of words: a language model's are parts of words, which
 recur. Where captions are made of parts, names are among them."""
+UNCHOSEN: dict[str, Any] = {"unseen": "name"}
+"""Settings where nothing was chosen, beside the first of `HABITS`: of a class without training
+pictures a decoder of few captions says what its own classes are called, against its recogniser."""
 MISLED = (0.0, 0.3)
 """Shares of captions in which names overrule sight, see `Captioner`, that validation tries."""
 MEMORIES = (0.0, 0.02, 0.1)

@@ -79,7 +79,7 @@ export function showClasses(found, before = new Map(), added = "", where = null)
     ? `None of these, rather: the likeliest has only ${sure} (uncertainty ${unsure}).`
     : `${found.classes[0].name}, with confidence ${sure} (uncertainty ${unsure}).`));
   tell(by("among"), found.set.length > 1
-    ? `${found.unpromised ? "If it is a class with pictures, with" : "With"} 90 % it is one of ${
+    ? `${found.unpromised ? "If it is a class with training pictures, with" : "With"} 90 % it is one of ${
       found.set.length}: ${found.set.join(", ")}.` : "");
   by("verdict").classList.toggle("none", found.none || found.unlike);
   if (where) by("verdict").append(" ", where);

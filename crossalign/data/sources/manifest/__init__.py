@@ -37,4 +37,5 @@ SOURCE = Source("manifest", "a .csv, .tsv, .jsonl or .parquet file that lists "
                 "pictures, or a .json file of captions as COCO's", _read,
                 ("retrieval", "gzsl", "caption", "vqa"), tokens=True,
                 options=("attributes", "class_texts", "unseen", "columns"),
+                of_classes=("attributes", "class_texts"),
                 raw=("pictures", "texts"), serves=_serves, recognises=_recognises, precedence=40)

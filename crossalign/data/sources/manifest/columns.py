@@ -100,6 +100,8 @@ def roles_of(header: Sequence[str], chosen: Mapping[str, str] | None) -> Roles:
     found = {role: [name for name in free if (is_path(name) if role == "path"
                                               else _usual(role, name))]
              for role in USUAL if role not in given}
+    if not (given.get("question") or found.get("question")):
+        found |= {role: [] for role in OF_QUESTIONS if role in found}   # a column as any other
     for role, names in found.items():
         kinds = {NUMBER.sub("", name).lower() for name in names} if role in SEVERAL else names
         if len(kinds) > 1:
@@ -116,8 +118,6 @@ def roles_of(header: Sequence[str], chosen: Mapping[str, str] | None) -> Roles:
     if not of["path"]:
         raise ValueError(f"columns: none of {list(header)} is known as that of the files of "
                          f"pictures; name it by --columns path={header[0]}.")
-    if not of["question"]:                                # an answer to nothing is a column as any
-        of |= {role: [] for role in OF_QUESTIONS if role not in given}
     one = {role: names[0] if names else None for role, names in of.items()}
     return Roles(of["path"][0], tuple(of["text"]), one["class"], one["question"],
                  tuple(of["answer"]), one["type"], one["second"], one["split"], one["id"])

@@ -1,9 +1,10 @@
-"""Parts that a manifest gives: training and test, of seen and of unseen classes."""
+"""Parts that a manifest gives, and its pictures with what is said of them, cut into parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,15 @@ import numpy.typing as npt
 
 from crossalign.data.benchmarks import gzsl, held_out_pictures
 from crossalign.data.descriptions import Unseen, recognition_of
-from crossalign.data.samples import Samples
+from crossalign.data.noted import Noted, joined
+from crossalign.data.samples import RawSamples, Samples, Texts
 from crossalign.data.sources.manifest.pictures import Listed
 from crossalign.data.sources.pairs.gzsl import given_parts
+from crossalign.data.sources.picture_folder.texts import names_as_words
 from crossalign.data.splits import tuning_rows
 from crossalign.data.table import words_of_parts
-from crossalign.types import Benchmark
+from crossalign.names import written
+from crossalign.types import Benchmark, Captions, Questions
 
 Array = npt.NDArray[Any]
 SPLIT = "split"
@@ -26,6 +30,27 @@ SPLIT = "split"
 def with_parts(listed: Listed) -> dict[str, Array]:
     """Return the payload of pictures, with their parts if the file gives some."""
     return {**listed.meta, **({} if listed.split is None else {SPLIT: listed.split})}
+
+
+def with_words(file: Path, listed: Listed, facts: Mapping[str, Any], seed: int, unseen: Unseen,
+               said: Captions | Questions, texts: Sequence[Texts] | None = None,
+               noted: Noted | None = None) -> RawSamples:
+    """Return the pictures of a file with what is said of them, and their texts if they are read.
+
+    Raises
+    ------
+    ValueError
+        As `words_apart`.
+    """
+    names = list(listed.by_class)
+    classes = None if listed.one_class else [(text,) for text in names_as_words(names)]
+    return RawSamples(
+        written(file.stem), {"image": listed.by_class}, words_apart(listed, unseen),
+        {**facts, **({"side_information": "none"} if listed.one_class else {})},
+        np.zeros((len(names), 0), np.float32), seed, texts=texts,
+        of_texts={} if texts is None else {"of": "captions of the pictures"}, ids=listed.ids,
+        meta=with_parts(listed), noted=joined(listed.noted, noted or {}), said=said,
+        class_texts=classes)
 
 
 def words_apart(listed: Listed, unseen: Unseen) -> Callable[[Samples], Benchmark]:

@@ -30,6 +30,8 @@ class Listed(NamedTuple):
     one_class : bool
         True where no column says the class.
     ids : n strings
+    of_rows : strings
+        Identifier of the picture of every row of the file.
     id_of : mapping of file to id
         Identifier of each picture by its file's whole name.
     texts : n tuples of strings, or None
@@ -42,6 +44,7 @@ class Listed(NamedTuple):
     by_class: dict[str, list[Path]]
     one_class: bool
     ids: list[str]
+    of_rows: list[str]
     id_of: dict[str, str]
     texts: list[Texts] | None
     split: Array | None
@@ -83,7 +86,8 @@ def listed_pictures(table: Columns, roles: Roles, folder: Path) -> Listed:
                  [identifier(names[row]) for row in again]}
     return Listed(
         by_class, "class" not in single,
-        [ids[row] for row in rows], {files[row]: ids[row] for row in rows},
+        [ids[row] for row in rows], [ids[row] for row in owner],
+        {str(files[row]): ids[row] for row in rows},
         [tuple(captions[row]) for row in rows] if roles.texts else None,
         np.array([single["split"][row] for row in rows]) if "split" in single else None,
         {column: payload_array([table[column][row] for row in rows]) for column in payload},
@@ -116,7 +120,8 @@ def _of_pictures(cells: list[str], owner: Sequence[int], role: str) -> list[str]
     for row, of in enumerate(owner):
         if cells[row] != cells[of]:
             raise ValueError(f"{role}: {cells[of]!r} in row {of} and {cells[row]!r} in row {row} "
-                             "(counted from 0), which are of one picture; write the same.")
+                             "(counted from 0), which are of one picture; write the same, or take "
+                             f"the role away by --columns {role}=.")
     return cells
 
 

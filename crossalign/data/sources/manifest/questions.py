@@ -6,47 +6,24 @@ a row of its own. A row without a question only lists its picture.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from crossalign.data.descriptions import Unseen
 from crossalign.data.named_files import below
-from crossalign.data.noted import QUESTIONS_TWICE, Noted, joined
-from crossalign.data.samples import RawSamples
-from crossalign.data.sources.manifest.cells import filled, plain, texts_in
+from crossalign.data.noted import QUESTIONS_TWICE, Noted
+from crossalign.data.sources.manifest.cells import plain, texts_in
 from crossalign.data.sources.manifest.columns import Roles
 from crossalign.data.sources.manifest.listing import Columns
-from crossalign.data.sources.manifest.parts import with_parts, words_apart
 from crossalign.data.sources.manifest.pictures import Listed
-from crossalign.data.sources.picture_folder.texts import names_as_words
+from crossalign.metrics.answer_words import normalised_answer
 from crossalign.names import written
 from crossalign.types import Questions
-from crossalign.types.questions import DISAGREE, too_few
+from crossalign.types.questions import DISAGREE, answer_type, too_few
 
 ANSWERS = ("none",)
 """Marks of missing texts that may be answers."""
-YES_NO = frozenset(("yes", "no"))
-
-
-def asked(file: Path, table: Columns, roles: Roles, listed: Listed, facts: dict[str, Any],
-          seed: int, unseen: Unseen) -> RawSamples:
-    """Return the pictures of a file with the questions about them.
-
-    Raises
-    ------
-    ValueError
-        As `questions_of` and `parts.words_apart`.
-    """
-    said, noted = questions_of(table, roles, listed, file.parent)
-    names = list(listed.by_class)
-    classes = None if listed.one_class else [(text,) for text in names_as_words(names)]
-    return RawSamples(
-        written(file.stem), {"image": listed.by_class}, words_apart(listed, unseen),
-        {**facts, **({"side_information": "none"} if listed.one_class else {})},
-        np.zeros((len(names), 0), np.float32), seed, ids=listed.ids, meta=with_parts(listed),
-        noted=joined(listed.noted, noted), said=said, class_texts=classes)
 
 
 def questions_of(table: Columns, roles: Roles, listed: Listed,
@@ -70,13 +47,13 @@ def questions_of(table: Columns, roles: Roles, listed: Listed,
     again = []
     for row, about in enumerate(pictures):
         text = plain(table[column][row], column, row)
-        answers = tuple(answer for name in roles.answers
-                        for answer in texts_in(table[name][row], name, row, "answer", ANSWERS))
+        answers = tuple(written(answer) for name in roles.answers for answer in
+                        texts_in(table[name][row], name, row, "answer", ANSWERS))
         _check(text, answers, roles, row)
         if not text:
             continue
         before, same = rows.setdefault((written(text), about), (row, answers))
-        if before != row and same != answers:
+        if _counted(same) != _counted(answers):
             raise ValueError(f"{column}: rows {before} and {row} (counted from 0) ask {text!r} of "
                              "the same picture and answer differently; keep one, or put the "
                              "answers of all people into one row.")
@@ -92,14 +69,12 @@ def questions_of(table: Columns, roles: Roles, listed: Listed,
 def _pictures(table: Columns, roles: Roles, listed: Listed,
               folder: Path) -> list[tuple[str, ...]]:
     """Return the ids of the picture or the two pictures of every row."""
-    files = below(roles.path, np.array(filled(table, roles.path)), folder)
-    first = [listed.id_of[file] for file in files.tolist()]
     if roles.second is None:
-        return [(one,) for one in first]
+        return [(one,) for one in listed.of_rows]
     names = [plain(cell, roles.second, row) for row, cell in enumerate(table[roles.second])]
+    files = below(roles.second, np.array(names), folder).tolist()
     found: list[tuple[str, ...]] = []
-    for row, (one, name, file) in enumerate(zip(first, names, below(
-            roles.second, np.array(names), folder).tolist(), strict=True)):
+    for row, (one, name, file) in enumerate(zip(listed.of_rows, names, files, strict=True)):
         other = listed.id_of.get(file)
         if name and other in (None, one):
             raise ValueError(f"{roles.second}: {name!r} in row {row} (counted from 0) is "
@@ -120,11 +95,12 @@ def _check(text: str, answers: tuple[str, ...], roles: Roles, row: int) -> None:
                          f"answers, {DISAGREE}")
 
 
+def _counted(answers: tuple[str, ...]) -> Counter[str]:
+    """Return how often each answer is given, in the spelling in which answers are compared."""
+    return Counter(map(normalised_answer, answers))
+
+
 def _type(table: Columns, roles: Roles, row: int, answers: tuple[str, ...]) -> str:
-    """Return the type of a question: that of its row, else what kind of answers it has."""
+    """Return the type of a question: that of its row, else that of its most frequent answer."""
     told = "" if roles.type is None else plain(table[roles.type][row], roles.type, row)
-    if told:
-        return told
-    if {answer.lower() for answer in answers} <= YES_NO:
-        return "yes/no"
-    return "number" if all(answer.isdecimal() for answer in answers) else "other"
+    return told or answer_type(_counted(answers).most_common(1)[0][0])

@@ -18,14 +18,14 @@ import numpy.typing as npt
 from crossalign.data.benchmarks import Retrieval, random_halves
 from crossalign.data.descriptions import Unseen, described, recognition_of
 from crossalign.data.encoding import encoded_benchmark
-from crossalign.data.noted import CAPTIONS_NOT_READ, Noted, joined
+from crossalign.data.noted import CAPTIONS_NOT_READ, QUESTIONS_NOT_READ, Noted, joined
 from crossalign.data.samples import RawSamples, Samples
-from crossalign.data.sources.manifest.captions import captioned
-from crossalign.data.sources.manifest.columns import roles_of
-from crossalign.data.sources.manifest.listing import COLUMNS, read_listing
-from crossalign.data.sources.manifest.parts import of_parts, with_parts
+from crossalign.data.sources.manifest.cells import plain
+from crossalign.data.sources.manifest.columns import Roles, roles_of
+from crossalign.data.sources.manifest.listing import COLUMNS, Columns, read_listing
+from crossalign.data.sources.manifest.parts import of_parts, with_parts, with_words
 from crossalign.data.sources.manifest.pictures import Listed, listed_pictures, texts_of
-from crossalign.data.sources.manifest.questions import asked
+from crossalign.data.sources.manifest.questions import questions_of
 from crossalign.data.sources.pairs.source import ZERO_SHOT
 from crossalign.data.sources.picture_folder.source import pairs_of_classes
 from crossalign.data.sources.picture_folder.texts import names_as_words
@@ -33,7 +33,7 @@ from crossalign.data.splits import unseen_mask
 from crossalign.data.table import words_of_parts
 from crossalign.names import written
 from crossalign.reading import expanded
-from crossalign.types import Benchmark
+from crossalign.types import Benchmark, Captions
 
 Array = npt.NDArray[Any]
 
@@ -42,7 +42,7 @@ def load_manifest(path: str | Path, task: str | None = None, *,
                   columns: Mapping[str, str] | None = None,
                   attributes: str | Path | None = None, class_texts: str | Path | None = None,
                   unseen: Unseen = None, seed: int = 0, **encoding: Any) -> Benchmark:
-    """Load the pictures that a file lists, with their texts or the texts of their classes.
+    """Load the pictures that a file lists, with their texts, questions, or texts of classes.
 
     Parameters
     ----------
@@ -72,8 +72,8 @@ def read_manifest(path: str | Path, task: str | None = None, *,
     ----------
     path : str or Path
         ``.csv``, ``.tsv``, ``.jsonl`` or ``.parquet`` file with a row for each picture, or for each
-        caption of one. Files of pictures are relative to it and lie below its folder. Or a
-        ``.json`` file of captions as COCO writes it, see `coco`.
+        caption of one, or question about it. Files of pictures are relative to it and lie below its
+        folder. Or a ``.json`` file of captions as COCO writes it, see `coco`.
     task : {"retrieval", "gzsl", "zsl", "caption", "vqa"}, optional
         Task; by default retrieval if there are texts, else vqa if there are questions and no
         classes, else gzsl.
@@ -98,38 +98,54 @@ def read_manifest(path: str | Path, task: str | None = None, *,
     table, place, noted = read_listing(file)
     roles = roles_of(list(table), columns)
     listed = listed_pictures(table, roles, place)
-    listed = listed._replace(noted=joined(listed.noted, noted))
-    classwise = attributes is not None or class_texts is not None or unseen is not None
+    describes = attributes is not None or class_texts is not None
     asks = task == "vqa" or (task is None and roles.question is not None
                              and not roles.texts and roles.class_name is None)
     recognises = not asks and (task in ZERO_SHOT or (
-        task is None and (classwise or not roles.texts)))
-    if recognises and roles.class_name is None:
-        raise ValueError(f"columns: none of {list(table)} is known as that of the class, which "
-                         "recognition needs; name it by --columns class=NAME, or "
-                         + ("choose the task retrieval or caption, which read the texts."
-                            if roles.texts else "that of texts by text=NAME."))
-    if not (recognises or asks or roles.texts):
-        raise ValueError(f"columns: none of {list(table)} is known as that of a text, which "
-                         f"{task or 'retrieval'} needs; name it by --columns text=NAME, or choose "
-                         "the task gzsl.")
+        task is None and (describes or unseen is not None or not roles.texts)))
+    listed = listed._replace(noted=joined(listed.noted, noted, {} if asks else _unread(
+        table, roles.question, listed)))
+    _check_columns(list(table), roles, recognises, None if asks else task or "retrieval")
     if unseen is not None and listed.split is not None:
         raise ValueError(f"unseen: given beside the column {roles.split!r}, which says the split; "
                          "leave one out, as by --columns split=.")
     facts = {COLUMNS: roles.named}
-    if task == "caption" or asks:
-        if attributes is not None or class_texts is not None:
-            raise ValueError(f"class_texts: descriptions of classes are given for {task}, which "
-                             "reads what is said of the pictures; choose the task gzsl, or leave "
-                             "them out.")
-        return (asked(file, table, roles, listed, facts, seed, unseen) if asks else
-                captioned(file, listed, facts, seed, unseen))
     if recognises:
         return _recognition(file, listed, facts, task, seed, attributes, class_texts, unseen)
-    if attributes is not None or class_texts is not None:
-        raise ValueError("class_texts: descriptions of classes are given for retrieval, which "
-                         "reads the texts of pictures; choose the task gzsl.")
+    if describes:
+        raise ValueError("class_texts: descriptions of classes are given for "
+                         f"{'vqa' if asks else task or 'retrieval'}, which reads what is said of "
+                         "the pictures; choose the task gzsl, or leave them out.")
+    if asks:
+        said, twice = questions_of(table, roles, listed, place)
+        return with_words(file, listed, facts, seed, unseen, said, noted=twice)
+    if task == "caption":
+        texts = texts_of(listed, task)
+        captions = Captions(tuple(listed.ids), tuple(texts))
+        return with_words(file, listed, facts, seed, unseen, captions, texts)
     return _retrieval(file, listed, facts, seed, unseen)
+
+
+def _check_columns(header: list[str], roles: Roles, recognises: bool, task: str | None) -> None:
+    """Raise ValueError where no column is that of the class, or of the texts, that a task reads;
+    None reads neither.
+    """
+    if recognises and roles.class_name is None:
+        raise ValueError(f"columns: none of {header} is known as that of the class, which "
+                         "recognition needs; name it by --columns class=NAME, or "
+                         + ("choose the task retrieval or caption, which read the texts."
+                            if roles.texts else "that of texts by text=NAME."))
+    if task is not None and not recognises and not roles.texts:
+        raise ValueError(f"columns: none of {header} is known as that of a text, which {task} "
+                         "needs; name it by --columns text=NAME, or choose the task gzsl.")
+
+
+def _unread(table: Columns, column: str | None, listed: Listed) -> Noted:
+    """Return the note on pictures whose questions a task does not read."""
+    cells = [] if column is None else table[column]
+    asked = [one for one, cell in zip(listed.of_rows, cells, strict=column is not None)
+             if plain(cell, str(column), 0)]
+    return {QUESTIONS_NOT_READ: [*dict.fromkeys(asked)]} if asked else {}
 
 
 def _recognition(file: Path, listed: Listed, facts: dict[str, Any], task: str | None, seed: int,

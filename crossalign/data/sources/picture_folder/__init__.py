@@ -23,5 +23,5 @@ def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
 
 SOURCE = Source("pictures", "a folder of class folders of pictures", _read,
                 ("retrieval", "gzsl", "caption"), tokens=True,
-                options=("attributes", "class_texts", "unseen"),
+                options=("attributes", "class_texts", "unseen"), of_classes=("attributes",),
                 raw=("pictures", "texts"), recognises=_recognises, precedence=10)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from crossalign.data.class_folders import TEXT, picture_id
 from crossalign.data.class_texts import STEM
-from crossalign.data.noted import Noted
+from crossalign.data.noted import CAPTIONS_ALONE, Noted
 from crossalign.data.samples import Texts
 from crossalign.labels import is_mark
 from crossalign.names import identifier, written
@@ -63,7 +63,7 @@ def own_captions(files: Sequence[Path]) -> tuple[list[Texts | None], Noted]:
     alone = [picture_id(text) for folder, texts in beside.items() for stem, text in texts.items()
              if (folder, stem) not in names]
     return ([None if text is None else captions(_read(text)) for text in found],
-            {"captions_of_no_picture": alone} if alone else {})
+            {CAPTIONS_ALONE: alone} if alone else {})
 
 
 def texts_of_classes(folders: Sequence[Path]) -> tuple[dict[Path, Texts], Noted]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from crossalign.data.json_values import whole_of, words_of
 from crossalign.data.sources.vqa.part import Part, checked, numbered, read_json
+from crossalign.types.questions import YES_NO, answer_type
 
 PARTS = ("train", "test")
 QUESTIONS = "questions.json"
@@ -54,6 +55,6 @@ def _part(folder: Path, name: str) -> Part:
 
 def _type(text: str, answer: str) -> str:
     """Return the type of a question, which the files do not say."""
-    if answer in ("yes", "no"):
-        return "yes/no"
+    if answer_type(answer) == YES_NO:
+        return YES_NO
     return "colour" if "color" in text else "shape"
