@@ -24,9 +24,11 @@ CAPTIONS_OF_CLASSES = "pictures_without_captions_of_their_own_called_as_their_cl
 """Kind of the notes on pictures whose captions are the texts of their class."""
 QUESTIONS_TWICE = "questions_that_stand_twice"
 """Kind of the notes on questions that are asked again of the same picture."""
+ANSWERS_ALIKE = "answers_in_several_spellings_which_are_told_apart"
+"""Kind of the notes on answers that differ in case, blanks or form alone, or as numbers not."""
 CAPTIONS_ALONE = "captions_of_no_picture"
 """Kind of the notes on files of captions whose name is no picture's."""
-OF_WORDS = (CAPTIONS_OF_CLASSES, CAPTIONS_ALONE, QUESTIONS_TWICE)
+OF_WORDS = (CAPTIONS_OF_CLASSES, CAPTIONS_ALONE, QUESTIONS_TWICE, ANSWERS_ALIKE)
 """Kinds of the notes on captions and questions that recognition does not make."""
 QUESTIONS_NOT_READ = "questions_not_read"
 """Kind of the notes on questions that a benchmark of another task does without."""

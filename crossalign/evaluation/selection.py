@@ -34,12 +34,15 @@ class Selection:
         One sentence for the report.
     tried : list of (params, objective)
         Points of the grid with their objectives.
+    refused : str or None
+        Why validation could try nothing; None where it did, or there was nothing to try.
     """
 
     params: dict[str, Any]
     settings: dict[str, Any]
     how: str
     tried: list[tuple[dict[str, Any], float]] = field(default_factory=list)
+    refused: str | None = None
 
 
 def select(model: Any, bench: Benchmark, task: Protocol, grid: Grid,
@@ -77,7 +80,8 @@ def select(model: Any, bench: Benchmark, task: Protocol, grid: Grid,
     if not places:
         if grid or task.needs_calibration:
             raise refused[-1][1]
-        return Selection({}, {}, f"nothing was selected, as validation refused: {refused[-1][1]}")
+        why = str(refused[-1][1])
+        return Selection({}, {}, f"nothing was selected, as validation refused: {why}", [], why)
     means = {place: float(np.mean([trials.objectives[place] for trials in found]))
              for place in sorted(places)}
     best = max(means, key=means.__getitem__)

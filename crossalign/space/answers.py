@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from crossalign.data.sides import ids_in, seen_once
 from crossalign.evaluation.protocols.vqa import VQA
 from crossalign.pace import Log
 from crossalign.space.spoken import check_embeds, chosen_settings, tell_of_colours
@@ -14,7 +16,8 @@ from crossalign.types import Benchmark, Encoder, Questions, Views
 
 
 def answerer_of(said: Questions, fitted: Fitted, bench: Benchmark, used: Views,
-                encoder: Encoder, log: Log, callbacks: Sequence[Any] = ()) -> Answerer:
+                encoder: Encoder, modality: str, log: Log,
+                callbacks: Sequence[Any] = ()) -> Answerer:
     """Return an answerer that learned the questions of the data about the samples of the model.
 
     Its settings are those that validation chooses for questions, see `VQA.trial`.
@@ -31,6 +34,8 @@ def answerer_of(said: Questions, fitted: Fitted, bench: Benchmark, used: Views,
         Samples that it was fitted on.
     encoder : Encoder
         Encoder of their pictures.
+    modality : str
+        Modality that is asked about.
     log : callable
         Function called with a line for every step.
     callbacks : sequence
@@ -42,6 +47,10 @@ def answerer_of(said: Questions, fitted: Fitted, bench: Benchmark, used: Views,
         If no question is about these samples, or the model embeds nothing.
     """
     check_embeds(fitted, "questions")
+    used = seen_once(used, modality)
+    names = list(dict.fromkeys(one for of in said.pictures for one in of))
+    own = dict(zip(names, ids_in(used, modality, names), strict=True))
+    said = replace(said, pictures=tuple(tuple(own[one] for one in of) for of in said.pictures))
     tell_of_colours(encoder, [" ".join((text, *answers)) for text, answers in
                               zip(said.texts, said.answers, strict=True)], "questions", log)
     task = VQA()

@@ -134,11 +134,11 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
                                                 one_space, log, callbacks)
         fitted.source = options.remembered()
         samples = replaced(samples, views=fitted.pooled(samples.views))
+        looks = next((kind for kind in LOOKS if kind in samples.views), IMAGE)
         if questions:
             fitted.answerer = answerer_of(words["vqa"](samples), fitted, bench, used,
-                                          readers.pictures, log, callbacks)
+                                          readers.pictures, looks, log, callbacks)
         if captions:
-            looks = next(kind for kind in LOOKS if kind in samples.views)
             fitted.captioner = captioner_of(words["caption"](samples), fitted, bench, used,
                                             readers.pictures, looks, language, log, callbacks)
         card = {**_card(name or place.name, bench), **about,

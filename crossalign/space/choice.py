@@ -118,9 +118,12 @@ def choose(bench: Benchmark, task: Protocol, names: Sequence[str], budget: float
         model, begun = get(name)(), time.perf_counter()
         try:
             choice = select(model, bench, task, model.grid(), callbacks, draws=draws)
+            why = choice.refused
         except ValueError as error:
-            log(f"{name} cannot be tried: {error}")
-            refused.append(f"{name}: {error}")
+            why = str(error)
+        if why is not None:
+            log(f"{name} cannot be tried: {why}")
+            refused.append(f"{name}: {why}")
             continue
         objective = max((value for _, value in choice.tried), default=0.0)
         tried.append(Tried(name, objective, time.perf_counter() - begun))

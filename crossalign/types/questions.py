@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.arrays import row_numbers
+from crossalign.names import NUMBER
 from crossalign.types.captions import Texts, check_lengths, check_texts, plain_ids
 from crossalign.types.views import Views
 
@@ -29,7 +30,7 @@ def answer_type(answer: str) -> str:
     """Return the type of a question by its answer: yes/no, number or other."""
     if answer in ("yes", "no"):
         return YES_NO
-    return "number" if answer.isdecimal() else "other"
+    return "number" if NUMBER.fullmatch(answer) else "other"
 
 
 def too_few(people: int) -> bool:

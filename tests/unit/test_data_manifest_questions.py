@@ -90,6 +90,9 @@ def test_without_classes_pictures_are_held_out_and_it_is_what_the_file_serves(fr
     complaint(lambda: check_options(only, False, False), "has pictures with questions, and no")
     check_options(only, False, True)
     complaint(lambda: check_options(only, True, True), "columns path and caption")
+    complaint(lambda: build_space(only, tmp_path / "space", models=["ridge_map"], questions=True,
+                                  log=str), "models: none can be tried, ridge_map: classes: ",
+              "needs side information")
 
 
 @pytest.mark.parametrize(("change", "words"), [
@@ -111,6 +114,8 @@ def test_answers_of_several_people_types_and_rows_without_questions(frame, tmp_p
     listed = pd.concat([several[:-3], several[-1:].assign(question="", **dict.fromkeys(
         ("answer_1", "answer_2", "answer_3", "answer_4"), ""))])
     bench = load(listed, tmp_path)
+    numbers = several.assign(**{f"answer_{n}": str(n) for n in range(1, 5)}, question_type="")
+    assert {*load(numbers, tmp_path, None).said.types} == {"number"}    # and no table of features
     assert {*bench.said.answers} == {("none", "dark", "dark", "black")}
     assert bench.said.types == ("shade", "other", "other") * 79
     assert sum(map(len, bench.splits.values())) == 80
@@ -119,10 +124,18 @@ def test_answers_of_several_people_types_and_rows_without_questions(frame, tmp_p
     said = []
     load(twice, tmp_path)
     read_said(tmp_path / "asked.csv", "vqa", log=said.append)
-    assert said == ["note: questions that stand twice, 1: What is its shade? (dark0.png)"]
+    assert said[0] == "note: questions that stand twice, 1: What is its shade? (dark0.png)"
     complaint(lambda: load(pd.concat([frame, frame[:1].assign(answer="pale")]), tmp_path),
               "rows 0 and 320", "answer differently")
     load(pd.concat([frame, frame[1:2].assign(answer="no.")]), tmp_path)   # as metrics compare them
+    shouted = frame[1:2].assign(question="IS IT GREY", answer="yes")      # one question to `ask`
+    complaint(lambda: load(pd.concat([frame, shouted]), tmp_path), "rows 1 and 320")
+    alike = frame.assign(answer=frame["answer"].replace({"Yes": "1.0"}))
+    assert load(alike, tmp_path).protocol["noted"][
+        "answers_in_several_spellings_which_are_told_apart"]["first"] == ["1 and 1.0"]
+    lines = tmp_path / "asked.jsonl"
+    frame.assign(answer=True).to_json(lines, orient="records", lines=True)
+    complaint(lambda: data.load(lines, "vqa"), "answer: True in row 0", "write yes or no")
     complaint(lambda: load(frame.assign(question=""), tmp_path), "beside 'dark'")
     complaint(lambda: load(frame.assign(question="", answer=""), tmp_path), "empty in all rows")
     complaint(lambda: load(frame.drop(columns="answer"), tmp_path), "known as that of answers")
@@ -140,12 +153,19 @@ def test_an_answer_without_a_question_is_a_column_as_any():
 def test_one_file_makes_a_space_that_recognises_and_answers(frame, tmp_path):
     file = tmp_path / "asked.csv"
     frame.to_csv(file, index=False)
+    frame.drop(columns="class").assign(caption="a " + frame["class"] + " sheet").to_csv(
+        tmp_path / "words.csv", index=False)
     texts, said = tmp_path / "told.csv", []
     texts.write_text("class,text\n" + "".join(f"{name},a {name} sheet\n" for name in SHADES))
     build_space(DataOptions(data=str(file), class_texts=str(texts)), tmp_path / "space",
                 models=["ridge_map"], questions=True, log=said.append)
     assert sum(line.startswith("columns: ") for line in said) == 1
     assert not any("questions not read" in line for line in said)
+    build_space(DataOptions(data=str(file.with_name("words.csv"))), tmp_path / "words",
+                models=["ridge_map"], questions=True, log=lambda line: None)
+    words = Space.open(tmp_path / "words")                 # where texts are samples beside pictures
+    assert words.ask([tmp_path / "dark3.png"], "what is its shade?").answers[0] == "dark"
+    words.close()
     space = Space.open(tmp_path / "space")
     shown = [tmp_path / f"{name}3.png" for name in SHADES]
     assert [space.ask([one], "what is its shade?").answers[0] for one in shown] == [*SHADES]

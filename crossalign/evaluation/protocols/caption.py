@@ -184,8 +184,8 @@ class Captioning(Spoken, Protocol):
         chosen = [f"{name} {_written(settings[name])}" for name in (*HABITS, "misled", "gamma")
                   if name in settings]
         return (f"{', '.join(chosen)} and how often names are right" if chosen else
-                "default settings of captions, as none were chosen; classes without training "
-                "pictures are called by their names")
+                "default settings of captions, as none were chosen; what is recognised as a class "
+                "without training pictures is called by its name")
 
     def score(self, fitted: Any, bench: Benchmark, settings: Settings = NOTHING) -> Outcome:
         """Score captions by both routes, by the nearest text and by the name of the class."""

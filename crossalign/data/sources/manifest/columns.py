@@ -70,7 +70,7 @@ class Roles(NamedTuple):
 
 def is_path(name: str) -> bool:
     """Return True for a usual name of the column of files; ``name`` alone is none."""
-    return name.lower() != "name" and _usual("path", name)
+    return name.lower() != "name" and is_usual("path", name)
 
 
 def roles_of(header: Sequence[str], chosen: Mapping[str, str] | None) -> Roles:
@@ -98,7 +98,7 @@ def roles_of(header: Sequence[str], chosen: Mapping[str, str] | None) -> Roles:
                              f"{list(header)}.")
     free = [name for name in header if name not in given.values()]
     found = {role: [name for name in free if (is_path(name) if role == "path"
-                                              else _usual(role, name))]
+                                              else is_usual(role, name))]
              for role in USUAL if role not in given}
     if not (given.get("question") or found.get("question")):
         found |= {role: [] for role in OF_QUESTIONS if role in found}   # a column as any other
@@ -123,5 +123,6 @@ def roles_of(header: Sequence[str], chosen: Mapping[str, str] | None) -> Roles:
                  tuple(of["answer"]), one["type"], one["second"], one["split"], one["id"])
 
 
-def _usual(role: str, name: str) -> bool:
+def is_usual(role: str, name: str) -> bool:
+    """Return True for a usual name of the column of a role."""
     return re.fullmatch(USUAL[role], name.strip(), re.IGNORECASE) is not None

@@ -18,7 +18,7 @@ from crossalign.data.sources.manifest.coco import (
     is_coco,
     read_coco,
 )
-from crossalign.data.sources.manifest.columns import is_path
+from crossalign.data.sources.manifest.columns import is_path, is_usual
 from crossalign.reading import existing
 
 Columns = dict[str, list[Any]]
@@ -45,9 +45,10 @@ def is_manifest(file: Path) -> bool:
     header, *rows = _first_lines(file)
     if any(name.startswith(FILE) for name in header):
         return False
+    asks = any(is_usual("question", name) for name in header)
     for row in rows:
         numbered = [COLUMN.match(name) for name, cell in zip(header, row, strict=False)
-                    if is_number(cell)]
+                    if is_number(cell) and not (asks and is_usual("answer", name))]
         stems = [match["modality"] for match in numbered if match is not None]
         if len(set(stems)) < len(stems):
             return False

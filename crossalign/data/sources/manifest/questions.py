@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from crossalign.data.named_files import below
-from crossalign.data.noted import QUESTIONS_TWICE, Noted
+from crossalign.data.noted import ANSWERS_ALIKE, QUESTIONS_TWICE, Noted
 from crossalign.data.sources.manifest.cells import plain, texts_in
 from crossalign.data.sources.manifest.columns import Roles
 from crossalign.data.sources.manifest.listing import Columns
 from crossalign.data.sources.manifest.pictures import Listed
 from crossalign.metrics.answer_words import normalised_answer
-from crossalign.names import written
+from crossalign.names import alike_names, written
 from crossalign.types import Questions
 from crossalign.types.questions import DISAGREE, answer_type, too_few
+from crossalign.words import words_of
 
 ANSWERS = ("none",)
 """Marks of missing texts that may be answers."""
@@ -28,7 +30,7 @@ ANSWERS = ("none",)
 
 def questions_of(table: Columns, roles: Roles, listed: Listed,
                  folder: Path) -> tuple[Questions, Noted]:
-    """Return the questions of all rows, and a note on those that stand twice.
+    """Return the questions of all rows, and notes on those that stand twice and on answers alike.
 
     Raises
     ------
@@ -43,27 +45,39 @@ def questions_of(table: Columns, roles: Roles, listed: Listed,
                          f"{'questions' if column is None else 'answers'}, which vqa needs; name "
                          f"it by --columns {'question' if column is None else 'answer'}=NAME.")
     pictures = _pictures(table, roles, listed, folder)
-    rows: dict[tuple[str, tuple[str, ...]], tuple[int, tuple[str, ...]]] = {}
-    again = []
+    rows: dict[tuple[Any, ...], int] = {}
+    given, again = [], []
     for row, about in enumerate(pictures):
         text = plain(table[column][row], column, row)
         answers = tuple(written(answer) for name in roles.answers for answer in
-                        texts_in(table[name][row], name, row, "answer", ANSWERS))
+                        _texts(table[name][row], name, row))
         _check(text, answers, roles, row)
+        given.append((text, answers))
         if not text:
             continue
-        before, same = rows.setdefault((written(text), about), (row, answers))
-        if _counted(same) != _counted(answers):
+        before = rows.setdefault((*words_of(written(text)), about), row)   # as answerers read it
+        if _counted(given[before][1]) != _counted(answers):
             raise ValueError(f"{column}: rows {before} and {row} (counted from 0) ask {text!r} of "
                              "the same picture and answer differently; keep one, or put the "
                              "answers of all people into one row.")
         again += [f"{text} ({' and '.join(about)})"] * (before != row)
     if not rows:
         raise ValueError(f"{column}: empty in all rows; write a question into some.")
-    kinds = [_type(table, roles, row, answers) for row, answers in rows.values()]
-    return (Questions(tuple(text for text, _ in rows), tuple(of for _, of in rows.values()),
-                      tuple(kinds), tuple(about for _, about in rows)),
-            {QUESTIONS_TWICE: again} if again else {})
+    kept = [*rows.values()]
+    texts, answers_of = zip(*(given[row] for row in kept), strict=True)
+    alike = alike_names(dict.fromkeys(answer for of in answers_of for answer in of))
+    kinds = [_type(table, roles, row, given[row][1]) for row in kept]
+    noted = {QUESTIONS_TWICE: again, ANSWERS_ALIKE: [" and ".join(group) for group in alike]}
+    return (Questions(texts, answers_of, tuple(kinds), tuple(pictures[row] for row in kept)),
+            {kind: names for kind, names in noted.items() if names})
+
+
+def _texts(cell: Any, column: str, row: int) -> list[str]:
+    """Return the answers of a cell; ValueError for true and false of JSON, which are no words."""
+    if any(isinstance(one, bool) for one in (cell if isinstance(cell, list) else [cell])):
+        raise ValueError(f"{column}: {cell!r} in row {row} (counted from 0) is no text; write yes "
+                         "or no.")
+    return texts_in(cell, column, row, "answer", ANSWERS)
 
 
 def _pictures(table: Columns, roles: Roles, listed: Listed,
