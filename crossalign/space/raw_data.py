@@ -138,7 +138,7 @@ def read_words(options: DataOptions, captions: bool, questions: bool,
         If it cannot be read, or is not there for all samples.
     """
     unread = replace(options, encoder=None, text_encoder=None, prompts=None, output_names=None)
-    own = space_task(options) or _tasks(options)[0]
+    own = space_task(options) or next(iter(_tasks(options)), None)
     return {task: read_said(options.name, task, log=None if task == own else log,
                             **unread.read_as())
             for task, asked in (("caption", captions), ("vqa", questions)) if asked}

@@ -50,7 +50,7 @@ def test_what_a_space_learns_to_say_is_looked_through(room, said, what, monkeypa
     monkeypatch.setattr(room, "chosen_settings", chosen)
     monkeypatch.setattr(room, "check_embeds", lambda *_: None)
     of = room.answerer_of if room is answers else room.captioner_of
-    more = () if room is answers else ("image", {})
+    more = ("image",) if room is answers else ("image", {})
     complaint(lambda: of(said, Fitted(), Other(), used, HOG(), *more,
                          lines.append), "done")
     assert len(lines) == 1
