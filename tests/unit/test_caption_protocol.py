@@ -170,7 +170,7 @@ def test_names_overrule_sight_where_validation_says_so():
 
     data = bench(False, noise=1.2)
     fitted = models.RidgeMap().fit(data["train"])
-    chosen = Noted(epochs=100).trial(fitted, data).details["chosen"]
+    chosen = Noted(epochs=30).trial(fitted, data).details["chosen"]
     assert [captioner.misled for captioner in made] == list(MISLED)
     found = {captioner.misled: worth_by_hand(
         [(captioner.set_params(guidance=0, unseen="decoder").caption(data[split], repeats=0),

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from crossalign.cli import app, main
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols import caption
 from crossalign.index import ExactIndex
-from crossalign.space import build_space
+from crossalign.space import build_space, captions
 from crossalign.space.raw_data import read_raw
 from crossalign.tasks.caption_names import HITS
 from crossalign.training import Callback
@@ -82,6 +83,7 @@ def test_its_captioner_has_the_settings_that_enough_validation_pictures_choose(
         return tried[-1][1]
 
     monkeypatch.setattr(caption.Captioning, "trial", trial)
+    monkeypatch.setattr(captions, "OneCaptioner", partial(captions.OneCaptioner, epochs=8))
     options = DataOptions(data=str(place[0]))
     space = build_space(options, tmp_path / "space", models=["ridge_map"], captions=True,
                         log=lambda line: None)
@@ -139,12 +141,12 @@ def test_captions_that_are_learned_are_not_called_unread(tmp_path, listed):
     else:
         for file in files:
             file.with_suffix(".txt").write_text(f"a {file.parent.name}")
-    for captions in (False, True):
+    for learned in (False, True):
         lines = []
-        bench = read_raw(DataOptions(data=str(data), task="gzsl"), ["caption"] * captions,
+        bench = read_raw(DataOptions(data=str(data), task="gzsl"), ["caption"] * learned,
                          lines.append)[0]
         told = any("captions not read" in line for line in lines)
-        assert told == (not captions) == ("noted" in bench.protocol)
+        assert told == (not learned) == ("noted" in bench.protocol)
 
 
 def test_what_cannot_be_said_is_refused_in_a_sentence(place, space, tmp_path):

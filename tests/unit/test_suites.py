@@ -133,7 +133,7 @@ def test_a_built_in_suite_is_named():
 
 
 def test_several_at_a_time_give_the_same(tmp_path):
-    suite = load_suite(written(tmp_path))
+    suite = load_suite(written(tmp_path, TWO.partition("- title: Carried")[0]))
     run_suite(suite, tmp_path / "one", log=lambda line: None)
     run_suite(suite, tmp_path / "two", jobs=2, keep=False, log=lambda line: None)
     for run in suite.runs:
