@@ -25,6 +25,13 @@ async function mapped(pictures, values) {
   return send("/occlusion", { ...values, pictures: await pairOf(pictures) });
 }
 
+// The strip is as wide as its place, and scrolled where many frames would be too small.
+function stripOf(strip, told, frames) {
+  const image = make("img", { src: strip, alt: told });
+  image.style.minWidth = `${4.5 * frames}rem`;
+  return make("div", { className: "strip-of", tabIndex: 0 }, image);
+}
+
 async function show(button, pictures, values) {
   forgetMap();
   const mine = turn;
@@ -35,8 +42,7 @@ async function show(button, pictures, values) {
   try {
     const { maps, strip, told } = await mapped(pictures, values);
     if (mine !== turn) return;
-    by("where-maps").replaceChildren(...(strip
-      ? [make("div", { className: "strip-of" }, make("img", { src: strip, alt: told }))]
+    by("where-maps").replaceChildren(...(strip ? [stripOf(strip, told, pictures[0].frames.length)]
       : maps.map((map, i) => make("div", { className: "map-of" },
         make("img", { src: URL.createObjectURL(pictures[i]), alt: "Your picture, in grey" }),
         make("img", { src: map, alt: told, className: "over" })))));
