@@ -10,13 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossalign.arrays import lost_digits_noted
 from crossalign.data.layouts import ROOT_VARIABLE, locate
-from crossalign.data.noted import (
-    BESIDE,
-    OF_WORDS,
-    digits_fact,
-    noted_fact,
-    say,
-)
+from crossalign.data.noted import BESIDE, OF_WORDS, digits_fact, noted_fact, say
 from crossalign.data.registry import (
     ENCODERS,
     LISTED_BY,

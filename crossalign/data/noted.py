@@ -25,7 +25,7 @@ CAPTIONS_OF_CLASSES = "pictures_without_captions_of_their_own_called_as_their_cl
 QUESTIONS_TWICE = "questions_that_stand_twice"
 """Kind of the notes on questions that are asked again of the same picture."""
 ANSWERS_ALIKE = "answers_in_several_spellings_which_are_told_apart"
-"""Kind of the notes on answers that differ in case, blanks or form alone, or as numbers not."""
+"""Kind of the notes on answers that differ in case, blanks or form alone, or are one number."""
 CAPTIONS_ALONE = "captions_of_no_picture"
 """Kind of the notes on files of captions whose name is no picture's."""
 OF_WORDS = (CAPTIONS_OF_CLASSES, CAPTIONS_ALONE, QUESTIONS_TWICE, ANSWERS_ALIKE)

@@ -141,7 +141,8 @@ class Questions:
         """
         of = {split: self.of(views) for split, views in splits.items()}
         place = {name: split for split, views in splits.items() for name in views.ids.tolist()}
-        apart = sum(len({place.get(one) for one in pair}) > 1 for pair in self.pictures)
+        apart = sum(place.keys() >= {*pair} and len({place[one] for one in pair}) > 1
+                    for pair in self.pictures)
         return {"questions": {split: len(part) for split, part in of.items()},
                 **({"questions_between_splits": apart} if apart else {}), "types": {
             split: {kind: part.types.count(kind) for kind in dict.fromkeys(part.types)}

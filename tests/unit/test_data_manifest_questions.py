@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 
 import numpy as np
@@ -66,6 +67,11 @@ def test_rows_are_questions_about_a_picture_or_two(frame, tmp_path):
                      "how many bars?": {"number"}, "same shade?": {"yes/no"}}
     inside = sum(len(said.of(views)) for views in bench.splits.values())
     assert bench.protocol["questions_between_splits"] == len(frame) - inside > 10
+    inner = bench.validation()                     # pairs with a test picture are not its own
+    place = {name: split for split, views in inner.splits.items() for name in views.ids.tolist()}
+    pairs = [about for about in said.pictures if all(one in place for one in about)]
+    assert inner.protocol["questions_between_splits"] == sum(
+        place[about[0]] != place[about[-1]] for about in pairs)
     of = said.of(bench["test_unseen"])
     assert {one[:4] for about in of.pictures for one in about} == {"grey", "pale"}
     recognised = load(frame, tmp_path, "gzsl")
@@ -105,6 +111,15 @@ def test_without_classes_pictures_are_held_out_and_it_is_what_the_file_serves(fr
 def test_rows_that_make_no_question_are_refused(frame, tmp_path, change, words):
     frame.loc[0, [*change]] = [*change.values()]
     complaint(lambda: load(frame, tmp_path), *words)
+
+
+def test_a_question_that_is_no_text_is_told_by_its_row_also_where_it_is_not_read(tmp_path, frame):
+    rows = frame.to_dict("records")
+    rows[3]["question"] = ["same shade?"]
+    lines = tmp_path / "asked.jsonl"
+    lines.write_text("\n".join(map(json.dumps, rows)))
+    for task in ("vqa", "gzsl"):
+        complaint(lambda task=task: data.load(lines, task), "question: a list in row 3")
 
 
 def test_answers_of_several_people_types_and_rows_without_questions(frame, tmp_path):

@@ -44,7 +44,7 @@ from crossalign.evaluation.protocols.caption_scores import nearest_texts, outcom
 from crossalign.evaluation.protocols.spoken import Spoken
 from crossalign.tasks import Captioner, LanguageCaptioner, ZeroShot
 from crossalign.tasks.base_captioner import BaseCaptioner
-from crossalign.tasks.inputs import Inputs
+from crossalign.tasks.inputs import CODES, Inputs
 from crossalign.tasks.language_captioner import language_facts, rank_of
 from crossalign.types import Benchmark, Captions
 
@@ -256,7 +256,7 @@ class Captioning(Spoken, Protocol):
         known = {key: settings[key] for key in ("hits", "misled", "cosine", "memory")
                  if key in settings}
         of_both = {"route": route, "names": NAMES, "epochs": self.epochs,
-                   "inputs": self.inputs if route == "paired" else "codes",
+                   "inputs": self.inputs if route == "paired" else CODES,
                    **{name: settings.get(f"{name}{end}", unchosen.get(name, values[0]))
                       for name, values in HABITS.items()},
                    "random_state": self.seed_for(fitted), **known, **more}

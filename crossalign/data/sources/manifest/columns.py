@@ -29,7 +29,8 @@ NUMBER = re.compile(r"[_ ]?\d+$")
 
 
 class Roles(NamedTuple):
-    """Names of the columns of each role; None or nothing where there is none.
+    """Names of the columns of each role, in the order of `USUAL`; None or nothing where there is
+    none.
 
     Attributes
     ----------

@@ -117,8 +117,8 @@ def read_manifest(path: str | Path, task: str | None = None, *,
                          f"{'vqa' if asks else task or 'retrieval'}, which reads what is said of "
                          "the pictures; choose the task gzsl, or leave them out.")
     if asks:
-        said, twice = questions_of(table, roles, listed, place)
-        return with_words(file, listed, facts, seed, unseen, said, noted=twice)
+        said, of_said = questions_of(table, roles, listed, place)
+        return with_words(file, listed, facts, seed, unseen, said, noted=of_said)
     if task == "caption":
         texts = texts_of(listed, task)
         captions = Captions(tuple(listed.ids), tuple(texts))
@@ -143,8 +143,8 @@ def _check_columns(header: list[str], roles: Roles, recognises: bool, task: str 
 def _unread(table: Columns, column: str | None, listed: Listed) -> Noted:
     """Return the note on pictures whose questions a task does not read."""
     cells = [] if column is None else table[column]
-    asked = [one for one, cell in zip(listed.of_rows, cells, strict=column is not None)
-             if plain(cell, str(column), 0)]
+    asked = [listed.of_rows[row] for row, cell in enumerate(cells)
+             if plain(cell, str(column), row)]
     return {QUESTIONS_NOT_READ: [*dict.fromkeys(asked)]} if asked else {}
 
 
