@@ -28,6 +28,23 @@ def picture(shape: str, n: int) -> Image.Image:
     return image
 
 
+def drawings_elsewhere(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes ``(150, d)`` of drawings, and their shapes, a disc or a square.
+
+    The last 38 are higher up than any before, where columns hardly varied.
+    """
+    from crossalign.encoders import HOG
+
+    rng = np.random.default_rng([seed, 1])
+    places = [*rng.integers([6, 10], 20, (112, 2)).tolist(),
+              *rng.integers(6, [20, 10], (38, 2)).tolist()]
+    shapes, sheets = np.array(["disc", "square"] * 75), []
+    for shape, (x, y) in zip(shapes.tolist(), places, strict=True):
+        sheets.append(Image.new("L", (64, 64), 255))
+        SHAPES[shape](ImageDraw.Draw(sheets[-1]), (x, y, x + 38, y + 38))
+    return HOG().encode(np.stack([np.asarray(sheet) for sheet in sheets])), shapes
+
+
 def picture_folder(root, count=12):
     """Save pictures of every shape into folders below another, and return that."""
     for shape in SHAPES:

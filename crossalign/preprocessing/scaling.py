@@ -11,9 +11,9 @@ farther.
 Training rows are as they were, and no unit counts more than another: a share of .5 beside a
 population of 1e9 varies as much as it.
 
-A block is columns of one unit, as codes of a space are. What varies little there is small, not of
-a smaller unit, so that no column is scaled by much less than the others, and a new row is held to
-the farthest training row, see `fit_block`.
+Where all columns are of one unit, as in codes of a space, what varies little is small, not of a
+smaller unit, so that no column is scaled by much less than the others; and a network is given no
+row that is farther than those of training, see `fit_within`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ ROUNDING = 1e-6
 NOTHING = 1e-3
 """Variation from which a column is not constant after all, as its scale would be 1."""
 LEAST = 0.5
-"""Share of the mean variance of the columns of a block that each of them counts as at least."""
+"""Share of the mean variance of columns of one unit that each of them counts as at least."""
 
 
 def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
@@ -96,16 +96,17 @@ def _by_column(values: Extent, kind: str) -> tuple[Array, Array, Array]:
                                      np.where(still, np.float32(1), deviation / scale))
 
 
-def fit_block(x: Array) -> dict[str, Array]:
-    """Fit shift and scale of columns of one unit to training rows, for ``standard``.
-
-    A column has its own deviation as its scale, but no variance less than `LEAST` of the mean
-    variance of those that vary.
+def fit_within(x: Array, one_unit: bool) -> dict[str, Array]:
+    """Fit ``standard`` scaling of training rows that new rows do not leave, for a network that has
+    learned nothing of what is farther.
 
     Parameters
     ----------
     x : (n, d) float
         Training rows.
+    one_unit : bool
+        Whether the columns are of one unit. If so, no variance counts as less than `LEAST` of the
+        mean variance of those that vary.
 
     Returns
     -------
@@ -119,14 +120,16 @@ def fit_block(x: Array) -> dict[str, Array]:
         If there is no row.
     """
     fitted = fit_scaling(x, "standard")
+    shift, scale = fitted["shift"], fitted["scale"]
     low, high = (of(x, axis=0).astype(np.float32) for of in (np.min, np.max))
-    varies = ~_constant(low, high)
-    variance = np.where(varies, fitted["scale"], 0).astype(np.float64) ** 2
-    least = LEAST * variance.sum() / max(varies.sum(), 1)
-    scale = np.sqrt(np.maximum(variance, least)).astype(np.float32)
-    scale = np.where(scale > 0, scale, np.float32(1))
-    ends = np.abs(_scaled(np.stack([low, high]), fitted["shift"], scale)).max(axis=0)
-    return {"shift": fitted["shift"], "scale": scale,
+    if one_unit:
+        varies = ~_constant(low, high)
+        variance = np.where(varies, scale, 0).astype(np.float64) ** 2
+        least = LEAST * variance.sum() / max(varies.sum(), 1)
+        scale = np.sqrt(np.maximum(variance, least)).astype(np.float32)
+        scale = np.where(scale > 0, scale, np.float32(1))
+    ends = np.abs(_scaled(np.stack([low, high]), shift, scale)).max(axis=0)
+    return {"shift": shift, "scale": scale,
             "farthest": np.where(np.isinf(ends), np.float32(FARTHEST), ends)}
 
 

@@ -7,7 +7,7 @@ by the same network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, Self
@@ -20,14 +20,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from crossalign.devices import DEVICES
 from crossalign.models.answer_network import AnswerNetwork
-from crossalign.models.blockwise import encoded
-from crossalign.models.one_modality import complete
 from crossalign.models.ranges import BATCH, COUNT, RATE, SEED, SIZE, Having, check_values
-from crossalign.preprocessing.scaling import apply_scaling, fit_block, fit_scaling
 from crossalign.sentences import short
 from crossalign.tasks.answer_targets import frequent_answers, soft_targets
 from crossalign.tasks.base import Task, task_samples
-from crossalign.tasks.inputs import CODES, FEATURES, INPUTS
+from crossalign.tasks.input_rows import Blocks, fit_inputs, input_blocks, scaled_inputs
+from crossalign.tasks.inputs import INPUTS
 from crossalign.tasks.log_odds import log_odds
 from crossalign.training import (
     Callback,
@@ -115,7 +113,7 @@ class Answerer(Task):
     learned = MappingProxyType({"answers_": np.ndarray, "words_": np.ndarray,
                                 "counts_": np.ndarray, "scaling_": dict, "modality_": str,
                                 "history_": dict})
-    learned_format = 4
+    learned_format = 5
 
     def __init__(self, model: Any, inputs: str = "codes", sees: str = "both", most: int = 3000,
                  hidden: int = 128, dropout: float = 0.2, epochs: int | None = None,
@@ -158,11 +156,8 @@ class Answerer(Task):
             raise ValueError(f"train: has {list(samples.modalities)}, and the model reads "
                              f"{list(self.model.widths_)}; give samples of one of those.")
         self.modality_ = known[0]
-        blocks = self._blocks(samples)
-        fitted = [fit_block(rows) if kind == CODES else fit_scaling(rows, "standard")
-                  for kind, rows in blocks.items()]
-        self.scaling_ = {name: np.concatenate([one[name] for one in fitted])
-                         for name in fitted[0]}
+        blocks = self._read(samples)
+        self.scaling_ = fit_inputs(blocks)
         self.answers_ = frequent_answers(asked.answers, self.most)
         self.words_ = np.array(sorted({word for text in set(asked.texts)
                                        for word in words_of(text)}), dtype=object)
@@ -192,7 +187,7 @@ class Answerer(Task):
         self._check_fitted()
         samples = task_samples(X, "X", self.modality_)
         texts, about = _asked(samples, questions, rows)
-        codes = torch.from_numpy(self._scaled(self._blocks(samples)))
+        codes = torch.from_numpy(self._scaled(self._read(samples)))
         words, network = torch.from_numpy(self._words(texts)), self.network_
         device = network.pictures.device
         found = []
@@ -276,27 +271,17 @@ class Answerer(Task):
         if not hasattr(self, "network_"):
             raise ValueError("X: this task is not prepared; call fit(train, questions) first.")
 
-    def _blocks(self, samples: Views) -> dict[str, Array]:
+    def _read(self, samples: Views) -> Blocks:
         """Return what is read of every picture: codes, features or both, ``(n, width)`` each."""
         name = self.modality_
         if name not in samples:
             raise ValueError(f"X: has {list(samples.modalities)}, and answers are learned from "
                              f"{name!r}; give that.")
-        complete(samples, name)
-        parts = {}
-        if self.inputs != FEATURES:
-            parts[CODES] = encoded(self.model.project, samples, name)
-        if self.inputs != CODES:
-            if samples.kind(name) != "vectors":
-                raise ValueError(f"inputs: got {self.inputs!r}, and {name!r} holds "
-                                 f"{samples.kind(name)}; use 'codes'.")
-            parts[FEATURES] = np.asarray(samples[name])
-        return parts
+        return input_blocks(samples, name, self.inputs, self.model.project)
 
-    def _scaled(self, blocks: Mapping[str, Array]) -> Array:
+    def _scaled(self, blocks: Blocks) -> Array:
         """Return the blocks side by side, scaled."""
-        rows = np.concatenate([*blocks.values()], axis=1, dtype=np.float32)
-        return apply_scaling(rows, "standard", **self.scaling_)
+        return scaled_inputs(blocks, self.scaling_)
 
     def _words(self, texts: Sequence[str]) -> Array:
         """Return the numbers of known words ``(m, L)``, 0 behind the last."""
@@ -325,7 +310,7 @@ class Answerer(Task):
             pictures, len(self.words_), len(self.answers_), hidden=self.hidden,
             dropout=self.dropout, sees=self.sees).eval()
 
-    def _train(self, blocks: Mapping[str, Array], asked: Questions, about: Array,
+    def _train(self, blocks: Blocks, asked: Questions, about: Array,
                callbacks: Sequence[Callback]) -> None:
         self._restore(torch.from_numpy(self._scaled(blocks)))
         self.network_.initialise(torch.Generator().manual_seed(self.random_state))

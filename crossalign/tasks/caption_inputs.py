@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.labels import check_class_rows, has_class
-from crossalign.models.blockwise import as_given
+from crossalign.models.blockwise import encoded
 from crossalign.models.one_modality import complete
-from crossalign.preprocessing.scaling import farthest_of, held_within
 from crossalign.tasks.base import Task
 from crossalign.tasks.caption_names import ranked, with_truth, wrong_classes
 from crossalign.tasks.caption_rows import CaptionRows, with_misled
+from crossalign.tasks.input_rows import Blocks, fit_inputs, input_blocks, scaled_inputs
 from crossalign.tasks.inputs import CODES, FEATURES
 from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.types import Views
@@ -32,20 +32,15 @@ class CaptionInputs(Task):
 
     Attributes
     ----------
-    centre_, spread_ : (d,)
-        Mean and deviation of codes of the captioned modality.
-    farthest_ : (d,) or None
-        Deviations to which its codes are held, see `preprocessing.scaling`; None by another route
-        than ``"paired"``, where codes have length one.
-    memory_ : (m, d)
-        Codes of training texts.
+    scaling_ : dict
+        Scaling ``(d,)`` of what is read of the captioned modality, see `fit_inputs`.
+    memory_ : (m, d) or None
+        Codes of training texts; None by the route ``"paired"``.
     """
 
-    learned = MappingProxyType({"centre_": np.ndarray, "spread_": np.ndarray,
-                                "farthest_": (np.ndarray, NoneType),
-                                "memory_": (np.ndarray, NoneType), "modality_": str,
-                                "inputs_": str})
-    learned_format = 3
+    learned = MappingProxyType({"scaling_": dict, "memory_": (np.ndarray, NoneType),
+                                "modality_": str, "inputs_": str})
+    learned_format = 4
     model: Any
     recogniser: Any
     route: str
@@ -69,35 +64,20 @@ class CaptionInputs(Task):
                              "use 'codes'.")
         self.inputs_ = self.inputs if self.route == "paired" and kind == "vectors" else CODES
         paired = self.route == "paired"
-        seen = self._raw(samples if paired else samples.having(self.modality_))
-        self.centre_, self.spread_ = seen.mean(axis=0), seen.std(axis=0) + 1e-3
-        self.memory_ = self.farthest_ = None
+        blocks = self._read(samples if paired else samples.having(self.modality_))
+        self.scaling_, self.memory_ = fit_inputs(blocks), None
         if paired:
-            codes = self._standard(seen)
-            self.farthest_ = farthest_of(codes)
-            return codes[rows]
+            return scaled_inputs(blocks, self.scaling_)[rows]
         there = samples.has(self.text)
         complete(samples[np.unique(rows[~there[rows]])], self.text)
-        told = self.model.embed(as_given(samples.having(self.text), self.text), self.text)
-        standard = standardise(told, told.mean(axis=0), told.std(axis=0) + 1e-3)
-        self.memory_ = np.unique(standard, axis=0)
-        return np.asarray(standard[np.cumsum(there)[rows] - 1])
+        told = {CODES: encoded(self.model.embed, samples.having(self.text), self.text)}
+        codes = standardise(told[CODES], fit_inputs(told))
+        self.memory_ = np.unique(codes, axis=0)
+        return np.asarray(codes[np.cumsum(there)[rows] - 1])
 
-    def _raw(self, samples: Views) -> Array:
-        """Return what is read of the captioned modality ``(n, d)``: codes, features or both.
-
-        Raises
-        ------
-        ValueError
-            If a sample lacks it.
-        """
-        complete(samples, self.modality_)
-        parts = []
-        if self.inputs_ != FEATURES:
-            parts.append(self.model.embed(as_given(samples, self.modality_), self.modality_))
-        if self.inputs_ != CODES:
-            parts.append(samples[self.modality_])
-        return np.concatenate([np.asarray(part, dtype=np.float32) for part in parts], axis=1)
+    def _read(self, samples: Views) -> Blocks:
+        """Return what is read of the captioned modality: codes, features or both."""
+        return input_blocks(samples, self.modality_, self.inputs_, self.model.embed)
 
     def _training_rows(self, samples: Views, said: list[str], rows: Array) -> CaptionRows:
         """Return captions ``(m,)`` of the samples of ``rows (m,)``, with their codes and names."""
@@ -151,16 +131,12 @@ class CaptionInputs(Task):
     # -- of samples ------------------------------------------------------------------------------
     def _codes(self, samples: Views) -> Array:
         """Return the codes ``(n, d)`` of samples as the decoder reads them."""
-        seen = self._raw(samples)
+        blocks = self._read(samples)
         if self.route == "paired":
-            assert self.farthest_ is not None
-            return held_within(self._standard(seen), self.farthest_)
-        rows = standardise(seen, self.centre_, self.spread_)
+            return scaled_inputs(blocks, self.scaling_)
+        rows = standardise(blocks[CODES], self.scaling_)
         assert self.memory_ is not None
         return projected(rows, self.memory_, self.memory) if self.memory > 0 else rows
-
-    def _standard(self, seen: Array) -> Array:
-        return np.asarray((seen - self.centre_) / self.spread_, dtype=np.float32)
 
     def _ranked(self, samples: Views) -> Array:
         """Return the likeliest classes ``(n, names)``; -1 for no more."""

@@ -103,10 +103,10 @@ class Captioner(BaseCaptioner):
     ----------
     words_ : (V,) str
         Words of the vocabulary.
-    centre_, spread_ : (d,)
-        Mean and deviation of codes of the captioned modality.
-    memory_ : (m, d)
-        Codes of training texts.
+    scaling_ : dict
+        Scaling ``(d,)`` of what is read of the captioned modality.
+    memory_ : (m, d) or None
+        Codes of training texts; None by the route ``"paired"``.
     network_ : CaptionDecoder
 
     Examples
@@ -238,6 +238,6 @@ class Captioner(BaseCaptioner):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
             self.network_ = CaptionDecoder(
-                len(CaptionWords(self.words_.tolist())), len(self.centre_), self.width, self.heads,
-                self.layers, self.prefix, self.longest, self.names, self.spelt,
+                len(CaptionWords(self.words_.tolist())), len(self.scaling_["shift"]), self.width,
+                self.heads, self.layers, self.prefix, self.longest, self.names, self.spelt,
                 self.dropout).eval()

@@ -97,10 +97,10 @@ class LanguageCaptioner(BaseCaptioner):
 
     Attributes
     ----------
-    centre_, spread_ : (d,)
-        Mean and deviation of codes of the captioned modality.
-    memory_ : (m, d)
-        Codes of training texts.
+    scaling_ : dict
+        Scaling ``(d,)`` of what is read of the captioned modality.
+    memory_ : (m, d) or None
+        Codes of training texts; None by the route ``"paired"``.
     language_ : mapping of str to str
         Name of the language model, and digests of its weights and tokenizer.
     network_ : LanguageDecoder
@@ -180,7 +180,7 @@ class LanguageCaptioner(BaseCaptioner):
 
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.random_state)
-            self.network_ = language.decoder(len(self.centre_), self.prefix, self.lora)
+            self.network_ = language.decoder(len(self.scaling_["shift"]), self.prefix, self.lora)
         self._language, self.language_ = language, language.facts
 
     # -- saying --------------------------------------------------------------------------------

@@ -10,19 +10,21 @@ it (Li et al., "DeCap", ICLR 2023, section 3.3).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from crossalign.arrays import unit_rows
+from crossalign.preprocessing.scaling import apply_scaling
+
 Array = npt.NDArray[Any]
 
 
-def standardise(rows: Array, mean: Array, deviation: Array) -> Array:
-    """Return unit rows ``(n, d)`` less a mean and over a deviation, ``(d,)`` each."""
-    moved = (rows - mean) / np.maximum(deviation, 1e-6)
-    length = np.linalg.norm(moved, axis=1, keepdims=True)
-    return np.asarray(moved / np.maximum(length, 1e-12), dtype=np.float32)
+def standardise(rows: Array, scaling: Mapping[str, Array]) -> Array:
+    """Return unit rows of one modality, put by the ``standard`` scaling of its training rows."""
+    return unit_rows(apply_scaling(rows, "standard", **scaling))
 
 
 def noise_for(cosine: float, width: int) -> float:

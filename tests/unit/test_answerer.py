@@ -13,12 +13,10 @@ import pytest
 import small
 import torch
 from complaints import complaint
-from PIL import Image, ImageDraw
-from shapes import SHAPES
+from shapes import drawings_elsewhere
 from sklearn.linear_model import LogisticRegression
 
 from crossalign import models
-from crossalign.encoders import HOG
 from crossalign.evaluation import evaluate, fit_for
 from crossalign.evaluation.protocols.vqa import VQA, most_frequent
 from crossalign.evaluation.selection import fit_on
@@ -159,23 +157,10 @@ def test_questions_are_asked_in_words_too(task):
     assert ((p > 0) & (p < 1)).all()
 
 
-def drawn(shape, place):
-    """Pixels ``(64, 64)`` of a shape at a place, without any noise."""
-    (x, y), sheet = place, Image.new("L", (64, 64), 255)
-    SHAPES[shape](ImageDraw.Draw(sheet), (x, y, x + 38, y + 38))
-    return np.asarray(sheet)
-
-
 @pytest.mark.parametrize("seed", [0, 1])
 def test_columns_that_vary_little_in_training_do_not_drown_the_others_in_new_pictures(seed):
-    """Drawings of a disc or a square, new ones higher up than any in training, where columns hardly
-    varied. Oracle: logistic regression on the codes as they are, and with every column scaled.
-    """
-    rng = np.random.default_rng([seed, 1])
-    places = [*rng.integers([6, 10], 20, (112, 2)).tolist(),
-              *rng.integers(6, [20, 10], (38, 2)).tolist()]
-    shapes = np.array(["disc", "square"] * 75)
-    codes = HOG().encode(np.stack([drawn(*of) for of in zip(shapes, places, strict=True)]))
+    """Oracle: logistic regression on the codes as they are, and with every column scaled."""
+    codes, shapes = drawings_elsewhere(seed)
     train, test = codes[:112], codes[112:]
 
     def right(scaled):

@@ -10,8 +10,8 @@ from crossalign.preprocessing.scaling import (
     FARTHEST,
     KINDS,
     apply_scaling,
-    fit_block,
     fit_scaling,
+    fit_within,
     undo_scaling,
 )
 
@@ -186,15 +186,17 @@ def test_ends_that_float32_can_hold_and_not_their_distance_are_scaled(kind):
     assert scaled[-1, 1] == FARTHEST
 
 
-def test_columns_of_a_block_count_as_half_its_mean_variance_at_least():
+@pytest.mark.parametrize("one_unit", [True, False])
+def test_columns_of_one_unit_count_as_half_their_mean_variance_at_least(one_unit):
     rng = np.random.default_rng(0)
     rows = rng.normal([3, -1, 0, 7], [1e-3, 1, 5, 0], (60, 4)).astype(np.float32)
-    fitted = fit_block(rows)
+    fitted = fit_within(rows, one_unit)
     assert {name: (a.shape, a.dtype) for name, a in fitted.items()} == dict.fromkeys(
         ("shift", "scale", "farthest"), ((4,), np.float32))
     variances = np.var(rows.astype(np.float64), axis=0)
     least = variances.sum() / 3 / 2                                     # of three that vary
-    np.testing.assert_allclose(fitted["scale"], np.sqrt(np.maximum(variances, least)), rtol=1e-4)
+    expected = np.maximum(variances, least) if one_unit else np.where(variances > 0, variances, 1)
+    np.testing.assert_allclose(fitted["scale"], np.sqrt(expected), rtol=1e-4)
     scaled = apply_scaling(rows, "standard", **fitted)
     np.testing.assert_allclose(scaled, (rows - rows.mean(axis=0)) / fitted["scale"], rtol=1e-3,
                                atol=1e-3)
@@ -202,21 +204,24 @@ def test_columns_of_a_block_count_as_half_its_mean_variance_at_least():
         rows, "standard", fitted["shift"], fitted["scale"], np.inf))   # no training row is held
 
 
-def test_new_rows_of_a_block_are_held_to_the_farthest_training_row():
+@pytest.mark.parametrize("one_unit", [True, False])
+def test_new_rows_are_held_within_the_farthest_training_row(one_unit):
     x = np.array([[0, 5, 0], [1, 5, .01], [3, 5, 0], [0, 5, 0]], np.float32)
-    fitted = fit_block(x)
+    fitted = fit_within(x, one_unit)
     new = apply_scaling([[9, 9, 9], [-9, -9, -9]], "standard", **fitted)
     far = np.abs(apply_scaling(x, "standard", **fitted)).max(axis=0)
     np.testing.assert_array_equal(new, [far, -far])
     assert far[1] == 0                                    # what never varied says nothing
-    assert far[2] < 0.02 < far[0]
+    assert (far[2] < 0.02) == one_unit
+    assert far[0] > 1
 
 
-def test_blocks_without_rows_are_refused_and_constant_ones_are_zero():
+@pytest.mark.parametrize("one_unit", [True, False])
+def test_no_rows_are_refused_and_constant_ones_are_zero(one_unit):
     with pytest.raises(ValueError, match="at least one training row"):
-        fit_block(np.zeros((0, 3), np.float32))
+        fit_within(np.zeros((0, 3), np.float32), one_unit)
     for value in (0.0, 3e38):
-        fitted = fit_block(np.full((4, 2), value, np.float32))
+        fitted = fit_within(np.full((4, 2), value, np.float32), one_unit)
         np.testing.assert_array_equal(apply_scaling([[1.0, -2.0]], "standard", **fitted), [[0, 0]])
     wide = np.array([[-3e38, 0], [3e38, 1]], np.float32)
-    assert np.isfinite(apply_scaling(wide, "standard", **fit_block(wide))).all()
+    assert np.isfinite(apply_scaling(wide, "standard", **fit_within(wide, one_unit))).all()

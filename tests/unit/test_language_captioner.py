@@ -108,8 +108,7 @@ def test_names_are_a_prompt_of_the_model_own_words(fitted, parts):
         torch.testing.assert_close(begun.x[i, -len(words):], expected)
         assert int(begun.real[i].sum()) == fitted.prefix + len(words)
     blind = LanguageCaptioner(**{**fitted.get_params(deep=False), "recogniser": None})
-    for name in ("network_", "centre_", "spread_", "farthest_", "memory_", "modality_", "inputs_",
-                 "_language"):
+    for name in (*fitted.learned, "network_", "_language"):
         setattr(blind, name, getattr(fitted, name))
     assert blind.speaker(TEST).sides[0].x.shape[1] == fitted.prefix
     assert not torch.allclose(blind.speaker(TEST).first(), fitted.speaker(TEST).first())
@@ -209,8 +208,7 @@ def test_what_does_not_fit_is_refused_before_training(fitted, parts, folders, tm
     complaint(lambda: captioner(parts, folders["gpt2"], 2, recogniser=head).fit(
         TRAIN, said(TRAIN)), "language_model:", "a prompt of", "fewer or shorter names")
     later = LanguageCaptioner(**{**fitted.get_params(deep=False), "recogniser": head})
-    for name in ("network_", "centre_", "spread_", "farthest_", "memory_", "modality_", "inputs_",
-                 "_language"):
+    for name in (*fitted.learned, "network_", "_language"):
         setattr(later, name, getattr(fitted, name))
     complaint(lambda: later.caption(TEST), "language_model:", "a prompt of")
 
