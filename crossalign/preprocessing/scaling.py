@@ -68,35 +68,23 @@ def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
         If ``kind`` is unknown or there is no row.
     """
     _check_kind(kind)
-    rows = x if isinstance(x, Rows) else held(np.asarray(x, dtype=np.float32))
-    shape = rows.read(np.arange(0)).shape[1:]
-    if not shape or 0 in (len(rows), *shape):
-        raise ValueError(f"x: shape {(len(rows), *shape)}; give at least one training row, as "
-                         "(n, d).")
+    rows = _rows_of(x)
     if kind == "root":
         return fit_scaling(rows.then(_root), "standard")
-    shift, scale, farthest = (np.full(shape[-1], of, np.float32) for of in (0, 1, np.inf))
-    if kind in ("minmax", "standard"):
-        values = extent(rows.then(lambda x: x.reshape(-1, shape[-1])))         # (n, d), or (n t, d)
-        if values is None:
-            raise ValueError("x: no token of the training rows is real; give some.")
-        shift, scale, farthest = _by_column(values, kind)
-    return {"shift": shift, "scale": scale, "farthest": farthest}
+    if kind not in ("minmax", "standard"):
+        width = rows.read(np.arange(0)).shape[-1]
+        return {name: np.full(width, of, np.float32) for name, of in (
+            ("shift", 0), ("scale", 1), ("farthest", np.inf))}
+    values = _extent_of(rows)
+    shift, scale, still = _shift_and_scale(values, kind)
+    mean, deviation = (np.asarray(of, dtype=np.float32) for of in (values.mean, values.deviation))
+    deviation = np.where(still, np.float32(1), deviation / scale)
+    return {"shift": shift, "scale": scale, "farthest": np.maximum(
+        _farthest_row(values, shift, scale, unknown=0),
+        np.abs(_scaled(mean, shift, scale)) + np.float32(FARTHEST) * deviation)}
 
 
-def _by_column(values: Extent, kind: str) -> tuple[Array, Array, Array]:
-    """Return shift, scale and farthest scaled value of columns ``(d,)``."""
-    low, high, mean, deviation = (np.asarray(of, dtype=np.float32) for of in (
-        values.low, values.high, values.mean, values.deviation))
-    shift, scale = (low, high - low) if kind == "minmax" else (mean, deviation)
-    still = _constant(values.low, values.high) | (scale <= 0)
-    scale = np.where(still, np.float32(1), scale)
-    ends, mean = (_scaled(of, shift, scale) for of in (np.stack([low, high]), mean))
-    return shift, scale, farthest_of(np.where(np.isinf(ends), np.float32(0), ends), mean,
-                                     np.where(still, np.float32(1), deviation / scale))
-
-
-def fit_within(x: Array, one_unit: bool) -> dict[str, Array]:
+def fit_within(x: npt.ArrayLike, one_unit: bool) -> dict[str, Array]:
     """Fit ``standard`` scaling of training rows that new rows do not leave, for a network that has
     learned nothing of what is farther.
 
@@ -119,18 +107,49 @@ def fit_within(x: Array, one_unit: bool) -> dict[str, Array]:
     ValueError
         If there is no row.
     """
-    fitted = fit_scaling(x, "standard")
-    shift, scale = fitted["shift"], fitted["scale"]
-    low, high = (of(x, axis=0).astype(np.float32) for of in (np.min, np.max))
+    values = _extent_of(_rows_of(x))
+    shift, scale, still = _shift_and_scale(values, "standard")
     if one_unit:
-        varies = ~_constant(low, high)
-        variance = np.where(varies, scale, 0).astype(np.float64) ** 2
-        least = LEAST * variance.sum() / max(varies.sum(), 1)
+        variance = np.where(still, 0, scale).astype(np.float64) ** 2
+        least = LEAST * variance.sum() / max((~still).sum(), 1)
         scale = np.sqrt(np.maximum(variance, least)).astype(np.float32)
         scale = np.where(scale > 0, scale, np.float32(1))
-    ends = np.abs(_scaled(np.stack([low, high]), shift, scale)).max(axis=0)
     return {"shift": shift, "scale": scale,
-            "farthest": np.where(np.isinf(ends), np.float32(FARTHEST), ends)}
+            "farthest": _farthest_row(values, shift, scale, unknown=FARTHEST)}
+
+
+def _rows_of(x: npt.ArrayLike | Rows) -> Rows:
+    """Return training rows ``(n, d)`` or ``(n, t, d)``, or raise ValueError if there is none."""
+    rows = x if isinstance(x, Rows) else held(np.asarray(x, dtype=np.float32))
+    shape = rows.read(np.arange(0)).shape[1:]
+    if not shape or 0 in (len(rows), *shape):
+        raise ValueError(f"x: shape {(len(rows), *shape)}; give at least one training row, as "
+                         "(n, d).")
+    return rows
+
+
+def _extent_of(rows: Rows) -> Extent:
+    """Measure columns, of tokens too; raise ValueError if no token is real."""
+    values = extent(rows.then(lambda x: x.reshape(-1, x.shape[-1])))
+    if values is None:
+        raise ValueError("x: no token of the training rows is real; give some.")
+    return values
+
+
+def _shift_and_scale(values: Extent, kind: str) -> tuple[Array, Array, Array]:
+    """Return shift and scale of columns ``(d,)``, and where they are constant and have scale 1."""
+    low, high, mean, deviation = (np.asarray(of, dtype=np.float32) for of in (
+        values.low, values.high, values.mean, values.deviation))
+    shift, scale = (low, high - low) if kind == "minmax" else (mean, deviation)
+    still = _constant(values.low, values.high) | (scale <= 0)
+    return shift, np.where(still, np.float32(1), scale), still
+
+
+def _farthest_row(values: Extent, shift: Array, scale: Array, unknown: float) -> Array:
+    """Return how far from 0 scaled training rows are ``(d,)``; ``unknown`` where float32 ends."""
+    ends = np.stack([np.asarray(of, dtype=np.float32) for of in (values.low, values.high)])
+    far = np.abs(_scaled(ends, shift, scale))
+    return np.asarray(np.where(np.isinf(far), np.float32(unknown), far).max(axis=0))
 
 
 def _constant(low: Array, high: Array) -> Array:
@@ -169,27 +188,14 @@ def apply_scaling(x: npt.ArrayLike, kind: str, shift: npt.ArrayLike, scale: npt.
     if kind == "l2":
         norm = np.linalg.norm(x, axis=-1, keepdims=True)
         return np.asarray(x / np.where(norm > 0, norm, np.float32(1)))
-    return held_within(_scaled(x, shift, np.asarray(scale, dtype=np.float32)), farthest)
+    most = np.asarray(farthest, dtype=np.float32)
+    return np.clip(_scaled(x, shift, np.asarray(scale, dtype=np.float32)), -most, most)
 
 
 def _scaled(x: Array, shift: Array, scale: Array) -> Array:
     """Return rows in deviations, infinite where float32 ends, which is held to the farthest."""
     with np.errstate(over="ignore"):
         return np.asarray((x - shift) / scale)
-
-
-def farthest_of(scaled: Array, mean: npt.ArrayLike = 0, deviation: npt.ArrayLike = 1) -> Array:
-    """Return how far from 0 new rows may be ``(d,)``: `FARTHEST` deviations on from the mean, or
-    the farthest of the training rows ``(n, d)``; all scaled, by default to mean 0, deviation 1.
-    """
-    beyond = np.abs(mean) + FARTHEST * np.asarray(deviation, dtype=np.float32)
-    return np.asarray(np.maximum(np.abs(scaled).max(axis=0), beyond.astype(np.float32)))
-
-
-def held_within(scaled: Array, farthest: npt.ArrayLike) -> Array:
-    """Hold scaled rows to ``farthest (d,)`` on either side of 0."""
-    most = np.asarray(farthest, dtype=scaled.dtype)
-    return np.asarray(np.clip(scaled, -most, most))
 
 
 def undo_scaling(rows: npt.ArrayLike, kind: str, shift: npt.ArrayLike,
