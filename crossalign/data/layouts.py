@@ -173,3 +173,15 @@ def _one_level_below(folder: Path) -> list[Path]:
     except PermissionError:
         return []
     return [path for path in inside if source_at(path) is not None]
+
+
+def inside_serving(folder: Path, task: str) -> list[Path]:
+    """Return data sets that lie in a folder and serve a task, by their columns if they have any."""
+    return [path for path in _one_level_below(folder) if _serves(path, task)]
+
+
+def _serves(path: Path, task: str) -> bool:
+    source = source_at(path)
+    with suppress(ValueError):                         # a table whose columns are not understood
+        return source is not None and task in source.tasks_at(path, "")
+    return False

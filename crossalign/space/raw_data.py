@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from crossalign.data.catalog import Loaded, load_whole, read_said
-from crossalign.data.layouts import Located, locate
+from crossalign.data.layouts import Located, inside_serving, locate
 from crossalign.data.samples import ALL, Samples
 from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols import benchmark_of
@@ -64,8 +65,10 @@ def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
             (captions, "caption", "captions", "path and caption"),
             (questions, "vqa", "questions", "path, question and answer")):
         if asked and task not in tasks:
-            raise ValueError(f"{name}: {options.name!r} has none; give data with {name}, as a .csv "
-                             f"file with the columns {columns}, or leave --{name} out.")
+            inside = inside_serving(Path(options.name), task)
+            fix = (f"{str(inside[0])!r} has some, so give that" if inside else
+                   f"give data with {name}, as a .csv file with the columns {columns}")
+            raise ValueError(f"{name}: {options.name!r} has none; {fix}, or leave --{name} out.")
     if set(tasks) == {"vqa"} and not questions:
         raise ValueError(f"data: {options.name!r} has pictures with questions, and no classes or "
                          "texts to search with; build a space that answers, with --questions.")

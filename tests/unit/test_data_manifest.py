@@ -295,9 +295,37 @@ def test_a_space_is_built_for_what_the_columns_serve(frame, tmp_path):
     assert read_raw(plain, ["caption"], str)[0].task == "retrieval"
     named = written(frame.rename(columns={"category": "kind"}), tmp_path)
     assert space_task(DataOptions(data=str(named), columns="class=kind")) == "gzsl"
-    file = written(frame.drop(columns="caption"), tmp_path)
-    complaint(lambda: check_options(DataOptions(data=str(file)), True, False),
+    file = written(frame[["image", "price"]], tmp_path)
+    complaint(lambda: check_options(DataOptions(data=str(file), columns="text="), True, False),
               f"captions: {str(file)!r} has none", "leave --captions out")
+
+
+def test_pictures_of_a_table_without_captions_of_their_own_are_called_as_their_class(
+        frame, tmp_path):
+    file = written(frame.drop(columns="caption"), tmp_path)
+    check_options(DataOptions(data=str(file)), True, False)
+    called = "pictures_without_captions_of_their_own_called_as_their_class"
+    bench = data.load(file, "caption")
+    of = dict(zip(frame["image"], frame["category"].str.replace("_", " "), strict=True))
+    assert dict(zip(bench.said.ids, bench.said.texts, strict=True)) == {
+        one: (name,) for one, name in of.items()}
+    assert bench.protocol["noted"][called]["count"] == len(frame)
+    some = frame.assign(caption=["", *frame["caption"][1:]])
+    bench = data.load(written(some, tmp_path), "caption")
+    told = dict(zip(bench.said.ids, bench.said.texts, strict=True))
+    assert told == {one: (text or of[one],) for one, text in
+                    zip(some["image"], some["caption"], strict=True)}
+    assert bench.protocol["noted"][called] == {"count": 1, "first": [frame["image"][0]]}
+    apart = some.drop(columns="category")
+    complaint(lambda: data.load(written(apart, tmp_path), "caption"), "text: the picture")
+
+
+def test_questions_that_a_folder_lacks_and_a_table_in_it_has_are_named(frame, tmp_path):
+    asked = frame[["image"]].assign(question="which?", answer=frame["category"])
+    file = written(asked, tmp_path)
+    (file.parent / "a.csv").write_text("path,text,caption\na.png,b,c\n")
+    complaint(lambda: check_options(DataOptions(data=str(file.parent)), False, True),
+              f"questions: {str(file.parent)!r} has none; {str(file)!r} has some, so give that")
 
 
 def test_columns_without_what_a_task_needs_name_what_would_do(frame, tmp_path):
@@ -431,10 +459,8 @@ def test_captions_take_the_parts_of_the_file(frame, tmp_path):
 
 
 def test_what_cannot_be_captioned_is_refused(frame, tmp_path):
-    complaint(lambda: data.load(written(frame.drop(columns="caption"), tmp_path), "caption"),
+    complaint(lambda: data.load(written(frame[["image", "price"]], tmp_path), "caption"),
               "known as that of a text, which caption needs")
-    empty = frame.assign(caption=["", *frame["caption"][1:]])
-    complaint(lambda: data.load(written(empty, tmp_path), "caption"), "which caption needs")
     complaint(lambda: data.load(written(frame.drop(columns="category"), tmp_path), "caption",
                                 unseen=["cat"]), "unseen: given where no column says the class")
     complaint(lambda: data.load(written(frame, tmp_path), "caption",

@@ -28,8 +28,10 @@ def _read(path: Path, task: str | None, *, variant: str, tokens: bool, log: Any,
 
 def _serves(path: Path, columns: Mapping[str, str] | None) -> tuple[str, ...]:
     roles = roles_of(list(read_listing(path).columns), columns)
+    classes = roles.class_name is not None
     return (*(("retrieval", "caption") if roles.texts else ()),
-            *(("gzsl",) if roles.class_name is not None else ()),
+            *(("gzsl",) if classes else ()),
+            *(("caption",) if classes and not roles.texts else ()),       # called as their class
             *(("vqa",) if roles.question is not None else ()))
 
 

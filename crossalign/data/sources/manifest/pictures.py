@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from crossalign.data.named_files import below
-from crossalign.data.noted import Noted
+from crossalign.data.noted import CAPTIONS_OF_CLASSES, Noted
 from crossalign.data.samples import ALL, Texts
 from crossalign.data.sources.manifest.cells import class_cells, filled, plain, texts_in
 from crossalign.data.sources.manifest.columns import Roles
 from crossalign.data.sources.manifest.listing import Columns
+from crossalign.data.sources.picture_folder.texts import names_as_words
 from crossalign.names import identifier, written
 
 Array = npt.NDArray[Any]
@@ -164,3 +165,21 @@ def texts_of(listed: Listed, task: str) -> list[Texts]:
         raise ValueError(f"text: the picture {empty!r} has none, which {task} needs; write one or "
                          "remove the row.")
     return texts
+
+
+def captions_of(listed: Listed) -> tuple[list[Texts], Noted]:
+    """Return the captions of every picture, and the note on those called as their class.
+
+    Raises
+    ------
+    ValueError
+        If a picture has none and there are no classes.
+    """
+    if listed.one_class:
+        return texts_of(listed, "caption"), {}
+    words = names_as_words(list(listed.by_class))
+    called = [(word,) for word, of in zip(words, listed.by_class.values(), strict=True) for _ in of]
+    own: list[Texts] = listed.texts or [()] * len(called)
+    without = [i for i, of in zip(listed.ids, own, strict=True) if not of]
+    return ([of or name for of, name in zip(own, called, strict=True)],
+            {CAPTIONS_OF_CLASSES: without} if without else {})

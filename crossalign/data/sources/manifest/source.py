@@ -24,7 +24,12 @@ from crossalign.data.sources.manifest.cells import plain
 from crossalign.data.sources.manifest.columns import Roles, roles_of
 from crossalign.data.sources.manifest.listing import COLUMNS, Columns, read_listing
 from crossalign.data.sources.manifest.parts import of_parts, with_parts, with_words
-from crossalign.data.sources.manifest.pictures import Listed, listed_pictures, texts_of
+from crossalign.data.sources.manifest.pictures import (
+    Listed,
+    captions_of,
+    listed_pictures,
+    texts_of,
+)
 from crossalign.data.sources.manifest.questions import questions_of
 from crossalign.data.sources.pairs.source import ZERO_SHOT
 from crossalign.data.sources.picture_folder.source import pairs_of_classes
@@ -120,22 +125,23 @@ def read_manifest(path: str | Path, task: str | None = None, *,
         said, of_said = questions_of(table, roles, listed, place)
         return with_words(file, listed, facts, seed, unseen, said, noted=of_said)
     if task == "caption":
-        texts = texts_of(listed, task)
+        texts, called = captions_of(listed)
         captions = Captions(tuple(listed.ids), tuple(texts))
-        return with_words(file, listed, facts, seed, unseen, captions, texts)
+        return with_words(file, listed, facts, seed, unseen, captions, texts, called)
     return _retrieval(file, listed, facts, seed, unseen)
 
 
 def _check_columns(header: list[str], roles: Roles, recognises: bool, task: str | None) -> None:
     """Raise ValueError where no column is that of the class, or of the texts, that a task reads;
-    None reads neither.
+    None reads neither, and captions are texts or names of classes.
     """
     if recognises and roles.class_name is None:
         raise ValueError(f"columns: none of {header} is known as that of the class, which "
                          "recognition needs; name it by --columns class=NAME, or "
                          + ("choose the task retrieval or caption, which read the texts."
                             if roles.texts else "that of texts by text=NAME."))
-    if task is not None and not recognises and not roles.texts:
+    named = task == "caption" and roles.class_name is not None
+    if task is not None and not recognises and not roles.texts and not named:
         raise ValueError(f"columns: none of {header} is known as that of a text, which {task} "
                          "needs; name it by --columns text=NAME, or choose the task gzsl.")
 
