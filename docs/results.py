@@ -132,15 +132,16 @@ def section(heading: str, rows: Sequence[Entry], reports: Mapping[str, Any], bel
     """Scores, then how they came about, of one group of runs."""
     known = any(row.beside for row in rows)
     metrics = task_of(rows[0], reports).columns_of(list(reports[rows[0].name].scores))
+    one_data = len({row.data for row in rows}) == 1
     scores, made = [], []
     for row in rows:
         report = reports[row.name]
         n = len(report.seeds)
         cells = [report.cell(m) for m in metrics]
         runs = str(n) if report.counted == n else f"1 ({n} equal)"
-        scores.append([title(row) + mark(row), runs, *cells,
-                       *([published(row)] if known else [])])
-        made.append([title(row), tuned(row, report), report.selection, duration(report.seconds),
+        name = title(row) if one_data else f"{title(row)}, {row.data}"
+        scores.append([name + mark(row), runs, *cells, *([published(row)] if known else [])])
+        made.append([name, tuned(row, report), report.selection, duration(report.seconds),
                      split_of(report)])
     seen = {", ".join(f"{k} {v}" for k, v in reports[r.name].versions.items()) for r in rows}
     parts = [f"## {heading}",
