@@ -29,8 +29,8 @@ def check_map(file: Path | None, pictures: Sequence[Path] = ()) -> None:
     if len(pictures) > 1:
         _refuse(f"{len(pictures)} files")
     if file.suffix.lower() != ".png":
-        raise ValueError(f"--occlusion: got {str(file)!r}; give a picture file to write, as "
-                         "map.png.")
+        raise ValueError(f"--occlusion: got {str(file)!r}; give a file to write whose name ends "
+                         "in .png, as map.png.")
     if file.exists():
         raise ValueError(f"--occlusion: {str(file)!r} is there already; give another name, or "
                          "remove it.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -152,6 +153,8 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
 
     Where some cannot be read the others are answered, and the exit code is 2.
     """
+    if as_csv and as_json:
+        raise ValueError("--csv: given beside --json; choose one of them.")
     check_map(occlusion, files)
     from crossalign.space import Space
 
@@ -160,23 +163,23 @@ def recognise(space: Folder, files: Files, k: Count = 3, as_csv: AsCsv = False,
     found = answered(files, lambda pictures: opened.recognise(pictures, k), opened.clips)
     draw_map(opened, occlusion, files, "class")
     untold = opened.unpromised
+    reasons = reasons_of(unpromised=untold, uncompared=opened.uncompared)
     if as_json:
         print(json.dumps({"answers": [{"file": str(file), **answer._asdict()} for file, answer in
                                       zip(found.files, found.answers, strict=True)],
-                          **found.facts, **({} if untold is None else {"unpromised": untold})}))
+                          **found.facts, **reasons}))
     elif as_csv:
         write_csv([str(file) for file in found.files], found.answers)
     else:
         for file, answer in zip(found.files, found.answers, strict=True):
             said = ", ".join(f"{name} {100 * p:.0f} %" for name, p in
                              zip(answer.names, answer.probabilities, strict=True))
-            print(printable(f"{file}: {STRANGE * answer.unlike}"
+            print(printable(f"{file}: {STRANGE * bool(answer.unlike)}"
                             f"{'none of the classes; nearest ' * answer.none}{said}"))
             if answer.set:
                 of = "" if untold is None else ", if that has training pictures"
                 print(printable(f"  meant to hold the right one in 90 %{of}: {named(answer.set)}"))
-    if untold is not None and not as_json:
-        tell(f"note: {untold}")
+    tell_reasons(reasons, as_json)
     found.end()
 
 
@@ -193,13 +196,18 @@ def caption(space: Folder, files: Files, as_json: AsJson = False,
     check_item(opened, occlusion, files)
     found = answered(files, opened.captioned, opened.clips)
     draw_map(opened, occlusion, files, "caption")
+    reasons = reasons_of(uncompared=opened.uncompared)
     if as_json:
         print(json.dumps({"captions": [{"file": str(file), **said._asdict()} for file, said in
                                        zip(found.files, found.answers, strict=True)],
-                          **found.facts}))
+                          **found.facts, **reasons}))
     else:
         for file, said in zip(found.files, found.answers, strict=True):
-            print(printable(f"{file}: {STRANGE * said.unlike}{said.caption}"))
+            instead = "" if said.instead is None else f" (but recognised as {said.instead})"
+            print(printable(f"{file}: {STRANGE * bool(said.unlike)}"
+                            f"{'none of the classes; nearest ' * said.none}"
+                            f"{said.caption}{instead}"))
+    tell_reasons(reasons, as_json)
     found.end()
 
 
@@ -222,8 +230,11 @@ def ask(space: Folder,
         tell(f"note: {STRANGE}this answer says little")
     if not reply.calibrated:
         tell("note: these shares are not calibrated, as the space had too few questions for that")
+    reasons = reasons_of(uncompared=opened.uncompared)
+    tell_reasons(reasons, as_json)
     if as_json:
-        print(json.dumps({"question": question, "files": about[:-1], **reply._asdict()}))
+        print(json.dumps({"question": question, "files": about[:-1], **reply._asdict(),
+                          **reasons}))
     else:
         print(printable(", ".join(f"{text} {100 * p:.0f} %" for text, p in
                                   zip(reply.answers, reply.accuracies, strict=True))))
@@ -307,6 +318,17 @@ def shown(hit: Hit) -> list[str]:
     return [str(about.get("class", "")), str(text)[:60]]
 
 
+def reasons_of(**reasons: str | None) -> dict[str, str]:
+    """Return why something is not told, by its key in JSON."""
+    return {name: why for name, why in reasons.items() if why is not None}
+
+
+def tell_reasons(reasons: Mapping[str, str], as_json: bool) -> None:
+    """Print why something is not told, as notes; JSON says it itself."""
+    for why in () if as_json else reasons.values():
+        tell(f"note: {why}")
+
+
 def named(classes: list[str]) -> str:
     """Return the first names of a set, and how many more there are."""
     more = f" and {len(classes) - LISTED} more" if len(classes) > LISTED else ""
@@ -315,7 +337,7 @@ def named(classes: list[str]) -> str:
 
 def write_csv(files: list[str], answers: list[Answer]) -> None:
     """Write answers as lines of file, class, probability, whether it is none of them, whether the
-    class is in the set, and whether the picture is unlike all others.
+    class is in the set, and whether the picture is unlike all others, empty if that is not told.
     """
     from crossalign.tables import csv_cell
 
@@ -324,5 +346,5 @@ def write_csv(files: list[str], answers: list[Answer]) -> None:
     for file, answer in zip(files, answers, strict=True):
         for name, chance in zip(answer.names, answer.probabilities, strict=True):
             writer.writerow([csv_cell(file), csv_cell(name), f"{chance:.4f}",
-                             *(str(said).lower() for said in
+                             *("" if said is None else str(said).lower() for said in
                                (answer.none, name in answer.set, answer.unlike))])

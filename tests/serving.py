@@ -51,7 +51,9 @@ class Reply(NamedTuple):
 
 class Caption(NamedTuple):
     caption: str
-    unlike: bool = False
+    none: bool = False
+    instead: str | None = None
+    unlike: bool | None = False
 
 
 class Map(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crossalign.arrays import lost_digits_noted
-from crossalign.data.layouts import ROOT_VARIABLE, locate
+from crossalign.data.layouts import ROOT_VARIABLE, inside_serving, locate
 from crossalign.data.noted import BESIDE, OF_WORDS, digits_fact, noted_fact, say
 from crossalign.data.registry import (
     ENCODERS,
@@ -245,8 +245,10 @@ def _check(source: Source, name: str, variant: str, task: str | None, tokens: bo
     elif "gzsl" in served:                              # the files alone know whether they do
         served.append("zsl")
     if task is not None and task not in served:
-        raise ValueError(f"task: got {task!r}, and {name!r} does not serve it; "
-                         f"{nearest(task, served)}")
+        inside = inside_serving(Path(name), task) if source.recognises is not None else []
+        raise ValueError(f"task: got {task!r}, and {name!r} does not serve it; " + (
+            f"{str(inside[0])!r} in it does, so give that, or " if inside else "")
+            + nearest(task, served))
     if tokens and not source.tokens:
         raise ValueError(f"tokens: {name!r} comes in one form only; leave it out.")
     for argument in given:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from crossalign.pace import Log
@@ -12,7 +13,7 @@ from crossalign.space.items import LONGEST, listed
 from crossalign.space.occluded import Kind, Occluded, occluded
 from crossalign.space.recognition import PLAYED, Answer, unpromised
 from crossalign.space.searching import SearchingSpace
-from crossalign.space.unlike import PAGES, UNLIKE, are_unlike
+from crossalign.space.unlike import CLASSES, FEWEST, PAGES, UNLIKE, are_unlike
 from crossalign.words import words_of
 
 SAID = "said"
@@ -31,15 +32,16 @@ class Reply(NamedTuple):
         Words of the question that no question in training had.
     calibrated : bool
         Whether these shares were calibrated on validation; False where it had too few questions.
-    unlike : bool
-        Whether a picture is unlike all that the space was built from, see `space.unlike`.
+    unlike : bool or None
+        Whether a picture is unlike all that the space was built from, see `space.unlike`; None
+        where that is not told, see `uncompared`.
     """
 
     answers: list[str]
     accuracies: list[float]
     unknown: list[str]
     calibrated: bool
-    unlike: bool
+    unlike: bool | None
 
 
 class Caption(NamedTuple):
@@ -48,12 +50,19 @@ class Caption(NamedTuple):
     Attributes
     ----------
     caption : str
-    unlike : bool
-        Whether the picture is unlike all that the space was built from, see `space.unlike`.
+    none : bool
+        Whether the picture is rather of none of the classes; False where there are no classes.
+    instead : str or None
+        Likeliest class, where the caption names another class and not this one.
+    unlike : bool or None
+        Whether a picture is unlike all that the space was built from, see `space.unlike`; None
+        where that is not told, see `uncompared`.
     """
 
     caption: str
-    unlike: bool
+    none: bool
+    instead: str | None
+    unlike: bool | None
 
 
 class AnsweringSpace(SearchingSpace):
@@ -97,8 +106,7 @@ class AnsweringSpace(SearchingSpace):
         if len(given) not in (1, 2):
             raise ValueError(f"items: got {len(given)}; ask about one picture, or about a first "
                              "and a second.")
-        if (kind := self.kind_of(given)) != self.looks:
-            raise ValueError(f"items: got {kind}s; ask about {self.looks}s, one or two.")
+        self._check_looks(given)
         if not isinstance(question, str) or not question.strip() or len(question) > LONGEST:
             raise ValueError(f"question: got {short(question)}; ask in words, {LONGEST:,} "
                              "characters at most.")
@@ -116,7 +124,7 @@ class AnsweringSpace(SearchingSpace):
         best = (-likely).argsort(kind="stable")[:k]
         return Reply([str(text) for text in answerer.answers_[best]],
                      [float(p) for p in likely[best]], unknown, answerer.temperature is not None,
-                     any(self._unlike(seen)))
+                     None if self.uncompared is not None else any(self._unlike(seen)))
 
     def caption(self, items: Any) -> list[str]:
         """Say what pictures show, in words of the captions and the names that the space knows.
@@ -141,11 +149,36 @@ class AnsweringSpace(SearchingSpace):
             raise ValueError("captions: this space was taught none; build it from data with "
                              "captions, with captions=True or --captions.")
         given = listed(items)
-        if self.kind_of(given) != self.looks:
-            raise ValueError("items: captions are of pictures; give files of pictures.")
+        self._check_looks(given)
         rows = self.looked_at(given)
-        return [Caption(*both) for both in zip(self.caption_rows(rows), self._unlike(rows),
-                                               strict=True)]
+        captions = self.caption_rows(rows)
+        return [Caption(text, *beside, unlike) for text, beside, unlike in
+                zip(captions, self._beside(captions, rows), self._unlike(rows), strict=True)]
+
+    def _beside(self, captions: list[str], rows: Any) -> list[tuple[bool, str | None]]:
+        """Return what recognition says beside captions, see `none` and `instead` of `Caption`."""
+        if not self.class_names:
+            return [(False, None)] * len(captions)
+        named = {name: _words(name) for name in self.class_names}
+        found = []
+        for text, answer in zip(captions, self.recognition.answers(rows, 1), strict=True):
+            said = {name for name, words in named.items() if words in _words(text)}
+            best = answer.names[0]
+            found.append((answer.none, best if said and best not in said else None))
+        return found
+
+    def _check_looks(self, given: Sequence[Any]) -> None:
+        """Raise ValueError unless all items are what this space looks at."""
+        if (kind := self.kind_of(given)) == self.looks:
+            return
+        one = given[0]
+        fix = f"give {self.looks}s"
+        if isinstance(one, str):
+            fix += ", those of files as pathlib.Path"
+        elif isinstance(one, Path) and one.is_dir():
+            fix += ", not a folder, which is read as a clip"
+        raise ValueError(f"items: got {short(str(one)) if isinstance(one, str | Path) else 'one'}, "
+                         f"a {kind}; {fix}.")
 
     def caption_rows(self, rows: Any) -> list[str]:
         """Say what pictures show whose features ``(n, d)`` are given, see `caption`."""
@@ -201,12 +234,11 @@ class AnsweringSpace(SearchingSpace):
             If the space recognises no classes, or items are no pictures or cannot be read.
         """
         given = listed(items)
-        kind = self.kind_of(given)
-        if len(self.classes) and kind != self.looks:
-            raise ValueError(f"items: got {kind}s; recognition is of {self.looks}s.")
+        assert len(self.classes)                             # or ValueError
+        self._check_looks(given)
         rows = self.looked_at(given)
-        return [answer._replace(set=[], unlike=True) if unlike else answer for answer, unlike in
-                zip(self.recognition.answers(rows, k), self._unlike(rows), strict=True)]
+        return [answer._replace(set=[] if unlike else answer.set, unlike=unlike) for answer, unlike
+                in zip(self.recognition.answers(rows, k), self._unlike(rows), strict=True)]
 
     @property
     def unpromised(self) -> str | None:
@@ -217,8 +249,22 @@ class AnsweringSpace(SearchingSpace):
             return None
         return unpromised(self.recognition.classes, self.card[PLAYED])
 
-    def unlike(self, items: Any) -> list[bool]:
-        """Tell which pictures are unlike all that the space was built from, see `space.unlike`.
+    @property
+    def uncompared(self) -> str | None:
+        """Say why pictures are not told to be unlike all that the space was built from; None where
+        they are.
+        """
+        if UNLIKE not in self.fitted.settings or self.recognition.sample is None:
+            return ("pictures are not compared with those that the space was built from: that "
+                    f"takes {FEWEST} pictures or more of one class each, and {CLASSES} classes")
+        if self.readers.mapped is not None:
+            return ("pictures are not compared with those that the space was built from, as "
+                    "another encoder reads them now")
+        return None
+
+    def unlike(self, items: Any) -> list[bool] | list[None]:
+        """Tell which pictures are unlike all that the space was built from, see `space.unlike`;
+        None where they are not compared, see `uncompared`.
 
         Raises
         ------
@@ -226,17 +272,18 @@ class AnsweringSpace(SearchingSpace):
             If an item is no picture or cannot be read.
         """
         given = listed(items)
-        if (kind := self.kind_of(given)) != self.looks:
-            raise ValueError(f"items: got {kind}s; only {self.looks}s are compared.")
+        self._check_looks(given)
         return self._unlike(self.looked_at(given))
 
-    def _unlike(self, rows: Any) -> list[bool]:
-        """Tell which rows of features ``(n, a)`` are unlike all others; none where that was not
-        learned, or another encoder's features are mapped to the first one's.
-        """
-        settings = self.fitted.settings
-        if (UNLIKE not in settings or self.recognition.sample is None
-                or self.readers.mapped is not None):
-            return [False] * len(rows)
-        found = are_unlike(rows, self.recognition.sample, settings[UNLIKE], settings.get(PAGES))
+    def _unlike(self, rows: Any) -> list[bool] | list[None]:
+        """Tell which rows of features ``(n, a)`` are unlike all others, see `unlike`."""
+        settings, sample = self.fitted.settings, self.recognition.sample
+        if self.uncompared is not None or sample is None:
+            return [None] * len(rows)
+        found = are_unlike(rows, sample, settings[UNLIKE], settings.get(PAGES))
         return [bool(one) for one in found]
+
+
+def _words(text: str) -> str:
+    """Return the words of a name or caption with a blank about each, to find one in the other."""
+    return f" {' '.join(words_of(text.replace('_', ' ')))} "

@@ -17,8 +17,9 @@ from crossalign.types import Benchmark, Encoder, Questions, Views
 
 def answerer_of(said: Questions, fitted: Fitted, bench: Benchmark, used: Views,
                 encoder: Encoder, modality: str, log: Log,
-                callbacks: Sequence[Any] = ()) -> Answerer:
-    """Return an answerer that learned the questions of the data about the samples of the model.
+                callbacks: Sequence[Any] = ()) -> tuple[Answerer, str]:
+    """Return an answerer that learned the questions of the data about the samples of the model, and
+    how it did.
 
     Its settings are those that validation chooses for questions, see `VQA.trial`.
 
@@ -56,5 +57,6 @@ def answerer_of(said: Questions, fitted: Fitted, bench: Benchmark, used: Views,
     task = VQA()
     settings = (fitted.settings if bench.task == task.benchmark else
                 chosen_settings(task, fitted.model, bench, said, "questions", log))
-    log(f"learning answers from {len(said.of(used)):,} questions, with {task.describe(settings)}")
-    return task.answerer(fitted.model, settings).fit(used, said, callbacks)
+    how = f"from {len(said.of(used)):,} questions, with {task.describe(settings)}"
+    log(f"learning answers {how}")
+    return task.answerer(fitted.model, settings).fit(used, said, callbacks), how

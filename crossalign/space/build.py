@@ -136,11 +136,12 @@ def build_space(options: DataOptions, out: str | Path, *, models: Sequence[str] 
         samples = replaced(samples, views=fitted.pooled(samples.views))
         looks = next((kind for kind in LOOKS if kind in samples.views), IMAGE)
         if questions:
-            fitted.answerer = answerer_of(words["vqa"](samples), fitted, bench, used,
-                                          readers.pictures, looks, log, callbacks)
+            fitted.answerer, about["answers"] = answerer_of(
+                words["vqa"](samples), fitted, bench, used, readers.pictures, looks, log, callbacks)
         if captions:
-            fitted.captioner = captioner_of(words["caption"](samples), fitted, bench, used,
-                                            readers.pictures, looks, language, log, callbacks)
+            fitted.captioner, about["captions"] = captioner_of(
+                words["caption"](samples), fitted, bench, used, readers.pictures, looks, language,
+                log, callbacks)
         card = {**_card(name or place.name, bench), **about,
                 "held": [kind for kind in (*LOOKS, SKETCH, TEXT) if kind in samples.views]}
         sample, unlike = _sample(samples, used, kept, readers)

@@ -43,8 +43,8 @@ def language_of(name: str | None, lora: int | None, captions: bool) -> dict[str,
 
 def captioner_of(said: Captions, fitted: Fitted, bench: Benchmark, used: Views,
                  encoder: Encoder, modality: str, language: Mapping[str, Any], log: Log,
-                 callbacks: Sequence[Any] = ()) -> BaseCaptioner:
-    """Return a captioner that learned the captions of the samples of the model.
+                 callbacks: Sequence[Any] = ()) -> tuple[BaseCaptioner, str]:
+    """Return a captioner that learned the captions of the samples of the model, and how it did.
 
     Its settings are those that validation chooses for captions, see `Captioning.trial`; of too few
     captions the default of `Captioning`.
@@ -81,6 +81,7 @@ def captioner_of(said: Captions, fitted: Fitted, bench: Benchmark, used: Views,
     tell_of_colours(encoder, [text for of in said.texts for text in of], "captions", log)
     task = OneCaptioner(**language)
     chosen = chosen_settings(task, fitted.model, bench, said, "captions", log)
-    log(f"learning to say what {len(used):,} samples show, with {task.describe(chosen)}")
+    how = f"what {len(used):,} samples show, with {task.describe(chosen)}"
+    log(f"learning to say {how}")
     captioner = task.captioner(fitted.model, fitted.recogniser, chosen, modality=modality)
-    return captioner.fit(used, said, callbacks)
+    return captioner.fit(used, said, callbacks), how

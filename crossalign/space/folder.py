@@ -171,6 +171,8 @@ def card_text(card: Mapping[str, Any]) -> str:
     """Write a card in Markdown."""
     lines = [f"# {card.get('name', 'Space')}", ""]
     for key, value in card.items():
+        if value == {}:
+            continue
         if isinstance(value, Mapping):
             lines += [f"- {key}:", *(f"  - {k}: {short(v, 200)}" for k, v in value.items())]
         elif key != "name":

@@ -47,9 +47,9 @@ class Answer(NamedTuple):
         of the cases, and for classes without training pictures can only where validation had nine
         such classes, see `unpromised` and `tasks.Conformal`. Empty if validation chose no limits,
         or the item is unlike all others, of which nothing is promised.
-    unlike : bool
+    unlike : bool or None
         True if the item is unlike all that the space was built from, so that none of this says
-        much, see `space.unlike`; default False.
+        much, see `space.unlike`; default None, where that is not told.
     """
 
     names: list[str]
@@ -57,7 +57,7 @@ class Answer(NamedTuple):
     none: bool
     confidence: float
     set: list[str]
-    unlike: bool = False
+    unlike: bool | None = None
 
 
 def unpromised(classes: Classes, played: int) -> str | None:

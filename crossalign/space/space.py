@@ -108,6 +108,9 @@ class Space(StoredSpace):
         if ours is not None:
             raise ValueError(f"payload: {ours!r} is what the space says of an item itself; give it "
                              "another key.")
+        blank = next((of["class"] for of in more if not str(of.get("class", "-")).strip()), None)
+        if blank is not None:
+            raise ValueError(f"class: got {blank!r} for an item; give a name, or leave it out.")
         mapped = self.readers.mapped if kind == IMAGE == form else None
         small = len(self) + len(given) <= MOST_THUMBS
         read_by = {} if mapped is None else {"mapped_from": named(mapped.encoder)}

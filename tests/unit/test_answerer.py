@@ -308,7 +308,8 @@ def test_what_a_space_cannot_be_asked_is_one_sentence(task):
     complaint(lambda: space.ask(PIXELS[0], " "), "question: got ' '; ask in words")
     complaint(lambda: space.ask(PIXELS[0], "zebra?"), "question: got 'zebra?'", "in training")
     complaint(lambda: space.ask(PIXELS, "which colour?"), "items: got 3", "a first and a second")
-    complaint(lambda: space.ask("a text", "which colour?"), "items: got texts; ask about images")
+    complaint(lambda: space.ask("a text", "which colour?"), "items: got 'a text', a text; give",
+              "pathlib.Path")
     complaint(lambda: asking(None, TEST["image"]).ask(PIXELS[0], "which colour?"),
               "question: this space was taught no answers", "--questions")
     complaint(lambda: space.ask(PIXELS[0], "which colour? " * 10_000), "question: got",
@@ -427,7 +428,7 @@ def test_few_questions_choose_no_answers():
     queries = part["test_unseen"][np.arange(5)], part["test_unseen"][np.arange(5, 10)]
     pairs = {"train": part["train"], "query": queries[0], "gallery": queries[1]}
     assert VQA().asked(replace(part, task="retrieval", splits=pairs), SAID) is None
-    assert VQA().describe({}).startswith("dropout 0.2 of the answerer and no temperature")
+    assert VQA().describe({}).startswith("dropout 0.2 of the answerer and answers that are not")
 
 
 def test_log_odds_are_those_of_shares_and_go_on_where_these_are_one(task):

@@ -53,6 +53,14 @@ def outcome(with_parts):
     return Captioning(epochs=2).score(fitted, bench(with_parts), {"unseen": "decoder"})
 
 
+def test_a_part_of_one_picture_is_refused_before_anything_is_fitted():
+    whole = bench(False)
+    one = replace(whole, splits={**whole.splits, "test_unseen": whole["test_unseen"][[3]]})
+    complaint(lambda: Captioning().check_benchmark(one), "data: test_unseen of 'pairs' holds one "
+              "picture, 'test_unseen-3'", "put two or more there")
+    Captioning().check_benchmark(whole)
+
+
 def test_rows_stand_beside_the_decoder():
     found, free = outcome(True), outcome(False)
     assert {"exact", "exact_free", "exact_nameless", "CIDEr_nameless", "exact_template",

@@ -326,6 +326,8 @@ def test_questions_that_a_folder_lacks_and_a_table_in_it_has_are_named(frame, tm
     (file.parent / "a.csv").write_text("path,text,caption\na.png,b,c\n")
     complaint(lambda: check_options(DataOptions(data=str(file.parent)), False, True),
               f"questions: {str(file.parent)!r} has none; {str(file)!r} has some, so give that")
+    complaint(lambda: data.load(file.parent, "vqa"), "does not serve it",
+              f"{str(file)!r} in it does, so give that")
 
 
 def test_columns_without_what_a_task_needs_name_what_would_do(frame, tmp_path):

@@ -78,7 +78,8 @@ def test_a_picture_is_captioned_and_a_text_is_not(server):
     assert server.ask("GET", "/space")[2]["captions"] is True
     for colour in COLOURS:
         status, _, found = server.ask("POST", "/caption", picture(colour), "image/png")
-        assert (status, found) == (200, {"caption": f"a {colour} sheet", "unlike": False})
+        assert (status, found) == (200, {
+            "caption": f"a {colour} sheet", "none": False, "instead": None, "unlike": False})
     for body, kind, path, status, words in (
             ({"text": "red"}, "application/json", "/caption", 400, "the fields are frames"),
             (picture(), "image/png", "/caption?k=3", 400, "there are no fields"),

@@ -122,7 +122,9 @@ def test_the_command_answers_in_words_and_in_json(place, space):
         reply.answers, reply.accuracies, strict=True)) + "\n"
     found = json.loads(CliRunner().invoke(
         app, ["ask", str(out), file, "is it a disc?", "--k", "2", "--json"]).stdout)
-    assert found == {"question": "is it a disc?", "files": [file], **reply._asdict()}
+    assert found == {"question": "is it a disc?", "files": [file], **reply._asdict(),
+                     "uncompared": space.uncompared}
+    assert space.card["answers"].startswith("from ")
 
 
 def test_the_map_of_an_answer_is_where_the_shape_is(place, space, tmp_path):
@@ -153,7 +155,7 @@ def test_the_map_of_an_answer_is_where_the_shape_is(place, space, tmp_path):
     ([], "is it a disc?", "question: got 'is it a disc?' alone; give one picture or two"),
     (["0.png", "1.png"], None, "1.png', which is a file; give one picture or two, and behind"),
     (["0.png", "0.png", "1.png"], "is it a disc?", "got 4 arguments behind the space, the last"),
-    ([""], "is it a disc?", "items: got clips; ask about images")])
+    ([""], "is it a disc?", "a clip; give images, not a folder, which is read as a clip")])
 def test_the_command_refuses_in_a_sentence(place, monkeypatch, capsys, files, question, words):
     given = [str(place[0] / "test" / "images" / file) for file in files]
     monkeypatch.setattr(sys, "argv", ["crossalign", "ask", str(place[1]), *given,

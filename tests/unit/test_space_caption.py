@@ -109,9 +109,31 @@ def test_the_command_says_the_same_and_json_names_files(place, space):
     words = ["caption", str(out), *map(str, files)]
     told = CliRunner().invoke(app, words)
     assert told.stdout.splitlines() == [f"{f}: {t}" for f, t in zip(files, said, strict=True)]
+    assert f"note: {space.uncompared}" in told.stderr
     found = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
-    assert found == {"captions": [{"file": str(f), "caption": t, "unlike": False}
-                                  for f, t in zip(files, said, strict=True)]}
+    assert found == {"captions": [
+        {"file": str(f), "caption": t, "none": False, "instead": None, "unlike": None}
+        for f, t in zip(files, said, strict=True)], "uncompared": space.uncompared}
+    assert space.card["captions"].startswith("what 96 samples show, with ")
+
+
+def test_a_caption_that_recognition_contradicts_says_so(place, space, monkeypatch):
+    folder, out = place
+    files = [folder / "disc" / "00.png", folder / "ring" / "00.png", folder / "post" / "00.png"]
+    names = [answer.names[0] for answer in space.recognise(files, 1)]
+    assert names == ["disc", "ring", "post"]
+    said = [f"a {names[0]} in ink", f"not a {names[0]}", "something else"]
+    monkeypatch.setattr(type(space), "caption_rows", lambda self, rows: said)
+    found = space.captioned(files)
+    assert [one.instead for one in found] == [None, "ring", None]
+    assert [one.none for one in found] == [one.none for one in space.recognise(files)]
+    told = CliRunner().invoke(app, ["caption", str(out), *map(str, files)]).stdout.splitlines()
+    assert told[1] == f"{files[1]}: {said[1]} (but recognised as ring)"
+    threshold = space.recognition._judge()
+    monkeypatch.setattr(type(threshold), "score_samples", lambda self, rows: np.zeros(len(rows)))
+    monkeypatch.setattr(type(threshold), "threshold_", 0.5, raising=False)
+    told = CliRunner().invoke(app, ["caption", str(out), *map(str, files)]).stdout.splitlines()
+    assert told[0] == f"{files[0]}: none of the classes; nearest {said[0]}"
 
 
 def test_every_picture_of_the_index_has_its_caption_also_one_that_is_added(place, space):
@@ -150,7 +172,7 @@ def test_captions_that_are_learned_are_not_called_unread(tmp_path, listed):
 
 
 def test_what_cannot_be_said_is_refused_in_a_sentence(place, space, tmp_path):
-    complaint(lambda: space.caption(["a text"]), "items: captions are of pictures")
+    complaint(lambda: space.caption(["a text"]), "items: got 'a text', a text; give images")
     space.fitted.captioner = None
     complaint(lambda: space.caption([next(place[0].rglob("*.png"))]), "captions:", "--captions")
     complaint(lambda: build_space(DataOptions(data="synthetic"), tmp_path / "space", captions=True,

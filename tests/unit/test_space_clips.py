@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_one_sentence(places, folder, tmp_path):
         complaint(lambda item=item: opened.recognise(item), words)
     (tmp_path / "broken.mp4").write_bytes(b"nothing")
     complaint(lambda: opened.recognise(tmp_path / "broken.mp4"), "cannot be read as a video")
-    complaint(lambda: opened.recognise("a box"), "recognition is of clips")
+    complaint(lambda: opened.recognise("a box"), "got 'a box', a text; give clips")
     complaint(lambda: opened.migrate("other.tflite"), "holds clips", "build the space again")
     opened.close()
     for options, words in ((DataOptions(data=str(folder)), "--frames N"),
@@ -202,7 +202,7 @@ def test_a_space_of_pictures_refuses_clips(tmp_path):
     for item in (tmp_path / "clip", tmp_path / "a.mp4", Film([np.zeros((8, 8), np.uint8)])):
         assert kind_of(item) == "clip"
         complaint(lambda item=item: opened.search(item), "does not embed clips")
-        complaint(lambda item=item: opened.recognise(item), "got clips; recognition is of images")
+        complaint(lambda item=item: opened.recognise(item), "a clip; give images")
     opened.close()
 
 

@@ -112,6 +112,11 @@ def test_pages_stand_apart_unless_pictures_are_of_one_shade():
 
 
 def test_commands_say_it(place):
+    assert ca.Space.open(place / "space").uncompared is None
+    both = CliRunner().invoke(app, ["recognise", str(place / "space"), str(place / "new.png"),
+                                    "--csv", "--json"])
+    assert both.exit_code
+    assert "--csv: given beside --json" in str(both.exception)
     files = [str(place / name) for name in ("noise.png", "new.png")]
     for command, key in (("recognise", "answers"), ("caption", "captions")):
         told = CliRunner().invoke(app, [command, str(place / "space"), *files]).stdout
@@ -128,6 +133,9 @@ def test_commands_say_it(place):
 def test_a_space_that_never_learned_it_says_nothing(place, space):
     space.fitted.settings = {key: value for key, value in space.fitted.settings.items()
                              if key != "unlike"}
-    assert space.unlike([place / "noise.png"]) == [False]
-    with pytest.raises(ValueError, match="items: got texts; only images are compared"):
+    assert space.unlike([place / "noise.png"]) == [None]
+    assert [one.unlike for one in space.recognise([place / "noise.png"])] == [None]
+    assert [one.unlike for one in space.captioned([place / "noise.png"])] == [None]
+    assert "takes 100 pictures or more" in space.uncompared
+    with pytest.raises(ValueError, match="items: got 'a text', a text; give images"):
         space.unlike(["a text"])

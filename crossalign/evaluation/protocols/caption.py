@@ -144,6 +144,15 @@ class Captioning(Spoken, Protocol):
         if self.language_model is not None:
             self._language()
 
+    def check_benchmark(self, bench: Benchmark) -> None:
+        """Raise ValueError if a benchmark is of another task, or a part holds one picture alone."""
+        super().check_benchmark(bench)
+        for part in self._tests(bench):
+            if len(bench[part]) == 1:
+                raise ValueError(f"data: {part} of {bench.name!r} holds one picture, "
+                                 f"{str(bench[part].ids[0])!r}, and captions are scored by how few "
+                                 "pictures of a part have their words; put two or more there.")
+
     @property
     def note(self) -> str:
         """Say who speaks, if it is a language model."""

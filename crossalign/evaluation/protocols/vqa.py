@@ -107,9 +107,9 @@ class VQA(Spoken, Protocol):
 
     def describe(self, settings: Settings) -> str:
         """Say which share of dropped units was chosen, and whether answers are calibrated."""
-        heat = (f"temperature {settings['temperature']:.2f}" if "temperature" in settings else
-                "no temperature, so that they are not calibrated,")
-        return f"dropout {_dropout(settings):g} of the answerer and {heat} of its answers"
+        heat = (f"temperature {settings['temperature']:.2f} of its answers"
+                if "temperature" in settings else "answers that are not calibrated")
+        return f"dropout {_dropout(settings):g} of the answerer and {heat}"
 
     def asked(self, validation: Benchmark, said: Questions) -> Benchmark | None:
         """Return the validation of another task with questions, to choose on; None where fewer than

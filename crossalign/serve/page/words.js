@@ -36,9 +36,11 @@ export async function describe(given) {
   by("said").hidden = true;
   if (!captions) return;
   try {
-    const { caption, unlike } = await sendPicture("/caption", given, {});
+    const { caption, none, instead, unlike } = await sendPicture("/caption", given, {});
     if (given !== picture) return;
-    tell(by("said"), caption ? `${unlike ? `${STRANGE}: ` : ""}“${caption}”` : "No words came to mind.");
+    const before = (unlike ? `${STRANGE}: ` : "") + (none ? "None of the classes; nearest " : "");
+    const behind = instead ? ` (but recognised as ${instead})` : "";
+    tell(by("said"), caption ? `${before}“${caption}”${behind}` : "No words came to mind.");
     if (caption) {
       by("said").append(" ", whereButton(() => [picture], () => ({ of: "caption" })));
     }
