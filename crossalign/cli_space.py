@@ -126,8 +126,9 @@ def search(space: Folder,
             for hit in found], **({} if untold is None else {"unjudged": untold}),
             **({"why": [one._asdict() for one in said]} if why else {})}))
         return
-    if not found:
-        print("nothing matches")
+    if not found:                                      # which says nothing of what is alike
+        print("the space holds no item" + (", or none that the filters let through"
+                                           if where or modality else ""))
         return
     judged = any(hit.match is not None for hit in found)
     print("\n".join(aligned([

@@ -68,7 +68,7 @@ class Colours:
     """Stand-in for a space: pictures are their mean colour, texts the colours that they name."""
 
     name, modalities, folder, frames = "colours", ("image", "text"), None, None
-    unpromised = "too few classes"
+    unpromised, uncompared = "too few classes", None
 
     def __init__(self, captions=True, asked_about=(1, 2)):
         self.captions, self.asked_about = captions, asked_about

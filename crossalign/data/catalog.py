@@ -157,7 +157,7 @@ def load_whole(name_or_path: str | Path, task: str | None = None, *, tokens: boo
     """
     given = {argument: value for argument, value in arguments.items() if value is not None}
     source, path, variant = locate(name_or_path, given)
-    _check(source, str(name_or_path), variant, task, tokens, given)
+    _check(source, str(name_or_path), path, variant, task, tokens, given)
     where = () if path is None else (path,)
     encoders = _opened({name: given.pop(name) for name in ENCODERS.values() if name in given},
                        tokens)
@@ -208,7 +208,7 @@ def read_said(name_or_path: str | Path, task: str, *, tokens: bool = False, seed
     source, path, variant = locate(name_or_path, given)
     given = {argument: value for argument, value in given.items()
              if argument in source.options and argument not in source.of_classes}
-    _check(source, str(name_or_path), variant, task, tokens, given)
+    _check(source, str(name_or_path), path, variant, task, tokens, given)
     read = source.read if source.read_raw is None else source.read_raw
     found = read(*(() if path is None else (path,)), task, variant=variant, tokens=tokens,
                  seed=seed, log=None, **given)
@@ -236,8 +236,8 @@ def _encoded(raw: RawSamples, **encoding: Any) -> tuple[Benchmark, Samples]:
     return raw.cut(samples), samples
 
 
-def _check(source: Source, name: str, variant: str, task: str | None, tokens: bool,
-           given: Collection[str]) -> None:
+def _check(source: Source, name: str, path: Path | None, variant: str, task: str | None,
+           tokens: bool, given: Collection[str]) -> None:
     """Raise ValueError where a data set does not serve a task or take an argument."""
     served = list(source.tasks_of(variant))
     if "gzsl" in served and source.recognises is None:
@@ -245,9 +245,9 @@ def _check(source: Source, name: str, variant: str, task: str | None, tokens: bo
     elif "gzsl" in served:                              # the files alone know whether they do
         served.append("zsl")
     if task is not None and task not in served:
-        inside = inside_serving(Path(name), task) if source.recognises is not None else []
+        inside = inside_serving(path, task)
         raise ValueError(f"task: got {task!r}, and {name!r} does not serve it; " + (
-            f"{str(inside[0])!r} in it does, so give that, or " if inside else "")
+            f"{str(inside)!r} in it does, so give that, or " if inside else "")
             + nearest(task, served))
     if tokens and not source.tokens:
         raise ValueError(f"tokens: {name!r} comes in one form only; leave it out.")

@@ -175,13 +175,14 @@ def _one_level_below(folder: Path) -> list[Path]:
     return [path for path in inside if source_at(path) is not None]
 
 
-def inside_serving(folder: Path, task: str) -> list[Path]:
-    """Return data sets that lie in a folder and serve a task, by their columns if they have any."""
-    return [path for path in _one_level_below(folder) if _serves(path, task)]
+def inside_serving(path: Path | None, task: str) -> Path | None:
+    """Return the first data set in a folder that serves a task, by its columns if it has any."""
+    inside = [] if path is None else _one_level_below(path)
+    return next((one for one in inside if _serves(one, task)), None)
 
 
 def _serves(path: Path, task: str) -> bool:
     source = source_at(path)
-    with suppress(ValueError):                         # a table whose columns are not understood
+    with suppress(ValueError, ImportError):            # a table that is not understood here
         return source is not None and task in source.tasks_at(path, "")
     return False

@@ -85,8 +85,8 @@ def fit_scaling(x: npt.ArrayLike | Rows, kind: str) -> dict[str, Array]:
 
 
 def fit_within(x: npt.ArrayLike, one_unit: bool) -> dict[str, Array]:
-    """Fit ``standard`` scaling of training rows that new rows do not leave, for a network that has
-    learned nothing of what is farther.
+    """Fit ``standard`` scaling by which no new row is farther from 0 than all training rows, for a
+    network that has learned nothing of what is.
 
     Parameters
     ----------
@@ -99,8 +99,9 @@ def fit_within(x: npt.ArrayLike, one_unit: bool) -> dict[str, Array]:
     Returns
     -------
     dict
-        Those of `fit_scaling`. ``farthest`` is the farthest training row of each column, so that
-        one that is constant in training says nothing of new rows.
+        ``shift``, ``scale`` and ``farthest``, (d,) float32 each. ``farthest`` is the farthest
+        training row of each column, so that one that is constant in training says nothing of new
+        rows, or `FARTHEST` where float32 cannot hold it.
 
     Raises
     ------

@@ -103,24 +103,27 @@ class Served:
         """Return the likeliest classes of an item, and if it is rather of none."""
         with self._current():
             found, unpromised = self._space.recognise([item], k)[0], self._space.unpromised
+            uncompared = self._space.uncompared
         return {"classes": [{"name": str(name), "probability": float(chance)} for name, chance in
                             zip(found.names, found.probabilities, strict=True)],
                 "none": bool(found.none), "confidence": float(found.confidence),
-                "set": list(found.set), "unlike": found.unlike, "unpromised": unpromised}
+                "set": list(found.set), "unlike": found.unlike,
+                "uncompared": uncompared, "unpromised": unpromised}
 
     def caption(self, item: Any) -> Plain:
         """Return what a picture shows, in words."""
         with self._current():
-            return self._space.captioned([item])[0]._asdict()
+            return {**self._space.captioned([item])[0]._asdict(),
+                    "uncompared": self._space.uncompared}
 
     def ask(self, items: Sequence[Any], question: str, k: int) -> Plain:
         """Return answers to a question about one picture or two, likeliest first."""
         with self._current():
-            reply = self._space.ask(list(items), question, k)
+            reply, uncompared = self._space.ask(list(items), question, k), self._space.uncompared
         return {"answers": [{"answer": text, "accuracy": share} for text, share in
                             zip(reply.answers, reply.accuracies, strict=True)],
                 "unknown": list(reply.unknown), "calibrated": reply.calibrated,
-                "unlike": reply.unlike}
+                "unlike": reply.unlike, "uncompared": uncompared}
 
     def occlusion(self, items: Sequence[Any], of: Kind, question: str | None) -> Plain:
         """Return what is said of a picture or two, and a map of what it rests on over each; of a

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from crossalign.pace import Log
 from crossalign.sentences import short
 from crossalign.space.items import LONGEST, listed
+from crossalign.space.named_classes import named_classes
 from crossalign.space.occluded import Kind, Occluded, occluded
 from crossalign.space.recognition import PLAYED, Answer, unpromised
 from crossalign.space.searching import SearchingSpace
@@ -53,7 +54,8 @@ class Caption(NamedTuple):
     none : bool
         Whether the picture is rather of none of the classes; False where there are no classes.
     instead : str or None
-        Likeliest class, where the caption names another class and not this one.
+        Likeliest class, where the caption names another class and not this one; None where the
+        picture is rather of none.
     unlike : bool or None
         Whether a picture is unlike all that the space was built from, see `space.unlike`; None
         where that is not told, see `uncompared`.
@@ -106,7 +108,7 @@ class AnsweringSpace(SearchingSpace):
         if len(given) not in (1, 2):
             raise ValueError(f"items: got {len(given)}; ask about one picture, or about a first "
                              "and a second.")
-        self._check_looks(given)
+        self.check_looks(given)
         if not isinstance(question, str) or not question.strip() or len(question) > LONGEST:
             raise ValueError(f"question: got {short(question)}; ask in words, {LONGEST:,} "
                              "characters at most.")
@@ -141,33 +143,38 @@ class AnsweringSpace(SearchingSpace):
         ValueError
             If the space was taught no captions, or an item is no picture or cannot be read.
         """
-        return [one.caption for one in self.captioned(items)]
+        return self.caption_rows(self._shown(items))
 
     def captioned(self, items: Any) -> list[Caption]:
         """Say what pictures show, see `caption`, and of which that says little."""
-        if not self.captions:
-            raise ValueError("captions: this space was taught none; build it from data with "
-                             "captions, with captions=True or --captions.")
-        given = listed(items)
-        self._check_looks(given)
-        rows = self.looked_at(given)
+        rows = self._shown(items)
         captions = self.caption_rows(rows)
         return [Caption(text, *beside, unlike) for text, beside, unlike in
                 zip(captions, self._beside(captions, rows), self._unlike(rows), strict=True)]
 
+    def _shown(self, items: Any) -> Any:
+        """Return the features ``(n, d)`` of pictures that are captioned, see `caption`."""
+        if not self.captions:
+            raise ValueError("captions: this space was taught none; build it from data with "
+                             "captions, with captions=True or --captions.")
+        given = listed(items)
+        self.check_looks(given)
+        return self.looked_at(given)
+
     def _beside(self, captions: list[str], rows: Any) -> list[tuple[bool, str | None]]:
         """Return what recognition says beside captions, see `none` and `instead` of `Caption`."""
-        if not self.class_names:
+        names = list(map(str, self.class_names))
+        if not names:
             return [(False, None)] * len(captions)
-        named = {name: _words(name) for name in self.class_names}
         found = []
-        for text, answer in zip(captions, self.recognition.answers(rows, 1), strict=True):
-            said = {name for name, words in named.items() if words in _words(text)}
-            best = answer.names[0]
-            found.append((answer.none, best if said and best not in said else None))
+        for said, answer in zip(named_classes(captions, names), self.recognition.answers(rows, 1),
+                                strict=True):
+            best = str(answer.names[0])
+            other = bool(said) and names.index(best) not in said and not answer.none
+            found.append((answer.none, best if other else None))
         return found
 
-    def _check_looks(self, given: Sequence[Any]) -> None:
+    def check_looks(self, given: Sequence[Any]) -> None:
         """Raise ValueError unless all items are what this space looks at."""
         if (kind := self.kind_of(given)) == self.looks:
             return
@@ -234,8 +241,8 @@ class AnsweringSpace(SearchingSpace):
             If the space recognises no classes, or items are no pictures or cannot be read.
         """
         given = listed(items)
-        assert len(self.classes)                             # or ValueError
-        self._check_looks(given)
+        if len(self.classes):
+            self.check_looks(given)
         rows = self.looked_at(given)
         return [answer._replace(set=[] if unlike else answer.set, unlike=unlike) for answer, unlike
                 in zip(self.recognition.answers(rows, k), self._unlike(rows), strict=True)]
@@ -255,10 +262,11 @@ class AnsweringSpace(SearchingSpace):
         they are.
         """
         if UNLIKE not in self.fitted.settings or self.recognition.sample is None:
-            return ("pictures are not compared with those that the space was built from: that "
-                    f"takes {FEWEST} pictures or more of one class each, and {CLASSES} classes")
+            return (f"{self.looks}s are not compared with those that the space was built from: it "
+                    f"takes {FEWEST} of them with a class each, and {CLASSES} classes, to learn "
+                    "that")
         if self.readers.mapped is not None:
-            return ("pictures are not compared with those that the space was built from, as "
+            return (f"{self.looks}s are not compared with those that the space was built from, as "
                     "another encoder reads them now")
         return None
 
@@ -272,7 +280,7 @@ class AnsweringSpace(SearchingSpace):
             If an item is no picture or cannot be read.
         """
         given = listed(items)
-        self._check_looks(given)
+        self.check_looks(given)
         return self._unlike(self.looked_at(given))
 
     def _unlike(self, rows: Any) -> list[bool] | list[None]:
@@ -283,7 +291,3 @@ class AnsweringSpace(SearchingSpace):
         found = are_unlike(rows, sample, settings[UNLIKE], settings.get(PAGES))
         return [bool(one) for one in found]
 
-
-def _words(text: str) -> str:
-    """Return the words of a name or caption with a blank about each, to find one in the other."""
-    return f" {' '.join(words_of(text.replace('_', ' ')))} "

@@ -13,7 +13,7 @@ from scipy.special import expit
 from crossalign.pace import Log, Pace
 from crossalign.sentences import short
 from crossalign.space.frames_without import frame_falls
-from crossalign.space.items import IMAGE, clip_pixels, listed, one_kind, pixels_of
+from crossalign.space.items import clip_pixels, listed, pixels_of
 from crossalign.tasks.occlusion import STEPS, occlusion, reduced, squares
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def occluded(space: AnsweringSpace, items: Any, of: Kind, question: str | None,
     given = listed(items)
     if space.clips:
         return _without_frames(space, given, of, question, tick)
-    if one_kind(given) != IMAGE:
-        raise ValueError(f"items: got a {one_kind(given)}; parts are covered of pictures.")
+    space.check_looks(given)
     if len(given) > 1 + (of == "answer"):
         raise ValueError(f"items: got {len(given)} pictures; give one, or two of a question about "
                          "two.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from crossalign.data.catalog import Loaded, load_whole, read_said
@@ -65,8 +64,8 @@ def _check_said(options: DataOptions, captions: bool, questions: bool) -> None:
             (captions, "caption", "captions", "path and caption"),
             (questions, "vqa", "questions", "path, question and answer")):
         if asked and task not in tasks:
-            inside = inside_serving(Path(options.name), task)
-            fix = (f"{str(inside[0])!r} has some, so give that" if inside else
+            inside = inside_serving(_located(options).path, task)
+            fix = (f"{str(inside)!r} has some, so give that" if inside else
                    f"give data with {name}, as a .csv file with the columns {columns}")
             raise ValueError(f"{name}: {options.name!r} has none; {fix}, or leave --{name} out.")
     if set(tasks) == {"vqa"} and not questions:

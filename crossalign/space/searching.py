@@ -79,13 +79,8 @@ class SearchingSpace(EmbeddingSpace):
                 raise ValueError(f"modality: got {short(modality)}; "
                                  f"{nearest(modality, self.modalities)}")
             where = {**(where or {}), "modality": modality}
-        vector = self.embed(query)[:1]
-        hits = self.index.search(vector, k, where)
+        hits = self.index.search(self.embed(query)[:1], k, where)
         self._check_keys(where or {})
-        if modality is not None and not hits.ids.size and len(self) and not self.index.search(
-                vector, 1, {"modality": modality}).ids.size:
-            raise ValueError(f"modality: got {modality!r}, and this space holds no {modality}s; "
-                             "leave it out.")
         ids, scores = hits.ids[0].tolist(), hits.scores[0]
         payloads = self.index.payload(ids)
         kind = self.kind_of(listed(query))

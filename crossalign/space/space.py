@@ -17,7 +17,7 @@ from crossalign.sentences import short
 from crossalign.space.answering import SAID
 from crossalign.space.expectations import ADDED, Added
 from crossalign.space.ids import has_id, ids_of_files
-from crossalign.space.items import IMAGE, TEXT, VECTOR, listed, one_kind
+from crossalign.space.items import CLASS, IMAGE, TEXT, VECTOR, listed, one_kind
 from crossalign.space.left_out import BESIDE
 from crossalign.space.migrate import SAMPLE, migrated, named
 from crossalign.space.stored import StoredSpace
@@ -92,7 +92,7 @@ class Space(StoredSpace):
         ------
         ValueError
             As `embed`; also if ids are not one for each item, or a payload has a key that the space
-            sets. Then none is added.
+            sets, or a blank class. Then none is added.
         """
         given = [expanded(item) if isinstance(item, Path) else item for item in listed(items)]
         form = self.kind_of(given)
@@ -108,9 +108,9 @@ class Space(StoredSpace):
         if ours is not None:
             raise ValueError(f"payload: {ours!r} is what the space says of an item itself; give it "
                              "another key.")
-        blank = next((of["class"] for of in more if not str(of.get("class", "-")).strip()), None)
+        blank = next((of[CLASS] for of in more if not str(of.get(CLASS, "-")).strip()), None)
         if blank is not None:
-            raise ValueError(f"class: got {blank!r} for an item; give a name, or leave it out.")
+            raise ValueError(f"payload: {CLASS!r} is {blank!r}; give a name, or leave it out.")
         mapped = self.readers.mapped if kind == IMAGE == form else None
         small = len(self) + len(given) <= MOST_THUMBS
         read_by = {} if mapped is None else {"mapped_from": named(mapped.encoder)}

@@ -59,6 +59,10 @@ def test_a_part_of_one_picture_is_refused_before_anything_is_fitted():
     complaint(lambda: Captioning().check_benchmark(one), "data: test_unseen of 'pairs' holds one "
               "picture, 'test_unseen-3'", "put two or more there")
     Captioning().check_benchmark(whole)
+    part = replace(whole, splits={"train": whole["train"],
+                                  "test_unseen": whole["test_unseen"][[3]]})
+    held = replace(whole, validation_split=lambda: part)
+    complaint(lambda: Captioning().check_benchmark(held), "data: validation of 'pairs' holds one")
 
 
 def test_rows_stand_beside_the_decoder():

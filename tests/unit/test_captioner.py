@@ -18,6 +18,7 @@ from crossalign.tasks import Captioner, ZeroShot, decoding
 from crossalign.tasks.caption_names import rank_shares, with_truth, wrong_classes
 from crossalign.tasks.caption_speaker import spoken
 from crossalign.tasks.caption_words import END, START, CaptionWords
+from crossalign.tasks.input_rows import fit_inputs, scaled_inputs
 from crossalign.tasks.modality_gap import noise_for, projected, standardise
 from crossalign.tasks.store import load_task
 from crossalign.types import Classes, Views
@@ -288,6 +289,12 @@ def test_the_decoder_reads_of_a_sample_what_it_is_told_to(inputs):
                  for side in (-1, 1))
     rows = (np.clip(rows, low, high) - task.scaling_["shift"]) / task.scaling_["scale"]
     np.testing.assert_allclose(task._codes(TEST), rows, rtol=1e-4, atol=1e-4)
+
+
+def test_features_count_alike_and_codes_as_much_as_they_vary():
+    rows = np.random.default_rng(0).normal(size=(50, 2)) * [1e-2, 1]
+    columns = scaled_inputs(blocks := {"codes": rows, "features": rows}, fit_inputs(blocks))
+    np.testing.assert_allclose(columns.std(axis=0), [1e-2 / np.sqrt(0.25), 1, 1, 1], rtol=0.3)
 
 
 def test_what_is_farther_than_all_training_rows_is_read_as_the_farthest():

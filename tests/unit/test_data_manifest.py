@@ -320,7 +320,8 @@ def test_pictures_of_a_table_without_captions_of_their_own_are_called_as_their_c
     complaint(lambda: data.load(written(apart, tmp_path), "caption"), "text: the picture")
 
 
-def test_questions_that_a_folder_lacks_and_a_table_in_it_has_are_named(frame, tmp_path):
+def test_questions_that_a_folder_lacks_and_a_table_in_it_has_are_named(frame, tmp_path,
+                                                                       monkeypatch):
     asked = frame[["image"]].assign(question="which?", answer=frame["category"])
     file = written(asked, tmp_path)
     (file.parent / "a.csv").write_text("path,text,caption\na.png,b,c\n")
@@ -328,6 +329,15 @@ def test_questions_that_a_folder_lacks_and_a_table_in_it_has_are_named(frame, tm
               f"questions: {str(file.parent)!r} has none; {str(file)!r} has some, so give that")
     complaint(lambda: data.load(file.parent, "vqa"), "does not serve it",
               f"{str(file)!r} in it does, so give that")
+    monkeypatch.setenv("CROSSALIGN_DATA", str(tmp_path))
+    for name in ("shop", "~/shop"):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        complaint(lambda name=name: check_options(DataOptions(data=name), False, True),
+                  f"{str(file)!r} has some, so give that")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shop").rename(tmp_path / "synthetic")
+    complaint(lambda: check_options(DataOptions(data="synthetic"), False, True),
+              "has none; give data with questions, as a .csv file")
 
 
 def test_columns_without_what_a_task_needs_name_what_would_do(frame, tmp_path):
@@ -462,7 +472,7 @@ def test_captions_take_the_parts_of_the_file(frame, tmp_path):
 
 def test_what_cannot_be_captioned_is_refused(frame, tmp_path):
     complaint(lambda: data.load(written(frame[["image", "price"]], tmp_path), "caption"),
-              "known as that of a text, which caption needs")
+              "known as that of a text, which caption needs", "or that of the class by")
     complaint(lambda: data.load(written(frame.drop(columns="category"), tmp_path), "caption",
                                 unseen=["cat"]), "unseen: given where no column says the class")
     complaint(lambda: data.load(written(frame, tmp_path), "caption",

@@ -79,7 +79,8 @@ def test_a_picture_is_captioned_and_a_text_is_not(server):
     for colour in COLOURS:
         status, _, found = server.ask("POST", "/caption", picture(colour), "image/png")
         assert (status, found) == (200, {
-            "caption": f"a {colour} sheet", "none": False, "instead": None, "unlike": False})
+            "caption": f"a {colour} sheet", "none": False, "instead": None, "unlike": False,
+            "uncompared": None})
     for body, kind, path, status, words in (
             ({"text": "red"}, "application/json", "/caption", 400, "the fields are frames"),
             (picture(), "image/png", "/caption?k=3", 400, "there are no fields"),
@@ -100,7 +101,7 @@ def test_a_question_is_about_one_picture_or_two(server):
                                   "image/png")
     assert status == 200
     assert found == {"answers": [{"answer": "blue", "accuracy": 0.75}], "unknown": ["zebra"],
-                     "calibrated": True, "unlike": False}
+                     "calibrated": True, "unlike": False, "uncompared": None}
     assert server.space.asked[-1] == "which colour?"
     two = [as_uri(picture("red")), as_uri(picture("green", kind="JPEG"), "image/jpeg")]
     found = server.ask("POST", "/ask", {"question": "same?", "pictures": two})[2]

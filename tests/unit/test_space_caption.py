@@ -19,6 +19,7 @@ from crossalign.data_options import DataOptions
 from crossalign.evaluation.protocols import caption
 from crossalign.index import ExactIndex
 from crossalign.space import build_space, captions
+from crossalign.space.named_classes import named_classes
 from crossalign.space.raw_data import read_raw
 from crossalign.tasks.caption_names import HITS
 from crossalign.training import Callback
@@ -133,7 +134,18 @@ def test_a_caption_that_recognition_contradicts_says_so(place, space, monkeypatc
     monkeypatch.setattr(type(threshold), "score_samples", lambda self, rows: np.zeros(len(rows)))
     monkeypatch.setattr(type(threshold), "threshold_", 0.5, raising=False)
     told = CliRunner().invoke(app, ["caption", str(out), *map(str, files)]).stdout.splitlines()
-    assert told[0] == f"{files[0]}: none of the classes; nearest {said[0]}"
+    assert told == [f"{file}: none of the classes; nearest {text}"
+                    for file, text in zip(files, said, strict=True)]
+
+
+@pytest.mark.parametrize(("names", "caption", "said"), [
+    (["bear", "black_bear", "cat"], "a black bear", [1]),
+    (["bear", "black bear", "cat"], "a bear and a cat", [0, 2]),
+    (["001.disc_form", "002.square_form"], "one disc form", [0]),
+    (["\u732b", "\u72ac"], "\u9ed2\u3044\u72ac\u304c\u3044\u308b", [1]),
+    (["cat", "dog"], "a catalogue of Dogs", []), (["Cat"], "the CAT!", [0])])
+def test_names_of_classes_are_found_in_a_caption_word_by_word(names, caption, said):
+    assert named_classes([caption, ""], names) == [set(said), set()]
 
 
 def test_every_picture_of_the_index_has_its_caption_also_one_that_is_added(place, space):
@@ -227,7 +239,7 @@ def test_a_map_falls_on_the_thing_and_not_on_the_paper(space, of):
 
 def test_what_has_no_map_is_a_sentence_and_leaves_no_file(place, space, tmp_path, monkeypatch,
                                                           capsys):
-    complaint(lambda: space.occlusion("a disc"), "items: got a text", "of pictures")
+    complaint(lambda: space.occlusion("a disc"), "items: got 'a disc', a text; give images")
     complaint(lambda: space.occlusion([cornered("disc")] * 2), "items: got 2 pictures")
     complaint(lambda: space.occlusion(np.full((6, 30), 255, np.uint8)), "30 x 6 pixels, too small")
     complaint(lambda: space.occlusion(cornered("disc"), "colour"), "of: got 'colour'")

@@ -152,6 +152,11 @@ class Captioning(Spoken, Protocol):
                 raise ValueError(f"data: {part} of {bench.name!r} holds one picture, "
                                  f"{str(bench[part].ids[0])!r}, and captions are scored by how few "
                                  "pictures of a part have their words; put two or more there.")
+        held = bench.validation()
+        if held is not None and sum(len(held[part]) for part in self._tests(held)) == 1:
+            raise ValueError(f"data: validation of {bench.name!r} holds one picture, and captions "
+                             "are scored by how few pictures have their words; give training "
+                             "classes more pictures.")
 
     @property
     def note(self) -> str:

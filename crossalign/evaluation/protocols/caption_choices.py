@@ -82,7 +82,8 @@ def cosine_of(fitted: Any, validation: Benchmark) -> float:
     """Measure the mean cosine between codes of held-out samples of seen classes and of a training
     text of their class, each modality less its mean and over its deviation.
     """
-    from crossalign.preprocessing.scaling import fit_within
+    from crossalign.tasks.input_rows import fit_inputs
+    from crossalign.tasks.inputs import CODES
     from crossalign.tasks.modality_gap import standardise
 
     train, first = validation["train"], validation.modalities[0]
@@ -91,9 +92,9 @@ def cosine_of(fitted: Any, validation: Benchmark) -> float:
     test = validation["test_seen"] if "test_seen" in validation.splits else train
     one = {label: i for i, label in enumerate(train.truth.tolist())}
     kept = np.array([label in one for label in test.truth.tolist()])
-    texts = standardise(told, fit_within(told, one_unit=True))
+    texts = standardise(told, fit_inputs({CODES: told}))
     rows = standardise(np.asarray(fitted.embed(test[first], first)),
-                       fit_within(shown, one_unit=True))[kept]
+                       fit_inputs({CODES: shown}))[kept]
     partners = texts[[one[label] for label in test.truth[kept].tolist()]]
     return float(np.clip((rows * partners).sum(axis=1).mean(), 0.05, 1.0))
 

@@ -12,17 +12,18 @@ import numpy.typing as npt
 
 from crossalign.data.benchmarks import gzsl, held_out_pictures
 from crossalign.data.descriptions import Unseen, recognition_of
-from crossalign.data.noted import Noted, joined
+from crossalign.data.noted import CAPTIONS_OF_CLASSES, Noted, joined
 from crossalign.data.samples import RawSamples, Samples, Texts
 from crossalign.data.sources.manifest.pictures import Listed
 from crossalign.data.sources.pairs.gzsl import given_parts
-from crossalign.data.sources.picture_folder.texts import names_as_words
 from crossalign.data.splits import tuning_rows
 from crossalign.data.table import words_of_parts
 from crossalign.names import written
 from crossalign.types import Benchmark, Captions, Questions
 
 Array = npt.NDArray[Any]
+OF, ELSE_NAMES = "captions of the pictures", ", else the name of the class"
+"""Whose texts they are, for a protocol."""
 SPLIT = "split"
 """Name under which the part of each picture is kept."""
 
@@ -42,15 +43,14 @@ def with_words(file: Path, listed: Listed, facts: Mapping[str, Any], seed: int, 
     ValueError
         As `words_apart`.
     """
-    names = list(listed.by_class)
-    classes = None if listed.one_class else [(text,) for text in names_as_words(names)]
+    called = CAPTIONS_OF_CLASSES in (noted or {})
     return RawSamples(
         written(file.stem), {"image": listed.by_class}, words_apart(listed, unseen),
         {**facts, **({"side_information": "none"} if listed.one_class else {})},
-        np.zeros((len(names), 0), np.float32), seed, texts=texts,
-        of_texts={} if texts is None else {"of": "captions of the pictures"}, ids=listed.ids,
+        np.zeros((len(listed.by_class), 0), np.float32), seed, texts=texts,
+        of_texts={} if texts is None else {"of": OF + ELSE_NAMES * called}, ids=listed.ids,
         meta=with_parts(listed), noted=joined(listed.noted, noted or {}), said=said,
-        class_texts=classes)
+        class_texts=None if listed.one_class else listed.named)
 
 
 def words_apart(listed: Listed, unseen: Unseen) -> Callable[[Samples], Benchmark]:

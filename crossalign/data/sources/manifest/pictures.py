@@ -52,6 +52,11 @@ class Listed(NamedTuple):
     meta: dict[str, Array]
     noted: Noted
 
+    @property
+    def named(self) -> list[Texts]:
+        """Names of the classes, written as a person would, one text of each."""
+        return [(text,) for text in names_as_words(list(self.by_class))]
+
 
 def listed_pictures(table: Columns, roles: Roles, folder: Path) -> Listed:
     """Gather the rows of each picture, whose file's name is relative to a folder.
@@ -177,8 +182,8 @@ def captions_of(listed: Listed) -> tuple[list[Texts], Noted]:
     """
     if listed.one_class:
         return texts_of(listed, "caption"), {}
-    words = names_as_words(list(listed.by_class))
-    called = [(word,) for word, of in zip(words, listed.by_class.values(), strict=True) for _ in of]
+    called = [name for name, of in zip(listed.named, listed.by_class.values(), strict=True)
+              for _ in of]
     own: list[Texts] = listed.texts or [()] * len(called)
     without = [i for i, of in zip(listed.ids, own, strict=True) if not of]
     return ([of or name for of, name in zip(own, called, strict=True)],

@@ -23,7 +23,7 @@ from crossalign.data.samples import RawSamples, Samples
 from crossalign.data.sources.manifest.cells import plain
 from crossalign.data.sources.manifest.columns import Roles, roles_of
 from crossalign.data.sources.manifest.listing import COLUMNS, Columns, read_listing
-from crossalign.data.sources.manifest.parts import of_parts, with_parts, with_words
+from crossalign.data.sources.manifest.parts import OF, of_parts, with_parts, with_words
 from crossalign.data.sources.manifest.pictures import (
     Listed,
     captions_of,
@@ -119,8 +119,8 @@ def read_manifest(path: str | Path, task: str | None = None, *,
         return _recognition(file, listed, facts, task, seed, attributes, class_texts, unseen)
     if describes:
         raise ValueError("class_texts: descriptions of classes are given for "
-                         f"{'vqa' if asks else task or 'retrieval'}, which reads what is said of "
-                         "the pictures; choose the task gzsl, or leave them out.")
+                         f"{'vqa' if asks else task or 'retrieval'}, which does not read them; "
+                         "choose the task gzsl, or leave them out.")
     if asks:
         said, of_said = questions_of(table, roles, listed, place)
         return with_words(file, listed, facts, seed, unseen, said, noted=of_said)
@@ -143,7 +143,9 @@ def _check_columns(header: list[str], roles: Roles, recognises: bool, task: str 
     named = task == "caption" and roles.class_name is not None
     if task is not None and not recognises and not roles.texts and not named:
         raise ValueError(f"columns: none of {header} is known as that of a text, which {task} "
-                         "needs; name it by --columns text=NAME, or choose the task gzsl.")
+                         "needs; name it by --columns text=NAME, or "
+                         + ("that of the class by class=NAME." if task == "caption" else
+                            "choose the task gzsl."))
 
 
 def _unread(table: Columns, column: str | None, listed: Listed) -> Noted:
@@ -184,7 +186,7 @@ def _retrieval(file: Path, listed: Listed, facts: dict[str, Any], seed: int,
     return RawSamples(
         written(file.stem), {"image": listed.by_class}, cut,
         {**facts, "side_information": "none"}, np.zeros((len(listed.by_class), 0), np.float32),
-        seed, texts=texts, of_texts={"of": "captions of the pictures"}, apart=apart,
+        seed, texts=texts, of_texts={"of": OF}, apart=apart,
         ids=listed.ids, meta=with_parts(listed), noted=listed.noted)
 
 
