@@ -46,6 +46,8 @@ def serve(space: Space, host: str = "127.0.0.1", port: int = 8000, token: str | 
     ------
     ValueError
         If the address cannot be used, or the token is missing or weak.
+    KeyboardInterrupt
+        At its end, which a signal brings about.
     """
     import uvicorn
 
@@ -61,6 +63,7 @@ def serve(space: Space, host: str = "127.0.0.1", port: int = 8000, token: str | 
         name = f"[{host}]" if ":" in host else host
         log(f"http://{name}:{listener.getsockname()[1]}/ (Ctrl-C ends it)")
         uvicorn.Server(config).run(sockets=[listener])
+        raise KeyboardInterrupt      # nothing but a signal ends it, also where that was lost
 
 
 def door_of(host: str, token: str | None) -> Door:

@@ -60,9 +60,10 @@ def test_the_broken_are_named_and_the_others_answered(shop, mixed):
     lines = [line for line in ran.stdout.splitlines() if not line.startswith(" ")]
     assert [line.partition(":")[0] for line in lines] == [str(files[0]), str(files[2])]
     notes = [line for line in ran.stderr.splitlines() if line.startswith("note: ")]
-    assert len(notes) == 2
+    assert len(notes) == 3
     assert "list.pdf" in notes[0]
     assert str(files[1]) in notes[1]
+    assert "not compared with" in notes[2]
     told = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert [one["file"] for one in told["answers"]] == [str(files[0]), str(files[2])]
     (unread,) = told["unread"]

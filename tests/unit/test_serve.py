@@ -381,6 +381,12 @@ def test_doors_that_are_not_opened(host, token, words):
         door_of(host, token)
 
 
+def test_a_server_ends_as_interrupted_whatever_became_of_the_signal(monkeypatch):
+    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: None)
+    with pytest.raises(KeyboardInterrupt):
+        serve(Colours(), port=0, log=lambda line: None)
+
+
 def test_a_port_that_is_taken_is_one_sentence():
     words = r"^port: .* cannot listen .*--port\.$"
     with running() as other, pytest.raises(ValueError, match=words):
