@@ -33,7 +33,6 @@ from crossalign.data.sources.manifest.pictures import (
 from crossalign.data.sources.manifest.questions import questions_of
 from crossalign.data.sources.pairs.source import ZERO_SHOT
 from crossalign.data.sources.picture_folder.source import pairs_of_classes
-from crossalign.data.sources.picture_folder.texts import names_as_words
 from crossalign.data.splits import unseen_mask
 from crossalign.data.table import words_of_parts
 from crossalign.names import written
@@ -160,7 +159,7 @@ def _recognition(file: Path, listed: Listed, facts: dict[str, Any], task: str | 
                  attributes: str | Path | None, class_texts: str | Path | None,
                  unseen: Unseen) -> RawSamples:
     names = list(listed.by_class)
-    own = [(text,) for text in names_as_words(names)], {"of": "the class's name"}
+    own = listed.named, {"of": "the class's name"}
     about = described(file.parent, names, own, attributes=attributes, class_texts=class_texts)
     cut = (recognition_of(about.names, unseen, seen_tested=task != "zsl")
            if listed.split is None else partial(of_parts, task))
